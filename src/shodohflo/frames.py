@@ -1,0 +1,42 @@
+"""Frames: what capture hands to the decoders; bytes with a place, a size and a time, no meaning yet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+ETHERTYPE: Final = 1 << 16
+"""Added to an EtherType (IEEE 802 numbers, IANA) to make it a layer."""
+
+IP_PROTOCOL: Final = 2 << 16
+"""Added to an IP protocol number to make it a layer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """Frames as equal-length columns over one `buffer`, in the order they were received.
+
+    The arrays are only valid until the source is asked for more: a live source reuses the buffer.
+    """
+
+    buffer: NDArray[np.uint8]
+    """All bytes; a frame is `buffer[start : start + captured]`, and nothing outside that is its own."""
+    start: NDArray[np.int64]
+    """Where each frame begins in `buffer`."""
+    captured: NDArray[np.int64]
+    """Bytes of each frame that are in `buffer`."""
+    original: NDArray[np.int64]
+    """Bytes it had on the wire, counted from `start` too; never less than `captured`."""
+    layer: NDArray[np.uint32]
+    """What begins at `start`: a LINKTYPE_ number (tcpdump.org's registry) as it is, or
+    `ETHERTYPE` + n where the kernel has read the link header already."""
+    time: NDArray[np.int64]
+    """When it was received: nanoseconds since 1970-01-01 UTC."""
+
+    def __len__(self) -> int:
+        """Count the frames."""
+        return len(self.start)

@@ -1,0 +1,53 @@
+"""Verdicts: what the rules say of each row of a batch, as columns; the seam from rules to the group-by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from shodohflo.model import Address
+
+
+class Decision(IntEnum):
+    """What became of a packet."""
+
+    NO_NETWORK = 0
+    """An address is in no network: no rule was tried."""
+    NO_RULE = 1
+    """No rule had an opinion."""
+    DROPPED = 2
+    """By a rule with `drop=True`."""
+    SRC_IS_CLIENT = 3
+    DST_IS_CLIENT = 4
+    ANSWERED = 5
+    """An operator's own action named the ends; see `Verdicts.answers`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The ends as an operator's own action named them."""
+
+    client: Address
+    service: Address
+
+
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """One verdict for each row of a batch."""
+
+    decision: NDArray[np.uint8]
+    """A `Decision`."""
+    port: NDArray[np.uint16]
+    """The port of interest, where there is a client."""
+    rule: NDArray[np.uint16]
+    """The deciding rule, numbered from 0 as in the configuration; 0 where none decided."""
+    src_network: NDArray[np.uint16]
+    dst_network: NDArray[np.uint16]
+    """The ids of the ends' networks, 0 where an address is in none."""
+    answers: tuple[Answer, ...]
+    """One for each `ANSWERED` row, in the order of the rows."""
