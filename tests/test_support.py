@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+
 from support import DATA, outside_captures, require, require_captures
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ def test_a_missing_program_skips_and_is_named(monkeypatch: pytest.MonkeyPatch) -
     """The reader of the skip learns what to install, and only what is missing."""
     monkeypatch.delenv("CI", raising=False)
 
-    with pytest.raises(_SKIPPED, match="^missing: the program no-such-program$"):
+    with pytest.raises(_SKIPPED, match=r"^missing: the program no-such-program$"):
         require("sh", "no-such-program")
 
 
