@@ -1,0 +1,74 @@
+# Two commands do all the set-up: `make run` and `make test`. `make help` lists the others.
+
+PYTHON ?= python3
+ARGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+CONSTRAINTS := constraints.txt
+LOCKS := pyproject.toml $(CONSTRAINTS)
+WORKERS ?= auto
+RUFF := $(BIN)/ruff
+# What the user set for us goes through sudo; nothing else does.
+PASSED := SHODOHFLO_STORE,SHODOHFLO_CONFIG,SHODOHFLO_OUR_NETS,SHODOHFLO_TTL_GRACE,SHODOHFLO_LOG_LEVEL,SHODOHFLO_PCAP_STATS,PYTHONDONTWRITEBYTECODE,NO_COLOR,TERM
+
+.DEFAULT_GOAL := help
+.PHONY: help run demo test lint format types docs docs-check unit bench clean
+
+help: ## list these commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
+
+# Root must not leave bytecode behind that the caller cannot delete.
+run: export PYTHONDONTWRITEBYTECODE := 1
+run: $(VENV)/.installed ## watch this machine's interfaces; ARGS="--duration 10" and the like
+	@if [ "$$(id -u)" -ne 0 ] && command -v sudo >/dev/null && sudo true; \
+	then exec sudo --preserve-env=$(PASSED) $(BIN)/shodohflo run $(ARGS); \
+	else exec $(BIN)/shodohflo run $(ARGS); fi
+
+demo: $(VENV)/.installed ## replay a shipped capture into an embedded store and show the flows; needs no rights
+	@$(BIN)/shodohflo demo $(ARGS)
+
+test: $(VENV)/.installed-dev lint types docs-check unit ## install everything and run every test
+
+lint: $(VENV)/.installed-dev ## style, order of imports between layers, spelling
+	$(RUFF) check
+	$(RUFF) format --check
+	$(BIN)/lint-imports
+	$(BIN)/codespell
+
+types: $(VENV)/.installed-dev ## check the types
+	$(BIN)/mypy
+
+unit: $(VENV)/.installed-dev ## the tests alone; ARGS="tests/cli -x" and the like
+	$(BIN)/pytest -n $(WORKERS) $(ARGS)
+
+format: $(VENV)/.installed-dev ## write all code the one way
+	$(RUFF) check --fix
+	$(RUFF) format
+
+docs: $(VENV)/.installed-dev ## write the reference pages that are made from the code
+	$(BIN)/python tools/reference.py
+
+docs-check: $(VENV)/.installed-dev ## fail if one of those pages is out of date
+	$(BIN)/python tools/reference.py --check
+
+bench: $(VENV)/.installed-dev ## measure, and print the ratios that the README shows
+	$(BIN)/python -m benchmarks $(ARGS)
+
+clean: ## remove everything that was made here
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+# The stamps keep the network out of every run after the first.
+$(VENV)/.installed: $(LOCKS)
+	@$(MAKE) --no-print-directory $(BIN)/python
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS) --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: $(LOCKS)
+	@$(MAKE) --no-print-directory $(BIN)/python
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS) --editable '.[dev]'
+	@touch $(VENV)/.installed $@
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	echo "shodohflo needs Python 3.11 or later; name one with: make PYTHON=python3.11 ..." >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "on Debian, python3-venv is missing: apt install python3-venv" >&2; exit 1; }
