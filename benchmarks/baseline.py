@@ -1,0 +1,132 @@
+"""The yardstick: the same attribution, packet by packet, as a competent user of dpkt would write it.
+
+It reads a capture, applies the default rules (what is to or from our networks is recorded, the lower port names the
+service) and prints the same `KEY<TAB>COUNT` lines as `shodohflo replay --keys`. Nothing is done twice: the text of an
+address and the decision about two ends and their ports are worked out once and remembered, and a packet that repeats
+one costs a look-up and an addition. What remains is what reading packets one at a time costs.
+
+    python benchmarks/baseline.py CAPTURE
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter, defaultdict
+from functools import cache
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import dpkt
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+OUR_NETS: Final = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")))
+OUR_6NETS: Final = (IPv6Network("fc00::/7"),)
+"""What `shodohflo replay` takes for our networks unless it is told."""
+
+_SYN_OR_FIN: Final = dpkt.tcp.TH_SYN | dpkt.tcp.TH_FIN
+
+Keys = tuple[str, ...]
+"""The keys under which a packet is counted; none, where it isn't."""
+
+
+@cache
+def _text(packed: bytes) -> str:
+    address = ip_address(packed)
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return str(address) if mapped is None else f"::ffff:{mapped}"
+
+
+@cache
+def _ours(packed: bytes) -> bool:
+    address = ip_address(packed)
+    return any(address in network for network in (OUR_NETS if len(packed) == 4 else OUR_6NETS))
+
+
+@cache
+def _flow(src: bytes, src_port: int, dst: bytes, dst_port: int) -> Keys:
+    if not (_ours(src) or _ours(dst)):
+        return ()
+    src_is_service = src_port < dst_port or (src_port == dst_port and _ours(dst))
+    client, service = map(_text, (dst, src) if src_is_service else (src, dst))
+    port = src_port if src_is_service else dst_port
+    peers = (f"{client};{service};peer", f"{service};{client};peer")
+    return (f"{client};{service};{port};flow", f"client;{client}", *dict.fromkeys(peers))
+
+
+@cache
+def _reset(src: bytes, src_port: int, dst: bytes, dst_port: int) -> Keys:
+    client = _text(dst)
+    return (f"{client};{_text(src)};{dst_port}:{src_port};rst", f"client;{client}") if _ours(dst) else ()
+
+
+def _unreachable(dst: bytes, message: dpkt.icmp.ICMP | dpkt.icmp6.ICMP6) -> Keys:
+    wanted = dpkt.icmp.ICMP_UNREACH if isinstance(message, dpkt.icmp.ICMP) else dpkt.icmp6.ICMP6_DST_UNREACH
+    if message.type != wanted or not _ours(dst):
+        return ()
+    quoted = message.data.data
+    if not isinstance(quoted.data, dpkt.tcp.TCP | dpkt.udp.UDP):
+        return ()
+    ports = f"{quoted.data.sport}:{quoted.data.dport}"
+    client = _text(dst)
+    return (f"{client};{_text(quoted.dst)};{ports};{message.code};icmp", f"client;{client}")
+
+
+def _segment(network: dpkt.ip.IP | dpkt.ip6.IP6, segment: dpkt.tcp.TCP) -> Keys:
+    if segment.flags & dpkt.tcp.TH_RST:
+        return _reset(network.src, segment.sport, network.dst, segment.dport)
+    if segment.flags & _SYN_OR_FIN:
+        return ()
+    return _flow(network.src, segment.sport, network.dst, segment.dport)
+
+
+def _keys(frame: bytes) -> Keys:
+    """Return the keys of one Ethernet frame."""
+    network = dpkt.ethernet.Ethernet(frame).data
+    if not isinstance(network, dpkt.ip.IP | dpkt.ip6.IP6):
+        return ()
+    transport = network.data
+    if isinstance(transport, dpkt.tcp.TCP):
+        return _segment(network, transport)
+    if isinstance(transport, dpkt.udp.UDP):
+        return _flow(network.src, transport.sport, network.dst, transport.dport)
+    if isinstance(transport, dpkt.icmp.ICMP | dpkt.icmp6.ICMP6):
+        return _unreachable(network.dst, transport)
+    return ()
+
+
+def count(frames: Iterable[bytes]) -> Counter[str]:
+    """Return how many of `frames` (Ethernet) are counted under each key."""
+    decided: defaultdict[Keys, int] = defaultdict(int)
+    for frame in frames:
+        decided[_keys(frame)] += 1
+    keys: Counter[str] = Counter()
+    for names, packets in decided.items():
+        for name in names:
+            keys[name] += packets
+    return keys
+
+
+def frames_of(path: Path) -> Iterator[bytes]:
+    """Yield the frames of a capture file."""
+    with path.open("rb") as file:
+        for _, frame in dpkt.pcap.UniversalReader(file):
+            yield frame
+
+
+def forget() -> None:
+    """Forget every text and decision, so that the next `count` starts as the first one did."""
+    for remembered in (_text, _ours, _flow, _reset):
+        remembered.cache_clear()
+
+
+def main() -> None:
+    """Print the keys of the capture named on the command line."""
+    keys = count(frames_of(Path(sys.argv[1])))
+    sys.stdout.writelines(f"{key}\t{packets}\n" for key, packets in sorted(keys.items()))
+
+
+if __name__ == "__main__":
+    main()
