@@ -1,0 +1,196 @@
+"""Actions: what a rule makes of a packet between its networks, one packet at a time and in plain words.
+
+Each action has an opinion on (source address and port, destination address and port): which end is the client,
+which the service, and which port names it; or that the packet is dropped; or none, and the next rule is tried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final, Protocol
+
+from shodohflo.model import DST, SRC, Address
+
+SOURCE: Final = SRC
+DESTINATION: Final = DST
+"""The longer words for the ends of a packet."""
+
+Opinion = tuple[Address, Address, int] | tuple[None, None, None] | None
+"""(client, service, port), or (None, None, None) to drop the packet, or None: try the next rule."""
+
+DROP: Final = (None, None, None)
+
+_WORDS: Final = {SRC: "source", DST: "destination"}
+
+
+class Action(Protocol):
+    """Anything with such a `match` may stand in a rule."""
+
+    def match(self, src_addr: Address, src_port: int, dst_addr: Address, dst_port: int, /) -> Opinion:
+        """Return an opinion on a packet."""
+
+
+class MappingAction:
+    """Never has an opinion; the base class for your own actions.
+
+    Override `match`. It is asked once for each distinct (addresses, ports) of a batch of packets, so it had
+    better be quick. An exception, or an answer that is none of the three, counts as no opinion.
+    """
+
+    def match(self, src_addr: Address, src_port: int, dst_addr: Address, dst_port: int) -> Opinion:  # noqa: ARG002 - the arguments are for those who override it
+        """Return (client, service, port), or (None, None, None) to drop, or None for no opinion.
+
+        The addresses are `ipaddress` objects, the ports integers from 0 to 65535.
+        """
+        return None
+
+    def describe(self) -> str:
+        """Say in words what the action does."""
+        return "no opinion"
+
+
+class PortMatch(MappingAction):
+    """The end whose port is in `set_of_ports` is the service, and its port is the port of interest.
+
+    If both ends' ports are, the end named by `precedence` (SRC or DST) is the service.
+    With `drop=True` such packets are dropped.
+    """
+
+    def __init__(self, set_of_ports: Iterable[int], precedence: str = SRC, drop: bool = False) -> None:  # noqa: FBT001, FBT002 - the configuration language's own signature
+        """Check the arguments; a ValueError names the one that is wrong."""
+        self.ports = _ports("PortMatch", set_of_ports)
+        self.precedence = _end("PortMatch.precedence", precedence)
+        self.drop = bool(drop)
+
+    def match(self, src_addr: Address, src_port: int, dst_addr: Address, dst_port: int) -> Opinion:
+        """Return an opinion if a port is in the set."""
+        src_matches, dst_matches = src_port in self.ports, dst_port in self.ports
+        if not (src_matches or dst_matches):
+            return None
+        if self.drop:
+            return DROP
+        if src_matches and (self.precedence == SRC or not dst_matches):
+            return dst_addr, src_addr, src_port
+        return src_addr, dst_addr, dst_port
+
+    def describe(self) -> str:
+        """Say in words what the action does."""
+        first, second = _both(self.precedence)
+        ports = _ports_text(self.ports)
+        if self.drop:
+            return f"dropped if the {first} or the {second} port is {ports}"
+        return f"the end whose port is {ports} is the service, the {first} if both are"
+
+
+class Assign(MappingAction):
+    """The end named by `client_from` is the client, the other end is the service.
+
+    The port of interest is that of the end named by `port_from`. With a `set_of_ports` the action only has an
+    opinion if that port is in it (so with an empty set never); with None any port will do.
+    With `drop=True` such packets are dropped.
+    """
+
+    def __init__(
+        self,
+        client_from: str,
+        port_from: str,
+        set_of_ports: Iterable[int] | None = None,
+        drop: bool = False,  # noqa: FBT001, FBT002 - the configuration language's own signature
+    ) -> None:
+        """Check the arguments; a ValueError names the one that is wrong."""
+        self.client_from = _end("Assign.client_from", client_from)
+        self.port_from = _end("Assign.port_from", port_from)
+        self.ports = None if set_of_ports is None else _ports("Assign", set_of_ports)
+        self.drop = bool(drop)
+
+    def match(self, src_addr: Address, src_port: int, dst_addr: Address, dst_port: int) -> Opinion:
+        """Return an opinion if the port is in the set, or there is no set."""
+        port = src_port if self.port_from == SRC else dst_port
+        if self.ports is not None and port not in self.ports:
+            return None
+        if self.drop:
+            return DROP
+        return (src_addr, dst_addr, port) if self.client_from == SRC else (dst_addr, src_addr, port)
+
+    def describe(self) -> str:
+        """Say in words what the action does."""
+        client, service = _both(self.client_from)
+        what = "dropped" if self.drop else f"the {client} is the client and the {service} the service"
+        port = f"the {_WORDS[self.port_from]} port"
+        if self.ports is not None:
+            return (
+                f"{what}, if {port} is {_ports_text(self.ports)}"
+                if not self.drop
+                else f"{what} if {port} is {_ports_text(self.ports)}"
+            )
+        return what if self.drop else f"{what}, on {port}"
+
+
+class LowerPort(MappingAction):
+    """The end with the lower port is the service, and its port is the port of interest.
+
+    If the ports are equal, the end named by `precedence` (SRC or DST) is the service.
+    """
+
+    def __init__(self, precedence: str = SRC) -> None:
+        """Check the argument; a ValueError names it if it is wrong."""
+        self.precedence = _end("LowerPort.precedence", precedence)
+
+    def match(self, src_addr: Address, src_port: int, dst_addr: Address, dst_port: int) -> Opinion:
+        """Return an opinion on every packet."""
+        if src_port < dst_port or (src_port == dst_port and self.precedence == SRC):
+            return dst_addr, src_addr, src_port
+        return src_addr, dst_addr, dst_port
+
+    def describe(self) -> str:
+        """Say in words what the action does."""
+        return f"the end with the lower port is the service, the {_WORDS[self.precedence]} if they are equal"
+
+
+BUILT_IN: Final = (MappingAction, PortMatch, Assign, LowerPort)
+
+
+def is_built_in(action: object) -> bool:
+    """Tell whether `action` is exactly one of ours, so that its answers may be worked out beforehand."""
+    return type(action) in BUILT_IN and "match" not in vars(action)
+
+
+def describe(action: object) -> str:
+    """Say in words what any action does, also an operator's own, which need not have words."""
+    words = getattr(action, "describe", None)
+    inherited = getattr(type(action), "describe", None) in {built_in.describe for built_in in BUILT_IN}
+    if words is None or (inherited and not is_built_in(action)):
+        return f"as {type(action).__name__} decides"
+    return str(words())
+
+
+def _both(end: str) -> tuple[str, str]:
+    return (_WORDS[SRC], _WORDS[DST]) if end == SRC else (_WORDS[DST], _WORDS[SRC])
+
+
+def _end(argument: str, given: str) -> str:
+    if given not in (SRC, DST):
+        raise ValueError(f"{argument}: {given!r} is not an end of a packet; write SRC or DST")
+    return given
+
+
+def _ports(action: str, given: Iterable[int]) -> frozenset[int]:
+    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
+        raise ValueError(f"{action}.set_of_ports: {given!r} is not a set of ports; write one like {{80, 443}}")  # noqa: TRY004 - one kind of error for all that is malformed
+    ports = list(given)
+    for port in ports:
+        if not isinstance(port, int) or isinstance(port, bool) or not 1 <= port <= 65535:
+            raise ValueError(f"{action}.set_of_ports: {port!r} is not a port (1 to 65535)")
+    return frozenset(ports)
+
+
+def _ports_text(ports: frozenset[int]) -> str:
+    """Write ports in order, neighbours as a range: `22, 80 or 8000 to 8099`."""
+    runs: list[list[int]] = []
+    for port in sorted(ports):
+        if runs and runs[-1][-1] == port - 1:
+            runs[-1][1:] = [port]
+        else:
+            runs.append([port])
+    texts = [" to ".join(str(port) for port in run) for run in runs]
+    return " or ".join(filter(None, [", ".join(texts[:-1]), texts[-1]])) if texts else "in an empty set"

@@ -1,0 +1,202 @@
+"""The ordered rules, one packet at a time: the readable form, and the specification of the compiled one."""
+
+from __future__ import annotations
+
+import traceback
+from collections import Counter
+from dataclasses import dataclass
+from difflib import get_close_matches
+from ipaddress import IPv4Address, IPv6Address
+from reprlib import repr as short_repr
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from shodohflo.rules.actions import Action, Opinion, describe
+from shodohflo.rules.verdicts import Decision
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from shodohflo.model import Address
+    from shodohflo.rules.networks import NetworkEnumeration
+
+MOST_RULES: Final = 65_536
+"""Rule numbers are 16 bits wide in the columns."""
+
+
+class Packet(NamedTuple):
+    """What rules look at of a packet, in the order of an action's arguments."""
+
+    src_addr: Address
+    src_port: int
+    dst_addr: Address
+    dst_port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What to make of packets from one network to another; None is any network of the enumeration."""
+
+    src: str | None
+    dst: str | None
+    action: Action
+
+    @classmethod
+    def parse(cls, given: object) -> Rule:
+        """Take (source network, destination network, action), or raise a ValueError that says what is wrong."""
+        if not isinstance(given, tuple | list) or len(given) != 3:
+            raise ValueError(f"{short_repr(given)} is not a rule; write (source network, destination network, action)")
+        src, dst, action = given
+        for name in (src, dst):
+            if name is not None and not isinstance(name, str):
+                raise ValueError(f"{short_repr(name)} is not a network; write its name, or None for any")
+        if isinstance(action, type):
+            raise ValueError(f"{action.__name__} is a class, not an action; write {action.__name__}(...)")  # noqa: TRY004 - one kind of error for all that is malformed
+        if not callable(getattr(action, "match", None)):
+            raise ValueError(f"{short_repr(action)} is not an action; it has no `match`")  # noqa: TRY004 - as above
+        return cls(src, dst, action)
+
+    def describe(self) -> str:
+        """Say the rule in one sentence."""
+        src, dst = (name or "any network" for name in (self.src, self.dst))
+        return f"from {src} to {dst}: {describe(self.action)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the rules say of one packet."""
+
+    decision: Decision
+    rule: int | None = None
+    """The deciding rule, numbered from 0; None if none decided."""
+    client: Address | None = None
+    service: Address | None = None
+    port: int = 0
+
+
+class FlowMapping:
+    """The rules, in the order in which they are tried; the first opinion decides.
+
+    Each rule is (source network, destination network, action). The networks are names from
+    NETWORK_ENUMERATION, or None for any network that stands in it: a packet one of whose addresses is in no
+    network at all is never shown to a rule.
+    """
+
+    rules: tuple[Rule, ...]
+    failures: Counter[int]
+    """How often the action of each rule raised an exception or gave a malformed answer."""
+    last_failure: dict[int, str]
+    """What went wrong the last time, by rule."""
+
+    def __init__(self, *rules: object) -> None:
+        """Take the rules; a malformed one is a ValueError that says which."""
+        if len(rules) > MOST_RULES:
+            raise ValueError(f"FLOW_MAPPING: {len(rules)} rules are too many; {MOST_RULES} will do")
+        self.rules = tuple(_parse_rule(number, rule) for number, rule in enumerate(rules))
+        self.failures = Counter()
+        self.last_failure = {}
+        self._enumeration: NetworkEnumeration | None = None
+        self._pairs: tuple[tuple[int, int], ...] = ()
+
+    def number_networks(self, enumeration: NetworkEnumeration) -> FlowMapping:
+        """Resolve the names by `enumeration`, and return the mapping itself; needed before it can match.
+
+        A name that `enumeration` lacks is a ValueError that says which rule, and the nearest name there is.
+        """
+        self._pairs = tuple(
+            (_number(enumeration, number, rule.src), _number(enumeration, number, rule.dst))
+            for number, rule in enumerate(self.rules)
+        )
+        self._enumeration = enumeration
+        return self
+
+    def match(
+        self, src_addr: Address, src_port: int, dst_addr: Address, dst_port: int
+    ) -> tuple[Address, Address, int] | None:
+        """Return (client, service, port), or None if the packet is dropped or no rule has an opinion."""
+        verdict = self.decide(src_addr, src_port, dst_addr, dst_port)
+        if verdict.client is None or verdict.service is None:
+            return None
+        return verdict.client, verdict.service, verdict.port
+
+    def decide(self, src_addr: Address, src_port: int, dst_addr: Address, dst_port: int) -> Verdict:
+        """Return what the rules say of a packet, and which rule says it."""
+        if self._enumeration is None:
+            raise ValueError("FLOW_MAPPING: number_networks(NETWORK_ENUMERATION) comes before the first match")
+        src_network, dst_network = self._enumeration.network(src_addr), self._enumeration.network(dst_addr)
+        if src_network is None or dst_network is None:
+            return Verdict(Decision.NO_NETWORK)
+        packet = Packet(src_addr, src_port, dst_addr, dst_port)
+        return self.first_opinion(self.reaching(src_network, dst_network), packet)
+
+    def reaching(self, src_network: int, dst_network: int) -> tuple[int, ...]:
+        """Return the numbers of the rules for packets between two networks, given by their ids."""
+        return tuple(
+            number
+            for number, (src, dst) in enumerate(self._pairs)
+            if src in (0, src_network) and dst in (0, dst_network)
+        )
+
+    def first_opinion(self, rules: Iterable[int], packet: Packet) -> Verdict:
+        """Return what the first of `rules` that has an opinion says of `packet`."""
+        for number in rules:
+            opinion = self._opinion(number, packet)
+            if opinion is not None:
+                return _verdict(number, opinion, packet)
+        return Verdict(Decision.NO_RULE)
+
+    def _opinion(self, number: int, packet: Packet) -> Opinion:
+        """Ask one rule; what is no answer is counted, and is no opinion."""
+        try:
+            opinion = self.rules[number].action.match(*packet)
+        except Exception as error:  # noqa: BLE001 - an operator's code may raise anything; it must not end the agent
+            failure = _raised(error)
+        else:
+            if opinion is None or _is_well_formed(opinion):
+                return opinion
+            failure = f"answered {short_repr(opinion)}, which is no (client, service, port)"
+        self.failures[number] += 1
+        self.last_failure[number] = failure
+        return None
+
+
+def _parse_rule(number: int, rule: object) -> Rule:
+    try:
+        return Rule.parse(rule)
+    except ValueError as error:
+        raise ValueError(f"FLOW_MAPPING[{number}]: {error}") from None
+
+
+def _number(enumeration: NetworkEnumeration, rule: int, name: str | None) -> int:
+    if name in enumeration.network_id:
+        return enumeration.network_id[name]
+    nearest = get_close_matches(str(name), [known for known in enumeration.network_id if known], n=1, cutoff=0.0)
+    way_out = f"did you mean {nearest[0]!r}?" if nearest else "it is empty"
+    raise ValueError(f"FLOW_MAPPING[{rule}]: there is no network {name!r} in NETWORK_ENUMERATION; {way_out}")
+
+
+def _is_well_formed(answer: object) -> bool:
+    if not isinstance(answer, tuple | list) or len(answer) != 3:
+        return False
+    client, service, port = answer
+    if client is None and service is None:
+        return port is None
+    ends_are_addresses = all(isinstance(end, IPv4Address | IPv6Address) for end in (client, service))
+    return ends_are_addresses and isinstance(port, int) and not isinstance(port, bool) and 0 <= port <= 65535
+
+
+def _verdict(rule: int, opinion: tuple[Address, Address, int] | tuple[None, None, None], packet: Packet) -> Verdict:
+    client, service, port = opinion
+    if client is None or service is None or port is None:
+        return Verdict(Decision.DROPPED, rule)
+    if (client, service) == (packet.src_addr, packet.dst_addr):
+        return Verdict(Decision.SRC_IS_CLIENT, rule, client, service, port)
+    if (client, service) == (packet.dst_addr, packet.src_addr):
+        return Verdict(Decision.DST_IS_CLIENT, rule, client, service, port)
+    return Verdict(Decision.ANSWERED, rule, client, service, port)
+
+
+def _raised(error: Exception) -> str:
+    """Say what was raised, and where: the innermost line is the operator's."""
+    what = traceback.format_exception_only(error)[-1].strip()
+    *_, (frame, line) = traceback.walk_tb(error.__traceback__)
+    return f"raised {what} ({frame.f_code.co_filename}, line {line})"
