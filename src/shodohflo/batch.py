@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 if TYPE_CHECKING:
@@ -41,3 +42,49 @@ class Batch:
     def __len__(self) -> int:
         """Count the rows."""
         return len(self.src_port)
+
+    def keep(self, mask: NDArray[np.bool_]) -> Batch:
+        """Return the rows where `mask` is true; all of them without copying."""
+        if mask.all():
+            return self
+        columns = (getattr(self, field.name)[mask] for field in fields(self) if field.name != "family")
+        return Batch(self.family, *columns)
+
+
+class Quote(IntEnum):
+    """What an ICMP message says of a packet that the receiver had sent."""
+
+    NONE = 0
+    """It is no unreachable, or the packet it quotes is neither TCP nor UDP."""
+    PORTS = 1
+    """An unreachable, and the quote holds the ports."""
+    CUT = 2
+    FRAGMENT = 3
+    MALFORMED = 4
+    """An unreachable whose quote is too short for ports, a later fragment, or no IP packet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Messages:
+    """ICMP or ICMPv6 messages between addresses of one family; the last four columns need `Quote.PORTS`."""
+
+    family: Family
+    src_addr: NDArray[Any]
+    dst_addr: NDArray[Any]
+    """As in `Batch`."""
+    octets: NDArray[np.int64]
+    """Network-layer bytes of the message itself."""
+    time: NDArray[np.int64]
+    """When it was received, in ns since 1970."""
+    quote: NDArray[np.uint8]
+    """A `Quote`."""
+    code: NDArray[np.uint8]
+    remote_addr: NDArray[Any]
+    """Where the quoted packet was going."""
+    client_port: NDArray[np.uint16]
+    remote_port: NDArray[np.uint16]
+    """The quoted source and destination port."""
+
+    def __len__(self) -> int:
+        """Count the messages."""
+        return len(self.quote)

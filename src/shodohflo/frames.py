@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 ETHERTYPE: Final = 1 << 16
 """Added to an EtherType (IEEE 802 numbers, IANA) to make it a layer."""
 
-IP_PROTOCOL: Final = 2 << 16
-"""Added to an IP protocol number to make it a layer."""
+IPV4_PAYLOAD: Final = 2 << 16
+IPV6_PAYLOAD: Final = 3 << 16
+"""Added to an IP protocol number to make it a layer: what it means depends on the IP that carries it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +41,8 @@ class Frames:
     def __len__(self) -> int:
         """Count the frames."""
         return len(self.start)
+
+    def __getitem__(self, rows: slice) -> Frames:
+        """Take some frames, over the same buffer."""
+        columns = (getattr(self, field.name)[rows] for field in fields(self) if field.name != "buffer")
+        return Frames(self.buffer, *columns)

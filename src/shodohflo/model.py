@@ -6,9 +6,9 @@ Plain and frozen, with no I/O and no arrays: what a row of the columns means.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from ipaddress import IPv4Address, IPv6Address
-from typing import Final
+from typing import Final, Self
 
 Address = IPv4Address | IPv6Address
 
@@ -39,6 +39,19 @@ class Kind(IntEnum):
     """Under `rst` and `client` keys."""
     UNREACHABLE = 3
     """Under `icmp` and `client` keys."""
+
+
+class Explained(StrEnum):
+    """Words of the ledger that bring their own explanation, for the reference pages."""
+
+    explanation: str
+
+    def __new__(cls, word: str, explanation: str) -> Self:
+        """Be `word`, and know what it means."""
+        member = str.__new__(cls, word)
+        member._value_ = word
+        member.explanation = explanation
+        return member
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from shodohflo.addresses import Addresses
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    from collections.abc import Sequence
 
-    from shodohflo.addresses import Addresses
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
 class Observations:
-    """One row for each distinct (kind, client, remote, ports, protocol or code, rule), as columns.
+    """Rows of (kind, client, remote, ports, protocol or code, rule) with their counts, as columns.
 
     Both address families, and a row may even mix them: operators' own actions may name any address.
     """
@@ -43,3 +46,39 @@ class Observations:
     def __len__(self) -> int:
         """Count the rows."""
         return len(self.kind)
+
+    def __getitem__(self, rows: Any) -> Observations:  # noqa: ANN401 - whatever indexes an array
+        """Take some rows: a slice, a mask or row numbers."""
+        return Observations(*(getattr(self, field.name)[rows] for field in fields(self)))
+
+    @classmethod
+    def none(cls) -> Observations:
+        """Return no rows at all."""
+        addresses = Addresses.from_objects(())
+        ports, numbers = np.zeros(0, np.uint16), np.zeros(0, np.uint8)
+        counts = np.zeros(0, np.int64)
+        return cls(
+            kind=numbers,
+            client=addresses,
+            remote=addresses,
+            client_port=ports,
+            port=ports,
+            protocol=numbers,
+            code=numbers,
+            rule=ports,
+            packets=counts,
+            octets=counts,
+            first=counts,
+            last=counts,
+        )
+
+    @classmethod
+    def concatenate(cls, several: Sequence[Observations]) -> Observations:
+        """Put the rows of `several` one after the other."""
+        if not several:
+            return cls.none()
+        return cls(*(_joined([getattr(part, field.name) for part in several]) for field in fields(cls)))
+
+
+def _joined(columns: list[Any]) -> Any:  # noqa: ANN401 - a column of addresses or of numbers
+    return Addresses.concatenate(columns) if isinstance(columns[0], Addresses) else np.concatenate(columns)

@@ -1,0 +1,78 @@
+"""The group-by: packets of one conversation become one row, rows under one key become one observation."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from shodohflo.batch import FIN, RST, SYN, Batch
+from shodohflo.grouping import group_by
+from shodohflo.observations import Observations
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from shodohflo.batch import Family
+
+_DECIDING_FLAGS = FIN | SYN | RST
+"""The control bits that the order of decisions asks for; the others are not told apart."""
+
+
+def merge_packets(batch: Batch) -> Batch:
+    """Merge the packets with the same addresses, ports, protocol and deciding flags into one row each."""
+    flags = batch.tcp_flags & np.uint8(_DECIDING_FLAGS)
+    label = _pack((batch.src_port, 16), (batch.dst_port, 16), (batch.protocol, 8), (flags, 8))
+    groups = group_by([*_ends(batch.family, batch.src_addr, batch.dst_addr), label])
+    leaders = groups.leaders
+    return Batch(
+        family=batch.family,
+        src_addr=batch.src_addr[leaders],
+        dst_addr=batch.dst_addr[leaders],
+        src_port=batch.src_port[leaders],
+        dst_port=batch.dst_port[leaders],
+        protocol=batch.protocol[leaders],
+        tcp_flags=flags[leaders],
+        packets=groups.sum(batch.packets),
+        octets=groups.sum(batch.octets),
+        first=groups.earliest(batch.first),
+        last=groups.latest(batch.last),
+    )
+
+
+def merge(several: Sequence[Observations]) -> Observations:
+    """Merge the rows of `several` that will be recorded under the same key, by the same rule."""
+    rows = Observations.concatenate(several)
+    # A code is an unreachable's alone and a rule a flow's alone: they can share 16 bits of the label.
+    decided = rows.rule | rows.code
+    versions = (rows.client.version == 6) * np.uint8(2) + (rows.remote.version == 6)
+    label = _pack(
+        (rows.kind, 3), (versions, 2), (rows.client_port, 16), (rows.port, 16), (rows.protocol, 8), (decided, 16)
+    )
+    groups = group_by([rows.client.high, rows.client.low, rows.remote.high, rows.remote.low, label])
+    return replace(
+        rows[groups.leaders],
+        packets=groups.sum(rows.packets),
+        octets=groups.sum(rows.octets),
+        first=groups.earliest(rows.first),
+        last=groups.latest(rows.last),
+    )
+
+
+def _ends(family: Family, src_addr: NDArray[Any], dst_addr: NDArray[Any]) -> list[NDArray[np.uint64]]:
+    """Return two address columns as columns of 64 bits."""
+    if family == 4:
+        return [_pack((src_addr, 32), (dst_addr, 32))]
+    halves = (np.ascontiguousarray(column).view(np.uint64).reshape(-1, 2) for column in (src_addr, dst_addr))
+    return [half for column in halves for half in (column[:, 0], column[:, 1])]
+
+
+def _pack(*fields: tuple[NDArray[Any], int]) -> NDArray[np.uint64]:
+    """Put (column, bits) side by side into 64 bits."""
+    packed = np.zeros(len(fields[0][0]), np.uint64)
+    for column, bits in fields:
+        packed = (packed << np.uint64(bits)) | column.astype(np.uint64)
+    return packed

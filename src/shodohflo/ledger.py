@@ -1,0 +1,59 @@
+"""The ledger: every received packet has exactly one outcome, and the outcomes sum to the packets received."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from shodohflo.model import Explained, Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Outcome(Explained):
+    """The outcomes without a number or a reason of their own."""
+
+    FLOW = "recorded.flow", "recorded under flow, peer and client keys"
+    FLOW_IGNORED = "recorded.flow_ignored", "one end is in IGNORE_FLOW: recorded under peer and client keys only"
+    RESET = "recorded.rst", "a TCP reset to one of our networks: recorded under rst and client keys"
+    UNREACHABLE = "recorded.icmp", "an unreachable to one of our networks: recorded under icmp and client keys"
+    HANDSHAKE = "handshake", "TCP with SYN or FIN: no proof that data flowed"
+    RESET_ELSEWHERE = "rst_elsewhere", "a TCP reset to an address outside our networks"
+    ICMP_OTHER = "icmp_other", "ICMP that is no unreachable of TCP or UDP to our networks"
+    OWN_NETWORK = "own_network", "between two of our own addresses, with SUPPRESS_OWN_NETWORK"
+    OWN_TRAFFIC = "own_traffic", "the agent's own talk with its store"
+    NO_NETWORK = "unmatched.no_network", "an address in no network of NETWORK_ENUMERATION"
+    NO_RULE = "unmatched.no_rule", "no rule of FLOW_MAPPING had an opinion"
+
+
+DROPPED = "dropped.FLOW_MAPPING[{}]"
+"""By rule n, which has `drop=True`."""
+
+REFUSED = "refused.{}"
+"""By a `wire.Refusal`."""
+
+RECORDED: Mapping[Kind, Outcome] = {
+    Kind.FLOW: Outcome.FLOW,
+    Kind.FLOW_IGNORED: Outcome.FLOW_IGNORED,
+    Kind.RESET: Outcome.RESET,
+    Kind.UNREACHABLE: Outcome.UNREACHABLE,
+}
+
+
+@dataclass(slots=True)
+class Ledger:
+    """What became of the packets, so far."""
+
+    received: int = 0
+    kernel_dropped: int = 0
+    """Packets that the kernel counted and had no room for: received + kernel_dropped is its count."""
+    outcomes: Counter[str] = field(default_factory=Counter)
+    unmatched: Counter[tuple[int, int]] = field(default_factory=Counter)
+    """The unmatched ones again, by the ids of their source and destination networks."""
+
+    def as_dict(self) -> dict[str, object]:
+        """Return what `--ledger FILE` writes; the outcomes sum to `received`."""
+        outcomes = {name: count for name, count in sorted(self.outcomes.items()) if count}
+        return {"received": self.received, "kernel_dropped": self.kernel_dropped, "outcomes": outcomes}

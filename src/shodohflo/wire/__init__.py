@@ -1,0 +1,9 @@
+"""What bytes mean: one short file for each header, each with its layout and its source.
+
+`decode` is the way in; `refusals` lists the ways out.
+"""
+
+from shodohflo.wire.decode import Decoded, decode
+from shodohflo.wire.refusals import Refusal
+
+__all__ = ["Decoded", "Refusal", "decode"]

@@ -1,0 +1,73 @@
+"""IPv4 (RFC 791 section 3.1).
+
+0  version (4 bits), header length in 4-byte words (4 bits)
+2  total length            6  flags (3 bits), fragment offset in 8-byte units (13 bits)
+9  protocol                12  source    16  destination    20  options
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from shodohflo.frames import IPV4_PAYLOAD
+from shodohflo.wire.refusals import Refusal
+
+if TYPE_CHECKING:
+    from shodohflo.wire.rows import Rows
+    from shodohflo.wire.work import Work
+
+_MORE_FRAGMENTS = 0x2000
+_FRAGMENT_OFFSET = 0x1FFF
+
+LONGEST_DATAGRAM = 65_535
+"""Where a datagram ends is unknown while its later fragments are: at most here (RFC 791)."""
+
+
+def ipv4(work: Work[Any], rows: Rows) -> None:
+    """Check the header and its lengths, then go on with the payload."""
+    rows = work.require(rows, 20, Refusal.IP_CUT)
+    first = rows.u8(0)
+    if not (first == 0x45).all():
+        rows = _usual_and_unusual(work, rows)
+        first = rows.u8(0)
+    header = (first & 0x0F).astype(np.int64) * 4
+    total = rows.u16(2).astype(np.int64)
+    # Segmentation offload leaves a zero where the length does not fit: the frame's length then counts.
+    total = np.where(total == 0, rows.room(), total)
+    good = (total >= header) & (total <= rows.room())
+    if not good.all():
+        rows, header, total = work.insist(rows, good, Refusal.IP_LENGTH), header[good], total[good]
+    _payload(work, rows, header, total)
+
+
+def _usual_and_unusual(work: Work[Any], rows: Rows) -> Rows:
+    """Refuse other versions and impossible header lengths; options must have been captured whole."""
+    rows = work.insist(rows, rows.u8(0) >> 4 == 4, Refusal.IP_VERSION)
+    rows = work.insist(rows, rows.u8(0) & 0x0F >= 5, Refusal.IP_HEADER_LENGTH)
+    return work.require(rows, (rows.u8(0) & 0x0F).astype(np.int64) * 4, Refusal.IP_CUT)
+
+
+def _payload(work: Work[Any], rows: Rows, header: np.ndarray, total: np.ndarray) -> None:
+    whole = rows.at + total
+    inner = replace(
+        rows,
+        at=rows.at + header,
+        end=np.minimum(rows.end, whole),
+        whole=whole,
+        network=rows.at,
+        octets=total,
+    )
+    protocol = rows.u8(9)
+    fragment = rows.u16(6) & (_MORE_FRAGMENTS | _FRAGMENT_OFFSET)
+    if fragment.any():
+        first = fragment & _FRAGMENT_OFFSET == 0
+        inner = _unbounded(inner, fragment != 0)
+        inner, protocol = work.insist(inner, first, Refusal.LATER_FRAGMENT), protocol[first]
+    work.dispatch(inner, IPV4_PAYLOAD, protocol)
+
+
+def _unbounded(rows: Rows, fragmented: np.ndarray) -> Rows:
+    return replace(rows, whole=np.where(fragmented, rows.network + LONGEST_DATAGRAM, rows.whole))

@@ -1,0 +1,89 @@
+"""The work of decoding: rows go from header to header until each is found or refused.
+
+Headers are worked off level by level, all rows with the same next header at once, so that even
+packets made to be different cost a bounded number of steps.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import numpy as np
+
+from shodohflo.frames import ETHERTYPE, IPV4_PAYLOAD
+from shodohflo.wire.refusals import Refusal
+from shodohflo.wire.rows import Rows
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Found = TypeVar("Found")
+
+Decoder = Callable[["Work[Any]", Rows], None]
+"""Reads one kind of header: every row is sent onward, found or refused."""
+
+MAX_DEPTH = 32
+"""Headers upon headers that we follow: deep enough for stacked tags and tunnels, no invitation to loop."""
+
+
+class Work(Generic[Found]):
+    """Rows on their way through `decoders`, and what has become of them."""
+
+    def __init__(self, decoders: Mapping[int, Decoder]) -> None:
+        """Start with nothing to do; `decoders` reads each layer (see `frames.Frames.layer`)."""
+        self.found: list[Found] = []
+        self.refused: list[tuple[str, Rows]] = []
+        self._decoders = decoders
+        self._next: defaultdict[int, list[Rows]] = defaultdict(list)
+
+    def run(self) -> None:
+        """Decode until every row is found or refused."""
+        for _ in range(MAX_DEPTH):
+            level, self._next = self._next, defaultdict(list)
+            for layer, several in level.items():
+                self._decode(layer, Rows.join(several))
+        for several in self._next.values():
+            self.refuse(Rows.join(several), Refusal.TOO_DEEP)
+
+    def _decode(self, layer: int, rows: Rows) -> None:
+        decoder = self._decoders.get(layer)
+        if decoder is None:
+            self.refuse(rows, _unread(layer))
+        else:
+            decoder(self, rows)
+
+    def onward(self, rows: Rows, layer: int) -> None:
+        """Go on with the header of `layer` that begins at each row's `at`."""
+        if len(rows):
+            self._next[layer].append(rows)
+
+    def dispatch(self, rows: Rows, base: int, numbers: NDArray[np.unsignedinteger[Any]]) -> None:
+        """Go on with layer `base` + each row's own number."""
+        if len(rows) and (numbers == numbers[0]).all():
+            self.onward(rows, base + int(numbers[0]))
+            return
+        for number in np.unique(numbers).tolist():
+            self.onward(rows.keep(numbers == number), base + number)
+
+    def refuse(self, rows: Rows, reason: str) -> None:
+        """Give up on `rows`."""
+        if len(rows):
+            self.refused.append((reason, rows))
+
+    def insist(self, rows: Rows, good: NDArray[np.bool_], reason: str) -> Rows:
+        """Keep the rows that are `good`, refuse the others."""
+        if not good.all():
+            self.refuse(rows.keep(~good), reason)
+        return rows.keep(good)
+
+    def require(self, rows: Rows, size: int | NDArray[Any], reason: str) -> Rows:
+        """Keep the rows of which `size` bytes were captured, refuse the others."""
+        return self.insist(rows, rows.end - rows.at >= size, reason)
+
+
+def _unread(layer: int) -> Refusal:
+    if layer < ETHERTYPE:
+        return Refusal.LINK_TYPE
+    return Refusal.NOT_IP if layer < IPV4_PAYLOAD else Refusal.PROTOCOL
