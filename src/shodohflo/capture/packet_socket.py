@@ -1,0 +1,179 @@
+"""The packet socket under a ring: what is asked of the kernel, in the order that loses and repeats nothing.
+
+One socket sees every interface of the network namespace, also those made later; a filter in the kernel lets
+through what was received by the interfaces listened to. So the ring's memory does not grow with their number,
+and an interface that is deleted and made again needs no new socket.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import mmap
+import os
+import socket
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from shodohflo.errors import CaptureError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+SLOT_OCTETS: Final = 512
+"""Bytes of a slot, a power of two; its headers take 80 of them, and what is left is the snap length."""
+
+RING_OCTETS: Final = 64 << 20
+"""Bytes of a ring, unless the kernel has not that much to give."""
+
+MOST_INTERFACES: Final = 2000
+"""What fits into a filter program (BPF_MAXINSNS is 4096)."""
+
+_BLOCK_OCTETS: Final = 64 << 10
+_SOL_PACKET: Final = 263
+_PACKET_ADD_MEMBERSHIP: Final = 1
+_PACKET_DROP_MEMBERSHIP: Final = 2
+_PACKET_RX_RING: Final = 5
+_PACKET_STATISTICS: Final = 6
+_PACKET_VERSION: Final = 10
+_PACKET_IGNORE_OUTGOING: Final = 23
+_PACKET_MR_PROMISC: Final = 1
+_TPACKET_V2: Final = 1
+_SO_ATTACH_FILTER: Final = 26
+_ETH_P_ALL: Final = 0x0003
+_ETH_P_EXPERIMENT: Final = 0x88B5
+# linux/if_packet.h, asm-generic/socket.h, linux/if_ether.h; 0x88B5 is for local experiments (IEEE 802)
+
+_LOAD_IFINDEX: Final = (0x20, 0, 0, 0xFFFFF008)  # BPF_LD | BPF_W | BPF_ABS, SKF_AD_OFF + SKF_AD_IFINDEX
+_JUMP_IF_EQUAL: Final = 0x15  # BPF_JMP | BPF_JEQ | BPF_K
+_ACCEPT: Final = (0x06, 0, 0, 0xFFFFFFFF)  # BPF_RET | BPF_K
+_REJECT: Final = (0x06, 0, 0, 0)
+# linux/filter.h
+
+
+class CaptureNotPermittedError(CaptureError):
+    """The process may not capture."""
+
+
+@dataclass(frozen=True, slots=True)
+class KernelCount:
+    """Packets that passed the filter."""
+
+    packets: int
+    """All of them, dropped ones included."""
+    dropped: int
+    """Those for which the ring had no room."""
+
+
+class PacketSocket:
+    """A packet socket with a ring that takes nothing until `accept` is told from which interfaces."""
+
+    def __init__(self, ring_octets: int = RING_OCTETS, slot_octets: int = SLOT_OCTETS) -> None:
+        """Ask the kernel for a ring of `ring_octets`; less, halved until it fits, where it has not that much."""
+        self._socket = _open()
+        try:
+            self.memory = self._make_ring(ring_octets, slot_octets)
+            self._socket.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 1)
+            self.accept(())
+            self._bind(_ETH_P_ALL)
+        except OSError as error:
+            self.close()
+            raise CaptureError(f"the kernel refused to capture: {error.strerror}") from error
+        except CaptureError:
+            self.close()
+            raise
+        self._packets = self._dropped = 0
+
+    def fileno(self) -> int:
+        """Return the descriptor to poll: readable while the ring holds frames."""
+        return self._socket.fileno()
+
+    def accept(self, interfaces: Iterable[int]) -> None:
+        """Let through, from now on, what the interfaces with these indexes receive, and nothing else."""
+        program = _filter_program(sorted(interfaces))
+        code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *step) for step in program))
+        # struct sock_fprog: the number of steps and where they are
+        self._socket.setsockopt(
+            socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("HP", len(program), ctypes.addressof(code))
+        )
+
+    def set_promiscuous(self, interface: int, *, on: bool) -> None:
+        """Ask an interface for, or no longer for, frames addressed to other stations too; OSError if it is gone."""
+        # struct packet_mreq; the kernel ends a membership by itself when the interface or the socket goes
+        request = struct.pack("=iHH8x", interface, _PACKET_MR_PROMISC, 0)
+        self._socket.setsockopt(_SOL_PACKET, _PACKET_ADD_MEMBERSHIP if on else _PACKET_DROP_MEMBERSHIP, request)
+
+    def count(self) -> KernelCount:
+        """Return what the kernel has counted since the socket was made."""
+        # struct tpacket_stats: reading clears it, and its 32 bits are few: read it often
+        packets, dropped = struct.unpack("=II", self._socket.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 8))
+        self._packets += packets
+        self._dropped += dropped
+        return KernelCount(self._packets, self._dropped)
+
+    def stop(self) -> None:
+        """Let nothing more through; afterwards what the ring holds and `count` belong together."""
+        self.accept(())
+        # A packet that passed the old filter may still be on its way into the ring on another processor.
+        # Binding to something else waits for those (synchronize_net in packet_do_bind).
+        self._bind(_ETH_P_EXPERIMENT)
+
+    def close(self) -> None:
+        """Let go of the socket; the kernel keeps the ring until the last reference to `memory` is gone."""
+        self._socket.close()
+
+    def _make_ring(self, ring_octets: int, slot_octets: int) -> mmap.mmap:
+        """Set up and map the largest ring that the kernel grants."""
+        self._socket.setsockopt(_SOL_PACKET, _PACKET_VERSION, _TPACKET_V2)
+        block_octets = max(min(_BLOCK_OCTETS, ring_octets), mmap.PAGESIZE, slot_octets)
+
+        def ask(octets: int) -> None:
+            # struct tpacket_req
+            request = struct.pack("=IIII", block_octets, octets // block_octets, slot_octets, octets // slot_octets)
+            self._socket.setsockopt(_SOL_PACKET, _PACKET_RX_RING, request)
+
+        return mmap.mmap(self._socket.fileno(), ask_for_less(ask, ring_octets, block_octets), mmap.MAP_SHARED)
+
+    def _bind(self, protocol: int) -> None:
+        """Bind to `protocol` on every interface."""
+        # struct sockaddr_ll with interface 0; Python's own bind insists on an interface's name
+        address = struct.pack("=HHi12x", socket.AF_PACKET, socket.htons(protocol), 0)
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.bind(self._socket.fileno(), address, len(address)) != 0:
+            code = ctypes.get_errno()
+            raise OSError(code, os.strerror(code))
+
+
+def ask_for_less(ask: Callable[[int], None], octets: int, least: int) -> int:
+    """Halve `octets` until the kernel has the memory that `ask` asks it for; return how many those were."""
+    while octets >= least:
+        try:
+            ask(octets)
+        except OSError as error:
+            if error.errno != errno.ENOMEM:
+                raise
+            octets //= 2
+        else:
+            return octets
+    raise CaptureError("the kernel has no memory for a ring, however small: free some and start again")
+
+
+def _open() -> socket.socket:
+    """Open a socket that receives nothing yet: protocol 0 until it is bound."""
+    try:
+        return socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+    except PermissionError as error:
+        raise CaptureNotPermittedError(
+            "capturing needs the right to open packet sockets (CAP_NET_RAW): run this with sudo"
+        ) from error
+    except OSError as error:
+        raise CaptureError(f"this kernel has no packet sockets: {error.strerror}") from error
+
+
+def _filter_program(interfaces: list[int]) -> list[tuple[int, int, int, int]]:
+    """Write the filter (classic BPF) that accepts what these interfaces received."""
+    if len(interfaces) > MOST_INTERFACES:
+        raise CaptureError(f"{len(interfaces)} interfaces are too many: name up to {MOST_INTERFACES} of them")
+    tests = [step for index in interfaces for step in ((_JUMP_IF_EQUAL, 0, 1, index), _ACCEPT)]
+    return [_LOAD_IFINDEX, *tests, _REJECT]
