@@ -1,0 +1,45 @@
+"""The ledger for people and for scripts: what became of every packet."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from shodohflo.ledger import Outcome
+from shodohflo.wire import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from shodohflo.ledger import Ledger
+    from shodohflo.rules.compiler import CompiledRules
+
+_REASONS: Final = {str(outcome): outcome.explanation for outcome in Outcome} | {
+    f"refused.{refusal}": refusal.explanation for refusal in Refusal
+}
+
+
+def ledger_lines(ledger: Ledger, rules: CompiledRules) -> Iterator[str]:
+    """Yield the ledger as lines of text: the sum first, then each outcome, the commonest first."""
+    yield f"{ledger.received:,} packets received, {ledger.kernel_dropped:,} dropped by the kernel"
+    outcomes = [(name, count) for name, count in ledger.outcomes.most_common() if count]
+    numbers = max((len(f"{count:,}") for _, count in outcomes), default=0)
+    names = max((len(name) for name, _ in outcomes), default=0)
+    for name, count in outcomes:
+        yield f"  {count:>{numbers},}  {name:<{names}}  {_REASONS.get(name, 'by that rule')}"
+    for rule, failures in sorted(rules.failures.items()):
+        yield f"  FLOW_MAPPING[{rule}] gave no answer {failures:,} times, the last: {rules.last_failure.get(rule, '')}"
+
+
+def print_ledger(ledger: Ledger, rules: CompiledRules, *, err: bool) -> None:
+    """Print the ledger, on standard error where standard output holds data."""
+    for line in ledger_lines(ledger, rules):
+        click.echo(line, err=err)
+
+
+def write_ledger(ledger: Ledger, path: Path) -> None:
+    """Write the ledger as JSON."""
+    path.write_text(json.dumps(ledger.as_dict(), indent=2) + "\n", encoding="utf-8")

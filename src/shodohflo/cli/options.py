@@ -1,0 +1,58 @@
+"""Arguments and options that several commands share, each with its type and its help."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Final
+
+import click
+
+Network = IPv4Network | IPv6Network
+
+
+def prefix(text: str) -> Network:
+    """Read an address or a prefix of either family, or say what would be right."""
+    try:
+        return ip_network(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r} is not a prefix{_suggestion(text)}") from error
+
+
+def _suggestion(text: str) -> str:
+    """Return how `text` would be right, where only its host bits are wrong."""
+    try:
+        return f": it has host bits set; write {ip_network(text, strict=False)}"
+    except ValueError:
+        return "; write one like 192.0.2.0/24 or 2001:db8::/32"
+
+
+PORT: Final = click.IntRange(0, 65535)
+
+our_nets = click.option(
+    "--our-nets",
+    type=prefix,
+    multiple=True,
+    metavar="PREFIX",
+    envvar="SHODOHFLO_OUR_NETS",
+    help="A prefix of our networks; repeat it for several, of either family.",
+)
+config = click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    envvar="SHODOHFLO_CONFIG",
+    help="The configuration file.",
+)
+store = click.option(
+    "--store",
+    metavar="URL",
+    envvar="SHODOHFLO_STORE",
+    help="The store: redis://, rediss://, valkey://, valkeys:// or unix://.",
+)
+ledger = click.option(
+    "--ledger",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write what became of the packets to FILE, as JSON.",
+)

@@ -1,0 +1,174 @@
+"""Every setting that a configuration file may hold: its type, default and meaning, and how it is read.
+
+`docs/reference/settings.md` is made from this table. A reader gets the value as the file gave it and returns it as
+the program wants it, or raises `ValueError` with what is wrong and what would be right.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from shodohflo.pcap_config import FlowMapping, NetworkEnumeration
+from shodohflo.policy import IgnoredFlow
+from shodohflo.rules.networks import parse_prefix
+
+TTL_GRACE: Final = 900
+PCAP_STATS: Final = 60
+LOG_LEVEL: Final = "INFO"
+
+SECONDS: Final = "whole seconds"
+"""The type of a setting that is a time."""
+
+_LONGEST: Final = 2**31 - 1
+"""Seconds; more than the 68 years a lifetime may have says that the number is a mistake."""
+
+_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting; `None` in a file is the same as not naming it."""
+
+    name: str
+    type: str
+    default: str
+    meaning: str
+    read: Callable[[Any], Any]
+    variable: str = ""
+    """The environment variable that beats the file, if there is one."""
+
+
+def _text(value: object) -> str:
+    if isinstance(value, str) and value.strip():
+        return value.strip()
+    raise ValueError(f"{value!r} is not text; write host, host:port or a URL in quotes")
+
+
+def _seconds(value: object) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= _LONGEST:
+        return value
+    raise ValueError(f"{value!r} is not a number of seconds; write a whole number from 1 up")
+
+
+def _switch(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise ValueError(f"{value!r} is neither True nor False")
+
+
+def _level(value: object) -> str:
+    """Take a level by its name or as `logging` numbers it."""
+    name = logging.getLevelName(value) if isinstance(value, int) else str(value).upper()
+    if name in _LEVELS:
+        return str(name)
+    raise ValueError(f"{value!r} is no log level; write one of {', '.join(_LEVELS)}")
+
+
+def _ignored(value: object) -> tuple[IgnoredFlow, ...]:
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise ValueError(f"{value!r} is not a set; write {{('192.0.2.1', 53), ...}}")  # noqa: TRY004 - read as one kind
+    return tuple(sorted((_ignored_end(end) for end in value), key=repr))
+
+
+def _ignored_end(end: object) -> IgnoredFlow:
+    match end:
+        case (prefix, int(port)) if 0 <= port <= 65535 and not isinstance(port, bool):
+            return IgnoredFlow(parse_prefix(prefix), port)
+    raise ValueError(f"{end!r} is not (address or prefix, port); write ('192.0.2.1', 53)")
+
+
+def _enumeration(value: object) -> NetworkEnumeration:
+    if isinstance(value, NetworkEnumeration):
+        return value
+    raise ValueError(f"{value!r} is no NetworkEnumeration; write NetworkEnumeration(('name', 'prefix'), ...)")
+
+
+def _mapping(value: object) -> FlowMapping:
+    if isinstance(value, FlowMapping):
+        return value
+    raise ValueError(f"{value!r} is no FlowMapping; write FlowMapping((source, destination, action), ...)")
+
+
+def _anything(value: object) -> object:
+    return value
+
+
+KNOWN: Final = {
+    setting.name: setting
+    for setting in (
+        Setting(
+            "NETWORK_ENUMERATION",
+            "`NetworkEnumeration`",
+            "our networks, then all",
+            "The named networks, in the order they are tried; together with `FLOW_MAPPING` or not at all.",
+            _enumeration,
+        ),
+        Setting(
+            "FLOW_MAPPING",
+            "`FlowMapping`",
+            "to or from our networks, `LowerPort`",
+            "The ordered rules that say which end of a packet is the service; together with `NETWORK_ENUMERATION`.",
+            _mapping,
+        ),
+        Setting(
+            "REDIS_SERVER",
+            "text",
+            "the embedded store",
+            "The store: a host, host:port or URL (`redis`, `rediss`, `valkey`, `valkeys`, `unix`).",
+            _text,
+            "SHODOHFLO_STORE",
+        ),
+        Setting(
+            "TTL_GRACE",
+            SECONDS,
+            str(TTL_GRACE),
+            "How long a key outlives the last packet it counts.",
+            _seconds,
+            "SHODOHFLO_TTL_GRACE",
+        ),
+        Setting(
+            "LOG_LEVEL",
+            "text or a level of `logging`",
+            f'`"{LOG_LEVEL}"`',
+            "The least important lines that are logged.",
+            _level,
+            "SHODOHFLO_LOG_LEVEL",
+        ),
+        Setting(
+            "PCAP_STATS",
+            SECONDS,
+            str(PCAP_STATS),
+            "The time between two lines of statistics in the log.",
+            _seconds,
+            "SHODOHFLO_PCAP_STATS",
+        ),
+        Setting(
+            "SUPPRESS_OWN_NETWORK",
+            "`True` or `False`",
+            "`False`",
+            "Leave out traffic between two addresses of our networks; resets and unreachables stay.",
+            _switch,
+        ),
+        Setting(
+            "IGNORE_FLOW",
+            "set of (address or prefix, port)",
+            "empty",
+            "A flow one of whose ends is in it makes no flow record; its peers and its client are still recorded.",
+            _ignored,
+        ),
+        Setting(
+            "USE_DNSPYTHON",
+            "anything",
+            "none",
+            "Accepted and not needed: we resolve names properly anyway.",
+            _anything,
+        ),
+    )
+}
+
+SIBLINGS: Final = frozenset({"SOCKET_ADDRESS", "IGNORE_DNS"})
+SIBLING_PREFIXES: Final = ("DNS_", "DNSTAP_")
+"""Settings of the sibling agents, which often share one file with this one: accepted in silence."""

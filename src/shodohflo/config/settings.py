@@ -1,0 +1,146 @@
+"""What a configuration settles, as one frozen value: the file found, run, checked and put together."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from shodohflo.config.known import KNOWN, LOG_LEVEL, PCAP_STATS, SECONDS, SIBLING_PREFIXES, SIBLINGS, TTL_GRACE
+from shodohflo.config.source import Source, nearest
+from shodohflo.config.trust import refuse_strangers
+from shodohflo.errors import ConfigurationError
+from shodohflo.rules.defaults import default_enumeration, default_mapping
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from shodohflo.pcap_config import FlowMapping, NetworkEnumeration
+    from shodohflo.policy import IgnoredFlow
+
+SEARCHED: Final = (Path("configuration.py"), Path("/etc/shodohflo/configuration.py"))
+"""Where `run` and `pcap_agent` look when no file is named."""
+
+_CAPITALISED: Final = re.compile(r"[A-Z][A-Z0-9_]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """A configuration, checked, with its defaults filled in."""
+
+    path: Path | None
+    """The file it came from."""
+    digest: str
+    """SHA-256 of the file's bytes in hexadecimal; empty for the defaults."""
+    store: str | None
+    """`REDIS_SERVER` as given: host, host:port or URL."""
+    ttl: int
+    """Seconds that a key outlives its last packet."""
+    log_level: str
+    stats_interval: int
+    """Seconds between two lines of statistics."""
+    suppress_own_network: bool
+    ignore_flow: tuple[IgnoredFlow, ...]
+    enumeration: NetworkEnumeration
+    mapping: FlowMapping
+    """Already numbered with `enumeration`."""
+    warnings: tuple[str, ...]
+    """Doubtful settings, one line each, for the log."""
+
+
+def find(named: Path | None, searched: Iterable[Path] = ()) -> Path | None:
+    """Return the file to load: the one that was named, else the first of `searched` that exists."""
+    return named or next((path for path in searched if path.exists()), None)
+
+
+def load(
+    path: Path | None = None, environment: Mapping[str, str] = os.environ, *, privileged: bool | None = None
+) -> Settings:
+    """Run the configuration at `path` (`None`: the defaults); `environment` beats it.
+
+    `privileged` refuses files that others may write; left out, that is so for root. Raises `ConfigurationError`.
+    """
+    if path is None:
+        return _settle({}, environment, None)
+    if not path.is_file():
+        raise ConfigurationError(f"{path}: no such file; name the configuration with --config")
+    if os.geteuid() == 0 if privileged is None else privileged:
+        refuse_strangers(path)
+    source = Source.read(path)
+    names = source.run()
+    assigned = {name: names[name] for name in KNOWN if names.get(name) is not None}
+    return _settle(assigned, environment, source)
+
+
+def _settle(assigned: Mapping[str, Any], environment: Mapping[str, str], source: Source | None) -> Settings:
+    try:
+        values: dict[str, Any] = {name: _read(name, value) for name, value in assigned.items()}
+        enumeration, mapping = _rules(values)
+    except ValueError as error:
+        if source is None:
+            raise
+        source.refuse(str(error))
+    values |= _from_environment(environment)
+    return Settings(
+        path=source.path if source else None,
+        digest=hashlib.sha256(source.data).hexdigest() if source else "",
+        store=values.get("REDIS_SERVER"),
+        ttl=values.get("TTL_GRACE", TTL_GRACE),
+        log_level=values.get("LOG_LEVEL", LOG_LEVEL),
+        stats_interval=values.get("PCAP_STATS", PCAP_STATS),
+        suppress_own_network=values.get("SUPPRESS_OWN_NETWORK", False),
+        ignore_flow=values.get("IGNORE_FLOW", ()),
+        enumeration=enumeration,
+        mapping=mapping,
+        warnings=tuple(_doubts(source)) if source else (),
+    )
+
+
+def _read(name: str, value: object) -> object:
+    try:
+        return KNOWN[name].read(value)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
+
+
+def _rules(values: Mapping[str, Any]) -> tuple[NetworkEnumeration, FlowMapping]:
+    """Return the networks and the numbered rules, both from the file or both the defaults."""
+    enumeration, mapping = values.get("NETWORK_ENUMERATION"), values.get("FLOW_MAPPING")
+    if (enumeration is None) != (mapping is None):
+        present, absent = ("FLOW_MAPPING", "NETWORK_ENUMERATION")[:: 1 if enumeration is None else -1]
+        raise ValueError(f"{present} stands without {absent}; define both, or neither for the defaults")
+    if enumeration is None or mapping is None:
+        enumeration, mapping = default_enumeration(), default_mapping()
+    return enumeration, mapping.number_networks(enumeration)
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+    """Read the settings that the environment names; all values are text there."""
+    values: dict[str, Any] = {}
+    for setting in KNOWN.values():
+        text = environment.get(setting.variable, "")
+        if text:
+            value = int(text) if setting.type == SECONDS and text.isdecimal() else text
+            values[setting.name] = _from_variable(setting.variable, setting.name, value)
+    return values
+
+
+def _from_variable(variable: str, name: str, value: object) -> object:
+    try:
+        return KNOWN[name].read(value)
+    except ValueError as error:
+        raise ConfigurationError(f"environment variable {variable}: {error}") from error
+
+
+def _doubts(source: Source) -> Iterator[str]:
+    """Yield a warning for each capitalised name that is no setting of ours or of the sibling agents."""
+    for name, line in source.assigned().items():
+        ours = name in KNOWN or name in SIBLINGS or name.startswith(SIBLING_PREFIXES)
+        if _CAPITALISED.fullmatch(name) and not ours:
+            yield (
+                f"{source.path}:{line}: {name} is no setting{nearest(name, KNOWN)}; "
+                "write names of your own in lower case, or with a leading underscore"
+            )

@@ -1,0 +1,139 @@
+"""A configuration file: run once, and searched for the places that its errors are about."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+from shodohflo import pcap_config
+from shodohflo.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+    from types import TracebackType
+
+_LISTS: Final = ("NETWORK_ENUMERATION", "FLOW_MAPPING")
+_PLACE: Final = re.compile(rf"({'|'.join(_LISTS)})\[(\d+)\]")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file's bytes and what they say, before anything is run."""
+
+    path: Path
+    data: bytes
+    tree: ast.Module
+
+    @classmethod
+    def read(cls, path: Path) -> Source:
+        """Read and parse `path`; raise `ConfigurationError` where that fails."""
+        try:
+            data = path.read_bytes()
+            return cls(path, data, ast.parse(data, str(path)))
+        except OSError as error:
+            raise ConfigurationError(f"{path}: {error.strerror}; name the file with --config") from error
+        except SyntaxError as error:
+            raise ConfigurationError(f"{path}:{error.lineno}:{error.offset}: {error.msg}") from error
+        except ValueError as error:  # null bytes, in some versions of Python
+            raise ConfigurationError(f"{path}: {error}") from error
+
+    def run(self) -> dict[str, Any]:
+        """Execute the file and return the names it defines."""
+        code = compile(self.tree, str(self.path), "exec")
+        names: dict[str, Any] = {"__name__": "shodohflo_configuration", "__file__": str(self.path)}
+        try:
+            exec(code, names)  # noqa: S102 - a configuration is code; `trust` says whose
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever the operator's code raises
+            self._explain(error)
+        return names
+
+    def assigned(self) -> dict[str, int]:
+        """Return the names that the file itself assigns, each with the line where it first does."""
+        found: dict[str, int] = {}
+        for name in _assigned_names(self.tree.body):
+            found.setdefault(name.id, name.lineno)
+        return found
+
+    def refuse(self, message: str) -> NoReturn:
+        """Raise with the line of the place or setting that `message` begins with."""
+        place, name = _PLACE.search(message), re.match(r"\w+", message)
+        line = self._line(place[1], int(place[2])) if place else None
+        line = line or (self.assigned().get(name[0]) if name else None)
+        raise ConfigurationError(f"{self.path}{f':{line}' if line else ''}: {message}")
+
+    def _line(self, name: str, index: int) -> int | None:
+        entries = dict(self._entries(name))
+        return entries[index].lineno if index in entries else None
+
+    def _entries(self, name: str) -> Iterator[tuple[int, ast.expr]]:
+        """Yield the entries by number, as far as they are written out; after a `*more` nobody can count."""
+        calls = [value for target, value in _assignments(self.tree) if target == name and isinstance(value, ast.Call)]
+        for index, entry in enumerate(calls[-1].args if calls else ()):
+            if isinstance(entry, ast.Starred):
+                return
+            yield index, entry
+
+    def _explain(self, error: BaseException) -> NoReturn:
+        """Raise what the file's code raised, with the line and the entry it happened in."""
+        message = _in_words(error)
+        spots = list(_spots(error.__traceback__, str(self.path)))
+        places = [place for spot in spots for name in _LISTS for place in self._place(name, spot)]
+        if _PLACE.search(message):
+            self.refuse(message)
+        where = f":{spots[-1][0]}" if spots else ""
+        about = f"{places[-1]}: " if places else ""
+        raise ConfigurationError(f"{self.path}{where}: {about}{message}") from error
+
+    def _place(self, name: str, spot: tuple[int, int]) -> Iterator[str]:
+        for index, entry in self._entries(name):
+            begin, end = (entry.lineno, entry.col_offset), (entry.end_lineno or 0, entry.end_col_offset or 0)
+            if begin <= spot < end:
+                yield f"{name}[{index}]"
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return ` (did you mean ...?)` for the known name most like `name`, or nothing."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f" (did you mean {close[0]}?)" if close else ""
+
+
+def _assigned_names(statements: Iterable[ast.stmt]) -> Iterator[ast.Name]:
+    """Find names assigned at the level of the module, also under `if`, `for`, `try` and `with`."""
+    for statement in statements:
+        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            continue
+        for node in ast.iter_child_nodes(statement):
+            if isinstance(node, ast.stmt | ast.excepthandler | ast.match_case):
+                yield from _assigned_names([node])  # type: ignore[list-item] # handlers hold statements as well
+            else:
+                yield from (n for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))
+
+
+def _assignments(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign):
+            yield from ((target.id, node.value) for target in node.targets if isinstance(target, ast.Name))
+        elif isinstance(node, ast.AnnAssign) and node.value and isinstance(node.target, ast.Name):
+            yield node.target.id, node.value
+
+
+def _spots(traceback: TracebackType | None, filename: str) -> Iterator[tuple[int, int]]:
+    """Find where the file's code was, outermost first, as lines from 1 and columns from 0."""
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        if code.co_filename == filename:
+            positions = list(code.co_positions())[traceback.tb_lasti // 2]
+            yield traceback.tb_lineno, positions[2] or 0
+        traceback = traceback.tb_next
+
+
+def _in_words(error: BaseException) -> str:
+    """Say what was raised; our own vocabulary's `ValueError` says it all, others need their name and a hint."""
+    if isinstance(error, ValueError):
+        return str(error)
+    misspelt = re.search(r"(?:cannot import name|name) '(\w+)'", str(error))
+    return f"{type(error).__name__}: {error}{nearest(misspelt[1], pcap_config.__all__) if misspelt else ''}"
