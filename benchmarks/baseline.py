@@ -28,8 +28,8 @@ OUR_6NETS: Final = (IPv6Network("fc00::/7"),)
 
 _SYN_OR_FIN: Final = dpkt.tcp.TH_SYN | dpkt.tcp.TH_FIN
 
-Keys = tuple[str, ...]
-"""The keys under which a packet is counted; none, where it isn't."""
+Seen = tuple[str, bytes, bytes, str]
+"""What a packet is counted as: the kind, the client, the other end, and the ports (and code) as keys write them."""
 
 
 @cache
@@ -46,47 +46,41 @@ def _ours(packed: bytes) -> bool:
 
 
 @cache
-def _flow(src: bytes, src_port: int, dst: bytes, dst_port: int) -> Keys:
+def _flow(src: bytes, src_port: int, dst: bytes, dst_port: int) -> Seen | None:
     if not (_ours(src) or _ours(dst)):
-        return ()
+        return None
     src_is_service = src_port < dst_port or (src_port == dst_port and _ours(dst))
-    client, service = map(_text, (dst, src) if src_is_service else (src, dst))
-    port = src_port if src_is_service else dst_port
-    peers = (f"{client};{service};peer", f"{service};{client};peer")
-    return (f"{client};{service};{port};flow", f"client;{client}", *dict.fromkeys(peers))
+    return ("flow", dst, src, str(src_port)) if src_is_service else ("flow", src, dst, str(dst_port))
 
 
 @cache
-def _reset(src: bytes, src_port: int, dst: bytes, dst_port: int) -> Keys:
-    client = _text(dst)
-    return (f"{client};{_text(src)};{dst_port}:{src_port};rst", f"client;{client}") if _ours(dst) else ()
+def _reset(src: bytes, src_port: int, dst: bytes, dst_port: int) -> Seen | None:
+    return ("rst", dst, src, f"{dst_port}:{src_port}") if _ours(dst) else None
 
 
-def _unreachable(dst: bytes, message: dpkt.icmp.ICMP | dpkt.icmp6.ICMP6) -> Keys:
-    wanted = dpkt.icmp.ICMP_UNREACH if isinstance(message, dpkt.icmp.ICMP) else dpkt.icmp6.ICMP6_DST_UNREACH
-    if message.type != wanted or not _ours(dst):
-        return ()
-    quoted = message.data.data
-    if not isinstance(quoted.data, dpkt.tcp.TCP | dpkt.udp.UDP):
-        return ()
-    ports = f"{quoted.data.sport}:{quoted.data.dport}"
-    client = _text(dst)
-    return (f"{client};{_text(quoted.dst)};{ports};{message.code};icmp", f"client;{client}")
-
-
-def _segment(network: dpkt.ip.IP | dpkt.ip6.IP6, segment: dpkt.tcp.TCP) -> Keys:
+def _segment(network: dpkt.ip.IP | dpkt.ip6.IP6, segment: dpkt.tcp.TCP) -> Seen | None:
     if segment.flags & dpkt.tcp.TH_RST:
         return _reset(network.src, segment.sport, network.dst, segment.dport)
     if segment.flags & _SYN_OR_FIN:
-        return ()
+        return None
     return _flow(network.src, segment.sport, network.dst, segment.dport)
 
 
-def _keys(frame: bytes) -> Keys:
-    """Return the keys of one Ethernet frame."""
+def _unreachable(dst: bytes, message: dpkt.icmp.ICMP | dpkt.icmp6.ICMP6) -> Seen | None:
+    wanted = dpkt.icmp.ICMP_UNREACH if isinstance(message, dpkt.icmp.ICMP) else dpkt.icmp6.ICMP6_DST_UNREACH
+    if message.type != wanted or not _ours(dst):
+        return None
+    quoted = message.data.data
+    if not isinstance(quoted.data, dpkt.tcp.TCP | dpkt.udp.UDP):
+        return None
+    return ("icmp", dst, quoted.dst, f"{quoted.data.sport}:{quoted.data.dport};{message.code}")
+
+
+def _decide(frame: bytes) -> Seen | None:
+    """Return what one Ethernet frame is counted as, if as anything."""
     network = dpkt.ethernet.Ethernet(frame).data
     if not isinstance(network, dpkt.ip.IP | dpkt.ip6.IP6):
-        return ()
+        return None
     transport = network.data
     if isinstance(transport, dpkt.tcp.TCP):
         return _segment(network, transport)
@@ -94,19 +88,35 @@ def _keys(frame: bytes) -> Keys:
         return _flow(network.src, transport.sport, network.dst, transport.dport)
     if isinstance(transport, dpkt.icmp.ICMP | dpkt.icmp6.ICMP6):
         return _unreachable(network.dst, transport)
-    return ()
+    return None
 
 
-def count(frames: Iterable[bytes]) -> Counter[str]:
-    """Return how many of `frames` (Ethernet) are counted under each key."""
-    decided: defaultdict[Keys, int] = defaultdict(int)
+def observe(frames: Iterable[bytes]) -> dict[Seen | None, int]:
+    """Count what `frames` (Ethernet) are seen as; `None` stands for those that make no record."""
+    seen: defaultdict[Seen | None, int] = defaultdict(int)
     for frame in frames:
-        decided[_keys(frame)] += 1
-    keys: Counter[str] = Counter()
-    for names, packets in decided.items():
-        for name in names:
-            keys[name] += packets
-    return keys
+        seen[_decide(frame)] += 1
+    return seen
+
+
+def keys(observed: dict[Seen | None, int]) -> Counter[str]:
+    """Return the packets under each key."""
+    counted: Counter[str] = Counter()
+    for seen, packets in observed.items():
+        if seen is not None:
+            for key in _keys(*seen):
+                counted[key] += packets
+    return counted
+
+
+def _keys(kind: str, client: bytes, other: bytes, rest: str) -> Iterator[str]:
+    ends = (_text(client), _text(other))
+    yield f"{ends[0]};{ends[1]};{rest};{kind}"
+    yield f"client;{ends[0]}"
+    if kind == "flow":
+        yield f"{ends[0]};{ends[1]};peer"
+        if client != other:
+            yield f"{ends[1]};{ends[0]};peer"
 
 
 def frames_of(path: Path) -> Iterator[bytes]:
@@ -117,15 +127,15 @@ def frames_of(path: Path) -> Iterator[bytes]:
 
 
 def forget() -> None:
-    """Forget every text and decision, so that the next `count` starts as the first one did."""
+    """Forget every text and decision, so that the next `observe` starts as the first one did."""
     for remembered in (_text, _ours, _flow, _reset):
         remembered.cache_clear()
 
 
 def main() -> None:
     """Print the keys of the capture named on the command line."""
-    keys = count(frames_of(Path(sys.argv[1])))
-    sys.stdout.writelines(f"{key}\t{packets}\n" for key, packets in sorted(keys.items()))
+    counted = keys(observe(frames_of(Path(sys.argv[1]))))
+    sys.stdout.writelines(f"{key}\t{packets}\n" for key, packets in sorted(counted.items()))
 
 
 if __name__ == "__main__":
