@@ -115,15 +115,12 @@ class Assign(MappingAction):
     def describe(self) -> str:
         """Say in words what the action does."""
         client, service = _both(self.client_from)
-        what = "dropped" if self.drop else f"the {client} is the client and the {service} the service"
         port = f"the {_WORDS[self.port_from]} port"
-        if self.ports is not None:
-            return (
-                f"{what}, if {port} is {_ports_text(self.ports)}"
-                if not self.drop
-                else f"{what} if {port} is {_ports_text(self.ports)}"
-            )
-        return what if self.drop else f"{what}, on {port}"
+        ports = None if self.ports is None else _ports_text(self.ports)
+        if self.drop:
+            return "dropped" if ports is None else f"dropped if {port} is {ports}"
+        only = "" if ports is None else f", if it is {ports}"
+        return f"the {client} is the client and the {service} the service, on {port}{only}"
 
 
 class LowerPort(MappingAction):
@@ -193,4 +190,4 @@ def _ports_text(ports: frozenset[int]) -> str:
         else:
             runs.append([port])
     texts = [" to ".join(str(port) for port in run) for run in runs]
-    return " or ".join(filter(None, [", ".join(texts[:-1]), texts[-1]])) if texts else "in an empty set"
+    return " or ".join(filter(None, [", ".join(texts[:-1]), texts[-1]])) if texts else "in an empty set (never)"
