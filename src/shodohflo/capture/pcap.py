@@ -1,0 +1,113 @@
+"""Classic pcap files: one file header, then records of a 16-byte header and a packet.
+
+The layout is that of draft-ietf-opsawg-pcap (section 4 the file header, section 5 the record), with what
+libpcap's reader knows beyond it: old versions, and the longer record header of a patched libpcap.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from shodohflo.capture.linktypes import largest_capture, link_type
+from shodohflo.capture.records import ByteOrder, Taken, needed, walk, words
+from shodohflo.frames import Frames
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+FILE_HEADER: Final = 24
+
+_MICROSECONDS: Final = 0xA1B2C3D4
+_NANOSECONDS: Final = 0xA1B23C4D
+_MODIFIED: Final = 0xA1B2CD34
+
+_MAGICS: Final = {
+    struct.pack(f"{order}I", magic): (order, magic)
+    for order in ("<", ">")
+    for magic in (_MICROSECONDS, _NANOSECONDS, _MODIFIED)
+}
+
+MAGICS: Final = frozenset(_MAGICS)
+"""The four bytes a pcap file may begin with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pcap:
+    """What the file header says about the records that follow it."""
+
+    order: ByteOrder
+    tick: int
+    """Nanoseconds in one unit of a time's second field."""
+    layer: int
+    """The LINKTYPE_ number of every packet."""
+    header: int
+    """Bytes before a record's packet."""
+    fields: tuple[int, ...]
+    """Which 32-bit word of a record's header is the captured length; of two, the lesser one is."""
+    lengths: struct.Struct
+    """The same, as `struct` reads it."""
+    largest: int
+    """More bytes than this no record may claim to have captured."""
+
+    @classmethod
+    def open(cls, header: bytes) -> Pcap:
+        """Read the file header; a `ValueError` says what is wrong with it."""
+        order, magic = _MAGICS[header[:4]]
+        major, minor, snap_length, link = struct.unpack_from(f"{order}4xHH8xII", header)
+        layer = link_type(link)
+        fields = _length_fields(major, minor)
+        return cls(
+            order=order,
+            tick=1 if magic == _NANOSECONDS else 1000,
+            layer=layer,
+            # A patched libpcap added the interface, the protocol and the packet type to each record.
+            header=24 if magic == _MODIFIED else 16,
+            fields=fields,
+            lengths=struct.Struct(f"{order}{4 * fields[0]}x{len(fields)}I"),
+            largest=largest_capture(layer, snap_length),
+        )
+
+    def size(self, data: bytes, offset: int) -> int:
+        """Return the size of the record at `offset`, or 0 if it is absurd."""
+        captured = min(self.lengths.unpack_from(data, offset))
+        return self.header + captured if captured <= self.largest else 0
+
+    def take(self, data: bytes) -> Taken:
+        """Read all records that are complete."""
+        offsets, end = walk(self, data, 0, len(data))
+        need = needed(self, data, end)
+        return Taken(self._frames(data, offsets), end, need, "" if need else self._absurdity(data, end))
+
+    def _frames(self, data: bytes, offsets: Sequence[int]) -> Frames:
+        starts = np.array(offsets, np.int64)
+        columns = words(data, starts, 4, self.order).astype(np.int64).T
+        seconds, fraction, *lengths = columns
+        # Whichever field is which: a packet cannot have been shorter on the wire than what was captured of it.
+        return Frames(
+            buffer=np.frombuffer(data, np.uint8),
+            start=starts + self.header,
+            captured=np.minimum.reduce([columns[field] for field in self.fields]),
+            original=np.maximum(*lengths),
+            layer=np.full(len(starts), self.layer, np.uint32),
+            time=seconds * 1_000_000_000 + fraction * self.tick,
+        )
+
+    def _absurdity(self, data: bytes, offset: int) -> str:
+        captured = min(self.lengths.unpack_from(data, offset))
+        return f"a record claims {captured} captured bytes, and {self.largest} is the most there can be"
+
+
+def _length_fields(major: int, minor: int) -> tuple[int, ...]:
+    """Return which words of a record's header may be its captured length.
+
+    Before 2.3 the original length came first, and some files that call themselves 2.3 still have it so.
+    543.0 is what the tcpdump of DG/UX wrote.
+    """
+    if (major, minor) == (543, 0) or (major == 2 and minor < 3):
+        return (3,)
+    if major != 2 or minor > 4:
+        raise ValueError(f"pcap version {major}.{minor} is not known (2.0 to 2.4 are)")
+    return (2, 3) if minor == 3 else (2,)
