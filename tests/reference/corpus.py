@@ -1,0 +1,150 @@
+"""The captures, what their manifest says of them, and what the reference implementation made of them.
+
+A directory of captures has a `MANIFEST.tsv`; beside it, `reference/keys.jsonl.gz` has a line for each capture,
+prefix of ours and configuration. The repository's own (`tests/data`) and the whole corpus (`CAPTURES`) are alike.
+
+The reference implementation was run for one prefix at a time and fed only the packets of that prefix's address
+family. We read whole files, so of our keys those of that family are compared, and no others.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import runpy
+from dataclasses import dataclass
+from functools import cache
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from shodohflo.capture.savefile import Savefile
+from shodohflo.errors import CaptureError
+from shodohflo.pcap_config import update_our_nets
+from shodohflo.pipeline import Pipeline
+from shodohflo.policy import Policy
+from shodohflo.rules.compiler import CompiledRules
+from shodohflo.store.keys import counts
+from support import SHIPPED_CAPTURES, outside_captures
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from shodohflo.ledger import Ledger
+
+Prefix = IPv4Network | IPv6Network
+
+_HERE: Final = Path(__file__).parent
+
+CONFIGURATIONS: Final = {
+    "any": (_HERE / "any.py", False),
+    "notes": (_HERE.parent.parent / "examples" / "notes.py", True),
+}
+"""The reference's configurations: the file, and whether traffic between our own hosts is suppressed."""
+
+USUAL_NETWORKS: Final = tuple(
+    map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"))
+)
+"""What `replay` takes for our networks unless it is told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """One capture file and what the manifest says of it."""
+
+    path: Path
+    packets: int
+    damaged: bool
+    """The file breaks off, or has rubbish in it; `packets` are those before that."""
+
+    def __str__(self) -> str:
+        """Name the capture, in the names of tests too."""
+        return self.path.name
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What the reference implementation counted for one capture under one configuration."""
+
+    our_nets: Prefix
+    configuration: str
+    keys: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What our pipeline made of one capture."""
+
+    keys: dict[str, int]
+    ledger: Ledger
+    broken: str
+    """What the reader said where it stopped early; empty where it read all."""
+
+
+def shipped() -> list[Capture]:
+    """Return the captures that are part of the repository."""
+    return list(_captures(SHIPPED_CAPTURES).values())
+
+
+def outside() -> list[Capture]:
+    """Return those captures of the whole corpus that are not part of the repository; none where it isn't at hand."""
+    directory = outside_captures()
+    if directory is None:
+        return []
+    ours = _captures(SHIPPED_CAPTURES)
+    return [capture for name, capture in _captures(directory).items() if name not in ours]
+
+
+def cases(capture: Capture) -> list[Case]:
+    """Return what the reference implementation made of `capture`, under every prefix and configuration."""
+    return _cases(capture.path.parent.parent / "reference" / "keys.jsonl.gz")[capture.path.name]
+
+
+def replay(capture: Capture, our_nets: Iterable[Prefix], configuration: str) -> Replay:
+    """Send `capture` through our pipeline."""
+    path, suppress_own_network = CONFIGURATIONS[configuration]
+    update_our_nets(our_nets := tuple(our_nets))
+    settings = runpy.run_path(str(path))
+    rules = CompiledRules(settings["NETWORK_ENUMERATION"], settings["FLOW_MAPPING"])
+    pipeline = Pipeline(rules, Policy(our_nets, suppress_own_network=suppress_own_network))
+    broken = _read(capture.path, pipeline)
+    return Replay(counts(pipeline.take()), pipeline.ledger, broken)
+
+
+def family(key: str) -> int:
+    """Return the address family of a key: 4 or 6."""
+    fields = key.split(";")
+    return ip_address(fields[1] if fields[0] == "client" else fields[0]).version
+
+
+def _read(path: Path, pipeline: Pipeline) -> str:
+    with path.open("rb") as stream:
+        try:
+            for frames in Savefile(stream, path.name):
+                pipeline.ingest(frames)
+        except CaptureError as error:
+            return str(error)
+    return ""
+
+
+@cache
+def _captures(directory: Path) -> dict[str, Capture]:
+    with (directory / "MANIFEST.tsv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    return {row["file"]: _capture(directory, row) for row in rows}
+
+
+def _capture(directory: Path, row: dict[str, Any]) -> Capture:
+    return Capture(directory / row["file"], int(row["packets"]), "file damage" in row["special"])
+
+
+@cache
+def _cases(path: Path) -> dict[str, list[Case]]:
+    found: dict[str, list[Case]] = {}
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        for line in file:
+            row = json.loads(line)
+            case = Case(ip_network(row["our_nets"]), row["config"], row["keys"])
+            found.setdefault(row["file"], []).append(case)
+    return found
