@@ -55,5 +55,5 @@ class Ledger:
 
     def as_dict(self) -> dict[str, object]:
         """Return what `--ledger FILE` writes; the outcomes sum to `received`."""
-        outcomes = {name: count for name, count in sorted(self.outcomes.items()) if count}
+        outcomes = {str(name): count for name, count in sorted(self.outcomes.items()) if count}
         return {"received": self.received, "kernel_dropped": self.kernel_dropped, "outcomes": outcomes}

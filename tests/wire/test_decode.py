@@ -16,6 +16,7 @@ from shodohflo.wire import Decoded, decode
 from shodohflo.wire.decode import DECODERS
 
 if TYPE_CHECKING:
+    from shodohflo.batch import Batch, Messages
     from shodohflo.frames import Frames
 
 LAYERS = [layer for layer in sorted(DECODERS) if layer < IPV4_PAYLOAD]
@@ -37,7 +38,7 @@ def count(decoded: Decoded) -> int:
 
 def told(decoded: Decoded) -> list[Any]:
     """Return everything `decoded` says, to compare."""
-    tables = [*decoded.batches, *decoded.messages]
+    tables: list[Batch | Messages] = [*decoded.batches, *decoded.messages]
     return [
         decoded.refused,
         *([np.asarray(getattr(table, field.name)).tolist() for field in fields(table)] for table in tables),
