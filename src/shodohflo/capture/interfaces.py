@@ -1,0 +1,140 @@
+"""Which interfaces to listen to, and which networks they stand in: decided from a plain list of them.
+
+A bridge shows again what its ports received, a VLAN device what its lower device received. So that each
+packet is counted once, a device is left out where something it stands on is listened to as well.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import IPv4Interface, IPv4Network, IPv6Interface, IPv6Network
+from typing import TYPE_CHECKING, Final
+
+from shodohflo.errors import CaptureError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+Network = IPv4Network | IPv6Network
+
+STANDS_ON_LOWER: Final = frozenset({"vlan", "macvlan", "macvtap", "ipvlan", "ipvtap"})
+"""Kinds (netlink's words) that show packets which the device under them shows too, as readable there as here.
+
+Tunnels are not among them: what comes out of one is another packet than the one that carried it.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """An interface of this network namespace."""
+
+    name: str
+    index: int
+    up: bool = True
+    loopback: bool = False
+    kind: str = ""
+    """Netlink's word for it (`bridge`, `vlan`, ...), empty for hardware."""
+    master: int = 0
+    """The index of the bridge, bond or team that it is a port of; 0 for none."""
+    lower: int = 0
+    """The index of the device in this namespace that it is linked to; 0 for none."""
+    addresses: tuple[IPv4Interface | IPv6Interface, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What to listen to, and what is doubtful about it."""
+
+    listened: tuple[Interface, ...]
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the operator asked for."""
+
+    names: tuple[str, ...] = ()
+    """None: every interface that fits."""
+    exclude: tuple[str, ...] = ()
+
+    def choose(self, interfaces: Sequence[Interface]) -> Choice:
+        """Choose from the interfaces there are; names that stand for none of them choose nothing."""
+        allowed = [interface for interface in interfaces if interface.name not in self.exclude]
+        absent = sorted(set(self.exclude) - {interface.name for interface in interfaces})
+        warnings = [f"--exclude {name}: there is no interface of that name now" for name in absent]
+        if not self.names:
+            return Choice(_each_packet_once(allowed, interfaces), tuple(warnings))
+        named = tuple(interface for interface in allowed if interface.name in self.names)
+        return Choice(named, (*warnings, *_doubts(named, interfaces)))
+
+    def refuse_unknown(self, interfaces: Iterable[Interface]) -> None:
+        """Raise `CaptureError` if a name stands for no interface."""
+        existing = [interface.name for interface in interfaces]
+        for name in self.names:
+            if name not in existing:
+                raise CaptureError(f"there is no interface {name}; there are {', '.join(existing) or 'none at all'}")
+
+
+def our_networks(listened: Iterable[Interface], interfaces: Sequence[Interface]) -> tuple[Network, ...]:
+    """Return the networks of what is listened to and of what stands on it: both families, each address once.
+
+    Loopback and link-local addresses say nothing about whose a network is.
+    """
+    heard = {interface.index for interface in listened}
+    under = _under(interfaces)
+    near = [interface for interface in interfaces if interface.index in heard or under[interface.index] & heard]
+    telling = {
+        address.network
+        for interface in near
+        for address in interface.addresses
+        if not (address.is_loopback or address.is_link_local)
+    }
+    ordered = sorted(telling, key=lambda network: (network.version, int(network.network_address), network.prefixlen))
+    return tuple(network for network in ordered if not any(_covers(other, network) for other in ordered))
+
+
+def _each_packet_once(allowed: Iterable[Interface], interfaces: Sequence[Interface]) -> tuple[Interface, ...]:
+    """Keep what is up and no loopback, and stands on nothing else that is."""
+    fitting = [interface for interface in allowed if interface.up and not interface.loopback]
+    indexes = {interface.index for interface in fitting}
+    under = _under(interfaces)
+    return tuple(interface for interface in fitting if not under[interface.index] & indexes)
+
+
+def _doubts(named: Sequence[Interface], interfaces: Sequence[Interface]) -> list[str]:
+    under = _under(interfaces)
+    down = [f"{one.name} is down: nothing will be received there until it is up" for one in named if not one.up]
+    twice = [
+        f"{upper.name} shows again what {lower.name} received: such packets are counted twice; name only one of the two"
+        for upper in named
+        for lower in named
+        if lower.index in under[upper.index]
+    ]
+    return down + twice
+
+
+def _under(interfaces: Collection[Interface]) -> Mapping[int, set[int]]:
+    """Return, for each interface, the indexes of all that it stands on, directly or not."""
+    direct: dict[int, set[int]] = {interface.index: set() for interface in interfaces}
+    for interface in interfaces:
+        if interface.master in direct:
+            direct[interface.master].add(interface.index)
+        if interface.kind in STANDS_ON_LOWER and interface.lower in direct:
+            direct[interface.index].add(interface.lower)
+    return {index: _reachable(index, direct) for index in direct}
+
+
+def _reachable(start: int, direct: Mapping[int, set[int]]) -> set[int]:
+    found: set[int] = set()
+    waiting = set(direct[start])
+    while waiting:
+        index = waiting.pop()
+        found.add(index)
+        waiting |= direct[index] - found
+    return found
+
+
+def _covers(other: Network, network: Network) -> bool:
+    """Say whether `other` is another network that holds all of `network`."""
+    same_family = other.version == network.version
+    return same_family and other != network and network.subnet_of(other)  # type: ignore[arg-type] # same family
