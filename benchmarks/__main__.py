@@ -1,0 +1,81 @@
+"""`python -m benchmarks`, or `make bench`: measure, and print ratios against yardsticks measured in the same run."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import sys
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import live, offline
+from benchmarks.comparison import Comparison, Skipped
+from benchmarks.generate import Load, generate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    Result = Comparison | Skipped
+
+
+def _results(chosen: argparse.Namespace) -> Iterator[Result]:
+    """Measure one after the other: each has the machine to itself."""
+    if "whole" in chosen.only:
+        yield offline.whole_process(generate(Load(chosen.packets, chosen.flows)), chosen.repetitions)
+    if "inside" in chosen.only:
+        yield offline.frames_to_observations(generate(Load(chosen.packets, chosen.flows)), chosen.repetitions)
+    if "live" in chosen.only:
+        yield live.wire_to_store(chosen.repetitions)
+
+
+def _table(results: list[Result]) -> Table:
+    table = Table(box=box.SIMPLE, title=f"medians; {platform.machine()}, Python {platform.python_version()}")
+    for heading, justify in (("what", "left"), ("yardstick", "right"), ("ours", "right"), ("ratio", "right")):
+        table.add_column(heading, justify=justify, overflow="fold")  # type: ignore[arg-type]  # the words rich takes
+    table.add_column("target", justify="right", no_wrap=True)
+    table.add_column("", overflow="fold")
+    for result in results:
+        table.add_row(*_row(result))
+    return table
+
+
+def _row(result: Result) -> list[str]:
+    if isinstance(result, Skipped):
+        return [result.name, "", "", "", "", f"skipped: {result.reason}"]
+    beside = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in result.beside.items())
+    yardstick = f"{result.yardstick} {result.yardstick_seconds:.2f} s"
+    verdict = "met" if result.met else "NOT met"
+    return [
+        result.name,
+        yardstick,
+        f"{result.our_seconds:.2f} s",
+        f"{result.ratio:.1f}",
+        f"{result.target} {verdict}",
+        beside,
+    ]
+
+
+def main() -> None:
+    """Measure what the command line asks for, and print it."""
+    parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
+    parser.add_argument("--packets", type=int, default=1_000_000, help="of the generated capture (%(default)s)")
+    parser.add_argument("--flows", type=int, default=100_000, help="of the generated capture (%(default)s)")
+    parser.add_argument("--repetitions", type=int, default=3, help="pairs of measurements (%(default)s)")
+    parser.add_argument("--only", action="append", choices=["whole", "inside", "live"], help="measure only this")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    chosen = parser.parse_args()
+    chosen.only = chosen.only or ["whole", "inside", "live"]
+    results = list(_results(chosen))
+    if chosen.json:
+        json.dump([result.as_json for result in results], sys.stdout, indent=2)
+        print()
+    else:
+        Console(width=None if sys.stdout.isatty() else 140).print(_table(results))
+
+
+if __name__ == "__main__":
+    main()

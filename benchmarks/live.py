@@ -1,0 +1,232 @@
+"""Live: what listening to a busy link costs, against tcpdump listening to the same.
+
+Two network namespaces are joined by a veth pair; tcpreplay sends a generated load at its top speed into one end. In
+turn, `tcpdump -w /dev/null` and the agent, with its embedded store, listen at the other. What is compared is the
+processor time that each spends from the first packet to the last: the agent's start-up is reported apart, and so is
+the time of the store's own process. Nothing leaves the namespaces, which are removed afterwards.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Final
+
+from benchmarks.comparison import Comparison, Pairs, Skipped
+from benchmarks.generate import Load, generate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+NAME: Final = "wire to store, live"
+
+TARGET: Final = 5.0
+"""How many times tcpdump's processor time we may spend, at most."""
+
+LOAD: Final = Load(packets=200_000, flows=1_000)
+LOOPS: Final = 10
+
+_PROGRAMS: Final = ("ip", "tcpdump", "tcpreplay")
+_SENDER, _LISTENER = "shodohflo-bench-tx", "shodohflo-bench-rx"
+_LINK: Final = "bench0"
+_TICKS: Final = os.sysconf("SC_CLK_TCK")
+_PATIENCE: Final = 60.0
+"""Seconds after which something that should have happened has failed."""
+
+
+class LiveError(Exception):
+    """The measurement could not be made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """What the agent said and cost."""
+
+    start_up: float
+    load: float
+    store: float
+    """Processor seconds: until it listened; from then on; of the store's process."""
+    received: int
+    kernel_dropped: int
+
+
+def wire_to_store(repetitions: int) -> Comparison | Skipped:
+    """Compare the agent's processor time with tcpdump's, on the same load."""
+    reason = _obstacle()
+    if reason:
+        return Skipped(NAME, reason)
+    capture = generate(LOAD)
+    agents: list[Agent] = []
+    heard: list[int] = []
+
+    def tcpdump() -> float:
+        seconds, packets = _tcpdump(capture)
+        heard.append(packets)
+        return seconds
+
+    def ours() -> float:
+        agents.append(_agent(capture))
+        return agents[-1].load
+
+    with _namespaces():
+        pairs = Pairs.interleaved(tcpdump, ours, repetitions)
+    cost = pairs.times_the_cost()
+    dropped = max(agent.kernel_dropped for agent in agents)
+    return Comparison(
+        name=NAME,
+        yardstick="tcpdump -w /dev/null",
+        yardstick_seconds=median(pairs.yardstick),
+        our_seconds=median(pairs.ours),
+        ratio=cost,
+        target=f"<= {TARGET:g}",
+        met=cost <= TARGET and dropped == 0,
+        beside={
+            "packets": LOAD.packets * LOOPS,
+            "flows": LOAD.flows,
+            "received": min(agent.received for agent in agents),
+            "kernel_dropped": dropped,
+            "packets_per_second": round(median(_speeds)),
+            "start_up_seconds": round(median(agent.start_up for agent in agents), 2),
+            "store_seconds": round(median(agent.store for agent in agents), 2),
+            "tcpdump_received": min(heard),
+            "repetitions": repetitions,
+        },
+    )
+
+
+_speeds: list[float] = []
+"""Packets a second that tcpreplay reached, each time."""
+
+
+def _obstacle() -> str:
+    """Say why this machine or user cannot measure; empty where they can."""
+    if os.geteuid() != 0:
+        return "needs root, for network namespaces"
+    absent = [program for program in _PROGRAMS if shutil.which(program) is None]
+    return f"not installed: {', '.join(absent)}" if absent else ""
+
+
+@contextmanager
+def _namespaces() -> Iterator[None]:
+    """Join two namespaces by a link that carries what we send and nothing else."""
+    with ExitStack() as stack:
+        for namespace in (_SENDER, _LISTENER):
+            _run(["ip", "netns", "add", namespace])
+            stack.callback(_run, ["ip", "netns", "delete", namespace])
+            for settings in ("all", "default"):
+                _run([*_inside(namespace), "sysctl", "-qw", f"net.ipv6.conf.{settings}.disable_ipv6=1"])
+        peer = ["peer", "name", _LINK, "netns", _LISTENER]
+        _run(["ip", "link", "add", _LINK, "netns", _SENDER, "mtu", "65535", "type", "veth", *peer, "mtu", "65535"])
+        for namespace in (_SENDER, _LISTENER):
+            _run([*_inside(namespace), "ip", "link", "set", "lo", "up"])
+            _run([*_inside(namespace), "ip", "link", "set", _LINK, "up"])
+        yield
+
+
+def _inside(namespace: str) -> list[str]:
+    return ["ip", "netns", "exec", namespace]
+
+
+def _send(capture: Path) -> None:
+    """Send the whole load at top speed."""
+    replay = ["tcpreplay", "--quiet", "--topspeed", "--preload-pcap", f"--loop={LOOPS}", f"--intf1={_LINK}"]
+    said = _run([*_inside(_SENDER), *replay, str(capture)])
+    rated = [line for line in said.splitlines() if line.startswith("Rated:")]
+    _speeds.append(float(rated[0].split(",")[-1].split()[0]))
+
+
+def _tcpdump(capture: Path) -> tuple[float, int]:
+    """Return tcpdump's processor seconds and the packets it received."""
+    command = ["tcpdump", "-n", "-i", _LINK, "-w", "/dev/null"]
+    process = subprocess.Popen([*_inside(_LISTENER), *command], stderr=subprocess.PIPE, text=True)
+    _wait_for(_somebody_listens, "tcpdump to listen")
+    _send(capture)
+    _wait_for(lambda: _is_quiet(process.pid), "tcpdump to finish")
+    seconds = _processor_seconds(process.pid)
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=_PATIENCE)[1]
+    captured = next(line for line in said.splitlines() if "packets captured" in line)
+    return seconds, int(captured.split()[0])
+
+
+def _agent(capture: Path) -> Agent:
+    """Return what the agent spent on the load, and its ledger."""
+    with tempfile.TemporaryDirectory(prefix="bench") as folder:
+        ledger = Path(folder, "ledger.json")
+        command = [str(Path(sys.executable).with_name("shodohflo")), "run", _LINK, "--ledger", str(ledger)]
+        networks = ["--our-nets", "10.0.0.0/8", "--our-nets", "fc00::/7"]
+        # A state directory of its own: the embedded store is this agent's alone, and goes with the folder.
+        environment = os.environ | {"SHODOHFLO_STATE": folder, "STATE_DIRECTORY": folder, "XDG_STATE_HOME": folder}
+        with Path(folder, "log").open("w") as log:
+            process = subprocess.Popen(
+                [*_inside(_LISTENER), *command, *networks], env=environment, cwd=folder, stdout=log, stderr=log
+            )
+            _wait_for(_somebody_listens, "the agent to listen", process)
+            _wait_for(lambda: _is_quiet(process.pid), "the agent to come to rest", process)
+            started = _processor_seconds(process.pid)
+            children = _children(process.pid)
+            stored = sum(map(_processor_seconds, children))
+            _send(capture)
+            _wait_for(lambda: _is_quiet(process.pid), "the agent to come to rest", process)
+            seconds = _processor_seconds(process.pid) - started
+            stored = sum(map(_processor_seconds, children)) - stored
+            process.send_signal(signal.SIGTERM)
+            if process.wait(timeout=_PATIENCE) != 0:
+                raise LiveError(f"the agent failed: {Path(folder, 'log').read_text()}")
+        counted = json.loads(ledger.read_text())
+    return Agent(started, seconds, stored, counted["received"], counted["kernel_dropped"])
+
+
+def _somebody_listens() -> bool:
+    """Tell whether a packet socket is open in the listener's namespace."""
+    return len(_run([*_inside(_LISTENER), "cat", "/proc/net/packet"]).splitlines()) > 1
+
+
+def _is_quiet(pid: int) -> bool:
+    """Tell whether a process does next to nothing for a second; an agent still wakes to look at its clock."""
+    before = _processor_seconds(pid)
+    time.sleep(1.0)
+    return _processor_seconds(pid) - before <= 0.03
+
+
+def _processor_seconds(pid: int) -> float:
+    """Return the user and system time that a process has spent; 0 once it is gone."""
+    try:
+        fields = Path("/proc", str(pid), "stat").read_text().rpartition(")")[2].split()
+    except FileNotFoundError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / _TICKS  # utime and stime: proc_pid_stat(5)
+
+
+def _children(pid: int) -> list[int]:
+    """Return the processes below `pid`: the embedded store's server."""
+    threads = Path("/proc", str(pid), "task").glob("*/children")
+    direct = [int(child) for thread in threads for child in thread.read_text().split()]
+    return direct + [below for child in direct for below in _children(child)]
+
+
+def _wait_for(condition: Callable[[], bool], what: str, process: subprocess.Popen[bytes] | None = None) -> None:
+    """Wait until `condition` holds, but not for ever, nor for a process that has ended."""
+    deadline = time.monotonic() + _PATIENCE
+    while not condition():
+        if time.monotonic() > deadline or (process is not None and process.poll() is not None):
+            raise LiveError(f"waited in vain for {what}")
+        time.sleep(0.05)
+
+
+def _run(command: Sequence[str]) -> str:
+    """Run a command that must succeed, and return what it printed."""
+    finished = subprocess.run(command, capture_output=True, text=True, check=False)
+    if finished.returncode != 0:
+        raise LiveError(f"{' '.join(command)}: {finished.stderr.strip()}")
+    return finished.stdout

@@ -1,0 +1,141 @@
+"""Reading files: the whole `replay` process, and the path from frames to observations inside it, against dpkt."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import TYPE_CHECKING, Final
+
+from benchmarks import baseline
+from benchmarks.comparison import Comparison, Pairs
+from shodohflo.capture.savefile import Savefile
+from shodohflo.pcap_config import (
+    DST,
+    OUR_4NETS,
+    OUR_6NETS,
+    SRC,
+    FlowMapping,
+    LowerPort,
+    NetworkEnumeration,
+    update_our_nets,
+)
+from shodohflo.pipeline import Pipeline
+from shodohflo.policy import Policy
+from shodohflo.rules.compiler import CompiledRules
+from shodohflo.store.keys import counts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from ipaddress import IPv4Network, IPv6Network
+
+    from shodohflo.frames import Frames
+    from shodohflo.observations import Observations
+
+WHOLE_TARGET: Final = 8.0
+INSIDE_TARGET: Final = 30.0
+"""How many times as fast as the dpkt loop we want to be, at least."""
+
+_OUR_NETS: Final[tuple[IPv4Network | IPv6Network, ...]] = (*baseline.OUR_NETS, *baseline.OUR_6NETS)
+
+
+class OutputsDifferError(Exception):
+    """Ours and the yardstick disagree: there is nothing to compare."""
+
+
+def whole_process(capture: Path, repetitions: int) -> Comparison:
+    """Time `shodohflo replay --keys CAPTURE` against the yardstick's process, which prints the same."""
+    with tempfile.TemporaryDirectory() as folder:
+        theirs, ours = Path(folder, "theirs"), Path(folder, "ours")
+        yardstick = [sys.executable, "-m", "benchmarks.baseline", str(capture)]
+        command = [str(Path(sys.executable).with_name("shodohflo")), "replay", "--keys", str(capture)]
+        pairs = Pairs.interleaved(lambda: _timed(yardstick, theirs), lambda: _timed(command, ours), repetitions)
+        if theirs.read_bytes() != ours.read_bytes():
+            raise OutputsDifferError(f"replay --keys and the dpkt loop print different keys for {capture}")
+        lines = ours.read_bytes().count(b"\n")
+    return Comparison(
+        name="replay --keys, whole process",
+        yardstick="dpkt loop",
+        yardstick_seconds=median(pairs.yardstick),
+        our_seconds=median(pairs.ours),
+        ratio=pairs.times_as_fast(),
+        target=f">= {WHOLE_TARGET:g}",
+        met=pairs.times_as_fast() >= WHOLE_TARGET,
+        beside={"keys": lines, "repetitions": repetitions},
+    )
+
+
+def _timed(command: Sequence[str], output: Path) -> float:
+    """Return the seconds that `command` took from start to end, its output going to a file."""
+    with output.open("wb") as stdout:
+        started = perf_counter()
+        # Standard error is shown only if the command fails: `replay` says there which networks it assumes.
+        finished = subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, check=False)
+        seconds = perf_counter() - started
+    if finished.returncode != 0:
+        raise OutputsDifferError(f"{' '.join(command)} failed: {finished.stderr.decode()}")
+    return seconds
+
+
+def frames_to_observations(capture: Path, repetitions: int) -> Comparison:
+    """Time the pipeline against the dpkt loop on the same frames, all of them in memory beforehand."""
+    frames = list(baseline.frames_of(capture))
+    batches = _preload(capture)
+    worst: list[float] = []
+    results: list[object] = [None, None]
+
+    def theirs() -> float:
+        baseline.forget()
+        started = perf_counter()
+        results[0] = baseline.observe(frames)
+        return perf_counter() - started
+
+    def ours() -> float:
+        started = perf_counter()
+        results[1], slowest = _observe(batches)
+        worst.append(slowest)
+        return perf_counter() - started
+
+    pairs = Pairs.interleaved(theirs, ours, repetitions)
+    if baseline.keys(results[0]) != counts(results[1]):  # type: ignore[arg-type]  # what the two functions above put there
+        raise OutputsDifferError(f"the pipeline and the dpkt loop count differently for {capture}")
+    return Comparison(
+        name="frames to observations",
+        yardstick="dpkt loop",
+        yardstick_seconds=median(pairs.yardstick),
+        our_seconds=median(pairs.ours),
+        ratio=pairs.times_as_fast(),
+        target=f">= {INSIDE_TARGET:g}",
+        met=pairs.times_as_fast() >= INSIDE_TARGET,
+        beside={
+            "packets_per_second": round(len(frames) / median(pairs.ours)),
+            "batches": len(batches),
+            "largest_batch": max(map(len, batches)),
+            "worst_batch_ms": round(median(worst) * 1000, 1),
+            "repetitions": repetitions,
+        },
+    )
+
+
+def _preload(capture: Path) -> list[Frames]:
+    """Return the batches that the reader makes of `capture`, each with a buffer of its own."""
+    with capture.open("rb") as stream:
+        return [replace(frames, buffer=frames.buffer.copy()) for frames in Savefile(stream, capture.name)]
+
+
+def _observe(batches: list[Frames]) -> tuple[Observations, float]:
+    """Return the observations, and the seconds that the slowest batch took."""
+    update_our_nets(_OUR_NETS)
+    enumeration = NetworkEnumeration(("our_nets", OUR_4NETS, OUR_6NETS), ("all", "0.0.0.0/0", "::/0"))
+    mapping = FlowMapping((None, "our_nets", LowerPort(SRC)), ("our_nets", None, LowerPort(DST)))
+    pipeline = Pipeline(CompiledRules(enumeration, mapping), Policy(_OUR_NETS))
+    slowest = 0.0
+    for batch in batches:
+        started = perf_counter()
+        pipeline.ingest(batch)
+        slowest = max(slowest, perf_counter() - started)
+    return pipeline.take(), slowest
