@@ -1,0 +1,251 @@
+"""What a configuration settles: search order, defaults, precedence, and what is refused or doubted."""
+
+from __future__ import annotations
+
+import hashlib
+from ipaddress import ip_address, ip_network
+from typing import TYPE_CHECKING
+
+import pytest
+
+from shodohflo.config import find, load
+from shodohflo.errors import ConfigurationError
+from shodohflo.pcap_config import update_our_nets
+from shodohflo.policy import IgnoredFlow
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from shodohflo.config import Settings
+
+    Written = Callable[[str], Path]
+
+NOTES = """\
+from shodohflo.pcap_config import NetworkEnumeration, FlowMapping, \\
+                                  OUR_4NETS, SRC, DST, Assign, LowerPort
+
+NETWORK_ENUMERATION = NetworkEnumeration(
+            (   'our_nets',      OUR_4NETS          ),
+            (   'bert',         '10.0.0.1/32'       ),
+            (   'ernie',        '10.0.0.2/32'       ),
+            (   'external',     '0.0.0.0/0'         )
+        )
+FLOW_MAPPING = FlowMapping(
+            (    None,      'our_nets',     LowerPort( SRC )                            ),
+            (   'our_nets',  None,          LowerPort( DST )                            ),
+            (   'external', 'bert',         Assign( DST, SRC, { 53 }, drop=True )       ),
+            (   'external', 'bert',         Assign( SRC, DST, { 80, 443 }, drop=True )  ),
+            (    None,      'bert',         LowerPort()                                 ),
+            (    None,      'ernie',        LowerPort()                                 )
+        )
+"""
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Written:
+    """Return a way to write a configuration that root may trust."""
+
+    def write(text: str) -> Path:
+        path = tmp_path / "configuration.py"
+        path.write_text(text, encoding="utf-8")
+        path.chmod(0o600)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def _our_nets() -> Iterator[None]:
+    """Start as for 192.168.0.0/16, and leave the networks unbound as they were."""
+    update_our_nets("192.168.0.0/16")
+    yield
+    update_our_nets("127.0.0.0/24")
+
+
+def plain(path: Path | None) -> Settings:
+    """Load without anything in the environment."""
+    return load(path, {}, privileged=False)
+
+
+def test_without_a_file_the_documented_defaults_hold() -> None:
+    """Nothing to configure is a configuration too."""
+    settings = plain(None)
+
+    assert settings.path is None
+    assert settings.digest == ""
+    assert settings.store is None
+    assert settings.ttl == 900
+    assert settings.stats_interval == 60
+    assert settings.log_level == "INFO"
+    assert settings.suppress_own_network is False
+    assert settings.ignore_flow == ()
+    assert settings.warnings == ()
+    assert dict(settings.enumeration.network_id) == {None: 0, "our_nets": 1, "all": 2}
+
+
+@pytest.mark.usefixtures("_our_nets")
+def test_the_notes_file_loads_as_it_stands(written: Written) -> None:
+    """The file that operators have works unmodified, its mapping ready to be asked."""
+    path = written(NOTES)
+
+    settings = plain(path)
+
+    outside, bert, ours = (ip_address(text) for text in ("198.51.100.9", "10.0.0.1", "192.168.1.5"))
+    assert settings.mapping.match(outside, 53, bert, 40000) is None
+    assert settings.mapping.match(outside, 40000, bert, 22) == (outside, bert, 22)
+    assert settings.mapping.match(ours, 40000, outside, 443) == (ours, outside, 443)
+    assert settings.warnings == ()
+    assert settings.path == path
+    assert settings.digest == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_every_setting_is_read(written: Written) -> None:
+    """Each scalar of the file arrives in its own place."""
+    path = written(
+        "import logging\n"
+        "REDIS_SERVER = ' redis.example.org:6380 '\n"
+        "TTL_GRACE = 60\n"
+        "LOG_LEVEL = logging.DEBUG\n"
+        "PCAP_STATS = 5\n"
+        "SUPPRESS_OWN_NETWORK = True\n"
+        "IGNORE_FLOW = {('192.0.2.0/24', 53), ('2001:db8::1', 443)}\n"
+        "USE_DNSPYTHON = False\n"
+    )
+
+    settings = plain(path)
+
+    assert settings.store == "redis.example.org:6380"
+    assert (settings.ttl, settings.log_level, settings.stats_interval) == (60, "DEBUG", 5)
+    assert settings.suppress_own_network is True
+    assert set(settings.ignore_flow) == {
+        IgnoredFlow(ip_network("192.0.2.0/24"), 53),
+        IgnoredFlow(ip_network("2001:db8::1/128"), 443),
+    }
+
+
+def test_none_is_the_same_as_not_naming_a_setting(written: Written) -> None:
+    """`TTL_GRACE = None` asks for the default."""
+    settings = plain(written("TTL_GRACE = None\nREDIS_SERVER = None\nIGNORE_FLOW = None\nPCAP_STATS = None\n"))
+
+    assert (settings.ttl, settings.store, settings.ignore_flow, settings.stats_interval) == (900, None, (), 60)
+
+
+def test_the_environment_beats_the_file(written: Written) -> None:
+    """What is set for one run is stronger than what is written down."""
+    path = written("TTL_GRACE = 60\nREDIS_SERVER = 'one'\nLOG_LEVEL = 'ERROR'\nPCAP_STATS = 10\n")
+    environment = {
+        "SHODOHFLO_TTL_GRACE": "120",
+        "SHODOHFLO_STORE": "unix:///run/two",
+        "SHODOHFLO_LOG_LEVEL": "debug",
+        "SHODOHFLO_PCAP_STATS": "7",
+    }
+
+    settings = load(path, environment, privileged=False)
+
+    assert (settings.ttl, settings.store) == (120, "unix:///run/two")
+    assert (settings.log_level, settings.stats_interval) == ("DEBUG", 7)
+
+
+def test_an_empty_variable_says_nothing(written: Written) -> None:
+    """`SHODOHFLO_STORE=` is how a shell unsets a thing for one command."""
+    settings = load(written("REDIS_SERVER = 'one'\n"), {"SHODOHFLO_STORE": ""}, privileged=False)
+
+    assert settings.store == "one"
+
+
+def test_a_wrong_variable_is_named(written: Written) -> None:
+    """The error is about the environment and not about the file."""
+    with pytest.raises(ConfigurationError, match="SHODOHFLO_TTL_GRACE: 'soon' is not a number of seconds"):
+        load(written(""), {"SHODOHFLO_TTL_GRACE": "soon"}, privileged=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("TTL_GRACE = '900'", ":1: TTL_GRACE: '900' is not a number of seconds"),
+        ("TTL_GRACE = 0", ":1: TTL_GRACE: 0 is not a number of seconds"),
+        ("TTL_GRACE = True", ":1: TTL_GRACE: True is not a number of seconds"),
+        ("\nPCAP_STATS = 1.5", ":2: PCAP_STATS: 1.5 is not a number of seconds"),
+        ("REDIS_SERVER = 6379", ":1: REDIS_SERVER: 6379 is not text"),
+        ("LOG_LEVEL = 'LOUD'", ":1: LOG_LEVEL: 'LOUD' is no log level; write one of DEBUG"),
+        ("LOG_LEVEL = 7", ":1: LOG_LEVEL: 7 is no log level"),
+        ("SUPPRESS_OWN_NETWORK = 1", ":1: SUPPRESS_OWN_NETWORK: 1 is neither True nor False"),
+        ("IGNORE_FLOW = '10.0.0.1'", ":1: IGNORE_FLOW: '10.0.0.1' is not a set"),
+        ("IGNORE_FLOW = {('10.0.0.1', 70000)}", r":1: IGNORE_FLOW: \('10.0.0.1', 70000\) is not \(address or prefix"),
+        ("IGNORE_FLOW = {('10.0.0.1/8', 53)}", r":1: IGNORE_FLOW: '10.0.0.1/8' has host bits set; write '10.0.0.0/8'"),
+        ("IGNORE_FLOW = {53}", ":1: IGNORE_FLOW: 53 is not"),
+        ("NETWORK_ENUMERATION = []", r":1: NETWORK_ENUMERATION: \[\] is no NetworkEnumeration"),
+        ("FLOW_MAPPING = 3", ":1: FLOW_MAPPING: 3 is no FlowMapping"),
+    ],
+)
+def test_a_wrong_type_names_the_setting_its_line_and_the_way_out(written: Written, text: str, complaint: str) -> None:
+    """Nothing is guessed from a value of the wrong kind."""
+    path = written(text)
+
+    with pytest.raises(ConfigurationError, match=f"{path}{complaint}") as caught:
+        plain(path)
+
+    assert caught.value.exit_code == 2
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("present", "absent"), [("NETWORK_ENUMERATION", "FLOW_MAPPING"), ("FLOW_MAPPING", "NETWORK_ENUMERATION")]
+)
+def test_networks_and_rules_come_together_or_not_at_all(written: Written, present: str, absent: str) -> None:
+    """The defaults of one would say nonsense about the names of the other."""
+    action = {"NETWORK_ENUMERATION": "NetworkEnumeration", "FLOW_MAPPING": "FlowMapping"}[present]
+    path = written(f"from shodohflo.pcap_config import {action}\n{present} = {action}()\n")
+
+    with pytest.raises(ConfigurationError, match=f":2: {present} stands without {absent}; define both, or neither"):
+        plain(path)
+
+
+def test_an_unknown_network_names_the_rule_its_line_and_the_nearest_name(written: Written) -> None:
+    """A misspelt network is found at start-up."""
+    path = written(NOTES.replace("'external', 'bert',         Assign( DST", "'extenral', 'bert', Assign( DST"))
+
+    with pytest.raises(ConfigurationError, match=r":13: FLOW_MAPPING\[2\]: .*'extenral'.*'external'"):
+        plain(path)
+
+
+def test_an_unknown_capitalised_name_is_doubted_with_the_nearest_known_one(written: Written) -> None:
+    """A misspelt setting would otherwise be silently without effect."""
+    settings = plain(written("x = 1\nTTL_GARCE = 60\nif x:\n    ZEBRA = 2\n"))
+
+    assert len(settings.warnings) == 2
+    assert ":2: TTL_GARCE is no setting (did you mean TTL_GRACE?)" in settings.warnings[0]
+    assert ":4: ZEBRA is no setting;" in settings.warnings[1]
+    assert settings.ttl == 900
+
+
+def test_names_that_are_no_doubtful_settings_make_no_warning(written: Written) -> None:
+    """Imports, the sibling agents' settings, own names in lower case and names inside functions are fine."""
+    settings = plain(
+        written(
+            "from socket import AF_INET, SOCK_STREAM\n"
+            "SOCKET_ADDRESS = '127.0.0.1'\nDNS_CHANNEL = {}\nDNSTAP_STATS = 3\nIGNORE_DNS = None\n"
+            "mine = _MINE = CamelCase = 1\n"
+            "def helper():\n    LOCAL = 1\n    return LOCAL\n"
+        )
+    )
+
+    assert settings.warnings == ()
+
+
+def test_a_named_file_that_is_missing_is_an_error(tmp_path: Path) -> None:
+    """Defaults instead of a named file would record something else than was asked for."""
+    with pytest.raises(ConfigurationError, match="no such file; name the configuration with --config"):
+        plain(tmp_path / "nowhere.py")
+
+
+def test_the_named_file_wins_over_the_searched_ones(tmp_path: Path) -> None:
+    """The search order is: named, first found, none."""
+    first, second = tmp_path / "first.py", tmp_path / "second.py"
+    second.touch()
+
+    assert find(tmp_path / "named.py", (first, second)) == tmp_path / "named.py"
+    assert find(None, (first, second)) == second
+    assert find(None, (first,)) is None
+    assert find(None) is None

@@ -1,0 +1,136 @@
+"""Errors in a configuration file name file, line, place, what is wrong and the way out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from shodohflo.config.source import Source
+from shodohflo.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HEAD = "from shodohflo.pcap_config import *\n"
+
+
+def run(tmp_path: Path, text: str | bytes) -> dict[str, object]:
+    """Write a file and execute it."""
+    path = tmp_path / "c.py"
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return Source.read(path).run()
+
+
+def complaint(tmp_path: Path, text: str | bytes) -> str:
+    """Return what is said of a file that cannot be used, without the folder it is in."""
+    with pytest.raises(ConfigurationError) as caught:
+        run(tmp_path, text)
+    return str(caught.value).replace(f"{tmp_path}/", "")
+
+
+def test_a_file_may_compute_what_it_says(tmp_path: Path) -> None:
+    """A configuration is code: it may import, define and loop, and knows where it is."""
+    names = run(tmp_path, "import os\nTTL_GRACE = sum(range(4))\nhere = os.path.basename(__file__)\n")
+
+    assert names["TTL_GRACE"] == 6
+    assert names["here"] == "c.py"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("x = (\n", "c.py:1:5: '(' was never closed"),
+        ("x = 1\n  y = 2\n", "c.py:2:2: unexpected indent"),
+        (HEAD + "\nx = LowerPrt()\n", "c.py:3: NameError: name 'LowerPrt' is not defined (did you mean LowerPort?)"),
+        ("x = 1\n1 / 0\n", "c.py:2: ZeroDivisionError: division by zero"),
+        ("import sys\nsys.exit(3)\n", "c.py:2: SystemExit: 3"),
+        ("import nowhere_at_all\n", "c.py:1: ModuleNotFoundError: No module named 'nowhere_at_all'"),
+        ("def f():\n    return {}['a']\n\nf()\n", "c.py:2: KeyError: 'a'"),
+    ],
+)
+def test_an_error_names_the_line(tmp_path: Path, text: str, said: str) -> None:
+    """Whatever the file's code raises becomes one line."""
+    assert complaint(tmp_path, text) == said
+
+
+def test_a_misspelt_import_gets_the_nearest_name(tmp_path: Path) -> None:
+    """The vocabulary is small enough to guess what was meant."""
+    said = complaint(tmp_path, "from shodohflo.pcap_config import Asign\n")
+
+    assert said.startswith("c.py:1: ImportError: cannot import name 'Asign'")
+    assert said.endswith("(did you mean Assign?)")
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ("(None, None, LowerPort('scr'))", "FLOW_MAPPING[1]: LowerPort.precedence: 'scr' is not an end of a packet"),
+        ("(None, None, Assign(SRC, DST, {0}))", "FLOW_MAPPING[1]: Assign.set_of_ports: 0 is not a port"),
+        ("(None, None, LowerPort)", "FLOW_MAPPING[1]: LowerPort is a class, not an action; write LowerPort(...)"),
+        ("(None, LowerPort())", "FLOW_MAPPING[1]: "),
+        ("(None, None, Lower())", "FLOW_MAPPING[1]: NameError: name 'Lower' is not defined (did you mean LowerPort?)"),
+    ],
+)
+def test_an_error_in_a_rule_names_the_rule(tmp_path: Path, rule: str, said: str) -> None:
+    """Whether the action or the mapping finds it, and however the lines are broken, the rule has its number."""
+    text = f"{HEAD}FLOW_MAPPING = FlowMapping(\n  (None, None, LowerPort()),\n\n  {rule},\n)\n"
+
+    assert complaint(tmp_path, text).startswith(f"c.py:5: {said}")
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ("('a', '10.0.0.1/8')", "NETWORK_ENUMERATION[1] 'a': '10.0.0.1/8' has host bits set; write '10.0.0.0/8'"),
+        ("('a', None)", "NETWORK_ENUMERATION[1] 'a': None is not a prefix"),
+        ("('a' '10.0.0.0/8')", "NETWORK_ENUMERATION[1]: 'a10.0.0.0/8' is not an entry"),
+    ],
+)
+def test_an_error_in_a_network_names_the_entry(tmp_path: Path, entry: str, said: str) -> None:
+    """Entries have numbers as rules have, and the line is that of the entry."""
+    text = f"{HEAD}NETWORK_ENUMERATION: object = NetworkEnumeration(\n  ('ok', '::/0'),\n  {entry},\n)\n"
+
+    assert complaint(tmp_path, text).startswith(f"c.py:4: {said}")
+
+
+def test_rules_that_are_not_written_out_have_a_number_but_no_line(tmp_path: Path) -> None:
+    """A `*list` can be counted by the mapping, and not by reading the text."""
+    text = f"{HEAD}more = [(None, None, LowerPort()), (None, None)]\nFLOW_MAPPING = FlowMapping(*more)\n"
+
+    assert complaint(tmp_path, text).startswith("c.py:3: FLOW_MAPPING[1]: ")
+
+
+@pytest.mark.parametrize("text", [b"x = '\xff'\n", b"x = 1\0\n"])
+def test_bytes_that_are_no_python_are_an_error_too(tmp_path: Path, text: bytes) -> None:
+    """A file of the wrong kind is refused in one line."""
+    assert complaint(tmp_path, text).startswith("c.py:")
+
+
+def test_a_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
+    """A folder is no configuration."""
+    with pytest.raises(ConfigurationError, match="Is a directory"):
+        Source.read(tmp_path)
+
+
+def test_assigned_names_are_those_of_the_module_itself(tmp_path: Path) -> None:
+    """Every way to assign at the level of the module counts, and only that."""
+    path = tmp_path / "c.py"
+    path.write_text(
+        "import A\nB = C = 1\nD, (E, *F) = 1, (2, 3)\nG: int = 1\n"
+        "if B:\n    H = 1\nelse:\n    I = 1\n"
+        "try:\n    J = 1\nexcept OSError:\n    K = 1\nfinally:\n    L = 1\n"
+        "for M in ():\n    N = 1\n"
+        "with open('x') as O:\n    P = 1\n"
+        "def q():\n    Q = 1\n"
+        "class R:\n    S = 1\n"
+        "match B:\n    case 1:\n        T = 1\n"
+        "B = 2\n",
+        encoding="utf-8",
+    )
+
+    assigned = Source.read(path).assigned()
+
+    assert "".join(assigned) == "BCDEFGHIJKLMNOPT"
+    assert assigned["B"] == 2
+    assert assigned["K"] == 12

@@ -1,0 +1,109 @@
+"""Root runs only what root alone can write."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from shodohflo.config import load
+from shodohflo.config.trust import refuse_strangers
+from shodohflo.errors import ConfigurationError
+from support import require
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NOBODY = 65534
+
+
+@pytest.fixture
+def configuration(tmp_path: Path) -> Path:
+    """Return a configuration that root owns, in a folder of its own."""
+    require(root=True)
+    folder = tmp_path / "etc"
+    folder.mkdir(mode=0o755)
+    path = folder / "configuration.py"
+    path.write_text("TTL_GRACE = 60\n", encoding="utf-8")
+    path.chmod(0o644)
+    return path
+
+
+def test_a_file_of_root_alone_is_run(configuration: Path) -> None:
+    """Others may read it."""
+    settings = load(configuration, {}, privileged=True)
+
+    assert settings.ttl == 60
+
+
+@pytest.mark.parametrize("mode", [0o664, 0o646, 0o666])
+def test_a_file_that_others_may_write_is_refused(configuration: Path, mode: int) -> None:
+    """Group or world: whoever may write it could become root."""
+    configuration.chmod(mode)
+
+    with pytest.raises(ConfigurationError, match=r"it may be written by others .* chmod go-w") as caught:
+        load(configuration, {}, privileged=True)
+
+    assert caught.value.exit_code == 2
+
+
+def test_a_file_of_somebody_else_is_refused(configuration: Path) -> None:
+    """Its owner may write it whatever its mode says."""
+    os.chown(configuration, NOBODY, 0)
+
+    with pytest.raises(ConfigurationError, match=r"it belongs to user 65534 .* chown root"):
+        load(configuration, {}, privileged=True)
+
+
+def test_a_folder_that_others_may_write_is_refused(configuration: Path) -> None:
+    """In such a folder the file can be replaced."""
+    configuration.parent.chmod(0o777)
+
+    with pytest.raises(ConfigurationError, match=r"etc may be written by others"):
+        load(configuration, {}, privileged=True)
+
+
+def test_a_folder_of_somebody_else_is_refused(configuration: Path) -> None:
+    """Its owner can replace the file too."""
+    os.chown(configuration.parent, NOBODY, 0)
+
+    with pytest.raises(ConfigurationError, match=r"etc belongs to user 65534"):
+        load(configuration, {}, privileged=True)
+
+
+def test_a_link_is_as_safe_as_both_its_ends(configuration: Path, tmp_path: Path) -> None:
+    """Where the link stands counts, and where it leads."""
+    folder = tmp_path / "links"
+    folder.mkdir(mode=0o755)
+    link = folder / "link.py"
+    link.symlink_to(configuration)
+    refuse_strangers(link)
+
+    folder.chmod(0o777)
+    with pytest.raises(ConfigurationError, match="links may be written"):
+        refuse_strangers(link)
+
+    folder.chmod(0o755)
+    configuration.parent.chmod(0o777)
+    with pytest.raises(ConfigurationError, match="etc may be written"):
+        refuse_strangers(link)
+
+
+def test_nothing_of_a_refused_file_is_run(configuration: Path, tmp_path: Path) -> None:
+    """The refusal comes before the first line."""
+    trace = tmp_path / "trace"
+    configuration.write_text(f"open({str(trace)!r}, 'w')\n", encoding="utf-8")
+    configuration.chmod(0o666)
+
+    with pytest.raises(ConfigurationError):
+        load(configuration, {}, privileged=True)
+
+    assert not trace.exists()
+
+
+def test_without_privileges_a_file_of_others_is_as_good_as_any(configuration: Path) -> None:
+    """A user runs what the user could run anyway."""
+    configuration.chmod(0o666)
+
+    assert load(configuration, {}, privileged=False).ttl == 60
