@@ -1,0 +1,178 @@
+"""What each action says of a packet, in tables; and what it says of itself."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv6Address
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from shodohflo.model import DST, SRC
+from shodohflo.rules.actions import (
+    DESTINATION,
+    DROP,
+    SOURCE,
+    Assign,
+    LowerPort,
+    MappingAction,
+    PortMatch,
+    describe,
+    is_built_in,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from shodohflo.rules.actions import Opinion
+
+S, D = IPv4Address("192.0.2.1"), IPv6Address("2001:db8::")
+
+OPINIONS = [
+    (MappingAction(), 53, 53, None),
+    (LowerPort(), 22, 40000, (D, S, 22)),
+    (LowerPort(), 40000, 22, (S, D, 22)),
+    (LowerPort(), 500, 500, (D, S, 500)),
+    (LowerPort(DST), 500, 500, (S, D, 500)),
+    (LowerPort(DST), 22, 40000, (D, S, 22)),
+    (LowerPort(), 0, 0, (D, S, 0)),
+    (LowerPort(), 1, 0, (S, D, 0)),
+    (PortMatch({80, 443}), 80, 40000, (D, S, 80)),
+    (PortMatch({80, 443}), 40000, 443, (S, D, 443)),
+    (PortMatch({80, 443}), 80, 443, (D, S, 80)),
+    (PortMatch({80, 443}, DST), 80, 443, (S, D, 443)),
+    (PortMatch({80, 443}, DST), 80, 40000, (D, S, 80)),
+    (PortMatch({80, 443}), 81, 82, None),
+    (PortMatch(set()), 0, 80, None),
+    (PortMatch({80}, SRC, True), 80, 9, DROP),
+    (PortMatch({80}, drop=True), 9, 80, DROP),
+    (PortMatch({80}, drop=True), 9, 9, None),
+    (Assign(SRC, SRC), 7, 9, (S, D, 7)),
+    (Assign(SRC, DST), 7, 9, (S, D, 9)),
+    (Assign(DST, SRC), 7, 9, (D, S, 7)),
+    (Assign(DST, DST), 7, 9, (D, S, 9)),
+    (Assign(DST, DST), 7, 0, (D, S, 0)),
+    (Assign(DST, SRC, {7}), 7, 9, (D, S, 7)),
+    (Assign(DST, SRC, {9}), 7, 9, None),
+    (Assign(DST, SRC, set()), 7, 9, None),
+    (Assign(DST, SRC, {7}, True), 7, 9, DROP),
+    (Assign(DST, SRC, {9}, drop=True), 7, 9, None),
+    (Assign(DST, SRC, drop=True), 7, 9, DROP),
+    (Assign(DST, SRC, [], drop=True), 7, 9, None),
+]
+
+
+@pytest.mark.parametrize(("action", "src_port", "dst_port", "opinion"), OPINIONS)
+def test_each_action_has_the_opinion_of_the_table(
+    action: MappingAction, src_port: int, dst_port: int, opinion: Opinion
+) -> None:
+    """The contract's table, taken row by row."""
+    assert action.match(S, src_port, D, dst_port) == opinion
+
+
+def test_the_ends_have_two_words_each() -> None:
+    """The longer ones are for those who like to read."""
+    assert (SOURCE, DESTINATION) == (SRC, DST) == ("src", "dst")
+
+
+MALFORMED: list[tuple[Callable[..., Any], tuple[Any, ...], str]] = [
+    (LowerPort, ("SRC",), "LowerPort.precedence: 'SRC' is not an end of a packet; write SRC or DST"),
+    (LowerPort, (None,), "LowerPort.precedence: None is not an end of a packet; write SRC or DST"),
+    (PortMatch, ({80}, "both"), "PortMatch.precedence: 'both' is not an end of a packet; write SRC or DST"),
+    (PortMatch, ({80}, True), "PortMatch.precedence: True is not an end of a packet; write SRC or DST"),
+    (Assign, ("", SRC), "Assign.client_from: '' is not an end of a packet; write SRC or DST"),
+    (Assign, (SRC, {53}), "Assign.port_from: {53} is not an end of a packet; write SRC or DST"),
+    (Assign, (SRC, DST, {0}), "Assign.set_of_ports: 0 is not a port (1 to 65535)"),
+    (Assign, (SRC, DST, {65536}), "Assign.set_of_ports: 65536 is not a port (1 to 65535)"),
+    (Assign, (SRC, DST, ["53"]), "Assign.set_of_ports: '53' is not a port (1 to 65535)"),
+    (Assign, (SRC, DST, [53.0]), "Assign.set_of_ports: 53.0 is not a port (1 to 65535)"),
+    (PortMatch, ([True],), "PortMatch.set_of_ports: True is not a port (1 to 65535)"),
+    (PortMatch, ([None],), "PortMatch.set_of_ports: None is not a port (1 to 65535)"),
+    (PortMatch, (53,), "PortMatch.set_of_ports: 53 is not a set of ports; write one like {80, 443}"),
+    (PortMatch, ("53",), "PortMatch.set_of_ports: '53' is not a set of ports; write one like {80, 443}"),
+    (PortMatch, (None,), "PortMatch.set_of_ports: None is not a set of ports; write one like {80, 443}"),
+]
+
+
+@pytest.mark.parametrize(("action", "arguments", "message"), MALFORMED)
+def test_a_wrong_argument_is_an_error_that_names_it(
+    action: Callable[..., Any], arguments: tuple[Any, ...], message: str
+) -> None:
+    """The class, the argument, what is wrong, and what to write instead."""
+    with pytest.raises(ValueError, match="is not") as caught:
+        action(*arguments)
+
+    assert str(caught.value) == message
+
+
+def test_any_iterable_of_ports_will_do() -> None:
+    """A range, a list, a generator; and an action does not change when the operator's set does."""
+    ports = {80}
+    action = PortMatch(ports)
+
+    ports.add(81)
+
+    assert action.ports == {80}
+    assert Assign(SRC, DST, range(1, 4)).ports == PortMatch(n for n in (1, 2, 3)).ports == {1, 2, 3}
+
+
+class Wordless:
+    """Anything with a `match` is an action."""
+
+    def match(self, *_: object) -> None:
+        """Have no opinion."""
+
+
+class Quiet(LowerPort):
+    """A subclass that does something else than the words it inherits."""
+
+    def match(self, *_: object) -> None:
+        """Have no opinion."""
+
+
+class Wordy(Quiet):
+    """A subclass with words of its own."""
+
+    def describe(self) -> str:
+        """Say so."""
+        return "in my own words"
+
+
+SENTENCES = [
+    (MappingAction(), "no opinion"),
+    (LowerPort(), "the end with the lower port is the service, the source if they are equal"),
+    (LowerPort(DST), "the end with the lower port is the service, the destination if they are equal"),
+    (PortMatch({443, 80}), "the end whose port is 80 or 443 is the service, the source if both are"),
+    (PortMatch({22}, DST, drop=True), "dropped if the destination or the source port is 22"),
+    (Assign(SRC, DST), "the source is the client and the destination the service, on the destination port"),
+    (
+        Assign(DST, SRC, {53, 853}),
+        "the destination is the client and the source the service, on the source port, if it is 53 or 853",
+    ),
+    (Assign(DST, SRC, {53}, drop=True), "dropped if the source port is 53"),
+    (Assign(DST, SRC, drop=True), "dropped"),
+    (Assign(DST, SRC, {7, 22, 80, 81, 9, 8}, drop=True), "dropped if the source port is 7 to 9, 22 or 80 to 81"),
+    (Assign(DST, SRC, set(), drop=True), "dropped if the source port is in an empty set (never)"),
+    (Wordless(), "as Wordless decides"),
+    (Quiet(), "as Quiet decides"),
+    (Wordy(), "in my own words"),
+]
+
+
+@pytest.mark.parametrize(("action", "sentence"), SENTENCES)
+def test_an_action_can_say_itself(action: object, sentence: str) -> None:
+    """One wording, wherever rules are shown."""
+    assert describe(action) == sentence
+
+
+@pytest.mark.parametrize("action", [action for action, *_ in OPINIONS])
+def test_our_own_actions_are_known_as_such(action: object) -> None:
+    """Only these may be worked out beforehand."""
+    assert is_built_in(action)
+
+
+def test_whoever_may_answer_otherwise_is_not_one_of_ours() -> None:
+    """Subclasses, strangers, and an action whose `match` somebody has replaced."""
+    patched = LowerPort()
+    patched.match = lambda *_: None  # type: ignore[method-assign] # what an operator might try
+
+    assert not any(is_built_in(action) for action in (Wordless(), Quiet(), Wordy(), patched))

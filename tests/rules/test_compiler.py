@@ -1,0 +1,232 @@
+"""Compiling changes the speed of a verdict, never the verdict."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rules.rule_sets import DROP, OPERATORS, OURS, RuleSet, batch_of, packet, packets, rule_sets, second_opinion
+from shodohflo.pcap_config import (
+    DST,
+    SRC,
+    Assign,
+    FlowMapping,
+    LowerPort,
+    MappingAction,
+    NetworkEnumeration,
+    PortMatch,
+)
+from shodohflo.rules import compiler, table
+from shodohflo.rules.compiler import CompiledRules
+from shodohflo.rules.verdicts import Answer, Decision, Verdicts
+
+if TYPE_CHECKING:
+    from rules.rule_sets import Packet
+    from shodohflo.batch import Family
+    from shodohflo.model import Address
+    from shodohflo.rules.actions import Opinion
+
+WORLD = NetworkEnumeration(("bert", "10.0.0.1/32"), ("external", "0.0.0.0/0", "::/0"))
+
+
+def readable(verdicts: Verdicts, rows: list[Packet]) -> list[tuple[Any, int | None]]:
+    """Write the columns as `second_opinion` does."""
+    answers = iter(verdicts.answers)
+    return [_readable(verdicts, row, packet, answers) for row, packet in enumerate(rows)]
+
+
+def _readable(verdicts: Verdicts, row: int, packet: Packet, answers: Any) -> tuple[Any, int | None]:  # noqa: ANN401 - an iterator
+    rule, port = int(verdicts.rule[row]), int(verdicts.port[row])
+    match Decision(int(verdicts.decision[row])):
+        case Decision.NO_NETWORK:
+            return "no network", None
+        case Decision.NO_RULE:
+            return "no rule", None
+        case Decision.DROPPED:
+            return DROP, rule
+        case Decision.SRC_IS_CLIENT:
+            return (packet[0], packet[2], port), rule
+        case Decision.DST_IS_CLIENT:
+            return (packet[2], packet[0], port), rule
+        case Decision.ANSWERED:
+            answer = next(answers)
+            return (answer.client, answer.service, port), rule
+
+
+@given(st.data(), rule_sets(OURS | OPERATORS), st.sampled_from([4, 6]))
+def test_compiled_rules_say_what_the_contract_says(data: st.DataObject, rule_set: RuleSet, family: Family) -> None:
+    """Every row has the verdict that a matcher written from the contract gives, operators' own actions included."""
+    rows = data.draw(packets(rule_set, family))
+
+    verdicts = CompiledRules(rule_set.enumeration(), rule_set.mapping()).judge(batch_of(family, rows))
+
+    assert readable(verdicts, rows) == [second_opinion(rule_set, row) for row in rows]
+    assert len(verdicts.answers) == int((verdicts.decision == Decision.ANSWERED).sum())
+
+
+@given(st.data(), rule_sets(OURS | OPERATORS), st.sampled_from([4, 6]))
+def test_compiled_rules_say_what_the_readable_rules_say(data: st.DataObject, rule_set: RuleSet, family: Family) -> None:
+    """Compiled and plain agree on ends, port, rule and networks, batch after batch."""
+    first, second = data.draw(packets(rule_set, family)), data.draw(packets(rule_set, family))
+    enumeration, plain = rule_set.enumeration(), rule_set.mapping().number_networks(rule_set.enumeration())
+    compiled = CompiledRules(enumeration, rule_set.mapping())
+
+    both = [(rows, compiled.judge(batch_of(family, rows))) for rows in (first, second)]
+
+    for rows, verdicts in both:
+        decided = [plain.decide(*row) for row in rows]
+        matched = [answer if isinstance(answer, tuple) else None for answer, _ in readable(verdicts, rows)]
+        assert matched == [plain.match(*row) for row in rows]
+        assert verdicts.rule.tolist() == [verdict.rule or 0 for verdict in decided]
+        assert verdicts.src_network.tolist() == [enumeration.network(row[0]) or 0 for row in rows]
+        assert verdicts.dst_network.tolist() == [enumeration.network(row[2]) or 0 for row in rows]
+
+
+@given(st.data(), rule_sets(OURS))
+def test_asking_every_time_gives_the_same_verdicts(data: st.DataObject, rule_set: RuleSet) -> None:
+    """Pairs of networks whose table would be too large are asked, which shows in the counter and nowhere else."""
+    rows = data.draw(packets(rule_set, 4))
+    tabled = CompiledRules(rule_set.enumeration(), rule_set.mapping())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(table, "MOST_QUESTIONS", -1)
+        asking = CompiledRules(rule_set.enumeration(), rule_set.mapping())
+        asked = asking.judge(batch_of(4, rows))
+
+    verdicts = tabled.judge(batch_of(4, rows))
+
+    assert readable(asked, rows) == readable(verdicts, rows)
+    in_networks = {row for row in rows if second_opinion(rule_set, row)[0] != "no network"}
+    assert (tabled.asked, asking.asked) == (0, len(in_networks))
+
+
+@given(rule_sets(OURS))
+def test_every_cell_shows_its_own_witness(rule_set: RuleSet) -> None:
+    """The ports that stand as an example of a cell get the verdict of that cell."""
+    enumeration = rule_set.enumeration()
+    compiled = CompiledRules(enumeration, rule_set.mapping())
+    known = {enumeration.network(address): address for address in rule_set.addresses(4)}
+
+    for src, dst in product(known, known):
+        if src is None or dst is None:
+            continue
+        cells = list(compiled.cells(src, dst))
+        rows = [(known[src], cell.src_port, known[dst], cell.dst_port) for cell in cells]
+        verdicts = compiled.judge(batch_of(4, rows))
+        told = [cell.verdict for cell in cells if cell.verdict]
+        assert verdicts.rule.tolist() == [verdict.rule or 0 for verdict in told]
+        assert verdicts.decision.tolist() == [verdict.decision for verdict in told]
+
+
+class Counting(MappingAction):
+    """An operator's own action that remembers what it was asked."""
+
+    def __init__(self, answer: object) -> None:
+        """Give the same `answer` each time."""
+        self.answer = answer
+        self.questions: list[Packet] = []
+
+    def match(self, src_addr: Address, src_port: int, dst_addr: Address, dst_port: int) -> Opinion:
+        """Remember, and answer."""
+        self.questions.append((src_addr, src_port, dst_addr, dst_port))
+        return self.answer  # type: ignore[return-value] # rubbish, on purpose
+
+
+def test_an_operators_action_is_asked_once_for_each_distinct_flow_in_order() -> None:
+    """However many rows a batch has of it; the next batch asks again."""
+    own = Counting(None)
+    compiled = CompiledRules(WORLD, FlowMapping((None, None, own), (None, None, LowerPort())))
+    a, b, c = packet("10.0.0.9:9 > 10.0.0.1:1"), packet("10.0.0.1:2 > 10.0.0.1:1"), packet("10.0.0.1:1 > 10.0.0.1:2")
+
+    compiled.judge(batch_of(4, [a, b, a, c, b, a]))
+    compiled.judge(batch_of(4, [a]))
+
+    assert own.questions == [a, b, c, a]
+    assert compiled.asked == 4
+
+
+def test_rules_before_an_operators_action_are_not_asked() -> None:
+    """What our own actions decide stays a table look-up; only the rest goes to the operator's."""
+    own = Counting((None, None, None))
+    compiled = CompiledRules(WORLD, FlowMapping((None, "bert", PortMatch({22})), (None, "bert", own)))
+    rows = [
+        packet("192.0.2.1:9 > 10.0.0.1:22"),
+        packet("192.0.2.1:9 > 10.0.0.1:23"),
+        packet("10.0.0.1:9 > 192.0.2.1:9"),
+    ]
+
+    verdicts = compiled.judge(batch_of(4, rows))
+
+    assert verdicts.decision.tolist() == [Decision.SRC_IS_CLIENT, Decision.DROPPED, Decision.NO_RULE]
+    assert own.questions == [rows[1]]
+    assert [cell.verdict for cell in compiled.cells(2, 1) if cell.src_port != 22 != cell.dst_port] == [None] * 3
+
+
+def test_an_operators_action_may_name_any_address_of_either_family() -> None:
+    """The answers stand beside the columns, one for each such row, in the order of the rows."""
+    client, service = packet("[2001:db8::]:0 > 203.0.113.0:0")[::2]
+    own = Counting((client, service, 7))
+    compiled = CompiledRules(WORLD, FlowMapping((None, "bert", own), (None, None, LowerPort())))
+    rows = [
+        packet("192.0.2.1:9 > 10.0.0.1:22"),
+        packet("10.0.0.1:1 > 192.0.2.1:9"),
+        packet("192.0.2.1:9 > 10.0.0.1:22"),
+    ]
+
+    verdicts = compiled.judge(batch_of(4, rows))
+
+    assert verdicts.decision.tolist() == [Decision.ANSWERED, Decision.DST_IS_CLIENT, Decision.ANSWERED]
+    assert verdicts.port.tolist() == [7, 1, 7]
+    assert verdicts.answers == (Answer(client, service), Answer(client, service))
+
+
+def test_failures_are_counted_by_rule_and_the_last_one_is_kept() -> None:
+    """An exception and rubbish are no opinion; the edge finds in the counters what to log."""
+    rules = [(None, "bert", Counting("rubbish")), (None, None, Counting(1 / 3)), (None, None, LowerPort())]
+    compiled = CompiledRules(WORLD, FlowMapping(*rules))
+    rows = [packet("192.0.2.1:9 > 10.0.0.1:22"), packet("192.0.2.1:9 > 192.0.2.2:22")]
+
+    verdicts = compiled.judge(batch_of(4, rows))
+
+    assert verdicts.rule.tolist() == [2, 2]
+    assert compiled.failures == {0: 1, 1: 2}
+    assert compiled.last_failure[0] == "answered 'rubbish', which is no (client, service, port)"
+
+
+def test_tables_are_shared_and_made_when_a_pair_is_first_seen() -> None:
+    """Fifty networks and a hundred rules take no longer to start than the pairs that occur."""
+    enumeration = NetworkEnumeration(*((f"n{n}", f"10.0.{n}.0/24") for n in range(50)))
+    rules = [(f"n{n % 50}", f"n{n // 2}", Assign(SRC, DST, {n + 1, n + 2})) for n in range(100)]
+    compiled = CompiledRules(enumeration, FlowMapping(*rules, (None, None, LowerPort())))
+
+    verdicts = compiled.judge(
+        batch_of(4, [packet(f"10.0.{n % 50}.1:9000 > 10.0.{n // 2}.1:{n + 2}") for n in range(100)])
+    )
+
+    assert verdicts.rule.tolist() == list(range(100))
+    assert compiled.asked == 0
+
+
+def test_memory_for_tables_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A table that does not fit any more is not made: its packets are asked."""
+    monkeypatch.setattr(compiler, "MOST_ELEMENTS", 20)
+    compiled = CompiledRules(WORLD, FlowMapping((None, "bert", PortMatch({22})), (None, None, LowerPort())))
+
+    verdicts = compiled.judge(batch_of(4, [packet("192.0.2.1:9 > 10.0.0.1:22")] * 3))
+
+    assert verdicts.rule.tolist() == [0, 0, 0]
+    assert compiled.asked == 1
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_an_empty_batch_has_no_verdicts(family: Family) -> None:
+    """Nothing in, nothing out, and of the promised types."""
+    verdicts = CompiledRules(WORLD, FlowMapping((None, None, LowerPort()))).judge(batch_of(family, []))
+
+    assert [len(verdicts.decision), len(verdicts.port), len(verdicts.rule), len(verdicts.src_network)] == [0] * 4
+    columns = (verdicts.decision, verdicts.port, verdicts.rule, verdicts.src_network, verdicts.dst_network)
+    assert [column.dtype for column in columns] == [np.uint8, np.uint16, np.uint16, np.uint16, np.uint16]

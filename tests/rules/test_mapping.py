@@ -1,0 +1,201 @@
+"""Rules are tried in order, the first opinion decides, and an operator's slip does not end the agent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rules.rule_sets import DROP, OPERATORS, OURS, Packet, RuleSet, packet, packets, rule_sets, second_opinion
+from shodohflo.model import SRC
+from shodohflo.rules.actions import Assign, LowerPort, MappingAction, PortMatch
+from shodohflo.rules.mapping import MOST_RULES, FlowMapping, Verdict
+from shodohflo.rules.networks import NetworkEnumeration
+from shodohflo.rules.verdicts import Decision
+
+WORLD = NetworkEnumeration(("bert", "10.0.0.1/32"), ("ernie", "10.0.0.2/32"), ("external", "0.0.0.0/0"))
+
+TO_BERT = packet("192.0.2.1:40000 > 10.0.0.1:22")
+
+
+@given(st.data(), rule_sets(OURS | OPERATORS), st.sampled_from([4, 6]))
+def test_the_readable_rules_say_what_the_contract_says(data: st.DataObject, rule_set: RuleSet, family: Any) -> None:  # noqa: ANN401 - hypothesis gives an int
+    """`decide` names the rule and the ends; `match` is the same without the reasons."""
+    mapping = rule_set.mapping().number_networks(rule_set.enumeration())
+
+    for each in data.draw(packets(rule_set, family)):
+        expected, rule = second_opinion(rule_set, each)
+        verdict = mapping.decide(*each)
+
+        assert verdict.rule == rule
+        assert mapping.match(*each) == (expected if isinstance(expected, tuple) else None)
+        assert (verdict.decision == Decision.DROPPED) == (expected == DROP)
+        assert (verdict.decision == Decision.NO_NETWORK) == (expected == "no network")
+        assert (verdict.decision == Decision.NO_RULE) == (expected == "no rule")
+
+
+def test_number_networks_returns_the_mapping_itself() -> None:
+    """So that it can stand in one expression with the first match."""
+    mapping = FlowMapping((None, "bert", LowerPort()))
+
+    numbered = mapping.number_networks(WORLD)
+
+    assert numbered is mapping
+    assert mapping.match(*TO_BERT) == (TO_BERT[0], TO_BERT[2], 22)
+
+
+def test_a_mapping_that_is_not_numbered_says_so() -> None:
+    """Names mean nothing before they are resolved."""
+    with pytest.raises(ValueError, match="number_networks"):
+        FlowMapping((None, "bert", LowerPort())).match(*TO_BERT)
+
+
+def test_none_is_any_network_of_the_enumeration_only() -> None:
+    """A packet with one end in no network is shown to no rule."""
+    enumeration = NetworkEnumeration(("bert", "10.0.0.1/32"))
+    mapping = FlowMapping((None, None, LowerPort())).number_networks(enumeration)
+
+    verdict = mapping.decide(*TO_BERT)
+
+    assert verdict == Verdict(Decision.NO_NETWORK)
+
+
+def test_a_drop_stops_the_search() -> None:
+    """The rule is named; the next one, which would have an opinion, is not tried."""
+    mapping = FlowMapping((None, "bert", PortMatch({22}, drop=True)), (None, None, LowerPort())).number_networks(WORLD)
+
+    assert mapping.decide(*TO_BERT) == Verdict(Decision.DROPPED, 0)
+    assert mapping.match(*TO_BERT) is None
+
+
+UNKNOWN = [
+    ((("bret", None),), "[0]: there is no network 'bret' in NETWORK_ENUMERATION; did you mean 'bert'?"),
+    (((None, None), (None, "erni")), "[1]: there is no network 'erni' in NETWORK_ENUMERATION; did you mean 'ernie'?"),
+    (((None, "External"),), "[0]: there is no network 'External' in NETWORK_ENUMERATION; did you mean 'external'?"),
+    (((None, "ernie"), ("", None)), "[1]: there is no network '' in NETWORK_ENUMERATION; did you mean 'external'?"),
+]
+
+
+@pytest.mark.parametrize(("pairs", "message"), UNKNOWN)
+def test_an_unknown_network_is_an_error_with_the_nearest_name(pairs: tuple[tuple[str, str], ...], message: str) -> None:
+    """Which rule, which name, and which one was meant."""
+    mapping = FlowMapping(*((src, dst, LowerPort()) for src, dst in pairs))
+
+    with pytest.raises(ValueError, match="FLOW_MAPPING") as caught:
+        mapping.number_networks(WORLD)
+
+    assert str(caught.value) == f"FLOW_MAPPING{message}"
+
+
+def test_an_empty_enumeration_has_no_nearest_name() -> None:
+    """The error says that instead."""
+    with pytest.raises(ValueError, match=r"FLOW_MAPPING\[0\]: there is no network 'bert' in .*; it is empty"):
+        FlowMapping(("bert", None, LowerPort())).number_networks(NetworkEnumeration())
+
+
+MALFORMED = [
+    (("bert", None), "('bert', None) is not a rule; write (source network, destination network, action)"),
+    (None, "None is not a rule; write (source network, destination network, action)"),
+    ((None, 7, LowerPort()), "7 is not a network; write its name, or None for any"),
+    (((), None, LowerPort()), "() is not a network; write its name, or None for any"),
+    ((None, None, LowerPort), "LowerPort is a class, not an action; write LowerPort(...)"),
+    ((None, None, "drop"), "'drop' is not an action; it has no `match`"),
+    ((None, None, None), "None is not an action; it has no `match`"),
+]
+
+
+@pytest.mark.parametrize(("rule", "message"), MALFORMED)
+def test_a_malformed_rule_is_an_error_that_says_which(rule: object, message: str) -> None:
+    """By its number, as everywhere."""
+    with pytest.raises(ValueError, match="FLOW_MAPPING") as caught:
+        FlowMapping((None, None, LowerPort()), rule)
+
+    assert str(caught.value) == f"FLOW_MAPPING[1]: {message}"
+
+
+def test_too_many_rules_are_an_error() -> None:
+    """Their numbers are 16 bits wide in the columns."""
+    with pytest.raises(ValueError, match="65537 rules are too many"):
+        FlowMapping(*[(None, None, LowerPort())] * (MOST_RULES + 1))
+
+
+class Unprintable:
+    """A malformed answer that can't even be shown."""
+
+    def __repr__(self) -> str:
+        """Fail."""
+        raise RuntimeError
+
+
+class Says(MappingAction):
+    """Gives the same answer to everything, or raises it."""
+
+    def __init__(self, answer: Any) -> None:  # noqa: ANN401 - also what is no answer
+        """Keep the answer."""
+        self.answer = answer
+
+    def match(self, *_: object) -> Any:  # noqa: ANN401 - as above
+        """Give it."""
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+HERE, THERE = TO_BERT[0], TO_BERT[2]
+
+NO_ANSWERS: list[Any] = [
+    *("rubbish", 0, False, (), (None,), (None, None, 1), (HERE, None, None), (None, HERE, 53), (HERE, THERE, None)),
+    *((HERE, THERE), (HERE, THERE, 53, 53), (HERE, THERE, -1), (HERE, THERE, 65536), (HERE, THERE, 53.0)),
+    *((HERE, THERE, True), (str(HERE), THERE, 53), {"client": HERE}, Unprintable(), Packet),
+    *(ZeroDivisionError("no"), RecursionError(), KeyError(Unprintable)),
+]
+
+
+@pytest.mark.parametrize("answer", NO_ANSWERS, ids=lambda answer: type(answer).__name__)
+def test_what_is_no_answer_is_no_opinion_and_is_counted_by_rule(answer: object) -> None:
+    """The next rule is tried, and the failure has a text for the log."""
+    mapping = FlowMapping((None, "bert", Says(answer)), (None, None, LowerPort())).number_networks(WORLD)
+
+    verdicts = [mapping.decide(*TO_BERT) for _ in range(3)]
+
+    assert {verdict.rule for verdict in verdicts} == {1}
+    assert mapping.failures == {0: 3}
+    assert mapping.last_failure[0].startswith(("answered ", "raised "))
+
+
+def test_the_text_of_a_failure_says_where_it_was_raised() -> None:
+    """The operator's line, not ours."""
+    mapping = FlowMapping((None, None, Says(KeyError("port")))).number_networks(WORLD)
+
+    mapping.decide(*TO_BERT)
+
+    line = Says.match.__code__.co_firstlineno + 3
+    assert mapping.last_failure == {0: f"raised KeyError: 'port' ({__file__}, line {line})"}
+
+
+ANSWERS: list[tuple[Any, Verdict]] = [
+    ((None, None, None), Verdict(Decision.DROPPED, 0)),
+    ((HERE, THERE, 7), Verdict(Decision.SRC_IS_CLIENT, 0, HERE, THERE, 7)),
+    ([THERE, HERE, 0], Verdict(Decision.DST_IS_CLIENT, 0, THERE, HERE, 0)),
+    ((HERE, HERE, 65535), Verdict(Decision.ANSWERED, 0, HERE, HERE, 65535)),
+]
+
+
+@pytest.mark.parametrize(("answer", "verdict"), ANSWERS)
+def test_an_operators_answer_is_taken_at_its_word(answer: object, verdict: Verdict) -> None:
+    """Ends that are the packet's own are known again; any others stand as they are."""
+    mapping = FlowMapping((None, None, Says(answer))).number_networks(WORLD)
+
+    assert mapping.decide(*TO_BERT) == verdict
+
+
+def test_a_rule_says_itself_in_one_sentence() -> None:
+    """Networks first, then the action's own words."""
+    mapping = FlowMapping(("external", "bert", Assign(SRC, SRC, {53}, drop=True)), (None, "bert", Says(None)))
+
+    assert [rule.describe() for rule in mapping.rules] == [
+        "from external to bert: dropped if the source port is 53",
+        "from any network to bert: as Says decides",
+    ]

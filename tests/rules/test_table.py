@@ -1,0 +1,91 @@
+"""Port classes split exactly where a set of a rule does, and tables stay as small as their rules allow."""
+
+from __future__ import annotations
+
+from itertools import product
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rules.rule_sets import PORT_SETS, PORTS
+from shodohflo.model import DST, SRC
+from shodohflo.rules.actions import Assign, LowerPort, MappingAction, PortMatch
+from shodohflo.rules.mapping import FlowMapping
+from shodohflo.rules.networks import NetworkEnumeration
+from shodohflo.rules.table import PortClasses, Reach, Table, combinations, port_set
+
+WORLD = NetworkEnumeration(("a", "10.0.0.0/8"), ("b", "11.0.0.0/8"))
+
+
+@given(st.lists(PORT_SETS, max_size=6), st.lists(st.tuples(PORTS, PORTS), max_size=20))
+def test_ports_share_a_class_exactly_if_the_same_sets_hold_them(
+    sets: list[frozenset[int]], pairs: list[tuple[int, int]]
+) -> None:
+    """No set cuts a class in two, and no two classes could be one."""
+    classes = PortClasses.compile(sets)
+
+    for one, other in pairs:
+        same = all((one in ports) == (other in ports) for ports in sets)
+        assert (classes.of_port[one] == classes.of_port[other]) == same
+
+
+@given(st.lists(PORT_SETS, max_size=6))
+def test_a_class_knows_its_lowest_and_its_highest_port(sets: list[frozenset[int]]) -> None:
+    """They are its witnesses."""
+    classes = PortClasses.compile(sets)
+
+    for number in range(len(classes)):
+        members = [port for port, name in enumerate(classes.of_port.tolist()) if name == number]
+        assert (classes.lowest[number], classes.highest[number]) == (members[0], members[-1])
+
+
+def test_every_port_can_be_a_class_of_its_own() -> None:
+    """Sixteen sets are enough for that: the class numbers still fit."""
+    classes = PortClasses.compile(frozenset(p for p in range(1, 65536) if p >> bit & 1) for bit in range(16))
+
+    assert len(classes) == 65536
+    assert sorted(classes.of_port.tolist()) == list(range(65536))
+
+
+def test_only_port_matches_and_assignments_tell_ports_apart() -> None:
+    """Comparing ports is not a set, and neither are all ports or none."""
+    actions = [PortMatch({80}), Assign(SRC, DST, {53}), Assign(SRC, DST), PortMatch([]), LowerPort(), MappingAction()]
+
+    assert [set(port_set(action)) for action in actions] == [{80}, {53}, set(), set(), set(), set()]
+
+
+def test_combinations_are_exactly_those_that_a_packet_can_have() -> None:
+    """With 22 in a set: any pair of classes and comparison that ports can make, each with ports that make it."""
+    mapping = FlowMapping((None, None, PortMatch({22})), (None, None, LowerPort())).number_networks(WORLD)
+    classes = PortClasses.compile([frozenset({22})])
+
+    cells = list(combinations(mapping, Reach.find(mapping, 1, 2), classes))
+
+    def place(src: int, dst: int) -> int:
+        return ((src == 22) * 2 + (dst == 22)) * 3 + (src >= dst) + (src > dst)
+
+    possible = {place(src, dst) for src, dst in product([0, 21, 22, 23, 65535], repeat=2)}
+    assert sorted(cell.index for cell in cells) == sorted(possible)
+    assert all(cell.index == place(cell.src_port, cell.dst_port) for cell in cells)
+
+
+def test_a_table_has_only_the_classes_of_the_rules_that_reach_it() -> None:
+    """A hundred sets between other networks do not make this table larger."""
+    rules = [("b", "b", PortMatch({port})) for port in range(1, 101)]
+    mapping = FlowMapping(*rules, ("a", "b", PortMatch({7}))).number_networks(WORLD)
+    classes = PortClasses.compile(port_set(rule.action) for rule in mapping.rules)
+
+    small = Table.compile(mapping, Reach.find(mapping, 1, 2), classes)
+    large = Table.compile(mapping, Reach.find(mapping, 2, 2), classes)
+
+    assert small is not None
+    assert large is not None
+    assert (len(small.cells), len(large.cells)) == (2 * 2 * 3, 101 * 101 * 3)
+
+
+def test_a_table_that_would_ask_too_many_questions_is_not_made() -> None:
+    """Two hundred classes and two hundred rules are eight million questions."""
+    mapping = FlowMapping(*((None, None, PortMatch({port})) for port in range(1, 201))).number_networks(WORLD)
+    classes = PortClasses.compile(port_set(rule.action) for rule in mapping.rules)
+
+    assert Table.compile(mapping, Reach.find(mapping, 1, 1), classes) is None

@@ -1,0 +1,41 @@
+"""Every file in `examples/` is a configuration that loads, and the notes' one stands as it was written."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shodohflo.pcap_config import FlowMapping, NetworkEnumeration
+from shodohflo.rules.compiler import CompiledRules
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+NOTES_DIGEST = "018a853fdca1fdcc90bf7fc3b134f0af67638732110965504fd17a7ec11904f1"
+"""SHA-256 of the code block in the notes."""
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Execute a configuration and return what it defines."""
+    names: dict[str, Any] = {}
+    exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), names)
+    return names
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.name)
+def test_every_example_loads_and_its_rules_compile(path: Path) -> None:
+    """An example that does not work is worse than none."""
+    names = load(path)
+
+    assert isinstance(names["NETWORK_ENUMERATION"], NetworkEnumeration)
+    assert isinstance(names["FLOW_MAPPING"], FlowMapping)
+    assert CompiledRules(names["NETWORK_ENUMERATION"], names["FLOW_MAPPING"]).failures == {}
+
+
+def test_the_notes_example_is_as_it_was_written() -> None:
+    """No formatter has been at it: what its author wrote is what has to work."""
+    written = (EXAMPLES / "notes.py").read_bytes()
+
+    assert hashlib.sha256(written).hexdigest() == NOTES_DIGEST
