@@ -1,0 +1,213 @@
+"""Connections to a store, and which TCP connections are our own.
+
+The agent leaves its own talk with the store out of what it records. So both ends of a connection are
+known before its first packet is sent: the socket is bound to its address and port first, then connected.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections import deque
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from valkey import Connection, ConnectionPool, SSLConnection, UnixDomainSocketConnection, Valkey
+from valkey.exceptions import ValkeyError
+
+from shodohflo.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from shodohflo.model import Address
+    from shodohflo.store.urls import StoreUrl
+
+CONNECT_TIMEOUT: Final = 5.0
+ANSWER_TIMEOUT: Final = 10.0
+"""In seconds; a bite takes the store some 10 ms, but a store may pause to save its data."""
+
+_REMEMBERED = 16
+"""Connections that are kept in mind after they ended: their last packets may still be on the way."""
+
+
+@dataclass(frozen=True, slots=True)
+class TcpEnds:
+    """A TCP connection of this process."""
+
+    local: Address
+    local_port: int
+    peer: Address
+    peer_port: int
+
+
+@dataclass(frozen=True, slots=True)
+class OwnConnections:
+    """The TCP connections that were opened here last; may be read by another thread."""
+
+    _latest: deque[TcpEnds] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
+
+    def add(self, ends: TcpEnds) -> None:
+        """Remember one."""
+        self._latest.append(ends)
+
+    def __call__(self) -> frozenset[TcpEnds]:
+        """Return the latest ones, also those that have ended."""
+        return frozenset(self._latest.copy())
+
+
+class Store(Protocol):
+    """Something that can be connected to, again and again."""
+
+    @property
+    def name(self) -> str:
+        """What messages call it; never holds a password."""
+
+    def connect(self) -> Valkey:
+        """Return a client that has been answered; else `StoreError`, in one line."""
+
+    def connections(self) -> frozenset[TcpEnds]:
+        """Return our TCP connections to it."""
+
+
+class _AnnouncedConnection(Connection):
+    """A TCP connection whose ends are announced before its first packet."""
+
+    def __init__(self, *, own: OwnConnections, **options: Any) -> None:  # noqa: ANN401 - the client library's
+        super().__init__(**options)  # type: ignore[no-untyped-call] # the library is typed in part
+        self._own = own
+
+    def _connect(self) -> socket.socket:
+        places = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
+        failure = OSError("no address")
+        for family, _, _, _, place in places:
+            try:
+                return self._connect_to(socket.AddressFamily(family), place)
+            except OSError as error:
+                failure = error
+        raise failure
+
+    def _connect_to(self, family: socket.AddressFamily, place: tuple[Any, ...]) -> socket.socket:
+        connected = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            connected.settimeout(self.socket_connect_timeout)
+            connected.bind((_local_address(family, place), 0))
+            self._own.add(_ends(connected.getsockname(), place))
+            connected.connect(place)
+            connected.settimeout(self.socket_timeout)
+        except OSError:
+            connected.close()
+            raise
+        return connected
+
+
+class _AnnouncedSSLConnection(SSLConnection, _AnnouncedConnection):
+    """The same, with TLS: `SSLConnection` wraps the socket that the next class in line connects."""
+
+
+def _local_address(family: socket.AddressFamily, place: tuple[Any, ...]) -> str:
+    """Return the address that the kernel would send from; connecting a UDP socket sends nothing."""
+    with socket.socket(family, socket.SOCK_DGRAM) as asked:
+        asked.connect(place)
+        return str(asked.getsockname()[0])
+
+
+def _ends(local: tuple[Any, ...], peer: tuple[Any, ...]) -> TcpEnds:
+    addresses = [ip_address(str(end[0]).partition("%")[0]) for end in (local, peer)]
+    return TcpEnds(addresses[0], int(local[1]), addresses[1], int(peer[1]))
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteStore:
+    """A store that somebody else runs."""
+
+    url: StoreUrl
+    connections: OwnConnections = field(default_factory=OwnConnections)
+
+    @property
+    def name(self) -> str:
+        """Return the URL without credentials."""
+        return str(self.url)
+
+    def connect(self) -> Valkey:
+        """Return a client that has been answered."""
+        return _answered(self._pool(), self.name)
+
+    def _pool(self) -> ConnectionPool:
+        url = self.url
+        options = _options() | {"db": url.database, "username": url.username, "password": url.password}
+        if url.path:
+            return ConnectionPool(connection_class=UnixDomainSocketConnection, path=url.path, **options)
+        options |= {"host": url.host, "port": url.port, "own": self.connections}
+        if not url.tls:
+            return ConnectionPool(connection_class=_AnnouncedConnection, **options)
+        return ConnectionPool(
+            connection_class=_AnnouncedSSLConnection,
+            ssl_ca_certs=url.ca_certs,
+            ssl_certfile=url.certificate,
+            ssl_keyfile=url.key,
+            ssl_cert_reqs=url.certificate_check,
+            ssl_check_hostname=url.certificate_check == "required",
+            **options,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SocketStore:
+    """A store behind a unix socket of this machine, such as another process's embedded one."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """Return the socket as a URL."""
+        return f"unix://{self.path}"
+
+    def connect(self) -> Valkey:
+        """Return a client that has been answered."""
+        pool = ConnectionPool(connection_class=UnixDomainSocketConnection, path=str(self.path), **_options())
+        return _answered(pool, self.name)
+
+    def connections(self) -> frozenset[TcpEnds]:
+        """Return none: a unix socket is no TCP connection."""
+        return frozenset()
+
+
+def _options() -> dict[str, Any]:
+    return {
+        "socket_connect_timeout": CONNECT_TIMEOUT,
+        "socket_timeout": ANSWER_TIMEOUT,
+        "decode_responses": True,
+        # A key that is no UTF-8 is not ours; it must not hurt either.
+        "encoding_errors": "replace",
+        "client_name": "shodohflo",
+    }
+
+
+def _answered(pool: ConnectionPool, name: str) -> Valkey:
+    client = Valkey(connection_pool=pool)
+    try:
+        with store_errors(name):
+            client.ping()
+    except StoreError:
+        pool.disconnect()
+        raise
+    return client
+
+
+@contextmanager
+def store_errors(name: str) -> Iterator[None]:
+    """Turn what goes wrong with the store called `name` into a `StoreError` of one line."""
+    try:
+        yield
+    except (ValkeyError, OSError) as error:
+        raise StoreError(f"store {name}: {said(error)}") from error
+
+
+def said(error: Exception) -> str:
+    """Return what `error` says, in one line."""
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,148 @@
+"""Where a store is, in the forms that `--store` and `REDIS_SERVER` take.
+
+`redis://` and `valkey://` (TCP), `rediss://` and `valkeys://` (TLS), `unix://` (a socket's path), `host` and
+`host:port`. What this file says about a store, in errors too, never holds a password.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from ipaddress import IPv6Address
+from typing import Final
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+from shodohflo.errors import ConfigurationError
+
+DEFAULT_PORT: Final = 6379
+
+_TCP = {"redis", "valkey"}
+_TLS = {"rediss", "valkeys"}
+_UNIX = {"unix"}
+_CERTIFICATE_CHECKS = {"required", "optional", "none"}
+_TLS_OPTIONS = {"ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_cert_reqs"}
+_OPTIONS = {"db", "username", "password"}
+
+
+@dataclass(frozen=True, slots=True)
+class StoreUrl:
+    """A store that somebody else runs; `str` of it is fit for messages."""
+
+    host: str = "localhost"
+    port: int = DEFAULT_PORT
+    path: str = ""
+    """Of a unix socket; where there is one, host and port say nothing."""
+    database: int = 0
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    tls: bool = False
+    ca_certs: str | None = None
+    """A file of authorities to trust instead of the system's."""
+    certificate: str | None = None
+    key: str | None = field(default=None, repr=False)
+    certificate_check: str = "required"
+
+    def __str__(self) -> str:
+        """Return the store as a URL without credentials."""
+        database = f"/{self.database}" if self.database else ""
+        if self.path:
+            return f"unix://{self.path}" + (f"?db={self.database}" if self.database else "")
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'valkeys' if self.tls else 'valkey'}://{host}:{self.port}{database}"
+
+
+def parse_url(text: str) -> StoreUrl:
+    """Read a store's URL, `host` or `host:port`; `ConfigurationError` says what is wrong with it."""
+    try:
+        return _parse(text.strip())
+    except ValueError as error:
+        raise ConfigurationError(
+            f"store {_shown(text)}: {error}; write host, host:port, valkey://host:port/database or unix:///path"
+        ) from None
+
+
+def _shown(text: str) -> str:
+    """Return `text` without what may be a password, however oddly it is written."""
+    public = re.sub(r"(.*//)?.*@", r"\1***@", text, flags=re.DOTALL)
+    return repr(public.split("?", maxsplit=1)[0])
+
+
+def _parse(text: str) -> StoreUrl:
+    if "://" not in text:
+        text = f"valkey://[{text}]" if _is_bare_ipv6(text) else f"valkey://{text}"
+    parts = urlsplit(text)
+    if parts.scheme not in _TCP | _TLS | _UNIX:
+        raise ValueError("the scheme is none of redis, rediss, valkey, valkeys, unix")
+    if parts.fragment:
+        raise ValueError("a # must be written %23")
+    options = _options(parts)
+    return _unix(parts, options) if parts.scheme in _UNIX else _network(parts, options)
+
+
+def _is_bare_ipv6(text: str) -> bool:
+    try:
+        IPv6Address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _options(parts: SplitResult) -> dict[str, str]:
+    options = dict(parse_qsl(parts.query, keep_blank_values=True))
+    known = _OPTIONS | (_TLS_OPTIONS if parts.scheme in _TLS else set())
+    unknown = options.keys() - known
+    if unknown:
+        raise ValueError(f"unknown option {min(unknown)} (known are {', '.join(sorted(known))})")
+    return options
+
+
+def _unix(parts: SplitResult, options: dict[str, str]) -> StoreUrl:
+    if not parts.path.startswith("/") or parts.hostname:
+        raise ValueError("a unix socket needs its whole path, with three slashes: unix:///run/valkey.sock")
+    username, password = _credentials(parts, options)
+    return StoreUrl(
+        path=unquote(parts.path), database=_database(options.get("db", "0")), username=username, password=password
+    )
+
+
+def _network(parts: SplitResult, options: dict[str, str]) -> StoreUrl:
+    if not parts.hostname:
+        raise ValueError("no host")
+    check = options.get("ssl_cert_reqs", "required")
+    if check not in _CERTIFICATE_CHECKS:
+        raise ValueError(f"ssl_cert_reqs is none of {', '.join(sorted(_CERTIFICATE_CHECKS))}")
+    username, password = _credentials(parts, options)
+    return StoreUrl(
+        host=unquote(parts.hostname),
+        port=_port(parts),
+        database=_database(parts.path.strip("/") or options.get("db", "0")),
+        username=username,
+        password=password,
+        tls=parts.scheme in _TLS,
+        ca_certs=options.get("ssl_ca_certs"),
+        certificate=options.get("ssl_certfile"),
+        key=options.get("ssl_keyfile"),
+        certificate_check=check,
+    )
+
+
+def _port(parts: SplitResult) -> int:
+    try:
+        port = parts.port
+    except ValueError:  # its message repeats the text, which may be a password's end
+        port = 0
+    if port == 0:
+        raise ValueError("the port is no number from 1 to 65535")
+    return port or DEFAULT_PORT
+
+
+def _database(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise ValueError("the database is no number")
+    return int(text)
+
+
+def _credentials(parts: SplitResult, options: dict[str, str]) -> tuple[str | None, str | None]:
+    username = unquote(parts.username) if parts.username else options.get("username")
+    password = unquote(parts.password) if parts.password else options.get("password")
+    return username, password

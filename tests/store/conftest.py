@@ -1,0 +1,53 @@
+"""Stores of both makes, for the tests of what talks to them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from serving import Server, programs
+from shodohflo.store.connection import SocketStore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from valkey import Valkey
+
+
+@pytest.fixture(scope="session", params=programs())
+def shared_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Return a running store of each make; all tests that do it no harm share it."""
+    server = Server(programs()[request.param](), tmp_path_factory.mktemp("store")).start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def server(shared_server: Server) -> Server:
+    """Return a running store without any data."""
+    with shared_server.client() as client:
+        client.flushall()
+    return shared_server
+
+
+@pytest.fixture
+def client(server: Server) -> Iterator[Valkey]:
+    """Return the test's own view of what is in the store."""
+    with server.client() as client:
+        yield client
+
+
+@pytest.fixture
+def store(server: Server) -> SocketStore:
+    """Return the store as our code is given it."""
+    return SocketStore(server.path)
+
+
+@pytest.fixture(params=programs())
+def own_server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
+    """Return a running store of each make that the test may kill."""
+    server = Server(programs()[request.param](), tmp_path).start()
+    yield server
+    server.kill()
