@@ -1,0 +1,159 @@
+"""`shodohflo replay`: capture files through the same pipeline as live packets."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from ipaddress import ip_network
+from typing import TYPE_CHECKING, BinaryIO, Final
+
+import click
+
+from shodohflo.capture.savefile import Savefile
+from shodohflo.cli import options
+from shodohflo.cli.account import print_ledger, write_ledger
+from shodohflo.cli.program import fail
+from shodohflo.cli.progress import Progress
+from shodohflo.cli.seen import COLUMNS, seen_flows
+from shodohflo.cli.tables import show
+from shodohflo.config import Settings, load
+from shodohflo.errors import CaptureError
+from shodohflo.pcap_config import update_our_nets
+from shodohflo.pipeline import Pipeline, Policy
+from shodohflo.rules.compiler import CompiledRules
+from shodohflo.store.keys import counts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from shodohflo.cli.options import Network
+    from shodohflo.observations import Observations
+
+PRIVATE: Final = tuple(
+    ip_network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
+)
+"""What is taken for our networks when nobody names them: RFC 1918, RFC 6598, RFC 4193."""
+
+STDIN: Final = "-"
+
+EXAMPLES: Final = """\b
+Examples:
+  shodohflo replay office.pcap                              the flows, and what became of each packet
+  shodohflo replay --keys --our-nets 192.0.2.0/24 a.pcap    the keys that would be in the store
+  tcpdump -c 1000 -w - | shodohflo replay -                 from standard input
+"""
+
+
+@dataclass(slots=True)
+class Replay:
+    """Captures read through one pipeline, and where reading them broke."""
+
+    pipeline: Pipeline
+    broken: list[str] = field(default_factory=list)
+
+    def read(self, captures: Sequence[str]) -> None:
+        """Read every capture; one that breaks is used as far as it goes."""
+        with Progress(_total(captures)) as progress:
+            done = 0
+            for name in captures:
+                done = self._read_one(name, done, progress)
+
+    def _read_one(self, name: str, done: int, progress: Progress) -> int:
+        """Read one capture; `done` bytes were read before it, and are afterwards returned with its own."""
+        savefile = None
+        try:
+            with ExitStack() as closing:
+                stream: BinaryIO = sys.stdin.buffer if name == STDIN else closing.enter_context(open(name, "rb"))  # noqa: PTH123 - no path to open: what the shell named
+                savefile = Savefile(stream, "standard input" if name == STDIN else name)
+                for frames in savefile:
+                    self.pipeline.ingest(frames)
+                    progress.advance_to(done + savefile.position)
+        except CaptureError as error:
+            used = f" ({savefile.packets:,} packets before that were used)" if savefile and savefile.packets else ""
+            self.broken.append(f"{error}{used}")
+        except OSError as error:
+            self.broken.append(f"{name}: {error.strerror}")
+        return done + (savefile.position if savefile else 0)
+
+
+def _total(captures: Sequence[str]) -> int:
+    """Return the bytes there are to read, 0 if that cannot be known."""
+    try:
+        return 0 if STDIN in captures else sum(os.stat(name).st_size for name in captures)  # noqa: PTH116 - as above
+    except OSError:
+        return 0
+
+
+def make_pipeline(settings: Settings, our_nets: Sequence[Network]) -> Pipeline:
+    """Bind our networks, and compile the rules."""
+    update_our_nets(our_nets)
+    policy = Policy(tuple(our_nets), settings.suppress_own_network, settings.ignore_flow)
+    return Pipeline(CompiledRules(settings.enumeration, settings.mapping), policy)
+
+
+def presumed(our_nets: Sequence[Network]) -> Sequence[Network]:
+    """Return our networks, the private ones if none are named, and say so."""
+    if our_nets:
+        return our_nets
+    click.echo(f"no --our-nets: taking {', '.join(map(str, PRIVATE))} for our networks", err=True)
+    return PRIVATE
+
+
+def writer_to(url: str, settings: Settings) -> Callable[[Observations], None]:
+    """Return a way to write to the store at `url`, which has answered by then."""
+    from shodohflo.cli.writing import reachable, write_all  # noqa: PLC0415 - most replays need no store's client
+
+    store = reachable(url)
+    return lambda seen: write_all(seen, store, settings.mapping, settings.ttl)
+
+
+@click.command(epilog=EXAMPLES)
+@click.argument("captures", nargs=-1, required=True, metavar="CAPTURE...")
+@options.our_nets
+@options.config
+@click.option("--store", metavar="URL", help="Write to this store, as if it all had been received now.")
+@click.option("--keys", is_flag=True, help="Print KEY<TAB>COUNT, sorted, and nothing else.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line for each flow.")
+@options.ledger
+def replay(  # noqa: PLR0913 - one for each option
+    *,
+    captures: tuple[str, ...],
+    our_nets: tuple[Network, ...],
+    config: Path | None,
+    store: str | None,
+    keys: bool,
+    as_json: bool,
+    ledger: Path | None,
+) -> int:
+    """Send capture files through the same rules as live packets.
+
+    Each CAPTURE is a pcap or pcapng file, or - for standard input. Without --keys, --json or --store, the flows are
+    shown as a table. What became of the packets is always told, on standard error where standard output holds data.
+    """
+    if keys and as_json:
+        raise click.UsageError("--keys and --json exclude each other")
+    settings = load(config)
+    for warning in settings.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    write = writer_to(store, settings) if store else None
+    reading = Replay(make_pipeline(settings, presumed(our_nets)))
+    reading.read(captures)
+    pipeline = reading.pipeline
+    seen = pipeline.take()
+    if write:
+        write(seen)
+    if keys:
+        sys.stdout.writelines(f"{key}\t{count}\n" for key, count in sorted(counts(seen).items()))
+    elif as_json:
+        sys.stdout.writelines(f"{flow.to_json()}\n" for flow in seen_flows(seen))
+    elif not write:
+        show(COLUMNS, [flow.to_row() for flow in seen_flows(seen)])
+    for message in reading.broken:
+        fail(message, "shodohflo replay")
+    print_ledger(pipeline.ledger, pipeline.rules, err=keys or as_json)
+    if ledger:
+        write_ledger(pipeline.ledger, ledger)
+    return 1 if reading.broken else 0

@@ -1,0 +1,73 @@
+"""Tables that fit: on a terminal folded and coloured, elsewhere one line for each row, however long."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.table import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table."""
+
+    title: str
+    right: bool = False
+    """Numbers stand at the right, in one piece; text at the left, folded where the terminal is narrow."""
+    from_width: int = 0
+    """Narrower terminals leave the column out."""
+    style: str = ""
+
+
+Row = tuple[str, ...]
+
+
+def show(columns: Sequence[Column], rows: Sequence[Row], stream: TextIO | None = None) -> None:
+    """Print a table on `stream`, standard output if none is named."""
+    stream = stream or sys.stdout
+    if not stream.isatty():
+        stream.writelines(f"{line}\n" for line in plain(columns, rows))
+        return
+    from rich.console import Console  # noqa: PLC0415 - pipes and files need not wait for rich
+
+    Console(file=stream, highlight=False, markup=False).print(
+        rich_table(columns, rows, shutil.get_terminal_size().columns)
+    )
+
+
+def plain(columns: Sequence[Column], rows: Sequence[Row]) -> list[str]:
+    """Return the table as lines of aligned text."""
+    table = [tuple(column.title for column in columns), *rows]
+    widths = [max(map(len, cells)) for cells in zip(*table, strict=True)]
+    shape = list(zip(columns, widths, strict=True))
+    return [
+        "  ".join(
+            f"{cell:>{width}}" if c.right else f"{cell:<{width}}" for cell, (c, width) in zip(row, shape, strict=True)
+        ).rstrip()
+        for row in table
+    ]
+
+
+def rich_table(columns: Sequence[Column], rows: Sequence[Row], width: int) -> Table:
+    """Return the table for a terminal of `width` columns."""
+    from rich.table import Table  # noqa: PLC0415 - as above
+
+    shown = [place for place, column in enumerate(columns) if column.from_width <= width]
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for column in (columns[place] for place in shown):
+        table.add_column(
+            column.title,
+            justify="right" if column.right else "left",
+            no_wrap=column.right,
+            overflow="fold",
+            style=column.style,
+        )
+    for row in rows:
+        table.add_row(*(row[place] for place in shown))
+    return table

@@ -1,0 +1,37 @@
+"""How numbers are said in tables: ports with their names, ages, sizes."""
+
+from __future__ import annotations
+
+import socket
+from functools import cache
+from typing import Final
+
+_AGES: Final = (("d", 86_400), ("h", 3_600), ("m", 60))
+_SIZES: Final = ("B", "kB", "MB", "GB", "TB")
+
+
+@cache
+def port_name(port: int, protocol: str = "tcp") -> str:
+    """Name a port as /etc/services does, of `protocol` first; nothing for a port without a name."""
+    for asked in dict.fromkeys((protocol, "tcp", "udp")):
+        try:
+            return socket.getservbyport(port, asked)
+        except OSError:
+            continue
+    return ""
+
+
+def age_text(seconds: float) -> str:
+    """Say an age in its largest unit: `3s`, `12m`, `5h`."""
+    for unit, length in _AGES:
+        if seconds >= length:
+            return f"{seconds // length:.0f}{unit}"
+    return f"{max(seconds, 0):.0f}s"
+
+
+def size_text(octets: int) -> str:
+    """Say a number of bytes with three digits: `840 B`, `1.20 MB`."""
+    size, unit = float(octets), 0
+    while size >= 999.5 and unit < len(_SIZES) - 1:
+        size, unit = size / 1000, unit + 1
+    return f"{octets} B" if unit == 0 else f"{size:.3g} {_SIZES[unit]}"
