@@ -7,7 +7,7 @@ from functools import cache
 from typing import Final
 
 _AGES: Final = (("d", 86_400), ("h", 3_600), ("m", 60))
-_SIZES: Final = ("B", "kB", "MB", "GB", "TB")
+_SIZES: Final = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
 
 
 @cache

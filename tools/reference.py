@@ -1,0 +1,94 @@
+"""Write the reference pages that are made from the code, or check that they are as the code says.
+
+`python tools/reference.py` writes `docs/reference/cli.md`, `settings.md` and `outcomes.md`; with `--check` it writes
+nothing and fails if one of them would change.
+"""  # noqa: INP001 - a script, not a package
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import click
+from shodohflo.cli.run import pcap_agent
+
+from shodohflo.cli.program import program
+from shodohflo.config.known import KNOWN, SIBLING_PREFIXES, SIBLINGS
+from shodohflo.ledger import Outcome
+from shodohflo.wire import Refusal
+
+FOLDER: Final = Path(__file__).parents[1] / "docs/reference"
+WIDTH: Final = 100
+
+Lines = Iterator[str]
+
+
+def cli_page() -> Lines:
+    """Print the help of every command."""
+    yield from ("# Commands", "", "What `--help` says, for each command. Exit status: 0 done; 1 something could not be")
+    yield from ("read, reached or found; 2 the command line or the configuration is wrong; 130 interrupted.", "")
+    yield from _help(program, click.Context(program, info_name="shodohflo", terminal_width=WIDTH))
+    root = click.Context(program, info_name="shodohflo")
+    for name in program.list_commands(root):
+        command = program.get_command(root, name)
+        assert command is not None
+        yield from _help(command, click.Context(command, info_name=name, parent=root, terminal_width=WIDTH))
+    yield from _help(pcap_agent, click.Context(pcap_agent, info_name="pcap_agent", terminal_width=WIDTH))
+
+
+def _help(command: click.Command, context: click.Context) -> Lines:
+    yield from (f"## `{context.command_path}`", "", "```text", command.get_help(context), "```", "")
+
+
+def settings_page() -> Lines:
+    """Print the table of settings."""
+    yield from ("# Settings", "", "A configuration is a Python file. `run` and `pcap_agent` take the file named with")
+    yield from ("`--config`, else `./configuration.py`, else `/etc/shodohflo/configuration.py`, else the defaults;",)
+    yield from ("`replay` only a file that is named. The command line beats the environment, which beats the file.", "")
+    yield from ("| setting | type | default | meaning | environment |", "|---|---|---|---|---|")
+    for setting in KNOWN.values():
+        variable = f"`{setting.variable}`" if setting.variable else ""
+        yield f"| `{setting.name}` | {setting.type} | {setting.default} | {setting.meaning} | {variable} |"
+    others = ", ".join(f"`{name}`" for name in [*sorted(SIBLINGS), *(f"{prefix}*" for prefix in SIBLING_PREFIXES)])
+    yield from ("", "`None` is the same as not naming a setting. `SHODOHFLO_CONFIG` and `SHODOHFLO_OUR_NETS` stand for")
+    yield from ("`--config` and `--our-nets`; several prefixes are separated by spaces.", "")
+    yield from (f"Settings of the sibling agents ({others}) are accepted in silence. Any other",)
+    yield from ("capitalised name that the file assigns makes a warning, with the nearest setting there is.", "")
+    yield from ("What a file can say about networks and rules is told by `pydoc shodohflo.pcap_config`.", "")
+
+
+def outcomes_page() -> Lines:
+    """Print the outcomes of a packet."""
+    yield from ("# Outcomes", "", "Every received packet has exactly one outcome. `--ledger FILE` writes them as JSON,")
+    yield from ('`{"received": N, "kernel_dropped": N, "outcomes": {...}}`, and the outcomes sum to `received`.', "")
+    yield from ("Apart stands `kernel_dropped`, what the kernel had no room for before we saw it.", "")
+    yield from ("| outcome | meaning |", "|---|---|")
+    for outcome in Outcome:
+        yield f"| `{outcome}` | {outcome.explanation} |"
+    yield "| `dropped.FLOW_MAPPING[n]` | by rule n, numbered from 0 as in the configuration, which has `drop=True` |"
+    for refusal in Refusal:
+        yield f"| `refused.{refusal}` | {refusal.explanation} |"
+    yield ""
+
+
+PAGES: Final = {"cli.md": cli_page, "settings.md": settings_page, "outcomes.md": outcomes_page}
+
+
+def main(arguments: list[str]) -> int:
+    """Write the pages, or with --check compare them."""
+    stale = []
+    for name, page in PAGES.items():
+        path, text = FOLDER / name, "\n".join(page())
+        if arguments != ["--check"]:
+            path.write_text(text, encoding="utf-8")
+        elif not path.exists() or path.read_text(encoding="utf-8") != text:
+            stale.append(f"docs/reference/{name}")
+    if stale:
+        sys.stderr.write(f"out of date: {', '.join(stale)}; `make docs` writes them again\n")
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
