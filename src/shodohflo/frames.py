@@ -12,10 +12,6 @@ if TYPE_CHECKING:
 ETHERTYPE: Final = 1 << 16
 """Added to an EtherType (IEEE 802 numbers, IANA) to make it a layer."""
 
-IPV4_PAYLOAD: Final = 2 << 16
-IPV6_PAYLOAD: Final = 3 << 16
-"""Added to an IP protocol number to make it a layer: what it means depends on the IP that carries it."""
-
 
 @dataclass(frozen=True, slots=True)
 class Frames:

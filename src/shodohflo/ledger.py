@@ -50,10 +50,23 @@ class Ledger:
     kernel_dropped: int = 0
     """Packets that the kernel counted and had no room for: received + kernel_dropped is its count."""
     outcomes: Counter[str] = field(default_factory=Counter)
+    opened: Counter[str] = field(default_factory=Counter)
+    """Tunnels opened, by name; one packet may be several within each other."""
+    inside: Counter[str] = field(default_factory=Counter)
+    """Outcomes of the packets inside UDP tunnels: beside `outcomes`, where the packet around them has its own."""
     unmatched: Counter[tuple[int, int]] = field(default_factory=Counter)
     """The unmatched ones again, by the ids of their source and destination networks."""
 
     def as_dict(self) -> dict[str, object]:
-        """Return what `--ledger FILE` writes; the outcomes sum to `received`."""
-        outcomes = {str(name): count for name, count in sorted(self.outcomes.items()) if count}
-        return {"received": self.received, "kernel_dropped": self.kernel_dropped, "outcomes": outcomes}
+        """Return what `--ledger FILE` writes; tunnels are told of where there were any."""
+        told: dict[str, object] = {
+            "received": self.received,
+            "kernel_dropped": self.kernel_dropped,
+            "outcomes": _sorted(self.outcomes),
+        }
+        tunnels = {"opened": _sorted(self.opened), "inside": _sorted(self.inside)}
+        return told | {name: counts for name, counts in tunnels.items() if counts}
+
+
+def _sorted(counts: Counter[str]) -> dict[str, int]:
+    return {str(name): count for name, count in sorted(counts.items()) if count}

@@ -19,9 +19,11 @@ from shodohflo.model import ICMP, ICMPV6, Kind
 from shodohflo.observations import Observations
 from shodohflo.policy import CompiledPolicy, Connection, IgnoredFlow, Policy
 from shodohflo.rules.verdicts import Decision, Verdicts
-from shodohflo.wire import Refusal, decode
+from shodohflo.wire import Packets, Refusal, decode
 
 if TYPE_CHECKING:
+    from collections import Counter
+
     from numpy.typing import NDArray
 
     from shodohflo.frames import Frames
@@ -68,6 +70,7 @@ class Pipeline:
     def __init__(self, rules: CompiledRules, policy: Policy) -> None:
         """Decide by `rules` and `policy`; both may be replaced between two calls."""
         self.ledger = Ledger()
+        self._outcomes = self.ledger.outcomes
         self.rules = rules
         self.policy = policy
         self._seen: list[Observations] = []
@@ -97,13 +100,20 @@ class Pipeline:
         return seen
 
     def _ingest_block(self, frames: Frames) -> None:
-        decoded = decode(frames)
+        decoded = decode(frames, self._compiled.tunnels)
         self.ledger.received += len(frames)
-        for reason, count in decoded.refused.items():
+        self.ledger.opened.update(decoded.opened)
+        self._decide(decoded, self.ledger.outcomes)
+        self._decide(decoded.inside, self.ledger.inside)
+
+    def _decide(self, packets: Packets, outcomes: Counter[str]) -> None:
+        """Give every packet its outcome, counted in `outcomes`."""
+        self._outcomes = outcomes
+        for reason, count in packets.refused.items():
             self._count(REFUSED.format(reason), count)
-        for batch in decoded.batches:
+        for batch in packets.batches:
             self._decide_packets(merge_packets(batch))
-        for messages in decoded.messages:
+        for messages in packets.messages:
             self._decide_messages(messages)
 
     def _decide_packets(self, batch: Batch) -> None:
@@ -181,7 +191,7 @@ class Pipeline:
 
     def _count(self, outcome: str, packets: Any) -> None:  # noqa: ANN401 - an integer of Python's or of NumPy's
         if packets:
-            self.ledger.outcomes[outcome] += int(packets)
+            self._outcomes[outcome] += int(packets)
 
 
 def _resets(batch: Batch) -> Observations:

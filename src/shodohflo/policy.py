@@ -48,6 +48,8 @@ class Policy:
     ignored: tuple[IgnoredFlow, ...] = ()
     own_connections: frozenset[Connection] = frozenset()
     """The agent's own, to its store: they change while it runs."""
+    tunnels: frozenset[str] = frozenset()
+    """The UDP tunnels that are looked into, by the names of `wire.udp_tunnels.UDP_TUNNELS`."""
 
 
 class CompiledPolicy:
@@ -56,6 +58,7 @@ class CompiledPolicy:
     def __init__(self, policy: Policy) -> None:
         """Compile `policy`."""
         self.suppress_own_network = policy.suppress_own_network
+        self.tunnels = policy.tunnels
         self._our_nets = NetworkTable.of_prefixes(policy.our_nets)
         ports = {ignored.port for ignored in policy.ignored}
         self._ignored = {port: NetworkTable.of_prefixes(_prefixes(policy, port)) for port in ports}

@@ -11,15 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from packets import ethernet, frames_of, ip, tcp, udp, unreachable
-from shodohflo.frames import IPV4_PAYLOAD
+from shodohflo.frames import ETHERTYPE
 from shodohflo.wire import Decoded, decode
-from shodohflo.wire.decode import DECODERS
+from shodohflo.wire.decoders import DECODERS
 
 if TYPE_CHECKING:
     from shodohflo.batch import Batch, Messages
     from shodohflo.frames import Frames
 
-LAYERS = [layer for layer in sorted(DECODERS) if layer < IPV4_PAYLOAD]
+LAYERS = [layer for layer in sorted(DECODERS) if layer < 2 * ETHERTYPE]
 """What a source of frames may say begins there: link types and EtherTypes."""
 
 SOUND = [

@@ -40,7 +40,8 @@ READABLE = {
 }
 
 UNREADABLE = {
-    "an unknown link type": (147, b"\0" * 60, "link_type"),
+    "a link type with a name": (271, b"\0" * 60, "link_type[VSOCK]"),
+    "a link type without one": (147, b"\0" * 60, "link_type[147]"),
     "ARP": (1, ethernet(bytes(28), 0x0806), "not_ip"),
     "spanning tree": (1, ethernet(b"\x42\x42\x03" + bytes(35), 38), "not_ip"),
     "raw, neither version": (101, b"\x50" + bytes(39), "ip_version"),

@@ -3,7 +3,7 @@
 `decode` is the way in; `refusals` lists the ways out.
 """
 
-from shodohflo.wire.decode import Decoded, decode
+from shodohflo.wire.decode import Decoded, Packets, decode
 from shodohflo.wire.refusals import Refusal
 
-__all__ = ["Decoded", "Refusal", "decode"]
+__all__ = ["Decoded", "Packets", "Refusal", "decode"]

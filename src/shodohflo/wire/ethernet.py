@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from shodohflo.frames import ETHERTYPE
+from shodohflo.wire.layers import LLC
 from shodohflo.wire.refusals import Refusal
 
 if TYPE_CHECKING:
@@ -14,9 +15,6 @@ if TYPE_CHECKING:
 
     from shodohflo.wire.rows import Rows
     from shodohflo.wire.work import Work
-
-LLC: Final = 0x0004
-"""The kernel's number for a frame that begins with an LLC header (linux/if_ether.h, ETH_P_802_2)."""
 
 _LONGEST_LENGTH = 1500
 
@@ -35,7 +33,7 @@ def vlan(work: Work[Any], rows: Rows) -> None:
 
 def by_ethertype(work: Work[Any], rows: Rows, ethertype: NDArray[np.uint16]) -> None:
     """Go on with what `ethertype` names; a length stands where an LLC header follows."""
-    work.dispatch(rows, ETHERTYPE, np.where(ethertype <= _LONGEST_LENGTH, np.uint16(LLC), ethertype))
+    work.dispatch(rows, ETHERTYPE, np.where(ethertype <= _LONGEST_LENGTH, np.uint16(LLC - ETHERTYPE), ethertype))
 
 
 def llc(work: Work[Any], rows: Rows) -> None:

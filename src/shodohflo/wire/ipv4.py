@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from shodohflo.frames import IPV4_PAYLOAD
+from shodohflo.wire.layers import IPV4_PAYLOAD
 from shodohflo.wire.refusals import Refusal
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from shodohflo.frames import IPV6_PAYLOAD
 from shodohflo.wire.ipv4 import LONGEST_DATAGRAM
+from shodohflo.wire.layers import IPV6_PAYLOAD
 from shodohflo.wire.refusals import Refusal
 
 if TYPE_CHECKING:
@@ -72,3 +72,8 @@ def fragment(work: Work[Any], rows: Rows) -> None:
     more = rows.u16(2) & _MORE_FRAGMENTS != 0
     unbounded = replace(rows, whole=np.where(more, rows.network + LONGEST_DATAGRAM, rows.whole))
     work.dispatch(unbounded.advance(_FRAGMENT_HEADER), IPV6_PAYLOAD, rows.u8(0))
+
+
+def encrypted(work: Work[Any], rows: Rows) -> None:
+    """Give up before an encapsulating security payload (RFC 4303): what follows is encrypted."""
+    work.refuse(rows, Refusal.ENCRYPTED)

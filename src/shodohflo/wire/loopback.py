@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from shodohflo.frames import ETHERTYPE
+from shodohflo.wire.layers import IPV4, IPV6
 from shodohflo.wire.refusals import Refusal
 
 if TYPE_CHECKING:
@@ -29,6 +29,6 @@ def loopback(work: Work[Any], rows: Rows) -> None:
     family = np.where(value < 2**16, value, value.byteswap())
     rows = rows.advance(4)
     is_ipv4, is_ipv6 = family == _INET, np.isin(family, _INET6)
-    work.onward(rows.keep(is_ipv4), ETHERTYPE + 0x0800)
-    work.onward(rows.keep(is_ipv6), ETHERTYPE + 0x86DD)
+    work.onward(rows.keep(is_ipv4), IPV4)
+    work.onward(rows.keep(is_ipv6), IPV6)
     work.refuse(rows.keep(~is_ipv4 & ~is_ipv6), Refusal.NOT_IP)

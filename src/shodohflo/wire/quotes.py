@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from shodohflo.batch import Quote
-from shodohflo.frames import ETHERTYPE, IPV4_PAYLOAD, IPV6_PAYLOAD
 from shodohflo.model import TCP, UDP
 from shodohflo.wire.ipv4 import LONGEST_DATAGRAM, ipv4
 from shodohflo.wire.ipv6 import EXTENSIONS, authentication, extension, fragment, ipv6
+from shodohflo.wire.layers import IPV4, IPV4_PAYLOAD, IPV6, IPV6_PAYLOAD
 from shodohflo.wire.packets import destination
 from shodohflo.wire.refusals import Refusal
 from shodohflo.wire.work import Decoder, Work
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from shodohflo.batch import Family
     from shodohflo.wire.rows import Rows
 
-_NETWORK_LAYER: Final[dict[Family, int]] = {4: ETHERTYPE + 0x0800, 6: ETHERTYPE + 0x86DD}
+_NETWORK_LAYER: Final[dict[Family, int]] = {4: IPV4, 6: IPV6}
 
 _STATUS: Final[dict[str, Quote]] = {
     Refusal.IP_CUT: Quote.CUT,
@@ -79,8 +79,8 @@ def _ports(work: Work[Rows], rows: Rows) -> None:
 
 
 _DECODERS: Final[dict[int, Decoder]] = {
-    ETHERTYPE + 0x0800: ipv4,
-    ETHERTYPE + 0x86DD: ipv6,
+    IPV4: ipv4,
+    IPV6: ipv6,
     **{IPV6_PAYLOAD + number: extension for number in EXTENSIONS},
     IPV6_PAYLOAD + 44: fragment,
     IPV4_PAYLOAD + 51: partial(authentication, base=IPV4_PAYLOAD),

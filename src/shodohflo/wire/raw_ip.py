@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shodohflo.frames import ETHERTYPE
+from shodohflo.wire.layers import IPV4, IPV6
 from shodohflo.wire.refusals import Refusal
 
 if TYPE_CHECKING:
@@ -16,6 +16,6 @@ def raw_ip(work: Work[Any], rows: Rows) -> None:
     """Tell IPv4 and IPv6 apart."""
     rows = work.require(rows, 1, Refusal.LINK_CUT)
     version = rows.u8(0) >> 4
-    work.onward(rows.keep(version == 4), ETHERTYPE + 0x0800)
-    work.onward(rows.keep(version == 6), ETHERTYPE + 0x86DD)
+    work.onward(rows.keep(version == 4), IPV4)
+    work.onward(rows.keep(version == 6), IPV6)
     work.refuse(rows.keep((version != 4) & (version != 6)), Refusal.IP_VERSION)

@@ -8,9 +8,12 @@ from shodohflo.model import Explained
 class Refusal(Explained):
     """The reasons, as they stand behind `refused.` in the ledger."""
 
-    LINK_TYPE = "link_type", "a link type we do not read"
+    LINK_TYPE = "link_type", "a link type we do not read; its name stands behind it, as in `link_type[VSOCK]`"
     LINK_CUT = "link_cut", "the frame ends inside its link header"
     NOT_IP = "not_ip", "the frame carries neither IPv4 nor IPv6: ARP, LLDP, spanning tree and the like"
+    ENCRYPTED = "encrypted", "ESP, or a protected Wi-Fi frame: what is inside cannot be seen"
+    AGGREGATED = "aggregated", "a Wi-Fi frame with several packets in one (A-MSDU)"
+    TUNNEL_CUT = "tunnel_cut", "the packet ends inside a tunnel's header"
     IP_CUT = "ip_cut", "fewer bytes were captured than the IP header has"
     IP_VERSION = "ip_version", "the IP header names another version than what announced it"
     IP_HEADER_LENGTH = "ip_header_length", "the IPv4 header claims fewer than its 20 bytes"

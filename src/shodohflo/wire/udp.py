@@ -9,6 +9,7 @@ import numpy as np
 from shodohflo.model import UDP
 from shodohflo.wire.packets import segments
 from shodohflo.wire.refusals import Refusal
+from shodohflo.wire.udp_tunnels import look_inside
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,6 +29,8 @@ def udp(work: Work[Any], rows: Rows, family: Family) -> None:
     rows = work.require(rows, _THROUGH_PORTS, Refusal.UDP_CUT)
     rows = work.insist(rows, _plausible(rows), Refusal.UDP_LENGTH)
     work.found.append(segments(rows, family, UDP, np.zeros(len(rows), np.uint8)))
+    for name in work.tunnels:
+        look_inside(work, rows, name)
 
 
 def _plausible(rows: Rows) -> NDArray[np.bool_]:

@@ -6,13 +6,13 @@ packets made to be different cost a bounded number of steps.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 
-from shodohflo.frames import ETHERTYPE, IPV4_PAYLOAD
+from shodohflo.wire.layers import unread
 from shodohflo.wire.refusals import Refusal
 from shodohflo.wire.rows import Rows
 
@@ -31,11 +31,14 @@ MAX_DEPTH = 32
 class Work(Generic[Found]):
     """Rows on their way through `decoders`, and what has become of them."""
 
-    def __init__(self, decoders: Mapping[int, Decoder]) -> None:
-        """Start with nothing to do; `decoders` reads each layer (see `frames.Frames.layer`)."""
+    def __init__(self, decoders: Mapping[int, Decoder], tunnels: frozenset[str] = frozenset()) -> None:
+        """Start with nothing to do; `decoders` reads each layer, `tunnels` over UDP are looked into."""
+        self.tunnels = tunnels
         self.found: list[Found] = []
         self.refused: list[tuple[str, Rows]] = []
-        self._decoders = decoders
+        self.opened: Counter[str] = Counter()
+        self.inside: list[tuple[int, Rows]] = []
+        self.decoders = decoders
         self._next: defaultdict[int, list[Rows]] = defaultdict(list)
 
     def run(self) -> None:
@@ -44,13 +47,19 @@ class Work(Generic[Found]):
             level, self._next = self._next, defaultdict(list)
             for layer, several in level.items():
                 self._decode(layer, Rows.join(several))
+            if not self._next:
+                return
         for several in self._next.values():
             self.refuse(Rows.join(several), Refusal.TOO_DEEP)
 
+    def waiting(self) -> int:
+        """Count the rows that `run` would decode."""
+        return sum(len(rows) for several in self._next.values() for rows in several)
+
     def _decode(self, layer: int, rows: Rows) -> None:
-        decoder = self._decoders.get(layer)
+        decoder = self.decoders.get(layer)
         if decoder is None:
-            self.refuse(rows, _unread(layer))
+            self.refuse(rows, unread(layer))
         else:
             decoder(self, rows)
 
@@ -72,6 +81,17 @@ class Work(Generic[Found]):
         if len(rows):
             self.refused.append((reason, rows))
 
+    def open(self, rows: Rows, name: str) -> None:
+        """Count packets that turned out to be tunnels."""
+        if len(rows):
+            self.opened[name] += len(rows)
+
+    def look_inside(self, rows: Rows, layer: int, name: str) -> None:
+        """Have packets that were found for themselves looked into as well."""
+        if len(rows):
+            self.open(rows, name)
+            self.inside.append((layer, rows))
+
     def insist(self, rows: Rows, good: NDArray[np.bool_], reason: str) -> Rows:
         """Keep the rows that are `good`, refuse the others."""
         if not good.all():
@@ -81,9 +101,3 @@ class Work(Generic[Found]):
     def require(self, rows: Rows, size: int | NDArray[Any], reason: str) -> Rows:
         """Keep the rows of which `size` bytes were captured, refuse the others."""
         return self.insist(rows, rows.end - rows.at >= size, reason)
-
-
-def _unread(layer: int) -> Refusal:
-    if layer < ETHERTYPE:
-        return Refusal.LINK_TYPE
-    return Refusal.NOT_IP if layer < IPV4_PAYLOAD else Refusal.PROTOCOL
