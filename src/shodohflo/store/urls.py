@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address
 from typing import Final
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
 from shodohflo.errors import ConfigurationError
 
@@ -46,7 +46,7 @@ class StoreUrl:
         """Return the store as a URL without credentials."""
         database = f"/{self.database}" if self.database else ""
         if self.path:
-            return f"unix://{self.path}" + (f"?db={self.database}" if self.database else "")
+            return f"unix://{quote(self.path)}" + (f"?db={self.database}" if self.database else "")
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{'valkeys' if self.tls else 'valkey'}://{host}:{self.port}{database}"
 

@@ -1,0 +1,72 @@
+"""A wire that breaks: it stands between a client and a store, and cuts connections where it is told to."""
+
+from __future__ import annotations
+
+import select
+import socket
+from contextlib import suppress
+from threading import Thread
+from typing import TYPE_CHECKING, Final, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+_BITE_ANSWERED: Final = b"*2\r\n:"
+
+
+class CuttingWire:
+    """Passes bytes between the socket at `path` and the one at `store`.
+
+    `cuts` is asked for every request, which is then sent half, and for every bite's answer, which is then lost.
+    """
+
+    def __init__(self, path: Path, store: Path, cuts: Callable[[], bool]) -> None:
+        """Listen at `path`."""
+        self.requests_cut = 0
+        self.answers_cut = 0
+        self._store = store
+        self._cuts = cuts
+        self._listening = socket.socket(socket.AF_UNIX)
+        self._listening.bind(str(path))
+        self._listening.listen()
+        self._thread = Thread(target=self._accept)
+
+    def __enter__(self) -> Self:
+        """Begin to pass bytes on."""
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop listening."""
+        self._listening.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
+        self._listening.close()
+
+    def _accept(self) -> None:
+        """Serve one connection after the other: a writer never has two."""
+        with suppress(OSError):
+            while True:
+                near, _ = self._listening.accept()
+                with near, socket.socket(socket.AF_UNIX) as far, suppress(OSError):
+                    far.connect(str(self._store))
+                    while self._pass(near, far):
+                        pass
+
+    def _pass(self, near: socket.socket, far: socket.socket) -> bool:
+        """Pass on what there is; say whether the wire still holds."""
+        readable, _, _ = select.select([near, far], [], [])
+        if near in readable:
+            request = near.recv(1 << 16)
+            if request and self._cuts():
+                self.requests_cut += 1
+                far.sendall(request[: len(request) // 2])
+                return False
+            far.sendall(request)
+            return bool(request)
+        answer = far.recv(1 << 16)
+        if answer.startswith(_BITE_ANSWERED) and self._cuts():
+            self.answers_cut += 1
+            return False
+        near.sendall(answer)
+        return bool(answer)

@@ -1,0 +1,117 @@
+"""What waits to be written: nothing gets lost without a number, and rows that belong together go together."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from observing import SEEN, Seen, flow, observed
+from shodohflo.model import Kind
+from shodohflo.observations import Observations
+from shodohflo.store.buffer import Buffer, packets_by_kind
+from shodohflo.store.keys import counts
+
+SENTENCES = st.sampled_from([(), ("one",), ("one", "two")])
+
+
+def taken(buffer: Buffer, rows: int) -> list[Observations]:
+    """Take all there is, `rows` at a time."""
+    parts = []
+    while (worded := buffer.take(rows)) is not None:
+        parts.append(worded.observations)
+    return parts
+
+
+def packets(several: list[Observations]) -> Counter[str]:
+    """Add up packets by kind."""
+    return sum((packets_by_kind(observations) for observations in several), Counter())
+
+
+@given(st.lists(st.tuples(st.lists(SEEN), SENTENCES)), st.integers(1, 20))
+def test_what_is_added_is_taken(added: list[tuple[list[Seen], tuple[str, ...]]], rows: int) -> None:
+    """With room enough, every packet comes out again, in parts as small as wanted."""
+    buffer = Buffer(capacity=10_000)
+
+    for seen, sentences in added:
+        buffer.add(observed(*seen), sentences)
+    parts = taken(buffer, rows)
+
+    everything = observed(*(row for seen, _ in added for row in seen))
+    assert counts(Observations.concatenate(parts)) == counts(everything)
+    assert all(0 < len(part) <= rows for part in parts)
+    assert (len(buffer), buffer.given_up) == (0, Counter())
+
+
+@given(st.lists(st.tuples(st.lists(SEEN), SENTENCES, st.booleans())), st.integers(1, 10))
+def test_what_does_not_fit_is_given_up_by_kind(
+    added: list[tuple[list[Seen], tuple[str, ...], bool]], capacity: int
+) -> None:
+    """Whatever is added and taken in between: taken and given up are what was added, and it is never overfull."""
+    buffer = Buffer(capacity)
+    parts = []
+
+    for seen, sentences, takes in added:
+        buffer.add(observed(*seen), sentences)
+        assert len(buffer) <= capacity
+        if takes and (worded := buffer.take(2)) is not None:
+            parts.append(worded.observations)
+    parts += taken(buffer, 3)
+
+    everything = [observed(*seen) for seen, _, _ in added]
+    assert packets(parts) + buffer.given_up == packets(everything)
+
+
+def test_rows_of_the_same_flow_are_merged_before_any_is_given_up() -> None:
+    """An outage costs room by flows, not by packets."""
+    buffer = Buffer(capacity=2)
+
+    for _ in range(100):
+        buffer.add(observed(flow("10.0.0.1", "8.8.8.8", 53), flow("10.0.0.1", "8.8.8.8", 443)), ())
+
+    assert len(buffer) == 2
+    assert not buffer.given_up
+    assert [part.packets.tolist() for part in taken(buffer, 5)] == [[100, 100]]
+
+
+def test_the_rows_seen_longest_ago_are_given_up_first() -> None:
+    """Who talks now matters more than who talked before."""
+    buffer = Buffer(capacity=4)
+
+    buffer.add(observed(*(flow("10.0.0.1", "8.8.8.8", port, packets=port, last=port) for port in range(1, 6))), ())
+
+    [kept] = taken(buffer, 10)
+    assert sorted(kept.port.tolist()) == [3, 4, 5]
+    assert buffer.given_up == {"flow": 1 + 2}
+
+
+def test_rows_of_other_rules_are_never_mixed() -> None:
+    """What is handed out together was decided by the same rules."""
+    buffer = Buffer(capacity=10)
+    buffer.add(observed(flow("10.0.0.1", "8.8.8.8", 53, packets=1)), ("old",))
+    buffer.add(observed(flow("10.0.0.1", "8.8.8.8", 53, packets=2)), ("new",))
+    buffer.add(observed(flow("10.0.0.1", "8.8.8.8", 53, packets=4)), ("old",))
+
+    handed = [buffer.take(10), buffer.take(10), buffer.take(10)]
+
+    assert [(one.sentences, one.observations.packets.tolist()) for one in handed if one] == [
+        (("old",), [5]),
+        (("new",), [2]),
+    ]
+
+
+@pytest.mark.parametrize("takes", [0, 1])
+def test_giving_up_counts_all_that_waits(takes: int) -> None:
+    """Also what was half taken."""
+    buffer = Buffer(capacity=10)
+    rows = [flow("10.0.0.1", "8.8.8.8", port) for port in (1, 2, 3)]
+    buffer.add(observed(*rows, Seen(rows[0].client, rows[0].remote, 1, kind=Kind.RESET)), ())
+    buffer.take(takes)
+
+    buffer.give_up()
+
+    assert buffer.given_up.total() == 4 - takes
+    assert buffer.given_up["rst"] == 1
+    assert (len(buffer), buffer.take(1)) == (0, None)

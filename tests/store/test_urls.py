@@ -1,0 +1,105 @@
+"""Where a store is: every form that is taken, and what is said of those that are not."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from shodohflo.errors import ConfigurationError
+from shodohflo.store.urls import StoreUrl, parse_url
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("bert", StoreUrl(host="bert")),
+        (" bert ", StoreUrl(host="bert")),
+        ("127.0.0.1:6380", StoreUrl(host="127.0.0.1", port=6380)),
+        ("[2001:db8::1]:6380", StoreUrl(host="2001:db8::1", port=6380)),
+        ("[2001:db8::1]", StoreUrl(host="2001:db8::1")),
+        ("2001:db8::1", StoreUrl(host="2001:db8::1")),
+        ("::1", StoreUrl(host="::1")),
+        ("redis://bert", StoreUrl(host="bert")),
+        ("valkey://bert:1/2", StoreUrl(host="bert", port=1, database=2)),
+        ("valkey://bert?db=2", StoreUrl(host="bert", database=2)),
+        ("redis://:p%40ss@bert/", StoreUrl(host="bert", password="p@ss")),
+        ("rediss://me:pass@bert:1", StoreUrl(host="bert", port=1, username="me", password="pass", tls=True)),
+        (
+            "valkeys://bert?ssl_ca_certs=/ca&ssl_certfile=/c&ssl_keyfile=/k&ssl_cert_reqs=none",
+            StoreUrl(host="bert", tls=True, ca_certs="/ca", certificate="/c", key="/k", certificate_check="none"),
+        ),
+        ("unix:///run/valkey%20one.sock", StoreUrl(path="/run/valkey one.sock")),
+        ("unix://me:pass@/s?db=3", StoreUrl(path="/s", database=3, username="me", password="pass")),
+        ("unix:///s?password=pass", StoreUrl(path="/s", password="pass")),
+    ],
+)
+def test_each_form_names_its_store(text: str, url: StoreUrl) -> None:
+    """As `--store` and `REDIS_SERVER` take them."""
+    assert parse_url(text) == url
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "no host"),
+        ("http://bert", "scheme"),
+        ("redis://", "no host"),
+        ("bert:0", "port"),
+        ("bert:65536", "port"),
+        ("bert:many", "port"),
+        ("redis://bert/first", "database"),
+        ("redis://bert?db=-1", "database"),
+        ("redis://bert?speed=9", "unknown option speed"),
+        ("redis://bert?ssl_ca_certs=/ca", "unknown option ssl_ca_certs"),
+        ("rediss://bert?ssl_cert_reqs=maybe", "ssl_cert_reqs"),
+        ("redis://bert#1", "#"),
+        ("unix://run/valkey.sock", "three slashes"),
+        ("unix://", "three slashes"),
+        ("[::1", "store"),
+    ],
+)
+def test_a_form_that_is_not_taken_is_named_with_the_way_out(text: str, said: str) -> None:
+    """What is wrong, and what would be right."""
+    with pytest.raises(ConfigurationError) as caught:
+        parse_url(text)
+
+    assert said in str(caught.value)
+    assert "valkey://host:port/database" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("password", ["secret", "secret@1", "sec:secret", "secret/1", "secret?x", "secret#", "secret["])
+@pytest.mark.parametrize(
+    "form", ["redis://me:{}@bert:99999", "me:{}@bert:many", "http://me:{}@bert", "unix://me:{}@run/s?password={}"]
+)
+def test_no_message_holds_a_password(form: str, password: str) -> None:
+    """However oddly it is written into the URL."""
+    with pytest.raises(ConfigurationError) as caught:
+        parse_url(form.format(password, password))
+
+    assert "secret" not in str(caught.value)
+    assert "secret" not in repr(caught.value)
+
+
+def test_a_store_is_shown_without_its_credentials() -> None:
+    """In `str` and `repr` alike."""
+    url = parse_url("rediss://me:secret@[::1]:1/2?ssl_keyfile=secret")
+
+    assert str(url) == "valkeys://[::1]:1/2"
+    assert "secret" not in repr(url)
+    assert str(parse_url("unix://me:secret@/s?db=1")) == "unix:///s?db=1"
+
+
+@given(st.text())
+@example("redis://[::1]x")
+@example("redis://bert:\u0664")
+@example("//")
+def test_any_text_is_a_store_or_an_error_of_one_kind(text: str) -> None:
+    """Rubbish is a configuration error, and what is taken can be shown and read again."""
+    try:
+        url = parse_url(text)
+    except ConfigurationError:
+        return
+
+    assert parse_url(str(url)) == url or url.password or url.username or url.tls

@@ -1,0 +1,301 @@
+"""The writer and real stores that come late, go away, stop answering, and are cut off in the middle."""
+
+from __future__ import annotations
+
+import logging
+import random
+import signal
+from collections import Counter
+from ipaddress import IPv4Address, ip_address
+from typing import TYPE_CHECKING
+
+import pytest
+from valkey.exceptions import ValkeyError
+
+from cutting import CuttingWire
+from observing import Seen, flow, observed
+from serving import PATIENCE, Server, free_port, programs, wait_until
+from shodohflo.model import Kind
+from shodohflo.store.connection import RemoteStore, SocketStore
+from shodohflo.store.keys import counts
+from shodohflo.store.urls import StoreUrl
+from shodohflo.store.writer import Writer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from valkey import Valkey
+
+    from shodohflo.observations import Observations
+
+KINDS = "*;flow", "*;peer", "*;rst", "*;icmp", "client;*"
+
+
+def stored(client: Valkey) -> dict[str, int]:
+    """Return every key of the five kinds with its count, each with a lifetime."""
+    keys = [key for pattern in KINDS for key in client.scan_iter(pattern, count=1000)]
+    for key in keys:
+        lifetime = client.ttl(key)
+        assert isinstance(lifetime, int)
+        assert 0 < lifetime <= 900
+    return {key: int(str(client.get(key))) for key in keys}
+
+
+def made_up(seed: int, rows: int) -> Observations:
+    """Return flows of few addresses, so that keys meet again and again."""
+    chance = random.Random(seed)
+    return observed(
+        *(
+            Seen(
+                IPv4Address(0x0A000000 + chance.randrange(50)),
+                IPv4Address(0x08080800 + chance.randrange(50)),
+                chance.randrange(1, 20),
+                kind=chance.choice(list(Kind)),
+                packets=chance.randrange(1, 1000),
+            )
+            for _ in range(rows)
+        )
+    )
+
+
+def total(several: list[Observations]) -> dict[str, int]:
+    """Add up what `several` are counted under."""
+    expected: Counter[str] = Counter()
+    for observations in several:
+        expected.update(counts(observations))
+    return dict(expected)
+
+
+def test_all_that_is_offered_is_written(store: SocketStore, client: Valkey) -> None:
+    """The store holds the sums, whatever bites they went in."""
+    offered = [made_up(seed, rows=900) for seed in range(3)]
+
+    with Writer(store, agent="bert", lifetime=900) as writer:
+        for observations in offered:
+            writer.offer(observations)
+        flushed = writer.flush(PATIENCE)
+        stats = writer.stats
+
+    assert flushed
+    assert stored(client) == total(offered)
+    assert stats.packets == sum(int(observations.packets.sum()) for observations in offered)
+    assert (stats.connected, stats.waiting, stats.outages, stats.repeated) == (True, 0, 0, 0)
+    assert stats.bites > 1
+
+
+def test_counts_are_exact_over_a_wire_that_keeps_breaking(server: Server, client: Valkey, tmp_path: Path) -> None:
+    """Requests sent half are sent again, answers lost are asked for again, and nothing is counted twice."""
+    chance = random.Random(20)
+    offered = [made_up(seed, rows=700) for seed in range(10)]
+
+    with CuttingWire(tmp_path / "wire", server.path, lambda: chance.random() < 0.05) as wire:
+        writer = Writer(SocketStore(tmp_path / "wire"), agent="bert", lifetime=900).start()
+        for observations in offered:
+            writer.offer(observations)
+            assert writer.flush(PATIENCE)
+        stats = writer.stats
+        writer.close()
+
+    assert stored(client) == total(offered)
+    assert wire.requests_cut > 0
+    assert stats.repeated == wire.answers_cut > 0
+    assert stats.outages > 0
+    assert stats.packets == sum(int(observations.packets.sum()) for observations in offered)
+
+
+@pytest.mark.parametrize("make", programs())
+def test_counts_are_exact_when_the_store_is_killed_while_it_writes(make: str, tmp_path: Path) -> None:
+    """A store that keeps a journal, killed at odd moments: what it has is what was offered."""
+    server = Server(programs()[make](), tmp_path, ("--appendonly", "yes", "--appendfsync", "always")).start()
+    offered = [made_up(seed, rows=3000) for seed in range(5)]
+
+    with Writer(SocketStore(server.path), agent="bert", lifetime=900) as writer:
+        for observations in offered:
+            before = writer.stats.bites
+            writer.offer(observations)
+            wait_until(lambda before=before: writer.stats.bites > before, "some of it is written")  # type: ignore[misc] # a default
+            server.kill()
+            server.start()
+            assert writer.flush(PATIENCE)
+        assert writer.stats.outages > 0
+
+    with server.client() as client:
+        assert stored(client) == total(offered)
+    server.kill()
+
+
+@pytest.mark.parametrize("make", programs())
+def test_what_was_seen_before_the_store_came_is_written_when_it_comes(make: str, tmp_path: Path) -> None:
+    """An agent may start before its store."""
+    server = Server(programs()[make](), tmp_path)
+
+    with Writer(SocketStore(server.path), agent="bert", lifetime=900) as writer:
+        writer.offer(observed(flow("10.0.0.1", "8.8.8.8", 53, packets=3)))
+        wait_until(lambda: writer.stats.outages > 0, "the store is missed")
+        writer.offer(observed(flow("10.0.0.1", "8.8.8.8", 53, packets=4)))
+        server.start()
+        flushed = writer.flush(PATIENCE)
+
+    with server.client() as client:
+        assert flushed
+        assert client.get("10.0.0.1;8.8.8.8;53;flow") == "7"
+    server.kill()
+
+
+def test_a_store_that_refuses_to_write_gets_it_all_once_it_agrees(store: SocketStore, client: Valkey) -> None:
+    """A full memory is an outage like others."""
+    client.config_set("maxmemory", "1")
+    try:
+        with Writer(store, agent="bert", lifetime=900) as writer:
+            writer.offer(observed(flow("10.0.0.1", "8.8.8.8", 53, packets=3)))
+            wait_until(lambda: "memory" in writer.stats.last_error, "the refusal is noticed")
+            client.config_set("maxmemory", "0")
+            assert writer.flush(PATIENCE)
+    finally:
+        client.config_set("maxmemory", "0")
+
+    assert client.get("10.0.0.1;8.8.8.8;53;flow") == "3"
+
+
+def test_what_does_not_fit_while_the_store_is_away_is_given_up_by_name(tmp_path: Path) -> None:
+    """Written, waiting and given up add up to what was offered."""
+    offered = [made_up(seed, rows=500) for seed in range(4)]
+
+    writer = Writer(SocketStore(tmp_path / "nobody"), agent="bert", lifetime=900, capacity=300).start()
+    for observations in offered:
+        writer.offer(observations)
+    waiting = writer.stats.waiting
+    closed = writer.close(timeout=0.2)
+
+    packets = sum(int(observations.packets.sum()) for observations in offered)
+    assert 0 < waiting <= 300
+    assert not closed
+    assert sum(writer.stats.given_up.values()) == packets
+    assert set(writer.stats.given_up) == {"flow", "flow_ignored", "rst", "icmp"}
+
+
+def test_closing_while_the_store_is_silent_does_not_take_for_ever(own_server: Server) -> None:
+    """A bite that is not answered is given up with the rest when time is up."""
+    with Writer(SocketStore(own_server.path), agent="bert", lifetime=900) as writer:
+        writer.offer(observed(flow("10.0.0.1", "8.8.8.8", 53, packets=3)))
+        assert writer.flush(PATIENCE)
+        own_server.send(signal.SIGSTOP)
+        writer.offer(observed(flow("10.0.0.1", "8.8.8.8", 53, packets=4)))
+
+        closed = writer.close(timeout=0.2)
+
+        own_server.send(signal.SIGCONT)
+        assert not closed
+        assert dict(writer.stats.given_up) == {"flow": 4}
+        assert writer.stats.packets == 3
+
+
+def test_what_is_offered_after_the_end_is_counted_as_given_up(store: SocketStore) -> None:
+    """Nothing disappears without a number."""
+    writer = Writer(store, agent="bert", lifetime=900).start()
+    writer.close()
+
+    writer.offer(observed(flow("10.0.0.1", "8.8.8.8", 53, packets=3)))
+
+    assert dict(writer.stats.given_up) == {"flow": 3}
+
+
+def test_the_agents_hash_says_what_it_was_told_last(store: SocketStore, client: Valkey) -> None:
+    """Fields that are no longer told are gone; the hash outlives the agent by a day."""
+    client.set("agent;bert", "somebody's")
+
+    with Writer(store, agent="bert", lifetime=900) as writer:
+        writer.beat({"received": 1, "old": "yes"})
+        assert writer.flush(PATIENCE)
+        writer.beat({"received": 2})
+        assert writer.flush(PATIENCE)
+
+    lifetime = client.ttl("agent;bert")
+    assert client.hgetall("agent;bert") == {"lifetime": "900", "received": "2"}
+    assert isinstance(lifetime, int)
+    assert 23 * 3600 < lifetime <= 24 * 3600
+
+
+def test_a_beat_waits_for_the_store_too(own_server: Server) -> None:
+    """The last one before the store went is told when it is back, or a later one."""
+    with Writer(SocketStore(own_server.path), agent="bert", lifetime=900) as writer:
+        own_server.kill()
+        writer.beat({"received": 1})
+        wait_until(lambda: writer.stats.outages > 0, "the loss is noticed")
+        own_server.start()
+        assert writer.flush(PATIENCE)
+
+    with own_server.client() as client:
+        assert client.hget("agent;bert", "received") == "1"
+
+
+def test_the_rules_of_before_and_after_a_reload_keep_their_words(store: SocketStore, client: Valkey) -> None:
+    """The same rule number under other rules is another row."""
+    writer = Writer(store, agent="bert", lifetime=900)
+    writer.offer(observed(flow("10.0.0.1", "8.8.8.8", 53, last=1)), ("the old rule",))
+    writer.offer(observed(flow("10.0.0.2", "8.8.8.8", 53, last=2)), ("the new rule",))
+    writer.start()
+
+    assert writer.flush(PATIENCE)
+    writer.close()
+
+    assert client.hget("detail;10.0.0.1;8.8.8.8;53", "sentence") == "the old rule"
+    assert client.hget("detail;10.0.0.2;8.8.8.8;53", "sentence") == "the new rule"
+
+
+def test_own_connections_are_the_ones_that_the_store_sees(server: Server, client: Valkey) -> None:
+    """Both ends, as the store names them; nothing is our own over a unix socket."""
+    tcp = RemoteStore(StoreUrl(host="127.0.0.1", port=server.port))
+
+    with Writer(tcp, agent="bert", lifetime=900) as writer:
+        writer.beat({})
+        assert writer.flush(PATIENCE)
+        [ends] = writer.connections()
+        seen = str(client.client_list())
+
+    assert f"'addr': '127.0.0.1:{ends.local_port}', 'laddr': '127.0.0.1:{server.port}'" in seen
+    assert (ends.local, ends.peer, ends.peer_port) == (ip_address("127.0.0.1"), ip_address("127.0.0.1"), server.port)
+    assert ends in writer.connections()
+
+
+def test_an_outage_is_one_line_in_the_log_and_its_end_another(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """However often the writer tries."""
+    caplog.set_level(logging.INFO, "shodohflo")
+    server = Server(programs()["valkey"](), tmp_path)
+
+    with Writer(SocketStore(server.path), agent="bert", lifetime=900) as writer:
+        writer.beat({})
+        wait_until(lambda: writer.stats.outages > 3, "the store was missed several times")
+        server.start()
+        assert writer.flush(PATIENCE)
+    server.kill()
+
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+    assert str(server.path) in caplog.messages[0]
+
+
+def test_a_password_is_in_no_message(own_server: Server, caplog: pytest.LogCaptureFixture) -> None:
+    """Refused at the door: the log and the counters say so without the key."""
+    with own_server.client() as client:
+        client.config_set("requirepass", "right-secret")
+    store = RemoteStore(StoreUrl(host="127.0.0.1", port=own_server.port, password="wrong-secret"))
+
+    with Writer(store, agent="bert", lifetime=900) as writer:
+        writer.beat({})
+        wait_until(lambda: writer.stats.outages > 0, "the refusal is noticed")
+        said = writer.stats.last_error
+        writer.close(timeout=0)
+
+    assert "password" in said.lower() or "WRONGPASS" in said
+    assert "secret" not in said + caplog.text + repr(store)
+
+
+def test_a_store_that_nobody_listens_at_is_named_with_its_port() -> None:
+    """The message is one line that says where."""
+    port = free_port()
+
+    with pytest.raises(Exception, match=f"store valkey://127.0.0.1:{port}: .*refused") as caught:
+        RemoteStore(StoreUrl(host="127.0.0.1", port=port)).connect()
+
+    assert not isinstance(caught.value, ValkeyError)
+    assert "\n" not in str(caught.value)
