@@ -12,13 +12,17 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from shodohflo.capture.lanes import Fields, walk_in_lanes
 from shodohflo.capture.linktypes import largest_capture, link_type
-from shodohflo.capture.records import ByteOrder, Taken, needed, walk, words
+from shodohflo.capture.records import NO_RECORD, ByteOrder, Taken, needed, words
 from shodohflo.frames import Frames
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from numpy.typing import NDArray
 FILE_HEADER: Final = 24
+
+_NEAR: Final = 1 << 20
+"""Seconds, 12 days: records further apart than this are not taken for neighbours."""
 
 _MICROSECONDS: Final = 0xA1B2C3D4
 _NANOSECONDS: Final = 0xA1B23C4D
@@ -52,10 +56,12 @@ class Pcap:
     largest: int
     """More bytes than this no record may claim to have captured."""
 
+    stride = 1
+
     @classmethod
-    def open(cls, header: bytes) -> Pcap:
+    def open(cls, header: memoryview) -> Pcap:
         """Read the file header; a `ValueError` says what is wrong with it."""
-        order, magic = _MAGICS[header[:4]]
+        order, magic = _MAGICS[bytes(header[:4])]
         major, minor, snap_length, link = struct.unpack_from(f"{order}4xHH8xII", header)
         layer = link_type(link)
         fields = _length_fields(major, minor)
@@ -70,32 +76,53 @@ class Pcap:
             largest=largest_capture(layer, snap_length),
         )
 
-    def size(self, data: bytes, offset: int) -> int:
-        """Return the size of the record at `offset`, or 0 if it is absurd."""
+    def size(self, data: memoryview, offset: int) -> int:
+        """Return the size of the record at `offset`, or `NO_RECORD` if it is absurd."""
         captured = min(self.lengths.unpack_from(data, offset))
-        return self.header + captured if captured <= self.largest else 0
+        return self.header + captured if captured <= self.largest else NO_RECORD
 
-    def take(self, data: bytes) -> Taken:
+    def sizes(self, fields: Fields, offsets: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Do the same for a column of records."""
+        captured = fields[offsets + 4 * self.fields[0]]
+        for field in self.fields[1:]:
+            captured = np.minimum(captured, fields[offsets + 4 * field])
+        return np.where(captured <= self.largest, captured + np.int64(self.header), NO_RECORD)
+
+    def plausible(self, fields: Fields, offsets: NDArray[np.int64], like: int) -> NDArray[np.bool_]:
+        """Guess by the time, which hardly changes, and by lengths that agree with each other."""
+        times = fields[offsets]
+        # Unsigned: what is earlier than the first bound wraps around to a large number.
+        is_near = times - fields[np.array([like])] + np.uint32(_NEAR) < 2 * _NEAR
+        near = offsets[is_near]
+        fraction, first, second = (fields[near + place] for place in (4, 8, 12))
+        is_sane = (fraction < 1_000_000_000 // self.tick) & (np.minimum(first, second) > 0)
+        is_sane &= np.minimum(first, second) <= self.largest
+        if len(self.fields) == 1:
+            captured, original = (first, second) if self.fields == (2,) else (second, first)
+            is_sane &= captured <= original
+        is_near[is_near] = is_sane
+        return is_near
+
+    def take(self, data: memoryview) -> Taken:
         """Read all records that are complete."""
-        offsets, end = walk(self, data, 0, len(data))
+        offsets, end = walk_in_lanes(self, data, 0)
         need = needed(self, data, end)
-        return Taken(self._frames(data, offsets), end, need, "" if need else self._absurdity(data, end))
+        return Taken(self._frames(data, offsets), end, need, self._absurdity(data, end) if need == NO_RECORD else "")
 
-    def _frames(self, data: bytes, offsets: Sequence[int]) -> Frames:
-        starts = np.array(offsets, np.int64)
-        columns = words(data, starts, 4, self.order).astype(np.int64).T
+    def _frames(self, data: memoryview, offsets: NDArray[np.int64]) -> Frames:
+        columns = words(data, offsets, 4, self.order).astype(np.int64).T
         seconds, fraction, *lengths = columns
         # Whichever field is which: a packet cannot have been shorter on the wire than what was captured of it.
         return Frames(
             buffer=np.frombuffer(data, np.uint8),
-            start=starts + self.header,
+            start=offsets + self.header,
             captured=np.minimum.reduce([columns[field] for field in self.fields]),
             original=np.maximum(*lengths),
-            layer=np.full(len(starts), self.layer, np.uint32),
+            layer=np.full(len(offsets), self.layer, np.uint32),
             time=seconds * 1_000_000_000 + fraction * self.tick,
         )
 
-    def _absurdity(self, data: bytes, offset: int) -> str:
+    def _absurdity(self, data: memoryview, offset: int) -> str:
         captured = min(self.lengths.unpack_from(data, offset))
         return f"a record claims {captured} captured bytes, and {self.largest} is the most there can be"
 

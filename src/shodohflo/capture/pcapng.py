@@ -8,9 +8,8 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
-from shodohflo.capture.records import ByteOrder, Taken, join, needed, walk
+from shodohflo.capture.lanes import walk_in_lanes
+from shodohflo.capture.records import NO_RECORD, ByteOrder, Taken, join, needed
 from shodohflo.capture.section import Section, is_size
 
 if TYPE_CHECKING:
@@ -32,13 +31,13 @@ class Pcapng:
         """Begin before the first section header."""
         self._section = Section("<")
 
-    def take(self, data: bytes) -> Taken:
+    def take(self, data: memoryview) -> Taken:
         """Read all blocks that are complete, through as many sections as there are."""
         parts: list[Frames] = []
         offset = 0
         while True:
-            offsets, end = walk(self._section, data, offset, len(data))
-            frames, damage = self._section.read(data, np.array(offsets, np.int64))
+            offsets, end = walk_in_lanes(self._section, data, offset)
+            frames, damage = self._section.read(data, offsets)
             parts.append(frames)
             if damage:
                 return Taken(join(data, parts), damage.offset, 0, damage.what)
@@ -50,21 +49,21 @@ class Pcapng:
                 return Taken(join(data, parts), end, need)
             offset = end + need
 
-    def _next(self, data: bytes, offset: int) -> int:
+    def _next(self, data: memoryview, offset: int) -> int:
         """Look at what ended the walk: return how many bytes it needs; a `ValueError` says what is wrong with it."""
-        if data.startswith(MAGIC, offset):
+        if data[offset : offset + 4] == MAGIC:
             return self._begin(data, offset)
         need = needed(self._section, data, offset)
-        if need == 0:
+        if need == NO_RECORD:
             size = int.from_bytes(data[offset + 4 : offset + 8], self._section.endian)
             raise ValueError(f"a block claims {size} bytes, which no block can have")
         return need
 
-    def _begin(self, data: bytes, offset: int) -> int:
+    def _begin(self, data: memoryview, offset: int) -> int:
         """Enter a section, if its header is complete; return how many bytes that has."""
         if len(data) - offset < HEADER:
             return HEADER
-        order = _ORDERS.get(data[offset + 8 : offset + 12])
+        order = _ORDERS.get(bytes(data[offset + 8 : offset + 12]))
         if order is None:
             raise ValueError(f"a section header has no byte order: {data[offset + 8 : offset + 12].hex(' ')}")
         size, major = struct.unpack_from(f"{order}4xI4xH", data, offset)
@@ -74,7 +73,7 @@ class Pcapng:
             self._enter(order, major, data[offset : offset + size])
         return int(size)
 
-    def _enter(self, order: ByteOrder, major: int, header: bytes) -> None:
+    def _enter(self, order: ByteOrder, major: int, header: memoryview) -> None:
         (trailer,) = struct.unpack_from(f"{order}I", header, len(header) - 4)
         if trailer != len(header):
             raise ValueError(f"a section header has {len(header)} bytes by its beginning and {trailer} by its end")

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 ByteOrder = Literal["<", ">"]
 
+NO_RECORD: Final = 1 << 62
+"""Stands for the size of what cannot be a record: more than any data have."""
+
 _COLUMNS: Final = {
     "start": np.int64,
     "captured": np.int64,
@@ -33,8 +36,8 @@ class Records(Protocol):
     def header(self) -> int:
         """How many bytes must be there before a record's size is known."""
 
-    def size(self, data: bytes, offset: int) -> int:
-        """Return the size of the record at `offset`, or 0 where the chain cannot go on."""
+    def size(self, data: memoryview, offset: int) -> int:
+        """Return the size of the record at `offset`, or `NO_RECORD` where the chain cannot go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,7 @@ class Taken:
     """What is wrong with the next record: reading ends there."""
 
 
-def walk(records: Records, data: bytes, offset: int, until: int) -> tuple[list[int], int]:
+def walk(records: Records, data: memoryview, offset: int, until: int) -> tuple[list[int], int]:
     """Follow the chain from `offset`; return where each complete record begins, and where the last one ends.
 
     No record that begins at or after `until` is looked at. An end before `until` is where the chain
@@ -60,21 +63,21 @@ def walk(records: Records, data: bytes, offset: int, until: int) -> tuple[list[i
     last = min(until - 1, len(data) - records.header)
     while offset <= last:
         size = records.size(data, offset)
-        if not 0 < size <= len(data) - offset:
+        if size > len(data) - offset:
             break
         offsets.append(offset)
         offset += size
     return offsets, offset
 
 
-def needed(records: Records, data: bytes, offset: int) -> int:
-    """Return how many bytes the record at `offset` needs to be complete; 0 where there cannot be one."""
+def needed(records: Records, data: memoryview, offset: int) -> int:
+    """Return how many bytes the record at `offset` needs to be complete, or `NO_RECORD`."""
     if len(data) - offset < records.header:
         return records.header
     return records.size(data, offset)
 
 
-def join(data: bytes, parts: list[Frames]) -> Frames:
+def join(data: memoryview, parts: list[Frames]) -> Frames:
     """Put frames of one buffer in a row."""
     kept = [part for part in parts if len(part)]
     if len(kept) == 1:
@@ -85,7 +88,7 @@ def join(data: bytes, parts: list[Frames]) -> Frames:
     return Frames(np.frombuffer(data, np.uint8), *columns)
 
 
-def words(data: bytes, offsets: NDArray[np.int64], count: int, order: ByteOrder) -> NDArray[np.uint32]:
+def words(data: memoryview, offsets: NDArray[np.int64], count: int, order: ByteOrder) -> NDArray[np.uint32]:
     """Return `count` 32-bit words from each offset on, as one row each; all of them must be inside `data`."""
     if len(offsets) == 0:
         return np.empty((0, count), np.uint32)

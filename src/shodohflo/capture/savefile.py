@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Format(Protocol):
     """A reader that has seen the head of a file."""
 
-    def take(self, data: bytes) -> Taken:
+    def take(self, data: memoryview) -> Taken:
         """Read all records that are complete."""
 
 
@@ -62,7 +62,7 @@ class Savefile:
         window = self._window
         if not window.more(0, 4):
             raise CaptureError(f"{self._name} is empty" if not window.data else f"{self._name} is not a capture")
-        magic = window.data[:4]
+        magic = bytes(window.data[:4])
         if magic in pcap.MAGICS:
             if not window.more(0, pcap.FILE_HEADER):
                 raise self._error(0, _cut(pcap.FILE_HEADER, len(window.data)))

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Final, Literal
 import numpy as np
 
 from shodohflo.capture.interface_block import Interface
-from shodohflo.capture.records import ByteOrder, words
+from shodohflo.capture.records import NO_RECORD, ByteOrder, words
 from shodohflo.frames import Frames
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from shodohflo.capture.lanes import Fields
 
 SECTION_HEADER: Final = 0x0A0D0D0A
 _INTERFACE: Final = 1
@@ -32,8 +34,9 @@ _LEAST: Final = np.array([12, 20, 32, 16, 12, 12, 32, 12], np.int64)
 
 _IS_PACKET: Final = np.isin(np.arange(_OTHER + 1), (_OBSOLETE_PACKET, _SIMPLE_PACKET, _ENHANCED_PACKET))
 
-_MOST: Final = 1 << 24
-"""No block is longer: libpcap and Wireshark draw the same line."""
+_SMALLEST: Final = 12
+_LARGEST: Final = 1 << 24
+"""Sizes of blocks; libpcap and Wireshark draw the same upper line."""
 
 _MOST_INTERFACES: Final = 1 << 16
 
@@ -80,6 +83,7 @@ class Section:
     """What a section has said so far; as `Records`, its blocks up to the next section header."""
 
     header = 8
+    stride = 4
 
     def __init__(self, order: ByteOrder, time: int = 0) -> None:
         """Begin after a section header; `time` is that of the last packet before it."""
@@ -90,12 +94,28 @@ class Section:
         self._head = struct.Struct(f"{order}II")
         self._interfaces: list[Interface] = []
 
-    def size(self, data: bytes, offset: int) -> int:
-        """Return the size of the block at `offset`, or 0 if it cannot be one or begins a section."""
+    def size(self, data: memoryview, offset: int) -> int:
+        """Return the size of the block at `offset`, or `NO_RECORD` if it cannot be one or begins a section."""
         kind, size = self._head.unpack_from(data, offset)
-        return size if kind != SECTION_HEADER and is_size(size) else 0
+        return size if kind != SECTION_HEADER and is_size(size) else NO_RECORD
 
-    def read(self, data: bytes, offsets: NDArray[np.int64]) -> tuple[Frames, Damage | None]:
+    def sizes(self, fields: Fields, offsets: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Do the same for a column of blocks."""
+        size = fields[offsets + 4].astype(np.int64)
+        is_sized = (size >= _SMALLEST) & (size <= _LARGEST) & (size % 4 == 0)
+        return np.where(is_sized & (fields[offsets] != SECTION_HEADER), size, NO_RECORD)
+
+    def plausible(self, fields: Fields, offsets: NDArray[np.int64], like: int) -> NDArray[np.bool_]:
+        """Guess by the type, and by the length that should stand at the end too."""
+        is_likely = fields[offsets] == fields[np.array([like])]
+        likely = offsets[is_likely]
+        size = self.sizes(fields, likely)
+        is_inside = likely + size <= len(fields)
+        trailer = fields[np.where(is_inside, likely + size - 4, likely)]
+        is_likely[is_likely] = is_inside & (trailer == size)
+        return is_likely
+
+    def read(self, data: memoryview, offsets: NDArray[np.int64]) -> tuple[Frames, Damage | None]:
         """Read complete blocks, up to the first that is damaged."""
         known = len(self._interfaces)
         kind, size = words(data, offsets, 2, self.order).astype(np.int64).T
@@ -109,7 +129,7 @@ class Section:
         whole, unsound = self._sound(packets, known_then[is_packet])
         return self._frames(data, packets, whole), unsound or undescribed or misshapen
 
-    def _shapely(self, data: bytes, blocks: Blocks) -> tuple[Blocks, Damage | None]:
+    def _shapely(self, data: memoryview, blocks: Blocks) -> tuple[Blocks, Damage | None]:
         """Keep the blocks before the first that contradicts itself or is too short for its type."""
         least = _LEAST[np.minimum(blocks.kind, _OTHER)]
         trailer = words(data, blocks.offset + blocks.size - 4, 1, self.order)[:, 0]
@@ -123,7 +143,7 @@ class Section:
             what = f"a block of type {blocks.kind[row]} has {blocks.size[row]} bytes, and {least[row]} is the least"
         return blocks[:row], Damage(int(blocks.offset[row]), what)
 
-    def _describe(self, data: bytes, blocks: Blocks) -> tuple[Blocks, Damage | None]:
+    def _describe(self, data: memoryview, blocks: Blocks) -> tuple[Blocks, Damage | None]:
         """Learn the interfaces; keep the blocks before the first whose description is wrong."""
         for row in np.flatnonzero(blocks.kind == _INTERFACE).tolist():
             offset = int(blocks.offset[row])
@@ -131,12 +151,12 @@ class Section:
                 return blocks[:row], Damage(offset, f"a section has more than {_MOST_INTERFACES} interfaces")
             try:
                 body = data[offset + 8 : offset + int(blocks.size[row]) - 4]
-                self._interfaces.append(Interface.from_block(body, self.order))
+                self._interfaces.append(Interface.from_block(bytes(body), self.order))
             except ValueError as error:
                 return blocks[:row], Damage(offset, str(error))
         return blocks, None
 
-    def _packets(self, data: bytes, blocks: Blocks) -> Packets:
+    def _packets(self, data: memoryview, blocks: Blocks) -> Packets:
         """Read what the packet blocks say (sections 4.3, 4.4 and, obsolete, appendix A)."""
         timed = blocks.kind != _SIMPLE_PACKET
         fields = np.zeros((len(timed), 5), np.int64)
@@ -173,7 +193,7 @@ class Section:
             what = f"a packet claims {packets.captured[row]} captured bytes, and its block has {packets.room[row]}"
         return slice(row), Damage(int(packets.block[row]), what)
 
-    def _frames(self, data: bytes, packets: Packets, rows: slice) -> Frames:
+    def _frames(self, data: memoryview, packets: Packets, rows: slice) -> Frames:
         interface = packets.interface[rows]
         layers = np.array([described.layer for described in self._interfaces], np.uint32)
         return Frames(
@@ -210,4 +230,4 @@ class Section:
 
 def is_size(size: int) -> bool:
     """Tell whether a block can have this size: with both its lengths, and padded to 32 bits."""
-    return 12 <= size <= _MOST and size % 4 == 0
+    return _SMALLEST <= size <= _LARGEST and size % 4 == 0

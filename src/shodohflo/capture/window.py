@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 CHUNK: Final = 8 << 20
 """How many bytes are dealt with at once, where so many are there: large steps are cheap ones."""
 
+_PIECE: Final = 1 << 20
+"""How many bytes are read at once: what fits into the processor's cache is cheap to put in its place."""
+
 
 class Source(Protocol):
     """Bytes in order, read as they come."""
@@ -66,7 +69,10 @@ class Window:
         """Begin with nothing in hand."""
         self._source = source
         self._failure: CaptureError | None = None
-        self.data = b""
+        # One buffer for the whole file: fresh memory for each chunk would cost more than reading it.
+        self._buffer = memoryview(bytearray(CHUNK))
+        self.data = self._buffer[:0]
+        """The bytes in hand; they are only valid until there are to be more."""
         self.offset = 0
         """Where in the source `data` begins."""
 
@@ -75,17 +81,23 @@ class Window:
 
         Whatever else has arrived by then is taken too, up to a chunk. Answers whether `need` was met.
         """
-        pieces = [self.data[used:]]
         self.offset += used
-        held = len(pieces[0])
+        held = self._move(self.data[used:], need)
         while held < need or (held < CHUNK and self._source.waiting()):
-            piece = self._read(max(need, CHUNK) - held)
+            piece = self._read(min(max(need, CHUNK) - held, _PIECE))
             if not piece:
                 break
-            pieces.append(piece)
+            self._buffer[held : held + len(piece)] = piece
             held += len(piece)
-        self.data = b"".join(pieces)
+        self.data = self._buffer[:held]
         return held >= need
+
+    def _move(self, kept: memoryview, need: int) -> int:
+        """Put what is kept at the beginning of a buffer that has room enough; return how much that is."""
+        if need > len(self._buffer):
+            self._buffer = memoryview(bytearray(need))
+        self._buffer[: len(kept)] = kept
+        return len(kept)
 
     def _read(self, most: int) -> bytes:
         # What came before a failure is used first: the failure is told when that has been done.
