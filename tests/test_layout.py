@@ -1,0 +1,81 @@
+"""The tests mirror the source: whoever knows a module knows where its tests are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+TESTS: Final = Path(__file__).parent
+SOURCE: Final = TESTS.parent / "src" / "shodohflo"
+
+BESIDE: Final = {"data", "fuzz", "live", "reference"}
+"""Folders of the tests that are about the whole: what they read, and what runs through all of it."""
+
+ABOUT_THE_PROJECT: Final = {"test_bench", "test_docs", "test_examples", "test_layout", "test_makefile", "test_support"}
+"""Tests of what is not in `src`."""
+
+TOGETHER: Final = {
+    "wire/test_links": ("cooked", "ethernet", "loopback", "raw_ip"),
+    "wire/test_network": ("ipv4", "ipv6"),
+    "wire/test_transport": ("tcp", "udp"),
+}
+"""Tests that treat several small modules of a package alike, by the same tables."""
+
+
+def _modules() -> set[Path]:
+    """Return every module, a package by its folder's name, relative to the source and without the ending."""
+    found = {path.relative_to(SOURCE).with_suffix("") for path in SOURCE.rglob("*.py")}
+    return {path.parent if path.name == "__init__" else path for path in found}
+
+
+def _tests() -> list[Path]:
+    """Return every file of tests, relative to the tests, but for those beside the mirror."""
+    found = [path.relative_to(TESTS) for path in sorted(TESTS.rglob("test_*.py"))]
+    return [path for path in found if path.parts[0] not in BESIDE]
+
+
+def _tested(test: Path) -> Path:
+    """Return the module that `test` is about, by its name."""
+    return test.with_name(test.stem.removeprefix("test_"))
+
+
+def test_every_file_of_tests_is_named_after_a_module() -> None:
+    """`tests/rules/test_mapping.py` is about `src/shodohflo/rules/mapping.py`; a package may have tests of its whole."""
+    named = _modules() | {module / module.name for module in _modules()}
+
+    strays = [test for test in _tests() if _tested(test) not in named and test.stem not in ABOUT_THE_PROJECT]
+
+    assert {str(test.with_suffix("")) for test in strays} == set(TOGETHER)
+
+
+def test_what_is_tested_together_exists() -> None:
+    """A module that is renamed takes its tests along."""
+    together = {Path(test).parent / module for test, modules in TOGETHER.items() for module in modules}
+
+    assert together <= _modules()
+
+
+def test_every_package_has_its_folder_of_tests() -> None:
+    """A package whose tests live elsewhere is a package whose tests nobody finds."""
+    packages = {path.parent.relative_to(SOURCE) for path in SOURCE.rglob("*.py")} - {Path()}
+
+    untested = [package for package in sorted(packages) if not list((TESTS / package).glob("test_*.py"))]
+
+    assert untested == []
+
+
+def test_there_are_at_least_as_many_lines_of_tests_as_of_source() -> None:
+    """The budget of CONTRIBUTING.md; data don't count."""
+    lines = {
+        folder: sum(len(path.read_text(encoding="utf-8").splitlines()) for path in folder.rglob("*.py"))
+        for folder in (SOURCE, TESTS)
+    }
+
+    assert lines[TESTS] >= lines[SOURCE]
+
+
+def test_no_module_is_longer_than_four_hundred_lines() -> None:
+    """What is longer wants to be two."""
+    lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in SOURCE.rglob("*.py")}
+
+    assert {path: length for path, length in lengths.items() if length > 400} == {}
