@@ -1,0 +1,40 @@
+"""What a run of the agent is told."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from shodohflo.capture.packet_socket import RING_OCTETS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from shodohflo.agent.status import Status
+    from shodohflo.capture.interfaces import Network, Wanted
+    from shodohflo.config import Settings
+    from shodohflo.store.connection import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """One run of the agent."""
+
+    wanted: Wanted
+    """The interfaces."""
+    our_nets: tuple[Network, ...]
+    settings: Settings
+    store: Store
+    """Where to write; need not be there yet."""
+    name: str = field(default_factory=socket.gethostname)
+    """Under which the agent's own hash stands in the store: one for each agent that writes there."""
+    duration: float | None = None
+    """Seconds; None: until a signal ends it."""
+    promiscuous: bool = True
+    ring_octets: int = RING_OCTETS
+    on_status: Callable[[Status], None] | None = None
+    """Called about twice a second while running; packets wait in the ring meanwhile, so it should take no longer
+    than some 50 ms. Without it, a line of statistics goes to the log every `settings.stats_interval` seconds."""
+    on_end: Callable[[Status], None] | None = None
+    """Called once, when everything has been counted and written."""

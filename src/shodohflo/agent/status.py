@@ -1,0 +1,122 @@
+"""How the agent is doing, as one frozen value: for a terminal, the log, and the agent's hash in the store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from shodohflo import __version__
+from shodohflo.observations import Observations
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from pathlib import Path
+
+    from shodohflo.capture.interfaces import Network
+    from shodohflo.ledger import Ledger
+    from shodohflo.rules.compiler import CompiledRules
+    from shodohflo.store.writer import WriterStats
+
+MOST_PAIRS: Final = 20
+"""Pairs of networks told about, of those whose packets no rule decided; those with most packets come first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What stays the same while the agent runs."""
+
+    name: str
+    pid: int
+    started: float
+    """Seconds since 1970."""
+    store: str
+    our_nets: tuple[Network, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """Which configuration the agent runs, and since when."""
+
+    path: Path | None
+    digest: str
+    since: float
+    """Seconds since 1970."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The agent at one moment."""
+
+    identity: Identity
+    configuration: Configuration
+    time: float
+    """Seconds since 1970."""
+    interfaces: tuple[str, ...]
+    ledger: Ledger
+    """A copy."""
+    rules: CompiledRules
+    writer: WriterStats
+    unmatched: Counter[tuple[str, str]]
+    """Packets that nothing decided, by the names of their networks; - for none."""
+    recent: Observations = field(default_factory=Observations.none)
+    """For `on_status`: what was recorded since it was last called, no more than `recording.RECENT` rows."""
+    state: str = "running"
+    """Or `ended`, or `cut short` where the store did not take everything at the end."""
+
+    @property
+    def given_up(self) -> int:
+        """Count the packets that were recorded and could not be brought to the store."""
+        return sum(self.writer.given_up.values())
+
+    def to_fields(self) -> dict[str, str | int]:
+        """Return what the agent's hash says, flat."""
+        return {
+            "version": __version__,
+            "pid": self.identity.pid,
+            "started": _iso(self.identity.started),
+            "seen": _iso(self.time),
+            "state": self.state,
+            "store": self.identity.store,
+            "interfaces": " ".join(self.interfaces),
+            "our_nets": " ".join(map(str, self.identity.our_nets)),
+            "configuration": str(self.configuration.path or "defaults"),
+            "configuration.digest": self.configuration.digest,
+            "configuration.since": _iso(self.configuration.since),
+            **self._counters(),
+        }
+
+    def _counters(self) -> dict[str, str | int]:
+        outcomes = {f"outcomes.{name}": count for name, count in sorted(self.ledger.outcomes.items()) if count}
+        pairs = {f"unmatched.{src};{dst}": count for (src, dst), count in self.unmatched.most_common(MOST_PAIRS)}
+        failures = {f"failures.FLOW_MAPPING[{rule}]": count for rule, count in sorted(self.rules.failures.items())}
+        return {
+            "received": self.ledger.received,
+            "kernel_dropped": self.ledger.kernel_dropped,
+            **outcomes,
+            **pairs,
+            **failures,
+            "store.packets": self.writer.packets,
+            "store.outages": self.writer.outages,
+            "store.refused": self.writer.refused,
+            "store.given_up": self.given_up,
+        }
+
+
+def summary(status: Status) -> str:
+    """Say in one line what became of the packets so far, for the log."""
+    by_word = {"recorded": 0, "dropped": 0, "unmatched": 0, "refused": 0}
+    for name, count in status.ledger.outcomes.items():
+        word = name.partition(".")[0]
+        by_word[word] = by_word.get(word, 0) + count
+    told = ", ".join(f"{count:,} {word}" for word, count in by_word.items() if count)
+    store = "" if status.writer.connected or status.state != "running" else "; the store is away"
+    lost = f", {status.given_up:,} never reached the store" if status.given_up else ""
+    return (
+        f"{status.ledger.received:,} packets received ({told or 'nothing yet'}), "
+        f"{status.ledger.kernel_dropped:,} dropped by the kernel{lost}{store}"
+    )
+
+
+def _iso(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")

@@ -1,0 +1,71 @@
+"""What should not happen is told, but not more than once a minute for each reason."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+import pytest
+
+from agent.statuses import a_status
+from shodohflo.agent.complaints import Complaints
+
+
+@pytest.fixture(name="log")
+def _log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    caplog.set_level(logging.DEBUG)
+    return caplog
+
+
+def test_a_complaint_counts_what_is_new(log: pytest.LogCaptureFixture) -> None:
+    """At once, and what has gathered since a minute later."""
+    complaints = Complaints()
+
+    for now, refused in ((0.0, 2), (1.0, 5), (59.0, 9), (60.0, 9), (120.0, 9), (121.0, 10)):
+        complaints.hear(a_status(refused_truncated=refused), now)
+
+    told = [record.getMessage() for record in log.records if "truncated" in record.getMessage()]
+    assert told == ["2 packets refused.truncated", "7 packets refused.truncated", "1 packets refused.truncated"]
+
+
+def test_losses_of_the_kernel_are_warnings(log: pytest.LogCaptureFixture) -> None:
+    """A refused packet is the sender's matter, a dropped one the operator's."""
+    Complaints().hear(a_status(refused_truncated=1), 0.0)
+
+    assert {record.levelno: record.getMessage().split()[0] for record in log.records} == {
+        logging.WARNING: "5",
+        logging.DEBUG: "1",
+    }
+
+
+def test_actions_that_fail_are_told_by_rule(log: pytest.LogCaptureFixture) -> None:
+    """With the last reason."""
+    status = a_status()
+    status.rules.failures[3] = 8
+    status.rules.last_failure[3] = "ZeroDivisionError: division by zero"
+
+    Complaints().hear(status, 0.0)
+
+    assert "8 times FLOW_MAPPING[3] gave no answer, the last: ZeroDivisionError: division by zero" in log.messages
+
+
+def test_counters_that_begin_anew_are_followed(log: pytest.LogCaptureFixture) -> None:
+    """Other rules fail anew from 0."""
+    complaints = Complaints()
+    first, second = a_status(), a_status()
+    first.rules.failures[0], second.rules.failures[0] = 8, 2
+
+    complaints.hear(first, 0.0)
+    complaints.hear(a_status(), 30.0)
+    complaints.hear(replace(second), 90.0)
+
+    assert [line.split()[0] for line in log.messages if "FLOW_MAPPING[0]" in line] == ["8", "2"]
+
+
+def test_nothing_wrong_is_nothing_said(log: pytest.LogCaptureFixture) -> None:
+    """However much is received."""
+    status = a_status(recorded_flow=10**6)
+
+    Complaints().hear(replace(status, ledger=replace(status.ledger, kernel_dropped=0)), 0.0)
+
+    assert log.messages == []
