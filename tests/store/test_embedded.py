@@ -1,0 +1,285 @@
+"""The embedded store: it outlives what it should, ends with its agent, and is there for the next one."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from observing import flow, observed
+from serving import PATIENCE, wait_until
+from shodohflo.errors import StoreError
+from shodohflo.store.connection import SocketStore
+from shodohflo.store.embedded import EmbeddedStore
+from shodohflo.store.writer import Writer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+AGENT = """
+import sys
+from pathlib import Path
+from shodohflo.store.embedded import EmbeddedStore
+
+store = EmbeddedStore(Path(sys.argv[1]))
+store.connect().set("client;10.0.0.1", "7")
+print("running", flush=True)
+sys.stdin.read()
+store.close()
+"""
+
+
+@contextmanager
+def another_agent(directory: Path) -> Iterator[subprocess.Popen[str]]:
+    """Run an agent of its own, in its own process group, that ends when its standard input does."""
+    arguments = [sys.executable, "-c", AGENT, str(directory)]
+    with subprocess.Popen(
+        arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as agent:
+        assert agent.stdout is not None
+        assert agent.stdout.readline() == "running\n"
+        yield agent
+        agent.kill()
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Iterator[Path]:
+    """Return a state directory that is not there yet; whatever runs in it afterwards is ended."""
+    state = tmp_path / "state"
+    yield state
+    last = EmbeddedStore(state)
+    last.close()
+
+
+def value(store: EmbeddedStore) -> str | None:
+    """Return what `another_agent` wrote."""
+    with store.connect() as client:
+        found = client.get("client;10.0.0.1")
+        assert found is None or isinstance(found, str)
+        return found
+
+
+def runs(directory: Path) -> bool:
+    """Say whether a server answers there."""
+    try:
+        with SocketStore(directory / "store.sock").connect():
+            return True
+    except StoreError:
+        return False
+
+
+def test_data_outlive_a_restart_of_the_agent(directory: Path) -> None:
+    """The server ends with its agent and the next one finds what was written."""
+    first = EmbeddedStore(directory)
+    with first.connect() as client:
+        client.set("client;10.0.0.1", "7", ex=900)
+    first.close()
+    ended = not runs(directory)
+
+    second = EmbeddedStore(directory)
+    with second.connect() as client:
+        kept, lifetime = client.get("client;10.0.0.1"), client.ttl("client;10.0.0.1")
+    second.close()
+
+    assert ended
+    assert kept == "7"
+    assert isinstance(lifetime, int)
+    assert 0 < lifetime <= 900
+
+
+def test_it_listens_on_no_port_and_lets_only_its_group_in(directory: Path) -> None:
+    """The unix socket is the only way in, with mode 0660, in a directory that others can't enter."""
+    store = EmbeddedStore(directory, group=os.getgid())
+    with store.connect() as client:
+        settings = client.config_get("port")
+    socket, home = (directory / "store.sock").stat(), directory.stat()
+    store.close()
+
+    assert settings == {"port": "0"}
+    assert stat.S_IMODE(socket.st_mode) == 0o660
+    assert stat.S_IMODE(home.st_mode) == 0o2750
+    assert {path.name: oct(path.stat().st_mode & 0o007) for path in directory.iterdir()} == {
+        "store.lock": "0o0",
+        "store.log": "0o0",
+        "store.rdb": "0o0",
+    }
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files to another group")
+def test_the_group_of_the_invoking_user_may_read(directory: Path) -> None:
+    """`sudo shodohflo run`, then `shodohflo flows` without."""
+    store = EmbeddedStore(directory, group=12345)
+
+    value(store)
+    groups = {path.stat().st_gid for path in (directory, directory / "store.sock")}
+    store.close()
+
+    assert groups == {12345}
+
+
+def test_it_saves_now_and_then_and_never_stops_counting_for_a_full_disk(directory: Path) -> None:
+    """A machine that loses power loses a minute."""
+    store = EmbeddedStore(directory)
+    with store.connect() as client:
+        settings = client.config_get("save", "stop-writes-on-bgsave-error", "shutdown-on-sigterm")
+    store.close()
+
+    assert settings == {"save": "60 1", "stop-writes-on-bgsave-error": "no", "shutdown-on-sigterm": "save force"}
+
+
+def test_a_second_agent_joins_and_takes_over_when_the_first_goes(directory: Path) -> None:
+    """The server is the first one's; when it ends, the second starts it again with the data."""
+    with another_agent(directory) as first:
+        second = EmbeddedStore(directory)
+        joined = value(second)
+        owned_at_first = second.owned
+        first.communicate("")
+        ended = not runs(directory)
+
+        taken_over = value(second)
+        owned_at_last = second.owned
+        second.close()
+
+    assert (joined, owned_at_first) == ("7", False)
+    assert (ended, taken_over, owned_at_last) == (True, "7", True)
+    assert not runs(directory)
+
+
+def test_an_agent_that_joined_leaves_the_server_running(directory: Path) -> None:
+    """It is not theirs to end."""
+    with another_agent(directory) as owner:
+        joined = EmbeddedStore(directory)
+        value(joined)
+
+        joined.close()
+
+        assert runs(directory)
+        owner.communicate("")
+
+
+def test_counts_are_exact_when_the_owner_of_the_server_goes(directory: Path) -> None:
+    """A writer that joined notices nothing but an outage."""
+    with another_agent(directory) as owner:
+        second = EmbeddedStore(directory)
+        with Writer(second, agent="ernie", lifetime=900) as writer:
+            writer.offer(observed(flow("10.0.0.1", "8.8.8.8", 53, packets=3)))
+            assert writer.flush(PATIENCE)
+            owner.communicate("")
+            writer.offer(observed(flow("10.0.0.1", "8.8.8.8", 53, packets=4)))
+            assert writer.flush(PATIENCE)
+
+    with second.connect() as client:
+        assert client.get("10.0.0.1;8.8.8.8;53;flow") == "7"
+        assert client.get("client;10.0.0.1") == "14"
+    second.close()
+
+
+def test_the_server_of_a_killed_agent_is_adopted(directory: Path) -> None:
+    """Its data stay readable meanwhile, and it ends with the agent that adopted it."""
+    with another_agent(directory) as killed:
+        killed.kill()
+        killed.wait()
+        orphaned = runs(directory)
+
+        adopting = EmbeddedStore(directory)
+        kept = value(adopting)
+        owned = adopting.owned
+        adopting.close()
+
+    assert (orphaned, kept, owned) == (True, "7", True)
+    assert not runs(directory)
+
+
+def test_a_socket_that_a_crash_left_behind_is_replaced(directory: Path) -> None:
+    """The server is gone, its socket file is not."""
+    store = EmbeddedStore(directory)
+    with store.connect() as client:
+        client.set("client;10.0.0.1", "7")
+        client.save()
+        [pid] = [int(line.split(":")[1]) for line in server_info(directory) if line.startswith("process_id")]
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not runs(directory), "the server is gone")
+    left_behind = (directory / "store.sock").exists()
+
+    again = value(store)
+    store.close()
+
+    assert left_behind
+    assert again == "7"
+
+
+def server_info(directory: Path) -> list[str]:
+    """Return what the server says of itself, line by line."""
+    with SocketStore(directory / "store.sock").connect() as client:
+        return [f"{name}:{told}" for name, told in dict(client.info("server")).items()]
+
+
+def test_ctrl_c_reaches_the_agent_but_not_its_server(directory: Path) -> None:
+    """The agent still has its last counts to write."""
+    with another_agent(directory) as interrupted:
+        os.killpg(interrupted.pid, signal.SIGINT)
+        interrupted.wait()
+
+        assert runs(directory)
+
+
+def test_sigterm_makes_the_server_save(directory: Path) -> None:
+    """A machine that shuts down tells all processes at once."""
+    store = EmbeddedStore(directory)
+    with store.connect() as client:
+        client.set("client;10.0.0.1", "7")
+        [pid] = [int(line.split(":")[1]) for line in server_info(directory) if line.startswith("process_id")]
+    os.kill(pid, signal.SIGTERM)
+    wait_until(lambda: not runs(directory), "the server is gone")
+
+    assert value(store) == "7"
+    store.close()
+
+
+def test_data_that_cannot_be_read_are_named(directory: Path) -> None:
+    """The server's own words, and where the rest of them are."""
+    directory.mkdir()
+    (directory / "store.rdb").write_bytes(b"no data of any store")
+
+    with pytest.raises(StoreError) as caught:
+        EmbeddedStore(directory).connect()
+
+    assert str(directory / "store.log") in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_path_that_is_too_long_for_a_socket_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    """A unix socket takes 107 bytes."""
+    with pytest.raises(StoreError, match=r"107.*SHODOHFLO_STATE_DIR"):
+        EmbeddedStore(tmp_path / ("long" * 30))
+
+
+def test_a_directory_that_is_a_file_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    """In one line."""
+    (tmp_path / "state").write_text("")
+
+    with pytest.raises(StoreError, match=r"state: is no directory: .*SHODOHFLO_STATE_DIR"):
+        EmbeddedStore(tmp_path / "state").connect()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user here")
+def test_a_directory_that_is_not_ours_is_refused_with_the_way_out() -> None:
+    """Somebody without the right to write there is told so, in one line."""
+    # After the imports: the interpreter itself may be out of reach for others.
+    program = AGENT.replace("\n\n", "\nimport os; os.setgid(65534); os.setuid(65534)\n", 1)
+
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory).chmod(0o755)
+        told = subprocess.run(
+            [sys.executable, "-c", program, directory], capture_output=True, text=True, check=False, timeout=PATIENCE
+        )
+
+    assert f"{directory} is not ours to write to: name another directory with SHODOHFLO_STATE_DIR" in told.stderr
