@@ -49,9 +49,10 @@ class Load:
     flows: int = 100_000
     seed: int = 2024
 
-    def path(self) -> Path:
-        """Return where the capture is kept once it is made."""
-        return CACHE / f"load-{_VERSION}-{self.packets}-{self.flows}-{self.seed}.pcap"
+    @property
+    def name(self) -> str:
+        """Return the name of the capture's file."""
+        return f"load-{_VERSION}-{self.packets}-{self.flows}-{self.seed}.pcap"
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,9 +247,9 @@ def _records(flows: _Flows, packets: _Packets, first: int) -> NDArray[np.uint8]:
     return cast("NDArray[np.uint8]", out)
 
 
-def generate(load: Load) -> Path:
-    """Return the path of the capture for `load`, made now if it isn't there yet."""
-    path = load.path()
+def generate(load: Load, directory: Path = CACHE) -> Path:
+    """Return the path of the capture for `load` in `directory`, made now if it isn't there yet."""
+    path = directory / load.name
     if path.exists():
         return path
     path.parent.mkdir(exist_ok=True)

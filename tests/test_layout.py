@@ -40,7 +40,7 @@ def _tested(test: Path) -> Path:
 
 
 def test_every_file_of_tests_is_named_after_a_module() -> None:
-    """`tests/rules/test_mapping.py` is about `src/shodohflo/rules/mapping.py`; a package may have tests of its whole."""
+    """`tests/rules/test_mapping.py` is about `src/shodohflo/rules/mapping.py`; a package may be tested as a whole."""
     named = _modules() | {module / module.name for module in _modules()}
 
     strays = [test for test in _tests() if _tested(test) not in named and test.stem not in ABOUT_THE_PROJECT]

@@ -37,11 +37,8 @@ Prefix = IPv4Network | IPv6Network
 
 _HERE: Final = Path(__file__).parent
 
-CONFIGURATIONS: Final = {
-    "any": (_HERE / "any.py", False),
-    "notes": (_HERE.parent.parent / "examples" / "notes.py", True),
-}
-"""The reference's configurations: the file, and whether traffic between our own hosts is suppressed."""
+CONFIGURATIONS: Final = {"any": _HERE / "any.py", "notes": _HERE.parent.parent / "examples" / "notes.py"}
+"""The reference's configurations."""
 
 USUAL_NETWORKS: Final = tuple(
     map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"))
@@ -70,6 +67,11 @@ class Case:
     our_nets: Prefix
     configuration: str
     keys: dict[str, int]
+
+    @property
+    def suppress_own_network(self) -> bool:
+        """Traffic between our own hosts was suppressed with the notes' configuration."""
+        return self.configuration == "notes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +103,12 @@ def cases(capture: Capture) -> list[Case]:
     return _cases(capture.path.parent.parent / "reference" / "keys.jsonl.gz")[capture.path.name]
 
 
-def replay(capture: Capture, our_nets: Iterable[Prefix], configuration: str) -> Replay:
+def replay(
+    capture: Capture, our_nets: Iterable[Prefix], configuration: Path, *, suppress_own_network: bool = False
+) -> Replay:
     """Send `capture` through our pipeline."""
-    path, suppress_own_network = CONFIGURATIONS[configuration]
     update_our_nets(our_nets := tuple(our_nets))
-    settings = runpy.run_path(str(path))
+    settings = runpy.run_path(str(configuration))
     rules = CompiledRules(settings["NETWORK_ENUMERATION"], settings["FLOW_MAPPING"])
     pipeline = Pipeline(rules, Policy(our_nets, suppress_own_network=suppress_own_network))
     broken = _read(capture.path, pipeline)

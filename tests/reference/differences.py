@@ -18,7 +18,7 @@ from typing import Final
 if __name__ == "__main__":  # as a script, the folder of the tests isn't on the path
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from reference.corpus import Capture, cases, family, outside, replay, shipped
+from reference.corpus import CONFIGURATIONS, Capture, cases, family, outside, replay, shipped
 from support import outside_captures
 
 TABLE: Final = Path(__file__).parent / "differences.tsv"
@@ -59,7 +59,8 @@ def differences(capture: Capture) -> dict[Place, Counts]:
     """Return every key whose counts differ, under every prefix and configuration of the reference."""
     found = {}
     for case in cases(capture):
-        counted = replay(capture, [case.our_nets], case.configuration).keys
+        file = CONFIGURATIONS[case.configuration]
+        counted = replay(capture, [case.our_nets], file, suppress_own_network=case.suppress_own_network).keys
         ours = {key: packets for key, packets in counted.items() if family(key) == case.our_nets.version}
         for key in case.keys | ours:
             counts = Counts(case.keys.get(key, 0), ours.get(key, 0))

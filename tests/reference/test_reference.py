@@ -43,7 +43,7 @@ def test_every_listed_difference_has_a_known_reason() -> None:
 
 def _check_the_ledger(capture: Capture) -> None:
     prefixes = [*USUAL_NETWORKS, *(case.our_nets for case in cases(capture))]
-    for configuration in CONFIGURATIONS:
+    for configuration in CONFIGURATIONS.values():
         replayed = replay(capture, prefixes, configuration)
 
         assert sum(replayed.ledger.outcomes.values()) == replayed.ledger.received == capture.packets

@@ -1,0 +1,108 @@
+"""The benchmarks compare what is equal: a load that is always the same, and a yardstick that counts as we do.
+
+Nothing here looks at a clock: how fast it is, `make bench` says.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from benchmarks import baseline
+from benchmarks.comparison import Pairs
+from benchmarks.generate import Load, generate
+
+from reference.corpus import USUAL_NETWORKS, Capture, replay
+
+if TYPE_CHECKING:
+    from collections import Counter
+
+LOAD = Load(packets=4_000, flows=300)
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def capture(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a small load."""
+    return generate(LOAD, tmp_path_factory.mktemp("load"))
+
+
+def _yardstick(capture: Path) -> Counter[str]:
+    baseline.forget()
+    return baseline.keys(baseline.observe(baseline.frames_of(capture)))
+
+
+def test_a_load_is_the_same_every_time(capture: Path, tmp_path: Path) -> None:
+    """Two runs of the benchmarks read the same bytes."""
+    assert generate(LOAD, tmp_path).read_bytes() == capture.read_bytes()
+
+
+def test_a_load_has_what_a_network_has(capture: Path) -> None:
+    """Both families, every flow, resets and unreachables; and no more packets than asked for."""
+    keys = _yardstick(capture)
+
+    kinds = {key.rpartition(";")[2] for key in keys}
+
+    assert {"flow", "peer", "rst", "icmp"} <= kinds
+    assert any(key.startswith("10.") for key in keys)
+    assert any(key.startswith("fd00:") for key in keys)
+    assert sum(key.endswith(";flow") for key in keys) > LOAD.flows * 0.97
+    assert sum(1 for _ in baseline.frames_of(capture)) == LOAD.packets
+
+
+def test_the_yardstick_counts_what_the_pipeline_counts(capture: Path, tmp_path: Path) -> None:
+    """Otherwise their times could not be compared."""
+    configuration = tmp_path / "default.py"
+    configuration.write_text(
+        "from shodohflo.pcap_config import *\n"
+        'NETWORK_ENUMERATION = NetworkEnumeration(("our_nets", OUR_4NETS, OUR_6NETS), ("all", "0.0.0.0/0", "::/0"))\n'
+        'FLOW_MAPPING = FlowMapping((None, "our_nets", LowerPort(SRC)), ("our_nets", None, LowerPort(DST)))\n'
+    )
+
+    ours = replay(Capture(capture, LOAD.packets, damaged=False), USUAL_NETWORKS, configuration)
+
+    assert ours.keys == _yardstick(capture)
+    assert not ours.broken
+
+
+def test_the_yardstick_prints_sorted_keys(capture: Path) -> None:
+    """It prints what `replay --keys` prints, so that the benchmark can compare the bytes."""
+    command = [sys.executable, "-m", "benchmarks.baseline", str(capture)]
+
+    printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+
+    assert printed == [f"{key}\t{packets}" for key, packets in sorted(_yardstick(capture).items())]
+
+
+def test_ratios_are_medians_of_pairs() -> None:
+    """One slow run on either side does not decide."""
+    pairs = Pairs(yardstick=[10.0, 30.0, 8.0], ours=[1.0, 1.0, 4.0])
+
+    assert pairs.times_as_fast() == 10.0
+    assert pairs.times_the_cost() == 0.1
+
+
+def test_both_are_measured_in_turn() -> None:
+    """What else the machine does meets both alike."""
+    turns = count(1)
+
+    pairs = Pairs.interleaved(lambda: float(next(turns)), lambda: float(next(turns)), 2)
+
+    assert pairs == Pairs(yardstick=[1.0, 3.0], ours=[2.0, 4.0])
+
+
+def test_the_benchmarks_say_what_they_measured() -> None:
+    """`--json` names the yardstick, the ratio, the target and whether it was met."""
+    size = ["--packets", "2000", "--flows", "100", "--repetitions", "1"]
+    command = [sys.executable, "-m", "benchmarks", "--only", "inside", "--json", *size]
+
+    said = json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
+
+    assert [row["name"] for row in said] == ["frames to observations"]
+    assert said[0].keys() >= {"yardstick", "ratio", "target", "met"}
+    assert said[0]["beside"]["worst_batch_ms"] > 0
