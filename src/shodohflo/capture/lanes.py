@@ -21,11 +21,6 @@ from shodohflo.capture.records import ByteOrder, Records, walk
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_LANES: Final = 512
-_PROBE: Final = 1 << 13
-"""Bytes walked plainly, to see how long the records are."""
-_WORTHWHILE: Final = 1 << 14
-"""With fewer records to come, looking for starts takes longer than the plain walk."""
 _WIDTHS: Final = (128, 256, 512, 1024)
 """Steps in which the places after a point are searched for a start."""
 
@@ -36,7 +31,7 @@ class Fields(Protocol):
     def __len__(self) -> int:
         """Count the bytes a word can begin at."""
 
-    def __getitem__(self, offsets: NDArray[np.int64]) -> NDArray[np.uint32]:
+    def __getitem__(self, offsets: Any) -> Any:  # noqa: ANN401 - as for any array: a column, or one number
         """Read the word at each offset."""
 
 
@@ -54,8 +49,23 @@ class LaneRecords(Records, Protocol):
     def sizes(self, fields: Fields, offsets: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return what `size` returns for each offset."""
 
-    def plausible(self, fields: Fields, offsets: NDArray[np.int64], like: int) -> NDArray[np.bool_]:
+    def plausible(self, fields: Fields, offsets: NDArray[np.int64], like: np.int64) -> NDArray[np.bool_]:
         """Guess where records begin, knowing that one begins at `like`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """When to walk in lanes, and in how many."""
+
+    lanes: int = 512
+    probe: int = 1 << 13
+    """Bytes that are walked plainly, to see how long the records are."""
+    worthwhile: int = 1 << 14
+    """With fewer records to come, looking for starts takes longer than the plain walk."""
+
+
+USUAL: Final = Plan()
+"""Measured with chunks of 8 MiB and records of 60 to 1,500 bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,30 +76,35 @@ class Lane:
     offsets: NDArray[np.int64]
     """Where each record begins."""
     end: int
-    """Where the last of them ends: beyond the start of the next lane, unless the chain cannot go on."""
+    """Where the last of them ends: at or beyond its stop, unless the chain cannot go on."""
 
 
-def walk_in_lanes(records: LaneRecords, data: memoryview, offset: int) -> tuple[NDArray[np.int64], int]:
+def walk_in_lanes(
+    records: LaneRecords, data: memoryview, offset: int, plan: Plan = USUAL
+) -> tuple[NDArray[np.int64], int]:
     """Follow the chain from `offset` to the end of the data; the answer is that of `walk`, as a column."""
-    probed, end = walk(records, data, offset, offset + _PROBE)
-    if end < offset + _PROBE or len(probed) * (len(data) - end) < _WORTHWHILE * (end - offset):
+    probed, end = walk(records, data, offset, offset + plan.probe)
+    if end < offset + plan.probe or len(probed) * (len(data) - end) < plan.worthwhile * (end - offset):
         rest, end = walk(records, data, end, len(data))
         return np.array(probed + rest, np.int64), end
     fields = np.ndarray((len(data) - 3,), f"{records.order}u4", data, strides=(1,))
-    starts = _starts(records, fields, end, len(data) - records.header)
-    pieces, end = _stitch(records, data, _run(records, fields, starts, len(data)))
+    last = len(data) - records.header
+    spacing = (last - end) // plan.lanes // records.stride * records.stride
+    starts = _starts(records, fields, end + spacing * np.arange(plan.lanes), last)
+    # A lane whose neighbour has not been found ends where it would have: the plain walk is faster than one lane.
+    stops = np.minimum(np.append(starts[1:], last + 1), starts + 2 * spacing)
+    pieces, end = _stitch(records, data, _run(records, fields, starts, stops))
     return np.concatenate([np.array(probed, np.int64), *pieces]), end
 
 
-def _starts(records: LaneRecords, fields: NDArray[Any], offset: int, last: int) -> NDArray[np.int64]:
-    """Guess a record after each of many points from `offset`, where one begins, to `last`."""
-    spacing = (last - offset) // _LANES // records.stride * records.stride
-    points = offset + spacing * np.arange(1, _LANES)
-    found = [np.array([offset])]
+def _starts(records: LaneRecords, fields: NDArray[Any], points: NDArray[np.int64], last: int) -> NDArray[np.int64]:
+    """Guess a record after each point; the first of them is known to be one."""
+    known, points = points[0], points[1:]
+    found = [np.array([known])]
     for width in _WIDTHS:
         places = (points[:, np.newaxis] + np.arange(0, width, records.stride)).reshape(-1)
         places = places[places <= last]
-        places = places[records.plausible(fields, places, offset)]
+        places = places[records.plausible(fields, places, known)]
         # The first plausible place from each point on, if it is within the width.
         nearest = np.append(places, last + width)[np.searchsorted(places, points)]
         is_found = nearest < points + width
@@ -99,9 +114,9 @@ def _starts(records: LaneRecords, fields: NDArray[Any], offset: int, last: int) 
     return np.unique(np.concatenate(found))
 
 
-def _run(records: LaneRecords, fields: NDArray[Any], starts: NDArray[np.int64], end: int) -> list[Lane]:
-    """Follow all lanes together, each until it reaches the next one's start or cannot go on."""
-    stops = np.append(starts[1:], end - records.header + 1)
+def _run(records: LaneRecords, fields: NDArray[Any], starts: NDArray[np.int64], stops: NDArray[np.int64]) -> list[Lane]:
+    """Follow all lanes together, each until it reaches its stop or cannot go on."""
+    data_end = len(fields) + 3
     ends = np.empty_like(starts)
     places = []
     lane, here, stop = np.arange(len(starts)), starts, stops
@@ -112,7 +127,7 @@ def _run(records: LaneRecords, fields: NDArray[Any], starts: NDArray[np.int64], 
             places.append(here)
             here = after
             continue
-        is_record = after <= end
+        is_record = after <= data_end
         places.append(here[is_record])
         ends[lane] = np.where(is_record, after, here)
         lane, here, stop = lane[goes_on], after[goes_on], stop[goes_on]

@@ -88,11 +88,11 @@ class Pcap:
             captured = np.minimum(captured, fields[offsets + 4 * field])
         return np.where(captured <= self.largest, captured + np.int64(self.header), NO_RECORD)
 
-    def plausible(self, fields: Fields, offsets: NDArray[np.int64], like: int) -> NDArray[np.bool_]:
+    def plausible(self, fields: Fields, offsets: NDArray[np.int64], like: np.int64) -> NDArray[np.bool_]:
         """Guess by the time, which hardly changes, and by lengths that agree with each other."""
         times = fields[offsets]
         # Unsigned: what is earlier than the first bound wraps around to a large number.
-        is_near = times - fields[np.array([like])] + np.uint32(_NEAR) < 2 * _NEAR
+        is_near = times - fields[like] + np.uint32(_NEAR) < 2 * _NEAR
         near = offsets[is_near]
         fraction, first, second = (fields[near + place] for place in (4, 8, 12))
         is_sane = (fraction < 1_000_000_000 // self.tick) & (np.minimum(first, second) > 0)

@@ -105,9 +105,9 @@ class Section:
         is_sized = (size >= _SMALLEST) & (size <= _LARGEST) & (size % 4 == 0)
         return np.where(is_sized & (fields[offsets] != SECTION_HEADER), size, NO_RECORD)
 
-    def plausible(self, fields: Fields, offsets: NDArray[np.int64], like: int) -> NDArray[np.bool_]:
+    def plausible(self, fields: Fields, offsets: NDArray[np.int64], like: np.int64) -> NDArray[np.bool_]:
         """Guess by the type, and by the length that should stand at the end too."""
-        is_likely = fields[offsets] == fields[np.array([like])]
+        is_likely = fields[offsets] == fields[like]
         likely = offsets[is_likely]
         size = self.sizes(fields, likely)
         is_inside = likely + size <= len(fields)

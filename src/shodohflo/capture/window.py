@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import select
-from io import UnsupportedOperation
 from typing import TYPE_CHECKING, BinaryIO, Final, Protocol
 
 from shodohflo.errors import CaptureError
@@ -33,9 +33,13 @@ class Stream:
 
     def __init__(self, stream: BinaryIO) -> None:
         """Read from `stream`, which stays the caller's to close."""
+        descriptor = _descriptor(stream)
+        if descriptor is not None and not os.get_blocking(descriptor):
+            # Read without waiting, a stream with nothing in it yet looks as if it had ended.
+            os.set_blocking(descriptor, True)
         # Buffered streams wait in `read` until they have all that was asked for; `read1` does not.
         self._read: Callable[[int], bytes | None] = getattr(stream, "read1", stream.read)
-        self._poll = _poll(stream)
+        self._poll = _poll(descriptor)
         self.position = 0
 
     def read(self, most: int) -> bytes:
@@ -52,23 +56,29 @@ class Stream:
         return self._poll is not None and bool(self._poll.poll(0))
 
 
-def _poll(stream: BinaryIO) -> select.poll | None:
+def _descriptor(stream: BinaryIO) -> int | None:
     try:
-        number = stream.fileno()
-    except (AttributeError, UnsupportedOperation):
+        return stream.fileno()
+    except (AttributeError, OSError):
+        return None
+
+
+def _poll(descriptor: int | None) -> select.poll | None:
+    if descriptor is None:
         return None
     poll = select.poll()
-    poll.register(number, select.POLLIN)
+    poll.register(descriptor, select.POLLIN)
     return poll
 
 
 class Window:
-    """A stretch of a source's bytes that moves on, never back."""
+    """A stretch of a source's bytes that moves on, never back; what is in hand can be given on, as a source."""
 
     def __init__(self, source: Source) -> None:
         """Begin with nothing in hand."""
         self._source = source
-        self._failure: CaptureError | None = None
+        self.failure: CaptureError | None = None
+        """What ended the source early, if anything did."""
         # One buffer for the whole file: fresh memory for each chunk would cost more than reading it.
         self._buffer = memoryview(bytearray(CHUNK))
         self.data = self._buffer[:0]
@@ -101,14 +111,21 @@ class Window:
 
     def _read(self, most: int) -> bytes:
         # What came before a failure is used first: the failure is told when that has been done.
-        if self._failure is None:
+        if self.failure is None:
             try:
                 return self._source.read(most)
             except CaptureError as failure:
-                self._failure = failure
+                self.failure = failure
         return b""
 
-    def check(self) -> None:
-        """Raise what ended the source early, if anything did."""
-        if self._failure is not None:
-            raise self._failure
+    def read(self, most: int) -> bytes:
+        """Give on what is in hand, then what the source still has."""
+        piece = bytes(self.data[:most]) or self._read(most)
+        self.data = self.data[most:]
+        if self.failure and not piece:
+            raise self.failure
+        return piece
+
+    def waiting(self) -> bool:
+        """Tell whether `read` would answer at once."""
+        return len(self.data) > 0 or self.failure is not None or self._source.waiting()
