@@ -35,7 +35,7 @@ class Place:
 
 COMMANDS: Final = {
     "run": Place("run", "run", "Watch interfaces and record the flows they receive."),
-    "replay": Place("replay", "replay", "Send capture files through the same rules."),
+    "replay": Place("replay", "replay", "Send capture files through the same rules as live packets."),
     "flows": Place("readers", "flows", "List flows: which client uses which service."),
     "peers": Place("readers", "peers", "List pairs of addresses that talk to each other."),
     "clients": Place("readers", "clients", "List the clients of anything recorded."),
@@ -77,7 +77,8 @@ class Ending:
 def _report(error: Exception, program: str) -> int:
     """Say what went wrong in one line, and return the status."""
     match error:
-        case click.UsageError(ctx=click.Context(command_path=path)):
+        case click.UsageError():
+            path = error.ctx.command_path if error.ctx else program
             fail(f"{error.format_message().rstrip('.')} (see {path} --help)", path)
             return error.exit_code
         case click.ClickException():
@@ -129,7 +130,7 @@ Examples:
 """
 
 
-@click.command(cls=Program, epilog=EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command("shodohflo", cls=Program, epilog=EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="shodohflo", message="%(prog)s %(version)s")
 def program() -> None:
     """Watch received packets and keep a map of who talks to which service."""

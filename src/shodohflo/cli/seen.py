@@ -42,6 +42,20 @@ class SeenFlow:
     protocols: set[str] = field(default_factory=set)
     rules: set[int] = field(default_factory=set)
 
+    def plus(self, later: SeenFlow) -> SeenFlow:
+        """Return both as one."""
+        return SeenFlow(
+            self.client,
+            self.service,
+            self.port,
+            self.packets + later.packets,
+            self.octets + later.octets,
+            min(self.first, later.first),
+            max(self.last, later.last),
+            self.protocols | later.protocols,
+            self.rules | later.rules,
+        )
+
     def to_json(self) -> str:
         """Write one line for scripts; times are seconds since 1970."""
         fields: dict[str, Any] = {

@@ -1,0 +1,98 @@
+"""What a terminal shows while the agent runs: the busiest flows, and what became of the packets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Self
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.text import Text
+
+from shodohflo.agent.status import summary
+from shodohflo.cli.seen import SeenFlow, seen_flows
+from shodohflo.cli.tables import Column, Row, rich_table
+from shodohflo.cli.words import age_text, port_name, size_text
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from shodohflo.agent import Status
+
+MOST: Final = 2_000
+"""Flows that are remembered for showing; beyond that, those seen longest ago are forgotten."""
+
+COLUMNS: Final = (
+    Column("CLIENT"),
+    Column("SERVICE"),
+    Column("PORT", right=True),
+    Column("", from_width=70, style="dim"),
+    Column("PACKETS", right=True),
+    Column("BYTES", right=True, from_width=80),
+    Column("AGE", right=True),
+)
+
+_FRAME: Final = 5
+"""Lines that are not flows: heading, counters, and room to breathe."""
+
+
+@dataclass(slots=True)
+class Busiest:
+    """The flows of a run so far, as far as they are remembered."""
+
+    flows: dict[tuple[str, str, int], SeenFlow] = field(default_factory=dict)
+
+    def add(self, seen: list[SeenFlow]) -> None:
+        """Add what was seen since the last time; what is seen again moves to the end."""
+        for flow in seen:
+            key = (flow.client, flow.service, flow.port)
+            before = self.flows.pop(key, None)
+            self.flows[key] = flow if before is None else before.plus(flow)
+        for key in list(self.flows)[: max(len(self.flows) - MOST, 0)]:
+            del self.flows[key]
+
+    def rows(self, most: int, now: float) -> list[Row]:
+        """Return the rows of a table, the flow with most packets first."""
+        busiest = sorted(self.flows.values(), key=lambda flow: -flow.packets)[:most]
+        return [_row(flow, now) for flow in busiest]
+
+
+def _row(flow: SeenFlow, now: float) -> Row:
+    name = port_name(flow.port, min(flow.protocols, default="tcp"))
+    age = age_text(now - flow.last / 1e9)
+    return flow.client, flow.service, str(flow.port), name, f"{flow.packets:,}", size_text(flow.octets), age
+
+
+class LiveView:
+    """A table that changes in place while it is entered."""
+
+    def __init__(self, console: Console) -> None:
+        """Prepare to show on `console`."""
+        self._console = console
+        self._busiest = Busiest()
+        self._live = Live(console=console, auto_refresh=False, transient=True)
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Leave the terminal as it was."""
+        self._live.stop()
+
+    def show(self, status: Status) -> None:
+        """Show the flows and the counters as they are now."""
+        self._busiest.add(seen_flows(status.recent))
+        self._live.update(self.render(status), refresh=True)
+
+    def render(self, status: Status) -> RenderableType:
+        """Return what fits the terminal."""
+        width, height = self._console.size
+        rows = self._busiest.rows(max(height - _FRAME, 1), status.time)
+        listening = (
+            f"{status.identity.name} listens to {', '.join(status.interfaces) or 'no interface'}; Ctrl-C ends it"
+        )
+        return Group(rich_table(COLUMNS, rows, width), Text(), Text(summary(status)), Text(listening, style="dim"))

@@ -1,0 +1,24 @@
+"""Where the log goes: lines on standard error, or above the live table."""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def begin_log(level: str, console: Console | None = None) -> None:
+    """Log from `level` up, above what `console` shows if there is one."""
+    handler: logging.Handler = logging.StreamHandler()
+    if console is not None:
+        from rich.logging import RichHandler  # noqa: PLC0415 - only where there is a live table, rich is there already
+
+        handler = RichHandler(console=console, show_path=False, markup=False, highlighter=None)
+    elif "JOURNAL_STREAM" in os.environ:  # the journal knows the time itself
+        handler.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
+    else:
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logging.basicConfig(level=level, handlers=[handler], force=True)

@@ -1,0 +1,191 @@
+"""`shodohflo run` and `pcap_agent`: what to listen to, what is ours, where to write; then the agent takes over."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from shodohflo import __version__
+from shodohflo.agent import RunOptions, Status
+from shodohflo.agent import run as watch
+from shodohflo.capture.interfaces import Wanted, our_networks
+from shodohflo.capture.netlink import list_interfaces
+from shodohflo.capture.packet_socket import CaptureNotPermittedError
+from shodohflo.cli import options
+from shodohflo.cli.account import print_ledger, write_ledger
+from shodohflo.cli.logs import begin_log
+from shodohflo.cli.program import Agent
+from shodohflo.cli.trap import refuse_swallowed
+from shodohflo.config import SEARCHED, Settings, find, load
+from shodohflo.store.connection import RemoteStore, Store
+from shodohflo.store.embedded import EmbeddedStore
+from shodohflo.store.state import invoking_group, state_directory
+from shodohflo.store.urls import parse_url
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from shodohflo.cli.options import Network
+
+RUN_EXAMPLES: Final = """\b
+Examples:
+  shodohflo run                                        every interface, our networks from their addresses
+  shodohflo run eth0 eth1 --our-nets 192.0.2.0/24      two interfaces, one network
+  shodohflo run --exclude wg0 --store valkey://db      all but one, into a store of your own
+  shodohflo run --duration 60 --ledger minute.json     a minute, and what became of each packet
+"""
+
+PCAP_AGENT_EXAMPLES: Final = """\b
+Example:
+  pcap_agent eth0 192.168.0.0/16
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What the command line asks for."""
+
+    wanted: Wanted
+    our_nets: tuple[Network, ...]
+    config: Path | None
+    store: str | None
+    duration: float | None
+    name: str | None
+    ledger: Path | None
+    promiscuous: bool
+
+    def settle_networks(self, settings: Settings) -> tuple[Network, ...]:
+        """Return our networks: as named, else from the addresses of what is listened to, printed."""
+        if self.our_nets:
+            return self.our_nets
+        interfaces = list_interfaces()
+        self.wanted.refuse_unknown(interfaces)
+        derived = our_networks(self.wanted.choose(interfaces).listened, interfaces)
+        refuse_swallowed(settings.enumeration, derived)
+        told = (
+            ", ".join(map(str, derived)) or "none, so that only rules about other networks can match (see --our-nets)"
+        )
+        click.echo(f"our networks, from the addresses of the interfaces: {told}", err=True)
+        return derived
+
+
+def attend(request: Request) -> int:
+    """Start the agent, show how it does, and tell at the end what became of the packets."""
+    settings = load(find(request.config, SEARCHED))
+    our_nets = request.settle_networks(settings)
+    with ExitStack() as closing:
+        on_status = _on_status(settings, closing)
+        for warning in settings.warnings:
+            logging.getLogger("shodohflo").warning("%s", warning)
+        last: list[Status] = []
+        run_options = RunOptions(
+            wanted=request.wanted,
+            our_nets=our_nets,
+            settings=settings,
+            store=_store(request.store or settings.store, closing),
+            name=request.name or socket.gethostname(),
+            duration=request.duration,
+            promiscuous=request.promiscuous,
+            on_status=on_status,
+            on_end=last.append,
+        )
+        try:
+            status = watch(run_options)
+        except CaptureNotPermittedError as error:
+            raise CaptureNotPermittedError(f"{error}; `shodohflo demo` (or `make demo`) needs no rights") from error
+    for ended in last:
+        print_ledger(ended.ledger, ended.rules, err=False)
+        if request.ledger:
+            write_ledger(ended.ledger, request.ledger)
+    return status
+
+
+def _store(url: str | None, closing: ExitStack) -> Store:
+    """Return the store that was named, else the embedded one, which is closed with the rest."""
+    if url:
+        return RemoteStore(parse_url(url))
+    user = os.geteuid()
+    embedded = EmbeddedStore(state_directory(os.environ, user), group=invoking_group(os.environ, user))
+    closing.callback(embedded.close)
+    return embedded
+
+
+def _on_status(settings: Settings, closing: ExitStack) -> Callable[[Status], None] | None:
+    """Show a live table on a terminal; elsewhere nothing, and the agent logs."""
+    if not (sys.stdout.isatty() and sys.stderr.isatty()):
+        begin_log(settings.log_level)
+        return None
+    from rich.console import Console  # noqa: PLC0415 - a service need not wait for rich
+
+    from shodohflo.cli.live import LiveView  # noqa: PLC0415 - as above
+
+    console = Console()
+    begin_log(settings.log_level, console)
+    return closing.enter_context(LiveView(console)).show
+
+
+def _duration(_context: click.Context, _parameter: click.Parameter, seconds: float | None) -> float | None:
+    if seconds is not None and not seconds > 0:
+        raise click.BadParameter("write a number of seconds greater than 0")
+    return seconds
+
+
+Options = Callable[[Callable[..., int]], Callable[..., int]]
+
+
+def _shared(command: Callable[..., int]) -> Callable[..., int]:
+    """Add the options that both ways to start the agent have."""
+    added: list[Options] = [
+        options.config,
+        options.store,
+        click.option(
+            "--duration", type=float, metavar="SECONDS", callback=_duration, help="End after so many seconds."
+        ),
+        click.option("--name", metavar="AGENT", help="The agent's name in the store; by default this host's."),
+        options.ledger,
+        click.option(
+            "--promiscuous/--no-promiscuous",
+            default=True,
+            help="Also see frames for other stations, where the link delivers them; the default.",
+        ),
+    ]
+    for option in reversed(added):
+        command = option(command)
+    return command
+
+
+@click.command(epilog=RUN_EXAMPLES)
+@click.argument("interfaces", nargs=-1, metavar="[INTERFACE]...")
+@click.option("--exclude", multiple=True, metavar="INTERFACE", help="An interface not to listen to; may be repeated.")
+@options.our_nets
+@_shared
+def run(*, interfaces: tuple[str, ...], exclude: tuple[str, ...], **rest: Any) -> int:  # noqa: ANN401 - one for each option
+    """Watch interfaces and record the flows they receive.
+
+    Without any INTERFACE, all that are up and not loopback; bridges and the like are left out where their ports are
+    listened to, so that each packet is counted once. Without --our-nets, our networks are taken from the addresses of
+    the interfaces. Without --store, the flows are kept in an embedded Valkey. SIGTERM and Ctrl-C write out what is
+    held, and end with status 0.
+    """
+    return attend(Request(wanted=Wanted(interfaces, exclude), **rest))
+
+
+@click.command(cls=Agent, epilog=PCAP_AGENT_EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("interface")
+@click.argument("prefix", type=options.prefix)
+@_shared
+@click.version_option(__version__, prog_name="pcap_agent", message="%(prog)s %(version)s")
+def pcap_agent(*, interface: str, prefix: Network, **rest: Any) -> int:  # noqa: ANN401 - one for each option
+    """Watch INTERFACE and record the flows of the network PREFIX.
+
+    The same agent as `shodohflo run INTERFACE --our-nets PREFIX`, started in the way that older notes describe.
+    """
+    return attend(Request(wanted=Wanted((interface,)), our_nets=(prefix,), **rest))

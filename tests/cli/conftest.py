@@ -1,0 +1,64 @@
+"""What tests of the command line share: commands in this process and in their own, and the shipped capture."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from click.testing import CliRunner
+
+from shodohflo.cli.program import program
+from shodohflo.rules.networks import OUR_4NETS, OUR_6NETS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from click.testing import Result
+
+    Command = Callable[..., Result]
+    Process = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(autouse=True)
+def _our_nets() -> Iterator[None]:
+    """Leave our networks as they were: commands bind them for the whole process."""
+    before = [(ours, ours.prefixes) for ours in (OUR_4NETS, OUR_6NETS)]
+    yield
+    for ours, prefixes in before:
+        ours.prefixes = prefixes
+
+
+@pytest.fixture
+def shodohflo() -> Command:
+    """Return a way to run a command in this process."""
+
+    def run(*arguments: str, **options: object) -> Result:
+        return CliRunner().invoke(program, [str(argument) for argument in arguments], **options)  # type: ignore[arg-type] # the runner's own options
+
+    return run
+
+
+@pytest.fixture
+def process() -> Process:
+    """Return a way to run a command as users do."""
+
+    def run(*arguments: str, text: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "shodohflo", *(str(argument) for argument in arguments)]
+        return subprocess.run(
+            command, input=text, capture_output=True, text=True, check=False, env=os.environ | environment, timeout=60
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def demo() -> Path:
+    """Return the capture that comes with the package."""
+    path = files("shodohflo") / "demo" / "demo.pcap"
+    assert isinstance(path, Path)
+    return path

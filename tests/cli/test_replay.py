@@ -1,0 +1,241 @@
+"""Capture files through the same rules: what is printed where, and what happens to captures that break."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from shodohflo.pcap_config import OUR_4NETS
+from shodohflo.store.keys import from_key
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cli.conftest import Command
+
+OURS = ("--our-nets", "192.168.7.0/24", "--our-nets", "2001:db8:7::/48")
+
+
+def counted(output: str) -> dict[str, int]:
+    """Read what --keys prints."""
+    return {key: int(count) for key, count in (line.split("\t") for line in output.splitlines())}
+
+
+def ledger_of(path: Path) -> dict[str, int]:
+    """Read a ledger, and hold its sum."""
+    ledger = json.loads(path.read_text())
+    assert sum(ledger["outcomes"].values()) == ledger["received"]
+    outcomes: dict[str, int] = ledger["outcomes"]
+    return outcomes | {"received": ledger["received"]}
+
+
+def test_keys_are_sorted_and_nothing_else_is_on_standard_output(shodohflo: Command, demo: Path) -> None:
+    """Scripts compare the output line by line."""
+    result = shodohflo("replay", "--keys", *OURS, demo)
+
+    lines = result.stdout.splitlines()
+    assert result.exit_code == 0
+    assert lines == sorted(lines)
+    assert all(from_key(key) is not None for key in counted(result.stdout))
+    assert "packets received" in result.stderr
+
+
+def test_the_demo_holds_every_kind_of_key_in_both_families(shodohflo: Command, demo: Path) -> None:
+    """It is there to show what there is."""
+    keys = counted(shodohflo("replay", "--keys", *OURS, demo).stdout)
+
+    assert keys["192.168.7.20;192.168.7.2;22;flow"] == 182
+    assert keys["192.168.7.20;192.168.7.2;peer"] == keys["192.168.7.2;192.168.7.20;peer"]
+    assert keys["192.168.7.23;192.168.7.2;40023:23;rst"] == 1
+    assert keys["2001:db8:7::17;2001:db8:7::2;40023:23;rst"] == 1
+    assert keys["192.168.7.23;198.51.100.99;50000:161;1;icmp"] == 1
+    assert keys["2001:db8:7::17;2001:db8:dead::1;50001:443;0;icmp"] == 1
+    assert keys["client;192.168.7.20"] > 182
+
+
+def test_the_table_is_for_people_with_the_ledger_after_it(shodohflo: Command, demo: Path) -> None:
+    """The flow with most packets comes first; the sums come last."""
+    lines = shodohflo("replay", *OURS, demo).stdout.splitlines()
+
+    assert lines[0].split() == ["CLIENT", "SERVICE", "PORT", "PACKETS", "BYTES", "PROTOCOL", "RULE"]
+    assert lines[1].split() == ["192.168.7.20", "192.168.7.2", "22", "ssh", "182", "68.1", "kB", "tcp", "0"]
+    assert "1,677 packets received, 0 dropped by the kernel" in lines
+
+
+def test_json_is_one_object_a_line(shodohflo: Command, demo: Path) -> None:
+    """The same flows as in the table, with full numbers."""
+    flows = [json.loads(line) for line in shodohflo("replay", "--json", *OURS, demo).stdout.splitlines()]
+
+    (ssh,) = (flow for flow in flows if flow["port"] == 22 and flow["client"] == "192.168.7.20")
+    assert ssh["service"] == "192.168.7.2"
+    assert (ssh["packets"], ssh["bytes"]) == (182, 68073)
+    assert ssh["protocols"] == ["tcp"]
+    assert ssh["rules"] == ["FLOW_MAPPING[0]"]
+    assert ssh["first"] < ssh["last"] < 1_767_607_260
+
+
+def test_the_ledger_is_written_and_sums(shodohflo: Command, demo: Path, tmp_path: Path) -> None:
+    """Every packet of the capture has one outcome."""
+    shodohflo("replay", "--keys", "--ledger", tmp_path / "ledger.json", *OURS, demo)
+
+    outcomes = ledger_of(tmp_path / "ledger.json")
+    assert outcomes["received"] == 1677
+    assert outcomes["recorded.icmp"] == 5
+    assert outcomes["refused.not_ip"] == 3
+
+
+def test_without_our_nets_the_private_ones_are_taken_and_named(shodohflo: Command, demo: Path) -> None:
+    """Nobody should wonder why nothing is recorded."""
+    result = shodohflo("replay", "--keys", demo)
+
+    assert "10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 100.64.0.0/10, fc00::/7" in result.stderr
+    assert "no --our-nets" not in result.stdout
+    assert {str(prefix) for prefix in OUR_4NETS.prefixes} >= {"10.0.0.0/8", "100.64.0.0/10"}
+
+
+def test_several_captures_are_one_stream_of_packets(shodohflo: Command, demo: Path) -> None:
+    """Counts add up over all of them."""
+    once = counted(shodohflo("replay", "--keys", *OURS, demo).stdout)
+    twice = counted(shodohflo("replay", "--keys", *OURS, demo, demo).stdout)
+
+    assert twice == {key: 2 * count for key, count in once.items()}
+
+
+def test_standard_input_is_a_capture_too(demo: Path, shodohflo: Command) -> None:
+    """`tcpdump -w - | shodohflo replay -`."""
+    command = [sys.executable, "-m", "shodohflo", "replay", "--keys", *OURS, "-"]
+
+    piped = subprocess.run(command, input=demo.read_bytes(), capture_output=True, check=True)
+
+    assert piped.stdout.decode() == shodohflo("replay", "--keys", *OURS, demo).stdout
+
+
+def test_a_cut_capture_is_used_as_far_as_it_goes(shodohflo: Command, demo: Path, tmp_path: Path) -> None:
+    """It says what was read and where it broke; what comes after it is read all the same; status 1."""
+    cut = tmp_path / "cut.pcap"
+    cut.write_bytes(demo.read_bytes()[:100_000])
+    whole = counted(shodohflo("replay", "--keys", *OURS, demo).stdout)
+
+    alone = shodohflo("replay", "--keys", "--ledger", tmp_path / "ledger.json", *OURS, cut)
+    both = shodohflo("replay", "--keys", *OURS, cut, demo)
+
+    packets = ledger_of(tmp_path / "ledger.json")["received"]
+    assert (alone.exit_code, both.exit_code) == (1, 1)
+    assert f"{cut}: byte " in alone.stderr
+    assert f"({packets:,} packets before that were used)" in alone.stderr
+    first = counted(alone.stdout)
+    assert packets > 500
+    assert counted(both.stdout) == {key: count + first.get(key, 0) for key, count in whole.items()}
+
+
+def test_what_is_no_capture_is_named(shodohflo: Command, demo: Path, tmp_path: Path) -> None:
+    """A missing file, an empty one and a text: a line for each, and the good capture is read."""
+    (tmp_path / "empty").touch()
+    (tmp_path / "text").write_text("not a capture\n")
+
+    result = shodohflo("replay", "--keys", tmp_path / "missing", tmp_path / "empty", tmp_path / "text", *OURS, demo)
+
+    start = f"shodohflo replay: {tmp_path}/"
+    named = [line.removeprefix(start).split()[0] for line in result.stderr.splitlines() if line.startswith(start)]
+    assert result.exit_code == 1
+    assert named == ["missing:", "empty", "text"]
+    assert counted(result.stdout) == counted(shodohflo("replay", "--keys", *OURS, demo).stdout)
+
+
+def test_a_configuration_decides(shodohflo: Command, demo: Path, tmp_path: Path) -> None:
+    """Only a named one: whatever lies in the working directory is not run."""
+    path = tmp_path / "configuration.py"
+    path.write_text(
+        "from shodohflo.pcap_config import *\n"
+        "NETWORK_ENUMERATION = NetworkEnumeration(('ours', OUR_4NETS), ('all', '0.0.0.0/0', '::/0'))\n"
+        "FLOW_MAPPING = FlowMapping((None, None, PortMatch({53}, drop=True)), (None, None, LowerPort()))\n"
+        "TTL_GARCE = 3\n"
+    )
+    path.chmod(0o600)
+
+    result = shodohflo("replay", "--keys", "--config", path, "--ledger", tmp_path / "ledger.json", *OURS, demo)
+
+    assert not any(";53;flow" in key for key in counted(result.stdout))
+    assert ledger_of(tmp_path / "ledger.json")["dropped.FLOW_MAPPING[0]"] == 108
+    assert "dropped.FLOW_MAPPING[0]" in result.stderr
+    assert "warning: " in result.stderr
+    assert "TTL_GARCE is no setting (did you mean TTL_GRACE?)" in result.stderr
+
+
+def test_a_configuration_that_merely_lies_there_is_not_run(demo: Path, tmp_path: Path) -> None:
+    """Replaying a capture in somebody's folder must not run somebody's code."""
+    (tmp_path / "configuration.py").write_text("raise SystemExit(9)\n")
+
+    done = subprocess.run(
+        [sys.executable, "-m", "shodohflo", "replay", "--keys", *OURS, demo],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0
+
+
+def test_an_action_that_fails_is_told_with_the_ledger(shodohflo: Command, demo: Path, tmp_path: Path) -> None:
+    """An operator's own action that raises counts as no opinion, and is not silent."""
+    path = tmp_path / "configuration.py"
+    path.write_text(
+        "from shodohflo.pcap_config import *\n"
+        "class Mine(MappingAction):\n"
+        "    def match(self, *packet):\n"
+        "        raise KeyError('mine')\n"
+        "NETWORK_ENUMERATION = NetworkEnumeration(('all', '0.0.0.0/0', '::/0'))\n"
+        "FLOW_MAPPING = FlowMapping((None, None, Mine()), (None, None, LowerPort()))\n"
+    )
+    path.chmod(0o600)
+
+    result = shodohflo("replay", "--keys", "--config", path, *OURS, demo)
+
+    assert result.exit_code == 0
+    assert "FLOW_MAPPING[0] gave no answer" in result.stderr
+    assert "KeyError: 'mine'" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--keys", "--json", "x"], "--keys and --json exclude each other"),
+        ([], "Missing argument 'CAPTURE...'"),
+        (["--our-nets", "10.0.0.1/8", "x"], "'10.0.0.1/8' is not a prefix: it has host bits set; write 10.0.0.0/8"),
+        (["--our-nets", "home", "x"], "'home' is not a prefix; write one like 192.0.2.0/24"),
+        (["--config", "/nowhere.py", "x"], "/nowhere.py: no such file; name the configuration with --config"),
+        (["--store", "http://x", "x"], "the scheme is none of redis"),
+    ],
+)
+def test_wrong_use_is_one_line_with_status_2(shodohflo: Command, arguments: list[str], said: str) -> None:
+    """Each says what would be right."""
+    result = shodohflo("replay", *arguments)
+
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_store_that_does_not_answer_ends_it_before_anything_is_read(shodohflo: Command, demo: Path) -> None:
+    """Nobody waits for a long capture only to lose what was found."""
+    result = shodohflo("replay", "--store", "127.0.0.1:1", *OURS, demo)
+
+    assert result.exit_code == 1
+    assert "store valkey://127.0.0.1:1: " in result.stderr
+    assert "packets received" not in result.stderr + result.stdout
+
+
+def test_keys_need_neither_rich_nor_the_stores_client(demo: Path) -> None:
+    """Start-up time is part of the time it takes."""
+    look = "import sys; from shodohflo.cli.program import program\n"
+    look += f"try: program.main(['replay', '--keys', {str(demo)!r}])\nexcept SystemExit: pass\n"
+    look += "print(sorted({'rich', 'valkey', 'pyroute2', 'scapy'} & set(sys.modules)), file=sys.stderr)"
+
+    done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
+
+    assert done.stderr.splitlines()[-1] == "[]"

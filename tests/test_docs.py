@@ -1,0 +1,156 @@
+"""The documentation is true: its examples run, its links lead somewhere, and nothing goes undocumented."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from shodohflo.cli.program import COMMANDS
+from shodohflo.config import load
+from shodohflo.config.known import KNOWN
+from shodohflo.ledger import DROPPED, RECORDED, REFUSED, Outcome
+from shodohflo.wire import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("docs/**/*.md"))
+FENCED = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A command in a page, with the output that the page promises."""
+
+    page: str
+    command: str
+    output: str
+
+
+def blocks(language: str) -> Iterator[tuple[str, str]]:
+    """Yield page and text of each fenced block in that language."""
+    for page in PAGES:
+        for fenced in FENCED.finditer(page.read_text(encoding="utf-8")):
+            if fenced[1] == language:
+                yield str(page.relative_to(ROOT)), fenced[2]
+
+
+def examples() -> Iterator[Example]:
+    """Yield the examples of all pages: `$ shodohflo ...` and what follows, up to the next `$`."""
+    for page, text in blocks("console"):
+        for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
+            command, _, output = part.partition("\n")
+            yield Example(page, command, output)
+
+
+def matches(promised: str, said: str) -> bool:
+    """Compare line by line; `...` on a line of its own stands for any lines."""
+    pattern = "".join(r"(?:.*\n)*?" if line == "..." else re.escape(line) + r"\n" for line in promised.splitlines())
+    return re.fullmatch(pattern, said) is not None
+
+
+@pytest.fixture
+def workplace(tmp_path: Path) -> Path:
+    """Return a folder where the examples' paths lead somewhere."""
+    (tmp_path / "src").symlink_to(ROOT / "src")
+    shutil.copy(ROOT / "src/shodohflo/demo/demo.pcap", tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("example", examples(), ids=lambda example: f"{example.page}: {example.command[:40]}")
+def test_an_example_prints_what_its_page_says(example: Example, workplace: Path) -> None:
+    """Whoever types it sees the same."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+
+    done = subprocess.run(
+        ["bash", "-c", example.command],
+        cwd=workplace,
+        env=os.environ | {"PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert matches(example.output, done.stdout), f"{example.command}\n{done.stdout}{done.stderr}"
+
+
+def test_there_are_examples_to_run() -> None:
+    """A change of notation must not make the test above run nothing."""
+    assert len(list(examples())) >= 3
+
+
+@pytest.mark.parametrize("page_and_text", blocks("python"), ids=lambda pair: pair[0])
+def test_a_configuration_in_a_page_loads(page_and_text: tuple[str, str], tmp_path: Path) -> None:
+    """An operator can copy it."""
+    path = tmp_path / "configuration.py"
+    path.write_text(page_and_text[1], encoding="utf-8")
+
+    settings = load(path, {}, privileged=False)
+
+    assert settings.warnings == ()
+
+
+def test_the_pages_made_from_the_code_are_as_the_code_says() -> None:
+    """`make docs` writes them."""
+    done = subprocess.run(
+        [sys.executable, ROOT / "tools/reference.py", "--check"], capture_output=True, text=True, check=False
+    )
+
+    assert done.stderr == ""
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    """Pages move; their links must follow."""
+    dead = [link for link in LINK.findall(page.read_text(encoding="utf-8")) if not (page.parent / link).exists()]
+
+    assert dead == []
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_is_documented(name: str) -> None:
+    """In the reference, under a heading of its own."""
+    assert f"## `shodohflo {name}`" in (ROOT / "docs/reference/cli.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_every_setting_is_documented(name: str) -> None:
+    """In the reference, as a row of the table."""
+    assert f"| `{name}` |" in (ROOT / "docs/reference/settings.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "name", [*Outcome, *RECORDED.values(), DROPPED.format("n"), *(REFUSED.format(reason) for reason in Refusal)]
+)
+def test_every_outcome_is_documented(name: str) -> None:
+    """In the reference, as a row of the table."""
+    assert f"| `{name}` |" in (ROOT / "docs/reference/outcomes.md").read_text(encoding="utf-8")
+
+
+def test_every_page_can_be_found_from_the_index() -> None:
+    """A page that nobody links to is a page that nobody reads."""
+    index = (ROOT / "docs/index.md").read_text(encoding="utf-8")
+    linked = {(ROOT / "docs" / link).resolve() for link in LINK.findall(index)}
+
+    unlinked = [str(page.relative_to(ROOT)) for page in sorted(ROOT.glob("docs/**/*.md")) if page not in linked]
+
+    assert unlinked == ["docs/index.md"]
+
+
+def test_the_makefile_says_what_it_can_do() -> None:
+    """`make` alone lists the commands."""
+    done = subprocess.run(["make", "-C", ROOT, "--no-print-directory"], capture_output=True, text=True, check=True)
+
+    for target in ("run", "test", "demo", "bench", "docs", "help"):
+        assert re.search(rf"^  make {target} ", done.stdout, re.MULTILINE)
