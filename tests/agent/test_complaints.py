@@ -57,7 +57,7 @@ def test_counters_that_begin_anew_are_followed(log: pytest.LogCaptureFixture) ->
 
     complaints.hear(first, 0.0)
     complaints.hear(a_status(), 30.0)
-    complaints.hear(replace(second), 90.0)
+    complaints.hear(second, 90.0)
 
     assert [line.split()[0] for line in log.messages if "FLOW_MAPPING[0]" in line] == ["8", "2"]
 

@@ -8,14 +8,11 @@ import numpy as np
 
 from shodohflo.aggregate import merge
 from shodohflo.observations import Observations
-from shodohflo.recency import Recency
+from shodohflo.recency import Recency, interval_for
 
 if TYPE_CHECKING:
     from shodohflo.rules.mapping import FlowMapping
     from shodohflo.store.writer import Writer
-
-INTERVAL_NS: Final = 5_000_000_000
-"""How long counts of known keys are added up, at most."""
 
 RECENT: Final = 500
 """Rows kept for showing, at most: those with most packets."""
@@ -24,26 +21,32 @@ RECENT: Final = 500
 class Recording:
     """Observations from `add` to the writer, in the words of the rules that decided them."""
 
-    def __init__(self, writer: Writer, mapping: FlowMapping, lifetime: int) -> None:
+    def __init__(self, writer: Writer, mapping: FlowMapping, lifetime: int, *, keep_recent: bool) -> None:
         """Write to `writer`, often enough that keys of `lifetime` seconds stay."""
         self._writer = writer
-        self._recency = Recency(min(INTERVAL_NS, lifetime * 1_000_000_000 // 3))
+        self._recency = Recency(interval_for(lifetime))
+        self._keep_recent = keep_recent
         self._recent = Observations.none()
         self._describe(mapping)
 
     def add(self, observations: Observations, now_ns: int) -> None:
-        """Take `observations`, and hand on what is due."""
-        self._writer.offer(self._recency.add(observations, now_ns), self._sentences)
-        self._recent = _foremost(merge([self._recent, observations]))
+        """Take `observations`, and hand on what is due at `now_ns`, of a clock that only goes forward."""
+        self._offer(self._recency.due(observations, now_ns))
+        if self._keep_recent:
+            self._recent = _foremost(merge([self._recent, observations]))
 
-    def adopt(self, mapping: FlowMapping, now_ns: int) -> None:
+    def adopt(self, mapping: FlowMapping) -> None:
         """Expect decisions of other rules from now on."""
-        self.hand_on_all(now_ns)
+        self.hand_on_rest()
         self._describe(mapping)
 
-    def hand_on_all(self, now_ns: int) -> None:
+    def hand_on_rest(self) -> None:
         """Hand on everything, due or not."""
-        self._writer.offer(self._recency.flush(now_ns), self._sentences)
+        self._offer(self._recency.rest())
+
+    def _offer(self, observations: Observations) -> None:
+        if len(observations):
+            self._writer.offer(observations, self._sentences)
 
     def take_recent(self) -> Observations:
         """Return what was recorded since the last call: of `RECENT` rows at most, those with most packets."""

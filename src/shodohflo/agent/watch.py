@@ -42,7 +42,9 @@ class Watch:
         self._settings = options.settings
         self._since = time.time()
         self._pipeline = Pipeline(self._rules(), self._policy())
-        self._recording = Recording(writer, self._pipeline.rules.mapping, self._settings.ttl)
+        self._recording = Recording(
+            writer, self._pipeline.rules.mapping, self._settings.ttl, keep_recent=options.on_status is not None
+        )
 
     def receive(self, timeout: float) -> None:
         """Take in what was received; wait up to `timeout` seconds where there is nothing."""
@@ -50,13 +52,13 @@ class Watch:
 
     def record(self) -> None:
         """Hand on what was seen and is due."""
-        self._recording.add(self._pipeline.take(), time.time_ns())
+        self._recording.add(self._pipeline.take(), time.monotonic_ns())
 
     def finish(self) -> Status:
         """Count and write what is left, as far as the store takes it in time; return how it ended."""
         self._take_in(self._listener.finish())
         self.record()
-        self._recording.hand_on_all(time.time_ns())
+        self._recording.hand_on_rest()
         complete = self._writer.flush(PATIENCE)
         ended = replace(self.status(), state="ended" if complete else "cut short")
         self._writer.beat(ended.to_fields())
@@ -68,7 +70,7 @@ class Watch:
         self.record()
         self._settings, self._since = settings, time.time()
         self._pipeline.rules, self._pipeline.policy = self._rules(), self._policy()
-        self._recording.adopt(self._pipeline.rules.mapping, time.time_ns())
+        self._recording.adopt(self._pipeline.rules.mapping)
 
     def status(self) -> Status:
         """Say how things stand."""
