@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Self
 
@@ -70,7 +71,7 @@ class LiveView:
         """Prepare to show on `console`."""
         self._console = console
         self._busiest = Busiest()
-        self._live = Live(console=console, auto_refresh=False, transient=True)
+        self._live = Live(console=console, auto_refresh=False)
 
     def __enter__(self) -> Self:
         """Begin."""
@@ -80,7 +81,8 @@ class LiveView:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Leave the terminal as it was."""
+        """Leave the last flows standing, for the summary to follow."""
+        self._live.update(self._table(time.time()) if self._busiest.flows else Text(), refresh=True)
         self._live.stop()
 
     def show(self, status: Status) -> None:
@@ -90,9 +92,11 @@ class LiveView:
 
     def render(self, status: Status) -> RenderableType:
         """Return what fits the terminal."""
-        width, height = self._console.size
-        rows = self._busiest.rows(max(height - _FRAME, 1), status.time)
         listening = (
             f"{status.identity.name} listens to {', '.join(status.interfaces) or 'no interface'}; Ctrl-C ends it"
         )
-        return Group(rich_table(COLUMNS, rows, width), Text(), Text(summary(status)), Text(listening, style="dim"))
+        return Group(self._table(status.time), Text(), Text(summary(status)), Text(listening, style="dim"))
+
+    def _table(self, now: float) -> RenderableType:
+        width, height = self._console.size
+        return rich_table(COLUMNS, self._busiest.rows(max(height - _FRAME, 1), now), width)

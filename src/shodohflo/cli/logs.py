@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 def begin_log(level: str, console: Console | None = None) -> None:
     """Log from `level` up, above what `console` shows if there is one."""
     handler: logging.Handler = logging.StreamHandler()
+    shape = "%(asctime)s %(levelname)s %(message)s"
     if console is not None:
         from rich.logging import RichHandler  # noqa: PLC0415 - only where there is a live table, rich is there already
 
-        handler = RichHandler(console=console, show_path=False, markup=False, highlighter=None)
+        handler, shape = RichHandler(console=console, show_path=False, log_time_format="%X"), "%(message)s"
     elif "JOURNAL_STREAM" in os.environ:  # the journal knows the time itself
-        handler.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
-    else:
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        shape = "%(levelname)s %(message)s"
+    handler.setFormatter(logging.Formatter(shape))
     logging.basicConfig(level=level, handlers=[handler], force=True)

@@ -1,0 +1,152 @@
+"""What a terminal shows while the agent runs: the busiest flows it remembers, and the counters, in any room."""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from ipaddress import ip_address, ip_network
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from shodohflo.addresses import Addresses
+from shodohflo.agent.status import Configuration, Identity, Status
+from shodohflo.cli.live import MOST, Busiest, LiveView
+from shodohflo.cli.seen import SeenFlow, seen_flows
+from shodohflo.ledger import Ledger, Outcome
+from shodohflo.model import Kind
+from shodohflo.observations import Observations
+from shodohflo.rules.compiler import CompiledRules
+from shodohflo.rules.defaults import default_enumeration, default_mapping
+from shodohflo.store.writer import WriterStats
+
+NOW = 1_800_000_000
+
+
+def seen(client: str, port: int, packets: int, *, last: float = NOW, protocol: int = 6, rule: int = 0) -> Observations:
+    """Return one row of what was seen."""
+    nanoseconds = np.array([int(last * 1e9)])
+    return Observations(
+        kind=np.array([Kind.FLOW], np.uint8),
+        client=Addresses.from_objects([ip_address(client)]),
+        remote=Addresses.from_objects([ip_address("198.51.100.1")]),
+        client_port=np.zeros(1, np.uint16),
+        port=np.array([port], np.uint16),
+        protocol=np.array([protocol], np.uint8),
+        code=np.zeros(1, np.uint8),
+        rule=np.array([rule], np.uint16),
+        packets=np.array([packets]),
+        octets=np.array([packets * 100]),
+        first=nanoseconds,
+        last=nanoseconds,
+    )
+
+
+def status(recent: Observations) -> Status:
+    """Return the state of an agent that has just recorded `recent`."""
+    return Status(
+        identity=Identity("bert", 1, NOW - 60, "unix:///x", (ip_network("192.0.2.0/24"),)),
+        configuration=Configuration(None, "", NOW - 60),
+        time=NOW,
+        interfaces=("eth0", "eth1"),
+        ledger=Ledger(10, 2, Counter({Outcome.FLOW: 10})),
+        rules=CompiledRules(default_enumeration(), default_mapping()),
+        writer=WriterStats(connected=True),
+        unmatched=Counter(),
+        recent=recent,
+    )
+
+
+def screen(view: LiveView, now: Status, width: int, height: int = 20) -> list[str]:
+    """Return the lines that a terminal of that size would show."""
+    stream = io.StringIO()
+    console = Console(file=stream, width=width, height=height)
+    view._console = console
+    console.print(view.render(now))
+    return [line.rstrip() for line in stream.getvalue().splitlines()]
+
+
+def test_a_flow_that_is_seen_again_adds_up() -> None:
+    """The table shows the run so far, not only the last half second."""
+    busiest = Busiest()
+
+    busiest.add(seen_flows(seen("192.0.2.1", 443, 3, last=NOW - 10)))
+    busiest.add(seen_flows(seen("192.0.2.1", 443, 4, last=NOW - 2)))
+
+    assert busiest.rows(10, NOW) == [("192.0.2.1", "198.51.100.1", "443", "https", "7", "700 B", "2s")]
+
+
+def test_the_flow_with_most_packets_comes_first_as_far_as_there_is_room() -> None:
+    """The busiest are what one looks for."""
+    busiest = Busiest()
+    for port in range(1, 30):
+        busiest.add([SeenFlow("c", "s", port, packets=port, protocols={"udp"})])
+
+    assert [row[2] for row in busiest.rows(3, NOW)] == ["29", "28", "27"]
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    """What was not seen for longest is forgotten first."""
+    busiest = Busiest()
+    busiest.add([SeenFlow("old", "s", 1, packets=10**6)])
+    busiest.add([SeenFlow("kept", "s", 1)])
+    busiest.add([SeenFlow("c", "s", port) for port in range(MOST - 2)])
+    busiest.add([SeenFlow("kept", "s", 1)])
+
+    busiest.add([SeenFlow("new", "s", 1)])
+
+    assert len(busiest.flows) == MOST
+    assert ("old", "s", 1) not in busiest.flows
+    assert ("kept", "s", 1) in busiest.flows
+
+
+def test_protocols_and_rules_of_a_flow_are_put_together() -> None:
+    """One flow may be TCP and UDP, decided by several rules."""
+    several = Observations.concatenate(
+        [seen("192.0.2.1", 53, 3, protocol=17, rule=1), seen("192.0.2.1", 53, 1, protocol=6, rule=4, last=NOW - 1)]
+    )
+
+    (flow,) = seen_flows(several)
+
+    assert (flow.packets, flow.octets) == (4, 400)
+    assert (flow.protocols, flow.rules) == ({"tcp", "udp"}, {1, 4})
+    assert (flow.first, flow.last) == ((NOW - 1) * 10**9, NOW * 10**9)
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_the_screen_holds_flows_counters_and_the_way_out(width: int) -> None:
+    """On terminals of all widths, long addresses included."""
+    view = LiveView(Console(file=io.StringIO(), width=width))
+    view._busiest.add(seen_flows(seen("2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff", 443, 3)))
+
+    lines = screen(view, status(Observations.none()), width)
+
+    assert max(map(len, lines)) <= width
+    text = " ".join(lines)
+    assert "10 packets received (10 recorded), 2 dropped by the kernel" in text
+    assert "bert listens to eth0, eth1; Ctrl-C ends it" in text
+    assert "443" in text
+
+
+def test_the_table_leaves_room_for_the_counters() -> None:
+    """A low terminal shows fewer flows."""
+    view = LiveView(Console(file=io.StringIO()))
+    view._busiest.add([SeenFlow("c", "s", port, packets=port) for port in range(1, 100)])
+
+    lines = screen(view, status(Observations.none()), 80, height=12)
+
+    assert len(lines) <= 12
+
+
+def test_entering_and_showing_draws_on_the_console() -> None:
+    """The last flows stay standing when it ends."""
+    stream = io.StringIO()
+    with LiveView(Console(file=stream, width=80, height=20, force_terminal=True)) as view:
+        view.show(status(seen("192.0.2.1", 443, 3)))
+        view.show(status(seen("192.0.2.1", 443, 4)))
+
+    last = stream.getvalue().rsplit("CLIENT", maxsplit=1)[-1]
+    assert "192.0.2.1" in last
+    assert "7" in last
+    assert "Ctrl-C" not in last
