@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rules.rule_sets import RuleSet, batch_of, first_holder, our_nets, prefixes, rule_sets
+from shodohflo.rules import networks
 from shodohflo.rules.networks import (
     MOST_NETWORKS,
     OUR_4NETS,
@@ -47,6 +48,21 @@ def test_the_table_agrees_with_the_ordered_list(rule_set: RuleSet, family: Famil
 
 
 @given(rule_sets(), st.sampled_from([4, 6]))
+def test_counting_gives_the_same_answers_as_searching(rule_set: RuleSet, family: Family) -> None:
+    """A long column against a short table is placed in another way, which nobody may notice."""
+    table = NetworkTable.compile(rule_set.enumeration())
+    addresses = column(family, rule_set.addresses(family))
+    searched = table.find(addresses)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(networks, "MANY_ROWS", 0)
+        counted = table.find(addresses)
+
+    assert counted.dtype == np.uint16
+    assert counted.tolist() == searched.tolist()
+
+
+@given(rule_sets(), st.sampled_from([4, 6]))
 def test_the_first_entry_that_holds_an_address_has_it(rule_set: RuleSet, family: Family) -> None:
     """`network` and `find` say what a search written from the contract says."""
     enumeration = rule_set.enumeration()
@@ -63,12 +79,12 @@ def test_the_first_entry_that_holds_an_address_has_it(rule_set: RuleSet, family:
 @given(st.lists(prefixes()), st.sampled_from([4, 6]))
 def test_a_bare_list_of_prefixes_tells_inside_from_outside(texts: list[str], family: Family) -> None:
     """The order and overlaps of the list do not matter."""
-    networks = [ip_network(text) for text in texts]
+    held = [ip_network(text) for text in texts]
     addresses = RuleSet((("all", tuple(texts)),), ()).addresses(family)
 
-    found = NetworkTable.of_prefixes(networks).find(column(family, addresses))
+    found = NetworkTable.of_prefixes(held).find(column(family, addresses))
 
-    assert found.tolist() == [int(any(address in network for network in networks)) for address in addresses]
+    assert found.tolist() == [int(any(address in prefix for prefix in held)) for address in addresses]
 
 
 def test_names_are_numbered_in_order_of_first_appearance() -> None:

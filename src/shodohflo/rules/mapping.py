@@ -82,6 +82,8 @@ class FlowMapping:
     """
 
     rules: tuple[Rule, ...]
+    pairs: tuple[tuple[int, int], ...]
+    """The ids of each rule's networks, 0 for any; empty before `number_networks`."""
     failures: Counter[int]
     """How often the action of each rule raised an exception or gave a malformed answer."""
     last_failure: dict[int, str]
@@ -95,14 +97,14 @@ class FlowMapping:
         self.failures = Counter()
         self.last_failure = {}
         self._enumeration: NetworkEnumeration | None = None
-        self._pairs: tuple[tuple[int, int], ...] = ()
+        self.pairs = ()
 
     def number_networks(self, enumeration: NetworkEnumeration) -> FlowMapping:
         """Resolve the names by `enumeration`, and return the mapping itself; needed before it can match.
 
         A name that `enumeration` lacks is a ValueError that says which rule, and the nearest name there is.
         """
-        self._pairs = tuple(
+        self.pairs = tuple(
             (_number(enumeration, number, rule.src), _number(enumeration, number, rule.dst))
             for number, rule in enumerate(self.rules)
         )
@@ -132,7 +134,7 @@ class FlowMapping:
         """Return the numbers of the rules for packets between two networks, given by their ids."""
         return tuple(
             number
-            for number, (src, dst) in enumerate(self._pairs)
+            for number, (src, dst) in enumerate(self.pairs)
             if src in (0, src_network) and dst in (0, dst_network)
         )
 
@@ -148,12 +150,11 @@ class FlowMapping:
         """Ask one rule; what is no answer is counted, and is no opinion."""
         try:
             opinion = self.rules[number].action.match(*packet)
-        except Exception as error:  # noqa: BLE001 - an operator's code may raise anything; it must not end the agent
-            failure = _raised(error)
-        else:
             if opinion is None or _is_well_formed(opinion):
                 return opinion
             failure = f"answered {short_repr(opinion)}, which is no (client, service, port)"
+        except Exception as error:  # noqa: BLE001 - an operator's code may raise anything; it must not end the agent
+            failure = _raised(error)
         self.failures[number] += 1
         self.last_failure[number] = failure
         return None

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
     from shodohflo.model import Address
 
+FEW_STARTS: Final = 16
+MANY_ROWS: Final = 4096
+"""Where counting is faster than searching: a comparison per start, but of the whole column at once."""
+
 Network = IPv4Network | IPv6Network
 
 NOWHERE: Final = 0
@@ -167,7 +171,30 @@ class FamilyTable:
 
     def find(self, addresses: NDArray[Any]) -> NDArray[np.uint16]:
         """Return the network id of each address."""
+        if len(self.starts) <= FEW_STARTS and len(addresses) >= MANY_ROWS:
+            return self.ids[_count_passed(self.starts[1:], addresses)]
         return self.ids[np.searchsorted(self.starts, addresses, side="right") - 1]
+
+
+def _count_passed(starts: NDArray[Any], addresses: NDArray[Any]) -> NDArray[np.uint8]:
+    """Count for each address how many of `starts` it is at or beyond."""
+    passed = np.zeros(len(addresses), np.uint8)
+    if addresses.dtype.kind == "u":
+        for start in starts:
+            passed += addresses >= start
+        return passed
+    (highs, lows), (high, low) = _halves(starts), _halves(addresses)
+    for start_high, start_low in zip(highs, lows, strict=True):
+        if start_low == 0:  # as for all prefixes up to /64, and half the work
+            passed += high >= start_high
+        else:
+            passed += (high > start_high) | ((high == start_high) & (low >= start_low))
+    return passed
+
+
+def _halves(column: NDArray[Any]) -> NDArray[np.uint64]:
+    """Return the higher and the lower 64 bits of each address of an `S16` column."""
+    return np.ascontiguousarray(column).view(">u8").reshape(-1, 2).T.astype(np.uint64)
 
 
 @dataclass(frozen=True, slots=True)
