@@ -31,6 +31,8 @@ class RunOptions:
     """Under which the agent's own hash stands in the store: one for each agent that writes there."""
     duration: float | None = None
     """Seconds; None: until a signal ends it."""
+    patience: float = 10.0
+    """Seconds that the store has at the end to take what is left."""
     promiscuous: bool = True
     ring_octets: int = RING_OCTETS
     on_status: Callable[[Status], None] | None = None

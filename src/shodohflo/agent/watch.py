@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from copy import deepcopy
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from shodohflo.agent.recording import Recording
 from shodohflo.agent.status import Configuration, Identity, Status
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from shodohflo.store.connection import TcpEnds
     from shodohflo.store.writer import Writer
 
-PATIENCE: Final = 10.0
-"""Seconds that the store has at the end to take what is left."""
-
 
 class Watch:
     """One agent's pipeline, with its input and its output."""
@@ -37,8 +34,10 @@ class Watch:
         self._listener = listener
         self._writer = writer
         self._our_nets = options.our_nets
+        self._patience = options.patience
         self._own: frozenset[TcpEnds] = frozenset()
         self._identity = Identity(options.name, os.getpid(), time.time(), options.store.name, options.our_nets)
+        self._unmatched_before: Counter[tuple[str, str]] = Counter()
         self._settings = options.settings
         self._since = time.time()
         self._pipeline = Pipeline(self._rules(), self._policy())
@@ -59,15 +58,18 @@ class Watch:
         self._take_in(self._listener.finish())
         self.record()
         self._recording.hand_on_rest()
-        complete = self._writer.flush(PATIENCE)
+        complete = self._writer.flush(self._patience)
         ended = replace(self.status(), state="ended" if complete else "cut short")
         self._writer.beat(ended.to_fields())
-        self._writer.close(PATIENCE if complete else 0)
+        self._writer.close(self._patience if complete else 0)
         return replace(ended, writer=self._writer.stats)
 
     def adopt(self, settings: Settings) -> None:
         """Decide by other settings from now on; no packet is lost and no count begins anew."""
         self.record()
+        # The numbers of networks are those of their configuration.
+        self._unmatched_before = self._unmatched()
+        self._pipeline.ledger.unmatched.clear()
         self._settings, self._since = settings, time.time()
         self._pipeline.rules, self._pipeline.policy = self._rules(), self._policy()
         self._recording.adopt(self._pipeline.rules.mapping)
@@ -108,6 +110,9 @@ class Watch:
         return Policy(self._our_nets, self._settings.suppress_own_network, self._settings.ignore_flow, own)
 
     def _unmatched(self) -> Counter[tuple[str, str]]:
+        """Return the packets that nothing decided, by the names of their networks."""
         names = {number: name or "-" for name, number in self._settings.enumeration.network_id.items()}
-        pairs = self._pipeline.ledger.unmatched.items()
-        return Counter({(names[src], names[dst]): count for (src, dst), count in pairs})
+        named = self._unmatched_before.copy()
+        for (src, dst), count in self._pipeline.ledger.unmatched.items():
+            named[names[src], names[dst]] += count
+        return named
