@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from shodohflo.batch import Batch, Messages
-from shodohflo.wire.decoders import DECODERS
+from shodohflo.wire.decoders import TABLE
+from shodohflo.wire.layers import LINK
 from shodohflo.wire.refusals import Refusal
 from shodohflo.wire.rows import Rows
 from shodohflo.wire.work import Work
@@ -52,8 +53,8 @@ class Decoded(Packets):
 def decode(frames: Frames, tunnels: frozenset[str] = frozenset()) -> Decoded:
     """Decode `frames`, looking into the UDP `tunnels` named; never raises, whatever their bytes."""
     decoded = Decoded()
-    work: Work[Batch | Messages] = Work(DECODERS, tunnels)
-    work.dispatch(Rows.from_frames(frames), 0, frames.layer)
+    work: Work[Batch | Messages] = Work(TABLE, tunnels)
+    work.dispatch(Rows.from_frames(frames), LINK, frames.layer)
     into: Packets = decoded
     for _ in range(1 + MOST_TUNNELS):
         work.run()
@@ -68,7 +69,7 @@ def decode(frames: Frames, tunnels: frozenset[str] = frozenset()) -> Decoded:
 
 def _inside(work: Work[Batch | Messages]) -> Work[Batch | Messages]:
     """Return the work that remains inside the tunnels that `work` came across."""
-    inner: Work[Batch | Messages] = Work(work.decoders, work.tunnels)
+    inner: Work[Batch | Messages] = Work(work.table, work.tunnels)
     for layer, rows in work.inside:
         inner.onward(rows, layer)
     return inner

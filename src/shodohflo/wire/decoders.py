@@ -23,6 +23,7 @@ from shodohflo.wire.nflog import nflog, nflog_attribute
 from shodohflo.wire.ppp import directed_ppp, framed_ppp, ppp, pppoe
 from shodohflo.wire.raw_ip import raw_ip
 from shodohflo.wire.slip import slip
+from shodohflo.wire.table import Table
 from shodohflo.wire.tcp import tcp
 from shodohflo.wire.udp import udp
 from shodohflo.wire.udp_tunnels import geneve, gtp_u, gtp_u_extension, teredo, teredo_origin, vxlan
@@ -124,12 +125,14 @@ def _based(base: int, decoders: Mapping[int, Decoder]) -> dict[int, Decoder]:
     return {base + number: decoder for number, decoder in decoders.items()}
 
 
-DECODERS: Final[Mapping[int, Decoder]] = {
-    **LINKS,
-    **_based(ETHERTYPE, _ETHERTYPES),
-    **_based(layers.PPP_PAYLOAD, _PPP_PROTOCOLS),
-    **_based(layers.IPV4_PAYLOAD, _IPV4_PAYLOADS),
-    **_based(layers.IPV6_PAYLOAD, _IPV6_PAYLOADS),
-    **_UNNUMBERED,
-}
+TABLE: Final = Table(
+    {
+        **_based(ETHERTYPE, _ETHERTYPES),
+        **LINKS,
+        **_based(layers.PPP_PAYLOAD, _PPP_PROTOCOLS),
+        **_based(layers.IPV4_PAYLOAD, _IPV4_PAYLOADS),
+        **_based(layers.IPV6_PAYLOAD, _IPV6_PAYLOADS),
+        **_UNNUMBERED,
+    }
+)
 """Every header we read, by layer (see `layers`)."""

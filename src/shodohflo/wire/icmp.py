@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from shodohflo.batch import Messages
-from shodohflo.wire.packets import destination, source
+from shodohflo.wire.packets import addresses
 from shodohflo.wire.quotes import read_quotes
 from shodohflo.wire.refusals import Refusal
 
@@ -24,11 +24,12 @@ def icmp(work: Work[Any], rows: Rows, family: Family) -> None:
     """Find a message."""
     rows = work.require(rows, 2, Refusal.ICMP_CUT)
     quotes = read_quotes(rows.advance(_QUOTE), family, rows.u8(0) == _UNREACHABLE[family])
+    src_addr, dst_addr = addresses(rows, family)
     work.found.append(
         Messages(
             family=family,
-            src_addr=source(rows, family),
-            dst_addr=destination(rows, family),
+            src_addr=src_addr,
+            dst_addr=dst_addr,
             octets=rows.octets,
             time=rows.time,
             quote=quotes.quote,

@@ -16,8 +16,11 @@ from shodohflo.wire.layers import IPV4_PAYLOAD
 from shodohflo.wire.refusals import Refusal
 
 if TYPE_CHECKING:
-    from shodohflo.wire.rows import Rows
+    from shodohflo.wire.rows import Header, Rows
     from shodohflo.wire.work import Work
+
+_SHORTEST = 20
+_VERSION_4_WITHOUT_OPTIONS = 0x45
 
 _MORE_FRAGMENTS = 0x2000
 _FRAGMENT_OFFSET = 0x1FFF
@@ -28,45 +31,35 @@ LONGEST_DATAGRAM = 65_535
 
 def ipv4(work: Work[Any], rows: Rows) -> None:
     """Check the header and its lengths, then go on with the payload."""
-    rows = work.require(rows, 20, Refusal.IP_CUT)
-    first = rows.u8(0)
-    if not (first == 0x45).all():
-        rows = _usual_and_unusual(work, rows)
-        first = rows.u8(0)
-    header = (first & 0x0F).astype(np.int64) * 4
-    total = rows.u16(2).astype(np.int64)
+    rows = work.require(rows, _SHORTEST, Refusal.IP_CUT)
+    header = rows.header(_SHORTEST)
+    if (header.u8(0) != _VERSION_4_WITHOUT_OPTIONS).any():
+        rows = _unusual(work, rows)
+        header = rows.header(_SHORTEST)
+    size = (header.u8(0) & 0x0F).astype(np.int64) * 4
+    total = header.u16(2).astype(np.int64)
     # Segmentation offload leaves a zero where the length does not fit: the frame's length then counts.
     total = np.where(total == 0, rows.room(), total)
-    good = (total >= header) & (total <= rows.room())
-    if not good.all():
-        rows, header, total = work.insist(rows, good, Refusal.IP_LENGTH), header[good], total[good]
-    _payload(work, rows, header, total)
+    good = (total >= size) & (total <= rows.room())
+    rows, header = work.insist(rows, good, Refusal.IP_LENGTH), header.keep(good)
+    _payload(work, rows.within(size[good], total[good]), header)
 
 
-def _usual_and_unusual(work: Work[Any], rows: Rows) -> Rows:
+def _unusual(work: Work[Any], rows: Rows) -> Rows:
     """Refuse other versions and impossible header lengths; options must have been captured whole."""
     rows = work.insist(rows, rows.u8(0) >> 4 == 4, Refusal.IP_VERSION)
     rows = work.insist(rows, rows.u8(0) & 0x0F >= 5, Refusal.IP_HEADER_LENGTH)
     return work.require(rows, (rows.u8(0) & 0x0F).astype(np.int64) * 4, Refusal.IP_CUT)
 
 
-def _payload(work: Work[Any], rows: Rows, header: np.ndarray, total: np.ndarray) -> None:
-    whole = rows.at + total
-    inner = replace(
-        rows,
-        at=rows.at + header,
-        end=np.minimum(rows.end, whole),
-        whole=whole,
-        network=rows.at,
-        octets=total,
-    )
-    protocol = rows.u8(9)
-    fragment = rows.u16(6) & (_MORE_FRAGMENTS | _FRAGMENT_OFFSET)
+def _payload(work: Work[Any], rows: Rows, header: Header) -> None:
+    """Go on with what the header carries; of fragments, only the first holds ports."""
+    protocol, fragment = header.u8(9), header.u16(6) & (_MORE_FRAGMENTS | _FRAGMENT_OFFSET)
     if fragment.any():
         first = fragment & _FRAGMENT_OFFSET == 0
-        inner = _unbounded(inner, fragment != 0)
-        inner, protocol = work.insist(inner, first, Refusal.LATER_FRAGMENT), protocol[first]
-    work.dispatch(inner, IPV4_PAYLOAD, protocol)
+        rows = _unbounded(rows, fragment != 0)
+        rows, protocol = work.insist(rows, first, Refusal.LATER_FRAGMENT), protocol[first]
+    work.dispatch(rows, IPV4_PAYLOAD, protocol)
 
 
 def _unbounded(rows: Rows, fragmented: np.ndarray) -> Rows:

@@ -24,6 +24,7 @@ EXTENSIONS: Final = (0, 43, 60, 135, 139, 140)
 "IPv6 Extension Header Types"). Fragment (44) and authentication (51) have forms of their own."""
 
 _HEADER = 40
+_THROUGH_NEXT_HEADER = 7
 _FRAGMENT_HEADER = 8
 _MORE_FRAGMENTS = 0x0001
 _FRAGMENT_OFFSET = 0xFFF8
@@ -32,22 +33,15 @@ _FRAGMENT_OFFSET = 0xFFF8
 def ipv6(work: Work[Any], rows: Rows) -> None:
     """Check the header and its length, then go on with the payload."""
     rows = work.require(rows, _HEADER, Refusal.IP_CUT)
-    rows = work.insist(rows, rows.u8(0) >> 4 == 6, Refusal.IP_VERSION)
-    payload = rows.u16(4).astype(np.int64)
+    header = rows.header(_THROUGH_NEXT_HEADER)
+    good = header.u8(0) >> 4 == 6
+    rows, header = work.insist(rows, good, Refusal.IP_VERSION), header.keep(good)
+    payload = header.u16(4).astype(np.int64)
     # Zero in jumbograms (RFC 2675) and after segmentation offload: the frame's length then counts.
     total = np.where(payload == 0, rows.room(), payload + _HEADER)
     good = total <= rows.room()
-    rows, total = work.insist(rows, good, Refusal.IP_LENGTH), total[good]
-    whole = rows.at + total
-    inner = replace(
-        rows,
-        at=rows.at + _HEADER,
-        end=np.minimum(rows.end, whole),
-        whole=whole,
-        network=rows.at,
-        octets=total,
-    )
-    work.dispatch(inner, IPV6_PAYLOAD, rows.u8(6))
+    rows = work.insist(rows, good, Refusal.IP_LENGTH).within(_HEADER, total[good])
+    work.dispatch(rows, IPV6_PAYLOAD, header.u8(6)[good])
 
 
 def extension(work: Work[Any], rows: Rows) -> None:

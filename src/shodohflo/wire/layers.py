@@ -8,12 +8,21 @@ from __future__ import annotations
 from typing import Final
 
 from shodohflo.frames import ETHERTYPE
+from shodohflo.model import ICMP, ICMPV6, TCP, UDP
 from shodohflo.wire.linktypes import name_of
 from shodohflo.wire.refusals import Refusal
+
+LINK: Final = 0
+"""The base of LINKTYPE_ numbers."""
 
 IPV4_PAYLOAD: Final = 2 << 16
 IPV6_PAYLOAD: Final = 3 << 16
 """Added to an IP protocol number: what it means depends on the IP that carries it."""
+
+TRANSPORT: Final = frozenset(
+    [IPV4_PAYLOAD + number for number in (TCP, UDP, ICMP)] + [IPV6_PAYLOAD + number for number in (TCP, UDP, ICMPV6)]
+)
+"""Where the way through the headers ends."""
 
 PPP_PAYLOAD: Final = 4 << 16
 """Added to a PPP protocol number (IANA "PPP DLL Protocol Numbers")."""

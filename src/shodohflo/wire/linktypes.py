@@ -36,6 +36,7 @@ _NAMES: Final = {
     142: "SCCP",
     143: "DOCSIS",
     144: "LINUX_IRDA",
+    **{147 + number: f"USER{number}" for number in range(16)},
     163: "IEEE802_11_AVS",
     165: "BACNET_MS_TP",
     166: "PPP_PPPD",
@@ -114,6 +115,10 @@ _NAMES: Final = {
 }
 
 
+BEYOND: Final = 1 << 10
+"""Here end the numbers that may be given out one day; nobody tells larger ones apart."""
+
+
 def name_of(link_type: int) -> str:
     """Return the name of a link type, or its number where it has none we know."""
-    return _NAMES.get(link_type, str(link_type))
+    return _NAMES.get(link_type, str(link_type)) if link_type < BEYOND else "beyond"

@@ -17,12 +17,14 @@ if TYPE_CHECKING:
 
 def segments(rows: Rows, family: Family, protocol: int, tcp_flags: NDArray[np.uint8]) -> Batch:
     """Make a batch of `rows`, which stand at a TCP or UDP header."""
+    src_addr, dst_addr = addresses(rows, family)
+    ports = rows.header(4)
     return Batch(
         family=family,
-        src_addr=source(rows, family),
-        dst_addr=destination(rows, family),
-        src_port=rows.u16(0),
-        dst_port=rows.u16(2),
+        src_addr=src_addr,
+        dst_addr=dst_addr,
+        src_port=ports.u16(0),
+        dst_port=ports.u16(2),
         protocol=np.full(len(rows), protocol, np.uint8),
         tcp_flags=tcp_flags,
         packets=np.ones(len(rows), np.int64),
@@ -32,15 +34,10 @@ def segments(rows: Rows, family: Family, protocol: int, tcp_flags: NDArray[np.ui
     )
 
 
-def source(rows: Rows, family: Family) -> NDArray[Any]:
-    """Read the source address of each row's IP header."""
+def addresses(rows: Rows, family: Family) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Read source and destination of each row's IP header, as columns of a batch."""
     if family == 4:
-        return rows.data.u32[rows.network + 12].astype(np.uint32)
-    return rows.data.s16[rows.network + 8]
-
-
-def destination(rows: Rows, family: Family) -> NDArray[Any]:
-    """Read the destination address of each row's IP header."""
-    if family == 4:
-        return rows.data.u32[rows.network + 16].astype(np.uint32)
-    return rows.data.s16[rows.network + 24]
+        pair = rows.data.fetch(rows.network + 12, 8)
+        return pair.u32(0), pair.u32(4)
+    pair = rows.data.fetch(rows.network + 8, 32)
+    return pair.s16(0), pair.s16(16)

@@ -17,9 +17,10 @@ from shodohflo.model import TCP, UDP
 from shodohflo.wire.ipv4 import LONGEST_DATAGRAM, ipv4
 from shodohflo.wire.ipv6 import EXTENSIONS, authentication, extension, fragment, ipv6
 from shodohflo.wire.layers import IPV4, IPV4_PAYLOAD, IPV6, IPV6_PAYLOAD
-from shodohflo.wire.packets import destination
+from shodohflo.wire.packets import addresses
 from shodohflo.wire.refusals import Refusal
-from shodohflo.wire.work import Decoder, Work
+from shodohflo.wire.table import Table
+from shodohflo.wire.work import Work
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -60,14 +61,14 @@ def read_quotes(rows: Rows, family: Family, where: NDArray[np.bool_]) -> Quotes:
     """Read the quoted packet that begins at each row of `rows` that `where` chooses."""
     quotes = Quotes.none(len(rows), family)
     numbered = replace(rows, frame=np.arange(len(rows)), whole=rows.at + 2 * LONGEST_DATAGRAM)
-    work: Work[Rows] = Work(_DECODERS)
+    work: Work[Rows] = Work(_TABLE)
     work.onward(numbered.keep(where), _NETWORK_LAYER[family])
     work.run()
     for reason, refused in work.refused:
         quotes.quote[refused.frame] = _STATUS.get(reason, Quote.MALFORMED)
     for found in work.found:
         quotes.quote[found.frame] = Quote.PORTS
-        quotes.remote_addr[found.frame] = destination(found, family)
+        _, quotes.remote_addr[found.frame] = addresses(found, family)
         quotes.client_port[found.frame] = found.u16(0)
         quotes.remote_port[found.frame] = found.u16(2)
     return quotes
@@ -78,12 +79,14 @@ def _ports(work: Work[Rows], rows: Rows) -> None:
     work.found.append(work.require(rows, 4, Refusal.UDP_CUT))
 
 
-_DECODERS: Final[dict[int, Decoder]] = {
-    IPV4: ipv4,
-    IPV6: ipv6,
-    **{IPV6_PAYLOAD + number: extension for number in EXTENSIONS},
-    IPV6_PAYLOAD + 44: fragment,
-    IPV4_PAYLOAD + 51: partial(authentication, base=IPV4_PAYLOAD),
-    IPV6_PAYLOAD + 51: partial(authentication, base=IPV6_PAYLOAD),
-    **{base + number: _ports for base in (IPV4_PAYLOAD, IPV6_PAYLOAD) for number in (TCP, UDP)},
-}
+_TABLE: Final = Table(
+    {
+        IPV4: ipv4,
+        IPV6: ipv6,
+        **{base + number: _ports for base in (IPV4_PAYLOAD, IPV6_PAYLOAD) for number in (TCP, UDP)},
+        **{IPV6_PAYLOAD + number: extension for number in EXTENSIONS},
+        IPV6_PAYLOAD + 44: fragment,
+        IPV4_PAYLOAD + 51: partial(authentication, base=IPV4_PAYLOAD),
+        IPV6_PAYLOAD + 51: partial(authentication, base=IPV6_PAYLOAD),
+    }
+)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,34 +14,49 @@ if TYPE_CHECKING:
 
 
 class Bytes:
-    """What rows share: a buffer seen as overlapping big-endian fields, and when each frame was received.
-
-    Element `i` of a view begins at byte `i`.
-    """
+    """What rows share: the buffer, as overlapping blocks, and when each frame was received."""
 
     def __init__(self, frames: Frames) -> None:
         """Look at the buffer of `frames`, without copying it."""
-        self.u8 = frames.buffer
         self.time = frames.time
+        self._buffer = frames.buffer
+        self._blocks: dict[int, NDArray[np.void]] = {}
 
-    @cached_property
-    def u16(self) -> NDArray[Any]:
-        """Two bytes at each offset."""
-        return self._overlapping(">u2")
+    def fetch(self, places: NDArray[np.int64], size: int) -> Header:
+        """Copy the `size` bytes at each of `places`, which must be within the buffer."""
+        blocks = self._blocks.get(size)
+        if blocks is None:
+            count = max(0, len(self._buffer) - size + 1)
+            blocks = self._blocks[size] = np.ndarray((count,), f"V{size}", self._buffer, strides=(1,))
+        return Header(blocks[places].view(np.uint8).reshape(len(places), size))
 
-    @cached_property
-    def u32(self) -> NDArray[Any]:
-        """Four bytes at each offset."""
-        return self._overlapping(">u4")
 
-    @cached_property
-    def s16(self) -> NDArray[Any]:
-        """Sixteen bytes at each offset."""
-        return self._overlapping("S16")
+class Header:
+    """The same bytes of many headers, one row each: fetching them at once costs as little as one field would."""
 
-    def _overlapping(self, dtype: str) -> NDArray[Any]:
-        count = max(0, len(self.u8) - np.dtype(dtype).itemsize + 1)
-        return np.ndarray((count,), dtype, self.u8, strides=(1,))
+    def __init__(self, matrix: NDArray[np.uint8]) -> None:
+        """Take a matrix of bytes, a header in each row."""
+        self._matrix = matrix
+
+    def u8(self, offset: int) -> NDArray[np.uint8]:
+        """Return the byte at `offset`."""
+        return self._matrix[:, offset].copy()
+
+    def u16(self, offset: int) -> NDArray[np.uint16]:
+        """Return the two bytes at `offset`, in network order."""
+        return self._matrix[:, offset : offset + 2].view(">u2")[:, 0].astype(np.uint16)
+
+    def u32(self, offset: int) -> NDArray[np.uint32]:
+        """Return the four bytes at `offset`, in network order."""
+        return self._matrix[:, offset : offset + 4].view(">u4")[:, 0].astype(np.uint32)
+
+    def s16(self, offset: int) -> NDArray[np.bytes_]:
+        """Return the sixteen bytes at `offset`."""
+        return self._matrix[:, offset : offset + 16].view("S16")[:, 0].copy()
+
+    def keep(self, mask: NDArray[np.bool_]) -> Header:
+        """Return the rows where `mask` is true; all of them without copying."""
+        return self if mask.all() else Header(self._matrix[mask])
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,17 +91,21 @@ class Rows:
         """Count the rows."""
         return len(self.at)
 
+    def header(self, size: int) -> Header:
+        """Fetch the first `size` bytes of the header."""
+        return self.data.fetch(self.at, size)
+
     def u8(self, offset: int) -> NDArray[np.uint8]:
         """Read one byte, `offset` bytes into the header."""
-        return self.data.u8[self.at + offset]
+        return self.data.fetch(self.at + offset, 1).u8(0)
 
     def u16(self, offset: int) -> NDArray[np.uint16]:
         """Read two bytes in network order."""
-        return self.data.u16[self.at + offset].astype(np.uint16)
+        return self.data.fetch(self.at + offset, 2).u16(0)
 
     def u32(self, offset: int) -> NDArray[np.uint32]:
         """Read four bytes in network order."""
-        return self.data.u32[self.at + offset].astype(np.uint32)
+        return self.data.fetch(self.at + offset, 4).u32(0)
 
     @property
     def time(self) -> NDArray[np.int64]:
@@ -109,6 +127,11 @@ class Rows:
     def advance(self, size: int | NDArray[Any]) -> Rows:
         """Step over `size` bytes, to the header that follows."""
         return Rows(self.data, self.frame, self.at + size, self.end, self.whole, self.network, self.octets)
+
+    def within(self, header: int | NDArray[np.int64], total: NDArray[np.int64]) -> Rows:
+        """Step into the payload of IP packets of `total` bytes that begin at `at` with a header of `header` bytes."""
+        whole = self.at + total
+        return Rows(self.data, self.frame, self.at + header, np.minimum(self.end, whole), whole, self.at, total)
 
     @staticmethod
     def join(several: list[Rows]) -> Rows:

@@ -27,8 +27,10 @@ def tcp(work: Work[Any], rows: Rows, family: Family) -> None:
     """Find a segment."""
     rows = work.insist(rows, rows.room() >= _SHORTEST, Refusal.TCP_LENGTH)
     rows = work.require(rows, _THROUGH_FLAGS, Refusal.TCP_CUT)
-    offset = rows.u8(12) >> 4
+    header = rows.header(_THROUGH_FLAGS)
+    offset, flags = header.u8(12) >> 4, header.u8(13)
     good = offset >= 5
-    rows, offset = work.insist(rows, good, Refusal.TCP_DATA_OFFSET), offset[good]
-    rows = work.insist(rows, offset.astype(np.int64) * 4 <= rows.room(), Refusal.TCP_LENGTH)
-    work.found.append(segments(rows, family, TCP, rows.u8(13)))
+    rows, offset, flags = work.insist(rows, good, Refusal.TCP_DATA_OFFSET), offset[good], flags[good]
+    good = offset.astype(np.int64) * 4 <= rows.room()
+    rows, flags = work.insist(rows, good, Refusal.TCP_LENGTH), flags[good]
+    work.found.append(segments(rows, family, TCP, flags))

@@ -1,23 +1,28 @@
 """The work of decoding: rows go from header to header until each is found or refused.
 
-Headers are worked off level by level, all rows with the same next header at once, so that even
-packets made to be different cost a bounded number of steps.
+Headers are worked off level by level, all rows with the same next header at once, and transport
+headers, which end the way, once for all levels: even packets made to be different cost a bounded
+number of steps.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 
-from shodohflo.wire.layers import unread
+from shodohflo.frames import ETHERTYPE
+from shodohflo.wire.layers import TRANSPORT, unread
+from shodohflo.wire.linktypes import BEYOND
 from shodohflo.wire.refusals import Refusal
 from shodohflo.wire.rows import Rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from shodohflo.wire.table import Table
 
 Found = TypeVar("Found")
 
@@ -31,15 +36,16 @@ MAX_DEPTH = 32
 class Work(Generic[Found]):
     """Rows on their way through `decoders`, and what has become of them."""
 
-    def __init__(self, decoders: Mapping[int, Decoder], tunnels: frozenset[str] = frozenset()) -> None:
-        """Start with nothing to do; `decoders` reads each layer, `tunnels` over UDP are looked into."""
+    def __init__(self, table: Table, tunnels: frozenset[str] = frozenset()) -> None:
+        """Start with nothing to do; `table` reads each layer, `tunnels` over UDP are looked into."""
+        self.table = table
         self.tunnels = tunnels
         self.found: list[Found] = []
         self.refused: list[tuple[str, Rows]] = []
         self.opened: Counter[str] = Counter()
         self.inside: list[tuple[int, Rows]] = []
-        self.decoders = decoders
         self._next: defaultdict[int, list[Rows]] = defaultdict(list)
+        self._last: defaultdict[int, list[Rows]] = defaultdict(list)
 
     def run(self) -> None:
         """Decode until every row is found or refused."""
@@ -48,16 +54,18 @@ class Work(Generic[Found]):
             for layer, several in level.items():
                 self._decode(layer, Rows.join(several))
             if not self._next:
-                return
+                break
         for several in self._next.values():
             self.refuse(Rows.join(several), Refusal.TOO_DEEP)
+        for layer, several in self._last.items():
+            self._decode(layer, Rows.join(several))
 
     def waiting(self) -> int:
         """Count the rows that `run` would decode."""
         return sum(len(rows) for several in self._next.values() for rows in several)
 
     def _decode(self, layer: int, rows: Rows) -> None:
-        decoder = self.decoders.get(layer)
+        decoder = self.table.get(layer)
         if decoder is None:
             self.refuse(rows, unread(layer))
         else:
@@ -66,15 +74,28 @@ class Work(Generic[Found]):
     def onward(self, rows: Rows, layer: int) -> None:
         """Go on with the header of `layer` that begins at each row's `at`."""
         if len(rows):
-            self._next[layer].append(rows)
+            (self._last if layer in TRANSPORT else self._next)[layer].append(rows)
 
     def dispatch(self, rows: Rows, base: int, numbers: NDArray[np.unsignedinteger[Any]]) -> None:
         """Go on with layer `base` + each row's own number."""
         if len(rows) and (numbers == numbers[0]).all():
             self.onward(rows, base + int(numbers[0]))
             return
-        for number in np.unique(numbers).tolist():
-            self.onward(rows.keep(numbers == number), base + number)
+        rest = np.ones(len(rows), np.bool_)
+        for number in self.table.numbers(base):
+            if not rest.any():
+                return
+            chosen = numbers == number
+            if chosen.any():
+                self.onward(rows.keep(chosen), base + number)
+                rest &= ~chosen
+        self._refuse_unread(rows.keep(rest), base + numbers[rest].astype(np.uint32))
+
+    def _refuse_unread(self, rows: Rows, layers: NDArray[np.uint32]) -> None:
+        """Refuse what nobody reads, with as few steps as there are reasons, not numbers."""
+        alike = np.where(layers < ETHERTYPE, np.minimum(layers, BEYOND), layers // ETHERTYPE * ETHERTYPE)
+        for layer in np.unique(alike).tolist():
+            self.refuse(rows.keep(alike == layer), unread(layer))
 
     def refuse(self, rows: Rows, reason: str) -> None:
         """Give up on `rows`."""
