@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from packets import ethernet, frames_of, ip, tcp, udp, unreachable
 from shodohflo.frames import ETHERTYPE
 from shodohflo.wire import Decoded, decode
-from shodohflo.wire.decoders import DECODERS
+from shodohflo.wire.decoders import TABLE
 
 if TYPE_CHECKING:
     from shodohflo.batch import Batch, Messages
     from shodohflo.frames import Frames
 
-LAYERS = [layer for layer in sorted(DECODERS) if layer < 2 * ETHERTYPE]
+LAYERS = [layer for layer in sorted(TABLE.layers()) if layer < 2 * ETHERTYPE]
 """What a source of frames may say begins there: link types and EtherTypes."""
 
 SOUND = [

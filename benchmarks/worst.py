@@ -1,0 +1,242 @@
+"""The slowest blocks we could think of: frames made to be as different from each other as a block allows.
+
+Columns are fast because many packets have the same headers in the same order. Somebody who wants to hurt us sends
+packets that have nothing in common: random chains of extension headers, label stacks, tags and tunnels of every depth,
+quotes within messages within tunnels. The decoder takes all rows with the same next header at once and follows so many
+headers and no more, so that its work is bounded; this prints by what.
+
+    python -m benchmarks.worst
+"""
+
+from __future__ import annotations
+
+import random
+import struct
+from dataclasses import dataclass
+from ipaddress import ip_network
+from statistics import median
+from time import perf_counter
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from shodohflo.frames import Frames
+from shodohflo.pcap_config import FlowMapping, LowerPort, NetworkEnumeration
+from shodohflo.pipeline import BLOCK, Pipeline, Policy
+from shodohflo.rules.compiler import CompiledRules
+from shodohflo.wire import decode
+from shodohflo.wire.udp_tunnels import UDP_TUNNELS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+TARGET: Final = 0.25
+"""Seconds that no block should take: a ring holds more than what comes meanwhile."""
+
+_LONGEST: Final = 1400
+"""Bytes of a frame: what an Ethernet carries, and a slot of the ring holds."""
+
+_RAW, _ETHERNET, _NFLOG, _FRAME_RELAY, _PPP = 101, 1, 239, 107, 9
+_EXTENSIONS: Final = (0, 43, 60, 135, 139, 140)
+_TUNNELS: Final = frozenset(UDP_TUNNELS)
+_OUR_NETS: Final = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
+
+Made = tuple[int, bytes]
+"""A link type and a frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """What one kind of block cost, in seconds."""
+
+    name: str
+    decoding: float
+    ingesting: float
+    """Decoding included."""
+
+
+def extension_chains(choice: random.Random) -> Made:
+    """Make a random chain of extension headers of random length, before TCP."""
+    return _RAW, _chained(choice, choice.randrange(30), 6, _tcp(choice))
+
+
+def ether_types(choice: random.Random) -> Made:
+    """Make a frame of a random EtherType."""
+    return _ETHERNET, _ethernet(choice.randrange(1 << 16), choice.randbytes(60))
+
+
+def link_types(choice: random.Random) -> Made:
+    """Make a frame of a random link type."""
+    return choice.randrange(1 << 16), choice.randbytes(60)
+
+
+def ppp_protocols(choice: random.Random) -> Made:
+    """Make a frame of a random PPP protocol."""
+    return _PPP, choice.randbytes(60)
+
+
+def label_stacks(choice: random.Random) -> Made:
+    """Make a random number of tags and labels, before TCP."""
+    tags = b"".join(struct.pack("!HH", choice.randrange(4096), 0x8100) for _ in range(choice.randrange(12)))
+    labels = b"\0\0\0\0" * choice.randrange(15) + b"\0\0\1\0"
+    return _ETHERNET, bytes(12) + b"\x81\0" + tags + struct.pack("!HH", 1, 0x8847) + labels + _ipv4(choice, 6, _tcp(choice))
+
+
+def log_attributes(choice: random.Random) -> Made:
+    """Make a packet log with a random number of attributes of random length."""
+    sizes = [choice.randrange(4, 12) for _ in range(choice.randrange(28))]
+    attributes = b"".join(struct.pack("<HH", size, 1) + bytes((size + 3) // 4 * 4 - 4) for size in sizes)
+    packet = _ipv4(choice, 17, _udp(choice, choice.randrange(1 << 16), b""))
+    return _NFLOG, b"\2\0\0\0" + attributes + struct.pack("<HH", 4 + len(packet), 9) + packet
+
+
+def tunnels_in_tunnels(choice: random.Random) -> Made:
+    """Make tunnels of random kinds within each other, each behind a few extension headers."""
+    return _RAW, _nested(choice, choice.randrange(1, 14))
+
+
+def quotes(choice: random.Random) -> Made:
+    """Make an unreachable behind a random chain that quotes a packet with a random chain."""
+    quoted = _chained(choice, choice.randrange(30), 17, _udp(choice, 9, b""))
+    return _RAW, _chained(choice, choice.randrange(30), 58, b"\1\4" + bytes(6) + quoted)
+
+
+def udp_tunnels(choice: random.Random) -> Made:
+    """Make UDP tunnels within each other, each behind a random chain."""
+    packet = _chained(choice, choice.randrange(28), 6, _tcp(choice))
+    for _ in range(choice.randrange(1, 6)):
+        packet = _chained(choice, choice.randrange(8), 17, _udp_tunnel(choice, packet))
+    return _RAW, packet
+
+
+def everything(choice: random.Random) -> Made:
+    """Make a frame of any of the other kinds."""
+    return choice.choice(KINDS[:-1])(choice)
+
+
+KINDS: Final[tuple[Callable[[random.Random], Made], ...]] = (
+    extension_chains,
+    ether_types,
+    link_types,
+    ppp_protocols,
+    label_stacks,
+    log_attributes,
+    tunnels_in_tunnels,
+    quotes,
+    udp_tunnels,
+    everything,
+)
+
+
+def _nested(choice: random.Random, depth: int) -> bytes:
+    if depth == 0:
+        return choice.choice([_tcp_packet, _chain_packet])(choice)
+    inner = _nested(choice, depth - 1)
+    kind = choice.randrange(5)
+    if kind == 0:
+        return _ipv4(choice, 47, b"\0\0\x65\x58" + _ethernet(_ether_type(inner), inner))
+    if kind == 1:
+        return _ipv4(choice, 47, b"\x30\0" + struct.pack("!H", _ether_type(inner)) + bytes(8) + inner)
+    if kind == 2:
+        return _chained(choice, choice.randrange(2), 137, b"\0\0\1\0" + inner)
+    if kind == 3:
+        return _ipv4(choice, 97, b"\x30\0" + _ethernet(_ether_type(inner), inner))
+    return _chained(choice, choice.randrange(3), 4 if inner[0] >> 4 == 4 else 41, inner)
+
+
+def _tcp_packet(choice: random.Random) -> bytes:
+    return _ipv4(choice, 6, _tcp(choice))
+
+
+def _chain_packet(choice: random.Random) -> bytes:
+    return _chained(choice, choice.randrange(6), 6, _tcp(choice))
+
+
+def _udp_tunnel(choice: random.Random, packet: bytes) -> bytes:
+    kind = choice.randrange(4)
+    if kind == 0:
+        return _udp(choice, 4789, b"\x08" + bytes(7) + _ethernet(0x86DD, packet))
+    if kind == 1:
+        return _udp(choice, 6081, b"\0\0\x86\xdd" + bytes(4) + packet)
+    if kind == 2:
+        return _udp(choice, 2152, b"\x34\xff" + bytes(9) + b"\x85\1\0\0\0" + packet)
+    return _udp(choice, 3544, packet)
+
+
+def _chained(choice: random.Random, length: int, last: int, payload: bytes) -> bytes:
+    chain = [choice.choice(_EXTENSIONS) for _ in range(length)]
+    headers = b"".join(bytes([after, 0]) + bytes(6) for after in [*chain[1:], last][:length])
+    head = struct.pack("!IHBB", 6 << 28, len(headers) + len(payload), chain[0] if chain else last, 64)
+    return head + b"\xfd" + choice.randbytes(15) + choice.randbytes(16) + headers + payload
+
+
+def _ipv4(choice: random.Random, protocol: int, payload: bytes) -> bytes:
+    head = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(payload), 0, 0, 64, protocol, 0)
+    return head + b"\x0a" + choice.randbytes(7) + payload
+
+
+def _tcp(choice: random.Random) -> bytes:
+    return choice.randbytes(4) + bytes(8) + b"\x50\x10" + bytes(6)
+
+
+def _udp(choice: random.Random, port: int, payload: bytes) -> bytes:
+    return struct.pack("!HHHH", choice.randrange(1 << 16), port, 8 + len(payload), 0) + payload
+
+
+def _ethernet(ether_type: int, payload: bytes) -> bytes:
+    return bytes(12) + struct.pack("!H", ether_type) + payload
+
+
+def _ether_type(packet: bytes) -> int:
+    return 0x0800 if packet[0] >> 4 == 4 else 0x86DD
+
+
+def block(kind: Callable[[random.Random], Made], seed: int = 1) -> Frames:
+    """Make a block of frames of one kind, the same for the same seed."""
+    choice = random.Random(seed)  # noqa: S311 - no secret: the same block every time
+    made = [kind(choice) for _ in range(BLOCK)]
+    captured = np.array([min(len(frame), _LONGEST) for _, frame in made], np.int64)
+    return Frames(
+        buffer=np.frombuffer(b"".join(frame[:_LONGEST] for _, frame in made), np.uint8),
+        start=np.cumsum(captured) - captured,
+        captured=captured,
+        original=np.array([len(frame) for _, frame in made], np.int64),
+        layer=np.array([layer for layer, _ in made], np.uint32),
+        time=np.arange(BLOCK, dtype=np.int64),
+    )
+
+
+def measure(kind: Callable[[random.Random], Made], repetitions: int = 5) -> Timing:
+    """Time one block of `kind`, UDP tunnels looked into as well."""
+    frames = block(kind)
+    decoding = median(_seconds(lambda: decode(frames, _TUNNELS)) for _ in range(repetitions))
+    ingesting = median(_seconds(lambda: _pipeline().ingest(frames)) for _ in range(repetitions))
+    return Timing(kind.__name__.replace("_", " "), decoding, ingesting)
+
+
+def _pipeline() -> Pipeline:
+    networks = NetworkEnumeration(("ours", *_OUR_NETS), ("all", "0.0.0.0/0", "::/0"))
+    rules = CompiledRules(networks, FlowMapping((None, "ours", LowerPort()), ("ours", None, LowerPort())))
+    return Pipeline(rules, Policy(_OUR_NETS, tunnels=_TUNNELS))
+
+
+def _seconds(run: Callable[[], object]) -> float:
+    started = perf_counter()
+    run()
+    return perf_counter() - started
+
+
+def main() -> None:
+    """Print what each kind of block costs, and the worst of them."""
+    timings = [measure(kind) for kind in KINDS]
+    print(f"one block of {BLOCK:,} frames, all different; seconds")
+    print(f"{'kind':24}{'decode':>10}{'whole pipeline':>18}")
+    for timing in timings:
+        print(f"{timing.name:24}{timing.decoding:10.3f}{timing.ingesting:18.3f}")
+    worst = max(timings, key=lambda timing: timing.ingesting)
+    verdict = "met" if worst.ingesting <= TARGET else "missed"
+    print(f"worst batch: {worst.name}, {worst.ingesting:.3f} s (target: at most {TARGET:g} s, {verdict})")
+
+
+if __name__ == "__main__":
+    main()
