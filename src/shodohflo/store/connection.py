@@ -189,7 +189,7 @@ def _options() -> dict[str, Any]:
 
 
 def _answered(pool: ConnectionPool, name: str) -> Valkey:
-    client = Valkey(connection_pool=pool)
+    client = Valkey.from_pool(pool)  # closing it closes the pool's connections
     try:
         with store_errors(name):
             client.ping()

@@ -1,0 +1,130 @@
+"""Reading a store that others write to: in steps that don't hold it up, and prepared for other people's keys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from shodohflo.model import FlowKey, Key
+from shodohflo.store import heartbeat
+from shodohflo.store.keys import AGENT, detail_key, from_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from valkey import Valkey
+
+_STEP: Final = 2000
+"""Keys looked at in one step of a scan, and asked for in one round trip."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One key of ours as it stands in a store."""
+
+    key: Key
+    packets: int
+    expires_in: float | None
+    """Seconds; `None` for ever, which is nobody's intention."""
+    detail: Mapping[str, str]
+    """What else is known of a flow; empty for the other kinds, and where it is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """What was found."""
+
+    records: list[Record]
+    foreign: int
+    """Keys that looked like ours and were not, by name or by value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """The last words of an agent."""
+
+    agent: str
+    fields: Mapping[str, str]
+    age: float
+    """Seconds since they were written."""
+
+    @property
+    def lifetime(self) -> int | None:
+        """Return how many seconds the keys live that this agent writes, if it says so."""
+        said = self.fields.get("lifetime", "")
+        return int(said) if _is_number(said) else None
+
+
+def read_records(client: Valkey, pattern: str, wanted: type[Key]) -> Records:
+    """Return the keys of type `wanted` among those that match `pattern`."""
+    found: list[Record] = []
+    foreign = 0
+    for names in _scan(client, pattern):
+        named = {name: key for name in names if isinstance(key := from_key(name), wanted)}
+        values = _values(client, named)
+        found += values.records
+        foreign += len(names) - len(named) + values.foreign
+    return Records(found, foreign)
+
+
+def read_heartbeats(client: Valkey) -> list[Heartbeat]:
+    """Return what each agent said last."""
+    beats = []
+    for names in _scan(client, AGENT + "*"):
+        answers = _ask(client, [command for name in names for command in (("HGETALL", name), ("PTTL", name))])
+        for name, fields, left in zip(names, answers[::2], answers[1::2], strict=True):
+            if isinstance(fields, dict) and fields:
+                beats.append(Heartbeat(name.removeprefix(AGENT), fields, max(heartbeat.LIFETIME - left / 1000, 0.0)))
+    return sorted(beats, key=lambda beat: beat.agent)
+
+
+def _scan(client: Valkey, pattern: str) -> Iterator[list[str]]:
+    """Walk through the names that match, each once; `KEYS` would hold up everybody else."""
+    met: set[str] = set()
+    cursor = 0
+    while True:
+        answer: Any = client.scan(cursor, match=pattern, count=_STEP)
+        cursor, names = answer
+        fresh = set(names) - met
+        met |= fresh
+        if fresh:
+            yield sorted(fresh)
+        if cursor == 0:
+            return
+
+
+def _values(client: Valkey, named: Mapping[str, Key]) -> Records:
+    """Ask for the values of some keys, in one round trip."""
+    flows = [key for key in named.values() if isinstance(key, FlowKey)]
+    answers = _ask(
+        client,
+        [
+            *(("GET", name) for name in named),
+            *(("PTTL", name) for name in named),
+            *(("HGETALL", detail_key(flow)) for flow in flows),
+        ],
+    )
+    number = len(named)
+    details: dict[Key, Any] = dict(zip(flows, answers[2 * number :], strict=True))
+    records, foreign = [], 0
+    for key, value, left in zip(named.values(), answers, answers[number : 2 * number], strict=False):
+        if _is_number(value):
+            detail = details.get(key)
+            expires_in = left / 1000 if isinstance(left, int) and left >= 0 else None
+            records.append(Record(key, int(value), expires_in, detail if isinstance(detail, dict) else {}))
+        elif value is not None:  # expired since it was met
+            foreign += 1
+    return Records(records, foreign)
+
+
+def _ask(client: Valkey, commands: Iterable[tuple[str, str]]) -> list[Any]:
+    """Return the answers to `commands`; an answer may be an error, because a key may hold anything."""
+    with client.pipeline(transaction=False) as pipeline:
+        for command in commands:
+            pipeline.execute_command(*command)  # type: ignore[no-untyped-call] # the library is typed in part
+        answers: list[Any] = pipeline.execute(raise_on_error=False)  # type: ignore[no-untyped-call] # the same
+    return answers
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, str) and value.isascii() and value.isdigit()

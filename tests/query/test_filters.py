@@ -1,0 +1,105 @@
+"""What is wanted: the patterns may let too much through, never too little."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from observing import KEYS, PORTS
+from shodohflo.model import Address, ClientKey, FlowKey, Key, PeerKey, ResetKey, UnreachableKey
+from shodohflo.query.filters import Filter, Network, pattern
+from shodohflo.store.keys import to_key
+
+
+def ends(key: Key) -> tuple[Address, Address, list[int]]:
+    """Return the ends of a key and the ports that may be asked for."""
+    match key:
+        case FlowKey(client, service, port):
+            return client, service, [port]
+        case PeerKey(client, service):
+            return client, service, []
+        case ResetKey(client, service, client_port, remote_port):
+            return client, service, [client_port, remote_port]
+        case UnreachableKey(client, service, client_port, remote_port, _):
+            return client, service, [client_port, remote_port]
+        case ClientKey(client):
+            return client, client, []
+
+
+def around(address: Address, prefix: int) -> Network:
+    """Return the network of some size that holds `address`."""
+    return ip_network((address, prefix % (address.max_prefixlen + 1)), strict=False)
+
+
+@given(KEYS, st.integers(0, 128), st.integers(0, 128), st.sets(st.sampled_from(["client", "service", "port"])))
+def test_a_pattern_matches_every_key_that_is_wanted(
+    key: Key, client_prefix: int, service_prefix: int, parts: set[str]
+) -> None:
+    """Narrowing down never hides anything."""
+    client, service, ports = ends(key)
+    wanted = Filter(
+        clients=(around(client, client_prefix),) if "client" in parts else (),
+        services=(around(service, service_prefix),) if "service" in parts else (),
+        ports=frozenset(ports[:1]) if "port" in parts else frozenset(),
+    )
+
+    assert wanted.takes(client, service, *ports)
+    assert fnmatchcase(to_key(key), pattern(type(key), wanted))
+
+
+@pytest.mark.parametrize(
+    ("clients", "narrowed"),
+    [
+        ([], "*;*;*;flow"),
+        (["10.0.0.1/32"], "10.0.0.1;*;*;flow"),
+        (["10.0.0.0/24"], "10.0.0.*;*;*;flow"),
+        (["172.16.0.0/12"], "172.*;*;*;flow"),
+        (["0.0.0.0/0"], "*;*;*;flow"),
+        (["2001:db8::1/128"], "2001:db8::1;*;*;flow"),
+        (["::ffff:1.2.3.4/128"], "::ffff:1.2.3.4;*;*;flow"),
+        (["2001:db8::/32"], "*;*;*;flow"),
+        (["10.0.0.1/32", "10.0.0.2/32"], "*;*;*;flow"),
+    ],
+)
+def test_a_single_network_narrows_the_scan_down(clients: list[str], narrowed: str) -> None:
+    """As far as its text begins all its addresses."""
+    wanted = Filter(clients=tuple(ip_network(client) for client in clients))
+
+    assert pattern(FlowKey, wanted) == narrowed
+
+
+def test_the_port_and_the_service_narrow_it_down_too() -> None:
+    """Flows by port; clients by nothing but the client."""
+    wanted = Filter(services=(ip_network("8.8.8.8/32"),), ports=frozenset({53}))
+
+    assert pattern(FlowKey, wanted) == "*;8.8.8.8;53;flow"
+    assert pattern(PeerKey, wanted) == "*;8.8.8.8;peer"
+    assert pattern(ClientKey, wanted) == "client;*"
+
+
+@given(st.ip_addresses(), st.ip_addresses(), PORTS)
+def test_an_empty_filter_takes_everything(client: Address, service: Address, port: int) -> None:
+    """Empty means all."""
+    assert Filter().takes(client, service, port)
+    assert Filter().takes_client(client)
+
+
+def test_each_part_of_a_filter_must_agree() -> None:
+    """One of the networks, and one of the ports."""
+    wanted = Filter(
+        clients=(ip_network("10.0.0.0/8"), ip_network("2001:db8::/32")),
+        services=(ip_network("8.8.8.8/32"),),
+        ports=frozenset({53, 443}),
+    )
+    client, service = IPv4Address("10.1.1.1"), IPv4Address("8.8.8.8")
+
+    assert wanted.takes(client, service, 443)
+    assert wanted.takes(IPv6Address("2001:db8::1"), service, 53)
+    assert wanted.takes(client, service, 1, 53)
+    assert not wanted.takes(ip_address("11.0.0.1"), service, 443)
+    assert not wanted.takes(client, client, 443)
+    assert not wanted.takes(client, service, 80)

@@ -1,0 +1,252 @@
+"""Readers and real stores, with what our writer writes and with what others write."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address, ip_network
+from itertools import count
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cutting import CuttingWire
+from observing import SECOND, Seen, flow, observed
+from serving import PATIENCE, Server, programs
+from shodohflo.errors import StoreError
+from shodohflo.model import UDP, Kind
+from shodohflo.query import Filter, FlowRow, ProtocolSum, Reader
+from shodohflo.store.connection import SocketStore
+from shodohflo.store.writer import Writer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+BERT, ERNIE, OUTSIDE = ip_address("10.0.0.1"), ip_address("10.0.0.2"), ip_address("8.8.8.8")
+EVERYTHING = Filter()
+
+
+def written(server: Server, *rows: Seen, agent: str = "bert", beats: bool = True) -> None:
+    """Have a writer write `rows` to a store."""
+    with Writer(SocketStore(server.path), agent=agent, lifetime=900) as writer:
+        writer.offer(observed(*rows), ("the rule in words",))
+        if beats:
+            writer.beat({"received": 7})
+        assert writer.flush(PATIENCE)
+
+
+def reader(*servers: Server) -> Reader:
+    """Return a reader of some stores."""
+    return Reader([SocketStore(server.path) for server in servers])
+
+
+@pytest.fixture(params=programs())
+def server(request: pytest.FixtureRequest, servers: list[Server]) -> Server:
+    """Return one of the stores, then the other."""
+    return dict(zip(programs(), servers, strict=True))[request.param]
+
+
+def test_a_flow_is_read_as_it_was_written(server: Server) -> None:
+    """With all that its detail remembers, and its age."""
+    written(
+        server,
+        Seen(BERT, OUTSIDE, 53, protocol=UDP, packets=3, octets=200, first=100 * SECOND, last=109 * SECOND),
+        Seen(BERT, OUTSIDE, 53, packets=2, octets=150, first=102 * SECOND, last=104 * SECOND),
+    )
+
+    found = reader(server).flows(EVERYTHING, now=110.5)
+
+    [row] = found.rows
+    assert row.expires_in is not None
+    assert 890 < row.expires_in <= 900
+    assert found.foreign == 0
+    assert row == FlowRow(
+        client=BERT,
+        service=OUTSIDE,
+        port=53,
+        packets=5,
+        octets=350,
+        first=100.0,
+        last=109.0,
+        protocols=(ProtocolSum("tcp", 2, 150), ProtocolSum("udp", 3, 200)),
+        rule="FLOW_MAPPING[0]",
+        sentence="the rule in words",
+        agents=("bert",),
+        age=1.5,
+        expires_in=row.expires_in,
+        stores=(f"unix://{server.path}",),
+    )
+
+
+def test_flows_are_chosen_by_client_service_and_port(server: Server) -> None:
+    """Each filter by itself and all together; the loudest first."""
+    written(
+        server,
+        flow("10.0.0.1", "8.8.8.8", 53, packets=1),
+        flow("10.0.0.1", "8.8.8.8", 443, packets=5),
+        flow("10.0.0.2", "8.8.8.8", 443, packets=3),
+        flow("2001:db8::1", "2001:db8::2", 443, packets=9),
+    )
+    bert, outside = (ip_network("10.0.0.1"),), (ip_network("8.8.0.0/16"),)
+    https = frozenset({443})
+
+    def packets(wanted: Filter) -> list[int]:
+        return [row.packets for row in reader(server).flows(wanted, now=0).rows]
+
+    assert packets(EVERYTHING) == [9, 5, 3, 1]
+    assert packets(Filter(clients=bert)) == [5, 1]
+    assert packets(Filter(services=outside)) == [5, 3, 1]
+    assert packets(Filter(ports=https)) == [9, 5, 3]
+    assert packets(Filter(ports=frozenset({53, 80}))) == [1]
+    assert packets(Filter(clients=bert, services=outside, ports=https)) == [5]
+    assert packets(Filter(clients=(ip_network("2001:db8::/32"), *bert))) == [9, 5, 1]
+
+
+def test_each_pair_of_peers_is_told_once(server: Server) -> None:
+    """The way round that was asked for, or the lower address first."""
+    written(server, flow("10.0.0.2", "10.0.0.1", 22), flow("10.0.0.1", "8.8.8.8", 53))
+
+    def pairs(wanted: Filter) -> set[tuple[str, str]]:
+        return {(str(row.address), str(row.peer)) for row in reader(server).peers(wanted).rows}
+
+    assert pairs(EVERYTHING) == {("10.0.0.1", "10.0.0.2"), ("8.8.8.8", "10.0.0.1")}
+    assert pairs(Filter(clients=(ip_network("10.0.0.2"),))) == {("10.0.0.2", "10.0.0.1")}
+    assert pairs(Filter(clients=(ip_network("10.0.0.0/8"),))) == {("10.0.0.1", "10.0.0.2"), ("10.0.0.1", "8.8.8.8")}
+    assert pairs(Filter(services=(ip_network("8.8.8.8"),))) == {("10.0.0.1", "8.8.8.8")}
+
+
+def test_clients_are_told_with_their_age(server: Server) -> None:
+    """From what is left of the lifetime that their agent speaks of."""
+    written(server, flow("10.0.0.1", "8.8.8.8", 53, packets=2), flow("10.0.0.2", "8.8.8.8", 53, packets=3))
+    with server.client() as client:
+        client.expire("client;10.0.0.1", 800)
+
+    rows = reader(server).clients(EVERYTHING).rows
+    chosen = reader(server).clients(Filter(clients=(ip_network("10.0.0.1"),))).rows
+
+    ages = {row.client: row.age for row in rows}
+    assert [(row.client, row.packets) for row in rows] == [(ERNIE, 3), (BERT, 2)]
+    assert ages[BERT] == pytest.approx(100, abs=PATIENCE)
+    assert ages[ERNIE] == pytest.approx(0, abs=PATIENCE)
+    assert [row.client for row in chosen] == [BERT]
+
+
+def test_without_an_agents_word_the_age_is_unknown(server: Server) -> None:
+    """Nobody says how long the keys live."""
+    written(server, flow("10.0.0.1", "8.8.8.8", 53), beats=False)
+
+    [row] = reader(server).clients(EVERYTHING).rows
+
+    assert row.age is None
+    assert row.expires_in is not None
+
+
+def test_reconnaissance_is_resets_and_unreachables(server: Server) -> None:
+    """By client, remote, and a port of either end."""
+    written(
+        server,
+        Seen(BERT, OUTSIDE, 443, kind=Kind.RESET, client_port=4711, packets=2),
+        Seen(BERT, OUTSIDE, 53, kind=Kind.UNREACHABLE, client_port=4712, code=3),
+        flow("10.0.0.1", "8.8.8.8", 80),
+    )
+
+    rows = reader(server).recon(EVERYTHING).rows
+
+    assert [(row.kind, row.client, row.remote, row.client_port, row.remote_port, row.code) for row in rows] == [
+        ("rst", BERT, OUTSIDE, 4711, 443, None),
+        ("icmp", BERT, OUTSIDE, 4712, 53, 3),
+    ]
+    for port, kinds in ((443, ["rst"]), (4712, ["icmp"]), (80, [])):
+        assert [row.kind for row in reader(server).recon(Filter(ports=frozenset({port}))).rows] == kinds
+
+
+def test_agents_are_told_with_their_last_words(server: Server) -> None:
+    """And how long ago they spoke."""
+    written(server)
+
+    [agent] = reader(server).agents()
+
+    assert (agent.agent, agent.store) == ("bert", f"unix://{server.path}")
+    assert agent.fields == {"lifetime": "900", "received": "7"}
+    assert 0 <= agent.age < PATIENCE
+
+
+def test_other_peoples_keys_and_values_are_counted_and_left_out(server: Server) -> None:
+    """By name or by value, and even in the detail of one of ours."""
+    written(server, flow("10.0.0.1", "8.8.8.8", 53))
+    with server.client() as client:
+        client.set("somebody;else;1;flow", "1")
+        client.set("10.0.0.1;8.8.8.8;053;flow", "1")
+        client.set(b"\xff;8.8.8.8;1;flow", "1")
+        client.set("10.0.0.1;8.8.8.8;54;flow", "many")
+        client.rpush("10.0.0.1;8.8.8.8;55;flow", "theirs")
+        client.set("10.0.0.1;8.8.8.8;56;flow", "4")
+        client.set("detail;10.0.0.1;8.8.8.8;56", "theirs")
+        client.set("agent;somebody", "theirs")
+
+    found = reader(server).flows(EVERYTHING, now=0)
+
+    assert found.foreign == 5
+    assert [(row.port, row.packets, row.octets, row.expires_in is None) for row in found.rows] == [
+        (56, 4, None, True),
+        (53, 1, 60, False),
+    ]
+
+
+def test_thousands_of_flows_are_read_each_once(server: Server) -> None:
+    """In several steps of a scan."""
+    rows = [flow("10.0.0.1", "8.8.8.8", port) for port in range(5000)]
+    written(server, *rows)
+
+    found = reader(server).flows(EVERYTHING, now=0)
+
+    assert [row.port for row in found.rows] == list(range(5000))
+
+
+def test_several_stores_are_read_as_if_they_were_one(servers: list[Server]) -> None:
+    """Counts added, the newest age, everybody who has it."""
+    written(servers[0], Seen(BERT, OUTSIDE, 53, packets=2, last=5 * SECOND), flow("10.0.0.2", "8.8.8.8", 53))
+    written(servers[1], Seen(BERT, OUTSIDE, 53, packets=3, last=9 * SECOND), agent="ernie")
+
+    both = reader(*servers)
+    rows = both.flows(EVERYTHING, now=10.0).rows
+
+    assert [(row.client, row.packets, row.age, row.agents, len(row.stores)) for row in rows] == [
+        (BERT, 5, 1.0, ("bert", "ernie"), 2),
+        (ERNIE, 1, 10.0, ("bert",), 1),
+    ]
+    assert [row.packets for row in both.clients(EVERYTHING).rows] == [5, 1]
+    assert [agent.agent for agent in both.agents()] == ["bert", "ernie"]
+
+
+def test_an_empty_store_has_no_rows(server: Server) -> None:
+    """And that is no error."""
+    asked = reader(server)
+
+    assert asked.flows(EVERYTHING, now=0).rows == ()
+    assert asked.peers(EVERYTHING).rows == ()
+    assert asked.recon(EVERYTHING).rows == ()
+    assert asked.agents() == ()
+
+
+def test_a_store_that_is_gone_is_named_in_one_line(servers: list[Server], tmp_path: Path) -> None:
+    """One store that fails makes the whole answer doubtful."""
+    gone = SocketStore(tmp_path / "gone.sock")
+
+    with pytest.raises(StoreError) as caught:
+        Reader([SocketStore(servers[0].path), gone]).flows(EVERYTHING, now=0)
+
+    assert str(gone.path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_store_that_goes_in_the_middle_is_named_in_one_line(server: Server, tmp_path: Path) -> None:
+    """As when it is killed between two steps of a scan."""
+    written(server, *(flow("10.0.0.1", "8.8.8.8", port) for port in range(5000)))
+    requests = count()
+
+    with CuttingWire(tmp_path / "wire", server.path, lambda: next(requests) >= 9) as wire:
+        asked = Reader([SocketStore(tmp_path / "wire")])
+        with pytest.raises(StoreError, match=r"store unix://.*wire: ") as caught:
+            asked.flows(EVERYTHING, now=0)
+
+    assert wire.requests_cut == 1
+    assert "\n" not in str(caught.value)
