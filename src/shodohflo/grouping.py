@@ -62,24 +62,22 @@ def group_by(columns: Columns) -> Groups:
 
 def _elect(columns: Columns) -> NDArray[np.int64]:
     """Return, for each row, the row that stands for it."""
-    count = len(columns[0])
-    leader = np.arange(count)
-    voters = leader.copy()
-    bits = max(10, int(2 * count).bit_length())
+    leader = np.arange(len(columns[0]))
+    voters, mine = leader, columns
+    bits = max(10, int(2 * len(leader)).bit_length())
     ballot = np.empty(1 << bits, np.int64)
     for _ in range(_ROUNDS):
-        mine = [column[voters] for column in columns]
         slot = _hash(mine, bits)
         ballot[slot] = voters
         winner = ballot[slot]
-        lost = np.zeros(len(voters), np.bool_)
-        for own, column in zip(mine, columns, strict=True):
-            lost |= own != column[winner]
-        leader[voters[~lost]] = winner[~lost]
-        voters = voters[lost]
-        if not len(voters):
+        won = np.logical_and.reduce([own == column[winner] for own, column in zip(mine, columns, strict=True)])
+        if won.all():
+            leader[voters] = winner
             return leader
-    leader[voters] = voters[_elect_by_sorting([column[voters] for column in columns])]
+        leader[voters[won]] = winner[won]
+        voters = voters[~won]
+        mine = [column[voters] for column in columns]
+    leader[voters] = voters[_elect_by_sorting(mine)]
     return leader
 
 

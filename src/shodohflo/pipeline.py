@@ -34,7 +34,7 @@ __all__ = ["Connection", "IgnoredFlow", "Pipeline", "Policy"]
 BLOCK = 1 << 15
 """Frames decoded at once: their headers still fit the processor's caches."""
 
-_MANY = 1 << 18
+_MANY = 1 << 20
 """Rows that may wait unmerged."""
 
 

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from shodohflo.wire.work import Work
 
 _SHORTEST = 20
-_VERSION_4_WITHOUT_OPTIONS = 0x45
 
 _MORE_FRAGMENTS = 0x2000
 _FRAGMENT_OFFSET = 0x1FFF
@@ -33,23 +32,19 @@ def ipv4(work: Work[Any], rows: Rows) -> None:
     """Check the header and its lengths, then go on with the payload."""
     rows = work.require(rows, _SHORTEST, Refusal.IP_CUT)
     header = rows.header(_SHORTEST)
-    if (header.u8(0) != _VERSION_4_WITHOUT_OPTIONS).any():
-        rows = _unusual(work, rows)
-        header = rows.header(_SHORTEST)
-    size = (header.u8(0) & 0x0F).astype(np.int64) * 4
+    first, room = header.u8(0), rows.room()
+    size = (first & 0x0F).astype(np.int64) * 4
     total = header.u16(2).astype(np.int64)
     # Segmentation offload leaves a zero where the length does not fit: the frame's length then counts.
-    total = np.where(total == 0, rows.room(), total)
-    good = (total >= size) & (total <= rows.room())
-    rows, header = work.insist(rows, good, Refusal.IP_LENGTH), header.keep(good)
-    _payload(work, rows.within(size[good], total[good]), header)
-
-
-def _unusual(work: Work[Any], rows: Rows) -> Rows:
-    """Refuse other versions and impossible header lengths; options must have been captured whole."""
-    rows = work.insist(rows, rows.u8(0) >> 4 == 4, Refusal.IP_VERSION)
-    rows = work.insist(rows, rows.u8(0) & 0x0F >= 5, Refusal.IP_HEADER_LENGTH)
-    return work.require(rows, (rows.u8(0) & 0x0F).astype(np.int64) * 4, Refusal.IP_CUT)
+    total = np.where(total == 0, room, total)
+    good = work.sieve(
+        rows,
+        (first >> 4 == 4, Refusal.IP_VERSION),
+        (size >= _SHORTEST, Refusal.IP_HEADER_LENGTH),
+        (rows.end - rows.at >= size, Refusal.IP_CUT),
+        ((total >= size) & (total <= room), Refusal.IP_LENGTH),
+    )
+    _payload(work, rows.keep(good).within(size[good], total[good]), header.keep(good))
 
 
 def _payload(work: Work[Any], rows: Rows, header: Header) -> None:

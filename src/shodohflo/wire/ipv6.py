@@ -33,15 +33,12 @@ _FRAGMENT_OFFSET = 0xFFF8
 def ipv6(work: Work[Any], rows: Rows) -> None:
     """Check the header and its length, then go on with the payload."""
     rows = work.require(rows, _HEADER, Refusal.IP_CUT)
-    header = rows.header(_THROUGH_NEXT_HEADER)
-    good = header.u8(0) >> 4 == 6
-    rows, header = work.insist(rows, good, Refusal.IP_VERSION), header.keep(good)
+    header, room = rows.header(_THROUGH_NEXT_HEADER), rows.room()
     payload = header.u16(4).astype(np.int64)
     # Zero in jumbograms (RFC 2675) and after segmentation offload: the frame's length then counts.
-    total = np.where(payload == 0, rows.room(), payload + _HEADER)
-    good = total <= rows.room()
-    rows = work.insist(rows, good, Refusal.IP_LENGTH).within(_HEADER, total[good])
-    work.dispatch(rows, IPV6_PAYLOAD, header.u8(6)[good])
+    total = np.where(payload == 0, room, payload + _HEADER)
+    good = work.sieve(rows, (header.u8(0) >> 4 == 6, Refusal.IP_VERSION), (total <= room, Refusal.IP_LENGTH))
+    work.dispatch(rows.keep(good).within(_HEADER, total[good]), IPV6_PAYLOAD, header.u8(6)[good])
 
 
 def extension(work: Work[Any], rows: Rows) -> None:

@@ -25,12 +25,18 @@ _THROUGH_FLAGS = 14
 
 def tcp(work: Work[Any], rows: Rows, family: Family) -> None:
     """Find a segment."""
-    rows = work.insist(rows, rows.room() >= _SHORTEST, Refusal.TCP_LENGTH)
-    rows = work.require(rows, _THROUGH_FLAGS, Refusal.TCP_CUT)
+    room = rows.room()
+    good = work.sieve(
+        rows,
+        (room >= _SHORTEST, Refusal.TCP_LENGTH),
+        (rows.end - rows.at >= _THROUGH_FLAGS, Refusal.TCP_CUT),
+    )
+    rows, room = rows.keep(good), room[good]
     header = rows.header(_THROUGH_FLAGS)
-    offset, flags = header.u8(12) >> 4, header.u8(13)
-    good = offset >= 5
-    rows, offset, flags = work.insist(rows, good, Refusal.TCP_DATA_OFFSET), offset[good], flags[good]
-    good = offset.astype(np.int64) * 4 <= rows.room()
-    rows, flags = work.insist(rows, good, Refusal.TCP_LENGTH), flags[good]
-    work.found.append(segments(rows, family, TCP, flags))
+    words = (header.u8(12) >> 4).astype(np.int64)
+    good = work.sieve(
+        rows,
+        (words * 4 >= _SHORTEST, Refusal.TCP_DATA_OFFSET),
+        (words * 4 <= room, Refusal.TCP_LENGTH),
+    )
+    work.found.append(segments(rows.keep(good), family, TCP, header.u8(13)[good]))

@@ -119,6 +119,15 @@ class Work(Generic[Found]):
             self.refuse(rows.keep(~good), reason)
         return rows.keep(good)
 
+    def sieve(self, rows: Rows, *conditions: tuple[NDArray[np.bool_], str]) -> NDArray[np.bool_]:
+        """Tell which rows meet all conditions; the others are refused for the first that they fail."""
+        good = np.ones(len(rows), np.bool_)
+        for met, reason in conditions:
+            if not met.all():
+                self.refuse(rows.keep(good & ~met), reason)
+                good &= met
+        return good
+
     def require(self, rows: Rows, size: int | NDArray[Any], reason: str) -> Rows:
         """Keep the rows of which `size` bytes were captured, refuse the others."""
         return self.insist(rows, rows.end - rows.at >= size, reason)
