@@ -105,8 +105,8 @@ def everyday(minute: Minute) -> None:
             minute.ask(desk[0], BERT[0], minute.random.choice(NAMES))
         minute.talk(desk[0], ERNIE[0], 993, 4)
         at = minute.moment()
-        minute.say(network(desk[1], ERNIE[1]) / UDP(sport=123, dport=123) / minute.bytes(48, 49), at)
-        minute.say(network(ERNIE[1], desk[1]) / UDP(sport=123, dport=123) / minute.bytes(48, 49), at + 400)
+        minute.say(network(desk[1], ERNIE[1]) / UDP(sport=40123, dport=123) / minute.bytes(48, 49), at)
+        minute.say(network(ERNIE[1], desk[1]) / UDP(sport=123, dport=40123) / minute.bytes(48, 49), at + 400)
     for resolver in RESOLVERS:
         for name in NAMES * 3:
             minute.ask(BERT[":" in resolver], resolver, name)

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Final
 
 import click
-from shodohflo.cli.run import pcap_agent
 
 from shodohflo.cli.program import program
+from shodohflo.cli.run import pcap_agent
 from shodohflo.config.known import KNOWN, SIBLING_PREFIXES, SIBLINGS
 from shodohflo.ledger import Outcome
 from shodohflo.wire import Refusal

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sys
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -36,8 +38,10 @@ def ledger_lines(ledger: Ledger, rules: CompiledRules) -> Iterator[str]:
 
 def print_ledger(ledger: Ledger, rules: CompiledRules, *, err: bool) -> None:
     """Print the ledger, on standard error where standard output holds data."""
+    stream = sys.stderr if err else sys.stdout
+    width = shutil.get_terminal_size().columns if stream.isatty() else None
     for line in ledger_lines(ledger, rules):
-        click.echo(line, err=err)
+        click.echo(line if width is None or len(line) <= width else f"{line[: width - 3]}...", err=err)
 
 
 def write_ledger(ledger: Ledger, path: Path) -> None:

@@ -29,8 +29,10 @@ Row = tuple[str, ...]
 
 
 def show(columns: Sequence[Column], rows: Sequence[Row], stream: TextIO | None = None) -> None:
-    """Print a table on `stream`, standard output if none is named."""
+    """Print a table on `stream`, standard output if none is named; columns that say nothing are left out."""
     stream = stream or sys.stdout
+    telling = [place for place in range(len(columns)) if not rows or any(row[place] for row in rows)]
+    columns, rows = [columns[place] for place in telling], [tuple(row[place] for place in telling) for row in rows]
     if not stream.isatty():
         stream.writelines(f"{line}\n" for line in plain(columns, rows))
         return

@@ -9,6 +9,35 @@ from typing import Final
 _AGES: Final = (("d", 86_400), ("h", 3_600), ("m", 60))
 _SIZES: Final = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
 
+_UNREACHABLE_4: Final = (  # RFC 792, RFC 1122 section 3.2.2.1, RFC 1812 section 5.2.7.1
+    "network unreachable",
+    "host unreachable",
+    "protocol unreachable",
+    "port unreachable",
+    "fragmentation needed",
+    "source route failed",
+    "network unknown",
+    "host unknown",
+    "host isolated",
+    "network prohibited",
+    "host prohibited",
+    "network unreachable for this service",
+    "host unreachable for this service",
+    "prohibited",
+    "precedence violation",
+    "precedence cut off",
+)
+_UNREACHABLE_6: Final = (  # RFC 4443 section 3.1; the last from IANA's registry of ICMPv6 parameters
+    "no route",
+    "prohibited",
+    "beyond scope",
+    "address unreachable",
+    "port unreachable",
+    "policy failed",
+    "route rejected",
+    "source route failed",
+)
+
 
 @cache
 def port_name(port: int, protocol: str = "tcp") -> str:
@@ -35,3 +64,9 @@ def size_text(octets: int) -> str:
     while size >= 999.5 and unit < len(_SIZES) - 1:
         size, unit = size / 1000, unit + 1
     return f"{octets} B" if unit == 0 else f"{size:.3g} {_SIZES[unit]}"
+
+
+def unreachable_name(code: int, version: int) -> str:
+    """Say why something could not be reached: the code of ICMP type 3, or of ICMPv6 type 1."""
+    names = _UNREACHABLE_4 if version == 4 else _UNREACHABLE_6
+    return names[code] if code < len(names) else f"unreachable, code {code}"

@@ -1,0 +1,73 @@
+"""`shodohflo demo`: the whole way of a packet, from a shipped capture through an embedded store to the tables."""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing
+from dataclasses import replace
+from importlib.resources import as_file, files
+from ipaddress import ip_network
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from shodohflo.cli import listings
+from shodohflo.cli.account import print_ledger
+from shodohflo.cli.replay import Replay, make_pipeline
+from shodohflo.cli.tables import show
+from shodohflo.cli.writing import write_all
+from shodohflo.config import load
+from shodohflo.query import Filter, Reader
+from shodohflo.store.embedded import EmbeddedStore
+
+if TYPE_CHECKING:
+    from shodohflo.observations import Observations
+
+OUR_NETS: Final = (ip_network("192.168.7.0/24"), ip_network("2001:db8:7::/48"))
+
+FOREMOST: Final = 20
+"""Flows that are shown: enough to see what it is about."""
+
+EXAMPLES: Final = """\b
+Example:
+  shodohflo demo
+"""
+
+
+@click.command(epilog=EXAMPLES)
+def demo() -> int:
+    """Replay a shipped capture into a store of its own and show the flows.
+
+    One minute of a small office, made up: desks 192.168.7.20 to .24, the hosts bert (.1) and ernie (.2), and their
+    IPv6 addresses in 2001:db8:7::/48. Needs no rights, and leaves nothing behind.
+    """
+    settings = load(None, {})
+    replay = Replay(make_pipeline(settings, OUR_NETS))
+    with as_file(files("shodohflo") / "demo" / "demo.pcap") as capture:
+        replay.read([str(capture)])
+    seen = _as_of_now(replay.pipeline.take(), time.time_ns())
+    # In a directory of its own, so that documentation addresses don't end up among the operator's flows.
+    with TemporaryDirectory(prefix="shodohflo-") as state, closing(EmbeddedStore(Path(state))) as store:
+        store.connect().connection_pool.disconnect()
+        write_all(seen, store, settings.mapping, settings.ttl)
+        _show(Reader([store]))
+    print_ledger(replay.pipeline.ledger, replay.pipeline.rules, err=False)
+    return 1 if replay.broken else 0
+
+
+def _as_of_now(seen: Observations, now_ns: int) -> Observations:
+    """Move what was seen to the minute that ends now."""
+    later = now_ns - int(seen.last.max())
+    return replace(seen, first=seen.first + later, last=seen.last + later)
+
+
+def _show(reader: Reader) -> None:
+    """Print what `shodohflo flows` and `shodohflo recon` would."""
+    flows = [listings.FLOWS.cells(row) for row in reader.flows(Filter(), time.time()).rows]
+    click.echo("$ shodohflo flows")
+    show(listings.FLOWS.columns, flows[:FOREMOST])
+    click.echo(f"... and {len(flows) - FOREMOST} more\n\n$ shodohflo recon")
+    show(listings.RECON.columns, [listings.RECON.cells(row) for row in reader.recon(Filter()).rows])
+    click.echo("\nWhat became of the packets:")
