@@ -56,8 +56,7 @@ class Savefile:
         self._stream = Stream(stream)
         self._window = Window(self._stream)
         self._unit = "byte"
-        # A name may hold what no terminal should see, or what cannot be encoded.
-        self._name = name if name.isprintable() else ascii(name)
+        self._name = _printable(name)
         self.packets = 0
         """Packets yielded so far."""
 
@@ -122,6 +121,11 @@ class Savefile:
         return CaptureError(f"{self._name}: {self._unit} {self._window.offset + place}: {what}")
 
 
+def _printable(name: str) -> str:
+    """Escape names that hold what no terminal should see, or what cannot be encoded."""
+    return name if name.isprintable() else ascii(name)
+
+
 def _begins_with(head: bytes) -> str:
     return next((what for magic, what in _FOREIGN.items() if head.startswith(magic)), head.hex(" "))
 
@@ -135,7 +139,9 @@ def open_savefile(path: str) -> Iterator[Savefile]:
     try:
         stream = open(path, "rb", buffering=0)  # noqa: PTH123, SIM115 - what the user typed; closed below
     except (OSError, ValueError) as error:
-        raise CaptureError(f"{path} cannot be opened: {getattr(error, 'strerror', None) or error}") from error
+        raise CaptureError(
+            f"{_printable(path)} cannot be opened: {getattr(error, 'strerror', None) or error}"
+        ) from error
     with stream:
         yield Savefile(stream, path)
 
