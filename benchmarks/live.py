@@ -166,7 +166,7 @@ def _agent(capture: Path) -> Agent:
         command = [str(Path(sys.executable).with_name("shodohflo")), "run", _LINK, "--ledger", str(ledger)]
         networks = ["--our-nets", "10.0.0.0/8", "--our-nets", "fc00::/7"]
         # A state directory of its own: the embedded store is this agent's alone, and goes with the folder.
-        environment = os.environ | {"SHODOHFLO_STATE": folder, "STATE_DIRECTORY": folder, "XDG_STATE_HOME": folder}
+        environment = os.environ | {"SHODOHFLO_STATE_DIR": folder}
         with Path(folder, "log").open("w") as log:
             process = subprocess.Popen(
                 [*_inside(_LISTENER), *command, *networks], env=environment, cwd=folder, stdout=log, stderr=log

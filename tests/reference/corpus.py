@@ -13,6 +13,7 @@ import csv
 import gzip
 import json
 import runpy
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
@@ -29,8 +30,9 @@ from shodohflo.store.keys import counts
 from support import SHIPPED_CAPTURES, outside_captures
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
+    from shodohflo.frames import Frames
     from shodohflo.ledger import Ledger
 
 Prefix = IPv4Network | IPv6Network
@@ -113,6 +115,12 @@ def replay(
     pipeline = Pipeline(rules, Policy(our_nets, suppress_own_network=suppress_own_network))
     broken = _read(capture.path, pipeline)
     return Replay(counts(pipeline.take()), pipeline.ledger, broken)
+
+
+def frames_of(capture: Capture) -> Iterator[Frames]:
+    """Yield what can be read of `capture`."""
+    with capture.path.open("rb") as stream, suppress(CaptureError):
+        yield from Savefile(stream, capture.path.name)
 
 
 def family(key: str) -> int:

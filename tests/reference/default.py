@@ -1,0 +1,6 @@
+"""The default rules, written out: what is to or from our networks, the lower port names the service."""
+
+from shodohflo.pcap_config import DST, OUR_4NETS, OUR_6NETS, SRC, FlowMapping, LowerPort, NetworkEnumeration
+
+NETWORK_ENUMERATION = NetworkEnumeration(("our_nets", OUR_4NETS, OUR_6NETS), ("all", "0.0.0.0/0", "::/0"))
+FLOW_MAPPING = FlowMapping((None, "our_nets", LowerPort(SRC)), ("our_nets", None, LowerPort(DST)))
