@@ -1,7 +1,7 @@
 """Listening: the interfaces that were asked for, as they come and go, read on the clock.
 
-Sleeps until something was received, then gives the packets after it a moment to gather: the cost of
-looking is paid for each look, not for each packet.
+Sleeps until something was received, then looks at the ring as often as `pace` says: the cost of looking is
+paid for each look, not for each packet.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from shodohflo.capture.netlink import InterfacesUnknownError, LinkEvents, list_interfaces
+from shodohflo.capture.pace import pause
 from shodohflo.capture.packet_socket import MOST_INTERFACES, RING_OCTETS, SLOT_OCTETS, PacketSocket
 from shodohflo.capture.ring import Ring
 
@@ -21,12 +22,6 @@ if TYPE_CHECKING:
 
     from shodohflo.capture.interfaces import Interface, Wanted
     from shodohflo.frames import Frames
-
-GATHER: Final = 0.015
-"""Seconds between the first packet's arrival and the look at the ring."""
-
-_HURRY: Final = 4
-"""With more than one part in so many of the ring found filled, the next look comes at once."""
 
 _REST: Final = 20
 """Asking the kernel for its interfaces takes at most one part in so many of the time."""
@@ -47,7 +42,8 @@ class Listener:
         self._poll = select.poll()
         self._poll.register(self._packets, select.POLLIN)
         self._poll.register(self._events, select.POLLIN)
-        self._hurry = False
+        self._looked = time.monotonic()
+        self._pause = 0.0
         self._changed = False
         self._next_look = 0.0
         self._said: set[str] = set()
@@ -86,8 +82,7 @@ class Listener:
         if self._changed and time.monotonic() >= self._next_look:
             self._look_round()
         if self._packets.fileno() in ready:
-            if not self._hurry:
-                time.sleep(GATHER)
+            time.sleep(max(0.0, self._looked + self._pause - time.monotonic()))
             yield from self._frames()
 
     def finish(self) -> Iterator[Frames]:
@@ -101,9 +96,10 @@ class Listener:
         self._packets.close()
 
     def _frames(self) -> Iterator[Frames]:
-        before = self._ring.received
+        now, before = time.monotonic(), self._ring.received
         yield from self._ring.frames()
-        self._hurry = (self._ring.received - before) * _HURRY > len(self._ring.status)
+        self._pause = pause(self._ring.slot_count, self._ring.received - before, now - self._looked)
+        self._looked = now
 
     def _look_round(self) -> None:
         """Ask which interfaces there are and follow; where there are many, and much happens, not all the time."""

@@ -78,6 +78,11 @@ class Ring:
         slots = octets.reshape(-1, slot_octets)
         return cls(octets, slots, slots.view(np.uint32)[:, 0])
 
+    @property
+    def slot_count(self) -> int:
+        """How many frames it holds."""
+        return len(self.status)
+
     def frames(self) -> Iterator[Frames]:
         """Yield what is ready, oldest first; each is valid, and its slots taken, until the next is asked for.
 
