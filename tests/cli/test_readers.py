@@ -1,0 +1,245 @@
+"""What the stores hold, as tables and as JSON lines."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from serving import Server, programs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from cli.conftest import Command
+
+OURS = ("--our-nets", "192.168.7.0/24", "--our-nets", "2001:db8:7::/48")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Return a store that holds the demonstration's capture, and some keys that are nobody's business."""
+    server = Server(programs()["valkey"](), tmp_path_factory.mktemp("store")).start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def url(server: Server, shodohflo: Command, demo: Path) -> str:
+    """Return the store's URL, filled anew."""
+    with server.client() as client:
+        client.flushall()
+        client.set("somebody;else", "1")
+    url = f"unix://{server.path}"
+    assert shodohflo("replay", "--store", url, *OURS, demo).exit_code == 0
+    return url
+
+
+def listed(shodohflo: Command, *arguments: object) -> list[dict[str, Any]]:
+    """Return the rows that a reader prints as JSON."""
+    result = shodohflo(*(str(argument) for argument in arguments), "--json")
+    assert result.exit_code == 0, result.stderr
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_replaying_into_a_store_writes_what_keys_would_print(
+    server: Server, url: str, shodohflo: Command, demo: Path
+) -> None:
+    """The same keys and counts, each with its lifetime, and nothing but the ledger on standard output."""
+    printed = dict(line.split("\t") for line in shodohflo("replay", "--keys", *OURS, demo).stdout.splitlines())
+
+    with server.client() as client:
+        stored = {key: client.get(key) for key in printed}
+        lifetimes = {client.ttl(key) for key in printed}
+
+    assert url.endswith(str(server.path))
+    assert stored == printed
+    assert min(lifetimes) > 800
+    assert max(lifetimes) <= 900
+
+
+def test_a_replay_into_a_store_shows_the_ledger_only(shodohflo: Command, url: str, demo: Path) -> None:
+    """Whoever wants the flows asks the store."""
+    result = shodohflo("replay", "--store", url, *OURS, demo)
+
+    assert result.stdout.startswith("1,677 packets received")
+
+
+def test_flows_are_listed_with_most_packets_first(shodohflo: Command, url: str) -> None:
+    """As a table, aligned, with the names of ports."""
+    lines = shodohflo("flows", "--store", url).stdout.splitlines()
+
+    assert lines[0].split() == ["CLIENT", "SERVICE", "PORT", "PACKETS", "BYTES", "AGE", "PROTOCOL", "RULE"]
+    assert lines[1].split()[:5] == ["192.168.7.20", "192.168.7.2", "22", "ssh", "182"]
+    assert lines[1].split()[-2:] == ["tcp", "FLOW_MAPPING[0]"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--port", "22"], {("192.168.7.20", 22), ("2001:db8:7::15", 22)}),
+        (["--port", "22", "--client", "192.168.7.0/24"], {("192.168.7.20", 22)}),
+        (["--port", "22", "--port", "80"], {("192.168.7.20", 22), ("2001:db8:7::15", 22), ("192.168.7.22", 80)}),
+        (
+            ["--service", "2001:db8:7::2", "--client", "2001:db8:7::15"],
+            {("2001:db8:7::15", 22), ("2001:db8:7::15", 123)},
+        ),
+        (["--client", "198.51.100.1"], set()),
+    ],
+)
+def test_flows_can_be_narrowed_down(
+    shodohflo: Command, url: str, arguments: list[str], expected: set[tuple[str, int]]
+) -> None:
+    """By both ends and by port, several of each."""
+    rows = listed(shodohflo, "flows", "--store", url, *arguments)
+
+    assert {(row["client"], row["port"]) for row in rows} == expected
+
+
+@pytest.mark.parametrize(
+    ("sort", "key"),
+    [
+        ("packets", lambda row: -row["packets"]),
+        ("age", lambda row: row["age"]),
+        ("port", lambda row: row["port"]),
+    ],
+)
+def test_flows_can_be_sorted(shodohflo: Command, url: str, sort: str, key: Any) -> None:  # noqa: ANN401 - a sort key
+    """Most packets first, the latest first, or the lowest port."""
+    rows = listed(shodohflo, "flows", "--store", url, "--sort", sort)
+
+    assert rows == sorted(rows, key=key)
+    assert len(rows) > 40
+
+
+def test_addresses_are_sorted_by_number(shodohflo: Command, url: str) -> None:
+    """IPv4 before IPv6, and .20 after .3."""
+    clients = [row["client"] for row in listed(shodohflo, "flows", "--store", url, "--sort", "client")]
+
+    assert clients[0] == "192.168.7.1"
+    assert clients.index("192.168.7.24") < clients.index("203.0.113.100") < clients.index("2001:db8:7::1")
+
+
+def test_peers_are_pairs_without_roles(shodohflo: Command, url: str) -> None:
+    """Each pair once, or the way round that was asked for."""
+    everybody = listed(shodohflo, "peers", "--store", url)
+    of_ernie = listed(shodohflo, "peers", "--store", url, "--client", "192.168.7.2")
+
+    pairs = [frozenset((row["address"], row["peer"])) for row in everybody]
+    assert len(set(pairs)) == len(pairs)
+    assert {row["address"] for row in of_ernie} == {"192.168.7.2"}
+    assert "192.168.7.20" in {row["peer"] for row in of_ernie}
+
+
+def test_peers_on_a_port_are_those_of_its_flows(shodohflo: Command, url: str) -> None:
+    """Peers have no ports; their flows do."""
+    rows = listed(shodohflo, "peers", "--store", url, "--port", "22")
+
+    assert [(row["address"], row["peer"], row["packets"]) for row in rows] == [
+        ("192.168.7.20", "192.168.7.2", 182),
+        ("2001:db8:7::15", "2001:db8:7::2", 77),
+    ]
+
+
+def test_clients_of_a_service_are_those_of_its_flows(shodohflo: Command, url: str) -> None:
+    """Without service and port, everything they were a client of counts."""
+    everything = {row["client"]: row["packets"] for row in listed(shodohflo, "clients", "--store", url)}
+    ssh = {row["client"]: row["packets"] for row in listed(shodohflo, "clients", "--store", url, "--port", "22")}
+
+    assert ssh == {"192.168.7.20": 182, "2001:db8:7::15": 77}
+    assert everything["192.168.7.20"] > 182
+    assert "198.51.100.80" not in everything
+
+
+def test_recon_says_what_the_doors_were(shodohflo: Command, url: str) -> None:
+    """Resets and unreachables of both families, in words."""
+    output = shodohflo("recon", "--store", url).stdout
+
+    lines = [line.split() for line in output.splitlines()]
+    assert ["192.168.7.23", "192.168.7.2", "23", "telnet", "reset", "1", "40023"] in lines
+    assert ["192.168.7.23", "198.51.100.99", "161", "snmp", "host", "unreachable", "1", "50000"] in lines
+    assert ["2001:db8:7::17", "2001:db8:dead::1", "443", "https", "no", "route", "1", "50001"] in lines
+
+
+def test_several_stores_are_one(shodohflo: Command, url: str) -> None:
+    """The counts of a flow that both know add up."""
+    once = listed(shodohflo, "flows", "--store", url, "--port", "22")
+    twice = listed(shodohflo, "flows", "--store", url, "--store", url, "--port", "22")
+
+    assert [row["packets"] for row in twice] == [2 * row["packets"] for row in once]
+
+
+def test_the_environment_names_the_stores(shodohflo: Command, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One, or several with spaces between them; the command line is stronger."""
+    monkeypatch.setenv("SHODOHFLO_STORE", f"{url} {url}")
+
+    assert listed(shodohflo, "flows", "--port", "22")[0]["packets"] == 364
+    assert listed(shodohflo, "flows", "--port", "22", "--store", url)[0]["packets"] == 182
+
+
+def test_a_replay_does_not_write_where_the_environment_says(
+    shodohflo: Command, url: str, monkeypatch: pytest.MonkeyPatch, demo: Path
+) -> None:
+    """Looking at a capture must not change what is known of the network."""
+    monkeypatch.setenv("SHODOHFLO_STORE", url)
+
+    shodohflo("replay", "--keys", *OURS, demo)
+
+    assert listed(shodohflo, "flows", "--port", "22")[0]["packets"] == 182
+
+
+@pytest.mark.parametrize("command", ["flows", "peers", "clients", "recon"])
+def test_without_a_store_it_says_so_in_one_line(
+    shodohflo: Command, command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Status 1, and what to do."""
+    monkeypatch.setenv("SHODOHFLO_STATE_DIR", str(tmp_path))
+    monkeypatch.delenv("SHODOHFLO_STORE", raising=False)
+
+    result = shodohflo(command)
+
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert len(result.stderr.splitlines()) == 1
+    assert "no embedded store is running" in result.stderr
+    assert "shodohflo run" in result.stderr
+
+
+def test_damaged_keys_are_left_out_and_told(shodohflo: Command, url: str, server: Server) -> None:
+    """A key of our form with a value that is no number."""
+    with server.client() as client:
+        client.set("192.0.2.1;192.0.2.2;22;flow", "many")
+
+    result = shodohflo("flows", "--store", url, "--port", "22")
+
+    assert result.exit_code == 0
+    assert "192.0.2.1" not in result.stdout
+    assert "1 keys look like ours and are not" in result.stderr
+
+
+def test_nothing_recorded_is_an_empty_table(shodohflo: Command, url: str, server: Server) -> None:
+    """Not an error: nothing happened."""
+    with server.client() as client:
+        client.flushall()
+
+    assert shodohflo("peers", "--store", url).stdout.split() == ["ADDRESS", "PEER", "PACKETS", "AGE"]
+    assert listed(shodohflo, "recon", "--store", url) == []
+
+
+def test_readers_never_run_a_configuration(url: str, tmp_path: Path) -> None:
+    """Not the one in the working directory, nor the one that the environment names."""
+    trap = tmp_path / "configuration.py"
+    trap.write_text("open('trace', 'w')\n")
+    environment = os.environ | {"SHODOHFLO_CONFIG": str(trap), "SHODOHFLO_STORE": url}
+
+    for command in ("flows", "peers", "clients", "recon"):
+        subprocess.run(
+            [sys.executable, "-m", "shodohflo", command], cwd=tmp_path, env=environment, capture_output=True, check=True
+        )
+
+    assert not (tmp_path / "trace").exists()

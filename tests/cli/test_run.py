@@ -1,0 +1,228 @@
+"""Starting the agent: what it listens to, what it takes for ours, what it refuses, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from live.networks import Namespace, join, namespace, send, wait_until
+from support import require
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cli.conftest import Command
+
+BIN = Path(sys.executable).parent
+NOTES = """\
+from shodohflo.pcap_config import *
+NETWORK_ENUMERATION = NetworkEnumeration(("our_nets", OUR_4NETS), ("bert", "10.0.0.1/32"), ("all", "0.0.0.0/0"))
+FLOW_MAPPING = FlowMapping((None, "our_nets", LowerPort(SRC)), (None, "bert", LowerPort()))
+"""
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Namespace, Namespace]]:
+    """Return two namespaces, joined; `v0` in the first has the addresses of bert's network."""
+    for variable in ("SHODOHFLO_STORE", "SHODOHFLO_CONFIG", "SHODOHFLO_OUR_NETS"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("SHODOHFLO_STATE_DIR", str(tmp_path / "state"))
+    with namespace() as bert, namespace() as world:
+        join(bert, "v0", world, "v1")
+        bert.ip("addr", "add", "10.0.0.1/24", "dev", "v0")
+        bert.ip("addr", "add", "192.168.7.1/24", "dev", "v0")
+        bert.ip("addr", "add", "2001:db8:7::1/64", "dev", "v0")
+        yield bert, world
+
+
+def command(space: Namespace, program: str, *arguments: object) -> list[str]:
+    """Return the command line that runs one of our programs in a namespace."""
+    name, *own = program.split()
+    return [*space.prefix(), str(BIN / name), *own, *(str(argument) for argument in arguments)]
+
+
+def agent(space: Namespace, *arguments: object, program: str = "shodohflo run") -> subprocess.CompletedProcess[str]:
+    """Run the agent to its end."""
+    return subprocess.run(command(space, program, *arguments), capture_output=True, text=True, check=False, timeout=60)
+
+
+@contextmanager
+def running(space: Namespace, log: Path, *arguments: object) -> Iterator[subprocess.Popen[bytes]]:
+    """Run the agent beside the test, until it listens at least."""
+    started = command(space, "shodohflo run", *arguments)
+    with log.open("wb") as told, subprocess.Popen(started, stdout=told, stderr=told) as process:
+        try:
+            wait_until(lambda: "listening to" in log.read_text() or process.poll() is not None)
+            yield process
+        finally:
+            if process.poll() is None:
+                process.kill()
+
+
+def read(store: Path, *arguments: str) -> str:
+    """Return what a reader says of the embedded store."""
+    environment = os.environ | {"SHODOHFLO_STATE_DIR": str(store)}
+    asked = [str(BIN / "shodohflo"), *arguments]
+    return subprocess.run(asked, capture_output=True, text=True, check=False, env=environment).stdout
+
+
+def test_a_run_records_and_ends_with_the_summary(here: tuple[Namespace, Namespace], demo: Path, tmp_path: Path) -> None:
+    """Networks from the addresses, an embedded store that readers find, and at the end a ledger that sums."""
+    bert, world = here
+    log, ledger = tmp_path / "log", tmp_path / "ledger.json"
+
+    with running(bert, log, "--ledger", ledger) as process:
+        sent = send(world, "v1", demo)
+        wait_until(lambda: "192.168.7.20" in read(tmp_path / "state", "flows", "--port", "22"))
+        process.send_signal(signal.SIGTERM)
+        status = process.wait(timeout=40)
+
+    told = log.read_text()
+    written = json.loads(ledger.read_text())
+    assert status == 0
+    assert "our networks, from the addresses of the interfaces: 10.0.0.0/24, 192.168.7.0/24, 2001:db8:7::/64" in told
+    assert f"{sent:,} packets received, 0 dropped by the kernel" in told
+    assert written["received"] == sent
+    assert sum(written["outcomes"].values()) == sent
+    assert (
+        "no embedded store"
+        in subprocess.run([BIN / "shodohflo", "flows"], capture_output=True, text=True, check=False).stderr
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_with_everything_written(
+    here: tuple[Namespace, Namespace], tmp_path: Path, number: signal.Signals
+) -> None:
+    """Status 0: that is how a run without a duration is meant to end."""
+    bert, _ = here
+
+    with running(bert, tmp_path / "log", "v0") as process:
+        process.send_signal(number)
+        status = process.wait(timeout=40)
+
+    told = (tmp_path / "log").read_text()
+    assert status == 0
+    assert "packets received" in told
+    assert "Traceback" not in told
+
+
+def test_a_terminal_shows_the_flows_while_they_come(here: tuple[Namespace, Namespace], demo: Path) -> None:
+    """A live table with the counters under it."""
+    bert, world = here
+    terminal, inside = pty.openpty()
+    started = command(bert, "shodohflo run", "v0", "--duration", "4")
+    environment = os.environ | {"TERM": "xterm-256color", "COLUMNS": "100", "LINES": "40"}
+    shown = b""
+
+    with subprocess.Popen(started, stdin=inside, stdout=inside, stderr=inside, env=environment) as process:
+        os.close(inside)
+        while b"listening" not in shown:
+            shown += os.read(terminal, 65536)
+        send(world, "v1", demo)
+        try:
+            while chunk := os.read(terminal, 65536):
+                shown += chunk
+        except OSError:  # what Linux says when the other side has closed
+            pass
+        status = process.wait(timeout=40)
+
+    os.close(terminal)
+    text = shown.decode(errors="replace")
+    assert status == 0
+    assert "Ctrl-C ends it" in text
+    assert "192.168.7.20" in text
+    assert "packets received" in text
+
+
+def test_the_older_way_to_start_it(here: tuple[Namespace, Namespace]) -> None:
+    """`pcap_agent INTERFACE PREFIX`."""
+    done = agent(here[0], "v0", "10.0.0.0/24", "--duration", "0.3", program="pcap_agent")
+
+    assert done.returncode == 0
+    assert "0 packets received" in done.stdout
+    assert "listening to v0" in done.stderr
+
+
+def test_a_derived_network_that_swallows_a_named_host_is_refused(
+    here: tuple[Namespace, Namespace], tmp_path: Path
+) -> None:
+    """Status 2; it names both, and asks for --our-nets."""
+    path = tmp_path / "notes.py"
+    path.write_text(NOTES)
+
+    refused = agent(here[0], "--config", path)
+    named = agent(here[0], "--config", path, "--our-nets", "10.0.0.0/24", "--duration", "0.3")
+
+    assert refused.returncode == 2
+    assert len(refused.stderr.splitlines()) == 1
+    assert "10.0.0.0/24" in refused.stderr
+    assert "10.0.0.1/32 of NETWORK_ENUMERATION[1] 'bert'" in refused.stderr
+    assert "--our-nets" in refused.stderr
+    assert named.returncode == 0, named.stderr
+
+
+def test_a_configuration_in_the_working_directory_is_taken(
+    here: tuple[Namespace, Namespace], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By `run`; with its doubtful settings in the log."""
+    (tmp_path / "configuration.py").write_text("TTL_GARCE = 3\n")
+    monkeypatch.chdir(tmp_path)
+
+    done = agent(here[0], "--duration", "0.3")
+
+    assert done.returncode == 0
+    assert "TTL_GARCE is no setting (did you mean TTL_GRACE?)" in done.stderr
+
+
+def test_an_unknown_interface_lists_those_that_exist(here: tuple[Namespace, Namespace]) -> None:
+    """Status 1, with or without --our-nets."""
+    for arguments in (["nope"], ["nope", "--our-nets", "10.0.0.0/8"]):
+        done = agent(here[0], *arguments)
+
+        assert done.returncode == 1
+        assert "there is no interface nope; there are lo, v0" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_without_the_right_to_capture_it_says_what_is_needed(here: tuple[Namespace, Namespace]) -> None:
+    """And points to what needs no rights."""
+    require("setpriv")
+    bereft = ["setpriv", "--bounding-set=-net_raw", "--inh-caps=-net_raw"]
+
+    done = subprocess.run(
+        [*here[0].prefix(), *bereft, str(BIN / "shodohflo"), "run"], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 1
+    assert "CAP_NET_RAW" in done.stderr
+    assert "make demo" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--duration", "0"], "write a number of seconds greater than 0"),
+        (["--duration", "soon"], "'soon' is not a valid float"),
+        (["--our-nets", "home"], "'home' is not a prefix"),
+        (["--config", "/nowhere.py"], "/nowhere.py: no such file"),
+        (["--our-nets", "10.0.0.0/8", "--store", "http://x"], "the scheme is none of redis"),
+    ],
+)
+def test_wrong_use_is_one_line_with_status_2(shodohflo: Command, arguments: list[str], said: str) -> None:
+    """Before anything is opened."""
+    result = shodohflo("run", *arguments)
+
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert len(result.stderr.splitlines()) == 1
