@@ -54,6 +54,16 @@ def test_a_table_is_made_when_its_place_is_first_looked_at() -> None:
     assert len(tables._tables) == before + 1
 
 
+def test_pairs_of_roles_that_the_same_rules_reach_share_a_table() -> None:
+    """Rule 0 sets n1 apart from n2 as a source, but neither reaches n3 through it."""
+    tables = make(RULES)
+    before = len(tables._tables)
+
+    decisions(tables, (1, 3), (2, 3))
+
+    assert len(tables._tables) == before + 1
+
+
 def test_tables_made_later_do_not_disturb_those_made_before() -> None:
     """The same answers after the shelf has been put together anew."""
     tables = make(RULES)

@@ -25,12 +25,12 @@ class Decision(IntEnum):
     SRC_IS_CLIENT = 3
     DST_IS_CLIENT = 4
     ANSWERED = 5
-    """An operator's own action named the ends; see `Verdicts.answers`."""
+    """An operator's own action named other ends than the packet's; see `Verdicts.answers`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The ends as an operator's own action named them."""
+    """The ends of a flow as an operator's own action named them, of either family."""
 
     client: Address
     service: Address
@@ -43,7 +43,7 @@ class Verdicts:
     decision: NDArray[np.uint8]
     """A `Decision`."""
     port: NDArray[np.uint16]
-    """The port of interest, where there is a client."""
+    """The port of interest, where there is a client; elsewhere it means nothing."""
     rule: NDArray[np.uint16]
     """The deciding rule, numbered from 0 as in the configuration; 0 where none decided."""
     src_network: NDArray[np.uint16]
