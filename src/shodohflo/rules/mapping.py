@@ -57,7 +57,7 @@ class Rule:
 
     def describe(self) -> str:
         """Say the rule in one sentence."""
-        src, dst = (name or "any network" for name in (self.src, self.dst))
+        src, dst = ("any network" if name is None else name for name in (self.src, self.dst))
         return f"from {src} to {dst}: {describe(self.action)}"
 
 
@@ -170,7 +170,9 @@ def _parse_rule(number: int, rule: object) -> Rule:
 def _number(enumeration: NetworkEnumeration, rule: int, name: str | None) -> int:
     if name in enumeration.network_id:
         return enumeration.network_id[name]
-    nearest = get_close_matches(str(name), [known for known in enumeration.network_id if known], n=1, cutoff=0.0)
+    nearest = get_close_matches(
+        str(name), [known for known in enumeration.network_id if known is not None], n=1, cutoff=0.0
+    )
     way_out = f"did you mean {nearest[0]!r}?" if nearest else "it is empty"
     raise ValueError(f"FLOW_MAPPING[{rule}]: there is no network {name!r} in NETWORK_ENUMERATION; {way_out}")
 
