@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from shodohflo.frames import ETHERTYPE
-from shodohflo.wire.layers import LLC
+from shodohflo.wire.layers import ETHERNET, IPV4, LLC, SNAP
 from shodohflo.wire.refusals import Refusal
 
 if TYPE_CHECKING:
@@ -17,6 +17,17 @@ if TYPE_CHECKING:
     from shodohflo.wire.work import Work
 
 _LONGEST_LENGTH = 1500
+
+_SNAP = 0xAAAA03
+_INTERNET = 0x060603
+"""The first three bytes of LLC before a SNAP header and, as it once was, before IPv4."""
+
+_NAMED_BY_ETHERTYPE = (0x000000, 0x0000F8)
+"""Organisations whose SNAP numbers are EtherTypes: none (RFC 1042), and the one of IEEE 802.1H."""
+
+_BRIDGED = 0x0080C2
+_BRIDGED_ETHERNET = (1, 7)
+"""IEEE 802.1's numbers for an Ethernet frame, with and without its check sequence (RFC 2427 section 4.2)."""
 
 
 def ethernet(work: Work[Any], rows: Rows) -> None:
@@ -37,9 +48,23 @@ def by_ethertype(work: Work[Any], rows: Rows, ethertype: NDArray[np.uint16]) -> 
 
 
 def llc(work: Work[Any], rows: Rows) -> None:
-    """Read IEEE 802.2: SNAP (AA AA 03 and five bytes, RFC 1042) names an EtherType; nothing else carries IP here."""
-    rows = work.require(rows, 3, Refusal.LINK_CUT)
-    snap = (rows.u16(0) == 0xAAAA) & (rows.u8(2) == 0x03)
-    rows = work.insist(rows, snap, Refusal.NOT_IP)
-    rows = work.require(rows, 8, Refusal.LINK_CUT)
-    work.dispatch(rows.advance(8), ETHERTYPE, rows.u16(6))
+    """Read IEEE 802.2: 1 byte each for destination, source and control; two values of them lead to IP."""
+    rows = work.require(rows, 4, Refusal.LINK_CUT)
+    service = rows.u32(0) >> 8
+    is_snap, is_ipv4 = service == _SNAP, service == _INTERNET
+    rows = rows.advance(3)
+    work.onward(rows.keep(is_snap), SNAP)
+    work.onward(rows.keep(is_ipv4), IPV4)
+    work.refuse(rows.keep(~is_snap & ~is_ipv4), Refusal.NOT_IP)
+
+
+def snap(work: Work[Any], rows: Rows) -> None:
+    """Read a SNAP header: 3 bytes organisation, 2 bytes of its own numbering."""
+    rows = work.require(rows, 5, Refusal.LINK_CUT)
+    organisation, number = rows.u32(0) >> 8, rows.u16(3)
+    named = np.isin(organisation, _NAMED_BY_ETHERTYPE)
+    bridged = (organisation == _BRIDGED) & np.isin(number, _BRIDGED_ETHERNET)
+    rows = rows.advance(5)
+    work.dispatch(rows.keep(named), ETHERTYPE, number[named])
+    work.onward(rows.keep(bridged), ETHERNET)
+    work.refuse(rows.keep(~named & ~bridged), Refusal.NOT_IP)

@@ -1,17 +1,17 @@
 """Frame relay: a Q.922 address of two to four bytes, whose last byte is odd, then one of two encapsulations.
 
 RFC 2427 section 3: 03 (unnumbered information), perhaps 00 to pad, then a network layer protocol
-id: CC is IPv4, 8E is IPv6, 80 a SNAP header. Cisco's own puts an EtherType there instead.
+id: CC is IPv4, 8E is IPv6, 80 a SNAP header, CF is PPP (RFC 1973). Cisco's own puts an EtherType there instead.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from shodohflo.frames import ETHERTYPE
-from shodohflo.wire.layers import IPV4, IPV6
+from shodohflo.wire.layers import IPV4, IPV6, PPP, SNAP
 from shodohflo.wire.refusals import Refusal
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _LONGEST_ADDRESS = 4
 _UNNUMBERED = 0x03
-_SNAP = 0x80
+_PROTOCOL_IDS: Final = {0xCC: IPV4, 0x8E: IPV6, 0x80: SNAP, 0xCF: PPP}
 
 
 def frame_relay(work: Work[Any], rows: Rows) -> None:
@@ -39,10 +39,7 @@ def frame_relay(work: Work[Any], rows: Rows) -> None:
 def _by_protocol_id(work: Work[Any], rows: Rows) -> None:
     rows = work.require(rows.advance(rows.u8(0) == 0), 1, Refusal.LINK_CUT)
     number = rows.u8(0)
-    is_ipv4, is_ipv6, is_snap = number == 0xCC, number == 0x8E, number == _SNAP
     rows = rows.advance(1)
-    work.onward(rows.keep(is_ipv4), IPV4)
-    work.onward(rows.keep(is_ipv6), IPV6)
-    snap = work.require(rows.keep(is_snap), 5, Refusal.LINK_CUT)
-    work.dispatch(snap.advance(5), ETHERTYPE, snap.u16(3))
-    work.refuse(rows.keep(~(is_ipv4 | is_ipv6 | is_snap)), Refusal.NOT_IP)
+    for protocol_id, layer in _PROTOCOL_IDS.items():
+        work.onward(rows.keep(number == protocol_id), layer)
+    work.refuse(rows.keep(~np.isin(number, list(_PROTOCOL_IDS))), Refusal.NOT_IP)

@@ -40,12 +40,27 @@ EITHER_IP: Final = 101
 LLC: Final = ETHERTYPE + 4
 """An IEEE 802.2 header; the number is the kernel's (linux/if_ether.h, ETH_P_802_2)."""
 
+FRAMED_PPP: Final = 9
+CISCO_HDLC: Final = 104
 WIFI: Final = 105
+FRAME_RELAY: Final = 107
+RADIOTAP: Final = 127
+
 PPP: Final = _OURS
 """A PPP protocol number, then what it names."""
 NFLOG_LITTLE: Final = _OURS + 1
 NFLOG_BIG: Final = _OURS + 2
 """An attribute of the kernel's packet log, in either byte order."""
+
+PADDED_WIFI: Final = _OURS + 6
+"""An 802.11 header that a card padded to 4 bytes."""
+
+SNAP: Final = _OURS + 3
+"""What follows an IEEE 802.2 header of AA AA 03."""
+
+ERSPAN_II: Final = _OURS + 4
+ERSPAN_III: Final = _OURS + 5
+"""What GRE carries of mirrored frames."""
 
 VXLAN: Final = _OURS + 16
 GENEVE: Final = _OURS + 17

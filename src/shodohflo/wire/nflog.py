@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from shodohflo.wire.work import Work
 
 _HEADER = 4
+_THROUGH_LENGTH = 6
+"""Bytes of an IP header with its length: at 2 in IPv4, at 4 in IPv6."""
+
 _PAYLOAD = 9
 """NFULA_PAYLOAD."""
 
@@ -32,7 +35,7 @@ def nflog(work: Work[Any], rows: Rows) -> None:
     rows = work.require(rows, 2 * _HEADER, Refusal.LINK_CUT)
     family = rows.u8(0)
     rows = work.insist(rows, (family == _INET) | (family == _INET6), Refusal.NOT_IP)
-    little = rows.u8(5) == 0
+    little = (rows.u8(5) == 0) | (rows.u8(4) != 0)
     rows = rows.advance(_HEADER)
     work.onward(rows.keep(little), NFLOG_LITTLE)
     work.onward(rows.keep(~little), NFLOG_BIG)
@@ -46,10 +49,18 @@ def nflog_attribute(work: Work[Any], rows: Rows, *, little: bool) -> None:
     sound = size >= _HEADER
     rows, size, kind = work.insist(rows, sound, Refusal.LINK_CUT), size[sound], kind[sound]
     payload = kind == _PAYLOAD
-    packet = replace(
-        rows,
-        end=np.minimum(rows.end, rows.at + size),
-        whole=np.minimum(rows.whole, rows.at + size),
-    )
-    work.onward(packet.keep(payload).advance(_HEADER), EITHER_IP)
+    after = rows.at + size
+    packet = replace(rows, end=np.minimum(rows.end, after), whole=np.minimum(rows.whole, after))
+    work.onward(_as_sent(packet.keep(payload).advance(_HEADER)), EITHER_IP)
     work.onward(rows.advance((size + 3) // 4 * 4).keep(~payload), NFLOG_LITTLE if little else NFLOG_BIG)
+
+
+def _as_sent(rows: Rows) -> Rows:
+    """Believe the packet how long it was: a log may be told to keep only the beginning (`--nflog-size`)."""
+    readable = rows.end - rows.at >= _THROUGH_LENGTH
+    header = rows.keep(readable)
+    is_ipv4 = header.u8(0) >> 4 == 4
+    declared = np.where(is_ipv4, header.u16(2).astype(np.int64), header.u16(4).astype(np.int64) + 40)
+    whole = rows.whole.copy()
+    whole[readable] = np.maximum(header.whole, header.at + declared)
+    return replace(rows, whole=whole)

@@ -29,8 +29,8 @@ def udp(work: Work[Any], rows: Rows, family: Family) -> None:
     rows = work.require(rows, _THROUGH_PORTS, Refusal.UDP_CUT)
     rows = work.insist(rows, _plausible(rows), Refusal.UDP_LENGTH)
     work.found.append(segments(rows, family, UDP, np.zeros(len(rows), np.uint8)))
-    for name in work.tunnels:
-        look_inside(work, rows, name)
+    if work.tunnels:
+        look_inside(work, rows)
 
 
 def _plausible(rows: Rows) -> NDArray[np.bool_]:

@@ -35,30 +35,36 @@ _UDP_HEADER = 8
 
 @dataclass(frozen=True, slots=True)
 class UdpTunnel:
-    """A tunnel, the layer of its header, and the destination or source port it is known by."""
+    """A tunnel, the layer of its header, and the ports it is known by."""
 
     layer: int
-    port: int
-    either_port: bool
-    """Whether answers come *from* the port too; else every packet goes *to* it."""
+    ports: tuple[int, ...]
+    answers: bool
+    """Whether answers come *from* the ports too; else every packet goes *to* them."""
 
 
 UDP_TUNNELS: Final = {
-    "vxlan": UdpTunnel(VXLAN, 4789, either_port=False),
-    "geneve": UdpTunnel(GENEVE, 6081, either_port=False),
-    "gtpu": UdpTunnel(GTP_U, 2152, either_port=True),
-    "teredo": UdpTunnel(TEREDO, 3544, either_port=True),
+    "vxlan": UdpTunnel(VXLAN, (4789, 8472), answers=False),
+    "geneve": UdpTunnel(GENEVE, (6081,), answers=False),
+    "gtpu": UdpTunnel(GTP_U, (2152,), answers=True),
+    "teredo": UdpTunnel(TEREDO, (3544,), answers=True),
 }
-"""By the name that `TUNNELS` takes (IANA "Service Name and Transport Protocol Port Number Registry")."""
+"""By the name that `TUNNELS` takes (IANA "Service Name and Transport Protocol Port Number Registry").
+
+Linux sends VXLAN to 8472 unless it is told otherwise (drivers/net/vxlan, `dstport`)."""
 
 
-def look_inside(work: Work[Any], rows: Rows, name: str) -> None:
-    """Have those of `rows`, which stand at a UDP header, looked into that are packets of tunnel `name`."""
-    tunnel = UDP_TUNNELS[name]
-    chosen = rows.u16(2) == tunnel.port
-    if tunnel.either_port:
-        chosen |= rows.u16(0) == tunnel.port
-    work.look_inside(rows.keep(chosen).advance(_UDP_HEADER), tunnel.layer, name)
+def look_inside(work: Work[Any], rows: Rows) -> None:
+    """Have those of `rows`, which stand at a UDP header, looked into that are packets of a tunnel, and of one only."""
+    src_port, dst_port = rows.u16(0), rows.u16(2)
+    named = {name: tunnel for name, tunnel in UDP_TUNNELS.items() if name in work.tunnels}
+    to = {name: np.isin(dst_port, tunnel.ports) for name, tunnel in named.items()}
+    unknown = ~np.logical_or.reduce(list(to.values()))
+    payload = rows.advance(_UDP_HEADER)
+    for name, tunnel in named.items():
+        answer = unknown & np.isin(src_port, tunnel.ports) & np.bool_(tunnel.answers)
+        unknown &= ~answer
+        work.look_inside(payload.keep(to[name] | answer), tunnel.layer, name)
 
 
 def vxlan(work: Work[Any], rows: Rows) -> None:
