@@ -28,7 +28,7 @@ def test_it_shows_flows_closed_doors_and_the_ledger(
     result = shodohflo("demo")
 
     assert result.exit_code == 0
-    flows, _, rest = result.stdout.partition("\n\n$ shodohflo recon\n")
+    flows, _, rest = result.stdout.partition("\n\nWhat `shodohflo recon` says:\n")
     recon, _, ledger = rest.partition("\n\nWhat became of the packets:\n")
     assert "192.168.7.20" in flows.splitlines()[2]
     assert len(flows.splitlines()) == FOREMOST + 3

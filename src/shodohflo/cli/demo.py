@@ -66,8 +66,8 @@ def _as_of_now(seen: Observations, now_ns: int) -> Observations:
 def _show(reader: Reader) -> None:
     """Print what `shodohflo flows` and `shodohflo recon` would."""
     flows = [listings.FLOWS.cells(row) for row in reader.flows(Filter(), time.time()).rows]
-    click.echo("$ shodohflo flows")
+    click.echo("What `shodohflo flows` says:")
     show(listings.FLOWS.columns, flows[:FOREMOST])
-    click.echo(f"... and {len(flows) - FOREMOST} more\n\n$ shodohflo recon")
+    click.echo(f"... and {len(flows) - FOREMOST} more\n\nWhat `shodohflo recon` says:")
     show(listings.RECON.columns, [listings.RECON.cells(row) for row in reader.recon(Filter()).rows])
     click.echo("\nWhat became of the packets:")
