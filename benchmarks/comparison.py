@@ -45,22 +45,30 @@ class Skipped:
 
 
 @dataclass(frozen=True, slots=True)
-class Pairs:
-    """Seconds that the yardstick and ours took, pair by pair."""
+class Spent:
+    """What something took, in seconds: by the clock on the wall, and of the processor's time."""
 
-    yardstick: list[float]
-    ours: list[float]
+    wall: float
+    processor: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """What the yardstick and ours took, pair by pair."""
+
+    yardstick: list[Spent]
+    ours: list[Spent]
 
     @classmethod
-    def interleaved(cls, yardstick: Callable[[], float], ours: Callable[[], float], repetitions: int) -> Pairs:
+    def interleaved(cls, yardstick: Callable[[], Spent], ours: Callable[[], Spent], repetitions: int) -> Pairs:
         """Measure both in turn, so that what else the machine does in the meantime meets both alike."""
         measured = [(yardstick(), ours()) for _ in range(repetitions)]
         return cls([pair[0] for pair in measured], [pair[1] for pair in measured])
 
     def times_as_fast(self) -> float:
         """Return how many times as fast as the yardstick ours is."""
-        return median(theirs / ours for theirs, ours in zip(self.yardstick, self.ours, strict=True))
+        return median(theirs.wall / ours.wall for theirs, ours in zip(self.yardstick, self.ours, strict=True))
 
     def times_the_cost(self) -> float:
-        """Return how many times the cost of the yardstick ours has."""
-        return median(ours / theirs for theirs, ours in zip(self.yardstick, self.ours, strict=True))
+        """Return how many times the processor time of the yardstick ours spends."""
+        return median(ours.processor / theirs.processor for theirs, ours in zip(self.yardstick, self.ours, strict=True))

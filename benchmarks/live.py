@@ -22,7 +22,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
-from benchmarks.comparison import Comparison, Pairs, Skipped
+from benchmarks.comparison import Comparison, Pairs, Skipped, Spent
 from benchmarks.generate import Load, generate
 
 if TYPE_CHECKING:
@@ -52,10 +52,11 @@ class LiveError(Exception):
 class Agent:
     """What the agent said and cost."""
 
+    load: Spent
+    """Its processor time for the load, and how long tcpreplay took to send that."""
     start_up: float
-    load: float
     store: float
-    """Processor seconds: until it listened; from then on; of the store's process."""
+    """Processor seconds until it listened, and those of the store's process for the load."""
     received: int
     kernel_dropped: int
 
@@ -69,12 +70,12 @@ def wire_to_store(repetitions: int) -> Comparison | Skipped:
     agents: list[Agent] = []
     heard: list[int] = []
 
-    def tcpdump() -> float:
-        seconds, packets = _tcpdump(capture)
+    def tcpdump() -> Spent:
+        spent, packets = _tcpdump(capture)
         heard.append(packets)
-        return seconds
+        return spent
 
-    def ours() -> float:
+    def ours() -> Spent:
         agents.append(_agent(capture))
         return agents[-1].load
 
@@ -85,8 +86,8 @@ def wire_to_store(repetitions: int) -> Comparison | Skipped:
     return Comparison(
         name=NAME,
         yardstick="tcpdump -w /dev/null",
-        yardstick_seconds=median(pairs.yardstick),
-        our_seconds=median(pairs.ours),
+        yardstick_seconds=median(spent.processor for spent in pairs.yardstick),
+        our_seconds=median(spent.processor for spent in pairs.ours),
         ratio=cost,
         target=f"<= {TARGET:g}",
         met=cost <= TARGET and dropped == 0,
@@ -95,17 +96,13 @@ def wire_to_store(repetitions: int) -> Comparison | Skipped:
             "flows": LOAD.flows,
             "received": min(agent.received for agent in agents),
             "kernel_dropped": dropped,
-            "packets_per_second": round(median(_speeds)),
+            "packets_per_second": round(LOAD.packets * LOOPS / median(agent.load.wall for agent in agents)),
             "start_up_seconds": round(median(agent.start_up for agent in agents), 2),
             "store_seconds": round(median(agent.store for agent in agents), 2),
             "tcpdump_received": min(heard),
             "repetitions": repetitions,
         },
     )
-
-
-_speeds: list[float] = []
-"""Packets a second that tcpreplay reached, each time."""
 
 
 def _obstacle() -> str:
@@ -137,26 +134,26 @@ def _inside(namespace: str) -> list[str]:
     return ["ip", "netns", "exec", namespace]
 
 
-def _send(capture: Path) -> None:
-    """Send the whole load at top speed."""
+def _send(capture: Path) -> float:
+    """Send the whole load at top speed; return the seconds that took."""
     replay = ["tcpreplay", "--quiet", "--topspeed", "--preload-pcap", f"--loop={LOOPS}", f"--intf1={_LINK}"]
     said = _run([*_inside(_SENDER), *replay, str(capture)])
-    rated = [line for line in said.splitlines() if line.startswith("Rated:")]
-    _speeds.append(float(rated[0].split(",")[-1].split()[0]))
+    rated = next(line for line in said.splitlines() if line.startswith("Rated:"))
+    return LOAD.packets * LOOPS / float(rated.split(",")[-1].split()[0])
 
 
-def _tcpdump(capture: Path) -> tuple[float, int]:
-    """Return tcpdump's processor seconds and the packets it received."""
+def _tcpdump(capture: Path) -> tuple[Spent, int]:
+    """Return what tcpdump spent and the packets it received."""
     command = ["tcpdump", "-n", "-i", _LINK, "-w", "/dev/null"]
     process = subprocess.Popen([*_inside(_LISTENER), *command], stderr=subprocess.PIPE, text=True)
     _wait_for(_somebody_listens, "tcpdump to listen")
-    _send(capture)
+    sending = _send(capture)
     _wait_for(lambda: _is_quiet(process.pid), "tcpdump to finish")
-    seconds = _processor_seconds(process.pid)
+    spent = Spent(sending, _processor_seconds(process.pid))
     process.send_signal(signal.SIGINT)
     said = process.communicate(timeout=_PATIENCE)[1]
     captured = next(line for line in said.splitlines() if "packets captured" in line)
-    return seconds, int(captured.split()[0])
+    return spent, int(captured.split()[0])
 
 
 def _agent(capture: Path) -> Agent:
@@ -176,15 +173,15 @@ def _agent(capture: Path) -> Agent:
             started = _processor_seconds(process.pid)
             children = _children(process.pid)
             stored = sum(map(_processor_seconds, children))
-            _send(capture)
+            sending = _send(capture)
             _wait_for(lambda: _is_quiet(process.pid), "the agent to come to rest", process)
-            seconds = _processor_seconds(process.pid) - started
+            spent = Spent(sending, _processor_seconds(process.pid) - started)
             stored = sum(map(_processor_seconds, children)) - stored
             process.send_signal(signal.SIGTERM)
             if process.wait(timeout=_PATIENCE) != 0:
                 raise LiveError(f"the agent failed: {Path(folder, 'log').read_text()}")
         counted = json.loads(ledger.read_text())
-    return Agent(started, seconds, stored, counted["received"], counted["kernel_dropped"])
+    return Agent(spent, started, stored, counted["received"], counted["kernel_dropped"])
 
 
 def _somebody_listens() -> bool:

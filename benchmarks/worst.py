@@ -79,7 +79,9 @@ def label_stacks(choice: random.Random) -> Made:
     """Make a random number of tags and labels, before TCP."""
     tags = b"".join(struct.pack("!HH", choice.randrange(4096), 0x8100) for _ in range(choice.randrange(12)))
     labels = b"\0\0\0\0" * choice.randrange(15) + b"\0\0\1\0"
-    return _ETHERNET, bytes(12) + b"\x81\0" + tags + struct.pack("!HH", 1, 0x8847) + labels + _ipv4(choice, 6, _tcp(choice))
+    return _ETHERNET, bytes(12) + b"\x81\0" + tags + struct.pack("!HH", 1, 0x8847) + labels + _ipv4(
+        choice, 6, _tcp(choice)
+    )
 
 
 def log_attributes(choice: random.Random) -> Made:
@@ -193,7 +195,7 @@ def _ether_type(packet: bytes) -> int:
 
 def block(kind: Callable[[random.Random], Made], seed: int = 1) -> Frames:
     """Make a block of frames of one kind, the same for the same seed."""
-    choice = random.Random(seed)  # noqa: S311 - no secret: the same block every time
+    choice = random.Random(seed)
     made = [kind(choice) for _ in range(BLOCK)]
     captured = np.array([min(len(frame), _LONGEST) for _, frame in made], np.int64)
     return Frames(

@@ -8,13 +8,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from benchmarks import baseline
-from benchmarks.comparison import Pairs
+from benchmarks.comparison import Pairs, Spent
 from benchmarks.generate import Load, generate
 
 from reference.corpus import USUAL_NETWORKS, Capture, replay
@@ -79,9 +78,13 @@ def test_the_yardstick_prints_sorted_keys(capture: Path) -> None:
     assert printed == [f"{key}\t{packets}" for key, packets in sorted(_yardstick(capture).items())]
 
 
+def _spent(*seconds: float) -> list[Spent]:
+    return [Spent(wall=value, processor=value / 2) for value in seconds]
+
+
 def test_ratios_are_medians_of_pairs() -> None:
     """One slow run on either side does not decide."""
-    pairs = Pairs(yardstick=[10.0, 30.0, 8.0], ours=[1.0, 1.0, 4.0])
+    pairs = Pairs(yardstick=_spent(10.0, 30.0, 8.0), ours=_spent(1.0, 1.0, 4.0))
 
     assert pairs.times_as_fast() == 10.0
     assert pairs.times_the_cost() == 0.1
@@ -89,11 +92,11 @@ def test_ratios_are_medians_of_pairs() -> None:
 
 def test_both_are_measured_in_turn() -> None:
     """What else the machine does meets both alike."""
-    turns = count(1)
+    turns = iter(_spent(1.0, 2.0, 3.0, 4.0))
 
-    pairs = Pairs.interleaved(lambda: float(next(turns)), lambda: float(next(turns)), 2)
+    pairs = Pairs.interleaved(lambda: next(turns), lambda: next(turns), 2)
 
-    assert pairs == Pairs(yardstick=[1.0, 3.0], ours=[2.0, 4.0])
+    assert pairs == Pairs(yardstick=_spent(1.0, 3.0), ours=_spent(2.0, 4.0))
 
 
 def test_the_benchmarks_say_what_they_measured() -> None:
