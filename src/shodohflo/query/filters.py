@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 
-from shodohflo.model import Address, ClientKey, FlowKey, Key, PeerKey, ResetKey, UnreachableKey, address_text
+from shodohflo.model import Address, ClientKey, FlowKey, PeerKey, ResetKey, UnreachableKey, address_text
 
 Network = IPv4Network | IPv6Network
 
-_FORMS: dict[type[Key], str] = {
+_FORMS: dict[type, str] = {
     FlowKey: "{client};{service};{port};flow",
     PeerKey: "{client};{service};peer",
     ResetKey: "{client};{service};*:*;rst",
@@ -37,7 +37,7 @@ class Filter:
         return _holds(self.clients, client)
 
 
-def pattern(kind: type[Key], wanted: Filter) -> str:
+def pattern(kind: type, wanted: Filter) -> str:
     """Return one pattern that matches every wanted key of a kind; each further one would walk the whole store again."""
     ports = sorted(wanted.ports)
     return _FORMS[kind].format(

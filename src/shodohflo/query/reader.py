@@ -5,18 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from shodohflo.model import ClientKey, FlowKey, Key, PeerKey, ResetKey, UnreachableKey
+from shodohflo.model import ClientKey, FlowKey, PeerKey, ResetKey, UnreachableKey
 from shodohflo.query.details import Remembered
 from shodohflo.query.filters import Filter, pattern
 from shodohflo.query.rows import AgentRow, ClientRow, FlowRow, PeerRow, ReconRow, Row, order
 from shodohflo.store.connection import store_errors
-from shodohflo.store.reading import read_heartbeats, read_records
+from shodohflo.store.reading import AnyKey, Record, read_heartbeats, read_records
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from shodohflo.store.connection import Store
-    from shodohflo.store.reading import Record
 
 AnyRow = TypeVar("AnyRow", bound=Row)
 
@@ -31,10 +30,10 @@ class Found(Generic[AnyRow]):
 
 
 @dataclass(frozen=True, slots=True)
-class _Sighting:
+class _Sighting(Generic[AnyKey]):
     """A key as one store has it."""
 
-    record: Record
+    record: Record[AnyKey]
     store: str
     lifetime: int | None
     """Of that store's keys, in seconds, where an agent says so."""
@@ -47,7 +46,23 @@ class _Sighting:
         return max(self.lifetime - self.record.expires_in, 0.0)
 
 
-_Seen = dict[Key, list[_Sighting]]
+@dataclass(frozen=True, slots=True)
+class _Seen(Generic[AnyKey]):
+    """A key as all stores have it."""
+
+    key: AnyKey
+    sightings: list[_Sighting[AnyKey]]
+
+    def common(self) -> dict[str, Any]:
+        """Return the part that all rows have."""
+        ages = [sighting.age for sighting in self.sightings if sighting.age is not None]
+        expiries = [sighting.record.expires_in for sighting in self.sightings]
+        return {
+            "packets": sum(sighting.record.packets for sighting in self.sightings),
+            "age": min(ages, default=None),
+            "expires_in": None if None in expiries else max(expiry for expiry in expiries if expiry is not None),
+            "stores": tuple(sighting.store for sighting in self.sightings),
+        }
 
 
 class Reader:
@@ -60,45 +75,38 @@ class Reader:
     def flows(self, wanted: Filter, now: float) -> Found[FlowRow]:
         """Return the flows; `now` in seconds since 1970, for their age."""
         seen, foreign = self._gather(FlowKey, wanted)
-        rows = [_flow_row(key, sightings, now) for key, sightings in seen.items() if _takes(wanted, key)]
+        rows = [_flow_row(one, now) for one in seen if wanted.takes(one.key.client, one.key.service, one.key.port)]
         return _found(rows, foreign, lambda row: (order(row.client), order(row.service), row.port))
 
     def peers(self, wanted: Filter) -> Found[PeerRow]:
         """Return each pair once: the way round that is wanted, or the lower address first where both are."""
         seen, foreign = self._gather(PeerKey, wanted)
+        ends = Filter(clients=wanted.clients, services=wanted.services)
         rows = [
-            PeerRow(address=key.address, peer=key.peer, **_common(sightings))
-            for key, sightings in seen.items()
-            if isinstance(key, PeerKey) and _takes_pair(wanted, key)
+            PeerRow(address=one.key.address, peer=one.key.peer, **one.common())
+            for one in seen
+            if _takes_pair(ends, one.key)
         ]
         return _found(rows, foreign, lambda row: (order(row.address), order(row.peer)))
 
     def clients(self, wanted: Filter) -> Found[ClientRow]:
         """Return the clients; the other parts of the filter say nothing of them."""
         seen, foreign = self._gather(ClientKey, wanted)
-        rows = [
-            ClientRow(client=key.client, **_common(sightings))
-            for key, sightings in seen.items()
-            if isinstance(key, ClientKey) and wanted.takes_client(key.client)
-        ]
+        rows = [ClientRow(client=one.key.client, **one.common()) for one in seen if wanted.takes_client(one.key.client)]
         return _found(rows, foreign, lambda row: order(row.client))
 
     def recon(self, wanted: Filter) -> Found[ReconRow]:
         """Return the resets and the unreachables; a wanted port may be at either end."""
-        resets, foreign = self._gather(ResetKey, wanted)
-        unreachables, more_foreign = self._gather(UnreachableKey, wanted)
-        rows = [_recon_row(key, sightings) for key, sightings in (resets | unreachables).items() if _takes(wanted, key)]
+        resets, foreign_resets = self._gather(ResetKey, wanted)
+        unreachables, foreign_unreachables = self._gather(UnreachableKey, wanted)
+        rows = [
+            *(_recon_row(one, "rst", None) for one in resets if _takes_ports(wanted, one.key)),
+            *(_recon_row(one, "icmp", one.key.code) for one in unreachables if _takes_ports(wanted, one.key)),
+        ]
         return _found(
             rows,
-            foreign + more_foreign,
-            lambda row: (
-                order(row.client),
-                order(row.remote),
-                row.kind,
-                row.client_port,
-                row.remote_port,
-                row.code or 0,
-            ),
+            foreign_resets + foreign_unreachables,
+            lambda row: (order(row.client), order(row.remote), row.client_port, row.remote_port, row.code or 0),
         )
 
     def agents(self) -> tuple[AgentRow, ...]:
@@ -109,61 +117,41 @@ class Reader:
                 rows += [AgentRow(beat.agent, store.name, beat.age, beat.fields) for beat in read_heartbeats(client)]
         return tuple(rows)
 
-    def _gather(self, kind: type[Key], wanted: Filter) -> tuple[_Seen, int]:
-        """Return what all stores have of a kind, by key; and how many keys were foreign."""
-        seen: _Seen = {}
+    def _gather(self, kind: type[AnyKey], wanted: Filter) -> tuple[list[_Seen[AnyKey]], int]:
+        """Return what all stores have of a kind, and how many keys were foreign."""
+        seen: dict[str, _Seen[AnyKey]] = {}
         foreign = 0
         for store in self._stores:
             with store_errors(store.name), store.connect() as client:
                 lifetimes = [beat.lifetime for beat in read_heartbeats(client) if beat.lifetime is not None]
+                name, lifetime = store.name, max(lifetimes, default=None)
                 found = read_records(client, pattern(kind, wanted), kind)
             foreign += found.foreign
             for record in found.records:
-                seen.setdefault(record.key, []).append(_Sighting(record, store.name, max(lifetimes, default=None)))
-        return seen, foreign
+                sighting = _Sighting(record, name, lifetime)
+                seen.setdefault(record.name, _Seen(record.key, [])).sightings.append(sighting)
+        return list(seen.values()), foreign
 
 
-def _takes(wanted: Filter, key: Key) -> bool:
-    match key:
-        case FlowKey(client, service, port):
-            return wanted.takes(client, service, port)
-        case ResetKey(client, remote, client_port, remote_port):
-            return wanted.takes(client, remote, client_port, remote_port)
-        case UnreachableKey(client, remote, client_port, remote_port, _):
-            return wanted.takes(client, remote, client_port, remote_port)
-        case _:
-            return False
+def _takes_ports(wanted: Filter, key: ResetKey | UnreachableKey) -> bool:
+    return wanted.takes(key.client, key.remote, key.client_port, key.remote_port)
 
 
-def _takes_pair(wanted: Filter, key: PeerKey) -> bool:
-    ends = Filter(clients=wanted.clients, services=wanted.services)
+def _takes_pair(ends: Filter, key: PeerKey) -> bool:
     if not ends.takes(key.address, key.peer):
         return False
     return order(key.address) <= order(key.peer) or not ends.takes(key.peer, key.address)
 
 
-def _common(sightings: list[_Sighting]) -> dict[str, Any]:
-    """Return the part that all rows have."""
-    expiries = [sighting.record.expires_in for sighting in sightings]
-    return {
-        "packets": sum(sighting.record.packets for sighting in sightings),
-        "age": min((sighting.age for sighting in sightings if sighting.age is not None), default=None),
-        "expires_in": None if None in expiries else max(expiry for expiry in expiries if expiry is not None),
-        "stores": tuple(sighting.store for sighting in sightings),
-    }
-
-
-def _flow_row(key: Key, sightings: list[_Sighting], now: float) -> FlowRow:
-    if not isinstance(key, FlowKey):
-        raise TypeError(f"{key} is no flow")
-    remembered = Remembered.joined([Remembered.of(sighting.record.detail) for sighting in sightings])
-    common = _common(sightings)
+def _flow_row(seen: _Seen[FlowKey], now: float) -> FlowRow:
+    remembered = Remembered.joined([Remembered.of(sighting.record.detail) for sighting in seen.sightings])
+    common = seen.common()
     if remembered.last is not None:
         common["age"] = max(now - remembered.last, 0.0)
     return FlowRow(
-        client=key.client,
-        service=key.service,
-        port=key.port,
+        client=seen.key.client,
+        service=seen.key.service,
+        port=seen.key.port,
         octets=remembered.octets,
         first=remembered.first,
         last=remembered.last,
@@ -175,19 +163,19 @@ def _flow_row(key: Key, sightings: list[_Sighting], now: float) -> FlowRow:
     )
 
 
-def _recon_row(key: Key, sightings: list[_Sighting]) -> ReconRow:
-    if not isinstance(key, ResetKey | UnreachableKey):
-        raise TypeError(f"{key} is no reset and no unreachable")
+def _recon_row(seen: _Seen[ResetKey] | _Seen[UnreachableKey], kind: str, code: int | None) -> ReconRow:
+    key = seen.key
     return ReconRow(
-        kind="rst" if isinstance(key, ResetKey) else "icmp",
+        kind=kind,
         client=key.client,
         remote=key.remote,
         client_port=key.client_port,
         remote_port=key.remote_port,
-        code=None if isinstance(key, ResetKey) else key.code,
-        **_common(sightings),
+        code=code,
+        **seen.common(),
     )
 
 
 def _found(rows: list[AnyRow], foreign: int, place: Callable[[AnyRow], tuple[Any, ...]]) -> Found[AnyRow]:
+    """Sort: the loudest first, then in the order of `place`."""
     return Found(tuple(sorted(rows, key=lambda row: (-row.packets, place(row)))), foreign)

@@ -7,6 +7,7 @@ Pure: no client, no clock.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final
 
@@ -85,11 +86,9 @@ def to_key(key: Key) -> str:
 def from_key(text: str) -> Key | None:
     """Read what `to_key` wrote; `None` for any other text, because a store holds other people's keys too."""
     try:
-        key = _parse(text.split(";"))
+        return _parse(text.split(";"))
     except ValueError:
         return None
-    # One spelling for each key: another spelling of an address or a number is somebody else's key.
-    return key if key is not None and to_key(key) == text else None
 
 
 def detail_key(key: FlowKey) -> str:
@@ -113,16 +112,19 @@ def _parse(fields: list[str]) -> Key | None:
             return None
 
 
+# One spelling for each key: another spelling of an address or a number is somebody else's key.
+@lru_cache(maxsize=1 << 16)
 def _address(text: str) -> Address:
-    if "%" in text:
-        raise ValueError("a zone says nothing outside its own host")
-    return ip_address(text)
+    address = ip_address(text)
+    if address_text(address) != text or "%" in text:
+        raise ValueError("not as we write it")
+    return address
 
 
 def _number(text: str, largest: int) -> int:
     number = int(text)
-    if not 0 <= number <= largest:
-        raise ValueError("out of range")
+    if str(number) != text or not 0 <= number <= largest:
+        raise ValueError("not as we write it")
     return number
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from shodohflo.model import FlowKey, Key
 from shodohflo.store import heartbeat
@@ -14,15 +14,35 @@ if TYPE_CHECKING:
 
     from valkey import Valkey
 
+AnyKey = TypeVar("AnyKey", bound=Key)
+
 _STEP: Final = 2000
 """Keys looked at in one step of a scan, and asked for in one round trip."""
 
+# One answer for a whole step: asking key by key takes the client ten times as long.
+_SCRIPT: Final = """
+local values, left, hashes = {}, {}, {}
+for i = 1, #KEYS do
+    if i <= tonumber(ARGV[1]) then
+        local value = redis.pcall('GET', KEYS[i])
+        values[i] = type(value) == 'table' and 'another type' or value
+        left[i] = redis.call('PTTL', KEYS[i])
+    else
+        local told = redis.pcall('HGETALL', KEYS[i])
+        hashes[#hashes + 1] = told.err and {} or told
+    end
+end
+return {values, left, hashes}
+"""
+
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class Record(Generic[AnyKey]):
     """One key of ours as it stands in a store."""
 
-    key: Key
+    name: str
+    key: AnyKey
+    """What the name says."""
     packets: int
     expires_in: float | None
     """Seconds; `None` for ever, which is nobody's intention."""
@@ -31,10 +51,10 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
-class Records:
+class Records(Generic[AnyKey]):
     """What was found."""
 
-    records: list[Record]
+    records: list[Record[AnyKey]]
     foreign: int
     """Keys that looked like ours and were not, by name or by value."""
 
@@ -55,12 +75,12 @@ class Heartbeat:
         return int(said) if _is_number(said) else None
 
 
-def read_records(client: Valkey, pattern: str, wanted: type[Key]) -> Records:
+def read_records(client: Valkey, pattern: str, wanted: type[AnyKey]) -> Records[AnyKey]:
     """Return the keys of type `wanted` among those that match `pattern`."""
-    found: list[Record] = []
+    found: list[Record[AnyKey]] = []
     foreign = 0
     for names in _scan(client, pattern):
-        named = {name: key for name in names if isinstance(key := from_key(name), wanted)}
+        named: dict[str, AnyKey] = {name: key for name in names if isinstance(key := from_key(name), wanted)}
         values = _values(client, named)
         found += values.records
         foreign += len(names) - len(named) + values.foreign
@@ -93,26 +113,21 @@ def _scan(client: Valkey, pattern: str) -> Iterator[list[str]]:
             return
 
 
-def _values(client: Valkey, named: Mapping[str, Key]) -> Records:
-    """Ask for the values of some keys, in one round trip."""
-    flows = [key for key in named.values() if isinstance(key, FlowKey)]
-    answers = _ask(
-        client,
-        [
-            *(("GET", name) for name in named),
-            *(("PTTL", name) for name in named),
-            *(("HGETALL", detail_key(flow)) for flow in flows),
-        ],
-    )
-    number = len(named)
-    details: dict[Key, Any] = dict(zip(flows, answers[2 * number :], strict=True))
-    records, foreign = [], 0
-    for key, value, left in zip(named.values(), answers, answers[number : 2 * number], strict=False):
+def _values(client: Valkey, named: Mapping[str, AnyKey]) -> Records[AnyKey]:
+    """Ask for the values of some keys, in one step."""
+    if not named:
+        return Records([], 0)
+    flows = {name: detail_key(key) for name, key in named.items() if isinstance(key, FlowKey)}
+    command = ("EVAL", _SCRIPT, len(named) + len(flows), *named, *flows.values(), len(named))
+    values, left, hashes = client.execute_command(*command)  # type: ignore[no-untyped-call] # typed in part
+    details = {name: dict(zip(told[::2], told[1::2], strict=True)) for name, told in zip(flows, hashes, strict=True)}
+    records: list[Record[AnyKey]] = []
+    foreign = 0
+    for (name, key), value, milliseconds in zip(named.items(), values, left, strict=True):
         if _is_number(value):
-            detail = details.get(key)
-            expires_in = left / 1000 if isinstance(left, int) and left >= 0 else None
-            records.append(Record(key, int(value), expires_in, detail if isinstance(detail, dict) else {}))
-        elif value is not None:  # expired since it was met
+            expires_in = milliseconds / 1000 if milliseconds >= 0 else None
+            records.append(Record(name, key, int(value), expires_in, details.get(name, {})))
+        elif value is not None:  # it is when the key has expired since it was met
             foreign += 1
     return Records(records, foreign)
 

@@ -60,13 +60,13 @@ for i = counted + 2, #KEYS do
         redis.pcall('HINCRBY', key, 'octets.' .. protocol, octets)
         local known = redis.pcall('HMGET', key, 'first', 'last')
         local known_first, known_last = tonumber(known[1]), tonumber(known[2])
-        if not known_first or tonumber(first) < known_first then
-            redis.pcall('HSET', key, 'first', first)
+        if known_first and known_first <= tonumber(first) then first = known[1] end
+        if known_last and known_last > tonumber(last) then
+            redis.pcall('HSET', key, 'first', first, 'agent.' .. agent, last)
+        else
+            redis.pcall('HSET', key, 'first', first, 'agent.' .. agent, last,
+                'last', last, 'rule', rule, 'sentence', sentence)
         end
-        if not known_last or tonumber(last) >= known_last then
-            redis.pcall('HSET', key, 'last', last, 'rule', rule, 'sentence', sentence)
-        end
-        redis.pcall('HSET', key, 'agent.' .. agent, last)
         redis.pcall('EXPIRE', key, lifetime)
     else
         refused = refused + 1

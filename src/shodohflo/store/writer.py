@@ -38,6 +38,9 @@ _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 5.0
 """Seconds between attempts to reach the store; doubled each time."""
 
+_LAST_WAIT: Final = 1.0
+"""Seconds that closing waits for a thread that waits for a silent store; after that it is left behind."""
+
 _QUIET: Final = 60.0
 """Seconds between two lines in the log about the same trouble."""
 
@@ -140,7 +143,8 @@ class Writer:
                 self._buffer.given_up.update(packets_by_kind(self._in_flight.worded.observations))
                 self._in_flight = None
             self._changed.notify_all()
-        self._thread.join(timeout=1.0)
+        if self._thread.is_alive():
+            self._thread.join(timeout=_LAST_WAIT)
         return flushed
 
     @property
