@@ -56,10 +56,10 @@ def test_an_error_names_the_line(tmp_path: Path, text: str, said: str) -> None:
 
 def test_a_misspelt_import_gets_the_nearest_name(tmp_path: Path) -> None:
     """The vocabulary is small enough to guess what was meant."""
-    said = complaint(tmp_path, "from shodohflo.pcap_config import Asign\n")
+    said = complaint(tmp_path, "from shodohflo.pcap_config import LowerPrt\n")
 
-    assert said.startswith("c.py:1: ImportError: cannot import name 'Asign'")
-    assert said.endswith("(did you mean Assign?)")
+    assert said.startswith("c.py:1: ImportError: cannot import name 'LowerPrt'")
+    assert said.endswith("(did you mean LowerPort?)")
 
 
 @pytest.mark.parametrize(
