@@ -144,8 +144,6 @@ def _stitch(records: LaneRecords, data: memoryview, lanes: list[Lane]) -> tuple[
     for lane in lanes:
         gap, here = walk(records, data, here, lane.start)
         pieces.append(np.array(gap, np.int64))
-        if here < lane.start:
-            return pieces, here
         if here == lane.start:
             pieces.append(lane.offsets)
             here = lane.end
