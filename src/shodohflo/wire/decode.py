@@ -16,8 +16,11 @@ from shodohflo.wire.work import Work
 if TYPE_CHECKING:
     from shodohflo.frames import Frames
 
-MOST_TUNNELS = 4
+MOST_TUNNELS = 2
 """UDP tunnels within each other that are looked into."""
+
+MAX_DEPTH_INSIDE = 16
+"""Headers upon headers that we follow inside such a tunnel."""
 
 
 @dataclass(slots=True)
@@ -69,7 +72,7 @@ def decode(frames: Frames, tunnels: frozenset[str] = frozenset()) -> Decoded:
 
 def _inside(work: Work[Batch | Messages]) -> Work[Batch | Messages]:
     """Return the work that remains inside the tunnels that `work` came across."""
-    inner: Work[Batch | Messages] = Work(work.table, work.tunnels)
+    inner: Work[Batch | Messages] = Work(work.table, work.tunnels, MAX_DEPTH_INSIDE)
     for layer, rows in work.inside:
         inner.onward(rows, layer)
     return inner

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 _NETWORK_LAYER: Final[dict[Family, int]] = {4: IPV4, 6: IPV6}
 
+_MAX_DEPTH = 12
+"""Headers that we follow in a quote: a packet of ours that had more would be no packet of ours."""
+
 _STATUS: Final[dict[str, Quote]] = {
     Refusal.IP_CUT: Quote.CUT,
     Refusal.EXTENSION_CUT: Quote.CUT,
@@ -61,7 +64,7 @@ def read_quotes(rows: Rows, family: Family, where: NDArray[np.bool_]) -> Quotes:
     """Read the quoted packet that begins at each row of `rows` that `where` chooses."""
     quotes = Quotes.none(len(rows), family)
     numbered = replace(rows, frame=np.arange(len(rows)), whole=rows.at + 2 * LONGEST_DATAGRAM)
-    work: Work[Rows] = Work(_TABLE)
+    work: Work[Rows] = Work(_TABLE, depth=_MAX_DEPTH)
     work.onward(numbered.keep(where), _NETWORK_LAYER[family])
     work.run()
     for reason, refused in work.refused:

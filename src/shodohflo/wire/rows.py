@@ -118,9 +118,9 @@ class Rows:
 
     def keep(self, mask: NDArray[np.bool_]) -> Rows:
         """Return the rows where `mask` is true; all of them without copying."""
-        if mask.all():
+        if np.count_nonzero(mask) == len(mask):
             return self
-        chosen = np.flatnonzero(mask)
+        chosen = mask.nonzero()[0]
         columns = (self.frame, self.at, self.end, self.whole, self.network, self.octets)
         return Rows(self.data, *(column[chosen] for column in columns))
 

@@ -32,12 +32,16 @@ Decoder = Callable[["Work[Any]", Rows], None]
 MAX_DEPTH = 32
 """Headers upon headers that we follow: deep enough for stacked tags and tunnels, no invitation to loop."""
 
+_FEW = 1 << 10
+"""Rows of which it costs little to find out which numbers they have."""
+
 
 class Work(Generic[Found]):
     """Rows on their way through `decoders`, and what has become of them."""
 
-    def __init__(self, table: Table, tunnels: frozenset[str] = frozenset()) -> None:
+    def __init__(self, table: Table, tunnels: frozenset[str] = frozenset(), depth: int = MAX_DEPTH) -> None:
         """Start with nothing to do; `table` reads each layer, `tunnels` over UDP are looked into."""
+        self._depth = depth
         self.table = table
         self.tunnels = tunnels
         self.found: list[Found] = []
@@ -49,7 +53,7 @@ class Work(Generic[Found]):
 
     def run(self) -> None:
         """Decode until every row is found or refused."""
-        for _ in range(MAX_DEPTH):
+        for _ in range(self._depth):
             level, self._next = self._next, defaultdict(list)
             for layer, several in level.items():
                 self._decode(layer, Rows.join(several))
@@ -81,15 +85,22 @@ class Work(Generic[Found]):
         if len(rows) and (numbers == numbers[0]).all():
             self.onward(rows, base + int(numbers[0]))
             return
-        rest = np.ones(len(rows), np.bool_)
-        for number in self.table.numbers(base):
-            if not rest.any():
-                return
+        rest, left = np.ones(len(rows), np.bool_), len(rows)
+        for number in self._readable(base, numbers):
             chosen = numbers == number
-            if chosen.any():
+            count = np.count_nonzero(chosen)
+            if count:
                 self.onward(rows.keep(chosen), base + number)
-                rest &= ~chosen
+                rest, left = rest ^ chosen, left - count
+            if not left:
+                return
         self._refuse_unread(rows.keep(rest), base + numbers[rest].astype(np.uint32))
+
+    def _readable(self, base: int, numbers: NDArray[np.unsignedinteger[Any]]) -> list[int]:
+        """Return those of `numbers` that some decoder reads; of many, perhaps others that some decoder reads."""
+        known = self.table.numbers(base)
+        # Looking for each that we know costs less than finding out which there are, but for a few rows.
+        return known if len(numbers) > _FEW else [number for number in np.unique(numbers).tolist() if number in known]
 
     def _refuse_unread(self, rows: Rows, layers: NDArray[np.uint32]) -> None:
         """Refuse what nobody reads, with as few steps as there are reasons, not numbers."""
