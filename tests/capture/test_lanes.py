@@ -23,7 +23,7 @@ ORDERS: list[Order] = ["<", ">"]
 FEW = Plan(lanes=5, probe=1, worthwhile=1)
 """Lanes where the usual plan would not think of any."""
 
-PLANS = st.builds(Plan, lanes=st.integers(1, 40), probe=st.integers(1, 200), worthwhile=st.integers(1, 20))
+PLANS = st.builds(Plan, lanes=st.integers(2, 20), probe=st.integers(1, 60), worthwhile=st.integers(1, 3))
 
 
 def lying_records(order: Order) -> st.SearchStrategy[bytes]:
@@ -39,7 +39,9 @@ def lying_records(order: Order) -> st.SearchStrategy[bytes]:
     )
     payload = st.lists(st.one_of(header, st.binary(max_size=30)), max_size=6).map(b"".join)
     time = st.tuples(st.sampled_from([START, START + 1, 0]), st.integers(0, 999_999))
-    return st.lists(st.builds(lambda data, at: record(data, order, time=at), payload, time), max_size=60).map(b"".join)
+    return st.lists(
+        st.builds(lambda data, at: record(data, order, time=at), payload, time), min_size=8, max_size=60
+    ).map(b"".join)
 
 
 def lying_blocks(order: Order) -> st.SearchStrategy[bytes]:
@@ -52,7 +54,7 @@ def lying_blocks(order: Order) -> st.SearchStrategy[bytes]:
         st.just(interface(order)),
         st.just(section_header(order)),
     )
-    return st.lists(block, max_size=60).map(b"".join)
+    return st.lists(block, min_size=8, max_size=60).map(b"".join)
 
 
 @given(st.data(), st.sampled_from(ORDERS), st.sampled_from([(2, 1), (2, 3), (2, 4)]), PLANS)
