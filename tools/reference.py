@@ -29,13 +29,17 @@ def cli_page() -> Lines:
     """Print the help of every command."""
     yield from ("# Commands", "", "What `--help` says, for each command. Exit status: 0 done; 1 something could not be")
     yield from ("read, reached or found; 2 the command line or the configuration is wrong; 130 interrupted.", "")
-    yield from _help(program, click.Context(program, info_name="shodohflo", terminal_width=WIDTH))
-    root = click.Context(program, info_name="shodohflo")
+    yield from _help(program, _context(program, "shodohflo"))
+    root = _context(program, "shodohflo")
     for name in program.list_commands(root):
         command = program.get_command(root, name)
         assert command is not None
-        yield from _help(command, click.Context(command, info_name=name, parent=root, terminal_width=WIDTH))
-    yield from _help(pcap_agent, click.Context(pcap_agent, info_name="pcap_agent", terminal_width=WIDTH))
+        yield from _help(command, _context(command, name, root))
+    yield from _help(pcap_agent, _context(pcap_agent, "pcap_agent"))
+
+
+def _context(command: click.Command, name: str, parent: click.Context | None = None) -> click.Context:
+    return click.Context(command, parent, name, terminal_width=WIDTH, **command.context_settings)
 
 
 def _help(command: click.Command, context: click.Context) -> Lines:

@@ -4,6 +4,5 @@ Data flows one way: capture -> wire -> rules -> aggregate -> store -> readers.
 `docs/architecture.md` tells the life of a packet.
 """
 
-from importlib.metadata import version
-
-__version__ = version("shodohflo")
+# Written out, because looking it up among what is installed takes longer than the rest of `shodohflo --version`.
+__version__ = "0.1.0"

@@ -64,13 +64,36 @@ def _reader(name: str, sort: str) -> Callable[[Command], click.Command]:
     """Make a command of what answers a question: all of them take the same options."""
     decorators = [
         click.command(name, epilog=EXAMPLES[name]),
-        click.option("--client", "clients", type=options.prefix, multiple=True, metavar="NET", help="Only these."),
         click.option(
-            "--service", "services", type=options.prefix, multiple=True, metavar="NET", help="Only what is there."
+            "--client",
+            "clients",
+            type=options.prefix,
+            multiple=True,
+            metavar="NET",
+            help="Only clients in this network; may be repeated.",
         ),
-        click.option("--port", "ports", type=options.PORT, multiple=True, metavar="N", help="Only these ports."),
         click.option(
-            "--sort", type=click.Choice(_ORDERS), default=sort, show_default=True, help="What comes first, or lowest."
+            "--service",
+            "services",
+            type=options.prefix,
+            multiple=True,
+            metavar="NET",
+            help="Only the other end in this network; may be repeated.",
+        ),
+        click.option(
+            "--port",
+            "ports",
+            type=options.PORT,
+            multiple=True,
+            metavar="N",
+            help="Only this port of the service; may be repeated.",
+        ),
+        click.option(
+            "--sort",
+            type=click.Choice(_ORDERS),
+            default=sort,
+            show_default=True,
+            help="By packets or age, the most or the youngest first; by others, ascending.",
         ),
         click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line."),
         click.option(
