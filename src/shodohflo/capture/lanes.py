@@ -65,7 +65,7 @@ class Plan:
 
 
 USUAL: Final = Plan()
-"""Measured with chunks of 8 MiB and records of 60 to 1,500 bytes."""
+"""Measured with chunks of 8 and 16 MiB and records of 60 to 1,500 bytes."""
 
 
 @dataclass(frozen=True, slots=True)

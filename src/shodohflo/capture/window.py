@@ -11,7 +11,7 @@ from shodohflo.errors import CaptureError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-CHUNK: Final = 8 << 20
+CHUNK: Final = 16 << 20
 """How many bytes are dealt with at once, where so many are there: large steps are cheap ones."""
 
 _PIECE: Final = 1 << 20
