@@ -86,17 +86,20 @@ class Ring:
     def frames(self) -> Iterator[Frames]:
         """Yield what is ready, oldest first; each is valid, and its slots taken, until the next is asked for.
 
-        Goes round the ring once at most, however fast the kernel refills it. A caller who stops
-        half-way finds the frames it was given last again the next time.
+        What arrives while a batch is dealt with waits for the next call: else a busy link would be read in
+        many small batches. A caller who stops half-way finds the frames it was given last again the next time.
         """
         handed_out = 0
-        while handed_out < len(self.status):
+        while handed_out < self.slot_count:
             count = self._ready()
             if count == 0:
                 return
             yield self._columns(slice(self.next, self.next + count))
             self._give_back(count)
             handed_out += count
+            cut_at_the_end, cut_at_its_bound = self.next == 0, count == BATCH
+            if not (cut_at_the_end or cut_at_its_bound):
+                return
 
     def _ready(self) -> int:
         """Count the ready slots in a row from the next one on, up to the ring's end or a full batch."""
