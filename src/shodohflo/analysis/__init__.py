@@ -1,0 +1,1 @@
+"""Questions about a configuration, answered from the same compiled rules that decide live packets. Pure."""
