@@ -25,6 +25,16 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(autouse=True)
+def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Forget the settings of whoever runs the tests, and write files that root may trust."""
+    for name in [name for name in os.environ if name.startswith("SHODOHFLO_")]:
+        monkeypatch.delenv(name)
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+@pytest.fixture(autouse=True)
 def _our_nets() -> Iterator[None]:
     """Leave our networks as they were: commands bind them for the whole process."""
     before = [(ours, ours.prefixes) for ours in (OUR_4NETS, OUR_6NETS)]

@@ -33,8 +33,6 @@ FLOW_MAPPING = FlowMapping((None, "our_nets", LowerPort(SRC)), (None, "bert", Lo
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Namespace, Namespace]]:
     """Return two namespaces, joined; `v0` in the first has the addresses of bert's network."""
-    for variable in ("SHODOHFLO_STORE", "SHODOHFLO_CONFIG", "SHODOHFLO_OUR_NETS"):
-        monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("SHODOHFLO_STATE_DIR", str(tmp_path / "state"))
     with namespace() as bert, namespace() as world:
         join(bert, "v0", world, "v1")
