@@ -71,12 +71,14 @@ def wire_to_store(repetitions: int) -> Comparison | Skipped:
     heard: list[int] = []
 
     def tcpdump() -> Spent:
-        spent, packets = _tcpdump(capture)
+        with _folder() as folder:
+            spent, packets = _tcpdump(capture, folder)
         heard.append(packets)
         return spent
 
     def ours() -> Spent:
-        agents.append(_agent(capture))
+        with _folder() as folder:
+            agents.append(_agent(capture, folder))
         return agents[-1].load
 
     with _namespaces():
@@ -114,6 +116,13 @@ def _obstacle() -> str:
 
 
 @contextmanager
+def _folder() -> Iterator[Path]:
+    """Give a listener a folder of its own."""
+    with tempfile.TemporaryDirectory(prefix="bench") as folder:
+        yield Path(folder)
+
+
+@contextmanager
 def _namespaces() -> Iterator[None]:
     """Join two namespaces by a link that carries what we send and nothing else."""
     with ExitStack() as stack:
@@ -142,45 +151,60 @@ def _send(capture: Path) -> float:
     return LOAD.packets * LOOPS / float(rated.split(",")[-1].split()[0])
 
 
-def _tcpdump(capture: Path) -> tuple[Spent, int]:
-    """Return what tcpdump spent and the packets it received."""
-    command = ["tcpdump", "-n", "-i", _LINK, "-w", "/dev/null"]
-    process = subprocess.Popen([*_inside(_LISTENER), *command], stderr=subprocess.PIPE, text=True)
-    _wait_for(_somebody_listens, "tcpdump to listen")
-    sending = _send(capture)
-    _wait_for(lambda: _is_quiet(process.pid), "tcpdump to finish")
-    spent = Spent(sending, _processor_seconds(process.pid))
+@contextmanager
+def _listening(command: Sequence[str], folder: Path, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a listener and wait until it listens; what it says goes to `folder`/log. It ends with the block."""
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [*_inside(_LISTENER), *command], env=os.environ | environment, cwd=folder, stdout=log, stderr=log
+        )
+    try:
+        _wait_for(_somebody_listens, f"{command[0]} to listen", process)
+        _wait_for(lambda: _is_quiet(process.pid), f"{command[0]} to come to rest", process)
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _stop(process: subprocess.Popen[bytes], folder: Path) -> str:
+    """End a listener as its user would, and return what it said."""
     process.send_signal(signal.SIGINT)
-    said = process.communicate(timeout=_PATIENCE)[1]
+    status = process.wait(timeout=_PATIENCE)
+    said = (folder / "log").read_text(errors="replace")
+    if status != 0:
+        raise LiveError(f"the listener ended with status {status}: {said}")
+    return said
+
+
+def _tcpdump(capture: Path, folder: Path) -> tuple[Spent, int]:
+    """Return what tcpdump spent and the packets it received."""
+    with _listening(["tcpdump", "-n", "-i", _LINK, "-w", "/dev/null"], folder) as process:
+        started = _processor_seconds(process.pid)
+        sending = _send(capture)
+        _wait_for(lambda: _is_quiet(process.pid), "tcpdump to come to rest", process)
+        spent = Spent(sending, _processor_seconds(process.pid) - started)
+        said = _stop(process, folder)
     captured = next(line for line in said.splitlines() if "packets captured" in line)
     return spent, int(captured.split()[0])
 
 
-def _agent(capture: Path) -> Agent:
+def _agent(capture: Path, folder: Path) -> Agent:
     """Return what the agent spent on the load, and its ledger."""
-    with tempfile.TemporaryDirectory(prefix="bench") as folder:
-        ledger = Path(folder, "ledger.json")
-        command = [str(Path(sys.executable).with_name("shodohflo")), "run", _LINK, "--ledger", str(ledger)]
-        networks = ["--our-nets", "10.0.0.0/8", "--our-nets", "fc00::/7"]
-        # A state directory of its own: the embedded store is this agent's alone, and goes with the folder.
-        environment = os.environ | {"SHODOHFLO_STATE_DIR": folder}
-        with Path(folder, "log").open("w") as log:
-            process = subprocess.Popen(
-                [*_inside(_LISTENER), *command, *networks], env=environment, cwd=folder, stdout=log, stderr=log
-            )
-            _wait_for(_somebody_listens, "the agent to listen", process)
-            _wait_for(lambda: _is_quiet(process.pid), "the agent to come to rest", process)
-            started = _processor_seconds(process.pid)
-            children = _children(process.pid)
-            stored = sum(map(_processor_seconds, children))
-            sending = _send(capture)
-            _wait_for(lambda: _is_quiet(process.pid), "the agent to come to rest", process)
-            spent = Spent(sending, _processor_seconds(process.pid) - started)
-            stored = sum(map(_processor_seconds, children)) - stored
-            process.send_signal(signal.SIGTERM)
-            if process.wait(timeout=_PATIENCE) != 0:
-                raise LiveError(f"the agent failed: {Path(folder, 'log').read_text()}")
-        counted = json.loads(ledger.read_text())
+    program = str(Path(sys.executable).with_name("shodohflo"))
+    networks = ["--our-nets", "10.0.0.0/8", "--our-nets", "fc00::/7"]
+    command = [program, "run", _LINK, *networks, "--ledger", str(folder / "ledger.json")]
+    # A state directory of its own: the embedded store is this agent's alone, and goes with the folder.
+    with _listening(command, folder, SHODOHFLO_STATE_DIR=str(folder)) as process:
+        started = _processor_seconds(process.pid)
+        children = _children(process.pid)
+        stored = sum(map(_processor_seconds, children))
+        sending = _send(capture)
+        _wait_for(lambda: _is_quiet(process.pid), "the agent to come to rest", process)
+        spent = Spent(sending, _processor_seconds(process.pid) - started)
+        stored = sum(map(_processor_seconds, children)) - stored
+        _stop(process, folder)
+    counted = json.loads((folder / "ledger.json").read_text())
     return Agent(spent, started, stored, counted["received"], counted["kernel_dropped"])
 
 
