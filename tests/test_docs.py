@@ -17,6 +17,7 @@ from shodohflo.cli.program import COMMANDS
 from shodohflo.config import load
 from shodohflo.config.known import KNOWN
 from shodohflo.ledger import DROPPED, RECORDED, REFUSED, Outcome
+from shodohflo.store import keys
 from shodohflo.wire import Refusal
 
 if TYPE_CHECKING:
@@ -160,3 +161,18 @@ def test_the_makefile_says_what_it_can_do() -> None:
 
     for target in ("run", "test", "demo", "bench", "docs", "help"):
         assert re.search(rf"^  make {target} ", done.stdout, re.MULTILINE)
+
+
+@pytest.mark.parametrize("word", [keys.DETAIL, keys.AGENT, keys.BITE, ";flow", ";peer", ";rst", ";icmp", "client;"])
+def test_every_kind_of_key_is_documented(word: str) -> None:
+    """Other programs read the store by this page."""
+    assert re.search(rf"`[^`]*{re.escape(word)}[^`]*`", (ROOT / "docs/reference/keys.md").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("example", sorted((ROOT / "examples").glob("*.py")), ids=lambda path: path.name)
+def test_an_example_is_a_configuration_without_doubts(example: Path) -> None:
+    """As `shodohflo run --config` would load it."""
+    settings = load(example, {}, privileged=False)
+
+    assert settings.warnings == ()
+    assert settings.path == example
