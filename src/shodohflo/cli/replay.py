@@ -151,6 +151,7 @@ def replay(  # noqa: PLR0913 - one for each option
         sys.stdout.writelines(f"{flow.to_json()}\n" for flow in seen_flows(seen))
     elif not write:
         show(COLUMNS, [flow.to_row() for flow in seen_flows(seen)])
+        click.echo()
     for message in reading.broken:
         fail(message, "shodohflo replay")
     print_ledger(pipeline.ledger, pipeline.rules, err=keys or as_json)
