@@ -62,8 +62,8 @@ def running(space: Namespace, log: Path, *arguments: object) -> Iterator[subproc
             wait_until(lambda: "listening to" in log.read_text() or process.poll() is not None)
             yield process
         finally:
-            if process.poll() is None:
-                process.kill()
+            process.terminate()  # not killed: its store would outlive it
+            process.wait(timeout=40)
 
 
 def read(store: Path, *arguments: str) -> str:
