@@ -55,16 +55,17 @@ def merge_packets(batch: Batch) -> Batch:
 
 def merge(several: Sequence[Observations]) -> Observations:
     """Merge the rows of `several` that will be recorded under the same key, by the same rule."""
-    rows = Observations.concatenate(several)
     # Most rows are of IPv4, whose two addresses fit one column.
-    is_ipv4 = (rows.client.version == 4) & (rows.remote.version == 4)
-    return Observations.concatenate(
-        [_merged(rows[chosen], only_ipv4) for chosen, only_ipv4 in ((is_ipv4, True), (~is_ipv4, False)) if chosen.any()]
-    )
+    is_ipv4 = [(part.client.version == 4) & (part.remote.version == 4) for part in several]
+    ipv4 = Observations.concatenate([part.keep(mask) for part, mask in zip(several, is_ipv4, strict=True)])
+    rest = Observations.concatenate([part.keep(~mask) for part, mask in zip(several, is_ipv4, strict=True)])
+    return Observations.concatenate([_merged(ipv4, only_ipv4=True), _merged(rest, only_ipv4=False)])
 
 
-def _merged(rows: Observations, only_ipv4: bool) -> Observations:
-    groups = group_by([*_addresses(rows, only_ipv4), _label(rows)])
+def _merged(rows: Observations, *, only_ipv4: bool) -> Observations:
+    if len(rows) == 0:
+        return rows
+    groups = group_by([*_addresses(rows, only_ipv4=only_ipv4), _label(rows)])
     return replace(
         rows[groups.leaders],
         packets=groups.sum(rows.packets),
@@ -74,7 +75,7 @@ def _merged(rows: Observations, only_ipv4: bool) -> Observations:
     )
 
 
-def _addresses(rows: Observations, only_ipv4: bool) -> list[NDArray[np.uint64]]:
+def _addresses(rows: Observations, *, only_ipv4: bool) -> list[NDArray[np.uint64]]:
     if only_ipv4:
         return [rows.client.low << np.uint64(32) | rows.remote.low]
     return [rows.client.high, rows.client.low, rows.remote.high, rows.remote.low]

@@ -6,8 +6,9 @@ from dataclasses import dataclass, fields
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+import numpy as np
+
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 Family = Literal[4, 6]
@@ -47,7 +48,8 @@ class Batch:
         """Return the rows where `mask` is true; all of them without copying."""
         if mask.all():
             return self
-        columns = (getattr(self, field.name)[mask] for field in fields(self) if field.name != "family")
+        chosen = np.flatnonzero(mask)
+        columns = (getattr(self, field.name)[chosen] for field in fields(self) if field.name != "family")
         return Batch(self.family, *columns)
 
 

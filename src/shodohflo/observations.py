@@ -51,6 +51,10 @@ class Observations:
         """Take some rows: a slice, a mask or row numbers."""
         return Observations(*(getattr(self, field.name)[rows] for field in fields(self)))
 
+    def keep(self, mask: NDArray[np.bool_]) -> Observations:
+        """Return the rows where `mask` is true; all of them without copying."""
+        return self if mask.all() else self[np.flatnonzero(mask)]
+
     @classmethod
     def none(cls) -> Observations:
         """Return no rows at all."""
@@ -75,8 +79,9 @@ class Observations:
     @classmethod
     def concatenate(cls, several: Sequence[Observations]) -> Observations:
         """Put the rows of `several` one after the other."""
-        if not several:
-            return cls.none()
+        several = [part for part in several if len(part)]
+        if len(several) < 2:
+            return several[0] if several else cls.none()
         return cls(*(_joined([getattr(part, field.name) for part in several]) for field in fields(cls)))
 
 

@@ -144,7 +144,7 @@ class Pipeline:
         verdicts = self.rules.judge(batch)
         self._count_unattributed(batch, verdicts)
         attributed = verdicts.decision >= Decision.SRC_IS_CLIENT
-        flows = _flows(batch, verdicts)[attributed]
+        flows = _flows(batch, verdicts).keep(attributed)
         ignored = self._compiled.is_ignored(batch)[attributed]
         flows.kind[ignored] = Kind.FLOW_IGNORED
         self._count(Outcome.FLOW_IGNORED, flows.packets[ignored].sum())
