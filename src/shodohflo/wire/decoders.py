@@ -21,6 +21,7 @@ from shodohflo.wire.ipv6 import EXTENSIONS, authentication, encrypted, extension
 from shodohflo.wire.loopback import loopback
 from shodohflo.wire.mpls import mpls
 from shodohflo.wire.nflog import nflog, nflog_attribute
+from shodohflo.wire.plain import plain_or
 from shodohflo.wire.ppi import ppi
 from shodohflo.wire.ppp import framed_ppp, hdlc_ppp, ppp, pppoe
 from shodohflo.wire.radiotap import radiotap
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from shodohflo.wire.work import Decoder
+
+_IPV4: Final[Decoder] = partial(plain_or, family=4, otherwise=ipv4)
+_IPV6: Final[Decoder] = partial(plain_or, family=6, otherwise=ipv6)
 
 LINKS: Final[Mapping[int, Decoder]] = {
     0: loopback,
@@ -59,16 +63,16 @@ LINKS: Final[Mapping[int, Decoder]] = {
     204: partial(directed, layer=layers.FRAMED_PPP),
     205: partial(directed, layer=layers.CISCO_HDLC),
     206: partial(directed, layer=layers.FRAME_RELAY),
-    228: ipv4,
-    229: ipv6,
+    228: _IPV4,
+    229: _IPV6,
     239: nflog,
     276: cooked_v2,
 }
 """By LINKTYPE_ number; raw IP is 12 and 14 in files whose writer confused it with a platform's DLT_."""
 
 ETHERTYPES: Final[Mapping[int, Decoder]] = {
-    0x0800: ipv4,
-    0x86DD: ipv6,
+    0x0800: _IPV4,
+    0x86DD: _IPV6,
     0x8100: vlan,
     0x88A8: vlan,
     0x9100: vlan,
@@ -81,8 +85,8 @@ ETHERTYPES: Final[Mapping[int, Decoder]] = {
 }
 
 PPP_PROTOCOLS: Final[Mapping[int, Decoder]] = {
-    0x0021: ipv4,
-    0x0057: ipv6,
+    0x0021: _IPV4,
+    0x0057: _IPV6,
     0x0281: mpls,
     0x0283: mpls,
 }
