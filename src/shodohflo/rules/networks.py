@@ -217,8 +217,8 @@ class NetworkTable:
 
     @classmethod
     def _flatten(cls, claims: list[tuple[Network, int]]) -> NetworkTable:
-        starts4, ids4 = _segments([claim for claim in claims if claim[0].version == 4])
-        starts6, ids6 = _segments([claim for claim in claims if claim[0].version == 6])
+        starts4, ids4 = segments([claim for claim in claims if claim[0].version == 4])
+        starts6, ids6 = segments([claim for claim in claims if claim[0].version == 6])
         rows6 = [start.to_bytes(16, "big") for start in starts6]
         return cls(
             FamilyTable(np.array(starts4, np.uint32), np.array(ids4, np.uint16)),
@@ -230,7 +230,7 @@ class NetworkTable:
         return (self.v6 if addresses.dtype.kind == "S" else self.v4).find(addresses)
 
 
-def _segments(claims: list[tuple[Network, int]]) -> tuple[list[int], list[int]]:
+def segments(claims: list[tuple[Network, int]]) -> tuple[list[int], list[int]]:
     """Cut the addresses of one family where the answer changes; an earlier claim beats a later one."""
     bounds = {0} | {int(prefix[0]) for prefix, _ in claims} | {int(prefix[-1]) + 1 for prefix, _ in claims}
     beyond = {1 << prefix.max_prefixlen for prefix, _ in claims}

@@ -1,0 +1,40 @@
+"""Everything that can be found in a configuration."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from shodohflo.analysis.coverage import find_uncovered, find_unused
+from shodohflo.analysis.drops import find_one_way, find_spoofable
+from shodohflo.analysis.families import find_missing, find_unbound
+from shodohflo.analysis.findings import Report
+from shodohflo.analysis.liveness import find_dead
+from shodohflo.analysis.model import Model, Subject
+from shodohflo.analysis.prefixes import find_covered
+
+if TYPE_CHECKING:
+    from shodohflo.analysis.findings import Finding
+
+_FAMILIES: Final = (
+    find_covered,
+    find_dead,
+    find_spoofable,
+    find_one_way,
+    find_uncovered,
+    find_unused,
+    find_missing,
+    find_unbound,
+)
+
+
+def check(subject: Subject) -> Report:
+    """Examine a configuration; the more serious findings come first."""
+    model = Model(subject)
+    found = [_completed(finding, model) for family in _FAMILIES for finding in family(model)]
+    return Report.sort_out([*subject.doubts, *found], subject.accepted)
+
+
+def _completed(finding: Finding, model: Model) -> Finding:
+    """Say what becomes of the witness."""
+    return replace(finding, outcome=model.outcome(finding.witness)) if finding.witness else finding
