@@ -21,7 +21,7 @@ from shodohflo.wire.ipv6 import EXTENSIONS, authentication, encrypted, extension
 from shodohflo.wire.loopback import loopback
 from shodohflo.wire.mpls import mpls
 from shodohflo.wire.nflog import nflog, nflog_attribute
-from shodohflo.wire.plain import plain_or
+from shodohflo.wire.plain import plain_ethernet, plain_ip
 from shodohflo.wire.ppi import ppi
 from shodohflo.wire.ppp import framed_ppp, hdlc_ppp, ppp, pppoe
 from shodohflo.wire.radiotap import radiotap
@@ -38,12 +38,13 @@ if TYPE_CHECKING:
 
     from shodohflo.wire.work import Decoder
 
-_IPV4: Final[Decoder] = partial(plain_or, family=4, otherwise=ipv4)
-_IPV6: Final[Decoder] = partial(plain_or, family=6, otherwise=ipv6)
+_ETHERNET: Final[Decoder] = partial(plain_ethernet, otherwise=ethernet)
+_IPV4: Final[Decoder] = partial(plain_ip, family=4, otherwise=ipv4)
+_IPV6: Final[Decoder] = partial(plain_ip, family=6, otherwise=ipv6)
 
 LINKS: Final[Mapping[int, Decoder]] = {
     0: loopback,
-    layers.ETHERNET: ethernet,
+    layers.ETHERNET: _ETHERNET,
     8: slip,
     layers.FRAMED_PPP: framed_ppp,
     12: raw_ip,

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from shodohflo.batch import Batch
+from shodohflo.frames import ETHERTYPE
 from shodohflo.model import TCP, UDP
+from shodohflo.wire.layers import IPV4
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 _TRANSPORT = 20
 """The shortest TCP header; so many bytes behind the IP header must have been captured, for UDP too."""
 
+_ETHERNET = 14
 _UDP = 8
 _MORE_OR_OFFSET = 0x3FFF
 
@@ -38,17 +41,37 @@ class _Network:
     plain: NDArray[np.bool_]
 
 
-def plain_or(work: Work[Any], rows: Rows, family: Family, otherwise: Decoder) -> None:
-    """Find the plain packets among `rows`, which stand at an IP header; leave the others to `otherwise`."""
+def plain_ethernet(work: Work[Any], rows: Rows, otherwise: Decoder) -> None:
+    """Find the plain IPv4 packets of Ethernet frames, the most frequent of all; leave the rest to `otherwise`."""
+    whole = rows.end - rows.at >= _ETHERNET + 20 + _TRANSPORT
+    candidates = rows.keep(whole)
+    header = candidates.header(_ETHERNET + 20 + _TRANSPORT)
+    is_ipv4 = header.u16(_ETHERNET - 2) == IPV4 - ETHERTYPE
+    _take(work, candidates.advance(_ETHERNET), header.behind(_ETHERNET), 4, is_ipv4)
+    _leave(work, rows, whole, is_ipv4, otherwise)
+
+
+def plain_ip(work: Work[Any], rows: Rows, family: Family, otherwise: Decoder) -> None:
+    """Find the plain packets among `rows`, which stand at an IP header; leave the rest to `otherwise`."""
     size = (20 if family == 4 else 40) + _TRANSPORT
     whole = rows.end - rows.at >= size
     candidates = rows.keep(whole)
-    header = candidates.header(size)
+    plain = np.ones(len(candidates), np.bool_)
+    _take(work, candidates, candidates.header(size), family, plain)
+    _leave(work, rows, whole, plain, otherwise)
+
+
+def _take(work: Work[Any], rows: Rows, header: Header, family: Family, plain: NDArray[np.bool_]) -> None:
+    """Find those of the `plain` rows that are plain throughout, and take back what was said of the others."""
     network = _ipv4(header) if family == 4 else _ipv6(header)
-    plain = network.plain & (network.total <= candidates.room())
+    plain &= network.plain & (network.total <= rows.room())
     plain &= _tcp(header, network) | (_udp(header, network) & (not work.tunnels))
-    work.found.append(_batch(candidates.keep(plain), header.keep(plain), network.total[plain], family))
-    if not (len(candidates) == len(rows) and plain.all()):
+    work.found.append(_batch(rows, header, network, np.flatnonzero(plain)))
+
+
+def _leave(work: Work[Any], rows: Rows, whole: NDArray[np.bool_], plain: NDArray[np.bool_], otherwise: Decoder) -> None:
+    """Send on the rows that are not whole, and of those that are, the ones that are not plain."""
+    if not (plain.all() and whole.all()):
         whole[whole] = plain
         otherwise(work, rows.keep(~whole))
 
@@ -76,20 +99,21 @@ def _udp(header: Header, network: _Network) -> NDArray[np.bool_]:
     return is_udp & (length >= _UDP) & (length <= network.total - network.size)
 
 
-def _batch(rows: Rows, header: Header, total: NDArray[np.int64], family: Family) -> Batch:
-    size, protocol_at = (20, 9) if family == 4 else (40, 6)
-    protocol = header.u8(protocol_at)
-    addresses = (header.u32(12), header.u32(16)) if family == 4 else (header.s16(8), header.s16(24))
+def _batch(rows: Rows, header: Header, network: _Network, chosen: NDArray[np.intp]) -> Batch:
+    family: Family = 4 if network.size == 20 else 6
+    ends = (header.u32(12), header.u32(16)) if family == 4 else (header.s16(8), header.s16(24))
+    protocol = network.protocol[chosen]
+    time = rows.time[chosen]
     return Batch(
         family=family,
-        src_addr=addresses[0],
-        dst_addr=addresses[1],
-        src_port=header.u16(size),
-        dst_port=header.u16(size + 2),
+        src_addr=ends[0][chosen],
+        dst_addr=ends[1][chosen],
+        src_port=header.u16(network.size)[chosen],
+        dst_port=header.u16(network.size + 2)[chosen],
         protocol=protocol,
-        tcp_flags=header.u8(size + 13) * (protocol == TCP),
-        packets=np.ones(len(rows), np.int64),
-        octets=total,
-        first=rows.time,
-        last=rows.time,
+        tcp_flags=header.u8(network.size + 13)[chosen] * (protocol == TCP),
+        packets=np.ones(len(chosen), np.int64),
+        octets=network.total[chosen],
+        first=time,
+        last=time,
     )

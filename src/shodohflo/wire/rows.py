@@ -54,6 +54,10 @@ class Header:
         """Return the sixteen bytes at `offset`."""
         return self._matrix[:, offset : offset + 16].view("S16")[:, 0].copy()
 
+    def behind(self, size: int) -> Header:
+        """Return what follows the first `size` bytes, without copying."""
+        return Header(self._matrix[:, size:])
+
     def keep(self, mask: NDArray[np.bool_]) -> Header:
         """Return the rows where `mask` is true; all of them without copying."""
         return self if mask.all() else Header(self._matrix[mask])
