@@ -43,7 +43,7 @@ def test_rows_are_in_one_group_exactly_if_they_are_equal(columns: list[NDArray[n
 def test_a_hash_that_never_tells_rows_apart_costs_time_and_nothing_else(columns: list[NDArray[np.uint64]]) -> None:
     """Where all keys share a slot, sixteen elections are held and the rest is sorted."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(grouping, "_hash", lambda columns, _bits: np.zeros(len(columns[0]), np.uint64))
+        patch.setattr(grouping, "_hash", lambda columns, _bits: np.zeros(len(columns[0]), np.int64))
         groups = group_by(columns)
 
     rows = as_rows(columns)

@@ -31,9 +31,9 @@ _SEEDS = np.random.default_rng()
 class Groups:
     """Rows that are equal form a group."""
 
-    leaders: NDArray[np.int64]
+    leaders: NDArray[np.int32]
     """The number of one row of each group, in ascending order."""
-    group: NDArray[np.int64]
+    group: NDArray[np.int32]
     """Which group each row is in: `columns[leaders[group]] == columns`."""
 
     def sum(self, values: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -54,18 +54,18 @@ class Groups:
 
 
 def group_by(columns: Columns) -> Groups:
-    """Group the rows that are equal in all `columns`."""
+    """Group the rows, fewer than 2**31, that are equal in all `columns`."""
     leader = _elect(columns)
-    leads = leader == np.arange(len(leader))
-    return Groups(np.flatnonzero(leads), (np.cumsum(leads) - 1)[leader])
+    leads = leader == np.arange(len(leader), dtype=np.int32)
+    return Groups(np.flatnonzero(leads).astype(np.int32), (np.cumsum(leads, dtype=np.int32) - np.int32(1))[leader])
 
 
-def _elect(columns: Columns) -> NDArray[np.int64]:
+def _elect(columns: Columns) -> NDArray[np.int32]:
     """Return, for each row, the row that stands for it."""
-    leader = np.arange(len(columns[0]))
+    leader = np.arange(len(columns[0]), dtype=np.int32)
     voters, mine = leader, columns
     bits = max(10, int(2 * len(leader)).bit_length())
-    ballot = np.empty(1 << bits, np.int64)
+    ballot = np.empty(1 << bits, np.int32)
     for _ in range(_ROUNDS):
         slot = _hash(mine, bits)
         ballot[slot] = voters
@@ -75,19 +75,21 @@ def _elect(columns: Columns) -> NDArray[np.int64]:
             leader[voters] = winner
             return leader
         leader[voters[won]] = winner[won]
-        voters = voters[~won]
-        mine = [column[voters] for column in columns]
+        lost = np.flatnonzero(~won)
+        voters, mine = voters[lost], [own[lost] for own in mine]
     leader[voters] = voters[_elect_by_sorting(mine)]
     return leader
 
 
-def _hash(columns: Columns, bits: int) -> NDArray[np.uint64]:
+def _hash(columns: Columns, bits: int) -> NDArray[np.int64]:
     """Hash each row to `bits` bits: the high ones of a sum of products with secret odd numbers."""
     total = np.zeros(len(columns[0]), np.uint64)
     for column in columns:
         mixed = column ^ (column >> np.uint64(32))
-        total += mixed * (_SEEDS.integers(2**63, dtype=np.uint64) * np.uint64(2) + np.uint64(1))
-    return total >> np.uint64(64 - bits)
+        mixed *= _SEEDS.integers(2**63, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
+        total += mixed
+    total >>= np.uint64(64 - bits)
+    return total.view(np.int64)
 
 
 def _elect_by_sorting(columns: Columns) -> NDArray[np.int64]:
