@@ -7,12 +7,13 @@ BIN := $(VENV)/bin
 CONSTRAINTS := constraints.txt
 LOCKS := pyproject.toml $(CONSTRAINTS)
 WORKERS ?= auto
+TIME ?= 60
 RUFF := $(BIN)/ruff
 # What the user set for us goes through sudo; nothing else does.
 PASSED := SHODOHFLO_STORE,SHODOHFLO_CONFIG,SHODOHFLO_OUR_NETS,SHODOHFLO_STATE_DIR,SHODOHFLO_TTL_GRACE,SHODOHFLO_LOG_LEVEL,SHODOHFLO_PCAP_STATS,PYTHONDONTWRITEBYTECODE,NO_COLOR,TERM
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test lint format types docs docs-check unit bench clean
+.PHONY: help run demo test lint format types docs docs-check unit fuzz bench clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -51,11 +52,14 @@ docs: $(VENV)/.installed-dev ## write the reference pages that are made from the
 docs-check: $(VENV)/.installed-dev ## fail if one of those pages is out of date
 	$(BIN)/python tools/reference.py --check
 
+fuzz: $(VENV)/.installed-dev ## make up bytes that hurt, for TIME=60 seconds in all; ARGS="decode" for one target
+	$(BIN)/python -m fuzz --time $(TIME) $(ARGS)
+
 bench: $(VENV)/.installed-dev ## measure, and print the ratios that the README shows
 	$(BIN)/python -m benchmarks $(ARGS)
 
 clean: ## remove everything that was made here
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .fuzz
 
 # The stamps keep the network out of every run after the first.
 $(VENV)/.installed: $(LOCKS)
@@ -65,7 +69,7 @@ $(VENV)/.installed: $(LOCKS)
 
 $(VENV)/.installed-dev: $(LOCKS)
 	@$(MAKE) --no-print-directory $(BIN)/python
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS) --editable '.[dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS) --editable '.[dev,fuzz]'
 	@touch $(VENV)/.installed $@
 
 $(BIN)/python:

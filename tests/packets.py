@@ -40,6 +40,11 @@ def ethernet(payload: bytes, ethertype: int = 0x0800) -> bytes:
     return bytes(12) + struct.pack("!H", ethertype) + payload
 
 
+def tag(ethertype: int, number: int = 7) -> bytes:
+    """Return a VLAN tag, before what `ethertype` names."""
+    return struct.pack("!HH", number, ethertype)
+
+
 def ip(payload: bytes, protocol: int, src: str = "192.168.0.1", dst: str = "8.8.8.8", **fields: int) -> bytes:
     """Put an IPv4 or IPv6 header before `payload`, by what `src` is; `fields` are made to lie."""
     if ip_address(src).version == 6:
@@ -66,9 +71,7 @@ def _ipv4(
     return head + ip_address(src).packed + ip_address(dst).packed + b"\x01" * options + payload
 
 
-def _ipv6(
-    payload: bytes, protocol: int, src: str, dst: str, *, version: int = 6, length: int | None = None
-) -> bytes:
+def _ipv6(payload: bytes, protocol: int, src: str, dst: str, *, version: int = 6, length: int | None = None) -> bytes:
     length = len(payload) if length is None else length
     head = struct.pack("!IHBB", version << 28, length, protocol, 64)
     return head + ip_address(src).packed + ip_address(dst).packed + payload

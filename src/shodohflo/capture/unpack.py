@@ -71,13 +71,14 @@ class GzipMember:
     def decompress(self, data: bytes, max_length: int) -> bytes:
         """Take packed data, and return at most so many unpacked bytes."""
         if self._damage:
-            raise self._damage
+            raise zlib.error(*self._damage.args)
         data = self._inflater.unconsumed_tail + data
         before = self._inflater.copy()
         try:
             unpacked = self._inflater.decompress(data, max_length)
         except zlib.error as damage:
-            self._damage = damage
+            # Kept without its traceback, which would keep everything below us alive.
+            self._damage = zlib.error(*damage.args)
             unpacked = _up_to_the_damage(before, data)
         self.needs_input = not self._damage and not self._inflater.unconsumed_tail and len(unpacked) < max_length
         return unpacked
@@ -139,7 +140,7 @@ class Unpacked:
         while not self._ready and not self._ended:
             self._step()
         if self._failure and not self._ready:
-            raise self._failure
+            raise CaptureError(*self._failure.args)
         piece, self._ready = self._ready[:most], self._ready[most:]
         return piece
 
@@ -162,7 +163,7 @@ class Unpacked:
             else:
                 self._unpack()
         except CaptureError as failure:
-            self._failure = failure
+            self._failure = CaptureError(*failure.args)
             self._ended = True
 
     def _fetch(self) -> bool:

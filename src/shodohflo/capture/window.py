@@ -115,7 +115,8 @@ class Window:
             try:
                 return self._source.read(most)
             except CaptureError as failure:
-                self.failure = failure
+                # Kept without its traceback, which would keep us and our buffer alive.
+                self.failure = CaptureError(*failure.args)
         return b""
 
     def read(self, most: int) -> bytes:
@@ -123,7 +124,7 @@ class Window:
         piece = bytes(self.data[:most]) or self._read(most)
         self.data = self.data[most:]
         if self.failure and not piece:
-            raise self.failure
+            raise CaptureError(*self.failure.args)
         return piece
 
     def waiting(self) -> bool:

@@ -48,9 +48,10 @@ _LONGEST = 1 << 16
 
 def wifi(work: Work[Any], rows: Rows, *, alignment: int = 1) -> None:
     """Step over the header of a data frame, and over what pads it to `alignment`."""
-    rows = work.require(rows, _SHORTEST, Refusal.LINK_CUT)
+    rows = work.require(rows, 2, Refusal.LINK_CUT)
     rows = work.insist(rows, rows.u8(0) & (_VERSION_AND_TYPE | _NO_DATA) == _DATA, Refusal.NOT_IP)
     rows = work.insist(rows, rows.u8(1) & _PROTECTED == 0, Refusal.ENCRYPTED)
+    rows = work.require(rows, _SHORTEST, Refusal.LINK_CUT)
     rows = work.insist(rows, rows.u8(22) & _FRAGMENT == 0, Refusal.LATER_FRAGMENT)
     rows = work.require(rows, _size(rows, alignment), Refusal.LINK_CUT)
     rows = work.insist(rows, ~_is_aggregated(rows), Refusal.AGGREGATED)

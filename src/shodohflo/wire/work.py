@@ -88,7 +88,7 @@ class Work(Generic[Found]):
         rest, left = np.ones(len(rows), np.bool_), len(rows)
         for number in self._readable(base, numbers):
             chosen = numbers == number
-            count = np.count_nonzero(chosen)
+            count = int(np.count_nonzero(chosen))
             if count:
                 self.onward(rows.keep(chosen), base + number)
                 rest, left = rest ^ chosen, left - count

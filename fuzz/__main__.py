@@ -1,0 +1,70 @@
+"""Run the fuzzer: `python -m fuzz --time 60 [TARGET...]`, the time being shared by the targets.
+
+What it finds on the way is kept in `.fuzz`, so that the next run goes on from there. A crash ends it with the input's
+path; put that file into `fuzz/corpus/TARGET`, where the tests will run it for ever, and mend what it shows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+_HERE: Final = Path(__file__).parent
+_FOUND: Final = _HERE.parent / ".fuzz"
+_NAMES: Final = ("decode", "pcap", "pcapng", "pipeline")
+_LONGEST: Final = {"decode": 512}
+"""Bytes of an input; a file needs more than a frame."""
+
+_MOST_MEMORY: Final = 1024
+_SLOWEST: Final = 60
+"""MiB, and seconds, that one input may take."""
+
+
+def main(arguments: list[str]) -> int:
+    """Fuzz each target for its share of the time."""
+    parser = argparse.ArgumentParser(prog="python -m fuzz")
+    parser.add_argument("targets", nargs="*", metavar="TARGET", help=", ".join(_NAMES))
+    parser.add_argument("--time", type=float, default=60, help="seconds in all")
+    parser.add_argument("--one", choices=_NAMES, help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    targets = options.targets or _NAMES
+    if unknown := set(targets) - set(_NAMES):
+        parser.error(f"no target {', '.join(sorted(unknown))}; there are {', '.join(_NAMES)}")
+    if options.one:
+        return _fuzz(options.one, options.time)
+    share = str(max(1, round(options.time / len(targets))))
+    commands = [[sys.executable, "-m", "fuzz", "--one", target, "--time", share] for target in targets]
+    return max(subprocess.run(command, cwd=_HERE.parent, check=False).returncode for command in commands)  # noqa: S603 - ourselves
+
+
+def _fuzz(target: str, seconds: float) -> int:
+    """Fuzz one target in this process, which the fuzzer ends itself."""
+    import atheris  # noqa: PLC0415 - only here: it is not there on every Python
+
+    with atheris.instrument_imports(include=["shodohflo"]):
+        from fuzz.targets import TARGETS  # noqa: PLC0415 - instrumented while it is imported
+
+    found = _FOUND / target
+    found.mkdir(parents=True, exist_ok=True)
+    flags = {
+        "max_total_time": int(seconds),
+        "max_len": _LONGEST.get(target, 4096),
+        "rss_limit_mb": _MOST_MEMORY,
+        "timeout": _SLOWEST,
+        "artifact_prefix": f"{_FOUND}/{target}-",
+        "verbosity": 0,
+        "print_final_stats": 1,
+    }
+    arguments = [sys.argv[0], *(f"-{name}={value}" for name, value in flags.items()), str(found)]
+    seeds = _HERE / "corpus" / target
+    atheris.Setup([*arguments, *([str(seeds)] if seeds.is_dir() else [])], TARGETS[target])
+    print(f"fuzzing {target} for {seconds:g} s", flush=True)  # noqa: T201 - a program that talks to its user
+    atheris.Fuzz()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

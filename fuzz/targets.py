@@ -1,0 +1,144 @@
+"""What is fuzzed: each target takes any bytes, and raises only where we are wrong.
+
+The tests run every seed and every regression in `corpus` through these, without the fuzzer.
+"""
+
+from __future__ import annotations
+
+from io import BytesIO
+from ipaddress import ip_network
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from shodohflo.capture.savefile import Savefile
+from shodohflo.errors import CaptureError
+from shodohflo.frames import ETHERTYPE, Frames
+from shodohflo.pcap_config import FlowMapping, LowerPort, NetworkEnumeration
+from shodohflo.pipeline import Pipeline, Policy
+from shodohflo.rules.compiler import CompiledRules
+from shodohflo.wire import Packets, decode
+from shodohflo.wire.udp_tunnels import UDP_TUNNELS
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Callable
+
+    from shodohflo.batch import Batch, Messages
+
+_FIRST_ETHERTYPE: Final = 0x0600
+"""Below it, the first two bytes of an input are a link type (IEEE 802.3 clause 3.2.6)."""
+
+_TUNNELS: Final = frozenset(UDP_TUNNELS)
+_OUR_NETS: Final = (ip_network("10.0.0.0/8"), ip_network("192.168.0.0/16"), ip_network("fd00::/8"))
+_NETWORKS: Final = NetworkEnumeration(("ours", *_OUR_NETS), ("all", "0.0.0.0/0", "::/0"))
+_RULES: Final = CompiledRules(_NETWORKS, FlowMapping((None, "ours", LowerPort()), ("ours", None, LowerPort())))
+
+
+class Wrong(AssertionError):  # noqa: N818 - the fuzzer prints it: a sentence, not a class of errors
+    """Something came out that never may."""
+
+
+def fuzz_decode(data: bytes) -> None:
+    """Decode one frame, behind its link type or EtherType, between two kinds of guard bytes."""
+    number = int.from_bytes(data[:2], "big")
+    layer = number if number < _FIRST_ETHERTYPE else ETHERTYPE + number
+    outcomes = [_outcome(_frame(data[2:], layer, guard)) for guard in (b"\0" * 64, b"\xff" * 64)]
+    if outcomes[0] != outcomes[1]:
+        raise Wrong(f"bytes outside the frame matter: {outcomes}")
+
+
+def fuzz_pcap(data: bytes) -> None:
+    """Read a capture of any format that begins like a pcap file."""
+    _read(data)
+
+
+def fuzz_pcapng(data: bytes) -> None:
+    """Read a capture of any format that begins like a pcapng file."""
+    _read(data)
+
+
+def fuzz_pipeline(data: bytes) -> None:
+    """Send a capture through the whole heart; the ledger must sum, and observations must be what it says."""
+    pipeline = Pipeline(_RULES, Policy(_OUR_NETS, tunnels=_TUNNELS))
+    received = _ingest(data, pipeline)
+    ledger = pipeline.ledger
+    if not received == ledger.received == ledger.outcomes.total():
+        raise Wrong(f"{received} packets, {ledger.received} received, outcomes {ledger.outcomes}")
+    recorded = _recorded(ledger.outcomes) + _recorded(ledger.inside)
+    seen = int(pipeline.take().packets.sum())
+    if seen != recorded:
+        raise Wrong(f"{recorded} packets recorded, {seen} observed")
+
+
+TARGETS: Final[dict[str, Callable[[bytes], None]]] = {
+    "decode": fuzz_decode,
+    "pcap": fuzz_pcap,
+    "pcapng": fuzz_pcapng,
+    "pipeline": fuzz_pipeline,
+}
+"""By the names of the folders in `corpus`."""
+
+
+def _frame(packet: bytes, layer: int, guard: bytes) -> Frames:
+    size = np.array([len(packet)], np.int64)
+    return Frames(
+        buffer=np.frombuffer(guard + packet + guard, np.uint8),
+        start=np.array([len(guard)], np.int64),
+        captured=size,
+        original=size + (packet[-1] if packet else 0),
+        layer=np.array([layer], np.uint32),
+        time=np.zeros(1, np.int64),
+    )
+
+
+def _outcome(frames: Frames) -> list[object]:
+    decoded = decode(frames, _TUNNELS)
+    if _ways_out(decoded) != len(frames):
+        raise Wrong(f"{_ways_out(decoded)} ways out for {len(frames)} frames")
+    over_udp = sum(decoded.opened[name] for name in _TUNNELS)
+    if _ways_out(decoded.inside) != over_udp:
+        raise Wrong(f"{_ways_out(decoded.inside)} ways out of {over_udp} tunnels")
+    return [_told(decoded), _told(decoded.inside), decoded.opened]
+
+
+def _ways_out(packets: Packets) -> int:
+    return sum(map(len, packets.batches)) + sum(map(len, packets.messages)) + packets.refused.total()
+
+
+def _told(packets: Packets) -> list[object]:
+    tables: list[Batch | Messages] = [*packets.batches, *packets.messages]
+    return [
+        packets.refused,
+        *(np.asarray(getattr(table, name)).tolist() for table in tables for name in table.__slots__),
+    ]
+
+
+def _read(data: bytes) -> int:
+    return _ingest(data, None)
+
+
+def _ingest(data: bytes, pipeline: Pipeline | None) -> int:
+    """Read `data` as a capture, into `pipeline` if there is one; count its frames."""
+    received = 0
+    try:
+        for frames in Savefile(BytesIO(data), "fuzz"):
+            received += len(frames)
+            _check(frames)
+            if pipeline is not None:
+                pipeline.ingest(frames)
+    except CaptureError:
+        pass
+    return received
+
+
+def _check(frames: Frames) -> None:
+    """Frames lie within their buffer, and were never shorter than what was captured."""
+    ends = frames.start + frames.captured
+    within = (frames.start >= 0) & (frames.captured >= 0) & (ends <= len(frames.buffer))
+    if not (within & (frames.original >= frames.captured)).all():
+        raise Wrong("a frame that lies outside its buffer, or is longer than it was")
+
+
+def _recorded(outcomes: Counter[str]) -> int:
+    return sum(count for outcome, count in outcomes.items() if outcome.startswith("recorded."))

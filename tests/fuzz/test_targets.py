@@ -1,0 +1,97 @@
+"""The fuzzer's targets: every seed and every regression goes through them, and the fuzzer itself for a few seconds."""
+
+from __future__ import annotations
+
+import gc
+import importlib.util
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from fuzz.targets import TARGETS, Wrong
+
+from shodohflo.capture.window import Window
+from support import missing, on_ci
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ROOT = Path(__file__).parents[2]
+CORPUS = ROOT / "fuzz" / "corpus"
+SEEDS = sorted(CORPUS.glob("*/*"))
+SECONDS = 20
+"""For all targets together."""
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_every_seed_is_survived_whole_and_cut(name: str) -> None:
+    """Regressions are seeds: what once broke something is tried for ever."""
+    seeds = [seed.read_bytes() for seed in SEEDS if seed.parent.name == name]
+    assert seeds
+
+    for seed in seeds:
+        for end in (len(seed), len(seed) // 2, len(seed) - 1):
+            TARGETS[name](seed[:end])
+
+
+@pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
+def test_no_bytes_are_no_trouble(target: Callable[[bytes], None]) -> None:
+    """Neither are very few."""
+    for size in range(30):
+        target(bytes(size))
+        target(b"\xff" * size)
+
+
+def test_every_target_has_its_seeds_and_they_are_small() -> None:
+    """A folder of seeds for each target, none of them without, and all of them a quick download."""
+    assert {seed.parent.name for seed in SEEDS} == set(TARGETS)
+    assert sum(seed.stat().st_size for seed in SEEDS) < 300_000
+
+
+def test_a_target_says_what_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A packet that gets lost between frames and ledger is found."""
+    seed = (CORPUS / "pipeline" / "zeek-payload-syn").read_bytes()
+    monkeypatch.setattr("shodohflo.pipeline.decode", lambda frames, tunnels: _losing(frames, tunnels))
+
+    with pytest.raises(Wrong, match="received"):
+        TARGETS["pipeline"](seed)
+
+
+def _losing(frames: object, tunnels: object) -> object:
+    from shodohflo.wire.decode import decode  # noqa: PLC0415 - not what `pipeline` was given instead
+
+    return decode(frames[1:], tunnels)  # type: ignore[index, arg-type]
+
+
+def test_damage_keeps_no_memory() -> None:
+    """A traceback keeps whatever its frames knew: one that is kept by what it keeps would keep 16 MiB for each file."""
+    gc.collect()
+    gc.disable()
+    try:
+        for seed in SEEDS:
+            if seed.parent.name == "pcap":
+                TARGETS["pcap"](seed.read_bytes()[:-3])
+        kept = [thing for thing in gc.get_objects() if isinstance(thing, Window)]
+    finally:
+        gc.enable()
+
+    assert kept == []
+
+
+def test_the_fuzzer_finds_nothing_in_a_few_seconds() -> None:
+    """A short run of what `make fuzz` does for long."""
+    if importlib.util.find_spec("atheris") is None:
+        if on_ci() and sys.version_info < (3, 14):
+            missing("atheris, which has wheels for this Python")
+        pytest.skip("missing: atheris has no wheel for this Python, or was not installed (make test installs it)")
+
+    finished = subprocess.run(
+        [sys.executable, "-m", "fuzz", "--time", str(SECONDS)], cwd=ROOT, capture_output=True, check=False
+    )
+
+    said = (finished.stdout + finished.stderr).decode(errors="replace")
+    assert finished.returncode == 0, said[-4000:]
+    assert len(re.findall("fuzzing ", said)) == len(TARGETS)
