@@ -163,20 +163,28 @@ def test_a_wrong_variable_is_named(written: Written) -> None:
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("TTL_GRACE = '900'", ":1: TTL_GRACE: '900' is not a number of seconds"),
-        ("TTL_GRACE = 0", ":1: TTL_GRACE: 0 is not a number of seconds"),
-        ("TTL_GRACE = True", ":1: TTL_GRACE: True is not a number of seconds"),
-        ("\nPCAP_STATS = 1.5", ":2: PCAP_STATS: 1.5 is not a number of seconds"),
-        ("REDIS_SERVER = 6379", ":1: REDIS_SERVER: 6379 is not text"),
-        ("LOG_LEVEL = 'LOUD'", ":1: LOG_LEVEL: 'LOUD' is no log level; write one of DEBUG"),
-        ("LOG_LEVEL = 7", ":1: LOG_LEVEL: 7 is no log level"),
-        ("SUPPRESS_OWN_NETWORK = 1", ":1: SUPPRESS_OWN_NETWORK: 1 is neither True nor False"),
-        ("IGNORE_FLOW = '10.0.0.1'", ":1: IGNORE_FLOW: '10.0.0.1' is not a set"),
-        ("IGNORE_FLOW = {('10.0.0.1', 70000)}", r":1: IGNORE_FLOW: \('10.0.0.1', 70000\) is not \(address or prefix"),
-        ("IGNORE_FLOW = {('10.0.0.1/8', 53)}", r":1: IGNORE_FLOW: '10.0.0.1/8' has host bits set; write '10.0.0.0/8'"),
-        ("IGNORE_FLOW = {53}", ":1: IGNORE_FLOW: 53 is not"),
-        ("NETWORK_ENUMERATION = []", r":1: NETWORK_ENUMERATION: \[\] is no NetworkEnumeration"),
-        ("FLOW_MAPPING = 3", ":1: FLOW_MAPPING: 3 is no FlowMapping"),
+        ("TTL_GRACE = '900'", ":1:1: TTL_GRACE: '900' is not a number of seconds"),
+        ("TTL_GRACE = 0", ":1:1: TTL_GRACE: 0 is not a number of seconds"),
+        ("TTL_GRACE = True", ":1:1: TTL_GRACE: True is not a number of seconds"),
+        ("\nPCAP_STATS = 1.5", ":2:1: PCAP_STATS: 1.5 is not a number of seconds"),
+        ("REDIS_SERVER = 6379", ":1:1: REDIS_SERVER: 6379 is not text"),
+        ("LOG_LEVEL = 'LOUD'", ":1:1: LOG_LEVEL: 'LOUD' is no log level; write one of DEBUG"),
+        ("LOG_LEVEL = 7", ":1:1: LOG_LEVEL: 7 is no log level"),
+        ("SUPPRESS_OWN_NETWORK = 1", ":1:1: SUPPRESS_OWN_NETWORK: 1 is neither True nor False"),
+        ("IGNORE_FLOW = '10.0.0.1'", ":1:1: IGNORE_FLOW: '10.0.0.1' is not a set"),
+        ("IGNORE_FLOW = {('10.0.0.1', 70000)}", r":1:1: IGNORE_FLOW: \('10.0.0.1', 70000\) is not \(address or prefix"),
+        (
+            "IGNORE_FLOW = {('10.0.0.1/8', 53)}",
+            r":1:1: IGNORE_FLOW: '10.0.0.1/8' has host bits set; write '10.0.0.0/8'",
+        ),
+        ("IGNORE_FLOW = {53}", ":1:1: IGNORE_FLOW: 53 is not"),
+        ("NETWORK_ENUMERATION = []", r":1:1: NETWORK_ENUMERATION: \[\] is no NetworkEnumeration"),
+        ("ACCEPTED_FINDINGS = {'DEAD-RULE FLOW_MAPPING[2]'}", ":1:1: ACCEPTED_FINDINGS: .* is no dictionary"),
+        ("ACCEPTED_FINDINGS = {'DEAD-RULE FLOW_MAPPING[2]': ' '}", ": .* is accepted without a reason"),
+        ("ACCEPTED_FINDINGS = {'DEAD-RULE': 'why'}", ".* 'DEAD-RULE' is no finding that can be accepted; write code and"),
+        ("ACCEPTED_FINDINGS = {'DEADRULE FLOW_MAPPING[2]': 'why'}", r".* did you mean DEAD-RULE\?"),
+        ("ACCEPTED_FINDINGS = {'UNUSABLE c.py': 'why'}", ".* is no finding that can be accepted"),
+        ("FLOW_MAPPING = 3", ":1:1: FLOW_MAPPING: 3 is no FlowMapping"),
     ],
 )
 def test_a_wrong_type_names_the_setting_its_line_and_the_way_out(written: Written, text: str, complaint: str) -> None:
@@ -190,6 +198,23 @@ def test_a_wrong_type_names_the_setting_its_line_and_the_way_out(written: Writte
     assert "\n" not in str(caught.value)
 
 
+def test_accepted_findings_keep_their_reasons(written: Written) -> None:
+    """By code and place, as `check` prints them."""
+    settings = plain(written("ACCEPTED_FINDINGS = {'DEAD-RULE FLOW_MAPPING[2]': ' kept for the move '}\n"))
+
+    assert settings.accepted == {"DEAD-RULE FLOW_MAPPING[2]": "kept for the move"}
+
+
+def test_doubts_are_findings_with_their_place(written: Written) -> None:
+    """So that `check` tells them as it tells everything else."""
+    path = written("TTL_GARCE = 60\n")
+
+    (doubt,) = plain(path).doubts
+
+    assert doubt.label == "UNKNOWN-SETTING TTL_GARCE"
+    assert doubt.where == f"{path}:1:1"
+
+
 @pytest.mark.parametrize(
     ("present", "absent"), [("NETWORK_ENUMERATION", "FLOW_MAPPING"), ("FLOW_MAPPING", "NETWORK_ENUMERATION")]
 )
@@ -198,7 +223,7 @@ def test_networks_and_rules_come_together_or_not_at_all(written: Written, presen
     action = {"NETWORK_ENUMERATION": "NetworkEnumeration", "FLOW_MAPPING": "FlowMapping"}[present]
     path = written(f"from shodohflo.pcap_config import {action}\n{present} = {action}()\n")
 
-    with pytest.raises(ConfigurationError, match=f":2: {present} stands without {absent}; define both, or neither"):
+    with pytest.raises(ConfigurationError, match=f":2:1: {present} stands without {absent}; define both, or neither"):
         plain(path)
 
 
@@ -206,7 +231,7 @@ def test_an_unknown_network_names_the_rule_its_line_and_the_nearest_name(written
     """A misspelt network is found at start-up."""
     path = written(NOTES.replace("'external', 'bert',         Assign( DST", "'extenral', 'bert', Assign( DST"))
 
-    with pytest.raises(ConfigurationError, match=r":13: FLOW_MAPPING\[2\]: .*'extenral'.*'external'"):
+    with pytest.raises(ConfigurationError, match=r":13:13: FLOW_MAPPING\[2\]: .*'extenral'.*'external'"):
         plain(path)
 
 
@@ -215,8 +240,8 @@ def test_an_unknown_capitalised_name_is_doubted_with_the_nearest_known_one(writt
     settings = plain(written("x = 1\nTTL_GARCE = 60\nif x:\n    ZEBRA = 2\n"))
 
     assert len(settings.warnings) == 2
-    assert ":2: TTL_GARCE is no setting (did you mean TTL_GRACE?)" in settings.warnings[0]
-    assert ":4: ZEBRA is no setting;" in settings.warnings[1]
+    assert ":2:1: TTL_GARCE is no setting (did you mean TTL_GRACE?)" in settings.warnings[0]
+    assert ":4:5: ZEBRA is no setting;" in settings.warnings[1]
     assert settings.ttl == 900
 
 

@@ -42,11 +42,11 @@ def test_a_file_may_compute_what_it_says(tmp_path: Path) -> None:
     [
         ("x = (\n", "c.py:1:5: '(' was never closed"),
         ("x = 1\n  y = 2\n", "c.py:2:2: unexpected indent"),
-        (HEAD + "\nx = LowerPrt()\n", "c.py:3: NameError: name 'LowerPrt' is not defined (did you mean LowerPort?)"),
-        ("x = 1\n1 / 0\n", "c.py:2: ZeroDivisionError: division by zero"),
-        ("import sys\nsys.exit(3)\n", "c.py:2: SystemExit: 3"),
-        ("import nowhere_at_all\n", "c.py:1: ModuleNotFoundError: No module named 'nowhere_at_all'"),
-        ("def f():\n    return {}['a']\n\nf()\n", "c.py:2: KeyError: 'a'"),
+        (HEAD + "\nx = LowerPrt()\n", "c.py:3:5: NameError: name 'LowerPrt' is not defined (did you mean LowerPort?)"),
+        ("x = 1\n1 / 0\n", "c.py:2:1: ZeroDivisionError: division by zero"),
+        ("import sys\nsys.exit(3)\n", "c.py:2:1: SystemExit: 3"),
+        ("import nowhere_at_all\n", "c.py:1:1: ModuleNotFoundError: No module named 'nowhere_at_all'"),
+        ("def f():\n    return {}['a']\n\nf()\n", "c.py:2:12: KeyError: 'a'"),
     ],
 )
 def test_an_error_names_the_line(tmp_path: Path, text: str, said: str) -> None:
@@ -58,47 +58,93 @@ def test_a_misspelt_import_gets_the_nearest_name(tmp_path: Path) -> None:
     """The vocabulary is small enough to guess what was meant."""
     said = complaint(tmp_path, "from shodohflo.pcap_config import LowerPrt\n")
 
-    assert said.startswith("c.py:1: ImportError: cannot import name 'LowerPrt'")
+    assert said.startswith("c.py:1:1: ImportError: cannot import name 'LowerPrt'")
     assert said.endswith("(did you mean LowerPort?)")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("import shodohflo.pcap_confg\n", "did you mean shodohflo.pcap_config?"),
+        ("from shodohflo import pcap_config as p\nx = p.LowerPrt()\n", "did you mean LowerPort?"),
+        (HEAD + "x = Assign(SRC, DST, {53}, dorp=True)\n", "did you mean drop?"),
+        (HEAD + "servers = {22}\nx = PortMatch(server)\n", "did you mean servers?"),
+        (HEAD + "x = (None, None, Qqq())\n", "name 'Qqq' is not defined"),
+        ("x = dict().get(qqq=10)\n", "TypeError"),
+        ("from os import nothing_like_it\n", "cannot import name"),
+    ],
+)
+def test_a_name_that_is_not_known_gets_the_nearest_that_is(tmp_path: Path, text: str, said: str) -> None:
+    """Names of our modules, actions and arguments, and those that the file itself assigns; no wild guesses."""
+    complained = complaint(tmp_path, text)
+
+    assert said in complained
+    assert complained.count("did you mean") == said.count("did you mean")
+
+
+def test_columns_count_characters(tmp_path: Path) -> None:
+    """As editors do, also where characters have several bytes."""
+    assert complaint(tmp_path, "x = 'äöü', 1 / 0\n").startswith("c.py:1:12: ZeroDivisionError")
+
+
+def test_the_places_of_entries_and_settings_are_known(tmp_path: Path) -> None:
+    """So that whatever is said of them later can name the line; after a `*more` nobody can count."""
+    path = tmp_path / "c.py"
+    path.write_text("TTL_GRACE = 1\nFLOW_MAPPING = FlowMapping(\n  (1,),\n  (2,), *more, (3,))\n", encoding="utf-8")
+
+    places = Source.read(path).places()
+
+    assert {name: where.removeprefix(f"{path}:") for name, where in places.items()} == {
+        "TTL_GRACE": "1:1",
+        "FLOW_MAPPING": "2:1",
+        "FLOW_MAPPING[0]": "3:3",
+        "FLOW_MAPPING[1]": "4:3",
+    }
 
 
 @pytest.mark.parametrize(
     ("rule", "said"),
     [
-        ("(None, None, LowerPort('scr'))", "FLOW_MAPPING[1]: LowerPort.precedence: 'scr' is not an end of a packet"),
-        ("(None, None, Assign(SRC, DST, {0}))", "FLOW_MAPPING[1]: Assign.set_of_ports: 0 is not a port"),
-        ("(None, None, LowerPort)", "FLOW_MAPPING[1]: LowerPort is a class, not an action; write LowerPort(...)"),
-        ("(None, LowerPort())", "FLOW_MAPPING[1]: "),
-        ("(None, None, Lower())", "FLOW_MAPPING[1]: NameError: name 'Lower' is not defined (did you mean LowerPort?)"),
+        (
+            "(None, None, LowerPort('scr'))",
+            "16: FLOW_MAPPING[1]: LowerPort.precedence: 'scr' is not an end of a packet",
+        ),
+        ("(None, None, Assign(SRC, DST, {0}))", "16: FLOW_MAPPING[1]: Assign.set_of_ports: 0 is not a port"),
+        ("(None, None, LowerPort)", "3: FLOW_MAPPING[1]: LowerPort is a class, not an action; write LowerPort(...)"),
+        ("(None, LowerPort())", "3: FLOW_MAPPING[1]: "),
+        (
+            "(None, None, Lower())",
+            "16: FLOW_MAPPING[1]: NameError: name 'Lower' is not defined (did you mean LowerPort?)",
+        ),
     ],
 )
 def test_an_error_in_a_rule_names_the_rule(tmp_path: Path, rule: str, said: str) -> None:
     """Whether the action or the mapping finds it, and however the lines are broken, the rule has its number."""
     text = f"{HEAD}FLOW_MAPPING = FlowMapping(\n  (None, None, LowerPort()),\n\n  {rule},\n)\n"
 
-    assert complaint(tmp_path, text).startswith(f"c.py:5: {said}")
+    assert complaint(tmp_path, text).startswith(f"c.py:5:{said}")
 
 
 @pytest.mark.parametrize(
     ("entry", "said"),
     [
-        ("('a', '10.0.0.1/8')", "NETWORK_ENUMERATION[1] 'a': '10.0.0.1/8' has host bits set; write '10.0.0.0/8'"),
-        ("('a', None)", "NETWORK_ENUMERATION[1] 'a': None is not a prefix"),
-        ("('a' '10.0.0.0/8')", "NETWORK_ENUMERATION[1]: 'a10.0.0.0/8' is not an entry"),
+        ("('a', '10.0.0.1/8')", "3: NETWORK_ENUMERATION[1] 'a': '10.0.0.1/8' has host bits set; write '10.0.0.0/8'"),
+        ("('a', None)", "3: NETWORK_ENUMERATION[1] 'a': None is not a prefix"),
+        ("('a' '10.0.0.0/8')", "4: NETWORK_ENUMERATION[1]: 'a10.0.0.0/8' is not an entry"),
     ],
 )
 def test_an_error_in_a_network_names_the_entry(tmp_path: Path, entry: str, said: str) -> None:
     """Entries have numbers as rules have, and the line is that of the entry."""
     text = f"{HEAD}NETWORK_ENUMERATION: object = NetworkEnumeration(\n  ('ok', '::/0'),\n  {entry},\n)\n"
 
-    assert complaint(tmp_path, text).startswith(f"c.py:4: {said}")
+    assert complaint(tmp_path, text).startswith(f"c.py:4:{said}")
 
 
 def test_rules_that_are_not_written_out_have_a_number_but_no_line(tmp_path: Path) -> None:
     """A `*list` can be counted by the mapping, and not by reading the text."""
     text = f"{HEAD}more = [(None, None, LowerPort()), (None, None)]\nFLOW_MAPPING = FlowMapping(*more)\n"
 
-    assert complaint(tmp_path, text).startswith("c.py:3: FLOW_MAPPING[1]: ")
+    assert complaint(tmp_path, text).startswith("c.py:3:1: FLOW_MAPPING[1]: ")
 
 
 @pytest.mark.parametrize("text", [b"x = '\xff'\n", b"x = 1\0\n"])
@@ -132,5 +178,5 @@ def test_assigned_names_are_those_of_the_module_itself(tmp_path: Path) -> None:
     assigned = Source.read(path).assigned()
 
     assert "".join(assigned) == "BCDEFGHIJKLMNOPT"
-    assert assigned["B"] == 2
-    assert assigned["K"] == 12
+    assert assigned["B"] == f"{path}:2:1"
+    assert assigned["K"] == f"{path}:12:5"

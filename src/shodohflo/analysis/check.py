@@ -36,5 +36,6 @@ def check(subject: Subject) -> Report:
 
 
 def _completed(finding: Finding, model: Model) -> Finding:
-    """Say what becomes of the witness."""
-    return replace(finding, outcome=model.outcome(finding.witness)) if finding.witness else finding
+    """Say where it stands in the file, and what becomes of the witness."""
+    outcome = model.outcome(finding.witness) if finding.witness else ""
+    return replace(finding, where=model.subject.places.get(finding.place, ""), outcome=outcome)

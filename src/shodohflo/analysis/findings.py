@@ -42,8 +42,7 @@ class Code(StrEnum):
         Level.ERROR,
         (
             "The configuration can't be loaded: it is no Python, raises an exception, or says something that the "
-            "language of networks and rules doesn't know. The place is the file with line and column, and the "
-            "sentence begins with the entry or the setting."
+            "language of networks and rules doesn't know. The sentence names the entry or the setting."
         ),
         "The sentence says what would be right. An error can't be accepted.",
     )
@@ -175,12 +174,14 @@ class Finding:
 
     code: Code
     place: str
-    """What it is about: `FLOW_MAPPING[2]`, `NETWORK_ENUMERATION[1]`, a setting; for errors the file, line and column."""
+    """What it is about: `FLOW_MAPPING[2]`, `NETWORK_ENUMERATION[1]`, a pair of networks, a setting."""
     sentence: str
     witness: Packet | None = None
     """A packet that shows it."""
     outcome: str = ""
     """What becomes of the witness."""
+    where: str = ""
+    """Where the place stands, as `file:line:column`, if it is known."""
 
     @property
     def level(self) -> Level:
@@ -198,6 +199,7 @@ class Finding:
             "level": self.level,
             "code": self.code,
             "place": self.place,
+            "where": self.where or None,
             "sentence": self.sentence,
             "witness": self.witness.to_text() if self.witness else None,
             "outcome": self.outcome or None,

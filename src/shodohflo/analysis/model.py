@@ -37,6 +37,8 @@ class Subject:
     suppress_own_network: bool = False
     doubts: tuple[Finding, ...] = ()
     """What was noticed when the file was read."""
+    places: Mapping[str, str] = field(default_factory=dict)
+    """Where in the file settings and entries stand, by their names."""
     accepted: Mapping[str, str] = field(default_factory=dict)
     """The reason for each finding that is accepted, by its label."""
 

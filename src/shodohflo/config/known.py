@@ -9,8 +9,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any, Final
 
+from shodohflo.analysis.findings import Code
 from shodohflo.pcap_config import FlowMapping, NetworkEnumeration
 from shodohflo.policy import IgnoredFlow
 from shodohflo.rules.networks import parse_prefix
@@ -78,6 +80,29 @@ def _ignored_end(end: object) -> IgnoredFlow:
         case (prefix, int(port)) if 0 <= port <= 65535 and not isinstance(port, bool):
             return IgnoredFlow(parse_prefix(prefix), port)
     raise ValueError(f"{end!r} is not (address or prefix, port); write ('192.0.2.1', 53)")
+
+
+def _accepted(value: object) -> dict[str, str]:
+    if not isinstance(value, dict):
+        raise ValueError(f"{value!r} is no dictionary; write {{'DEAD-RULE FLOW_MAPPING[2]': 'the reason'}}")  # noqa: TRY004 - as above
+    return {_finding(label): _reason(label, reason) for label, reason in value.items()}
+
+
+def _finding(label: object) -> str:
+    """Take the code and the place of a finding, as `check` prints them."""
+    word, _, place = str(label).partition(" ")
+    if word == Code.UNUSABLE or word not in {*Code} or not place:
+        acceptable = [code for code in Code if code != Code.UNUSABLE]
+        close = get_close_matches(word, acceptable, n=1)
+        way_out = f"did you mean {close[0]}?" if close and word != close[0] else "write code and place as check does"
+        raise ValueError(f"{label!r} is no finding that can be accepted; {way_out}")
+    return str(label)
+
+
+def _reason(label: object, reason: object) -> str:
+    if isinstance(reason, str) and reason.strip():
+        return reason.strip()
+    raise ValueError(f"{label!r} is accepted without a reason; write one in quotes")
 
 
 def _enumeration(value: object) -> NetworkEnumeration:
@@ -158,6 +183,13 @@ KNOWN: Final = {
             "empty",
             "A flow one of whose ends is in it makes no flow record; its peers and its client are still recorded.",
             _ignored,
+        ),
+        Setting(
+            "ACCEPTED_FINDINGS",
+            "dictionary of reasons",
+            "empty",
+            "What `shodohflo check` finds and you mean: `{'DEAD-RULE FLOW_MAPPING[2]': 'kept for the move in March'}`.",
+            _accepted,
         ),
         Setting(
             "USE_DNSPYTHON",

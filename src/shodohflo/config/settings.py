@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from shodohflo.analysis.findings import Code, Finding
 from shodohflo.config.known import KNOWN, LOG_LEVEL, PCAP_STATS, SECONDS, SIBLING_PREFIXES, SIBLINGS, TTL_GRACE
 from shodohflo.config.source import Source, nearest
 from shodohflo.config.trust import refuse_strangers
@@ -47,8 +48,17 @@ class Settings:
     enumeration: NetworkEnumeration
     mapping: FlowMapping
     """Already numbered with `enumeration`."""
-    warnings: tuple[str, ...]
-    """Doubtful settings, one line each, for the log."""
+    accepted: Mapping[str, str]
+    """The reasons of `ACCEPTED_FINDINGS`, by finding."""
+    doubts: tuple[Finding, ...]
+    """Doubtful settings."""
+    places: Mapping[str, str]
+    """Where settings and entries of lists stand, as `file:line:column`, by their names."""
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """The doubtful settings, one line each."""
+        return tuple(f"{doubt.where}: {doubt.sentence}" for doubt in self.doubts)
 
 
 def find(named: Path | None, searched: Iterable[Path] = ()) -> Path | None:
@@ -95,7 +105,9 @@ def _settle(assigned: Mapping[str, Any], environment: Mapping[str, str], source:
         ignore_flow=values.get("IGNORE_FLOW", ()),
         enumeration=enumeration,
         mapping=mapping,
-        warnings=tuple(_doubts(source)) if source else (),
+        accepted=values.get("ACCEPTED_FINDINGS", {}),
+        doubts=tuple(_doubts(source)) if source else (),
+        places=source.places() if source else {},
     )
 
 
@@ -135,12 +147,13 @@ def _from_variable(variable: str, name: str, value: object) -> object:
         raise ConfigurationError(f"environment variable {variable}: {error}") from error
 
 
-def _doubts(source: Source) -> Iterator[str]:
-    """Yield a warning for each capitalised name that is no setting of ours or of the sibling agents."""
-    for name, line in source.assigned().items():
+def _doubts(source: Source) -> Iterator[Finding]:
+    """Yield a finding for each capitalised name that is no setting of ours or of the sibling agents."""
+    for name, where in source.assigned().items():
         ours = name in KNOWN or name in SIBLINGS or name.startswith(SIBLING_PREFIXES)
         if _CAPITALISED.fullmatch(name) and not ours:
-            yield (
-                f"{source.path}:{line}: {name} is no setting{nearest(name, KNOWN)}; "
+            sentence = (
+                f"{name} is no setting{nearest(name, KNOWN)}; "
                 "write names of your own in lower case, or with a leading underscore"
             )
+            yield Finding(Code.UNKNOWN_SETTING, name, sentence, where=where)

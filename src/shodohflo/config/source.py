@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 import difflib
+import inspect
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from shodohflo import pcap_config
 from shodohflo.errors import ConfigurationError
+from shodohflo.rules.actions import BUILT_IN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _LISTS: Final = ("NETWORK_ENUMERATION", "FLOW_MAPPING")
+_ARGUMENTS: Final = {name for action in BUILT_IN for name in inspect.signature(action).parameters}
 _PLACE: Final = re.compile(rf"({'|'.join(_LISTS)})\[(\d+)\]")
 
 
@@ -51,23 +54,35 @@ class Source:
             self._explain(error)
         return names
 
-    def assigned(self) -> dict[str, int]:
-        """Return the names that the file itself assigns, each with the line where it first does."""
-        found: dict[str, int] = {}
+    def assigned(self) -> dict[str, str]:
+        """Return the names that the file itself assigns, each with where it first does, as `file:line:column`."""
+        found: dict[str, str] = {}
         for name in _assigned_names(self.tree.body):
-            found.setdefault(name.id, name.lineno)
+            found.setdefault(name.id, self._where(name.lineno, name.col_offset))
         return found
 
-    def refuse(self, message: str) -> NoReturn:
-        """Raise with the line of the place or setting that `message` begins with."""
-        place, name = _PLACE.search(message), re.match(r"\w+", message)
-        line = self._line(place[1], int(place[2])) if place else None
-        line = line or (self.assigned().get(name[0]) if name else None)
-        raise ConfigurationError(f"{self.path}{f':{line}' if line else ''}: {message}")
+    def places(self) -> dict[str, str]:
+        """Return where each entry of the lists stands, as far as they are written out, and each name assigned."""
+        entries = {
+            f"{name}[{index}]": self._where(entry.lineno, entry.col_offset)
+            for name in _LISTS
+            for index, entry in self._entries(name)
+        }
+        return self.assigned() | entries
 
-    def _line(self, name: str, index: int) -> int | None:
-        entries = dict(self._entries(name))
-        return entries[index].lineno if index in entries else None
+    def refuse(self, message: str) -> NoReturn:
+        """Raise with where the entry or setting stands that `message` begins with."""
+        place, name = _PLACE.search(message), re.match(r"\w+", message)
+        known = self.places()
+        where = known.get(place[0] if place else "") or known.get(name[0] if name else "")
+        raise ConfigurationError(f"{where or self.path}: {message}")
+
+    def _where(self, line: int, column: int | None) -> str:
+        """Write a spot with its column counted from 1, in characters; Python counts bytes from 0."""
+        if column is None:
+            return f"{self.path}:{line}"
+        before = self.data.splitlines()[line - 1][:column]
+        return f"{self.path}:{line}:{len(before.decode(errors='replace')) + 1}"
 
     def _entries(self, name: str) -> Iterator[tuple[int, ast.expr]]:
         """Yield the entries by number, as far as they are written out; after a `*more` nobody can count."""
@@ -79,19 +94,20 @@ class Source:
 
     def _explain(self, error: BaseException) -> NoReturn:
         """Raise what the file's code raised, with the line and the entry it happened in."""
-        message = _in_words(error)
+        message = _in_words(error, self.assigned())
         spots = list(_spots(error.__traceback__, str(self.path)))
         places = [place for spot in spots for name in _LISTS for place in self._place(name, spot)]
         if _PLACE.search(message):
             self.refuse(message)
-        where = f":{spots[-1][0]}" if spots else ""
+        where = self._where(*spots[-1]) if spots else str(self.path)
         about = f"{places[-1]}: " if places else ""
-        raise ConfigurationError(f"{self.path}{where}: {about}{message}") from error
+        raise ConfigurationError(f"{where}: {about}{message}") from error
 
-    def _place(self, name: str, spot: tuple[int, int]) -> Iterator[str]:
+    def _place(self, name: str, spot: tuple[int, int | None]) -> Iterator[str]:
+        line, column = spot
         for index, entry in self._entries(name):
             begin, end = (entry.lineno, entry.col_offset), (entry.end_lineno or 0, entry.end_col_offset or 0)
-            if begin <= spot < end:
+            if begin <= (line, column or 0) < end:
                 yield f"{name}[{index}]"
 
 
@@ -121,19 +137,36 @@ def _assignments(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
             yield node.target.id, node.value
 
 
-def _spots(traceback: TracebackType | None, filename: str) -> Iterator[tuple[int, int]]:
-    """Find where the file's code was, outermost first, as lines from 1 and columns from 0."""
+def _spots(traceback: TracebackType | None, filename: str) -> Iterator[tuple[int, int | None]]:
+    """Find where the file's code was, outermost first, as lines from 1 and columns from 0 where Python knows them."""
     while traceback is not None:
         code = traceback.tb_frame.f_code
         if code.co_filename == filename:
             positions = list(code.co_positions())[traceback.tb_lasti // 2]
-            yield traceback.tb_lineno, positions[2] or 0
+            yield traceback.tb_lineno, positions[2]
         traceback = traceback.tb_next
 
 
-def _in_words(error: BaseException) -> str:
+def _in_words(error: BaseException, own: Iterable[str]) -> str:
     """Say what was raised; our own vocabulary's `ValueError` says it all, others need their name and a hint."""
     if isinstance(error, ValueError):
         return str(error)
-    misspelt = re.search(r"(?:cannot import name|name) '(\w+)'", str(error))
-    return f"{type(error).__name__}: {error}{nearest(misspelt[1], pcap_config.__all__) if misspelt else ''}"
+    return f"{type(error).__name__}: {error}{_hint(error, own)}"
+
+
+def _hint(error: BaseException, own: Iterable[str]) -> str:
+    """Return the known name most like the one that is not known, if the error is about a name."""
+    match error:
+        case ModuleNotFoundError(name=str(name)):
+            return nearest(name, [pcap_config.__name__])
+        case ImportError(name=pcap_config.__name__):
+            misspelt = re.search(r"cannot import name '(\w+)'", str(error))
+            return nearest(misspelt[1], pcap_config.__all__) if misspelt else ""
+        case NameError(name=str(name)):
+            return nearest(name, [*pcap_config.__all__, *own])
+        case AttributeError(name=str(name), obj=obj):
+            return nearest(name, dir(obj))
+        case TypeError():
+            misspelt = re.search(r"unexpected keyword argument '(\w+)'", str(error))
+            return nearest(misspelt[1], _ARGUMENTS) if misspelt else ""
+    return ""
