@@ -40,6 +40,7 @@ COMMANDS: Final = {
     "peers": Place("readers", "peers", "List pairs of addresses that talk to each other."),
     "clients": Place("readers", "clients", "List the clients of anything recorded."),
     "recon": Place("readers", "recon", "List resets and unreachables: who met closed doors."),
+    "explain": Place("explain", "explain_command", "Say what would become of a packet, and why."),
     "demo": Place("demo", "demo", "Replay a shipped capture into a store of its own and show the flows."),
     "completion": Place("completion", "completion", "Print the completion script of a shell."),
 }

@@ -1,0 +1,234 @@
+"""Why a packet gets its keys: the way of one packet through the order of decisions and the rules.
+
+The outcome and the keys are the pipeline's own, which is given the packet as a frame; the readable rules tell the
+reasons. A property test holds both together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from shodohflo.analysis.frame import to_frames
+from shodohflo.batch import FIN, RST, SYN
+from shodohflo.ledger import Outcome
+from shodohflo.model import ICMP, SRC, TCP, address_text
+from shodohflo.pipeline import Pipeline
+from shodohflo.rules.actions import Assign, PortMatch, is_built_in
+from shodohflo.rules.compiler import CompiledRules
+from shodohflo.rules.verdicts import Decision
+from shodohflo.store.keys import counts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from shodohflo.analysis.packet import Packet
+    from shodohflo.model import Address
+    from shodohflo.pipeline import Policy
+    from shodohflo.rules.mapping import FlowMapping, Verdict
+    from shodohflo.rules.networks import Network, NetworkEnumeration, Place
+
+
+_MEANINGS: Final = {str(outcome): outcome.explanation for outcome in Outcome}
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """One end of the packet, and where it belongs."""
+
+    address: Address
+    place: Place | None
+    """The entry that holds it, and the prefix; None if it is in no network."""
+
+    @property
+    def network(self) -> str | None:
+        """The name of its network."""
+        return self.place.name if self.place else None
+
+    def as_dict(self) -> dict[str, object]:
+        """Return it as JSON takes it."""
+        return {
+            "address": address_text(self.address),
+            "network": self.network,
+            "entry": f"NETWORK_ENUMERATION[{self.place.entry}]" if self.place else None,
+            "prefix": str(self.place.prefix) if self.place else None,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Something that is asked about the packet, in order."""
+
+    name: str
+    """`reset` and the like, or `FLOW_MAPPING[2]`."""
+    applies: bool
+    because: str
+    sentence: str = ""
+    """A rule in words."""
+
+    def as_dict(self) -> dict[str, object]:
+        """Return it as JSON takes it."""
+        told: dict[str, object] = {"name": self.name, "applies": self.applies, "because": self.because}
+        return told | ({"sentence": self.sentence} if self.sentence else {})
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What becomes of one packet, and why."""
+
+    packet: Packet
+    source: End
+    destination: End
+    before: tuple[Step, ...]
+    """What is asked before the rules, up to what applies."""
+    rules: tuple[Step, ...]
+    """The rules up to the one that decides; none if the packet never comes to them."""
+    after: tuple[Step, ...]
+    """What is asked after them."""
+    outcome: str
+    """As the ledger names it."""
+    meaning: str
+    keys: tuple[str, ...]
+    """All keys under which it is counted."""
+
+    def as_dict(self) -> dict[str, object]:
+        """Return it as JSON takes it."""
+        return {
+            "packet": self.packet.to_text(),
+            "source": self.source.as_dict(),
+            "destination": self.destination.as_dict(),
+            "before": [step.as_dict() for step in self.before],
+            "rules": [step.as_dict() for step in self.rules],
+            "after": [step.as_dict() for step in self.after],
+            "outcome": self.outcome,
+            "meaning": self.meaning,
+            "keys": list(self.keys),
+        }
+
+
+def explain(packet: Packet, enumeration: NetworkEnumeration, mapping: FlowMapping, policy: Policy) -> Explanation:
+    """Explain `packet`; OUR_4NETS and OUR_6NETS are as they are bound now."""
+    pipeline = Pipeline(CompiledRules(enumeration, mapping), policy)
+    pipeline.ingest(to_frames([packet]))
+    (outcome,) = (str(name) for name in pipeline.ledger.outcomes)
+    source, destination = (End(address, enumeration.find(address)) for address in (packet.src_addr, packet.dst_addr))
+    before = tuple(_before(packet, policy))
+    comes_to_rules = not before[-1].applies and source.place and destination.place
+    return Explanation(
+        packet=packet,
+        source=source,
+        destination=destination,
+        before=before,
+        rules=tuple(_trail(packet, source, destination, mapping)) if comes_to_rules else (),
+        after=tuple(_after(packet, policy)) if outcome in (Outcome.FLOW, Outcome.FLOW_IGNORED) else (),
+        outcome=outcome,
+        meaning=_meaning(outcome),
+        keys=tuple(counts(pipeline.take())),
+    )
+
+
+def _meaning(outcome: str) -> str:
+    return _MEANINGS.get(outcome, "by that rule")
+
+
+def _before(packet: Packet, policy: Policy) -> Iterator[Step]:
+    """Go through what is asked before the rules, up to what applies."""
+    for step in (_unreachable, _reset, _own_network, _handshake):
+        asked = step(packet, policy)
+        yield asked
+        if asked.applies:
+            return
+
+
+def _unreachable(packet: Packet, policy: Policy) -> Step:
+    if packet.protocol != ICMP:
+        return Step("unreachable", applies=False, because="it is not ICMP")
+    return Step("unreachable", applies=True, because=_to_us(packet, policy))
+
+
+def _reset(packet: Packet, policy: Policy) -> Step:
+    if not packet.tcp_flags & RST:
+        return Step("reset", applies=False, because="it has no RST" if packet.protocol == TCP else "it is not TCP")
+    return Step("reset", applies=True, because=_to_us(packet, policy))
+
+
+def _to_us(packet: Packet, policy: Policy) -> str:
+    ours = _ours(packet.dst_addr, policy)
+    address = address_text(packet.dst_addr)
+    return f"{address} is ours, by {ours}" if ours else f"but {address} is in none of our networks: it makes nothing"
+
+
+def _own_network(packet: Packet, policy: Policy) -> Step:
+    foreign = [end for end in (packet.src_addr, packet.dst_addr) if _ours(end, policy) is None]
+    if not policy.suppress_own_network:
+        because = "SUPPRESS_OWN_NETWORK is not set"
+    elif foreign:
+        because = f"{address_text(foreign[0])} is in none of our networks"
+    else:
+        because = "both ends are ours, and SUPPRESS_OWN_NETWORK is set"
+    return Step("own network", applies=policy.suppress_own_network and not foreign, because=because)
+
+
+def _handshake(packet: Packet, _policy: Policy) -> Step:
+    named = [word for word, bit in (("SYN", SYN), ("FIN", FIN)) if packet.tcp_flags & bit]
+    without = "it has neither SYN nor FIN" if packet.protocol == TCP else "it is not TCP"
+    return Step("handshake", applies=bool(named), because=f"it has {' and '.join(named)}" if named else without)
+
+
+def _ours(address: Address, policy: Policy) -> Network | None:
+    return next((prefix for prefix in policy.our_nets if address in prefix), None)
+
+
+def _trail(packet: Packet, source: End, destination: End, mapping: FlowMapping) -> Iterator[Step]:
+    """Go through the rules, up to the one that decides."""
+    for number, rule in enumerate(mapping.rules):
+        name, sentence = f"FLOW_MAPPING[{number}]", rule.describe()
+        elsewhere = [
+            f"the {end} is in {found.network}"
+            for end, named, found in (("source", rule.src, source), ("destination", rule.dst, destination))
+            if named not in (None, found.network)
+        ]
+        if elsewhere:
+            yield Step(name, applies=False, because=" and ".join(elsewhere), sentence=sentence)
+            continue
+        failures = mapping.failures[number]
+        verdict = mapping.first_opinion([number], packet.ends)
+        if verdict.decision != Decision.NO_RULE:
+            yield Step(name, applies=True, because=_opinion(verdict), sentence=sentence)
+            return
+        failed = mapping.failures[number] > failures
+        because = f"it {mapping.last_failure[number]}" if failed else _silence(packet, rule.action)
+        yield Step(name, applies=False, because=because, sentence=sentence)
+
+
+def _opinion(verdict: Verdict) -> str:
+    if verdict.client is None or verdict.service is None:
+        return "the packet is dropped"
+    client, service = address_text(verdict.client), address_text(verdict.service)
+    return f"the client is {client}, the service {service}, on port {verdict.port}"
+
+
+def _silence(packet: Packet, action: object) -> str:
+    """Say why an action has no opinion."""
+    match action:
+        case _ if not is_built_in(action):
+            return "it has no opinion on this packet"
+        case PortMatch():
+            return f"neither {packet.src_port} nor {packet.dst_port} is one of its ports"
+        case Assign():
+            end, port = ("source", packet.src_port) if action.port_from == SRC else ("destination", packet.dst_port)
+            return f"the {end} port, {port}, is not one of its ports"
+        case _:
+            return "it never has an opinion"
+
+
+def _after(packet: Packet, policy: Policy) -> Iterator[Step]:
+    """Say whether IGNORE_FLOW, if there is any, holds one of the ends."""
+    for address, port in ((packet.src_addr, packet.src_port), (packet.dst_addr, packet.dst_port)):
+        for ignored in policy.ignored:
+            if ignored.port == port and address in ignored.prefix:
+                because = f"it holds ({ignored.prefix}, {port}): no flow, only peers and client"
+                yield Step("IGNORE_FLOW", applies=True, because=because)
+                return
+    if policy.ignored:
+        yield Step("IGNORE_FLOW", applies=False, because="it holds neither end")

@@ -1,0 +1,251 @@
+"""Explanations: the readable trail, and the pipeline's own outcome and keys, which must agree."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from ipaddress import ip_network
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analysis.made_packets import packets
+from rules.rule_sets import OPERATORS, OURS, RuleSet, rule_sets, second_opinion
+from shodohflo.analysis.explain import Explanation, explain
+from shodohflo.analysis.packet import Packet
+from shodohflo.model import ICMP, TCP, FlowKey
+from shodohflo.pcap_config import DST, SRC, Assign, FlowMapping, LowerPort, MappingAction, NetworkEnumeration, PortMatch
+from shodohflo.pipeline import IgnoredFlow, Policy
+from shodohflo.store.keys import to_key
+
+if TYPE_CHECKING:
+    from ipaddress import IPv4Network, IPv6Network
+
+    from shodohflo.batch import Family
+    from shodohflo.model import Address
+
+OURS_ = ip_network("192.168.0.0/16")
+NETWORKS = NetworkEnumeration(("ours", OURS_, "fd00::/8"), ("bert", "10.0.0.1/32"), ("far", "0.0.0.0/0"))
+
+
+class Broken(MappingAction):
+    """An own action with a mistake in it."""
+
+    def match(self, src_addr: Address, src_port: int, dst_addr: Address, dst_port: int) -> None:  # noqa: ARG002 - as they are
+        """Raise."""
+        raise KeyError("mine")
+
+
+class Silent(MappingAction):
+    """An own action without an opinion."""
+
+
+RULES = FlowMapping(
+    (None, "ours", LowerPort(SRC)),
+    ("far", "bert", Broken()),
+    ("far", "bert", Silent()),
+    ("far", "bert", MappingAction()),
+    ("far", "bert", PortMatch({25, 26})),
+    ("far", "bert", Assign(SRC, DST, {80, 443}, drop=True)),
+    ("far", "bert", Assign(DST, SRC, {53}, drop=True)),
+    ("bert", None, LowerPort(DST)),
+)
+POLICY = Policy((OURS_,))
+FAMILIES: tuple[Family, ...] = (4, 6)
+
+
+def explained(text: str, policy: Policy = POLICY) -> Explanation:
+    """Explain a packet by the rules above."""
+    return explain(Packet.from_text(text), NETWORKS, RULES, policy)
+
+
+def test_every_rule_before_the_winner_says_why_it_did_not_apply() -> None:
+    """One reason for each way not to apply."""
+    told = explained("8.8.8.8:53 > 10.0.0.1:40000 udp")
+
+    assert [(step.name, step.because) for step in told.rules] == [
+        ("FLOW_MAPPING[0]", "the destination is in bert"),
+        ("FLOW_MAPPING[1]", told.rules[1].because),
+        ("FLOW_MAPPING[2]", "it has no opinion on this packet"),
+        ("FLOW_MAPPING[3]", "it never has an opinion"),
+        ("FLOW_MAPPING[4]", "neither 53 nor 40000 is one of its ports"),
+        ("FLOW_MAPPING[5]", "the destination port, 40000, is not one of its ports"),
+        ("FLOW_MAPPING[6]", "the packet is dropped"),
+    ]
+    assert told.rules[1].because.startswith("it raised KeyError: 'mine' (")
+    assert told.outcome == "dropped.FLOW_MAPPING[6]"
+    assert told.keys == ()
+    assert [step.applies for step in told.rules] == [False] * 6 + [True]
+
+
+def test_the_networks_are_told_with_entry_and_prefix() -> None:
+    """Which entry took the address is the commonest surprise."""
+    told = explained("[fd00::1]:53 > [2001:db8::1]:40000 udp").as_dict()
+
+    assert told["source"] == {
+        "address": "fd00::1",
+        "network": "ours",
+        "entry": "NETWORK_ENUMERATION[0]",
+        "prefix": "fd00::/8",
+    }
+    assert told["destination"] == {"address": "2001:db8::1", "network": None, "entry": None, "prefix": None}
+    assert told["outcome"] == "unmatched.no_network"
+    assert told["rules"] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "last", "because", "outcome"),
+    [
+        ("8.8.8.8:1 > 192.168.0.1:2 tcp rst", "reset", "192.168.0.1 is ours, by 192.168.0.0/16", "recorded.rst"),
+        ("8.8.8.8:1 > 192.168.0.1:2 tcp rst syn", "reset", "192.168.0.1 is ours, by 192.168.0.0/16", "recorded.rst"),
+        (
+            "192.168.0.1:1 > 8.8.8.8:2 tcp rst",
+            "reset",
+            "but 8.8.8.8 is in none of our networks: it makes nothing",
+            "rst_elsewhere",
+        ),
+        ("8.8.8.8:1 > 192.168.0.1:2 tcp syn", "handshake", "it has SYN", "handshake"),
+        ("8.8.8.8:1 > 192.168.0.1:2 tcp fin ack syn", "handshake", "it has SYN and FIN", "handshake"),
+        (
+            "192.168.0.2:1 > 192.168.0.1:2 udp",
+            "own network",
+            "both ends are ours, and SUPPRESS_OWN_NETWORK is set",
+            "own_network",
+        ),
+        (
+            "8.8.8.8:1 > 192.168.0.1:2 icmp unreachable",
+            "unreachable",
+            "192.168.0.1 is ours, by 192.168.0.0/16",
+            "recorded.icmp",
+        ),
+        (
+            "8.8.8.8:1 > 9.9.9.9:2 icmp unreachable",
+            "unreachable",
+            "but 9.9.9.9 is in none of our networks: it makes nothing",
+            "icmp_other",
+        ),
+    ],
+)
+def test_what_decides_before_the_rules_is_the_last_that_is_asked(
+    text: str, last: str, because: str, outcome: str
+) -> None:
+    """The rules are not asked then."""
+    told = explained(text, replace(POLICY, suppress_own_network=True))
+
+    assert (told.before[-1].name, told.before[-1].applies, told.before[-1].because) == (last, True, because)
+    assert told.outcome == outcome
+    assert told.rules == ()
+    assert told.meaning
+
+
+@pytest.mark.parametrize(
+    ("text", "suppress", "expected"),
+    [
+        (
+            "8.8.8.8:1 > 192.168.0.1:2 tcp",
+            False,
+            ["it is not ICMP", "it has no RST", "SUPPRESS_OWN_NETWORK is not set", "it has neither SYN nor FIN"],
+        ),
+        (
+            "8.8.8.8:1 > 192.168.0.1:2 udp",
+            True,
+            ["it is not ICMP", "it is not TCP", "8.8.8.8 is in none of our networks", "it is not TCP"],
+        ),
+    ],
+)
+def test_what_does_not_apply_before_the_rules_says_why(text: str, suppress: bool, expected: list[str]) -> None:  # noqa: FBT001 - a setting
+    """In the order of the contract."""
+    told = explained(text, replace(POLICY, suppress_own_network=suppress))
+
+    assert [step.name for step in told.before] == ["unreachable", "reset", "own network", "handshake"]
+    assert [step.because for step in told.before] == expected
+    assert not any(step.applies for step in told.before)
+
+
+@pytest.mark.parametrize(
+    ("ignored", "because", "outcome"),
+    [
+        ("8.8.8.0/24", "it holds (8.8.8.0/24, 53): no flow, only peers and client", "recorded.flow_ignored"),
+        ("9.9.9.0/24", "it holds neither end", "recorded.flow"),
+    ],
+)
+def test_what_is_ignored_is_told_after_the_rules(ignored: str, because: str, outcome: str) -> None:
+    """Only where there is an IGNORE_FLOW, and something it could hide."""
+    policy = replace(POLICY, ignored=(IgnoredFlow(ip_network(ignored), 53),))
+
+    told = explained("8.8.8.8:53 > 192.168.0.1:40000 udp", policy)
+
+    assert [step.because for step in told.after] == [because]
+    assert told.outcome == outcome
+    assert ("192.168.0.1;8.8.8.8;53;flow" in told.keys) == (outcome == "recorded.flow")
+    assert explained("8.8.8.8:53 > 192.168.0.1:40000 udp").after == ()
+    assert explained("8.8.8.8:53 > 10.0.0.1:40000 udp", policy).after == ()
+
+
+def test_the_keys_are_all_that_the_packet_is_counted_under() -> None:
+    """As `replay --keys` would print them."""
+    told = explained("8.8.8.8:53 > 192.168.0.1:40000 udp")
+
+    assert told.rules[-1].because == "the client is 192.168.0.1, the service 8.8.8.8, on port 53"
+    assert set(told.keys) == {
+        "192.168.0.1;8.8.8.8;53;flow",
+        "192.168.0.1;8.8.8.8;peer",
+        "8.8.8.8;192.168.0.1;peer",
+        "client;192.168.0.1",
+    }
+
+
+def our_nets_of(rule_set: RuleSet) -> tuple[IPv4Network | IPv6Network, ...]:
+    """Take the prefixes of the first entry for our networks."""
+    return tuple(ip_network(prefix) for _, prefixes in rule_set.entries[:1] for prefix in prefixes)
+
+
+@given(st.data())
+def test_the_trail_the_outcome_and_a_second_opinion_agree(data: st.DataObject) -> None:
+    """Whatever the rules: the reasons belong to what the pipeline did."""
+    rule_set = data.draw(rule_sets(OURS | OPERATORS))
+    family = data.draw(st.sampled_from(FAMILIES))
+    addresses = st.sampled_from(rule_set.addresses(family))
+    packet = data.draw(packets(addresses))
+    policy = Policy(our_nets_of(rule_set), suppress_own_network=data.draw(st.booleans()))
+
+    told = explain(packet, rule_set.enumeration(), rule_set.mapping(), policy)
+
+    assert json.loads(json.dumps(told.as_dict())) == told.as_dict()
+    opinion, number = second_opinion(rule_set, packet.ends)
+    if told.before[-1].applies:
+        expected = {
+            "unreachable": {"recorded.icmp", "icmp_other"},
+            "reset": {"recorded.rst", "rst_elsewhere"},
+            "own network": {"own_network"},
+            "handshake": {"handshake"},
+        }[told.before[-1].name]
+        assert told.outcome in expected
+        assert ("makes nothing" in told.before[-1].because) == (told.outcome in {"icmp_other", "rst_elsewhere"})
+        assert told.rules == ()
+        return
+    assert packet.protocol != ICMP
+    decided = [step.name for step in told.rules if step.applies]
+    if number is None:
+        assert told.outcome == f"unmatched.{opinion.replace(' ', '_')}"
+        assert decided == []
+        assert len(told.rules) == (0 if opinion == "no network" else len(rule_set.rules))
+        return
+    assert decided == [told.rules[-1].name] == [f"FLOW_MAPPING[{number}]"]
+    assert len(told.rules) == number + 1
+    if opinion == "drop":
+        assert (told.outcome, told.keys) == (f"dropped.FLOW_MAPPING[{number}]", ())
+    else:
+        assert told.outcome == "recorded.flow"
+        assert to_key(FlowKey(*opinion)) in told.keys
+
+
+def test_a_reset_is_explained_though_the_addresses_are_in_no_network() -> None:
+    """Resets bypass the rules."""
+    told = explain(Packet.from_text("1.1.1.1:1 > 192.168.0.1:2 tcp rst"), NetworkEnumeration(), FlowMapping(), POLICY)
+
+    assert told.packet.protocol == TCP
+    assert told.outcome == "recorded.rst"
+    assert told.source.network is None

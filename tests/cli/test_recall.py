@@ -1,0 +1,147 @@
+"""`shodohflo explain --key`: what a real store remembers of each kind of key."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from serving import Server, programs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from cli.conftest import Command
+
+OURS = ("--our-nets", "192.168.7.0/24", "--our-nets", "2001:db8:7::/48")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Return a store of these tests' own."""
+    server = Server(programs()["valkey"](), tmp_path_factory.mktemp("store")).start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def url(server: Server, shodohflo: Command, demo: Path) -> str:
+    """Return the URL of a store that holds the demonstration's capture."""
+    with server.client() as client:
+        client.flushall()
+    url = f"unix://{server.path}"
+    assert shodohflo("replay", "--store", url, *OURS, demo).exit_code == 0
+    return url
+
+
+def test_a_flow_is_told_with_all_that_its_detail_remembers(shodohflo: Command, url: str) -> None:
+    """Packets and bytes by protocol, when, by whom, and the rule's sentence as it was then."""
+    result = shodohflo("explain", "--key", "192.168.7.20;192.168.7.2;22;flow", "--store", url)
+
+    lines = result.stdout.splitlines()
+    assert result.exit_code == 0
+    assert lines[0] == "192.168.7.20;192.168.7.2;22;flow"
+    told = dict(re.split(r"  +", line.strip(), maxsplit=1) for line in lines[1:])
+    assert told["client"] == "192.168.7.20"
+    assert told["service"] == "192.168.7.2, port 22 (ssh)"
+    assert told["packets"] == "182"
+    assert told["tcp"] == "182 packets, 68.1 kB"
+    assert told["first seen"].startswith("2026-01-05 ")
+    assert told["last seen"].startswith("2026-01-05 ")
+    assert told["agents"] == "replay"
+    assert told["decided by"].startswith(
+        "FLOW_MAPPING[0], as it was then: from any network to our_nets: the end with the lower port is the service"
+    )
+    assert told["expires"].startswith("in 1")
+    assert told["stores"] == url
+
+
+def test_a_flow_is_remembered_as_json_too(shodohflo: Command, url: str) -> None:
+    """The row that `flows --json` prints, with its key."""
+    key = "2001:db8:7::15;2001:db8:7::2;22;flow"
+
+    told = json.loads(shodohflo("explain", "--key", key, "--store", url, "--json").stdout)
+
+    rows = map(json.loads, shodohflo("flows", "--store", url, "--json").stdout.splitlines())
+    (row,) = (row for row in rows if (row["client"], row["port"]) == ("2001:db8:7::15", 22))
+    assert told["key"] == key
+    assert told["sentence"].startswith("from any network to our_nets: ")
+    assert {name: told[name] for name in ("packets", "protocols", "first", "last", "agents")} == {
+        name: row[name] for name in ("packets", "protocols", "first", "last", "agents")
+    }
+
+
+@pytest.mark.parametrize(
+    ("key", "told"),
+    [
+        ("192.168.7.20;192.168.7.2;peer", {"address": "192.168.7.20", "peer": "192.168.7.2"}),
+        ("192.168.7.2;192.168.7.20;peer", {"address": "192.168.7.2", "peer": "192.168.7.20"}),
+        ("client;192.168.7.20", {"client": "192.168.7.20"}),
+        (
+            "192.168.7.23;192.168.7.2;40023:23;rst",
+            {"client": "192.168.7.23, port 40023", "reset by": "192.168.7.2, port 23", "packets": "1"},
+        ),
+        (
+            "192.168.7.23;198.51.100.99;50000:161;1;icmp",
+            {"wanted": "198.51.100.99, port 161", "told": "host unreachable"},
+        ),
+        (
+            "2001:db8:7::17;2001:db8:dead::1;50001:443;0;icmp",
+            {"wanted": "2001:db8:dead::1, port 443", "told": "no route"},
+        ),
+    ],
+)
+def test_other_kinds_are_told_with_what_there_is(shodohflo: Command, url: str, key: str, told: dict[str, str]) -> None:
+    """What the key says, its count and its lifetime."""
+    result = shodohflo("explain", "--key", key, "--store", url)
+
+    assert result.exit_code == 0
+    lines = [" ".join(line.split()) for line in result.stdout.splitlines()]
+    assert lines[0] == key
+    assert {f"{name} {value}" for name, value in told.items()} <= set(lines)
+    assert any(line.startswith("expires in ") for line in lines)
+    assert any(line.startswith("packets ") for line in lines)
+
+
+def test_a_key_without_a_detail_hash_is_told_all_the_same(shodohflo: Command, url: str, server: Server) -> None:
+    """The hash may have been deleted, or the key may be another program's."""
+    with server.client() as client:
+        client.set("10.0.0.1;8.8.8.8;53;flow", "7")
+
+    result = shodohflo("explain", "--key", "10.0.0.1;8.8.8.8;53;flow", "--store", url)
+
+    assert "packets     7" in result.stdout
+    assert "decided by" not in result.stdout
+    assert "expires" not in result.stdout
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "10.9.9.9;8.8.8.8;53;flow",
+        "192.168.7.23;192.168.7.2;40024:23;rst",
+        "192.168.7.23;198.51.100.99;50000:161;2;icmp",
+        "client;8.8.8.8",
+        "8.8.8.8;8.8.8.8;peer",
+    ],
+)
+def test_an_unknown_key_is_one_line_with_status_1(shodohflo: Command, url: str, key: str) -> None:
+    """It may have expired."""
+    result = shodohflo("explain", "--key", key, "--store", url)
+
+    assert result.exit_code == 1
+    assert result.stderr == f"shodohflo: no store has the key {key}: it was never written, or it has expired\n"
+
+
+def test_several_stores_are_one(shodohflo: Command, url: str) -> None:
+    """Counts add up, and each store is named."""
+    key = "client;192.168.7.20"
+
+    once = json.loads(shodohflo("explain", "--key", key, "--store", url, "--json").stdout)
+    twice = json.loads(shodohflo("explain", "--key", key, "--store", url, "--store", url, "--json").stdout)
+
+    assert twice["packets"] == 2 * once["packets"]
+    assert twice["stores"] == [url, url]
