@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from numpy.typing import NDArray
 
 Family = Literal[4, 6]
@@ -49,8 +51,12 @@ class Batch:
         if mask.all():
             return self
         chosen = np.flatnonzero(mask)
-        columns = (getattr(self, field.name)[chosen] for field in fields(self) if field.name != "family")
-        return Batch(self.family, *columns)
+        return Batch(self.family, *(getattr(self, name)[chosen] for name in _columns(Batch)))
+
+    @classmethod
+    def concatenate(cls, several: Sequence[Batch]) -> Batch:
+        """Put the rows of `several` of one family, at least one, one after the other."""
+        return several[0] if len(several) == 1 else cls(several[0].family, *_concatenated(cls, several))
 
 
 class Quote(IntEnum):
@@ -90,3 +96,17 @@ class Messages:
     def __len__(self) -> int:
         """Count the messages."""
         return len(self.quote)
+
+    @classmethod
+    def concatenate(cls, several: Sequence[Messages]) -> Messages:
+        """Put the rows of `several` of one family, at least one, one after the other."""
+        return several[0] if len(several) == 1 else cls(several[0].family, *_concatenated(cls, several))
+
+
+def _columns(table: type[Batch | Messages]) -> list[str]:
+    return [field.name for field in fields(table) if field.name != "family"]
+
+
+def _concatenated(table: type[Batch | Messages], several: Sequence[Batch | Messages]) -> Iterator[NDArray[Any]]:
+    for name in _columns(table):
+        yield np.concatenate([getattr(part, name) for part in several])

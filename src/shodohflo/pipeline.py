@@ -1,80 +1,64 @@
 """The heart, without any I/O: frames in, observations out, and every packet in the ledger.
 
-The order of decisions is the contract's (docs/reference/outcomes.md): the agent's own traffic,
-unreachables, resets, our own network, handshakes, rules, `IGNORE_FLOW`.
+Frames are decoded at once, because a live source needs its memory back. Deciding waits until there
+are many packets to decide on together, or until somebody asks what became of them.
 """
 
 from __future__ import annotations
 
-from enum import IntEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from shodohflo.addresses import Addresses
-from shodohflo.aggregate import merge, merge_packets
-from shodohflo.batch import FIN, RST, SYN, Batch, Messages, Quote
-from shodohflo.ledger import DROPPED, REFUSED, Ledger, Outcome
-from shodohflo.model import ICMP, ICMPV6, Kind
-from shodohflo.observations import Observations
+from shodohflo.aggregate import merge
+from shodohflo.attribution import Attribution
+from shodohflo.ledger import Ledger
 from shodohflo.policy import CompiledPolicy, Connection, IgnoredFlow, Policy
-from shodohflo.rules.verdicts import Decision, Verdicts
-from shodohflo.wire import Packets, Refusal, decode
+from shodohflo.wire import Packets, decode
 
 if TYPE_CHECKING:
     from collections import Counter
 
-    from numpy.typing import NDArray
-
     from shodohflo.frames import Frames
+    from shodohflo.observations import Observations
     from shodohflo.rules.compiler import CompiledRules
+    from shodohflo.wire import Decoded
 
 __all__ = ["Connection", "IgnoredFlow", "Pipeline", "Policy"]
 
 BLOCK = 1 << 15
-"""Frames decoded at once: their headers still fit the processor's caches."""
+"""Frames decoded, and packets decided on, at once: their columns still fit the processor's caches."""
 
 _MANY = 1 << 20
-"""Rows that may wait unmerged."""
-
-
-class Step(IntEnum):
-    """Where a TCP or UDP packet leaves the order of decisions; the first that applies counts."""
-
-    OWN_TRAFFIC = 0
-    RESET = 1
-    RESET_ELSEWHERE = 2
-    OWN_NETWORK = 3
-    HANDSHAKE = 4
-    RULES = 5
-
-
-_STEP_OUTCOMES = {
-    Step.OWN_TRAFFIC: Outcome.OWN_TRAFFIC,
-    Step.RESET: Outcome.RESET,
-    Step.RESET_ELSEWHERE: Outcome.RESET_ELSEWHERE,
-    Step.OWN_NETWORK: Outcome.OWN_NETWORK,
-    Step.HANDSHAKE: Outcome.HANDSHAKE,
-}
-
-_QUOTE_REFUSALS = {
-    Quote.CUT: Refusal.QUOTE_CUT,
-    Quote.FRAGMENT: Refusal.QUOTE_FRAGMENT,
-    Quote.MALFORMED: Refusal.QUOTE_MALFORMED,
-}
+"""Observations that may wait unmerged."""
 
 
 class Pipeline:
     """Attributes packets to flows and keeps what was seen until it is taken."""
 
     def __init__(self, rules: CompiledRules, policy: Policy) -> None:
-        """Decide by `rules` and `policy`; both may be replaced between two calls."""
-        self.ledger = Ledger()
-        self._outcomes = self.ledger.outcomes
-        self.rules = rules
-        self.policy = policy
+        """Decide by `rules` and `policy`; either may be replaced at any time, for the frames to come."""
+        self._rules = rules
+        self._policy, self._compiled_policy = policy, CompiledPolicy(policy)
+        self._ledger = Ledger()
+        self._undecided: list[Decoded] = []
+        self._frames_undecided = 0
         self._seen: list[Observations] = []
-        self._merged = 0
+        self._rows_seen = self._rows_merged = 0
+
+    @property
+    def ledger(self) -> Ledger:
+        """What became of all packets so far."""
+        self._decide()
+        return self._ledger
+
+    @property
+    def rules(self) -> CompiledRules:
+        """The operator's rules."""
+        return self._rules
+
+    @rules.setter
+    def rules(self, rules: CompiledRules) -> None:
+        self._decide()
+        self._rules = rules
 
     @property
     def policy(self) -> Policy:
@@ -83,175 +67,43 @@ class Pipeline:
 
     @policy.setter
     def policy(self, policy: Policy) -> None:
-        self._policy = policy
-        self._compiled = CompiledPolicy(policy)
+        self._decide()
+        self._policy, self._compiled_policy = policy, CompiledPolicy(policy)
 
     def ingest(self, frames: Frames) -> None:
         """Take `frames` in; none of their memory is needed afterwards."""
         for begin in range(0, len(frames), BLOCK):
-            self._ingest_block(frames[begin : begin + BLOCK])
-        if sum(map(len, self._seen)) > _MANY + 2 * self._merged:
-            self._seen = [merge(self._seen)]
-            self._merged = len(self._seen[0])
+            block = frames[begin : begin + BLOCK]
+            self._undecided.append(decode(block, self._policy.tunnels))
+            self._ledger.received += len(block)
+            self._frames_undecided += len(block)
+            if self._frames_undecided >= BLOCK:
+                self._decide()
 
     def take(self) -> Observations:
         """Return what was seen since the last call, one row for each key and deciding rule."""
-        seen, self._seen, self._merged = merge(self._seen), [], 0
-        return seen
+        self._decide()
+        self._merge()
+        (taken,), self._seen = self._seen, []
+        self._rows_seen = self._rows_merged = 0
+        return taken
 
-    def _ingest_block(self, frames: Frames) -> None:
-        decoded = decode(frames, self._compiled.tunnels)
-        self.ledger.received += len(frames)
-        self.ledger.opened.update(decoded.opened)
-        self._decide(decoded, self.ledger.outcomes)
-        self._decide(decoded.inside, self.ledger.inside)
+    def _decide(self) -> None:
+        """Give every packet that waits its outcome."""
+        decoded, self._undecided, self._frames_undecided = self._undecided, [], 0
+        for each in decoded:
+            self._ledger.opened.update(each.opened)
+        self._attribute(Packets.join(decoded), self._ledger.outcomes)
+        self._attribute(Packets.join([each.inside for each in decoded]), self._ledger.inside)
+        if self._rows_seen > _MANY + 2 * self._rows_merged:
+            self._merge()
 
-    def _decide(self, packets: Packets, outcomes: Counter[str]) -> None:
-        """Give every packet its outcome, counted in `outcomes`."""
-        self._outcomes = outcomes
-        for reason, count in packets.refused.items():
-            self._count(REFUSED.format(reason), count)
-        for batch in packets.batches:
-            self._decide_packets(merge_packets(batch))
-        for messages in packets.messages:
-            self._decide_messages(messages)
+    def _attribute(self, packets: Packets, outcomes: Counter[str]) -> None:
+        attribution = Attribution(self._rules, self._compiled_policy, outcomes, self._ledger.unmatched)
+        attribution.decide(packets)
+        self._seen += attribution.seen
+        self._rows_seen += sum(map(len, attribution.seen))
 
-    def _decide_packets(self, batch: Batch) -> None:
-        """Take the packets through the order of decisions, as far as the rules."""
-        step = self._steps(batch)
-        totals = np.bincount(step, weights=batch.packets, minlength=len(Step))
-        for left, outcome in _STEP_OUTCOMES.items():
-            self._count(outcome, totals[left])
-        self._see(_resets(batch.keep(step == Step.RESET)))
-        rest = batch.keep(step == Step.RULES)
-        if len(rest):
-            self._judge(rest)
-
-    def _steps(self, batch: Batch) -> NDArray[np.int64]:
-        from_us, to_us = self._compiled.is_ours(batch.src_addr), self._compiled.is_ours(batch.dst_addr)
-        reset = batch.tcp_flags & RST != 0
-        conditions = {
-            Step.OWN_TRAFFIC: self._compiled.is_own_traffic(batch),
-            Step.RESET: reset & to_us,
-            Step.RESET_ELSEWHERE: reset,
-            Step.OWN_NETWORK: from_us & to_us & self._compiled.suppress_own_network,
-            Step.HANDSHAKE: batch.tcp_flags & (SYN | FIN) != 0,
-        }
-        return np.select(list(conditions.values()), [int(step) for step in conditions], int(Step.RULES))
-
-    def _judge(self, batch: Batch) -> None:
-        """Ask the rules, and keep what they attributed."""
-        verdicts = self.rules.judge(batch)
-        self._count_unattributed(batch, verdicts)
-        attributed = verdicts.decision >= Decision.SRC_IS_CLIENT
-        flows = _flows(batch, verdicts).keep(attributed)
-        ignored = self._compiled.is_ignored(batch)[attributed]
-        flows.kind[ignored] = Kind.FLOW_IGNORED
-        self._count(Outcome.FLOW_IGNORED, flows.packets[ignored].sum())
-        self._count(Outcome.FLOW, flows.packets[~ignored].sum())
-        self._see(flows)
-
-    def _count_unattributed(self, batch: Batch, verdicts: Verdicts) -> None:
-        for decision, outcome in ((Decision.NO_NETWORK, Outcome.NO_NETWORK), (Decision.NO_RULE, Outcome.NO_RULE)):
-            unmatched = verdicts.decision == decision
-            self._count(outcome, batch.packets[unmatched].sum())
-            self._count_pairs(verdicts, unmatched, batch.packets)
-        dropped = verdicts.decision == Decision.DROPPED
-        by_rule = np.bincount(verdicts.rule[dropped], weights=batch.packets[dropped])
-        for rule in np.flatnonzero(by_rule).tolist():
-            self._count(DROPPED.format(rule), by_rule[rule])
-
-    def _count_pairs(self, verdicts: Verdicts, rows: NDArray[np.bool_], packets: NDArray[np.int64]) -> None:
-        if not rows.any():
-            return
-        pairs = verdicts.src_network[rows].astype(np.uint32) << 16 | verdicts.dst_network[rows]
-        distinct, group = np.unique(pairs, return_inverse=True)
-        totals = np.bincount(group, weights=packets[rows])
-        for pair, total in zip(distinct.tolist(), totals.tolist(), strict=True):
-            self.ledger.unmatched[divmod(pair, 1 << 16)] += int(total)
-
-    def _decide_messages(self, messages: Messages) -> None:
-        """Take ICMP through the order of decisions: unreachables first, then our own network."""
-        from_us, to_us = self._compiled.is_ours(messages.src_addr), self._compiled.is_ours(messages.dst_addr)
-        unreachable = to_us & (messages.quote == Quote.PORTS)
-        self._count(Outcome.UNREACHABLE, unreachable.sum())
-        self._see(_unreachables(messages, unreachable))
-        other = ~unreachable
-        for quote, reason in _QUOTE_REFUSALS.items():
-            refused = to_us & (messages.quote == quote)
-            self._count(REFUSED.format(reason), refused.sum())
-            other &= ~refused
-        own = other & from_us & to_us & self._compiled.suppress_own_network
-        self._count(Outcome.OWN_NETWORK, own.sum())
-        self._count(Outcome.ICMP_OTHER, (other & ~own).sum())
-
-    def _see(self, observations: Observations) -> None:
-        if len(observations):
-            self._seen.append(observations)
-
-    def _count(self, outcome: str, packets: Any) -> None:  # noqa: ANN401 - an integer of Python's or of NumPy's
-        if packets:
-            self._outcomes[outcome] += int(packets)
-
-
-def _resets(batch: Batch) -> Observations:
-    """Record each reset under the end that received it."""
-    rows = len(batch)
-    return Observations(
-        kind=np.full(rows, Kind.RESET, np.uint8),
-        client=Addresses.from_column(batch.family, batch.dst_addr),
-        remote=Addresses.from_column(batch.family, batch.src_addr),
-        client_port=batch.dst_port,
-        port=batch.src_port,
-        protocol=batch.protocol,
-        code=np.zeros(rows, np.uint8),
-        rule=np.zeros(rows, np.uint16),
-        packets=batch.packets,
-        octets=batch.octets,
-        first=batch.first,
-        last=batch.last,
-    )
-
-
-def _unreachables(messages: Messages, chosen: NDArray[np.bool_]) -> Observations:
-    """Record each of the `chosen` unreachables under the end that is told."""
-    rows = int(chosen.sum())
-    return Observations(
-        kind=np.full(rows, Kind.UNREACHABLE, np.uint8),
-        client=Addresses.from_column(messages.family, messages.dst_addr[chosen]),
-        remote=Addresses.from_column(messages.family, messages.remote_addr[chosen]),
-        client_port=messages.client_port[chosen],
-        port=messages.remote_port[chosen],
-        protocol=np.full(rows, ICMP if messages.family == 4 else ICMPV6, np.uint8),
-        code=messages.code[chosen],
-        rule=np.zeros(rows, np.uint16),
-        packets=np.ones(rows, np.int64),
-        octets=messages.octets[chosen],
-        first=messages.time[chosen],
-        last=messages.time[chosen],
-    )
-
-
-def _flows(batch: Batch, verdicts: Verdicts) -> Observations:
-    """Put client and service where the verdicts say; rows without a client hold anything."""
-    swapped = verdicts.decision == Decision.DST_IS_CLIENT
-    client = Addresses.from_column(batch.family, np.where(swapped, batch.dst_addr, batch.src_addr))
-    service = Addresses.from_column(batch.family, np.where(swapped, batch.src_addr, batch.dst_addr))
-    if verdicts.answers:
-        answered = np.flatnonzero(verdicts.decision == Decision.ANSWERED)
-        client = client.substitute(answered, Addresses.from_objects(answer.client for answer in verdicts.answers))
-        service = service.substitute(answered, Addresses.from_objects(answer.service for answer in verdicts.answers))
-    return Observations(
-        kind=np.full(len(batch), Kind.FLOW, np.uint8),
-        client=client,
-        remote=service,
-        client_port=np.zeros(len(batch), np.uint16),
-        port=verdicts.port,
-        protocol=batch.protocol,
-        code=np.zeros(len(batch), np.uint8),
-        rule=verdicts.rule,
-        packets=batch.packets,
-        octets=batch.octets,
-        first=batch.first,
-        last=batch.last,
-    )
+    def _merge(self) -> None:
+        self._seen = [merge(self._seen)]
+        self._rows_seen = self._rows_merged = len(self._seen[0])

@@ -146,7 +146,7 @@ def replay(  # noqa: PLR0913 - one for each option
     if write:
         write(seen)
     if keys:
-        sys.stdout.writelines(f"{key}\t{count}\n" for key, count in sorted(counts(seen).items()))
+        sys.stdout.writelines(map("%s\t%d\n".__mod__, sorted(counts(seen).items())))
     elif as_json:
         sys.stdout.writelines(f"{flow.to_json()}\n" for flow in seen_flows(seen))
     elif not write:

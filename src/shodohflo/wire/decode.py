@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,8 @@ from shodohflo.wire.rows import Rows
 from shodohflo.wire.work import Work
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from shodohflo.frames import Frames
 
 MOST_TUNNELS = 2
@@ -41,6 +43,23 @@ class Packets:
                 self.messages.append(found)
         for reason, rows in work.refused:
             self.refused[reason] += len(rows)
+
+    @classmethod
+    def join(cls, several: Sequence[Packets]) -> Packets:
+        """Put `several` together, all batches and all messages of one family into one."""
+        batches, messages = defaultdict(list), defaultdict(list)
+        refused: Counter[str] = Counter()
+        for packets in several:
+            for batch in packets.batches:
+                batches[batch.family].append(batch)
+            for message in packets.messages:
+                messages[message.family].append(message)
+            refused.update(packets.refused)
+        return cls(
+            batches=[Batch.concatenate(each) for each in batches.values()],
+            messages=[Messages.concatenate(each) for each in messages.values()],
+            refused=refused,
+        )
 
 
 @dataclass(slots=True)
