@@ -26,7 +26,7 @@ from shodohflo.rules.compiler import CompiledRules
 from shodohflo.store.keys import counts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from shodohflo.cli.options import Network
@@ -102,6 +102,12 @@ def presumed(our_nets: Sequence[Network]) -> Sequence[Network]:
     return PRIVATE
 
 
+def key_lines(counted: Mapping[str, int]) -> Iterator[str]:
+    """Write each key and its count, sorted by key."""
+    keys = sorted(counted)
+    return map("%s\t%d\n".__mod__, zip(keys, map(counted.__getitem__, keys), strict=True))
+
+
 def writer_to(url: str, settings: Settings) -> Callable[[Observations], None]:
     """Return a way to write to the store at `url`, which has answered by then."""
     from shodohflo.cli.writing import reachable, write_all  # noqa: PLC0415 - most replays need no store's client
@@ -146,7 +152,7 @@ def replay(  # noqa: PLR0913 - one for each option
     if write:
         write(seen)
     if keys:
-        sys.stdout.writelines(map("%s\t%d\n".__mod__, sorted(counts(seen).items())))
+        sys.stdout.writelines(key_lines(counts(seen)))
     elif as_json:
         sys.stdout.writelines(f"{flow.to_json()}\n" for flow in seen_flows(seen))
     elif not write:
