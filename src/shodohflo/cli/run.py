@@ -16,11 +16,13 @@ import click
 from shodohflo import __version__
 from shodohflo.agent import RunOptions, Status
 from shodohflo.agent import run as watch
+from shodohflo.analysis.findings import Level
 from shodohflo.capture.interfaces import Wanted, our_networks
 from shodohflo.capture.netlink import list_interfaces
 from shodohflo.capture.packet_socket import CaptureNotPermittedError
 from shodohflo.cli import options
 from shodohflo.cli.account import print_ledger, write_ledger
+from shodohflo.cli.check import examine, in_one_line
 from shodohflo.cli.logs import begin_log
 from shodohflo.cli.program import Agent
 from shodohflo.cli.trap import refuse_swallowed
@@ -31,6 +33,7 @@ from shodohflo.store.state import invoking_group, state_directory
 from shodohflo.store.urls import parse_url
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from shodohflo.cli.options import Network
@@ -83,8 +86,7 @@ def attend(request: Request) -> int:
     our_nets = request.settle_networks(settings)
     with ExitStack() as closing:
         on_status = _on_status(settings, closing)
-        for warning in settings.warnings:
-            logging.getLogger("shodohflo").warning("%s", warning)
+        _log_findings(settings, our_nets)
         last: list[Status] = []
         run_options = RunOptions(
             wanted=request.wanted,
@@ -106,6 +108,15 @@ def attend(request: Request) -> int:
         if request.ledger:
             write_ledger(ended.ledger, request.ledger)
     return status
+
+
+def _log_findings(settings: Settings, our_nets: Sequence[Network]) -> None:
+    """Log what `shodohflo check` finds; of the defaults there is nothing to tell."""
+    if settings.path is None:
+        return
+    for finding in examine(settings, our_nets).findings:
+        level = logging.INFO if finding.level == Level.NOTE else logging.WARNING
+        logging.getLogger("shodohflo").log(level, "%s", in_one_line(finding))
 
 
 def _store(url: str | None, closing: ExitStack) -> Store:

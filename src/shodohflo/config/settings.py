@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from shodohflo.analysis.findings import Code, Finding
+from shodohflo.analysis.model import Subject
 from shodohflo.config.known import KNOWN, LOG_LEVEL, PCAP_STATS, SECONDS, SIBLING_PREFIXES, SIBLINGS, TTL_GRACE
 from shodohflo.config.source import Source, nearest
 from shodohflo.config.trust import refuse_strangers
@@ -17,10 +18,11 @@ from shodohflo.errors import ConfigurationError
 from shodohflo.rules.defaults import default_enumeration, default_mapping
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from shodohflo.pcap_config import FlowMapping, NetworkEnumeration
     from shodohflo.policy import IgnoredFlow
+    from shodohflo.rules.networks import Network
 
 SEARCHED: Final = (Path("configuration.py"), Path("/etc/shodohflo/configuration.py"))
 """Where `run` and `pcap_agent` look when no file is named."""
@@ -59,6 +61,18 @@ class Settings:
     def warnings(self) -> tuple[str, ...]:
         """The doubtful settings, one line each."""
         return tuple(f"{doubt.where}: {doubt.sentence}" for doubt in self.doubts)
+
+    def subject(self, our_nets: Sequence[Network]) -> Subject:
+        """Return what there is to check, once OUR_4NETS and OUR_6NETS are bound to `our_nets`."""
+        return Subject(
+            enumeration=self.enumeration,
+            mapping=self.mapping,
+            our_nets=tuple(our_nets),
+            suppress_own_network=self.suppress_own_network,
+            doubts=self.doubts,
+            places=self.places,
+            accepted=self.accepted,
+        )
 
 
 def find(named: Path | None, searched: Iterable[Path] = ()) -> Path | None:

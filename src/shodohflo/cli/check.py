@@ -1,0 +1,108 @@
+"""`shodohflo check`: what can be found in a configuration before any packet comes."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from shodohflo.analysis.check import check
+from shodohflo.analysis.findings import Code, Finding, Level, Report
+from shodohflo.analysis.presumed import presumed_networks
+from shodohflo.cli import options
+from shodohflo.config import Settings, load
+from shodohflo.errors import ConfigurationError
+from shodohflo.pcap_config import update_our_nets
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from shodohflo.cli.options import Network
+
+EXAMPLES: Final = """\b
+Examples:
+  shodohflo check configuration.py                               whatever our networks are
+  shodohflo check configuration.py --our-nets 192.168.0.0/16     as the agent will be started
+  shodohflo check configuration.py --json                        for scripts: one JSON object a line
+"""
+
+_STATUS: Final = {None: 0, Level.NOTE: 0, Level.WARNING: 1, Level.ERROR: 2}
+
+
+def examine(settings: Settings, our_nets: Sequence[Network]) -> Report:
+    """Bind our networks, and check a configuration."""
+    update_our_nets(our_nets)
+    return check(settings.subject(our_nets))
+
+
+def in_one_line(finding: Finding) -> str:
+    """Say a finding for a log."""
+    where = f"{finding.where}: " if finding.where else ""
+    shown = f" ({finding.witness.to_text()}: {finding.outcome})" if finding.witness else ""
+    return f"{where}{finding.label}: {finding.sentence}{shown}"
+
+
+@click.command("check", epilog=EXAMPLES)
+@click.argument("config", type=click.Path(path_type=Path), required=False, envvar="SHODOHFLO_CONFIG")
+@options.our_nets
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line for each finding.")
+def check_command(*, config: Path | None, our_nets: tuple[Network, ...], as_json: bool) -> int:
+    """Prove what is wrong, or doubtful, with the networks and rules of a configuration.
+
+    Without CONFIG, of the defaults. Each finding has a level, a code and a place, and a packet that shows it, if there
+    can be one. What operators' own actions do is found by sampling, and said so. Without --our-nets, private networks
+    are taken that swallow nothing the configuration names.
+
+    ACCEPTED_FINDINGS in the configuration silences what is meant. Exit status: 0 if nothing or only notes were found,
+    1 if warnings, 2 if the configuration can't be used.
+    """
+    report = _report(config, our_nets)
+    for line in json_lines(report) if as_json else text_lines(report):
+        click.echo(line)
+    return _STATUS[report.worst]
+
+
+def _report(config: Path | None, our_nets: tuple[Network, ...]) -> Report:
+    """Return what there is to say, also of a configuration that can't be loaded."""
+    try:
+        settings = load(config)
+    except ConfigurationError as error:
+        return Report((_unusable(str(error), config),))
+    if config is None:
+        click.echo("no CONFIG: checking the defaults", err=True)
+    if not our_nets:
+        our_nets = presumed_networks(settings.enumeration)
+        taken = ", ".join(map(str, our_nets)) or "none"
+        click.echo(f"no --our-nets: taking {taken} for our networks", err=True)
+    return examine(settings, our_nets)
+
+
+def _unusable(message: str, config: Path | None) -> Finding:
+    """Take an error apart into where it is and what it says."""
+    known = re.match(rf"{re.escape(str(config))}(?::\d+)*(?=: )", message)
+    where, sentence = (known[0], message[known.end() + 2 :]) if known else ("", message)
+    return Finding(Code.UNUSABLE, "configuration", sentence, where=where)
+
+
+def text_lines(report: Report) -> Iterator[str]:
+    """Yield the report for people."""
+    for finding in report.findings:
+        where = f"{finding.where}: " if finding.where else ""
+        yield f"{where}{finding.level}: {finding.label}"
+        yield f"    {finding.sentence}"
+        if finding.witness:
+            yield f"    {finding.witness.to_text()}: {finding.outcome}"
+    levels = Counter(finding.level for finding in report.findings)
+    counts = [f"{levels[level]} {level}{'s' if levels[level] > 1 else ''}" for level in Level if levels[level]]
+    accepted = [f"{len(report.accepted)} accepted, with reasons"] if report.accepted else []
+    yield ", ".join([*(counts or ["nothing found"]), *accepted])
+
+
+def json_lines(report: Report) -> Iterator[str]:
+    """Yield the report for scripts, what is accepted with its reason."""
+    for finding, reason in [*((finding, None) for finding in report.findings), *report.accepted]:
+        yield json.dumps(finding.as_dict() | {"accepted": reason})

@@ -1,0 +1,212 @@
+"""`shodohflo rules`: a configuration in sentences, with what each rule decided of a capture or of live packets."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+import numpy as np
+
+from shodohflo.cli import options
+from shodohflo.cli.account import print_ledger
+from shodohflo.cli.program import fail
+from shodohflo.cli.replay import Replay, make_pipeline, presumed
+from shodohflo.cli.tables import Column, Row, show
+from shodohflo.config import Settings, load
+from shodohflo.grouping import group_by
+from shodohflo.ledger import DROPPED
+from shodohflo.model import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from shodohflo.cli.options import Network
+    from shodohflo.observations import Observations
+    from shodohflo.query import AgentRow, FlowRow
+    from shodohflo.rules.networks import Entry
+
+COLUMNS: Final = (
+    Column("PLACE"),
+    Column("PACKETS", right=True),
+    Column("FLOWS", right=True),
+    Column("DROPPED", right=True),
+    Column("SENTENCE"),
+)
+
+RULE: Final = "FLOW_MAPPING[{}]"
+_RULE: Final = re.compile(r"FLOW_MAPPING\[(\d{1,5})\]")
+_DROPPED: Final = re.compile(rf"outcomes\.dropped\.{_RULE.pattern}")
+
+EXAMPLES: Final = """\b
+Examples:
+  shodohflo rules configuration.py                          the networks and the rules, in words
+  shodohflo rules configuration.py office.pcap              with what each rule decides of a capture
+  shodohflo rules --running                                 what the rules of this machine's agent decided
+  shodohflo rules --running --store valkey://bert configuration.py
+"""
+
+
+@dataclass(slots=True)
+class Decided:
+    """What rules decided, by their numbers."""
+
+    packets: Counter[int] = field(default_factory=Counter)
+    """Recorded."""
+    flows: Counter[int] = field(default_factory=Counter)
+    dropped: Counter[int] = field(default_factory=Counter)
+    sentences: dict[int, str] = field(default_factory=dict)
+    """The rules in words, as they were when they decided."""
+
+    @property
+    def rules(self) -> set[int]:
+        """All that decided anything."""
+        return {*self.packets, *self.dropped}
+
+    def as_dict(self, rule: int) -> dict[str, int]:
+        """Return what one rule decided."""
+        return {"packets": self.packets[rule], "flows": self.flows[rule], "dropped": self.dropped[rule]}
+
+
+@click.command("rules", epilog=EXAMPLES)
+@click.argument("files", nargs=-1, metavar="[CONFIG] [CAPTURE]...")
+@options.config
+@options.our_nets
+@click.option("--running", is_flag=True, help="Tell what running agents decided, from the store.")
+@click.option("--store", "stores", multiple=True, metavar="URL", help="With --running: a store; may be repeated.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line for each rule.")
+def rules_command(  # noqa: PLR0913 - one for each option
+    *,
+    files: tuple[str, ...],
+    config: Path | None,
+    our_nets: tuple[Network, ...],
+    running: bool,
+    stores: tuple[str, ...],
+    as_json: bool,
+) -> int:
+    """Print a configuration in sentences, with what each rule decided.
+
+    CONFIG is the first file if its name ends in .py; the others are captures. Without CONFIG, the defaults. With
+    --running, what is in the store: the flows by the rule that decided them last, the drops as the agents count them;
+    and without CONFIG, the rules that decided anything, in the words they had then.
+    """
+    if files and files[0].endswith(".py"):
+        config, files = Path(files[0]), files[1:]
+    if running and files:
+        raise click.UsageError("--running and captures exclude each other")
+    if stores and not running:
+        raise click.UsageError("--store needs --running")
+    status, decided = 0, None
+    settings = None if running and config is None else load(config)
+    if running:
+        decided = _running(stores, settings)
+    elif files and settings is not None:
+        status, decided = _replayed(files, settings, our_nets)
+    _print(settings, decided, as_json=as_json)
+    return status
+
+
+def _print(settings: Settings | None, decided: Decided | None, *, as_json: bool) -> None:
+    """Print what was decided beside the configuration, as far as there is either."""
+    sentences = _sentences(settings, decided)
+    if as_json:
+        for rule, sentence in sorted(sentences.items()):
+            told: dict[str, object] = {"place": RULE.format(rule), "sentence": sentence}
+            click.echo(json.dumps(told | (decided.as_dict(rule) if decided else {})))
+        return
+    rows = [_network_row(n, entry) for n, entry in enumerate(settings.enumeration.entries)] if settings else []
+    for rule, sentence in sorted(sentences.items()):
+        counts = map("{:,}".format, decided.as_dict(rule).values()) if decided else ("", "", "")
+        rows.append((RULE.format(rule), *counts, sentence))
+    show(COLUMNS, rows)
+
+
+def _sentences(settings: Settings | None, decided: Decided | None) -> dict[int, str]:
+    """Return the rules in words: of the configuration if there is one, else as far as they are remembered."""
+    if settings is not None:
+        return dict(enumerate(rule.describe() for rule in settings.mapping.rules))
+    seen = decided or Decided()
+    return {rule: seen.sentences.get(rule, "(it recorded nothing, so nobody kept its words)") for rule in seen.rules}
+
+
+def _network_row(number: int, entry: Entry) -> Row:
+    held = ", ".join(str(given) for given in entry.given) or "no address"
+    return (f"NETWORK_ENUMERATION[{number}]", "", "", "", f"{entry.name}: {held}")
+
+
+def _replayed(captures: Sequence[str], settings: Settings, our_nets: Sequence[Network]) -> tuple[int, Decided]:
+    """Count what the rules decide of captures."""
+    reading = Replay(make_pipeline(settings, presumed(our_nets)))
+    reading.read(captures)
+    pipeline = reading.pipeline
+    decided = count_decided(pipeline.take())
+    for rule in range(len(settings.mapping.rules)):
+        decided.dropped[rule] = pipeline.ledger.outcomes[DROPPED.format(rule)]
+    for message in reading.broken:
+        fail(message, "shodohflo rules")
+    print_ledger(pipeline.ledger, pipeline.rules, err=True)
+    return (1 if reading.broken else 0), decided
+
+
+def count_decided(seen: Observations) -> Decided:
+    """Count packets and distinct flows by the rule that made them."""
+    decided = Decided()
+    flows = seen[(seen.kind == Kind.FLOW) | (seen.kind == Kind.FLOW_IGNORED)]
+    if not len(flows):
+        return decided
+    ends = [(end.version.astype(np.uint64), end.high, end.low) for end in (flows.client, flows.remote)]
+    columns = [*ends[0], *ends[1], flows.port.astype(np.uint64), flows.rule.astype(np.uint64)]
+    groups = group_by(columns)
+    rules, packets = flows.rule[groups.leaders].tolist(), groups.sum(flows.packets).tolist()
+    for rule, count in zip(rules, packets, strict=True):
+        decided.packets[rule] += count
+        decided.flows[rule] += 1
+    return decided
+
+
+def _running(stores: Sequence[str], settings: Settings | None) -> Decided:
+    """Count what is in the stores, and say where an agent runs something else than `settings`."""
+    from shodohflo.cli.readers import opened  # noqa: PLC0415 - captures need no store's client
+    from shodohflo.query import Filter, Reader  # noqa: PLC0415 - as above
+
+    named = stores or tuple(os.environ.get("SHODOHFLO_STORE", "").split())
+    reader = Reader(opened(named))
+    agents = reader.agents()
+    for line in strangers(agents, settings):
+        click.echo(line, err=True)
+    return count_stored(reader.flows(Filter(), time.time()).rows, agents)
+
+
+def strangers(agents: Iterable[AgentRow], settings: Settings | None) -> Iterator[str]:
+    """Say of each agent that runs another configuration than `settings`."""
+    for agent in agents:
+        if settings is not None and agent.fields.get("configuration.digest", "") != settings.digest:
+            runs, since = (agent.fields.get(name, "?") for name in ("configuration", "configuration.since"))
+            yield f"agent {agent.agent} runs another configuration: {runs}, since {since}"
+
+
+def count_stored(flows: Iterable[FlowRow], agents: Iterable[AgentRow]) -> Decided:
+    """Count flows by the rule that decided them last, and drops as the agents tell them."""
+    decided = Decided()
+    latest: defaultdict[int, float] = defaultdict(float)
+    for row in flows:
+        named = _RULE.fullmatch(row.rule)
+        if named is None:
+            continue
+        rule = int(named[1])
+        decided.packets[rule] += row.packets
+        decided.flows[rule] += 1
+        if row.sentence and (row.last or 0.0) >= latest[rule]:
+            decided.sentences[rule], latest[rule] = row.sentence, row.last or 0.0
+    for agent in agents:
+        for name, text in agent.fields.items():
+            dropped = _DROPPED.fullmatch(name)
+            if dropped and text.isascii() and text.isdigit():
+                decided.dropped[int(dropped[1])] += int(text)
+    return decided
