@@ -133,6 +133,9 @@ def _run(records: LaneRecords, fields: NDArray[Any], starts: NDArray[np.int64], 
         lane, here, stop = lane[goes_on], after[goes_on], stop[goes_on]
     # All records of a lane begin between its start and its stop, so sorting puts the lanes in a row.
     offsets = np.sort(np.concatenate(places), kind="stable")
+    # Lanes that land on each other's starts are right or wrong together: most chunks are one lane in the end.
+    breaks = np.flatnonzero(ends[:-1] != starts[1:])
+    starts, ends = starts[np.append(0, breaks + 1)], ends[np.append(breaks, len(ends) - 1)]
     pieces = np.split(offsets, np.searchsorted(offsets, starts[1:]))
     return [Lane(*row) for row in zip(starts.tolist(), pieces, ends.tolist(), strict=True)]
 
