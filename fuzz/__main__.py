@@ -18,6 +18,9 @@ _NAMES: Final = ("decode", "pcap", "pcapng", "pipeline")
 _LONGEST: Final = {"decode": 512}
 """Bytes of an input; a file needs more than a frame."""
 
+_STRETCH: Final = 30
+"""Seconds that one process runs: the fuzzer itself collects memory, some KiB for each input."""
+
 _MOST_MEMORY: Final = 1024
 _SLOWEST: Final = 60
 """MiB, and seconds, that one input may take."""
@@ -35,9 +38,18 @@ def main(arguments: list[str]) -> int:
         parser.error(f"no target {', '.join(sorted(unknown))}; there are {', '.join(_NAMES)}")
     if options.one:
         return _fuzz(options.one, options.time)
-    share = str(max(1, round(options.time / len(targets))))
-    commands = [[sys.executable, "-m", "fuzz", "--one", target, "--time", share] for target in targets]
-    return max(subprocess.run(command, cwd=_HERE.parent, check=False).returncode for command in commands)  # noqa: S603 - ourselves
+    share = max(1, round(options.time / len(targets)))
+    return max(_run(target, share) for target in targets)
+
+
+def _run(target: str, seconds: int) -> int:
+    """Fuzz one target, a stretch after the other, until one of them finds something."""
+    for stretch in [_STRETCH] * (seconds // _STRETCH) + [seconds % _STRETCH] * (seconds % _STRETCH > 0):
+        command = [sys.executable, "-m", "fuzz", "--one", target, "--time", str(stretch)]
+        status = subprocess.run(command, cwd=_HERE.parent, check=False).returncode  # noqa: S603 - ourselves
+        if status:
+            return status
+    return 0
 
 
 def _fuzz(target: str, seconds: float) -> int:
@@ -54,6 +66,7 @@ def _fuzz(target: str, seconds: float) -> int:
         "max_len": _LONGEST.get(target, 4096),
         "rss_limit_mb": _MOST_MEMORY,
         "timeout": _SLOWEST,
+        "report_slow_units": _SLOWEST,
         "artifact_prefix": f"{_FOUND}/{target}-",
         "verbosity": 0,
         "print_final_stats": 1,

@@ -54,7 +54,7 @@ def test_every_target_has_its_seeds_and_they_are_small() -> None:
 def test_a_target_says_what_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     """A packet that gets lost between frames and ledger is found."""
     seed = (CORPUS / "pipeline" / "zeek-payload-syn").read_bytes()
-    monkeypatch.setattr("shodohflo.pipeline.decode", lambda frames, tunnels: _losing(frames, tunnels))
+    monkeypatch.setattr("shodohflo.pipeline.decode", _losing)
 
     with pytest.raises(Wrong, match="received"):
         TARGETS["pipeline"](seed)

@@ -3,97 +3,166 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from feeding import TUNNELS, ways_out, ways_out_inside
 from packets import ethernet, frames_of, ip, tcp, udp, unreachable
-from shodohflo.frames import ETHERTYPE
-from shodohflo.wire import Decoded, decode
+from shodohflo.frames import ETHERTYPE, Frames
+from shodohflo.wire import Decoded, Packets, decode
 from shodohflo.wire.decoders import TABLE
+from shodohflo.wire.work import MAX_DEPTH
+from sound import ETHER, FLAT, RAW, V4, V6, extension
 
 if TYPE_CHECKING:
     from shodohflo.batch import Batch, Messages
-    from shodohflo.frames import Frames
+
+Layered = tuple[int, bytes]
+"""What a frame begins with, and the frame."""
 
 LAYERS = [layer for layer in sorted(TABLE.layers()) if layer < 2 * ETHERTYPE]
 """What a source of frames may say begins there: link types and EtherTypes."""
 
-SOUND = [
-    ethernet(ip(tcp(), 6)),
-    ethernet(ip(udp(), 17, "2001:db8::1", "2001:db8::2"), 0x86DD),
-    ethernet(ip(unreachable(ip(udp(), 17)), 1)),
-    ethernet(ip(unreachable(ip(udp(), 17, "::1", "::2"), kind=1), 58, "::2", "::1"), 0x86DD),
-    ethernet(ip(bytes([60, 0]) + bytes(6) + bytes([6, 0]) + bytes(6) + tcp(), 0, "::1", "::2"), 0x86DD),
+SOUND: list[Layered] = [
+    *((layer, frame) for layer, _, frame in FLAT.values()),
+    (ETHER, ethernet(ip(tcp(), 6))),
+    (RAW, ip(tcp(payload=bytes(30)), 6, "::1", "::2")),
+    (RAW, ip(unreachable(ip(udp(), 17)), 1)),
+    (RAW, ip(unreachable(ip(tcp(), 6, options=8)), 1)),
+    (RAW, ip(unreachable(ip(extension(17) + udp(), 60, "::1", "::2"), kind=1), 58, "::2", "::1")),
+    (RAW, ip(unreachable(b"", kind=8), 1)),
+    (RAW, ip(udp(9, 4789, b"\x08" + bytes(7) + ethernet(ip(tcp(), 6))), 17)),
+    (RAW, ip(udp(9, 6081, b"\1\0\x86\xdd" + bytes(8) + V6), 17)),
+    (RAW, ip(udp(2152, 2152, b"\x34\xff" + bytes(9) + b"\x85\1\0\0\0" + V4), 17)),
+    (RAW, ip(udp(3544, 9, b"\0\1\0\0" + bytes(9) + bytes(8) + V6), 17)),
+    (RAW, ip(udp(9, 4789, b"\x08" + bytes(7) + ethernet(ip(udp(9, 2152, b"\x30\xff" + bytes(6) + V4), 17))), 17)),
 ]
 
 
-def count(decoded: Decoded) -> int:
-    """Count the ways out."""
-    return sum(map(len, decoded.batches)) + sum(map(len, decoded.messages)) + decoded.refused.total()
+def frames(layered: list[Layered], guard: bytes = b"") -> Frames:
+    """Lay frames of several layers one after the other."""
+    same = frames_of(*(frame for _, frame in layered), guard=guard)
+    return replace(same, layer=np.array([layer for layer, _ in layered], np.uint32))
 
 
 def told(decoded: Decoded) -> list[Any]:
-    """Return everything `decoded` says, to compare."""
-    tables: list[Batch | Messages] = [*decoded.batches, *decoded.messages]
-    return [
-        decoded.refused,
-        *([np.asarray(getattr(table, field.name)).tolist() for field in fields(table)] for table in tables),
-    ]
+    """Return everything `decoded` says, in order, to compare."""
+    return [decoded.opened, *(part for packets in (decoded, decoded.inside) for part in told_of(packets))]
+
+
+def told_of(packets: Packets) -> list[Any]:
+    """Return everything that is said of some packets, but for when they came."""
+    tables: list[Batch | Messages] = [*packets.batches, *packets.messages]
+    rows = [row for table in tables for row in told_of_table(table)]
+    return [packets.refused, sorted(rows, key=repr)]
+
+
+def told_of_table(table: Batch | Messages) -> list[Any]:
+    """Return the rows of `table`."""
+    names = [field.name for field in fields(table) if field.name not in {"family", "first", "last", "time"}]
+    columns = [np.asarray(getattr(table, name)).tolist() for name in names]
+    return [(type(table).__name__, table.family, *row) for row in zip(*columns, strict=True)]
 
 
 @st.composite
-def mangled(draw: st.DrawFn) -> bytes:
-    """Take a sound packet and overwrite some of its bytes, cut it, or add rubbish."""
-    packet = bytearray(draw(st.sampled_from(SOUND)))
+def mangled(draw: st.DrawFn) -> Layered:
+    """Take a sound frame and overwrite some of its bytes, cut it, add rubbish, or take it for something else."""
+    layer, frame = draw(st.sampled_from(SOUND))
+    packet = bytearray(frame)
     for _ in range(draw(st.integers(0, 4))):
         packet[draw(st.integers(0, len(packet) - 1))] = draw(st.sampled_from([0, 1, 4, 5, 0x3F, 0x7F, 0x80, 0xFF]))
-    return bytes(packet[: draw(st.integers(0, len(packet)))]) + draw(st.binary(max_size=20))
+    if draw(st.integers(0, 9)) == 0:
+        layer = draw(st.sampled_from([*LAYERS, 5, 700, 0x1FFFF]))
+    end = draw(st.sampled_from([len(packet), draw(st.integers(0, len(packet)))]))
+    return layer, bytes(packet[:end]) + draw(st.binary(max_size=20))
 
 
-@given(st.lists(mangled() | st.binary(max_size=100), max_size=20), st.sampled_from([*LAYERS, 5, 0x1FFFF]))
-def test_every_frame_has_exactly_one_way_out(packets: list[bytes], layer: int) -> None:
-    """Found once or refused once, whatever the bytes and the layer they are taken for."""
-    assert count(decode(frames_of(*packets, layer=layer))) == len(packets)
+RUBBISH = st.tuples(st.sampled_from([*LAYERS, 5, 0x1FFFF]), st.binary(max_size=100))
 
 
-@given(st.lists(mangled(), min_size=1, max_size=8), st.sampled_from(LAYERS))
-def test_bytes_outside_a_frame_never_matter(packets: list[bytes], layer: int) -> None:
-    """Changing the guard bytes around every frame changes nothing that comes out."""
+@given(st.lists(mangled() | RUBBISH, max_size=20))
+def test_every_frame_has_exactly_one_way_out(layered: list[Layered]) -> None:
+    """Found once or refused once, whatever the bytes and the layer they are taken for; so is every tunnel's inside."""
+    decoded = decode(frames(layered), TUNNELS)
+
+    inside, tunnels = ways_out_inside(decoded)
+    assert ways_out(decoded) == len(layered)
+    assert inside == tunnels
+
+
+@given(st.lists(mangled() | RUBBISH, min_size=1, max_size=8))
+def test_bytes_outside_a_frame_never_matter(layered: list[Layered]) -> None:
+    """Changing the guard bytes around every frame changes nothing that comes out, of tunnels either."""
     guards = (b"\0" * 64, b"\xff" * 64, bytes(range(64)))
 
-    first, *others = (told(decode(frames_of(*packets, layer=layer, guard=guard))) for guard in guards)
+    first, *others = (told(decode(frames(layered, guard), TUNNELS)) for guard in guards)
 
     assert all(other == first for other in others)
 
 
-@given(st.lists(mangled(), min_size=1, max_size=12))
-def test_a_packet_is_decoded_alike_alone_and_in_company(packets: list[bytes]) -> None:
-    """Columns change the speed of an answer, never the answer."""
-    together = decode(frames_of(*packets, layer=1))
-    alone = [decode(frames_of(packet, layer=1)) for packet in packets]
+@pytest.mark.parametrize(("layer", "frame"), SOUND, ids=[*FLAT, *map(str, range(len(SOUND) - len(FLAT)))])
+def test_bytes_after_the_cut_never_matter(layer: int, frame: bytes) -> None:
+    """What lies in the buffer where the rest of the frame would be is another frame's."""
+    cuts = [(layer, frame[:end]) for end in range(len(frame))]
 
-    assert together.refused == sum((one.refused for one in alone), start=type(together.refused)())
-    for name in ("src_port", "octets"):
-        apart = sorted(value for one in alone for batch in one.batches for value in getattr(batch, name).tolist())
-        assert sorted(value for batch in together.batches for value in getattr(batch, name).tolist()) == apart
+    zeros, ones = (told(decode(frames(cuts, guard), TUNNELS)) for guard in (b"\0" * 300, b"\xff" * 300))
+
+    assert zeros == ones
+
+
+@given(st.lists(mangled() | RUBBISH, min_size=1, max_size=12))
+def test_a_packet_is_decoded_alike_alone_and_in_company(layered: list[Layered]) -> None:
+    """Columns change the speed of an answer, never the answer."""
+    together = decode(frames(layered), TUNNELS)
+    alone = [decode(frames([one]), TUNNELS) for one in layered]
+
+    for part, of in ((together, alone), (together.inside, [one.inside for one in alone])):
+        refused: Counter[str] = Counter()
+        rows: list[Any] = []
+        for one in of:
+            refused += one.refused
+            rows += told_of(one)[1]
+        assert told_of(part) == [refused, sorted(rows, key=repr)]
+    assert together.opened == sum((one.opened for one in alone), start=Counter[str]())
+
+
+def test_all_sound_frames_at_once_are_all_found() -> None:
+    """Every link type, tunnel and form in one block."""
+    decoded = decode(frames(SOUND), TUNNELS)
+
+    assert not decoded.refused
+    assert not decoded.inside.refused
+    assert ways_out(decoded) == len(SOUND)
 
 
 def test_no_frames_are_no_trouble() -> None:
     """A tick may find nothing."""
-    assert count(decode(frames_of())) == 0
+    assert ways_out(decode(frames_of())) == 0
 
 
 def test_frames_of_several_layers_may_be_mixed() -> None:
     """A pcapng file has interfaces of different link types."""
     packet = ip(tcp(), 6)
-    frames = frames_of(packet, ethernet(packet))
-    mixed: Frames = replace(frames, layer=np.array([101, 1], np.uint32))
 
-    assert sum(map(len, decode(mixed).batches)) == 2
+    decoded = decode(frames([(RAW, packet), (ETHER, ethernet(packet)), (271, packet)]))
+
+    assert sum(map(len, decoded.batches)) == 2
+    assert decoded.refused == {"link_type[VSOCK]": 1}
+
+
+def test_the_time_of_a_packet_is_that_of_its_frame() -> None:
+    """Wherever in the block it stands, and however deep the packet lies."""
+    decoded = decode(frames(SOUND))
+
+    times = [time for batch in decoded.batches for time in batch.first.tolist()]
+    times += [time for messages in decoded.messages for time in messages.time.tolist()]
+    assert sorted(times) == [number * 1_000_000_000 for number in range(len(SOUND))]
 
 
 def test_packets_made_to_be_different_cost_a_bounded_number_of_steps() -> None:
@@ -108,7 +177,9 @@ def test_packets_made_to_be_different_cost_a_bounded_number_of_steps() -> None:
 
     decoded = decode(frames_of(*packets))
 
-    # The raw link layer and IPv6 are two headers, TCP the last.
-    short = sum(len(chain) + 3 <= 32 for chain in chains)
+    # The raw link layer and IPv6 are two headers; TCP ends the way and is none.
+    short = sum(len(chain) + 2 <= MAX_DEPTH for chain in chains)
     assert sum(map(len, decoded.batches)) == short
     assert decoded.refused == {"too_deep": len(chains) - short}
+    # All TCP headers are read at once, whatever lay before them: one batch.
+    assert len(decoded.batches) == 1

@@ -1,0 +1,34 @@
+"""Reasons to refuse a packet: each has a sentence of its own, and a packet that is refused by it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from shodohflo.wire import Refusal
+
+TESTS = Path(__file__).parent
+
+
+@pytest.mark.parametrize("refusal", Refusal)
+def test_a_reason_is_a_word_and_explains_itself(refusal: Refusal) -> None:
+    """In the ledger stands the word, on the reference page the sentence."""
+    assert re.fullmatch("[a-z_]+", refusal)
+    assert len(refusal.explanation.split()) >= 5
+    assert not refusal.explanation.endswith(".")
+
+
+def test_no_two_reasons_have_the_same_sentence() -> None:
+    """Two words for one thing would be one too many."""
+    assert len({refusal.explanation for refusal in Refusal}) == len(Refusal)
+
+
+@pytest.mark.parametrize("refusal", Refusal)
+def test_every_reason_is_met_by_some_test(refusal: Refusal) -> None:
+    """A reason that no test brings about is one that nobody knows to be true."""
+    files = [path for path in TESTS.glob("test_*.py") if path.name != Path(__file__).name]
+    files.append(TESTS.parent / "test_pipeline.py")
+
+    assert any(re.search(rf'["\.]{refusal}["\[]', path.read_text(encoding="utf-8")) for path in files)

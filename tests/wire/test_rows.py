@@ -1,0 +1,109 @@
+"""Rows: places in a buffer, read a column at a time, and kept, moved and joined without mixing them up."""
+
+from __future__ import annotations
+
+import struct
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from packets import frames_of
+from shodohflo.wire.rows import Rows
+
+
+def columns(rows: Rows) -> list[list[int]]:
+    """Return all columns."""
+    return [
+        column.tolist() for column in (rows.frame, rows.at, rows.end, rows.whole, rows.network, rows.octets, rows.time)
+    ]
+
+
+@given(st.lists(st.binary(min_size=20, max_size=40), max_size=20), st.integers(0, 4))
+def test_fields_are_read_in_network_order(packets: list[bytes], offset: int) -> None:
+    """Of one, two, four or sixteen bytes, at any offset."""
+    rows = Rows.from_frames(frames_of(*packets, guard=b"\xee\xee\xee"))
+
+    assert rows.u8(offset).tolist() == [packet[offset] for packet in packets]
+    assert rows.u16(offset).tolist() == [struct.unpack_from("!H", packet, offset)[0] for packet in packets]
+    assert rows.u32(offset).tolist() == [struct.unpack_from("!I", packet, offset)[0] for packet in packets]
+    assert rows.header(20).s16(offset).tobytes() == b"".join(packet[offset : offset + 16] for packet in packets)
+
+
+def test_a_header_is_read_at_the_very_end_of_the_buffer() -> None:
+    """The last bytes are as good as any."""
+    rows = Rows.from_frames(frames_of(b"\1\2\3\4"))
+
+    assert rows.u32(0).tolist() == [0x01020304]
+    assert rows.advance(3).u8(0).tolist() == [4]
+    assert rows.advance(2).u16(0).tolist() == [0x0304]
+
+
+@pytest.mark.parametrize("size", [1, 2, 4, 16, 40])
+def test_nothing_is_read_of_no_rows(size: int) -> None:
+    """Even where the buffer is shorter than what would be read."""
+    rows = Rows.from_frames(frames_of())
+
+    assert len(rows.header(size).u8(0)) == 0
+
+
+def test_columns_that_are_read_can_be_written() -> None:
+    """They are the reader's own: a view of the capture would not be."""
+    rows = Rows.from_frames(frames_of(b"\1\2\3\4"))
+
+    for column in (rows.u8(0), rows.u16(0), rows.u32(0)):
+        column[:] = 0
+
+    assert rows.u32(0).tolist() == [0x01020304]
+
+
+def test_rows_begin_with_the_frame() -> None:
+    """Captured bytes end where they end; what was sent may go further."""
+    rows = Rows.from_frames(frames_of(b"12345", b"123", original=5))
+
+    assert columns(rows) == [[0, 1], [0, 5], [5, 8], [5, 10], [0, 5], [5, 5], [0, 1_000_000_000]]
+    assert rows.room().tolist() == [5, 5]
+
+
+@given(st.lists(st.booleans(), max_size=30))
+def test_keeping_keeps_every_column_in_step(mask: list[bool]) -> None:
+    """And all rows at once without a copy."""
+    rows = Rows.from_frames(frames_of(*(bytes(number) for number in range(len(mask)))))
+
+    kept = rows.keep(np.array(mask, np.bool_))
+
+    chosen = [row for row, keep in enumerate(mask) if keep]
+    assert columns(kept) == [[column[row] for row in chosen] for column in columns(rows)]
+    assert (kept is rows) == all(mask)
+
+
+def test_stepping_leaves_the_ends_where_they_are() -> None:
+    """By the same number of bytes for all rows, or by each row's own."""
+    rows = Rows.from_frames(frames_of(b"12345", b"12345"))
+
+    assert rows.advance(2).at.tolist() == [2, 7]
+    assert rows.advance(np.array([1, 3])).at.tolist() == [1, 8]
+    assert rows.advance(2).room().tolist() == [3, 3]
+
+
+def test_a_payload_ends_with_its_packet_or_with_what_was_captured() -> None:
+    """Whichever comes first; the packet becomes the innermost one."""
+    rows = Rows.from_frames(frames_of(bytes(10), bytes(10), original=20)).advance(1)
+
+    inner = rows.within(np.array([2, 3]), np.array([5, 15]))
+
+    assert inner.at.tolist() == [3, 14]
+    assert inner.end.tolist() == [6, 20]
+    assert inner.whole.tolist() == [6, 26]
+    assert inner.network.tolist() == rows.at.tolist()
+    assert inner.octets.tolist() == [5, 15]
+
+
+def test_joining_puts_rows_one_after_the_other() -> None:
+    """One alone is not copied."""
+    rows = Rows.from_frames(frames_of(b"1", b"22", b"333"))
+    parts = [rows.keep(np.arange(3) == row) for row in range(3)]
+
+    assert columns(Rows.join(parts)) == columns(rows)
+    assert Rows.join(parts[:1]) is parts[0]
