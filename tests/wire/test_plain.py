@@ -30,8 +30,7 @@ def the_long_way(layer: int) -> Decoder:
     """Return what decodes `layer` where nothing is taken for plain."""
     decoder = TABLE.get(layer)
     assert decoder is not None
-    is_short = isinstance(decoder, partial) and "otherwise" in decoder.keywords
-    return decoder.keywords["otherwise"] if is_short else decoder
+    return decoder.keywords.get("otherwise", decoder) if isinstance(decoder, partial) else decoder
 
 
 LONG: Final = Table({layer: the_long_way(layer) for layer in TABLE.layers()})
