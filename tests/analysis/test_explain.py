@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.made_packets import packets
+from analysis.made_packets import FAMILIES, packets
 from rules.rule_sets import OPERATORS, OURS, RuleSet, rule_sets, second_opinion
 from shodohflo.analysis.explain import Explanation, explain
 from shodohflo.analysis.packet import Packet
@@ -23,7 +23,6 @@ from shodohflo.store.keys import to_key
 if TYPE_CHECKING:
     from ipaddress import IPv4Network, IPv6Network
 
-    from shodohflo.batch import Family
     from shodohflo.model import Address
 
 OURS_ = ip_network("192.168.0.0/16")
@@ -53,7 +52,6 @@ RULES = FlowMapping(
     ("bert", None, LowerPort(DST)),
 )
 POLICY = Policy((OURS_,))
-FAMILIES: tuple[Family, ...] = (4, 6)
 
 
 def explained(text: str, policy: Policy = POLICY) -> Explanation:

@@ -44,16 +44,17 @@ def demo() -> int:
     IPv6 addresses in 2001:db8:7::/48. Needs no rights, and leaves nothing behind.
     """
     settings = load(None, {})
-    replay = Replay(make_pipeline(settings, OUR_NETS))
+    pipeline = make_pipeline(settings, OUR_NETS)
+    replay = Replay(pipeline)
     with as_file(files("shodohflo") / "demo" / "demo.pcap") as capture:
         replay.read([str(capture)])
-    seen = _as_of_now(replay.pipeline.take(), time.time_ns())
+    seen = _as_of_now(pipeline.take(), time.time_ns())
     # In a directory of its own, so that documentation addresses don't end up among the operator's flows.
     with TemporaryDirectory(prefix="shodohflo-") as state, closing(EmbeddedStore(Path(state))) as store:
         store.connect().connection_pool.disconnect()
         write_all(seen, store, settings.mapping, settings.ttl)
         _show(Reader([store]))
-    print_ledger(replay.pipeline.ledger, replay.pipeline.rules, err=False)
+    print_ledger(pipeline.ledger, pipeline.rules, err=False)
     return 1 if replay.broken else 0
 
 

@@ -7,7 +7,7 @@ import sys
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from ipaddress import ip_network
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO, Final, Protocol
 
 import click
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from shodohflo.cli.options import Network
+    from shodohflo.frames import Frames
     from shodohflo.observations import Observations
 
 PRIVATE: Final = tuple(
@@ -47,11 +48,18 @@ Examples:
 """
 
 
+class Ingesting(Protocol):
+    """Whatever takes frames in."""
+
+    def ingest(self, frames: Frames, /) -> None:
+        """Take frames in; none of their memory is needed afterwards."""
+
+
 @dataclass(slots=True)
 class Replay:
-    """Captures read through one pipeline, and where reading them broke."""
+    """Captures read into a pipeline, or into something like it, and where reading them broke."""
 
-    pipeline: Pipeline
+    into: Ingesting
     broken: list[str] = field(default_factory=list)
 
     def read(self, captures: Sequence[str]) -> None:
@@ -69,7 +77,7 @@ class Replay:
                 stream: BinaryIO = sys.stdin.buffer if name == STDIN else closing.enter_context(open(name, "rb"))  # noqa: PTH123 - no path to open: what the shell named
                 savefile = Savefile(stream, "standard input" if name == STDIN else name)
                 for frames in savefile:
-                    self.pipeline.ingest(frames)
+                    self.into.ingest(frames)
                     progress.advance_to(done + savefile.position)
         except CaptureError as error:
             used = f" ({savefile.packets:,} packets before that were used)" if savefile and savefile.packets else ""
@@ -145,9 +153,9 @@ def replay(  # noqa: PLR0913 - one for each option
     for warning in settings.warnings:
         click.echo(f"warning: {warning}", err=True)
     write = writer_to(store, settings) if store else None
-    reading = Replay(make_pipeline(settings, presumed(our_nets)))
+    pipeline = make_pipeline(settings, presumed(our_nets))
+    reading = Replay(pipeline)
     reading.read(captures)
-    pipeline = reading.pipeline
     seen = pipeline.take()
     if write:
         write(seen)

@@ -142,9 +142,9 @@ def _network_row(number: int, entry: Entry) -> Row:
 
 def _replayed(captures: Sequence[str], settings: Settings, our_nets: Sequence[Network]) -> tuple[int, Decided]:
     """Count what the rules decide of captures."""
-    reading = Replay(make_pipeline(settings, presumed(our_nets)))
+    pipeline = make_pipeline(settings, presumed(our_nets))
+    reading = Replay(pipeline)
     reading.read(captures)
-    pipeline = reading.pipeline
     decided = count_decided(pipeline.take())
     for rule in range(len(settings.mapping.rules)):
         decided.dropped[rule] = pipeline.ledger.outcomes[DROPPED.format(rule)]

@@ -1,0 +1,232 @@
+"""Comparisons: every change is a real one, and together they explain the difference."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from ipaddress import ip_network
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analysis.made_packets import FAMILIES, packets, policies
+from rules.rule_sets import OPERATORS, OURS, RuleSet, rule_sets
+from shodohflo.analysis.compare import Change, Comparison, Difference
+from shodohflo.analysis.explain import explain
+from shodohflo.analysis.frame import to_frames
+from shodohflo.analysis.packet import Packet
+from shodohflo.capture.savefile import open_savefile
+from shodohflo.errors import CaptureError
+from shodohflo.ledger import Outcome
+from shodohflo.pcap_config import DST, SRC, Assign, FlowMapping, LowerPort, NetworkEnumeration, PortMatch
+from shodohflo.pipeline import IgnoredFlow, Pipeline, Policy
+from shodohflo.rules.compiler import CompiledRules
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+US = ip_network("192.168.0.0/16")
+NETWORKS = NetworkEnumeration(("ours", US, "fd00::/8"), ("all", "0.0.0.0/0", "::/0"))
+OLD = FlowMapping((None, "ours", LowerPort(SRC)), ("ours", None, LowerPort(DST)))
+POLICY = Policy((US,))
+
+
+def pipeline(mapping: FlowMapping, policy: Policy = POLICY) -> Pipeline:
+    """Return a pipeline with those rules."""
+    return Pipeline(CompiledRules(NETWORKS, mapping), policy)
+
+
+def compared(old: Pipeline, new: Pipeline, *texts: str) -> Difference:
+    """Compare over some packets."""
+    comparison = Comparison(old, new)
+    comparison.ingest(to_frames([Packet.from_text(text) for text in texts]))
+    return comparison.difference()
+
+
+def brief(change: Change) -> tuple[str, int, str | None, str | None]:
+    """Return the gist of a change."""
+    return change.what, change.packets, change.old.key, change.new.key
+
+
+WEB, NAMES, SHELL = (
+    "8.8.8.8:443 > 192.168.0.1:40000 tcp",
+    "8.8.8.8:53 > 192.168.0.1:40000 udp",
+    "192.168.0.1:40000 > 192.168.0.2:22 tcp",
+)
+OTHERS = "8.8.8.8:53 > 9.9.9.9:40000 udp"
+FLOW = "192.168.0.1;8.8.8.8;{};flow"
+
+
+@pytest.mark.parametrize(
+    ("rules", "expected"),
+    [
+        ([(None, "ours", LowerPort(SRC)), ("ours", None, LowerPort(DST))], []),
+        (
+            [(None, None, PortMatch({53}, drop=True)), (None, "ours", LowerPort(SRC))],
+            [("newly dropped", 2, FLOW.format(53), None)],
+        ),
+        ([(None, None, LowerPort())], [("newly recorded", 1, None, "9.9.9.9;8.8.8.8;53;flow")]),
+        (
+            [(None, "ours", PortMatch({53, 22})), (None, "ours", Assign(SRC, SRC, {443}))],
+            [("exchanged", 1, FLOW.format(443), "8.8.8.8;192.168.0.1;443;flow")],
+        ),
+        (
+            [(None, "ours", PortMatch({53, 22})), (None, "ours", Assign(DST, DST, {40000}))],
+            [("moved", 1, FLOW.format(443), FLOW.format(40000))],
+        ),
+        (
+            [(None, "ours", PortMatch({22, 443}))],
+            [("no longer recorded", 2, FLOW.format(53), None)],
+        ),
+    ],
+)
+def test_each_kind_of_change_has_its_name(
+    rules: list[tuple[str | None, str | None, object]], expected: list[tuple[str, int, str | None, str | None]]
+) -> None:
+    """With its packets and both keys."""
+    difference = compared(pipeline(OLD), pipeline(FlowMapping(*rules)), WEB, NAMES, NAMES, SHELL, OTHERS)
+
+    assert [brief(change) for change in difference.changes] == expected
+    assert difference.packets == 5
+    assert difference.is_none == (not expected)
+    assert difference.inside == {}
+
+
+def test_both_sides_name_the_rule_that_decides() -> None:
+    """With its sentence, so that nobody has to count."""
+    new = FlowMapping(("all", "ours", Assign(DST, SRC, {53}, drop=True)), (None, "ours", LowerPort(SRC)))
+
+    (change,) = compared(pipeline(OLD), pipeline(new), NAMES, WEB).changes
+
+    assert (change.old.outcome, change.old.rule) == ("recorded.flow", "FLOW_MAPPING[0]")
+    assert change.old.sentence == OLD.rules[0].describe()
+    assert (change.new.outcome, change.new.rule) == ("dropped.FLOW_MAPPING[0]", "FLOW_MAPPING[0]")
+    assert change.new.sentence == "from all to ours: dropped if the source port is 53"
+
+
+def test_settings_make_changes_too() -> None:
+    """What is ignored or suppressed by only one of them."""
+    ignoring = Policy((US,), ignored=(IgnoredFlow(ip_network("8.8.8.8/32"), 443),))
+    suppressing = Policy((US,), suppress_own_network=True)
+
+    hidden = compared(pipeline(OLD), pipeline(OLD, ignoring), WEB, SHELL)
+    shown = compared(pipeline(OLD, ignoring), pipeline(OLD), WEB, SHELL)
+    suppressed = compared(pipeline(OLD), pipeline(OLD, suppressing), WEB, SHELL)
+
+    assert [brief(change) for change in hidden.changes] == [("newly ignored", 1, FLOW.format(443), None)]
+    assert [brief(change) for change in shown.changes] == [("no longer ignored", 1, None, FLOW.format(443))]
+    assert [brief(change) for change in suppressed.changes] == [
+        ("no longer recorded", 1, "192.168.0.1;192.168.0.2;22;flow", None)
+    ]
+    assert suppressed.changes[0].new.outcome == "own_network"
+
+
+def test_keys_are_added_gone_and_recounted() -> None:
+    """Of all five kinds."""
+    new = FlowMapping((None, None, PortMatch({443}, drop=True)), (None, None, LowerPort()))
+
+    difference = compared(pipeline(OLD), pipeline(new), WEB, NAMES, NAMES, OTHERS)
+
+    assert difference.added == {
+        "8.8.8.8;9.9.9.9;peer": 1,
+        "9.9.9.9;8.8.8.8;53;flow": 1,
+        "9.9.9.9;8.8.8.8;peer": 1,
+        "client;9.9.9.9": 1,
+    }
+    assert difference.gone == {FLOW.format(443): 1}
+    assert difference.recounted == {
+        "192.168.0.1;8.8.8.8;peer": (3, 2),
+        "8.8.8.8;192.168.0.1;peer": (3, 2),
+        "client;192.168.0.1": (3, 2),
+    }
+    assert json.loads(json.dumps(difference.as_dict()))["recounted"]["client;192.168.0.1"] == [3, 2]
+
+
+@given(st.data())
+def test_the_changes_explain_the_whole_difference(data: st.DataObject) -> None:
+    """For any two rule sets: each change is what `explain` says of such a packet, and nothing is left unexplained."""
+    one, other = data.draw(rule_sets(OURS | OPERATORS)), data.draw(rule_sets(OURS | OPERATORS))
+    family = data.draw(st.sampled_from(FAMILIES))
+    addresses = st.sampled_from(sorted({*one.addresses(family), *other.addresses(family)}))
+    some = data.draw(st.lists(packets(addresses), max_size=20))
+    settings = [(one, data.draw(policies(one))), (other, data.draw(policies(one)))]
+    # Both are told the same networks of ours: these are an argument of the comparison, not of the configurations.
+    settings[1] = (other, Policy(settings[0][1].our_nets, *_own_settings(settings[1][1])))
+
+    comparison = Comparison(*(_pipeline(rule_set, policy) for rule_set, policy in settings))
+    comparison.ingest(to_frames([*some, *some[::2]]))
+    difference = comparison.difference()
+
+    assert difference.inside == {}
+    expected: Counter[tuple[tuple[str, str | None], ...]] = Counter()
+    for packet in [*some, *some[::2]]:
+        sides = tuple(_side(packet, rule_set, policy) for rule_set, policy in settings)
+        if sides[0] != sides[1]:
+            expected[sides] += 1
+    found: Counter[tuple[tuple[str, str | None], ...]] = Counter()
+    for change in difference.changes:
+        sides = ((_recorded(change.old.outcome), change.old.key), (_recorded(change.new.outcome), change.new.key))
+        if sides[0] != sides[1]:
+            found[sides] += change.packets
+    assert found == expected
+    assert difference.is_none == (not difference.changes)
+
+
+def _own_settings(policy: Policy) -> tuple[bool, tuple[IgnoredFlow, ...]]:
+    return policy.suppress_own_network, policy.ignored
+
+
+def _pipeline(rule_set: RuleSet, policy: Policy) -> Pipeline:
+    return Pipeline(CompiledRules(rule_set.enumeration(), rule_set.mapping()), policy)
+
+
+def _side(packet: Packet, rule_set: RuleSet, policy: Policy) -> tuple[str, str | None]:
+    told = explain(packet, rule_set.enumeration(), rule_set.mapping(), policy)
+    return _recorded(told.outcome), next((key for key in told.keys if key.endswith(";flow")), None)
+
+
+def _recorded(outcome: str) -> str:
+    """Return the outcome if it is recorded as one, else nothing: which nothing is no change."""
+    return outcome if outcome in (Outcome.FLOW, Outcome.FLOW_IGNORED, Outcome.RESET, Outcome.UNREACHABLE) else ""
+
+
+def test_nothing_is_left_unexplained_on_any_capture(shipped_captures: Path) -> None:
+    """All link types, tunnels that are opened, fragments and rubbish."""
+    new = FlowMapping((None, None, Assign(DST, SRC, {53, 80}, drop=True)), (None, None, LowerPort(DST)))
+    changed = 0
+    for path in sorted(shipped_captures.glob("*.pcap*")):
+        comparison = Comparison(pipeline(OLD), pipeline(new))
+        with open_savefile(str(path)) as savefile:
+            _ingest_all(comparison, savefile)
+
+        difference = comparison.difference()
+
+        assert difference.inside == {}, path
+        assert difference.is_none == (difference.old == difference.new)
+        changed += not difference.is_none
+    assert changed > 10
+
+
+def _ingest_all(comparison: Comparison, savefile: Any) -> None:  # noqa: ANN401 - what yields frames
+    try:
+        for frames in savefile:
+            comparison.ingest(frames)
+    except CaptureError:
+        pass  # a cut one is compared as far as it goes
+
+
+def test_what_only_one_of_them_looks_into_is_told_apart(shipped_captures: Path) -> None:
+    """No rule made that difference."""
+    anything = FlowMapping((None, None, LowerPort()))
+    comparison = Comparison(pipeline(anything), pipeline(anything, Policy((US,), tunnels=frozenset({"gtpu"}))))
+    with open_savefile(str(shipped_captures / "zeek-gtp1_gn_normal_incl_fragmentation.pcap")) as savefile:
+        _ingest_all(comparison, savefile)
+
+    difference = comparison.difference()
+
+    assert difference.changes == ()
+    assert set(difference.inside) == {key for key in difference.added if key.endswith((";flow", ";rst", ";icmp"))}
+    assert difference.inside
+    assert not difference.is_none

@@ -1,0 +1,112 @@
+"""What became of each row: the sums are the pipeline's, and the rows keep their places."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from ipaddress import ip_address, ip_network
+from typing import TYPE_CHECKING
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analysis.made_packets import FAMILIES, packets, policies
+from rules.rule_sets import OPERATORS, OURS, rule_sets
+from shodohflo.aggregate import merge_packets
+from shodohflo.analysis.fates import Fate, Judge
+from shodohflo.analysis.frame import to_frames
+from shodohflo.analysis.packet import Packet
+from shodohflo.model import FlowKey
+from shodohflo.pcap_config import DST, SRC, Assign, FlowMapping, LowerPort, NetworkEnumeration
+from shodohflo.pipeline import IgnoredFlow, Pipeline, Policy
+from shodohflo.rules.compiler import CompiledRules
+from shodohflo.store.keys import counts
+from shodohflo.wire import decode
+
+if TYPE_CHECKING:
+    from shodohflo.batch import Batch
+
+OURS_ = ip_network("192.168.0.0/16")
+NETWORKS = NetworkEnumeration(("ours", OURS_), ("far", "8.0.0.0/8"))
+RULES = FlowMapping(("far", "ours", Assign(DST, SRC, {53}, drop=True)), (None, "ours", LowerPort()))
+POLICY = Policy((OURS_,), ignored=(IgnoredFlow(ip_network("8.8.4.4/32"), 80),))
+
+
+def batch_of(*texts: str) -> Batch:
+    """Return packets of one family as a batch, one row for each that is different."""
+    (batch,) = decode(to_frames([Packet.from_text(text) for text in texts])).batches
+    return batch
+
+
+def told(batch: Batch, policy: Policy = POLICY) -> list[Fate]:
+    """Return the fate of every row."""
+    judge = Judge(CompiledRules(NETWORKS, RULES), policy)
+    return judge.tell(batch, judge.fates(batch), np.ones(len(batch), np.bool_))
+
+
+def test_each_row_has_its_fate_in_its_place() -> None:
+    """One of each kind that comes to the rules."""
+    batch = batch_of(
+        "8.8.8.8:53 > 192.168.0.1:40000 udp",
+        "9.9.9.9:53 > 192.168.0.1:40000 udp",
+        "8.8.8.8:443 > 192.168.0.1:40000 udp",
+        "192.168.0.1:40000 > 8.8.8.8:443 udp",
+        "8.8.4.4:80 > 192.168.0.1:40000 udp",
+    )
+
+    key = FlowKey(ip_address("192.168.0.1"), ip_address("8.8.8.8"), 443)
+    ignored = replace(key, service=ip_address("8.8.4.4"), port=80)
+    assert told(batch) == [
+        Fate("dropped.FLOW_MAPPING[0]", rule=0),
+        Fate("unmatched.no_network"),
+        Fate("recorded.flow", key, 1),
+        Fate("unmatched.no_rule"),
+        Fate("recorded.flow_ignored", ignored, 1),
+    ]
+
+
+def test_traffic_between_our_own_addresses_is_told_as_suppressed() -> None:
+    """Before the rules, which would have recorded it."""
+    batch = batch_of("192.168.0.1:40000 > 192.168.0.2:443 udp", "8.8.8.8:53 > 192.168.0.1:40000 udp")
+
+    fates = told(batch, replace(POLICY, suppress_own_network=True))
+
+    assert [fate.outcome for fate in fates] == ["own_network", "dropped.FLOW_MAPPING[0]"]
+
+
+def test_only_the_wanted_rows_are_told() -> None:
+    """In their order."""
+    batch = batch_of(*(f"8.8.8.8:{port} > 192.168.0.1:40000 udp" for port in (80, 53, 443, 53, 22)))
+    judge = Judge(CompiledRules(NETWORKS, RULES), POLICY)
+
+    fates = judge.tell(batch, judge.fates(batch), np.array([False, True, False, False, True]))
+
+    assert [fate.rule for fate in fates] == [0, 1]
+    assert [fate.key.port for fate in fates if fate.key] == [22]
+
+
+@given(st.data())
+def test_what_is_recorded_row_by_row_sums_to_what_the_pipeline_records(data: st.DataObject) -> None:
+    """Also with operators' own actions, ties, resets and handshakes among the rows."""
+    rule_set = data.draw(rule_sets(OURS | OPERATORS))
+    addresses = st.sampled_from(rule_set.addresses(data.draw(st.sampled_from(FAMILIES))))
+    some = data.draw(st.lists(packets(addresses), max_size=30))
+    frames = to_frames([*some, *some[::2]])
+    rules, policy = CompiledRules(rule_set.enumeration(), rule_set.mapping()), data.draw(policies(rule_set))
+    pipeline, judge = Pipeline(rules, policy), Judge(rules, policy)
+
+    pipeline.ingest(frames)
+
+    summed: Counter[str] = Counter()
+    for batch in map(merge_packets, decode(frames).batches):
+        fates = judge.fates(batch)
+        kept = fates.of_row >= 0
+        assert fates.seen.packets[fates.of_row[kept]].tolist() == batch.packets[kept].tolist()
+        assert not fates.differ(judge.fates(batch)).any()
+        summed.update(counts(fates.seen))
+    recorded = {key: count for key, count in counts(pipeline.take()).items() if not key.endswith(";icmp")}
+    clients = {key for key in recorded if key.startswith("client;")}
+    assert {key: count for key, count in summed.items() if key not in clients} == {
+        key: count for key, count in recorded.items() if key not in clients
+    }

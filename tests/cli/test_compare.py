@@ -1,0 +1,168 @@
+"""`shodohflo compare` as users and CI jobs see it: the text, the JSON and the exit status."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from cli.conftest import Command
+
+    Write = Callable[[str, str], Path]
+
+OURS = ("--our-nets", "192.168.7.0/24", "--our-nets", "2001:db8:7::/48")
+
+IMPORT = "from shodohflo.pcap_config import *\n"
+NETWORKS = "NETWORK_ENUMERATION = NetworkEnumeration(('ours', OUR_4NETS, OUR_6NETS), ('all', '0.0.0.0/0', '::/0'))\n"
+DEFAULT = "(None, 'ours', LowerPort(SRC)), ('ours', None, LowerPort(DST))"
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Return a way to write a configuration of some rules."""
+
+    def write(name: str, rules: str) -> Path:
+        path = tmp_path / name
+        path.write_text(f"{IMPORT}{NETWORKS}FLOW_MAPPING = FlowMapping({rules})\n" if rules else "")
+        path.chmod(0o600)
+        return path
+
+    return write
+
+
+def test_the_same_rules_in_other_words_are_no_difference(shodohflo: Command, write: Write, demo: Path) -> None:
+    """The defaults, and the defaults written out."""
+    result = shodohflo("compare", write("old.py", ""), write("new.py", DEFAULT), *OURS, demo)
+
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[1:] == ["no difference"]
+
+
+def test_what_changes_is_told_by_the_rules_that_do_it(shodohflo: Command, write: Write, demo: Path) -> None:
+    """With packets and keys under each pair of rules."""
+    new = write("new.py", f"(None, None, Assign(SRC, DST, {{22}}, drop=True)), {DEFAULT}")
+
+    result = shodohflo("compare", write("old.py", ""), new, *OURS, demo)
+
+    assert result.exit_code == 1
+    lines = result.stdout.splitlines()
+    assert lines[0].startswith("1,677 packets; ")
+    assert lines[2:4] == ["", "newly dropped: 174 packets"]
+    assert lines[4].startswith(
+        "  before  recorded.flow by FLOW_MAPPING[0], from any network to our_nets: the end with "
+    )
+    assert lines[5] == (
+        "  after   dropped by FLOW_MAPPING[0], from any network to any network: dropped if the destination port is 22"
+    )
+    assert [line.split()[1] for line in lines[6:]] == [
+        "192.168.7.20;192.168.7.2;22;flow",
+        "2001:db8:7::15;2001:db8:7::2;22;flow",
+    ]
+
+
+def test_long_lists_are_for_scripts(shodohflo: Command, write: Write, demo: Path) -> None:
+    """People are shown the loudest, and told how many more there are."""
+    arguments = (write("old.py", ""), write("new.py", "('ours', 'ours', LowerPort())"), *OURS, demo)
+
+    text = shodohflo("compare", *arguments).stdout
+    told = json.loads(shodohflo("compare", *arguments, "--json").stdout)
+
+    lost = [change for change in told["changes"] if change["old"]["rule"] == "FLOW_MAPPING[0]"]
+    assert len(lost) > 20
+    assert f"    ... and {len(lost) - 20} more (--json has all)" in text
+    assert {change["what"] for change in lost} == {"no longer recorded"}
+    assert {change["new"]["outcome"] for change in lost} == {"unmatched.no_rule"}
+
+
+def test_json_has_all_keys_with_their_counts(shodohflo: Command, write: Write, demo: Path) -> None:
+    """The keys are those that `replay --keys` prints for each configuration."""
+    old, new = write("old.py", ""), write("new.py", "(None, None, LowerPort())")
+
+    result = shodohflo("compare", old, new, *OURS, demo, "--json")
+
+    told = json.loads(result.stdout)
+    keys = [
+        dict(
+            line.split("\t")
+            for line in shodohflo("replay", "--keys", "--config", path, *OURS, demo).stdout.splitlines()
+        )
+        for path in (old, new)
+    ]
+    assert told["keys"] == {"old": len(keys[0]), "new": len(keys[1])}
+    assert set(told["added"]) == keys[1].keys() - keys[0].keys()
+    assert set(told["gone"]) == keys[0].keys() - keys[1].keys() == set()
+    assert {key: str(pair[1]) for key, pair in told["recounted"].items()} == {
+        key: count for key, count in keys[1].items() if keys[0].get(key, count) != count
+    }
+
+
+def test_both_configurations_are_of_the_same_networks(shodohflo: Command, write: Write, demo: Path) -> None:
+    """Without --our-nets the private ones, said once."""
+    result = shodohflo("compare", write("old.py", ""), write("new.py", DEFAULT), demo)
+
+    assert result.stderr.count("no --our-nets: taking 10.0.0.0/8") == 1
+    assert result.exit_code == 0
+
+
+def test_a_capture_that_breaks_is_status_2(shodohflo: Command, write: Write, demo: Path, tmp_path: Path) -> None:
+    """A comparison of half a capture must not pass for a whole one; what was read is told."""
+    cut = tmp_path / "cut.pcap"
+    cut.write_bytes(demo.read_bytes()[:100_000])
+
+    result = shodohflo("compare", write("old.py", ""), write("new.py", DEFAULT), *OURS, cut)
+
+    assert result.exit_code == 2
+    assert "no difference" in result.stdout
+    assert f"shodohflo compare: {cut}: byte " in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["missing.py", "new.py", "x"], "missing.py: no such file"),
+        (["old.py", "wrong.py", "x"], "FLOW_MAPPING[0]: "),
+        (["old.py", "new.py"], "Missing argument 'CAPTURE...'"),
+        (["old.py", "new.py", "missing.pcap"], "missing.pcap: No such file"),
+    ],
+)
+def test_what_cannot_be_read_is_one_line_with_status_2(
+    shodohflo: Command, write: Write, tmp_path: Path, arguments: list[str], said: str
+) -> None:
+    """Configurations and captures alike."""
+    write("old.py", "")
+    write("new.py", DEFAULT)
+    write("wrong.py", "(None, 'nowhere', LowerPort())")
+
+    result = shodohflo("compare", *(tmp_path / argument for argument in arguments), *OURS)
+
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_doubts_about_a_configuration_are_told(shodohflo: Command, write: Write, demo: Path) -> None:
+    """As `replay` does."""
+    new = write("new.py", DEFAULT)
+    new.write_text(new.read_text() + "TTL_GARCE = 3\n")
+
+    result = shodohflo("compare", write("old.py", ""), new, *OURS, demo)
+
+    assert "TTL_GARCE is no setting" in result.stderr
+
+
+def test_a_capture_from_standard_input_is_compared_too(write: Write, demo: Path) -> None:
+    """One pass is enough."""
+    arguments = [write("old.py", ""), write("new.py", "(None, None, LowerPort())"), *OURS, "-"]
+    command = [sys.executable, "-m", "shodohflo", "compare", *map(str, arguments)]
+
+    done = subprocess.run(command, input=demo.read_bytes(), capture_output=True, check=False)
+
+    assert done.returncode == 1
+    assert b"newly recorded: " in done.stdout
