@@ -11,7 +11,7 @@ import pytest
 from shodohflo.config import find, load
 from shodohflo.errors import ConfigurationError
 from shodohflo.pcap_config import update_our_nets
-from shodohflo.policy import IgnoredFlow
+from shodohflo.policy import IgnoredFlow, Policy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -110,6 +110,7 @@ def test_every_setting_is_read(written: Written) -> None:
         "PCAP_STATS = 5\n"
         "SUPPRESS_OWN_NETWORK = True\n"
         "IGNORE_FLOW = {('192.0.2.0/24', 53), ('2001:db8::1', 443)}\n"
+        "TUNNELS = ['vxlan', 'gtpu']\n"
         "USE_DNSPYTHON = False\n"
     )
 
@@ -118,10 +119,25 @@ def test_every_setting_is_read(written: Written) -> None:
     assert settings.store == "redis.example.org:6380"
     assert (settings.ttl, settings.log_level, settings.stats_interval) == (60, "DEBUG", 5)
     assert settings.suppress_own_network is True
+    assert settings.tunnels == {"vxlan", "gtpu"}
     assert set(settings.ignore_flow) == {
         IgnoredFlow(ip_network("192.0.2.0/24"), 53),
         IgnoredFlow(ip_network("2001:db8::1/128"), 443),
     }
+
+
+def test_settings_become_the_policy_of_a_pipeline(written: Written) -> None:
+    """Nothing that decides about packets is left behind."""
+    settings = plain(written("SUPPRESS_OWN_NETWORK = True\nIGNORE_FLOW = {('192.0.2.1', 53)}\nTUNNELS = 'teredo'\n"))
+
+    policy = settings.policy([ip_network("10.0.0.0/8")])
+
+    assert policy == Policy(
+        our_nets=(ip_network("10.0.0.0/8"),),
+        suppress_own_network=True,
+        ignored=(IgnoredFlow(ip_network("192.0.2.1/32"), 53),),
+        tunnels=frozenset({"teredo"}),
+    )
 
 
 def test_none_is_the_same_as_not_naming_a_setting(written: Written) -> None:
@@ -178,10 +194,12 @@ def test_a_wrong_variable_is_named(written: Written) -> None:
             r":1:1: IGNORE_FLOW: '10.0.0.1/8' has host bits set; write '10.0.0.0/8'",
         ),
         ("IGNORE_FLOW = {53}", ":1:1: IGNORE_FLOW: 53 is not"),
+        ("TUNNELS = 7", ":1:1: TUNNELS: 7 is not a set; write {'vxlan', 'geneve'}"),
+        ("TUNNELS = {'gre'}", ":1:1: TUNNELS: 'gre' is no tunnel over UDP; those are vxlan, geneve, gtpu, teredo"),
         ("NETWORK_ENUMERATION = []", r":1:1: NETWORK_ENUMERATION: \[\] is no NetworkEnumeration"),
         ("ACCEPTED_FINDINGS = {'DEAD-RULE FLOW_MAPPING[2]'}", ":1:1: ACCEPTED_FINDINGS: .* is no dictionary"),
         ("ACCEPTED_FINDINGS = {'DEAD-RULE FLOW_MAPPING[2]': ' '}", ".* is accepted without a reason"),
-        ("ACCEPTED_FINDINGS = {'DEAD-RULE': 'why'}", ".* 'DEAD-RULE' is no finding that can be accepted; write code and"),
+        ("ACCEPTED_FINDINGS = {'DEAD-RULE': 'why'}", ".* 'DEAD-RULE' is no finding that can be accepted; write"),
         ("ACCEPTED_FINDINGS = {'DEADRULE FLOW_MAPPING[2]': ''}", r".* did you mean DEAD-RULE\?"),
         ("ACCEPTED_FINDINGS = {'UNUSABLE c.py': 'why'}", ".* is no finding that can be accepted"),
         ("FLOW_MAPPING = 3", ":1:1: FLOW_MAPPING: 3 is no FlowMapping"),

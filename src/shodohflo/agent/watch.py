@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from shodohflo.agent.recording import Recording
 from shodohflo.agent.status import Configuration, Identity, Status
 from shodohflo.pcap_config import update_our_nets
-from shodohflo.pipeline import Connection, Pipeline, Policy
+from shodohflo.pipeline import Connection, Pipeline
 from shodohflo.rules.compiler import CompiledRules
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from shodohflo.capture.listener import Listener
     from shodohflo.config import Settings
     from shodohflo.frames import Frames
+    from shodohflo.policy import Policy
     from shodohflo.store.connection import TcpEnds
     from shodohflo.store.writer import Writer
 
@@ -107,7 +108,7 @@ class Watch:
 
     def _policy(self) -> Policy:
         own = frozenset(Connection(ends.local, ends.local_port, ends.peer, ends.peer_port) for ends in self._own)
-        return Policy(self._our_nets, self._settings.suppress_own_network, self._settings.ignore_flow, own)
+        return self._settings.policy(self._our_nets, own)
 
     def _unmatched(self) -> Counter[tuple[str, str]]:
         """Return the packets that nothing decided, by the names of their networks."""

@@ -28,9 +28,10 @@ _MICROSECONDS: Final = 0xA1B2C3D4
 _NANOSECONDS: Final = 0xA1B23C4D
 _MODIFIED: Final = 0xA1B2CD34
 
+_ORDERS: Final[tuple[ByteOrder, ...]] = ("<", ">")
 _MAGICS: Final = {
     struct.pack(f"{order}I", magic): (order, magic)
-    for order in ("<", ">")
+    for order in _ORDERS
     for magic in (_MICROSECONDS, _NANOSECONDS, _MODIFIED)
 }
 
@@ -92,7 +93,7 @@ class Pcap:
         """Guess by the time, which hardly changes, and by lengths that agree with each other."""
         times = fields[offsets]
         # Unsigned: what is earlier than the first bound wraps around to a large number.
-        is_near = times - fields[like] + np.uint32(_NEAR) < 2 * _NEAR
+        is_near: NDArray[np.bool_] = times - fields[like] + np.uint32(_NEAR) < 2 * _NEAR
         near = offsets[is_near]
         fraction, first, second = (fields[near + place] for place in (4, 8, 12))
         is_sane = (fraction < 1_000_000_000 // self.tick) & (np.minimum(first, second) > 0)

@@ -51,7 +51,7 @@ class Pcapng:
 
     def _next(self, data: memoryview, offset: int) -> int:
         """Look at what ended the walk: return how many bytes it needs; a `ValueError` says what is wrong with it."""
-        if data[offset : offset + 4] == MAGIC:
+        if bytes(data[offset : offset + 4]) == MAGIC:
             return self._begin(data, offset)
         need = needed(self._section, data, offset)
         if need == NO_RECORD:

@@ -107,7 +107,7 @@ class Section:
 
     def plausible(self, fields: Fields, offsets: NDArray[np.int64], like: np.int64) -> NDArray[np.bool_]:
         """Guess by the type, and by the length that should stand at the end too."""
-        is_likely = fields[offsets] == fields[like]
+        is_likely: NDArray[np.bool_] = fields[offsets] == fields[like]
         likely = offsets[is_likely]
         size = self.sizes(fields, likely)
         is_inside = likely + size <= len(fields)
@@ -220,7 +220,8 @@ class Section:
 
     def _by_clock(self, interface: NDArray[np.int64], ticks: NDArray[np.uint64]) -> NDArray[np.int64]:
         if (interface == interface[0]).all():
-            return self._interfaces[interface[0]].clock.nanoseconds(ticks)
+            only: int = interface[0].item()
+            return self._interfaces[only].clock.nanoseconds(ticks)
         times = np.empty(len(ticks), np.int64)
         by_interface = np.argsort(interface, kind="stable")
         for rows in np.split(by_interface, np.flatnonzero(np.diff(interface[by_interface])) + 1):

@@ -31,9 +31,16 @@ def ledger_lines(ledger: Ledger, rules: CompiledRules) -> Iterator[str]:
     numbers = max((len(f"{count:,}") for _, count in outcomes), default=0)
     names = max((len(name) for name, _ in outcomes), default=0)
     for name, count in outcomes:
-        yield f"  {count:>{numbers},}  {name:<{names}}  {_REASONS.get(name, 'by that rule')}"
+        yield f"  {count:>{numbers},}  {name:<{names}}  {_meaning(name)}"
+    for tunnel, count in ledger.opened.most_common():
+        yield f"  {count:,} packets opened as {tunnel}"
     for rule, failures in sorted(rules.failures.items()):
         yield f"  FLOW_MAPPING[{rule}] gave no answer {failures:,} times, the last: {rules.last_failure.get(rule, '')}"
+
+
+def _meaning(outcome: str) -> str:
+    """Explain an outcome; behind some stands, in brackets, which rule or which link type."""
+    return _REASONS.get(outcome) or _REASONS.get(outcome.partition("[")[0], "by that rule")
 
 
 def print_ledger(ledger: Ledger, rules: CompiledRules, *, err: bool) -> None:

@@ -16,6 +16,7 @@ from shodohflo.analysis.findings import Code
 from shodohflo.pcap_config import FlowMapping, NetworkEnumeration
 from shodohflo.policy import IgnoredFlow
 from shodohflo.rules.networks import parse_prefix
+from shodohflo.wire.udp_tunnels import UDP_TUNNELS
 
 TTL_GRACE: Final = 900
 PCAP_STATS: Final = 60
@@ -80,6 +81,19 @@ def _ignored_end(end: object) -> IgnoredFlow:
         case (prefix, int(port)) if 0 <= port <= 65535 and not isinstance(port, bool):
             return IgnoredFlow(parse_prefix(prefix), port)
     raise ValueError(f"{end!r} is not (address or prefix, port); write ('192.0.2.1', 53)")
+
+
+def _tunnels(value: object) -> frozenset[str]:
+    names = {value} if isinstance(value, str) else value
+    if not isinstance(names, Iterable):
+        raise ValueError(f"{value!r} is not a set; write {{'vxlan', 'geneve'}}")  # noqa: TRY004 - read as one kind
+    return frozenset(_tunnel(name) for name in names)
+
+
+def _tunnel(name: object) -> str:
+    if isinstance(name, str) and name in UDP_TUNNELS:
+        return name
+    raise ValueError(f"{name!r} is no tunnel over UDP; those are {', '.join(UDP_TUNNELS)}")
 
 
 def _accepted(value: object) -> dict[str, str]:
@@ -183,6 +197,14 @@ KNOWN: Final = {
             "empty",
             "A flow one of whose ends is in it makes no flow record; its peers and its client are still recorded.",
             _ignored,
+        ),
+        Setting(
+            "TUNNELS",
+            "set of names",
+            "`set()`",
+            "Tunnels over UDP that are looked into as well: `vxlan`, `geneve`, `gtpu`, `teredo`. The flow they are is "
+            "recorded all the same. Tunnels without ports (IP in IP, GRE) are always opened.",
+            _tunnels,
         ),
         Setting(
             "ACCEPTED_FINDINGS",

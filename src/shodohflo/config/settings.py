@@ -15,13 +15,14 @@ from shodohflo.config.known import KNOWN, LOG_LEVEL, PCAP_STATS, SECONDS, SIBLIN
 from shodohflo.config.source import Source, nearest
 from shodohflo.config.trust import refuse_strangers
 from shodohflo.errors import ConfigurationError
+from shodohflo.policy import Policy
 from shodohflo.rules.defaults import default_enumeration, default_mapping
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from shodohflo.pcap_config import FlowMapping, NetworkEnumeration
-    from shodohflo.policy import IgnoredFlow
+    from shodohflo.policy import Connection, IgnoredFlow
     from shodohflo.rules.networks import Network
 
 SEARCHED: Final = (Path("configuration.py"), Path("/etc/shodohflo/configuration.py"))
@@ -47,6 +48,8 @@ class Settings:
     """Seconds between two lines of statistics."""
     suppress_own_network: bool
     ignore_flow: tuple[IgnoredFlow, ...]
+    tunnels: frozenset[str]
+    """The UDP tunnels that are looked into."""
     enumeration: NetworkEnumeration
     mapping: FlowMapping
     """Already numbered with `enumeration`."""
@@ -61,6 +64,16 @@ class Settings:
     def warnings(self) -> tuple[str, ...]:
         """The doubtful settings, one line each."""
         return tuple(f"{doubt.where}: {doubt.sentence}" for doubt in self.doubts)
+
+    def policy(self, our_nets: Sequence[Network], own_connections: frozenset[Connection] = frozenset()) -> Policy:
+        """Return what decides about packets besides the rules."""
+        return Policy(
+            our_nets=tuple(our_nets),
+            suppress_own_network=self.suppress_own_network,
+            ignored=self.ignore_flow,
+            own_connections=own_connections,
+            tunnels=self.tunnels,
+        )
 
     def subject(self, our_nets: Sequence[Network]) -> Subject:
         """Return what there is to check, once OUR_4NETS and OUR_6NETS are bound to `our_nets`."""
@@ -117,6 +130,7 @@ def _settle(assigned: Mapping[str, Any], environment: Mapping[str, str], source:
         stats_interval=values.get("PCAP_STATS", PCAP_STATS),
         suppress_own_network=values.get("SUPPRESS_OWN_NETWORK", False),
         ignore_flow=values.get("IGNORE_FLOW", ()),
+        tunnels=values.get("TUNNELS", frozenset()),
         enumeration=enumeration,
         mapping=mapping,
         accepted=values.get("ACCEPTED_FINDINGS", {}),

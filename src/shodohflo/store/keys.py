@@ -167,8 +167,8 @@ class _Ends:
 
     observations: Observations
     texts: list[str]
-    client: NDArray[np.int64]
-    remote: NDArray[np.int64]
+    client: NDArray[np.int32]
+    remote: NDArray[np.int32]
 
     @classmethod
     def of(cls, observations: Observations) -> _Ends:
