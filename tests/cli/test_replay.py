@@ -146,6 +146,19 @@ def test_what_is_no_capture_is_named(shodohflo: Command, demo: Path, tmp_path: P
     assert counted(result.stdout) == counted(shodohflo("replay", "--keys", *OURS, demo).stdout)
 
 
+def test_captures_of_which_nothing_could_be_read_say_so(shodohflo: Command, demo: Path, shipped_captures: Path) -> None:
+    """Status 1 where every packet is of a link type we do not read; a readable one beside it makes it 0."""
+    unreadable = str(shipped_captures / "tcpdump-vsock-1.pcapng")
+
+    alone = shodohflo("replay", "--keys", unreadable)
+    beside = shodohflo("replay", "--keys", unreadable, str(demo))
+
+    assert alone.exit_code == 1
+    assert "nothing could be read: the captures are of link types we do not read" in alone.stderr
+    assert "refused.link_type[VSOCK]" in alone.stderr
+    assert beside.exit_code == 0
+
+
 def test_a_configuration_decides(shodohflo: Command, demo: Path, tmp_path: Path) -> None:
     """Only a named one: whatever lies in the working directory is not run."""
     path = tmp_path / "configuration.py"

@@ -20,10 +20,12 @@ from shodohflo.cli.seen import COLUMNS, seen_flows
 from shodohflo.cli.tables import show
 from shodohflo.config import Settings, load
 from shodohflo.errors import CaptureError
+from shodohflo.ledger import REFUSED, Ledger
 from shodohflo.pcap_config import update_our_nets
-from shodohflo.pipeline import Pipeline, Policy
+from shodohflo.pipeline import Pipeline
 from shodohflo.rules.compiler import CompiledRules
 from shodohflo.store.keys import counts
+from shodohflo.wire import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -98,7 +100,7 @@ def _total(captures: Sequence[str]) -> int:
 def make_pipeline(settings: Settings, our_nets: Sequence[Network]) -> Pipeline:
     """Bind our networks, and compile the rules."""
     update_our_nets(our_nets)
-    policy = Policy(tuple(our_nets), settings.suppress_own_network, settings.ignore_flow)
+    policy = settings.policy(our_nets)
     return Pipeline(CompiledRules(settings.enumeration, settings.mapping), policy)
 
 
@@ -108,6 +110,12 @@ def presumed(our_nets: Sequence[Network]) -> Sequence[Network]:
         return our_nets
     click.echo(f"no --our-nets: taking {', '.join(map(str, PRIVATE))} for our networks", err=True)
     return PRIVATE
+
+
+def _is_unreadable(ledger: Ledger) -> bool:
+    """Tell whether there were packets, and every one of a link type that no decoder reads."""
+    refused = REFUSED.format(Refusal.LINK_TYPE)
+    return ledger.received > 0 and all(outcome.startswith(refused) for outcome in ledger.outcomes)
 
 
 def key_lines(counted: Mapping[str, int]) -> Iterator[str]:
@@ -166,6 +174,8 @@ def replay(  # noqa: PLR0913 - one for each option
     elif not write:
         show(COLUMNS, [flow.to_row() for flow in seen_flows(seen)])
         click.echo()
+    if _is_unreadable(pipeline.ledger):
+        reading.broken.append("nothing could be read: the captures are of link types we do not read")
     for message in reading.broken:
         fail(message, "shodohflo replay")
     print_ledger(pipeline.ledger, pipeline.rules, err=keys or as_json)
