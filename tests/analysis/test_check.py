@@ -43,9 +43,8 @@ def test_the_trap_of_the_notes_example_is_named() -> None:
         "10.0.0.1/32 of bert wholly belongs to 10.0.0.0/8 (OUR_4NETS) of our_nets (NETWORK_ENUMERATION[0])"
     )
     assert findings[2].sentence == (
-        '"from external to bert: dropped if the source port is 53" never decides anything: no address is in bert: '
-        "10.0.0.0/8 (OUR_4NETS) of our_nets (NETWORK_ENUMERATION[0]) has them all, where FLOW_MAPPING[0] takes what it "
-        "is about"
+        '"from external to bert: dropped if the source port is 53" never decides anything: no address is in bert, '
+        "because our_nets (NETWORK_ENUMERATION[0]) has all of it; FLOW_MAPPING[0] takes its packets"
     )
     assert findings[2].witness is not None
     assert findings[2].witness.to_text() == "198.51.100.9:53 > 10.0.0.1:40000 udp"

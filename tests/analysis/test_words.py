@@ -17,6 +17,16 @@ def test_parts_are_joined(parts: list[str], text: str) -> None:
     assert listed(iter(parts), "or") == text.replace(" and ", " or ", 1)
 
 
-def test_rules_have_their_numbers() -> None:
-    """As everywhere."""
-    assert rules_named([0, 12]) == "FLOW_MAPPING[0] and FLOW_MAPPING[12]"
+@pytest.mark.parametrize(
+    ("rules", "text"),
+    [
+        ([0], "[0]"),
+        ([12, 0], "[0] and [12]"),
+        ([1, 2], "[1] and [2]"),
+        ([3, 2, 1], "[1] to [3]"),
+        ([0, 2, 3, 4, 7, 8], "[0], [2] to [4] and [7] and [8]"),
+    ],
+)
+def test_rules_have_their_numbers(rules: list[int], text: str) -> None:
+    """As everywhere, and many in a row from the first to the last."""
+    assert rules_named(rules).replace("FLOW_MAPPING", "") == text

@@ -9,7 +9,7 @@ from shodohflo.analysis.findings import Code, Finding
 from shodohflo.analysis.model import RULE, Pair
 from shodohflo.analysis.packet import Packet
 from shodohflo.analysis.ports import claimed, example
-from shodohflo.analysis.prefixes import elsewhere, holders_of, named
+from shodohflo.analysis.prefixes import elsewhere, holders_of
 from shodohflo.analysis.sampling import sample
 from shodohflo.analysis.words import listed, rules_named
 
@@ -82,7 +82,7 @@ def _why_dead(model: Model, rule: int) -> tuple[str, Packet | None]:
         return _why_unmet(model, rule, wanted[0])
     takers = {n for rules in met for n in model.chart(rules).takers(rule, model.takes, len(model.classes))}
     take = "take" if len(takers) > 1 else "takes"
-    return f"{rules_named(sorted(takers))} {take} all its packets", model.packet(next(iter(met.values())), wanted[0])
+    return f"{rules_named(takers)} {take} all its packets", model.packet(next(iter(met.values())), wanted[0])
 
 
 def _why_unmet(model: Model, rule: int, block: Block) -> tuple[str, Packet | None]:
@@ -103,9 +103,13 @@ def _why_unmet(model: Model, rule: int, block: Block) -> tuple[str, Packet | Non
 
 
 def _why_empty(empty: list[str], claims: list[Claim], model: Model) -> str:
-    holders = {id(holder): holder for claim in claims for holder in holders_of(claim, model.space)}
-    because = f"{named(list(holders.values()))} has them all" if holders else "no prefix is named"
-    return f"no address is in {listed(empty, 'or')}: {because}"
+    entries = {holder.entry: holder for claim in claims for holder in holders_of(claim, model.space)}
+    if not entries:
+        return f"no address is in {listed(empty, 'or')}, for want of a prefix"
+    holders = listed(f"{entries[entry].name} ({entries[entry].place})" for entry in sorted(entries))
+    return (
+        f"no address is in {listed(empty, 'or')}, because {holders} {'has' if len(entries) == 1 else 'have'} all of it"
+    )
 
 
 def _instead(model: Model, rule: int) -> str:
@@ -120,7 +124,7 @@ def _instead(model: Model, rule: int) -> str:
         if any(block & want for block in share.blocks for want in wanted)
     }
     take = "take" if len(takers) > 1 else "takes"
-    return f", where {rules_named(sorted(takers))} {take} what it is about" if takers else ""
+    return f"; {rules_named(takers)} {take} its packets" if takers else ""
 
 
 def _holding(name: str | None, model: Model) -> set[str]:

@@ -34,8 +34,8 @@ def find_covered(model: Model) -> Iterator[Finding]:
 
 def holders_of(claim: Claim, space: Space) -> list[Claim]:
     """Return the claims that the addresses of `claim` belong to, each once."""
-    by_place = {id(piece.claim): piece.claim for piece in space.within(claim.prefix)}
-    return [holder for holder in by_place.values() if holder is not None]
+    held = {id(piece.claim): piece.claim for piece in space.within(claim.prefix)}
+    return sorted((holder for holder in held.values() if holder is not None), key=lambda holder: holder.entry)
 
 
 def named(claims: Sequence[Claim]) -> str:
