@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from rules.rule_sets import our_nets
+from shodohflo.analysis.check import check
+from shodohflo.analysis.presumed import presumed_networks
+from shodohflo.config import load as read_settings
 from shodohflo.pcap_config import FlowMapping, NetworkEnumeration
 from shodohflo.rules.compiler import CompiledRules
 
@@ -34,8 +40,20 @@ def test_every_example_loads_and_its_rules_compile(path: Path) -> None:
     assert CompiledRules(names["NETWORK_ENUMERATION"], names["FLOW_MAPPING"]).failures == {}
 
 
-def test_the_notes_example_is_as_it_was_written() -> None:
-    """No formatter has been at it: what its author wrote is what has to work."""
-    written = (EXAMPLES / "notes.py").read_bytes()
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.name)
+def test_every_example_passes_the_check(path: Path) -> None:
+    """Whatever our networks are, and with those that its own first lines name; what is accepted has its reason."""
+    settings = read_settings(path, {}, privileged=False)
+    named = re.findall(r"--our-nets (\S+)", path.read_text(encoding="utf-8"))
 
-    assert hashlib.sha256(written).hexdigest() == NOTES_DIGEST
+    for networks in [presumed_networks(settings.enumeration), *([tuple(map(ip_network, named))] if named else [])]:
+        with our_nets(*map(str, networks)):
+            assert check(settings.subject(networks)).worst in (None, "note")
+
+
+def test_the_notes_example_is_as_it_was_written() -> None:
+    """No formatter has been at it: what its author wrote is what has to work; what we say of it comes after."""
+    written, _, added = (EXAMPLES / "notes.py").read_bytes().partition(b"\n\n# Up to here")
+
+    assert hashlib.sha256(written + b"\n").hexdigest() == NOTES_DIGEST
+    assert b"ACCEPTED_FINDINGS" in added
