@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from packets import ACK, RST, SYN, frames_of, ip, tcp, udp, unreachable
+from packets import ACK, RST, SYN, ethernet, frames_of, ip, tcp, udp, unreachable
 from shodohflo.model import Kind
-from shodohflo.pcap_config import DST, SRC, Assign, FlowMapping, LowerPort, MappingAction, NetworkEnumeration
+from shodohflo.pcap_config import DST, SRC, Assign, FlowMapping, LowerPort, MappingAction, NetworkEnumeration, PortMatch
 from shodohflo.pipeline import BLOCK, Connection, IgnoredFlow, Pipeline, Policy
 from shodohflo.rules.compiler import CompiledRules
+from shodohflo.wire.udp_tunnels import UDP_TUNNELS
 
 if TYPE_CHECKING:
     from shodohflo.model import Address
@@ -256,3 +257,107 @@ def test_the_ledger_sums_and_columns_decide_as_single_packets_do(packets: list[b
     assert together.ledger.received == together.ledger.outcomes.total() == len(packets)
     assert together.ledger == alone.ledger
     assert recorded(together) == recorded(alone)
+
+
+TUNNELS = frozenset(UDP_TUNNELS)
+INNER = ip(tcp(40000, 443), 6, "192.168.9.1", "8.9.9.9")
+IN_VXLAN = ip(udp(50000, 4789, b"\x08" + bytes(7) + ethernet(INNER)), 17, US, THEM)
+
+
+def test_a_tunnel_over_udp_is_a_udp_flow_where_nobody_names_it() -> None:
+    """Anybody may use the port."""
+    one = pipeline()
+
+    one.ingest(frames_of(IN_VXLAN))
+
+    assert recorded(one) == [(Kind.FLOW, US, THEM, 0, 4789, 1)]
+    assert one.ledger.as_dict() == {"received": 1, "kernel_dropped": 0, "outcomes": {"recorded.flow": 1}}
+
+
+def test_a_named_tunnel_is_recorded_and_so_is_what_is_inside() -> None:
+    """The packet counts once; that it was opened, and what became of the inside, is told beside."""
+    one = pipeline(tunnels=TUNNELS)
+
+    one.ingest(frames_of(*[IN_VXLAN] * 3, ip(udp(), 17, US, THEM)))
+
+    assert recorded(one) == [
+        (Kind.FLOW, US, THEM, 0, 53, 1),
+        (Kind.FLOW, US, THEM, 0, 4789, 3),
+        (Kind.FLOW, "192.168.9.1", "8.9.9.9", 0, 443, 3),
+    ]
+    assert one.ledger.as_dict() == {
+        "received": 4,
+        "kernel_dropped": 0,
+        "outcomes": {"recorded.flow": 4},
+        "opened": {"vxlan": 3},
+        "inside": {"recorded.flow": 3},
+    }
+
+
+def test_what_is_inside_goes_through_the_same_order_of_decisions() -> None:
+    """A reset, a dropped answer, an unreachable and what cannot be read, each inside a tunnel."""
+    insides = [
+        ip(tcp(22, 50000, RST), 6, THEM, US),
+        ip(udp(53, 40000), 17, THEM, US),
+        ip(unreachable(ip(udp(9, 10), 17, US, THEM)), 1, "8.8.4.4", US),
+        ip(bytes(20), 132),
+    ]
+    one = pipeline(tunnels=TUNNELS)
+
+    one.ingest(frames_of(*(ip(udp(9, 2152, gtpu(inside)), 17, US, THEM) for inside in insides)))
+
+    assert one.ledger.outcomes == {"recorded.flow": 4}
+    assert one.ledger.inside == {
+        "recorded.rst": 1,
+        "dropped.FLOW_MAPPING[0]": 1,
+        "recorded.icmp": 1,
+        "refused.protocol": 1,
+    }
+
+
+def test_a_tunnel_in_a_dropped_packet_is_looked_into_all_the_same() -> None:
+    """A rule decides about the packet it is asked about, and about no other."""
+    mapping = FlowMapping((None, None, PortMatch({4789}, drop=True)), (None, None, LowerPort()))
+    one = pipeline(mapping, tunnels=TUNNELS)
+
+    one.ingest(frames_of(IN_VXLAN))
+
+    assert one.ledger.outcomes == {"dropped.FLOW_MAPPING[0]": 1}
+    assert one.ledger.inside == {"recorded.flow": 1}
+
+
+def test_tunnels_without_ports_are_opened_and_counted_once() -> None:
+    """GRE, IP in IP and 6in4: the packet is what is inside, and beside it stands what was opened."""
+    one = pipeline()
+    inner6 = ip(udp(), 17, US6, THEM6)
+
+    one.ingest(frames_of(ip(INNER, 4), ip(inner6, 41), ip(b"\0\0\x08\0" + INNER, 47), ip(ip(INNER, 4), 4)))
+
+    assert recorded(one) == [
+        (Kind.FLOW, "192.168.9.1", "8.9.9.9", 0, 443, 3),
+        (Kind.FLOW, US6, THEM6, 0, 53, 1),
+    ]
+    assert one.ledger.as_dict() == {
+        "received": 4,
+        "kernel_dropped": 0,
+        "outcomes": {"recorded.flow": 4},
+        "opened": {"6in4": 1, "gre": 1, "ipip": 3},
+    }
+
+
+@given(st.lists(st.sampled_from([packet for packet, _ in OUTCOMES.values()]), min_size=1, max_size=20))
+def test_the_inside_of_tunnels_sums_too(insides: list[bytes]) -> None:
+    """As many outcomes inside as tunnels were opened, and the same as outside."""
+    outside, inside = pipeline(), pipeline(tunnels=TUNNELS)
+
+    outside.ingest(frames_of(*insides))
+    inside.ingest(frames_of(*(ip(udp(9, 2152, gtpu(packet)), 17, US, THEM) for packet in insides)))
+
+    assert inside.ledger.inside == outside.ledger.outcomes
+    assert inside.ledger.inside.total() == inside.ledger.opened.total() == len(insides)
+    assert inside.ledger.outcomes == {"recorded.flow": len(insides)}
+
+
+def gtpu(payload: bytes) -> bytes:
+    """Return a packet in GTP-U."""
+    return b"\x30\xff" + len(payload).to_bytes(2, "big") + bytes(4) + payload

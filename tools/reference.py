@@ -1,7 +1,7 @@
 """Write the reference pages that are made from the code, or check that they are as the code says.
 
-`python tools/reference.py` writes `docs/reference/cli.md`, `settings.md` and `outcomes.md`; with `--check` it writes
-nothing and fails if one of them would change.
+`python tools/reference.py` writes `cli.md`, `settings.md`, `outcomes.md` and `formats.md` in `docs/reference`; with
+`--check` it writes nothing and fails if one of them would change.
 """  # noqa: INP001 - a script, not a package
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from shodohflo.cli.program import program
 from shodohflo.cli.run import pcap_agent
 from shodohflo.config.known import KNOWN, SIBLING_PREFIXES, SIBLINGS
 from shodohflo.ledger import Outcome
-from shodohflo.wire import Refusal
+from shodohflo.wire import Refusal, reference
 
 FOLDER: Final = Path(__file__).parents[1] / "docs/reference"
 WIDTH: Final = 100
@@ -77,7 +77,56 @@ def outcomes_page() -> Lines:
     yield ""
 
 
-PAGES: Final = {"cli.md": cli_page, "settings.md": settings_page, "outcomes.md": outcomes_page}
+FORMATS: Final = {
+    "pcap": "both byte orders, micro- and nanoseconds, old minor versions, the modified variant with longer headers",
+    "pcapng": "several sections, interfaces and link types, all packet blocks, both byte orders, any time resolution",
+    "gzip, zstd": "either of these, packed; known by its first bytes, never by its name",
+    "`-`": "standard input, for all of these, also while it is still being written",
+}
+"""Capture files, as `shodohflo.capture.savefile` tells them apart."""
+
+
+def formats_page() -> Lines:
+    """Print what can be read."""
+    yield from ("# Formats", "", "What `replay` reads of files, and what `run` and `replay` read of packets.", "")
+    yield from ("## Capture files", "", "| format | what of it |", "|---|---|")
+    yield from (f"| {name} | {meaning} |" for name, meaning in FORMATS.items())
+    yield from ("", "Files that lie or break off are used up to there; the message says at which byte.", "")
+    yield from _numbers("Link types", "LINKTYPE | name | what of it", reference.link_types())
+    yield from ("Any other is refused under its name, `refused.link_type[NAME]`, with the number of packets.", "")
+    yield from _numbers("EtherTypes", "EtherType | what it is", reference.ethertypes())
+    yield from ("They stand behind Ethernet, tags, cooked captures, Cisco HDLC, frame relay, SNAP, GRE and Geneve.", "")
+    yield from _numbers("PPP protocols", "protocol | what it is", reference.ppp_protocols())
+    yield from _numbers("IP protocols", "protocol | read in | what it is", reference.ip_protocols())
+    yield from ("The tunnels among them are opened: they have no ports, and would be invisible.", "")
+    yield from _numbers("Tunnels over UDP", "UDP ports | name | what it carries", reference.udp_tunnels())
+    yield from ("They are recorded as the UDP flows they are, and looked into as well where `TUNNELS` names them.",)
+    yield from ("What is inside is then recorded too; the ledger counts the packet once, and tells beside it, under",)
+    yield from ("`opened` and `inside`, how many tunnels were opened and what became of the packets in them.", "")
+    yield from ("## Bounds", "", "| what may nest | followed |", "|---|---|")
+    yield from (f"| {what} | {bound} |" for what, bound in reference.bounds().items())
+    yield from ("", "A packet that goes further is refused as `too_deep`.", "")
+    yield from ("## Reasons to refuse a packet", "", "| reason | meaning |", "|---|---|")
+    yield from (f"| `{refusal}` | {refusal.explanation} |" for refusal in Refusal)
+    yield ""
+
+
+def _numbers(title: str, heads: str, rows: Iterator[reference.Row]) -> Lines:
+    """Print a table of numbers; where it has two columns, they have no names."""
+    columns = heads.count("|") + 1
+    yield from (f"## {title}", "", f"| {heads} |", "|---" * columns + "|")
+    for row in rows:
+        cells = (row.number, row.name, row.meaning) if columns > 2 else (row.number, row.meaning)
+        yield f"| {' | '.join(cells)} |"
+    yield ""
+
+
+PAGES: Final = {
+    "cli.md": cli_page,
+    "settings.md": settings_page,
+    "outcomes.md": outcomes_page,
+    "formats.md": formats_page,
+}
 
 
 def main(arguments: list[str]) -> int:

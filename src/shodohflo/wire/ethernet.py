@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from shodohflo.wire.rows import Rows
     from shodohflo.wire.work import Work
 
-_LONGEST_LENGTH = 1500
+LONGEST_LENGTH: Final = 1500
+"""What stands in the place of an EtherType and is not larger is a length."""
 
 _SNAP = 0xAAAA03
 _INTERNET = 0x060603
@@ -44,7 +45,7 @@ def vlan(work: Work[Any], rows: Rows) -> None:
 
 def by_ethertype(work: Work[Any], rows: Rows, ethertype: NDArray[np.uint16]) -> None:
     """Go on with what `ethertype` names; a length stands where an LLC header follows."""
-    work.dispatch(rows, ETHERTYPE, np.where(ethertype <= _LONGEST_LENGTH, np.uint16(LLC - ETHERTYPE), ethertype))
+    work.dispatch(rows, ETHERTYPE, np.where(ethertype <= LONGEST_LENGTH, np.uint16(LLC - ETHERTYPE), ethertype))
 
 
 def llc(work: Work[Any], rows: Rows) -> None:
