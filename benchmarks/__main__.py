@@ -12,7 +12,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import live, offline
+from benchmarks import live, offline, worst
 from benchmarks.comparison import Comparison, Skipped
 from benchmarks.generate import Load, generate
 
@@ -22,12 +22,17 @@ if TYPE_CHECKING:
     Result = Comparison | Skipped
 
 
+_ALL = ("whole", "inside", "worst", "live")
+
+
 def _results(chosen: argparse.Namespace) -> Iterator[Result]:
     """Measure one after the other: each has the machine to itself."""
     if "whole" in chosen.only:
         yield offline.whole_process(generate(Load(chosen.packets, chosen.flows)), chosen.repetitions)
     if "inside" in chosen.only:
         yield offline.frames_to_observations(generate(Load(chosen.packets, chosen.flows)), chosen.repetitions)
+    if "worst" in chosen.only:
+        yield worst.worst_block(chosen.repetitions)
     if "live" in chosen.only:
         yield live.wire_to_store(chosen.repetitions)
 
@@ -65,10 +70,12 @@ def main() -> None:
     parser.add_argument("--packets", type=int, default=1_000_000, help="of the generated capture (%(default)s)")
     parser.add_argument("--flows", type=int, default=100_000, help="of the generated capture (%(default)s)")
     parser.add_argument("--repetitions", type=int, default=3, help="pairs of measurements (%(default)s)")
-    parser.add_argument("--only", action="append", choices=["whole", "inside", "live"], help="measure only this")
+    parser.add_argument(
+        "--only", action="append", choices=["whole", "inside", "worst", "live"], help="measure only this"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     chosen = parser.parse_args()
-    chosen.only = chosen.only or ["whole", "inside", "live"]
+    chosen.only = chosen.only or _ALL
     results = list(_results(chosen))
     if chosen.json:
         json.dump([result.as_json for result in results], sys.stdout, indent=2)

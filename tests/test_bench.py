@@ -12,14 +12,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from benchmarks import baseline
+from benchmarks import baseline, worst
 from benchmarks.comparison import Pairs, Spent
 from benchmarks.generate import Load, generate
 
 from reference.corpus import USUAL_NETWORKS, Capture, replay
+from shodohflo.wire.udp_tunnels import UDP_TUNNELS
 
 if TYPE_CHECKING:
     from collections import Counter
+    from collections.abc import Callable
+    from random import Random
+
+    from benchmarks.worst import Made
 
 LOAD = Load(packets=4_000, flows=300)
 ROOT = Path(__file__).parents[1]
@@ -109,3 +114,31 @@ def test_the_benchmarks_say_what_they_measured() -> None:
     assert [row["name"] for row in said] == ["frames to observations"]
     assert said[0].keys() >= {"yardstick", "ratio", "target", "met"}
     assert said[0]["beside"]["worst_batch_ms"] > 0
+
+
+@pytest.mark.parametrize("kind", worst.KINDS, ids=lambda kind: str(kind.__name__))
+def test_the_frames_that_should_hurt_are_all_different_and_all_have_an_outcome(kind: Callable[[Random], Made]) -> None:
+    """A block of them, the same every time, goes through the whole heart."""
+    frames, again = worst.block(kind, 500), worst.block(kind, 500)
+    pipeline = worst.pipeline()
+
+    pipeline.ingest(frames)
+
+    assert frames.buffer.tobytes() == again.buffer.tobytes()
+    packets = {
+        frames.buffer[begin : begin + size].tobytes() for begin, size in zip(frames.start, frames.captured, strict=True)
+    }
+    assert len(packets) > 490
+    assert pipeline.ledger.outcomes.total() == pipeline.ledger.received == 500
+    assert pipeline.ledger.inside.total() == sum(pipeline.ledger.opened[name] for name in UDP_TUNNELS)
+
+
+@pytest.mark.parametrize("kind", ["extension_chains", "label_stacks", "log_attributes", "tunnels_in_tunnels", "quotes"])
+def test_the_frames_that_should_hurt_are_sound(kind: str) -> None:
+    """What is refused at once costs nothing: most go all the way, or as deep as we follow."""
+    pipeline = worst.pipeline()
+
+    pipeline.ingest(worst.block(getattr(worst, kind), 500))
+
+    refused = {outcome for outcome in pipeline.ledger.outcomes if outcome.startswith("refused.")}
+    assert refused <= {"refused.too_deep", "refused.quote_malformed"}

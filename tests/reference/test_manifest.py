@@ -1,4 +1,4 @@
-"""Every capture holds the packets that its manifest says, by family and protocol, except where the table says why not."""
+"""Every capture holds what its manifest says, by family and protocol, except where the table says why not."""
 
 from __future__ import annotations
 
