@@ -14,13 +14,6 @@ BESIDE: Final = {"data", "fuzz", "live", "reference"}
 ABOUT_THE_PROJECT: Final = {"test_bench", "test_docs", "test_examples", "test_layout", "test_makefile", "test_support"}
 """Tests of what is not in `src`."""
 
-TOGETHER: Final = {
-    "wire/test_links": ("cooked", "ethernet", "loopback", "raw_ip"),
-    "wire/test_network": ("ipv4", "ipv6"),
-    "wire/test_transport": ("tcp", "udp"),
-}
-"""Tests that treat several small modules of a package alike, by the same tables."""
-
 
 def _modules() -> set[Path]:
     """Return every module, a package by its folder's name, relative to the source and without the ending."""
@@ -45,14 +38,7 @@ def test_every_file_of_tests_is_named_after_a_module() -> None:
 
     strays = [test for test in _tests() if _tested(test) not in named and test.stem not in ABOUT_THE_PROJECT]
 
-    assert {str(test.with_suffix("")) for test in strays} == set(TOGETHER)
-
-
-def test_what_is_tested_together_exists() -> None:
-    """A module that is renamed takes its tests along."""
-    together = {Path(test).parent / module for test, modules in TOGETHER.items() for module in modules}
-
-    assert together <= _modules()
+    assert strays == []
 
 
 def test_every_package_has_its_folder_of_tests() -> None:

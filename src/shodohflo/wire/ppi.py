@@ -1,4 +1,4 @@
-"""PPI (CACE Technologies, Per-Packet Information 1.0.10): what a capture tells of a frame of any kind, before it.
+"""PPI (Per-Packet Information Header Specification 1.0.10): what a capture tells of a frame of any kind, before it.
 
 0  version, flags    2  length of it all    4  link type of the frame; then fields. All in little-endian order.
 """
