@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from shodohflo.analysis.findings import Code
 from shodohflo.cli.program import COMMANDS
 from shodohflo.config import load
 from shodohflo.config.known import KNOWN
@@ -36,6 +37,8 @@ class Example:
     page: str
     command: str
     output: str
+    configuration: str
+    """The Python that stands before it in the page: whoever follows the page has saved it as `configuration.py`."""
 
 
 def blocks(language: str) -> Iterator[tuple[str, str]]:
@@ -48,10 +51,14 @@ def blocks(language: str) -> Iterator[tuple[str, str]]:
 
 def examples() -> Iterator[Example]:
     """Yield the examples of all pages: `$ shodohflo ...` and what follows, up to the next `$`."""
-    for page, text in blocks("console"):
-        for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
-            command, _, output = part.partition("\n")
-            yield Example(page, command, output)
+    for page in PAGES:
+        configuration = ""
+        for fenced in FENCED.finditer(page.read_text(encoding="utf-8")):
+            if fenced[1] == "python":
+                configuration = fenced[2]
+            for part in re.split(r"^\$ ", fenced[2], flags=re.MULTILINE)[1:] if fenced[1] == "console" else ():
+                command, _, output = part.partition("\n")
+                yield Example(str(page.relative_to(ROOT)), command, output, configuration)
 
 
 def matches(promised: str, said: str) -> bool:
@@ -78,6 +85,7 @@ def workplace(tmp_path: Path) -> Path:
 def test_an_example_prints_what_its_page_says(example: Example, workplace: Path) -> None:
     """Whoever types it sees the same."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    (workplace / "configuration.py").write_text(example.configuration, encoding="utf-8")
 
     done = subprocess.run(
         ["bash", "-c", example.command],
@@ -123,6 +131,12 @@ def test_links_lead_somewhere(page: Path) -> None:
     dead = [link for link in LINK.findall(page.read_text(encoding="utf-8")) if not (page.parent / link).exists()]
 
     assert dead == []
+
+
+@pytest.mark.parametrize("code", Code)
+def test_every_finding_is_explained(code: Code) -> None:
+    """In the reference, under a heading of its own."""
+    assert f"\n## {code}\n" in (ROOT / "docs/reference/findings.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -1,7 +1,7 @@
 """Write the reference pages that are made from the code, or check that they are as the code says.
 
-`python tools/reference.py` writes `cli.md`, `settings.md`, `outcomes.md` and `formats.md` in `docs/reference`; with
-`--check` it writes nothing and fails if one of them would change.
+`python tools/reference.py` writes `cli.md`, `settings.md`, `outcomes.md`, `findings.md` and `formats.md` in
+`docs/reference`; with `--check` it writes nothing and fails if one of them would change.
 """  # noqa: INP001 - a script, not a package
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Final
 
 import click
 
+from shodohflo.analysis.findings import Code
 from shodohflo.cli.program import program
 from shodohflo.cli.run import pcap_agent
 from shodohflo.config.known import KNOWN, SIBLING_PREFIXES, SIBLINGS
@@ -121,10 +122,39 @@ def _numbers(title: str, heads: str, rows: Iterator[reference.Row]) -> Lines:
     yield ""
 
 
+FINDINGS: Final = """\
+# Findings
+
+What `shodohflo check` can find in a configuration, and `run` logs when it starts: errors, warnings and notes. Each has
+a code, a place, a sentence, and where there can be one a packet that shows it. What is said of networks, ports and our
+own actions is proven, for all addresses of both families and all ports; what operators' own actions do is found by
+sampling, and said so.
+
+What is meant can be accepted, with a reason, in the configuration itself. The key is the code and the place as they are
+printed; without a reason it is an error, and where nothing is found a note.
+
+```python
+ACCEPTED_FINDINGS = {
+    "DEAD-RULE FLOW_MAPPING[2]": "kept for the move in March",
+}
+```
+
+Errors can't be accepted. The exit status of `check` is 0 if nothing but notes is left, 1 for warnings, 2 for errors.
+"""
+
+
+def findings_page() -> Lines:
+    """Print what can be found in a configuration."""
+    yield FINDINGS
+    for code in Code:
+        yield from (f"## {code}", "", f"*{code.level}.* {code.explanation}", "", f"What to do: {code.remedy}", "")
+
+
 PAGES: Final = {
     "cli.md": cli_page,
     "settings.md": settings_page,
     "outcomes.md": outcomes_page,
+    "findings.md": findings_page,
     "formats.md": formats_page,
 }
 

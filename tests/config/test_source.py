@@ -67,7 +67,7 @@ def test_a_misspelt_import_gets_the_nearest_name(tmp_path: Path) -> None:
     [
         ("import shodohflo.pcap_confg\n", "did you mean shodohflo.pcap_config?"),
         ("from shodohflo import pcap_config as p\nx = p.LowerPrt()\n", "did you mean LowerPort?"),
-        (HEAD + "x = Assign(SRC, DST, {53}, dorp=True)\n", "did you mean drop?"),
+        (HEAD + "x = Assign(SRC, DST, {53}, dropp=True)\n", "did you mean drop?"),
         (HEAD + "servers = {22}\nx = PortMatch(server)\n", "did you mean servers?"),
         (HEAD + "x = (None, None, Qqq())\n", "name 'Qqq' is not defined"),
         ("x = dict().get(qqq=10)\n", "TypeError"),

@@ -1,0 +1,185 @@
+"""`shodohflo rules`: the configuration in sentences, and what each rule decided."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from observing import flow, observed
+from serving import Server, programs
+from shodohflo.cli.rules import count_decided, count_stored, strangers
+from shodohflo.config import load
+from shodohflo.model import Kind
+from shodohflo.query import AgentRow
+from shodohflo.store.heartbeat import write_heartbeat
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from click.testing import Result
+
+    from cli.conftest import Command
+
+OURS = ("--our-nets", "192.168.7.0/24", "--our-nets", "2001:db8:7::/48")
+CONFIGURATION = """\
+from shodohflo.pcap_config import *
+NETWORK_ENUMERATION = NetworkEnumeration(("bert", "192.168.7.1"), ("ours", OUR_4NETS), ("none",), ("all", "0.0.0.0/0"))
+FLOW_MAPPING = FlowMapping(
+    (None, "bert", PortMatch({53}, drop=True)), (None, "ours", LowerPort()), ("ours", None, LowerPort()))
+"""
+SENTENCES = [
+    "from any network to bert: dropped if the source or the destination port is 53",
+    "from any network to ours: the end with the lower port is the service, the source if they are equal",
+    "from ours to any network: the end with the lower port is the service, the source if they are equal",
+]
+
+
+@pytest.fixture
+def configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a configuration that root may run."""
+    for variable in ("SHODOHFLO_CONFIG", "SHODOHFLO_OUR_NETS", "SHODOHFLO_STORE"):
+        monkeypatch.delenv(variable, raising=False)
+    tmp_path.chmod(0o700)
+    path = tmp_path / "c.py"
+    path.write_text(CONFIGURATION, encoding="utf-8")
+    path.chmod(0o600)
+    return path
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Return a store."""
+    server = Server(programs()["valkey"](), tmp_path_factory.mktemp("store")).start()
+    yield server
+    server.kill()
+
+
+def rows(result: Result) -> list[dict[str, Any]]:
+    """Return what was printed as JSON."""
+    assert result.exit_code == 0, result.stderr
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_a_configuration_is_printed_in_sentences(shodohflo: Command, configuration: Path) -> None:
+    """Networks and rules, with the numbers that everything else uses."""
+    result = shodohflo("rules", configuration)
+
+    assert result.exit_code == 0
+    assert [line.split(maxsplit=1) for line in result.stdout.splitlines()] == [
+        ["PLACE", "SENTENCE"],
+        ["NETWORK_ENUMERATION[0]", "bert: 192.168.7.1/32"],
+        ["NETWORK_ENUMERATION[1]", "ours: OUR_4NETS"],
+        ["NETWORK_ENUMERATION[2]", "none: no address"],
+        ["NETWORK_ENUMERATION[3]", "all: 0.0.0.0/0"],
+        *([f"FLOW_MAPPING[{number}]", sentence] for number, sentence in enumerate(SENTENCES)),
+    ]
+
+
+def test_without_a_file_the_defaults_are_printed(shodohflo: Command, configuration: Path) -> None:
+    """Nothing is looked for."""
+    assert configuration.exists()
+
+    assert [row["place"] for row in rows(shodohflo("rules", "--json"))] == ["FLOW_MAPPING[0]", "FLOW_MAPPING[1]"]
+
+
+def test_a_capture_adds_what_each_rule_decides(shodohflo: Command, configuration: Path, demo: Path) -> None:
+    """The packets are those of the ledger, the flows those of a replay."""
+    told = rows(shodohflo("rules", configuration, demo, *OURS, "--json"))
+    replayed = rows(shodohflo("replay", "--config", configuration, demo, *OURS, "--json"))
+    ledger = shodohflo("replay", "--keys", "--config", configuration, demo, *OURS).stderr
+
+    assert [row["sentence"] for row in told] == SENTENCES
+    assert sum(row["packets"] for row in told) == sum(row["packets"] for row in replayed)
+    for row in told:
+        assert row["flows"] == sum(row["place"] in seen["rules"] for seen in replayed)
+    assert f"  {told[0]['dropped']}  dropped.FLOW_MAPPING[0]" in ledger
+    assert told[0]["dropped"] > 0
+    assert told[1]["dropped"] == told[2]["dropped"] == told[0]["packets"] == 0
+
+
+def test_a_capture_that_breaks_is_used_and_told(shodohflo: Command, configuration: Path, tmp_path: Path) -> None:
+    """As by `replay`."""
+    result = shodohflo("rules", configuration, tmp_path / "nowhere.pcap")
+
+    assert result.exit_code == 1
+    assert "nowhere.pcap: No such file" in result.stderr
+    assert SENTENCES[0] in result.stdout
+
+
+@pytest.mark.parametrize("arguments", [["--running", "x.pcap"], ["--store", "valkey://bert"]])
+def test_questions_that_make_no_sense_are_refused(shodohflo: Command, arguments: list[str]) -> None:
+    """Either a capture or a store."""
+    assert shodohflo("rules", *arguments).exit_code == 2
+
+
+def test_a_running_agents_rules_are_counted_from_the_store(
+    shodohflo: Command, configuration: Path, demo: Path, server: Server
+) -> None:
+    """All packets of the capture, the drops as its agent counts them; and the words are remembered."""
+    url = f"unix://{server.path}"
+    shodohflo("replay", "--store", url, "--config", configuration, demo, *OURS)
+    expected = rows(shodohflo("rules", configuration, demo, *OURS, "--json"))
+    fields = {
+        "configuration": "/etc/c.py",
+        "configuration.digest": "other",
+        "configuration.since": "noon",
+        "outcomes.dropped.FLOW_MAPPING[0]": expected[0]["dropped"],
+    }
+    with server.client() as client:
+        write_heartbeat(client, "bert", fields)
+
+    told = shodohflo("rules", "--running", "--store", url, configuration, "--json")
+    remembered = rows(shodohflo("rules", "--running", "--store", url, "--json"))
+
+    live = rows(told)
+    assert [row["sentence"] for row in live] == SENTENCES
+    # A flow that several rules decided is told under the last of them, and once.
+    assert sum(row["packets"] for row in live) == sum(row["packets"] for row in expected)
+    assert [row["dropped"] for row in live] == [row["dropped"] for row in expected]
+    assert "agent bert runs another configuration: /etc/c.py, since noon" in told.stderr
+    assert remembered[1:] == [row for row in live[1:] if row["packets"]]
+    assert remembered[0]["sentence"].startswith("(it recorded nothing")
+    assert remembered[0]["dropped"] == expected[0]["dropped"]
+
+
+def test_flows_are_counted_once_for_each_rule() -> None:
+    """However many rows there are of them; resets are nobody's decision."""
+    first = flow("10.0.0.1", "10.0.0.2", 53, 3)
+    seen = observed(
+        first,
+        replace(first, protocol=17),
+        replace(first, port=54),
+        replace(first, rule=2, kind=Kind.FLOW_IGNORED),
+        replace(first, rule=1, kind=Kind.RESET),
+    )
+
+    decided = count_decided(seen)
+
+    assert decided.packets == {0: 9, 2: 3}
+    assert decided.flows == {0: 2, 2: 1}
+    assert count_decided(observed()).packets == {}
+
+
+def test_what_agents_say_is_read_with_patience() -> None:
+    """A hash may hold anything; the drops of several agents add up."""
+    agents = [
+        AgentRow("bert", "db", 1.0, {"outcomes.dropped.FLOW_MAPPING[3]": "5", "outcomes.dropped.FLOW_MAPPING[x]": "1"}),
+        AgentRow(
+            "ernie", "db", 1.0, {"outcomes.dropped.FLOW_MAPPING[3]": "2", "outcomes.dropped.FLOW_MAPPING[4]": "-"}
+        ),
+    ]
+
+    assert count_stored([], agents).dropped == {3: 7}
+
+
+def test_an_agent_with_the_same_configuration_is_no_stranger(configuration: Path) -> None:
+    """By the digest of the file; without a file there is nothing to compare."""
+    settings = load(configuration, {}, privileged=False)
+    agents = [AgentRow("bert", "db", 1.0, {"configuration.digest": settings.digest}), AgentRow("ernie", "db", 1.0, {})]
+
+    assert list(strangers(agents, settings)) == ["agent ernie runs another configuration: ?, since ?"]
+    assert list(strangers(agents, None)) == []
