@@ -49,19 +49,6 @@ def test_actions_that_fail_are_told_by_rule(log: pytest.LogCaptureFixture) -> No
     assert "8 times FLOW_MAPPING[3] gave no answer, the last: ZeroDivisionError: division by zero" in log.messages
 
 
-def test_counters_that_begin_anew_are_followed(log: pytest.LogCaptureFixture) -> None:
-    """Other rules fail anew from 0."""
-    complaints = Complaints()
-    first, second = a_status(), a_status()
-    first.rules.failures[0], second.rules.failures[0] = 8, 2
-
-    complaints.hear(first, 0.0)
-    complaints.hear(a_status(), 30.0)
-    complaints.hear(second, 90.0)
-
-    assert [line.split()[0] for line in log.messages if "FLOW_MAPPING[0]" in line] == ["8", "2"]
-
-
 def test_nothing_wrong_is_nothing_said(log: pytest.LogCaptureFixture) -> None:
     """However much is received."""
     status = a_status(recorded_flow=10**6)

@@ -83,7 +83,7 @@ def test_what_other_rules_decided_keeps_their_words(server: Server, writer: Writ
     recording.add(seen(1), 0)
     recording.add(seen(10), 1)
 
-    recording.adopt(FlowMapping((None, None, PortMatch({443}))))
+    recording.adopt(FlowMapping((None, None, PortMatch({443}))), _LIFETIME)
     before = stored(server, writer)
     recording.add(seen(100), 10 * SECOND)
     after = stored(server, writer)

@@ -11,7 +11,7 @@ import pytest
 
 from live.networks import Namespace, join, namespace, send
 from serving import Server, programs
-from shodohflo.agent import RunOptions, Status, run
+from shodohflo.agent import RunOptions, Status, Terms, run
 from shodohflo.capture.interfaces import Wanted
 from shodohflo.config import load
 from shodohflo.errors import CaptureError
@@ -45,7 +45,7 @@ def _options(tmp_path: Path) -> RunOptions:
     settings = replace(load(None, {}), stats_interval=1)
     store = SocketStore(tmp_path / "s.sock")
     return RunOptions(
-        wanted=Wanted(), our_nets=_OURS, settings=settings, store=store, name="bert", duration=0.5, patience=0.3
+        wanted=Wanted(), terms=Terms(settings, _OURS), store=store, name="bert", duration=0.5, patience=0.3
     )
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from live.networks import Namespace, join, namespace, send
 from serving import Server, programs
-from shodohflo.agent.options import RunOptions
+from shodohflo.agent.options import RunOptions, Terms
 from shodohflo.agent.watch import Watch
 from shodohflo.capture.interfaces import Wanted
 from shodohflo.capture.listener import Listener
@@ -43,7 +43,7 @@ def _watch(far: Namespace, tmp_path: Path) -> Iterator[Watch]:
         server = Server(programs()["valkey"](), tmp_path).start()
         leaving.callback(server.kill)
         store = SocketStore(server.path)
-        options = RunOptions(wanted=Wanted(), our_nets=_OURS, settings=load(None, {}), store=store, name="bert")
+        options = RunOptions(wanted=Wanted(), terms=Terms(load(None, {}), _OURS), store=store, name="bert")
         leaving.enter_context(near.entered())
         listener = leaving.enter_context(closing(Listener(options.wanted)))
         yield Watch(options, listener, leaving.enter_context(Writer(store, agent="bert", lifetime=900)))
@@ -64,7 +64,7 @@ def test_other_rules_decide_from_then_on_and_no_count_begins_anew(
     watch.receive(1.0)
     before = watch.status()
 
-    watch.adopt(load(changed, {}, privileged=False))
+    watch.adopt(Terms(load(changed, {}, privileged=False), _OURS))
     send(far, "far0", capture)
     watch.receive(1.0)
     after = watch.finish()

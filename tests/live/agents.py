@@ -58,13 +58,18 @@ class Watching:
         return (self.directory / "log").read_text()
 
 
+def environment(directory: Path) -> dict[str, str]:
+    """Return the environment of an agent that can be found in `directory`."""
+    return os.environ | {"COLUMNS": "100", "SHODOHFLO_RUN_DIR": str(directory / "run")}
+
+
 @contextlib.contextmanager
 def watching(space: Namespace, store: str, directory: Path, *words: str, joins: str = "near0") -> Iterator[Watching]:
     """Run an agent in `space` with its files in `directory`, from when it listens to `joins`."""
     command = [*space.prefix(), *PROGRAM, "run", *words, "--store", store, "--name", NAME, "--ledger", "ledger.json"]
     # `ip netns exec` becomes the command: signals reach the agent itself.
     with (directory / "log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=directory, stdout=log, stderr=log, env=os.environ | {"COLUMNS": "100"})
+        process = subprocess.Popen(command, cwd=directory, stdout=log, stderr=log, env=environment(directory))
     agent = Watching(process, space, directory)
     try:
         wait_until(lambda: agent.listens_to(joins) or process.poll() is not None)

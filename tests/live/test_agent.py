@@ -209,7 +209,7 @@ def test_what_the_kernel_dropped_is_counted_to_the_packet(
     assert "dropped by the kernel" in agent.log()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_writes_everything_out(
     ends: tuple[Namespace, Namespace], server: Server, capture: Path, tmp_path: Path, number: signal.Signals
 ) -> None:

@@ -38,8 +38,6 @@ class Complaints:
         """Log what has grown; `now` is in seconds of a clock that only goes forward."""
         for complaint in _complaints(status):
             said = self._said.get(complaint.reason, 0)
-            if complaint.count < said:  # the rules were replaced: theirs begins anew
-                said = 0
             if complaint.count > said and self._quiet.allows(complaint.reason, now):
                 _log.log(complaint.level, "%d %s", complaint.count - said, complaint.about)
                 said = complaint.count

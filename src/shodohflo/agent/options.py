@@ -11,10 +11,19 @@ from shodohflo.capture.packet_socket import RING_OCTETS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from shodohflo.agent.presence import Presence
     from shodohflo.agent.status import Status
     from shodohflo.capture.interfaces import Network, Wanted
     from shodohflo.config import Settings
     from shodohflo.store.connection import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the agent decides by, and may be told anew while it runs."""
+
+    settings: Settings
+    our_nets: tuple[Network, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,8 +32,7 @@ class RunOptions:
 
     wanted: Wanted
     """The interfaces."""
-    our_nets: tuple[Network, ...]
-    settings: Settings
+    terms: Terms
     store: Store
     """Where to write; need not be there yet."""
     name: str = field(default_factory=socket.gethostname)
@@ -35,8 +43,13 @@ class RunOptions:
     """Seconds that the store has at the end to take what is left."""
     promiscuous: bool = True
     ring_octets: int = RING_OCTETS
+    reread: Callable[[], Terms] | None = None
+    """Returns what the configuration says now, on SIGHUP; `ShodohfloError` if it can't be used, and then the old one
+    stays. Called in another thread."""
+    presence: Presence | None = None
+    """Where reloads are accounted for."""
     on_status: Callable[[Status], None] | None = None
     """Called about twice a second while running; packets wait in the ring meanwhile, so it should take no longer
-    than some 50 ms. Without it, a line of statistics goes to the log every `settings.stats_interval` seconds."""
+    than some 50 ms. Without it, a line of statistics goes to the log every `stats_interval` seconds."""
     on_end: Callable[[Status], None] | None = None
     """Called once, when everything has been counted and written."""

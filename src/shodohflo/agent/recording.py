@@ -24,10 +24,9 @@ class Recording:
     def __init__(self, writer: Writer, mapping: FlowMapping, lifetime: int, *, keep_recent: bool) -> None:
         """Write to `writer`, often enough that keys of `lifetime` seconds stay."""
         self._writer = writer
-        self._recency = Recency(interval_for(lifetime))
         self._keep_recent = keep_recent
         self._recent = Observations.none()
-        self._describe(mapping)
+        self._expect(mapping, lifetime)
 
     def add(self, observations: Observations, now_ns: int) -> None:
         """Take `observations`, and hand on what is due at `now_ns`, of a clock that only goes forward."""
@@ -35,10 +34,10 @@ class Recording:
         if self._keep_recent:
             self._recent = _foremost(merge([self._recent, observations]))
 
-    def adopt(self, mapping: FlowMapping) -> None:
-        """Expect decisions of other rules from now on."""
+    def adopt(self, mapping: FlowMapping, lifetime: int) -> None:
+        """Expect decisions of other rules from now on, for keys of another lifetime."""
         self.hand_on_rest()
-        self._describe(mapping)
+        self._expect(mapping, lifetime)
 
     def hand_on_rest(self) -> None:
         """Hand on everything, due or not."""
@@ -53,7 +52,8 @@ class Recording:
         recent, self._recent = self._recent, Observations.none()
         return recent
 
-    def _describe(self, mapping: FlowMapping) -> None:
+    def _expect(self, mapping: FlowMapping, lifetime: int) -> None:
+        self._recency = Recency(interval_for(lifetime))
         self._sentences = tuple(rule.describe() for rule in mapping.rules)
 
 

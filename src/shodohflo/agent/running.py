@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 from shodohflo.agent.clock import Every
 from shodohflo.agent.complaints import Complaints
-from shodohflo.agent.ending import Ending
+from shodohflo.agent.orders import Orders
+from shodohflo.agent.reloading import Reloading
 from shodohflo.agent.status import summary
 from shodohflo.agent.watch import Watch
 from shodohflo.capture.listener import Listener
@@ -39,19 +40,14 @@ _log = logging.getLogger(__name__)
 def run(options: RunOptions) -> int:
     """Watch until a signal, or the end of the duration; return 0, or 1 if it was cut short."""
     with (
-        Ending() as ending,
+        Orders() as orders,
         closing(Listener(options.wanted, promiscuous=options.promiscuous, ring_octets=options.ring_octets)) as listener,
-        Writer(options.store, agent=options.name, lifetime=options.settings.ttl) as writer,
+        Writer(options.store, agent=options.name, lifetime=options.terms.settings.ttl) as writer,
     ):
         watch = Watch(options, listener, writer)
-        duties = list(_duties(options, watch, writer))
-        deadline = math.inf if options.duration is None else time.monotonic() + options.duration
-        while ending.signal is None and time.monotonic() < deadline:
-            watch.receive(TICK)
-            for every, duty in duties:
-                if every.due(time.monotonic()):
-                    duty()
-        _log.info("ending: %s", ending.signal.name if ending.signal else "the time is up")
+        _log.info("configuration: %s", watch.configuration)
+        _go_on(options, orders, watch, writer)
+        _log.info("ending: %s", orders.end.name if orders.end else "the time is up")
         ended = watch.finish()
     _log.info("%s", summary(ended))
     if options.on_end is not None:
@@ -59,10 +55,28 @@ def run(options: RunOptions) -> int:
     return 0 if ended.state == "ended" else 1
 
 
-def _duties(options: RunOptions, watch: Watch, writer: Writer) -> Iterator[tuple[Every, Callable[[], None]]]:
+def _go_on(options: RunOptions, orders: Orders, watch: Watch, writer: Writer) -> None:
+    """Receive, and do what is due, until the end."""
+    reloading = Reloading(options.reread, watch, options.presence)
+    complaints = Complaints()
+    duties = list(_duties(options, watch, writer, complaints))
+    deadline = math.inf if options.duration is None else time.monotonic() + options.duration
+    while orders.end is None and time.monotonic() < deadline:
+        watch.receive(TICK)
+        if orders.take_reread():
+            reloading.ask()
+        if reloading.go_on():  # everything is due now: the sign of life that tells of it, above all
+            duties = list(_duties(options, watch, writer, complaints))
+        for every, duty in duties:
+            if every.due(time.monotonic()):
+                duty()
+
+
+def _duties(
+    options: RunOptions, watch: Watch, writer: Writer, complaints: Complaints
+) -> Iterator[tuple[Every, Callable[[], None]]]:
     """Yield what is to be done, and how often."""
     now = time.monotonic()
-    complaints = Complaints()
     yield Every(TICK, now), watch.record
     yield Every(BEAT, now), lambda: writer.beat(watch.status().to_fields())
     yield Every(LISTEN, now), lambda: complaints.hear(watch.status(), time.monotonic())
@@ -70,5 +84,5 @@ def _duties(options: RunOptions, watch: Watch, writer: Writer) -> Iterator[tuple
         show = options.on_status
         yield Every(SHOW, now), lambda: show(watch.news())
     else:
-        interval = options.settings.stats_interval
+        interval = watch.terms.settings.stats_interval
         yield Every(interval, now + interval), lambda: _log.info("%s", summary(watch.status()))

@@ -21,10 +21,13 @@ if TYPE_CHECKING:
 MOST_PAIRS: Final = 20
 """Pairs of networks told about, of those whose packets no rule decided; those with most packets come first."""
 
+_DIGITS: Final = 12
+"""Of a digest, for people."""
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What stays the same while the agent runs."""
+    """Who and where the agent is; but for our networks, it stays so while the agent runs."""
 
     name: str
     pid: int
@@ -41,7 +44,31 @@ class Configuration:
     path: Path | None
     digest: str
     since: float
-    """Seconds since 1970."""
+    """When it was loaded; seconds since 1970."""
+    error: str = ""
+    """Why a newer one was refused, if the last reload was."""
+    error_time: float = 0.0
+    """When; seconds since 1970."""
+
+    @property
+    def place(self) -> str:
+        """Say where it stands."""
+        return str(self.path.absolute()) if self.path else "defaults"
+
+    def __str__(self) -> str:
+        """Say it in words."""
+        digest = f" (SHA-256 {self.digest[:_DIGITS]})" if self.digest else ""
+        return f"{self.place}{digest}, loaded {_iso(self.since)}"
+
+    def to_fields(self) -> dict[str, str]:
+        """Return what the agent's hash says of it."""
+        fields = {
+            "configuration": self.place,
+            "configuration.digest": self.digest,
+            "configuration.since": _iso(self.since),
+        }
+        error = {"configuration.error": self.error, "configuration.error_time": _iso(self.error_time)}
+        return fields | error if self.error else fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +107,7 @@ class Status:
             "store": self.identity.store,
             "interfaces": " ".join(self.interfaces),
             "our_nets": " ".join(map(str, self.identity.our_nets)),
-            "configuration": str(self.configuration.path or "defaults"),
-            "configuration.digest": self.configuration.digest,
-            "configuration.since": _iso(self.configuration.since),
+            **self.configuration.to_fields(),
             **self._counters(),
         }
 

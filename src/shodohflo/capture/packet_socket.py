@@ -145,6 +145,11 @@ class PacketSocket:
             raise OSError(code, os.strerror(code))
 
 
+def refuse_without_right() -> None:
+    """Raise `CaptureNotPermittedError` if this process may not capture."""
+    _open().close()
+
+
 def ask_for_less(ask: Callable[[int], None], octets: int, least: int) -> int:
     """Halve `octets` until the kernel has the memory that `ask` asks it for; return how many those were."""
     while octets >= least:

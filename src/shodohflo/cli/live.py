@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Self
@@ -33,8 +34,8 @@ COLUMNS: Final = (
     Column("AGE", right=True),
 )
 
-_FRAME: Final = 5
-"""Lines that are not flows: heading, counters, and room to breathe."""
+_FRAME: Final = 6
+"""Lines that are not flows: heading, counters, configuration, and room to breathe."""
 
 
 @dataclass(slots=True)
@@ -88,14 +89,18 @@ class LiveView:
     def show(self, status: Status) -> None:
         """Show the flows and the counters as they are now."""
         self._busiest.add(seen_flows(status.recent))
-        self._live.update(self.render(status), refresh=True)
+        with contextlib.suppress(OSError):  # the terminal was closed: the signal that says so is on its way
+            self._live.update(self.render(status), refresh=True)
 
     def render(self, status: Status) -> RenderableType:
         """Return what fits the terminal."""
         listening = (
             f"{status.identity.name} listens to {', '.join(status.interfaces) or 'no interface'}; Ctrl-C ends it"
         )
-        return Group(self._table(status.time), Text(), Text(summary(status)), Text(listening, style="dim"))
+        running = Text(f"configuration: {status.configuration}", style="dim")
+        refused = f"; a newer one was refused: {status.configuration.error}" if status.configuration.error else ""
+        running.append(refused, style="red")
+        return Group(self._table(status.time), Text(), Text(summary(status)), running, Text(listening, style="dim"))
 
     def _table(self, now: float) -> RenderableType:
         width, height = self._console.size

@@ -35,6 +35,7 @@ class Place:
 
 COMMANDS: Final = {
     "run": Place("run", "run", "Watch interfaces and record the flows they receive."),
+    "reload": Place("reload", "reload_command", "Have a running agent read its configuration again."),
     "replay": Place("replay", "replay", "Send capture files through the same rules as live packets."),
     "flows": Place("readers", "flows", "List flows: which client uses which service."),
     "peers": Place("readers", "peers", "List pairs of addresses that talk to each other."),

@@ -9,17 +9,19 @@ import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from shodohflo import __version__
-from shodohflo.agent import RunOptions, Status
+from shodohflo.agent import RunOptions, Status, Terms
 from shodohflo.agent import run as watch
+from shodohflo.agent.presence import Place, Presence, run_directory
 from shodohflo.analysis.findings import Level
 from shodohflo.capture.interfaces import Wanted, our_networks
 from shodohflo.capture.netlink import list_interfaces
-from shodohflo.capture.packet_socket import CaptureNotPermittedError
+from shodohflo.capture.packet_socket import CaptureNotPermittedError, refuse_without_right
 from shodohflo.cli import options
 from shodohflo.cli.account import print_ledger, write_ledger
 from shodohflo.cli.check import examine, in_one_line
@@ -27,15 +29,16 @@ from shodohflo.cli.logs import begin_log
 from shodohflo.cli.program import Agent
 from shodohflo.cli.trap import refuse_swallowed
 from shodohflo.config import SEARCHED, Settings, find, load
+from shodohflo.errors import ConfigurationError
 from shodohflo.store.connection import RemoteStore, Store
 from shodohflo.store.embedded import EmbeddedStore
 from shodohflo.store.state import invoking_group, state_directory
 from shodohflo.store.urls import parse_url
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
+    from shodohflo.analysis.findings import Report
     from shodohflo.cli.options import Network
 
 RUN_EXAMPLES: Final = """\b
@@ -51,6 +54,8 @@ Example:
   pcap_agent eth0 192.168.0.0/16
 """
 
+_log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
@@ -65,10 +70,25 @@ class Request:
     ledger: Path | None
     promiscuous: bool
 
-    def settle_networks(self, settings: Settings) -> tuple[Network, ...]:
-        """Return our networks: as named, else from the addresses of what is listened to, printed."""
-        if self.our_nets:
-            return self.our_nets
+    def settle(self, path: Path | None, tell: Callable[[str], None]) -> Terms:
+        """Load the configuration at `path`, and return it with our networks; `tell` of them if they are derived."""
+        settings = load(path)
+        return Terms(settings, self.our_nets or self._derive_networks(settings, tell))
+
+    def reread(self, before: Settings) -> Terms:
+        """Load the configuration again, check it and log what was found; `ConfigurationError` if it can't be used."""
+        terms = self.settle(before.path or find(self.config, SEARCHED), _log.info)
+        report = examine(terms.settings, terms.our_nets)
+        log_findings(report)
+        if report.worst == Level.ERROR:
+            raise ConfigurationError(in_one_line(report.findings[0]))
+        if not self.store and terms.settings.store != before.store:
+            _log.warning("REDIS_SERVER has changed: the agent goes on with its store until it is started anew")
+        logging.getLogger().setLevel(terms.settings.log_level)
+        return terms
+
+    def _derive_networks(self, settings: Settings, tell: Callable[[str], None]) -> tuple[Network, ...]:
+        """Return our networks from the addresses of what is listened to."""
         interfaces = list_interfaces()
         self.wanted.refuse_unknown(interfaces)
         derived = our_networks(self.wanted.choose(interfaces).listened, interfaces)
@@ -76,57 +96,70 @@ class Request:
         told = (
             ", ".join(map(str, derived)) or "none, so that only rules about other networks can match (see --our-nets)"
         )
-        click.echo(f"our networks, from the addresses of the interfaces: {told}", err=True)
+        tell(f"our networks, from the addresses of the interfaces: {told}")
         return derived
 
 
 def attend(request: Request) -> int:
     """Start the agent, show how it does, and tell at the end what became of the packets."""
-    settings = load(find(request.config, SEARCHED))
-    our_nets = request.settle_networks(settings)
+    terms = request.settle(find(request.config, SEARCHED), partial(click.echo, err=True))
+    settings = terms.settings
+    last: list[Status] = []
     with ExitStack() as closing:
         on_status = _on_status(settings, closing)
-        _log_findings(settings, our_nets)
-        last: list[Status] = []
+        if settings.path is not None:  # of the defaults there is nothing to tell
+            log_findings(examine(settings, terms.our_nets))
+        _refuse_without_right()
+        name = request.name or socket.gethostname()
+        store = _store(request.store or settings.store, closing)
+        presence = closing.enter_context(Presence(Place(run_directory(os.environ, os.geteuid()), name)))
         run_options = RunOptions(
             wanted=request.wanted,
-            our_nets=our_nets,
-            settings=settings,
-            store=_store(request.store or settings.store, closing),
-            name=request.name or socket.gethostname(),
+            terms=terms,
+            store=store,
+            name=name,
             duration=request.duration,
             promiscuous=request.promiscuous,
+            reread=partial(request.reread, settings),
+            presence=presence,
             on_status=on_status,
             on_end=last.append,
         )
-        try:
-            status = watch(run_options)
-        except CaptureNotPermittedError as error:
-            raise CaptureNotPermittedError(f"{error}; `shodohflo demo` (or `make demo`) needs no rights") from error
+        status = watch(run_options)
     for ended in last:
-        print_ledger(ended.ledger, ended.rules, err=False)
         if request.ledger:
             write_ledger(ended.ledger, request.ledger)
+        print_ledger(ended.ledger, ended.rules, err=False)
     return status
 
 
-def _log_findings(settings: Settings, our_nets: Sequence[Network]) -> None:
-    """Log what `shodohflo check` finds; of the defaults there is nothing to tell."""
-    if settings.path is None:
-        return
-    for finding in examine(settings, our_nets).findings:
+def _refuse_without_right() -> None:
+    """Raise before anything is started if this process may not capture."""
+    try:
+        refuse_without_right()
+    except CaptureNotPermittedError as error:
+        raise CaptureNotPermittedError(f"{error}; `shodohflo demo` (or `make demo`) needs no rights") from error
+
+
+def log_findings(report: Report) -> None:
+    """Log what `shodohflo check` finds."""
+    for finding in report.findings:
         level = logging.INFO if finding.level == Level.NOTE else logging.WARNING
-        logging.getLogger("shodohflo").log(level, "%s", in_one_line(finding))
+        _log.log(level, "%s", in_one_line(finding))
 
 
 def _store(url: str | None, closing: ExitStack) -> Store:
-    """Return the store that was named, else the embedded one, which is closed with the rest."""
+    """Return the store that was named, else the embedded one, which is started, and closed with the rest.
+
+    One that was named may come later; one that can't be started never will, and is a `StoreError` at once.
+    """
     if url:
         return RemoteStore(parse_url(url))
     user = os.geteuid()
     embedded = EmbeddedStore(state_directory(os.environ, user), group=invoking_group(os.environ, user))
     closing.callback(embedded.close)
-    return embedded
+    with embedded.connect():
+        return embedded
 
 
 def _on_status(settings: Settings, closing: ExitStack) -> Callable[[Status], None] | None:
@@ -184,7 +217,8 @@ def run(*, interfaces: tuple[str, ...], exclude: tuple[str, ...], **rest: Any) -
     Without any INTERFACE, all that are up and not loopback; bridges and the like are left out where their ports are
     listened to, so that each packet is counted once. Without --our-nets, our networks are taken from the addresses of
     the interfaces. Without --store, the flows are kept in an embedded Valkey. SIGTERM and Ctrl-C write out what is
-    held, and end with status 0.
+    held, and end with status 0; so does a terminal that is closed. SIGHUP, or `shodohflo reload`, has the configuration
+    read again.
     """
     return attend(Request(wanted=Wanted(interfaces, exclude), **rest))
 

@@ -153,6 +153,11 @@ class Writer:
         with self._changed:
             return replace(self._stats, waiting=len(self._buffer), given_up=Counter(self._buffer.given_up))
 
+    def change_lifetime(self, lifetime: int) -> None:
+        """Let what is written from now on live for `lifetime` seconds after its last refresh."""
+        with self._changed:
+            self._writing = replace(self._writing, lifetime=lifetime)
+
     def connections(self) -> frozenset[TcpEnds]:
         """Return our TCP connections to the store, so that they can be left out of what is recorded."""
         return self._store.connections()
