@@ -139,6 +139,21 @@ def test_the_table_leaves_room_for_the_counters() -> None:
     assert len(lines) <= 12
 
 
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (60, 24), (50, 16), (120, 40)])
+def test_folded_addresses_leave_room_for_the_counters_too(width: int, height: int) -> None:
+    """A long IPv6 address takes two lines or three of a narrow terminal; what does not fit is cut off from below."""
+    address = "2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff"
+    view = LiveView(Console(file=io.StringIO()))
+    view._busiest.add([SeenFlow(address, address, port, packets=port) for port in range(1, 100)])
+
+    lines = screen(view, status(Observations.none()), width, height)
+
+    assert len(lines) < height
+    assert len(lines) > height * 2 // 3
+    assert lines[-1].endswith("Ctrl-C ends it")
+    assert "99" in " ".join(lines).split()
+
+
 def test_entering_and_showing_draws_on_the_console() -> None:
     """The last flows stay standing when it ends."""
     stream = io.StringIO()

@@ -108,6 +108,7 @@ def test_a_store_that_is_not_there_is_named_in_one_line(url: str) -> None:
         RemoteStore(parse_url(url)).connect()
 
     assert str(caught.value).startswith(f"store {parse_url(url)}: ")
+    assert not str(caught.value).endswith(".")  # others go on from there
     assert "\n" not in str(caught.value)
 
 

@@ -34,8 +34,8 @@ COLUMNS: Final = (
     Column("AGE", right=True),
 )
 
-_FRAME: Final = 6
-"""Lines that are not flows: heading, counters, configuration, and room to breathe."""
+_SPARE: Final = 1
+"""Lines left empty: a terminal that is full to the last line scrolls."""
 
 
 @dataclass(slots=True)
@@ -93,15 +93,27 @@ class LiveView:
             self._live.update(self.render(status), refresh=True)
 
     def render(self, status: Status) -> RenderableType:
-        """Return what fits the terminal."""
+        """Return what fits the terminal: the counters whole, and as many flows as there is room for above them."""
         listening = (
             f"{status.identity.name} listens to {', '.join(status.interfaces) or 'no interface'}; Ctrl-C ends it"
         )
         running = Text(f"configuration: {status.configuration}", style="dim")
         refused = f"; a newer one was refused: {status.configuration.error}" if status.configuration.error else ""
         running.append(refused, style="red")
-        return Group(self._table(status.time), Text(), Text(summary(status)), running, Text(listening, style="dim"))
+        counters = Group(Text(), Text(summary(status)), running, Text(listening, style="dim"))
+        return Group(self._table(status.time, below=self._lines(counters)), counters)
 
-    def _table(self, now: float) -> RenderableType:
+    def _table(self, now: float, *, below: int = 0) -> RenderableType:
+        """Return the busiest flows, with room for so many lines below them."""
         width, height = self._console.size
-        return rich_table(COLUMNS, self._busiest.rows(max(height - _FRAME, 1), now), width)
+        room = max(height - below - _SPARE, 2)
+        rows = self._busiest.rows(room - 1, now)
+        table = rich_table(COLUMNS, rows, width)
+        # Long addresses are folded on narrow terminals, and how long they are is seen when they are drawn.
+        while len(rows) > 1 and (lines := self._lines(table)) > room:
+            rows = rows[: len(rows) * room // lines]
+            table = rich_table(COLUMNS, rows, width)
+        return table
+
+    def _lines(self, shown: RenderableType) -> int:
+        return len(self._console.render_lines(shown, pad=False))

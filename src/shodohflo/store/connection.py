@@ -209,5 +209,5 @@ def store_errors(name: str) -> Iterator[None]:
 
 
 def said(error: Exception) -> str:
-    """Return what `error` says, in one line."""
-    return " ".join(str(error).split()) or type(error).__name__
+    """Return what `error` says, in one line that can be gone on from."""
+    return " ".join(str(error).split()).rstrip(".") or type(error).__name__
