@@ -9,6 +9,7 @@ import pytest
 
 from agent.statuses import a_status
 from shodohflo.agent.complaints import Complaints
+from shodohflo.store.writer import WriterStats
 
 
 @pytest.fixture(name="log")
@@ -47,6 +48,16 @@ def test_actions_that_fail_are_told_by_rule(log: pytest.LogCaptureFixture) -> No
     Complaints().hear(status, 0.0)
 
     assert "8 times FLOW_MAPPING[3] gave no answer, the last: ZeroDivisionError: division by zero" in log.messages
+
+
+def test_counters_that_begin_anew_are_followed(log: pytest.LogCaptureFixture) -> None:
+    """A store that was started again counts what it gives up from 0."""
+    complaints = Complaints()
+
+    for now, evicted in ((0.0, 8), (30.0, 0), (90.0, 2)):
+        complaints.hear(replace(a_status(), writer=WriterStats(evicted=evicted)), now)
+
+    assert [line.split()[0] for line in log.messages if "memory" in line] == ["8", "2"]
 
 
 def test_nothing_wrong_is_nothing_said(log: pytest.LogCaptureFixture) -> None:

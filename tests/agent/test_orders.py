@@ -18,6 +18,7 @@ from shodohflo.agent.orders import ENDING, SIGNALS, Orders
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 _PROGRAM = """
 import os, signal, sys, time
@@ -42,12 +43,12 @@ os.execvp(sys.argv[1], sys.argv[1:])
 
 
 @contextmanager
-def on_a_terminal(*before: str) -> Iterator[tuple[subprocess.Popen[bytes], int, int]]:
+def on_a_terminal(place: Path, *before: str) -> Iterator[tuple[subprocess.Popen[bytes], int, int]]:
     """Run the program above as the leader of a session on a terminal; yield it, what it tells, the terminal."""
     (tells, told), (terminal, inside) = os.pipe(), pty.openpty()
     command = [sys.executable, "-c", _ON_ITS_TERMINAL, *before, sys.executable, "-c", _PROGRAM, str(told)]
     with subprocess.Popen(
-        command, stdin=inside, stdout=inside, stderr=inside, pass_fds=[told], start_new_session=True
+        command, stdin=inside, stdout=inside, stderr=inside, pass_fds=[told], start_new_session=True, cwd=place
     ) as process:
         os.close(told)
         os.close(inside)
@@ -106,9 +107,9 @@ def test_a_hangup_asks_for_a_reload_and_is_told_once() -> None:
         assert (orders.take_reread(), orders.take_reread(), orders.end) == (True, False, None)
 
 
-def test_on_a_terminal_a_hangup_is_a_reload_until_the_terminal_closes() -> None:
+def test_on_a_terminal_a_hangup_is_a_reload_until_the_terminal_closes(tmp_path: Path) -> None:
     """Then it is the end, with nothing said to a terminal that is not there."""
-    with on_a_terminal() as (process, tells, terminal):
+    with on_a_terminal(tmp_path) as (process, tells, terminal):
         ready = heard(tells)
         process.send_signal(signal.SIGHUP)
         first = heard(tells)
@@ -118,9 +119,9 @@ def test_on_a_terminal_a_hangup_is_a_reload_until_the_terminal_closes() -> None:
         assert process.wait(PATIENCE) == 0
 
 
-def test_what_nohup_started_outlives_its_terminal() -> None:
+def test_what_nohup_started_outlives_its_terminal(tmp_path: Path) -> None:
     """It still reads its configuration again when it is told so."""
-    with on_a_terminal("nohup") as (process, tells, terminal):
+    with on_a_terminal(tmp_path, "nohup") as (process, tells, terminal):
         ready = heard(tells)
         os.close(terminal)
         closed = heard(tells)

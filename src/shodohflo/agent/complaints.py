@@ -38,6 +38,8 @@ class Complaints:
         """Log what has grown; `now` is in seconds of a clock that only goes forward."""
         for complaint in _complaints(status):
             said = self._said.get(complaint.reason, 0)
+            if complaint.count < said:  # a store that was started again counts anew
+                said = 0
             if complaint.count > said and self._quiet.allows(complaint.reason, now):
                 _log.log(complaint.level, "%d %s", complaint.count - said, complaint.about)
                 said = complaint.count
@@ -47,6 +49,8 @@ class Complaints:
 def _complaints(status: Status) -> Iterator[Complaint]:
     ledger, rules = status.ledger, status.rules
     yield Complaint("kernel_dropped", ledger.kernel_dropped, "packets dropped by the kernel: the ring was full")
+    evicted = "keys given up by the store before their time: its memory is full (STORE_MEMORY, if it is embedded)"
+    yield Complaint("evicted", status.writer.evicted, evicted)
     for rule, count in rules.failures.items():
         place = f"FLOW_MAPPING[{rule}]"
         yield Complaint(place, count, f"times {place} gave no answer, the last: {rules.last_failure.get(rule, '')}")

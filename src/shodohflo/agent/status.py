@@ -124,6 +124,7 @@ class Status:
             "store.packets": self.writer.packets,
             "store.outages": self.writer.outages,
             "store.refused": self.writer.refused,
+            "store.evicted": self.writer.evicted,
             "store.given_up": self.given_up,
         }
 

@@ -6,7 +6,7 @@ import logging
 import os
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -82,8 +82,8 @@ class Request:
         log_findings(report)
         if report.worst == Level.ERROR:
             raise ConfigurationError(in_one_line(report.findings[0]))
-        if not self.store and terms.settings.store != before.store:
-            _log.warning("REDIS_SERVER has changed: the agent goes on with its store until it is started anew")
+        for name in _changed_in_vain(before, terms.settings, store_named=bool(self.store)):
+            _log.warning("%s has changed, which takes effect when the agent is started anew", name)
         logging.getLogger().setLevel(terms.settings.log_level)
         return terms
 
@@ -100,6 +100,14 @@ class Request:
         return derived
 
 
+def _changed_in_vain(before: Settings, after: Settings, *, store_named: bool) -> Iterator[str]:
+    """Yield the settings that differ and can't be changed while the agent runs."""
+    if not store_named and after.store != before.store:
+        yield "REDIS_SERVER"
+    if not store_named and after.store is before.store is None and after.store_memory != before.store_memory:
+        yield "STORE_MEMORY"
+
+
 def attend(request: Request) -> int:
     """Start the agent, show how it does, and tell at the end what became of the packets."""
     terms = request.settle(find(request.config, SEARCHED), partial(click.echo, err=True))
@@ -111,7 +119,7 @@ def attend(request: Request) -> int:
             log_findings(examine(settings, terms.our_nets))
         _refuse_without_right()
         name = request.name or socket.gethostname()
-        store = _store(request.store or settings.store, closing)
+        store = _store(request.store, settings, closing)
         presence = closing.enter_context(Presence(Place(run_directory(os.environ, os.geteuid()), name)))
         run_options = RunOptions(
             wanted=request.wanted,
@@ -148,15 +156,17 @@ def log_findings(report: Report) -> None:
         _log.log(level, "%s", in_one_line(finding))
 
 
-def _store(url: str | None, closing: ExitStack) -> Store:
+def _store(named: str | None, settings: Settings, closing: ExitStack) -> Store:
     """Return the store that was named, else the embedded one, which is started, and closed with the rest.
 
     One that was named may come later; one that can't be started never will, and is a `StoreError` at once.
     """
-    if url:
+    if url := named or settings.store:
         return RemoteStore(parse_url(url))
     user = os.geteuid()
-    embedded = EmbeddedStore(state_directory(os.environ, user), group=invoking_group(os.environ, user))
+    embedded = EmbeddedStore(
+        state_directory(os.environ, user), group=invoking_group(os.environ, user), megabytes=settings.store_memory
+    )
     closing.callback(embedded.close)
     with embedded.connect():
         return embedded

@@ -22,11 +22,19 @@ TTL_GRACE: Final = 900
 PCAP_STATS: Final = 60
 LOG_LEVEL: Final = "INFO"
 
+STORE_MEMORY: Final = 256
+"""Megabytes: some 290,000 flows of IPv4."""
+
 SECONDS: Final = "whole seconds"
-"""The type of a setting that is a time."""
+MEGABYTES: Final = "whole megabytes"
+NUMBERS: Final = frozenset({SECONDS, MEGABYTES})
+"""The types of the settings that are whole numbers, also where the environment names them."""
 
 _LONGEST: Final = 2**31 - 1
 """Seconds; more than the 68 years a lifetime may have says that the number is a mistake."""
+
+_LEAST_MEMORY: Final = 8
+"""Megabytes; an empty server takes one, and a bite is written whole."""
 
 _LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
@@ -54,6 +62,12 @@ def _seconds(value: object) -> int:
     if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= _LONGEST:
         return value
     raise ValueError(f"{value!r} is not a number of seconds; write a whole number from 1 up")
+
+
+def _megabytes(value: object) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and _LEAST_MEMORY <= value <= _LONGEST:
+        return value
+    raise ValueError(f"{value!r} is not enough or no number of megabytes; write a whole number from {_LEAST_MEMORY} up")
 
 
 def _switch(value: object) -> bool:
@@ -159,6 +173,14 @@ KNOWN: Final = {
             "The store: a host, host:port or URL (`redis`, `rediss`, `valkey`, `valkeys`, `unix`).",
             _text,
             "SHODOHFLO_STORE",
+        ),
+        Setting(
+            "STORE_MEMORY",
+            MEGABYTES,
+            str(STORE_MEMORY),
+            "How much the embedded store may hold; when it is full, the keys that would expire next go first.",
+            _megabytes,
+            "SHODOHFLO_STORE_MEMORY",
         ),
         Setting(
             "TTL_GRACE",

@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from shodohflo.analysis.findings import Code, Finding
 from shodohflo.analysis.model import Subject
-from shodohflo.config.known import KNOWN, LOG_LEVEL, PCAP_STATS, SECONDS, SIBLING_PREFIXES, SIBLINGS, TTL_GRACE
+from shodohflo.config.known import (
+    KNOWN,
+    LOG_LEVEL,
+    NUMBERS,
+    PCAP_STATS,
+    SIBLING_PREFIXES,
+    SIBLINGS,
+    STORE_MEMORY,
+    TTL_GRACE,
+)
 from shodohflo.config.source import Source, nearest
 from shodohflo.config.trust import refuse_strangers
 from shodohflo.errors import ConfigurationError
@@ -41,6 +50,8 @@ class Settings:
     """SHA-256 of the file's bytes in hexadecimal; empty for the defaults."""
     store: str | None
     """`REDIS_SERVER` as given: host, host:port or URL."""
+    store_memory: int
+    """Megabytes that an embedded store may hold."""
     ttl: int
     """Seconds that a key outlives its last packet."""
     log_level: str
@@ -125,6 +136,7 @@ def _settle(assigned: Mapping[str, Any], environment: Mapping[str, str], source:
         path=source.path if source else None,
         digest=hashlib.sha256(source.data).hexdigest() if source else "",
         store=values.get("REDIS_SERVER"),
+        store_memory=values.get("STORE_MEMORY", STORE_MEMORY),
         ttl=values.get("TTL_GRACE", TTL_GRACE),
         log_level=values.get("LOG_LEVEL", LOG_LEVEL),
         stats_interval=values.get("PCAP_STATS", PCAP_STATS),
@@ -163,7 +175,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     for setting in KNOWN.values():
         text = environment.get(setting.variable, "")
         if text:
-            value = int(text) if setting.type == SECONDS and text.isdecimal() else text
+            value = int(text) if setting.type in NUMBERS and text.isdecimal() else text
             values[setting.name] = _from_variable(setting.variable, setting.name, value)
     return values
 

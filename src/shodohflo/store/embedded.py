@@ -45,6 +45,8 @@ _SETTINGS: Final = {
     "appendonly": "no",
     "daemonize": "no",
     "loglevel": "warning",
+    # Where a flood of packets makes more keys than there is room for, those go that nothing has refreshed for longest.
+    "maxmemory-policy": "volatile-ttl",
     # A full disk is no reason not to count.
     "stop-writes-on-bgsave-error": "no",
     # Signals that are meant for the agent's whole control group reach the server too: it saves.
@@ -58,10 +60,11 @@ _LOG = logging.getLogger(__name__)
 class EmbeddedStore:
     """The store of a state directory; `connect` starts it where it does not run."""
 
-    def __init__(self, directory: Path, *, group: int | None = None) -> None:
-        """Take the directory, and the group that may read; nothing happens before `connect`."""
+    def __init__(self, directory: Path, *, group: int | None = None, megabytes: int = 0) -> None:
+        """Take the directory, the group that may read and how much the server may hold (0: all there is)."""
         self._directory = directory
         self._group = group
+        self._megabytes = megabytes
         self._socket = SocketStore(socket_path(directory))
         self._lock: int | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -164,7 +167,11 @@ class EmbeddedStore:
             raise StoreError(f"embedded store: {self.name} does not answer") from None
 
     def _launch(self) -> subprocess.Popen[bytes]:
-        settings = _SETTINGS | {"dir": str(self._directory), "unixsocket": str(self._socket.path)}
+        settings = _SETTINGS | {
+            "dir": str(self._directory),
+            "unixsocket": str(self._socket.path),
+            "maxmemory": f"{self._megabytes}mb",
+        }
         arguments = [argument for name, value in settings.items() for argument in (f"--{name}", value)]
         try:
             with self._open_log() as log:

@@ -1,8 +1,10 @@
-"""The agent's own hash, `agent;<name>`: its counters, and the sign that it lives."""
+"""The agent's own hash, `agent;<name>`: its counters, and the sign that it lives; and how the store itself does."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
+
+from valkey.exceptions import ResponseError
 
 from shodohflo.store.keys import AGENT
 
@@ -23,3 +25,13 @@ def write_heartbeat(client: Valkey, agent: str, fields: Mapping[str, str | int])
         transaction.hset(key, mapping=dict(fields))
         transaction.expire(key, LIFETIME)
         transaction.execute()  # type: ignore[no-untyped-call] # the library is typed in part
+
+
+def count_evicted(client: Valkey) -> int:
+    """Return how many keys the store has given up for want of memory; 0 where it won't tell us."""
+    try:
+        told = client.info("stats")
+        assert isinstance(told, dict)
+        return int(told.get("evicted_keys", 0))
+    except ResponseError:  # access rules may forbid INFO
+        return 0

@@ -20,7 +20,7 @@ from valkey.exceptions import ValkeyError
 from shodohflo.errors import StoreError
 from shodohflo.store.buffer import Buffer, Sentences, packets_by_kind
 from shodohflo.store.connection import said
-from shodohflo.store.heartbeat import write_heartbeat
+from shodohflo.store.heartbeat import count_evicted, write_heartbeat
 from shodohflo.store.script import ROWS, Bite, Writing, bite_of, write
 
 if TYPE_CHECKING:
@@ -60,6 +60,8 @@ class WriterStats:
     """Bites that were sent again and turned out to have been written the first time."""
     refused: int = 0
     """Keys that hold something else than they should, and were left as they are."""
+    evicted: int = 0
+    """Keys that the store has given up before their time, for want of memory, as it counts them."""
     outages: int = 0
     """How often the store was lost or not found."""
     last_error: str = ""
@@ -227,10 +229,13 @@ class Writer:
     def _write_beat(self, client: Valkey, fields: dict[str, str | int]) -> None:
         try:
             write_heartbeat(client, self._writing.agent, fields)
+            evicted = count_evicted(client)
         except (ValkeyError, OSError):
             with self._changed:
                 self._beat = self._beat or fields
             raise
+        with self._changed:
+            self._stats = replace(self._stats, evicted=evicted)
         self._recover()
 
     def _recover(self) -> None:
