@@ -98,6 +98,15 @@ def test_an_unknown_command_points_to_the_help(shodohflo: Command) -> None:
     assert result.stderr.endswith("(see shodohflo --help)\n")
 
 
+def test_without_a_command_the_help_is_shown(shodohflo: Command) -> None:
+    """In all its lines, and with the status of wrong use."""
+    asked, told = shodohflo("--help"), shodohflo()
+
+    assert told.exit_code == 2
+    assert told.stdout == ""
+    assert told.stderr == asked.stdout
+
+
 def test_the_version_is_the_packages(process: Process) -> None:
     """`shodohflo --version` is what a bug report begins with."""
     assert process("--version").stdout == f"shodohflo {__version__}\n"
@@ -147,7 +156,7 @@ def test_completion_knows_the_commands(process: Process) -> None:
     """What the bash script would ask on TAB."""
     done = process(_SHODOHFLO_COMPLETE="bash_complete", COMP_WORDS="shodohflo re", COMP_CWORD="1")
 
-    assert done.stdout.split() == ["plain,replay", "plain,recon"]
+    assert done.stdout.split() == [f"plain,{name}" for name in COMMANDS if name.startswith("re")]
 
 
 def test_a_closed_pipe_ends_it_quietly(demo: Path) -> None:

@@ -80,8 +80,11 @@ class Ending:
 
 
 def _report(error: Exception, program: str) -> int:
-    """Say what went wrong in one line, and return the status."""
+    """Say what went wrong in one line, or what there is where nothing was asked for; return the status."""
     match error:
+        case click.exceptions.NoArgsIsHelpError():
+            click.echo(error.format_message(), err=True)
+            return error.exit_code
         case click.UsageError():
             path = error.ctx.command_path if error.ctx else program
             fail(f"{error.format_message().rstrip('.')} (see {path} --help)", path)
