@@ -40,11 +40,12 @@ _FILE: Final = click.Path(path_type=Path)
 @options.our_nets
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, with all keys.")
 def compare(*, old: Path, new: Path, captures: tuple[str, ...], our_nets: tuple[Network, ...], as_json: bool) -> int:
-    """Say what the configuration NEW would change against OLD, over captures.
+    """Say what another configuration would change, over captures.
 
-    Each CAPTURE is a pcap or pcapng file, or - for standard input. Told are packets that are newly recorded, newly
-    dropped or no longer recorded, recorded under another key, or with client and service exchanged, and the rules of
-    both that decide. Exit status: 0 if both record the same, 1 if not, 2 if something could not be read.
+    OLD and NEW are configuration files. Each CAPTURE is a pcap or pcapng file, or - for standard input. Told are
+    packets that are newly recorded, newly dropped or no longer recorded, recorded under another key, or with client
+    and service exchanged, and the rules of both that decide. Exit status: 0 if both record the same, 1 if not, 2 if
+    something could not be read.
     """
     ours = presumed(our_nets)
     comparison = Comparison(*(make_pipeline(_load(path), ours) for path in (old, new)))

@@ -41,10 +41,14 @@ COMMANDS: Final = {
     "peers": Place("readers", "peers", "List pairs of addresses that talk to each other."),
     "clients": Place("readers", "clients", "List the clients of anything recorded."),
     "recon": Place("readers", "recon", "List resets and unreachables: who met closed doors."),
-    "check": Place("check", "check_command", "Prove what is wrong, or doubtful, with a configuration."),
+    "check": Place(
+        "check", "check_command", "Prove what is wrong, or doubtful, with the networks and rules of a configuration."
+    ),
     "rules": Place("rules", "rules_command", "Print a configuration in sentences, with what each rule decided."),
     "explain": Place("explain", "explain_command", "Say what would become of a packet, and why."),
     "compare": Place("compare", "compare", "Say what another configuration would change, over captures."),
+    "suggest": Place("suggest", "suggest_command", "Write a configuration for what was seen in captures."),
+    "init": Place("init", "init", "Write a starting configuration from this machine's interfaces."),
     "demo": Place("demo", "demo", "Replay a shipped capture into a store of its own and show the flows."),
     "completion": Place("completion", "completion", "Print the completion script of a shell."),
 }

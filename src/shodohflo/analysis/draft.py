@@ -1,0 +1,89 @@
+"""Configurations as text: entries and rules in the operator's language, as one would write them."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from shodohflo.model import SRC
+from shodohflo.rules.actions import Assign, LowerPort, PortMatch
+from shodohflo.rules.networks import OurNetworks
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from shodohflo.rules.mapping import Rule
+    from shodohflo.rules.networks import Entry
+
+INDENT: Final = " " * 4
+
+_SPACES: Final = re.compile(r" (?!%)")
+"""A per cent sign stays with its number."""
+
+WIDTH: Final = 110
+"""Columns that comments may have."""
+
+
+def import_lines(names: Iterable[str]) -> Iterator[str]:
+    """Write the import of some names of the configuration language, constants first."""
+    yield "from shodohflo.pcap_config import ("
+    yield from (f"{INDENT}{name}," for name in sorted(names, key=lambda name: (not name.isupper(), name)))
+    yield ")"
+
+
+def entry_lines(entry: Entry) -> Iterator[str]:
+    """Write an entry of NETWORK_ENUMERATION, on lines of their own if it is long."""
+    prefixes = [repr(part) if isinstance(part, OurNetworks) else _quoted(str(part)) for part in entry.given]
+    line = f"{INDENT}({', '.join([_quoted(entry.name), *prefixes])}{',' if not prefixes else ''}),"
+    if len(line) <= WIDTH:
+        yield line
+        return
+    yield f"{INDENT}("
+    yield from (f"{INDENT * 2}{part}," for part in (_quoted(entry.name), *prefixes))
+    yield f"{INDENT}),"
+
+
+def rule_code(rule: Rule) -> str:
+    """Write a rule of FLOW_MAPPING; its action is one of `PortMatch`, `Assign` and `LowerPort`."""
+    networks = [_quoted(name) if name is not None else "None" for name in (rule.src, rule.dst)]
+    return f"({', '.join([*networks, action_code(rule.action)])})"
+
+
+def action_code(action: object) -> str:
+    """Write an action as it would be constructed."""
+    match action:
+        case LowerPort():
+            return f"LowerPort({_end(action.precedence)})"
+        case PortMatch():
+            return f"PortMatch({_ports(action.ports)}, {_end(action.precedence)}{_drop(action.drop)})"
+        case Assign():
+            ports = "" if action.ports is None else f", {_ports(action.ports)}"
+            return f"Assign({_end(action.client_from)}, {_end(action.port_from)}{ports}{_drop(action.drop)})"
+    raise TypeError(f"{action!r} is not among the actions that can be written")
+
+
+def comment(text: str) -> Iterator[str]:
+    """Write `text` as lines of a comment within a list."""
+    line = f"{INDENT}#"
+    for word in _SPACES.split(text):
+        if len(line) + 1 + len(word) > WIDTH:
+            yield line
+            line = f"{INDENT}#"
+        line = f"{line} {word}"
+    yield line
+
+
+def _quoted(text: str) -> str:
+    return f'"{text}"'
+
+
+def _end(end: str) -> str:
+    return "SRC" if end == SRC else "DST"
+
+
+def _ports(ports: frozenset[int]) -> str:
+    return f"{{{', '.join(map(str, sorted(ports)))}}}" if ports else "()"
+
+
+def _drop(drop: bool) -> str:  # noqa: FBT001 - an attribute of the action
+    return ", drop=True" if drop else ""

@@ -1,0 +1,146 @@
+"""`shodohflo suggest`: a configuration for what captures hold, with the price of each further rule beside it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from shodohflo.analysis.draft import INDENT, comment, entry_lines, import_lines, rule_code
+from shodohflo.analysis.suggest import OUTSIDE, Proposal, Suggestion, our_networks, suggest
+from shodohflo.analysis.survey import Survey
+from shodohflo.cli import options
+from shodohflo.cli.program import fail
+from shodohflo.cli.replay import PRIVATE, Replay
+from shodohflo.cli.words import port_name
+from shodohflo.errors import CaptureError
+from shodohflo.pcap_config import update_our_nets
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from shodohflo.analysis.price import Price
+    from shodohflo.cli.options import Network
+
+EXAMPLES: Final = """\b
+Examples:
+  shodohflo suggest monday.pcap > configuration.py
+  shodohflo suggest --our-nets 192.0.2.0/24 *.pcap
+"""
+
+NAMED: Final = 3
+"""Hidden services that are named."""
+
+
+@click.command("suggest", epilog=EXAMPLES)
+@click.argument("captures", nargs=-1, required=True, metavar="CAPTURE...")
+@options.our_nets
+def suggest_command(*, captures: tuple[str, ...], our_nets: tuple[Network, ...]) -> int:
+    """Write a configuration for what was seen in captures.
+
+    Each CAPTURE is a pcap or pcapng file, or - for standard input. The configuration records what is sent to and from
+    our networks. Rules that drop the loudest services, or name services on high ports, are commented out, each with
+    what it would change, measured on these captures. Without --our-nets, our networks are guessed.
+    """
+    survey = Survey()
+    reading = Replay(survey)
+    reading.read(captures)
+    if not survey.received:
+        raise CaptureError(reading.broken[0] if reading.broken else "the captures hold no packet to suggest rules for")
+    ours = our_nets or our_networks(survey, PRIVATE)
+    update_our_nets(ours)
+    for line in written(suggest(survey, ours), captures):
+        click.echo(line)
+    for message in reading.broken:
+        fail(message, "shodohflo suggest")
+    return 1 if reading.broken else 0
+
+
+def written(suggestion: Suggestion, captures: Sequence[str]) -> Iterator[str]:
+    """Write a suggestion as a configuration file."""
+    yield from _head(suggestion, captures)
+    yield ""
+    yield from import_lines(_imports(suggestion))
+    yield ""
+    yield "# An address belongs to the first entry that holds it."
+    yield "NETWORK_ENUMERATION = NetworkEnumeration("
+    for entry in suggestion.trial.entries:
+        if entry.name in suggestion.named:
+            yield from comment("Outsiders, one by one, for a rule below: it drops only what these send.")
+        yield from entry_lines(entry)
+    yield ")"
+    yield ""
+    yield "# The first rule that has an opinion decides; rules are numbered from 0."
+    yield "FLOW_MAPPING = FlowMapping("
+    for proposal in suggestion.drops:
+        yield from _proposed(_drop_text(proposal), proposal)
+    if suggestion.high:
+        yield from _proposed(_high_text(suggestion.high), suggestion.high)
+    yield from comment("All that our networks receive and send; the lower port names the service.")
+    yield from (f"{INDENT}{rule_code(rule)}," for rule in suggestion.trial.rules)
+    yield ")"
+
+
+def _imports(suggestion: Suggestion) -> list[str]:
+    names = ["DST", "OUR_4NETS", "OUR_6NETS", "SRC", "FlowMapping", "LowerPort", "NetworkEnumeration"]
+    return [*names, *(["Assign"] if suggestion.drops else []), *(["PortMatch"] if suggestion.high else [])]
+
+
+def _head(suggestion: Suggestion, captures: Sequence[str]) -> Iterator[str]:
+    ours = " ".join(f"--our-nets {network}" for network in suggestion.trial.our_nets)
+    sources = ", ".join("standard input" if name == "-" else name.rsplit("/", 1)[-1] for name in captures)
+    yield "# Suggested by `shodohflo suggest`, to be read before it is used:"
+    yield "#"
+    yield f"#     shodohflo run {ours} --config FILE"
+    yield "#"
+    yield f"# From {suggestion.packets:,} packets ({ascii(sources)[1:-1]}), that make {suggestion.keys:,} keys."
+    yield "# All numbers are measured on these packets: other days have others."
+    for network, share in suggestion.busiest:
+        yield f"# Busy outside: {network}, an end of {percent(share)} of the packets."
+
+
+def _proposed(text: str, proposal: Proposal) -> Iterator[str]:
+    yield from comment(text)
+    yield from (f"{INDENT}# {rule_code(rule)}," for rule in proposal.rules)
+
+
+def _drop_text(proposal: Proposal) -> str:
+    price, there = proposal.price, proposal.rules[0]
+    text = (
+        f"Dropping {_port(proposal.ports[0])} from clients in {there.src} to services in {there.dst} removes "
+        f"{percent(price.keys_removed)} of the keys and {percent(price.packets_removed)} of the recorded packets; "
+        f"hides {_hidden(price)}."
+    )
+    if there.dst == OUTSIDE:
+        text += f" Anybody outside could then hide by sending from port {proposal.ports[0]}: `shodohflo check` warns."
+    return text
+
+
+def _hidden(price: Price) -> str:
+    if not price.hidden:
+        return "no service entirely"
+    more = f" and {len(price.hidden) - NAMED} more" if len(price.hidden) > NAMED else ""
+    clients = f", and {price.clients_hidden} of the clients" if price.clients_hidden else ""
+    return f"{_services(len(price.hidden))}: {', '.join(price.hidden[:NAMED])}{more}{clients}"
+
+
+def _high_text(proposal: Proposal) -> str:
+    price, ports = proposal.price, ", ".join(map(_port, proposal.ports))
+    return (
+        f"Many talk with {ports}, but from lower ports, which are taken for the service's. Named as services, "
+        f"they make {_services(price.services_after)} of what are {price.services_before:,} now."
+    )
+
+
+def _services(number: int) -> str:
+    return "1 service" if number == 1 else f"{number:,} services"
+
+
+def _port(port: int) -> str:
+    name = port_name(port)
+    return f"port {port} ({name})" if name else f"port {port}"
+
+
+def percent(share: float) -> str:
+    """Write a share; what is little is not nothing."""
+    return "less than 1 %" if 0 < share < 0.01 else f"{100 * share:.0f} %"

@@ -1,0 +1,159 @@
+"""`shodohflo init`: a configuration that loads as it stands, and still does with everything in it uncommented."""
+
+from __future__ import annotations
+
+import re
+import stat
+from ipaddress import ip_interface
+from typing import TYPE_CHECKING
+
+import pytest
+
+from shodohflo.capture.interfaces import Interface
+from shodohflo.capture.netlink import list_interfaces
+from shodohflo.cli.init import starting
+from shodohflo.config.known import KNOWN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from cli.conftest import Command
+
+LOOPBACK = Interface("lo", 1, loopback=True, addresses=(ip_interface("127.0.0.1/8"), ip_interface("::1/128")))
+
+
+def interface(name: str, *addresses: str, up: bool = True) -> Interface:
+    """Return an interface with these addresses."""
+    return Interface(name, 2 + len(name), up=up, addresses=tuple(map(ip_interface, addresses)))
+
+
+HOSTS = {
+    "an ordinary one": [LOOPBACK, interface("eth0", "192.168.1.5/24", "fd00::5/64", "fe80::5/64")],
+    "a router": [
+        LOOPBACK,
+        interface("lan", "10.0.0.1/8"),
+        interface("wan0", "203.0.113.7/30"),
+        interface("wg", up=False),
+    ],
+    "without IPv6": [LOOPBACK, interface("eth0", "192.0.2.1/32")],
+    "without a network": [LOOPBACK, interface("eth0", "fe80::5/64")],
+    "without anything": [],
+    "with an odd name": [interface("e\nimport os", "192.168.1.5/24")],
+}
+
+
+@pytest.fixture(params=HOSTS.values(), ids=list(HOSTS))
+def interfaces(request: pytest.FixtureRequest) -> list[Interface]:
+    """Return a host's interfaces."""
+    several: list[Interface] = request.param
+    return several
+
+
+def saved(path: Path, lines: Iterable[str]) -> Path:
+    """Write a configuration that can be loaded as root too."""
+    path.write_text("".join(f"{line}\n" for line in lines))
+    path.chmod(0o600)
+    return path
+
+
+def options_of(lines: Iterable[str]) -> list[str]:
+    """Return our networks, from the command that the file says to run."""
+    (line,) = (line for line in lines if "shodohflo check FILE" in line)
+    return line.partition("FILE")[2].split()
+
+
+def test_it_loads_and_passes_check_on_every_host(
+    shodohflo: Command, interfaces: list[Interface], tmp_path: Path
+) -> None:
+    """As it stands, and by the command that it tells."""
+    lines = list(starting(interfaces))
+
+    result = shodohflo("check", saved(tmp_path / "configuration.py", lines), *options_of(lines))
+
+    assert result.exit_code == 0, result.stdout
+
+
+def test_everything_that_is_commented_out_passes_check_too(
+    shodohflo: Command, interfaces: list[Interface], tmp_path: Path
+) -> None:
+    """Nobody should uncomment a line and find it wrong."""
+    lines = list(starting(interfaces))
+    uncommented = [re.sub(r"^    # \(", "    (", line) for line in lines]
+
+    result = shodohflo("check", saved(tmp_path / "configuration.py", uncommented), *options_of(lines))
+
+    assert uncommented != lines
+    assert result.exit_code == 0, result.stdout
+
+
+def test_it_records_what_is_recorded_without_any(shodohflo: Command, demo: Path, tmp_path: Path) -> None:
+    """A start is where one stands already: the demonstration's host, with its networks."""
+    hosts = [interface("eth0", "192.168.7.1/24", "2001:db8:7::1/48")]
+    old = saved(tmp_path / "nothing.py", [])
+
+    result = shodohflo("compare", old, saved(tmp_path / "new.py", starting(hosts)), *options_of(starting(hosts)), demo)
+
+    assert result.exit_code == 0, result.stdout
+
+
+def test_this_machine_is_described() -> None:
+    """Its interfaces, its networks and its own addresses."""
+    text = "\n".join(starting(HOSTS["a router"]))
+
+    assert "#     lan: 10.0.0.1/8" in text
+    assert "#     wg (down): no address" in text
+    assert "shodohflo check FILE --our-nets 10.0.0.0/8 --our-nets 203.0.113.4/30\n" in text
+    assert '    # ("this_host", "10.0.0.1/32", "203.0.113.7/32"),' in text
+
+
+def test_a_machine_without_networks_has_no_host_to_name() -> None:
+    """An entry without a prefix would be no help."""
+    assert "this_host" not in "\n".join(starting(HOSTS["without a network"]))
+
+
+def test_a_name_cannot_become_code() -> None:
+    """Interfaces can be named almost anything."""
+    assert not any(line.startswith("import os") for line in starting(HOSTS["with an odd name"]))
+
+
+@pytest.mark.parametrize("name", sorted(KNOWN.keys() - {"USE_DNSPYTHON"}))
+def test_every_setting_is_in_it(name: str) -> None:
+    """So that nobody has to look for them elsewhere."""
+    assert any(line.startswith((f"# {name} (", f"{name} = ")) for line in starting(HOSTS["an ordinary one"]))
+
+
+def test_it_goes_to_standard_output(shodohflo: Command) -> None:
+    """Of the machine that it is run on, and nothing besides."""
+    result = shodohflo("init")
+
+    assert result.exit_code == 0
+    assert result.stdout.splitlines() == list(starting(list_interfaces()))
+    assert shodohflo("init", "-").stdout == result.stdout
+    assert result.stderr == ""
+
+
+def test_a_file_is_never_written_over_unasked(shodohflo: Command, tmp_path: Path) -> None:
+    """It may be the work of years."""
+    path = tmp_path / "configuration.py"
+
+    first = shodohflo("init", path)
+    written = path.read_text()
+    path.write_text("# the work of years\n")
+    second = shodohflo("init", path)
+    kept = path.read_text()
+    forced = shodohflo("init", path, "--force")
+
+    assert (first.exit_code, second.exit_code, forced.exit_code) == (0, 2, 0)
+    assert f"{path} is there already; --force writes over it" in second.stderr
+    assert kept == "# the work of years\n"
+    assert path.read_text() == written == shodohflo("init").stdout
+    assert not path.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+
+
+def test_a_folder_that_is_not_there_is_one_line(shodohflo: Command, tmp_path: Path) -> None:
+    """With status 1."""
+    result = shodohflo("init", tmp_path / "nowhere" / "configuration.py")
+
+    assert result.exit_code == 1
+    assert len(result.stderr.splitlines()) == 1

@@ -1,0 +1,186 @@
+"""`shodohflo suggest`: a file that loads and passes `check`, and whose claims are true of the capture."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from packets import ethernet
+from savefiles import pcap
+from shodohflo.analysis.frame import to_bytes
+from shodohflo.analysis.packet import Packet
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cli.conftest import Command
+
+PROPOSAL = re.compile(r"((?:    # (?!\().*\n)+)((?:    # \(.*\n)+)")
+"""A comment, and the rules that it is about, commented out."""
+
+
+def saved(path: Path, text: str) -> Path:
+    """Write a configuration that can be loaded as root too."""
+    path.write_text(text)
+    path.chmod(0o600)
+    return path
+
+
+def our_nets_of(text: str) -> list[str]:
+    """Return the options of the command that the file says to run."""
+    (line,) = re.findall(r"^#     shodohflo run (.*) --config FILE$", text, re.MULTILINE)
+    return str(line).split()
+
+
+def proposals(text: str) -> list[tuple[str, str]]:
+    """Return each claim in one line, and the rules it is about."""
+    return [(" ".join(said.replace("    #", "").split()), rules) for said, rules in PROPOSAL.findall(text)]
+
+
+def keys_of(shodohflo: Command, config: Path, ours: list[str], capture: Path) -> dict[str, int]:
+    """Return what a configuration records of a capture."""
+    lines = shodohflo("replay", "--keys", "--config", config, *ours, capture).stdout.splitlines()
+    return {key: int(count) for key, count in (line.split("\t") for line in lines)}
+
+
+def loudness(keys: dict[str, int]) -> int:
+    """Count the packets under keys of their own."""
+    return sum(count for key, count in keys.items() if key.endswith((";flow", ";rst", ";icmp")))
+
+
+CAPTURES = ["demo", "brimcap-alerts.pcap", "zeek-smb_v2_only_non_zero_reserved1.pcap", "zeek-quic-interop-retry.pcap"]
+
+
+@pytest.fixture(params=CAPTURES)
+def capture(request: pytest.FixtureRequest, demo: Path, shipped_captures: Path) -> Path:
+    """Return a capture."""
+    name: str = request.param
+    return demo if name == "demo" else shipped_captures / name
+
+
+def test_what_is_suggested_loads_and_passes_check(shodohflo: Command, capture: Path, tmp_path: Path) -> None:
+    """With our networks as the file says, and whatever else they are taken for."""
+    result = shodohflo("suggest", capture)
+
+    path = saved(tmp_path / "suggested.py", result.stdout)
+    assert result.exit_code == 0
+    assert shodohflo("check", path, *our_nets_of(result.stdout)).exit_code == 0
+    assert shodohflo("check", path).exit_code == 0
+
+
+def test_every_price_is_true_of_the_capture(shodohflo: Command, capture: Path, tmp_path: Path) -> None:
+    """Each rule is made to count, and the keys are counted again."""
+    text = shodohflo("suggest", capture).stdout
+    ours = our_nets_of(text)
+    before = keys_of(shodohflo, saved(tmp_path / "before.py", text), ours, capture)
+    assert f"that make {len(before):,} keys." in text
+
+    for number, (said, rules) in enumerate(proposals(text)):
+        changed = text.replace(rules, rules.replace("    # ", "    "))
+        after = keys_of(shodohflo, saved(tmp_path / f"after{number}.py", changed), ours, capture)
+        if not said.startswith("Dropping"):
+            continue
+        keys, packets = re.findall(r"(\d+|less than 1) %", said)
+        assert keys == shown(1 - len(after) / len(before))
+        assert packets == shown(1 - loudness(after) / loudness(before))
+        hidden = re.search(r"hides (\d+) service", said)
+        services = [{key.split(";", 1)[1] for key in some if key.endswith(";flow")} for some in (before, after)]
+        assert int(hidden[1] if hidden else 0) == len(services[0] - services[1])
+
+
+def shown(share: float) -> str:
+    """Write a share as the file does."""
+    return "less than 1" if 0 < share < 0.01 else f"{100 * share:.0f}"
+
+
+def test_drops_of_named_outsiders_pass_check_once_they_count(shodohflo: Command, demo: Path, tmp_path: Path) -> None:
+    """Named one by one, nobody else can hide behind their port."""
+    text = shodohflo("suggest", demo).stdout
+    (rules,) = (rules for _, rules in proposals(text) if '"port_443"' in rules)
+
+    path = saved(tmp_path / "dropping.py", text.replace(rules, rules.replace("    # ", "    ")))
+
+    assert shodohflo("check", path, *our_nets_of(text)).exit_code == 0
+
+
+def test_a_drop_that_outsiders_can_use_says_so(shodohflo: Command, shipped_captures: Path, tmp_path: Path) -> None:
+    """And `check` agrees."""
+    text = shodohflo("suggest", shipped_captures / "brimcap-alerts.pcap").stdout
+    ((said, rules),) = ((said, rules) for said, rules in proposals(text) if "port 443 (https)" in said)
+
+    path = saved(tmp_path / "dropping.py", text.replace(rules, rules.replace("    # ", "    ")))
+
+    assert "Anybody outside could then hide by sending from port 443" in said
+    assert "SPOOFABLE-DROP" in shodohflo("check", path, *our_nets_of(text)).stdout
+
+
+def test_services_on_high_ports_are_suggested(shodohflo: Command, tmp_path: Path) -> None:
+    """With the number of services that are services no more."""
+    texts = [f"10.0.0.{host}:{40000 + host} > 10.0.0.99:50051 tcp" for host in range(10)]
+    capture = tmp_path / "grpc.pcap"
+    capture.write_bytes(pcap(ethernet(to_bytes(Packet.from_text(text))) for text in texts))
+
+    text = shodohflo("suggest", capture).stdout
+
+    ((said, rules),) = ((said, rules) for said, rules in proposals(text) if "PortMatch" in rules)
+    assert said.startswith("Many talk with port 50051, but from lower ports")
+    assert said.endswith("they make 1 service of what are 10 now.")
+    path = saved(tmp_path / "named.py", text.replace(rules, rules.replace("    # ", "    ")))
+    keys = keys_of(shodohflo, path, our_nets_of(text), capture)
+    assert {key for key in keys if key.endswith(";flow")} == {f"10.0.0.{n};10.0.0.99;50051;flow" for n in range(10)}
+
+
+def test_our_networks_can_be_named(shodohflo: Command, demo: Path) -> None:
+    """Then nothing is guessed."""
+    text = shodohflo("suggest", "--our-nets", "198.51.100.0/24", demo).stdout
+
+    assert our_nets_of(text) == ["--our-nets", "198.51.100.0/24"]
+
+
+def test_standard_input_is_read_once(demo: Path, shodohflo: Command) -> None:
+    """All that is tried is tried on what is kept."""
+    command = [sys.executable, "-m", "shodohflo", "suggest", "-"]
+
+    piped = subprocess.run(command, input=demo.read_bytes(), capture_output=True, check=True).stdout.decode()
+
+    assert piped.replace("standard input", "demo.pcap") == shodohflo("suggest", demo).stdout
+
+
+def test_the_name_of_a_capture_cannot_become_code(shodohflo: Command, demo: Path, tmp_path: Path) -> None:
+    """A file name may hold anything but the configuration says no more than it means."""
+    odd = tmp_path / "a\nimport os\n.pcap"
+    odd.write_bytes(demo.read_bytes())
+
+    result = shodohflo("suggest", odd)
+
+    assert "\nimport os" not in result.stdout
+    assert r"a\nimport os\n.pcap" in result.stdout
+
+
+def test_a_cut_capture_is_used_as_far_as_it_goes(shodohflo: Command, demo: Path, tmp_path: Path) -> None:
+    """With status 1, and the reason on standard error."""
+    cut = tmp_path / "cut.pcap"
+    cut.write_bytes(demo.read_bytes()[:100_000])
+
+    result = shodohflo("suggest", cut)
+
+    assert result.exit_code == 1
+    assert f"shodohflo suggest: {cut}: byte " in result.stderr
+    assert "FLOW_MAPPING = FlowMapping(" in result.stdout
+
+
+@pytest.mark.parametrize("content", [b"", b"not a capture"])
+def test_nothing_makes_no_suggestion(shodohflo: Command, tmp_path: Path, content: bytes) -> None:
+    """One line, and nothing that could be taken for a configuration."""
+    path = tmp_path / "nothing.pcap"
+    path.write_bytes(content)
+
+    result = shodohflo("suggest", path)
+
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert len(result.stderr.splitlines()) == 1
