@@ -88,6 +88,17 @@ def test_the_ledger_is_written_and_sums(shodohflo: Command, demo: Path, tmp_path
     assert outcomes["refused.not_ip"] == 3
 
 
+def test_a_ledger_that_could_not_be_written_is_refused_before_anything_is_read(
+    shodohflo: Command, tmp_path: Path
+) -> None:
+    """A run may last for weeks before it gets there."""
+    result = shodohflo("replay", "--ledger", tmp_path / "none" / "ledger.json", "nothing.pcap")
+
+    assert result.exit_code == 2
+    assert f"'--ledger': there is no directory {tmp_path / 'none'}" in result.stderr
+    assert "nothing.pcap" not in result.stderr
+
+
 def test_without_our_nets_the_private_ones_are_taken_and_named(shodohflo: Command, demo: Path) -> None:
     """Nobody should wonder why nothing is recorded."""
     result = shodohflo("replay", "--keys", demo)

@@ -44,6 +44,15 @@ config = click.option(
     envvar="SHODOHFLO_CONFIG",
     help="The configuration file.",
 )
+
+
+def _in_a_directory(context: click.Context, parameter: click.Parameter, path: Path | None) -> Path | None:
+    """Refuse a file that could not be made: a run may last for weeks before it is written."""
+    if path is not None and not path.absolute().parent.is_dir():
+        raise click.BadParameter(f"there is no directory {path.parent}", context, parameter)
+    return path
+
+
 store = click.option(
     "--store",
     metavar="URL",
@@ -54,5 +63,6 @@ ledger = click.option(
     "--ledger",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
+    callback=_in_a_directory,
     help="Write what became of the packets to FILE, as JSON.",
 )

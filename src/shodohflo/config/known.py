@@ -13,9 +13,11 @@ from difflib import get_close_matches
 from typing import Any, Final
 
 from shodohflo.analysis.findings import Code
+from shodohflo.errors import ConfigurationError
 from shodohflo.pcap_config import FlowMapping, NetworkEnumeration
 from shodohflo.policy import IgnoredFlow
 from shodohflo.rules.networks import parse_prefix
+from shodohflo.store.urls import parse_url
 from shodohflo.wire.udp_tunnels import UDP_TUNNELS
 
 TTL_GRACE: Final = 900
@@ -52,8 +54,13 @@ class Setting:
     """The environment variable that beats the file, if there is one."""
 
 
-def _text(value: object) -> str:
+def _store(value: object) -> str:
     if isinstance(value, str) and value.strip():
+        # To refuse it here, where its place is known. The variable may name several, for readers.
+        try:
+            [parse_url(url) for url in value.split()]
+        except ConfigurationError as error:
+            raise ValueError(str(error)) from error
         return value.strip()
     raise ValueError(f"{value!r} is not text; write host, host:port or a URL in quotes")
 
@@ -61,7 +68,7 @@ def _text(value: object) -> str:
 def _seconds(value: object) -> int:
     if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= _LONGEST:
         return value
-    raise ValueError(f"{value!r} is not a number of seconds; write a whole number from 1 up")
+    raise ValueError(f"{value!r} is not a number of seconds; write a whole number from 1 to {_LONGEST:,}")
 
 
 def _megabytes(value: object) -> int:
@@ -171,7 +178,7 @@ KNOWN: Final = {
             "text",
             "the embedded store",
             "The store: a host, host:port or URL (`redis`, `rediss`, `valkey`, `valkeys`, `unix`).",
-            _text,
+            _store,
             "SHODOHFLO_STORE",
         ),
         Setting(
