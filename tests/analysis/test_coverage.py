@@ -15,7 +15,7 @@ WORLD = NetworkEnumeration(
 )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(rule_sets(OURS))
 def test_a_pair_is_uncovered_exactly_if_no_packet_of_it_is_decided(rule_set: RuleSet) -> None:
     """Held against a matcher written from the contract, over packets of every kind there can be."""

@@ -44,7 +44,7 @@ def is_recorded(rule_set: RuleSet, packet: Packet) -> bool:
     return isinstance(second_opinion(rule_set, packet)[0], tuple)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(rule_sets(OURS))
 def test_a_drop_is_spoofable_exactly_if_another_source_port_would_be_recorded(rule_set: RuleSet) -> None:
     """Held against a matcher written from the contract, over packets of every kind there can be."""
@@ -61,7 +61,7 @@ def test_a_drop_is_spoofable_exactly_if_another_source_port_would_be_recorded(ru
     assert told == hidden
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(rule_sets(OURS))
 def test_a_drop_is_one_way_exactly_if_the_packet_back_would_be_recorded(rule_set: RuleSet) -> None:
     """The same for the other direction, and the witness is dropped indeed."""

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from shodohflo.model import Address
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(rule_sets(OURS), st.booleans())
 def test_every_dead_rule_is_dead_and_every_other_is_shown_alive(rule_set: RuleSet, suppress: bool) -> None:  # noqa: FBT001 - drawn
     """Held against a matcher written from the contract, over packets of every kind there can be."""
@@ -48,7 +48,7 @@ def test_every_dead_rule_is_dead_and_every_other_is_shown_alive(rule_set: RuleSe
         assert not (suppress and is_ours(packet.src_addr) and is_ours(packet.dst_addr))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(rule_sets(OURS | OPERATORS))
 def test_with_operators_own_actions_nothing_false_is_said(rule_set: RuleSet) -> None:
     """A rule that is called dead decides no packet; one that is called alive decides its witness."""
@@ -60,7 +60,7 @@ def test_with_operators_own_actions_nothing_false_is_said(rule_set: RuleSet) -> 
         assert second_opinion(rule_set, packet.ends)[1] == rule
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(rule_sets(OURS))
 def test_the_rules_that_are_blamed_take_packets_of_the_dead_one(rule_set: RuleSet) -> None:
     """And together they take all of them: each packet that a dead rule is about is decided by one that is named."""

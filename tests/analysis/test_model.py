@@ -15,7 +15,7 @@ WORLD = NetworkEnumeration(("ours", "192.168.0.0/16"), ("bert", "10.0.0.1/32"), 
 RULES = FlowMapping(("external", "bert", Assign(DST, SRC, {53}, drop=True)), (None, "bert", LowerPort()))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(rule_sets(OURS))
 def test_the_meetings_are_those_that_packets_have(rule_set: RuleSet) -> None:
     """Neither more sets of rules nor fewer, and each with an example."""
@@ -33,7 +33,7 @@ def test_the_meetings_are_those_that_packets_have(rule_set: RuleSet) -> None:
         assert model.mapping.reaching(*networks) == tuple(numbers(rules))  # type: ignore[arg-type] # as above
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(rule_sets(OURS))
 def test_outsiders_are_neither_ours_nor_named_one_by_one(rule_set: RuleSet) -> None:
     """By the example of every zone."""

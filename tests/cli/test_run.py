@@ -136,7 +136,7 @@ def test_a_terminal_shows_the_flows_while_they_come(here: tuple[Namespace, Names
 
     os.close(terminal)
     text = shown.decode(errors="replace")
-    assert status == 0
+    assert status == 0, text
     assert "Ctrl-C ends it" in text
     assert "192.168.7.20" in text
     assert "packets received" in text
@@ -180,6 +180,27 @@ def test_a_configuration_in_the_working_directory_is_taken(
 
     assert done.returncode == 0
     assert "TTL_GARCE is no setting (did you mean TTL_GRACE?)" in done.stderr
+
+
+def test_what_the_check_finds_is_logged_when_the_agent_starts(
+    here: tuple[Namespace, Namespace], tmp_path: Path
+) -> None:
+    """Warnings and notes, each in a line with its packet; who named our networks is not stopped."""
+    path = tmp_path / "notes.py"
+    path.write_text(NOTES)
+
+    done = agent(here[0], "--duration", "0.3", "--config", path, "--our-nets", "10.0.0.0/8")
+
+    lines = done.stderr.splitlines()
+    assert done.returncode == 0
+    assert any(f"WARNING {path}:3:" in line and "DEAD-RULE FLOW_MAPPING[1]: " in line for line in lines)
+    assert any("INFO MISSING-FAMILY NETWORK_ENUMERATION IPv6: " in line for line in lines)
+    assert any(
+        line.endswith(
+            "(198.51.100.9:40000 > 10.0.0.1:443 udp: recorded as 198.51.100.9;10.0.0.1;443 by FLOW_MAPPING[0])"
+        )
+        for line in lines
+    )
 
 
 def test_an_unknown_interface_lists_those_that_exist(here: tuple[Namespace, Namespace]) -> None:

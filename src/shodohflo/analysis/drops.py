@@ -27,7 +27,7 @@ def find_spoofable(model: Model) -> Iterator[Finding]:
 def _spoofable(model: Model, rule: int) -> Iterator[Finding]:
     """Look for a packet that is dropped, and that would be recorded if it only came from another port."""
     for rules, pair in model.intrusions.items():
-        for dropped, seen_from in _hidden(model, rule, rules, pair):
+        for dropped, seen_from in _hidden(model, rule, rules, pair) if rules >> rule & 1 else ():
             seen = replace(dropped, src_port=seen_from)
             if model.decides(rule, dropped) and model.records(seen):
                 who = listed(pair.src.names, "or")
@@ -63,7 +63,7 @@ def find_one_way(model: Model) -> Iterator[Finding]:
 
 def _one_way(model: Model, rule: int) -> Iterator[Finding]:
     for (rules, turned), pair in model.exchanges.items():
-        for dropped in _answered(model, rule, (rules, turned), pair):
+        for dropped in _answered(model, rule, (rules, turned), pair) if rules >> rule & 1 else ():
             answer = Packet(dropped.dst_addr, dropped.dst_port, dropped.src_addr, dropped.src_port)
             if model.decides(rule, dropped) and model.records(answer):
                 recorder = RULE.format(model.mapping.decide(*answer.ends).rule)

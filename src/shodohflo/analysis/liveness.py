@@ -80,7 +80,8 @@ def _why_dead(model: Model, rule: int) -> tuple[str, Packet | None]:
     met = {rules: pair for rules, pair in model.meetings.items() if rules >> rule & 1}
     if not met:
         return _why_unmet(model, rule, wanted[0])
-    takers = {n for rules in met for n in model.chart(rules).takers(rule, model.takes, len(model.classes))}
+    charts = {id(chart): chart for chart in map(model.chart, met)}.values()
+    takers = {n for chart in charts for n in chart.takers(rule, model.takes, len(model.classes))}
     take = "take" if len(takers) > 1 else "takes"
     return f"{rules_named(takers)} {take} all its packets", model.packet(next(iter(met.values())), wanted[0])
 
