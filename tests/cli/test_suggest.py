@@ -73,7 +73,7 @@ def test_what_is_suggested_loads_and_passes_check(shodohflo: Command, capture: P
 
 
 def test_every_price_is_true_of_the_capture(shodohflo: Command, capture: Path, tmp_path: Path) -> None:
-    """Each rule is made to count, and the keys are counted again."""
+    """Each rule is made to count, and the keys are counted again; `check` warns where the text says that it does."""
     text = shodohflo("suggest", capture).stdout
     ours = our_nets_of(text)
     before = keys_of(shodohflo, saved(tmp_path / "before.py", text), ours, capture)
@@ -81,7 +81,9 @@ def test_every_price_is_true_of_the_capture(shodohflo: Command, capture: Path, t
 
     for number, (said, rules) in enumerate(proposals(text)):
         changed = text.replace(rules, rules.replace("    # ", "    "))
-        after = keys_of(shodohflo, saved(tmp_path / f"after{number}.py", changed), ours, capture)
+        path = saved(tmp_path / f"after{number}.py", changed)
+        after = keys_of(shodohflo, path, ours, capture)
+        assert shodohflo("check", path, *ours).exit_code == ("Anybody outside" in said)
         if not said.startswith("Dropping"):
             continue
         keys, packets = re.findall(r"(\d+|less than 1) %", said)
