@@ -109,7 +109,11 @@ def test_json_says_all_there_is(shodohflo: Command, written: Written) -> None:
             ":3:28",
             "FLOW_MAPPING[0]: there is no network 'b' in NETWORK_ENUMERATION; did you mean 'a'?",
         ),
-        ("TTL_GRACE = -1\n", ":1:1", "TTL_GRACE: -1 is not a number of seconds; write a whole number from 1 to 2,147,483,647"),
+        (
+            "TTL_GRACE = -1\n",
+            ":1:1",
+            "TTL_GRACE: -1 is not a number of seconds; write a whole number from 1 to 2,147,483,647",
+        ),
         (
             HEAD + "x = Assin\n",
             ":2:5",
