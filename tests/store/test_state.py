@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import stat
 from pathlib import Path
 
@@ -66,6 +67,19 @@ def test_readers_without_a_store_are_told_where_was_looked(tmp_path: Path) -> No
     assert str(caught.value) == (
         f"no embedded store is running (looked in {tmp_path}): start shodohflo run, or name one with --store"
     )
+
+
+def test_a_store_that_is_there_and_silent_is_told_apart_from_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Starting another agent would not help."""
+    monkeypatch.setattr("shodohflo.store.connection.ANSWER_TIMEOUT", 0.05)
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(tmp_path / "store.sock"))
+        silent.listen()
+
+        with pytest.raises(StoreError, match=rf"looked in {tmp_path}; {tmp_path}/store.sock: no answer for"):
+            find_store({"SHODOHFLO_STATE_DIR": str(tmp_path)})
 
 
 def test_a_directory_that_is_there_keeps_its_mode(tmp_path: Path) -> None:

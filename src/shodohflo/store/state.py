@@ -7,8 +7,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from valkey.exceptions import TimeoutError as ValkeyTimeoutError
+
 from shodohflo.errors import StoreError
-from shodohflo.store.connection import SocketStore
+from shodohflo.store.connection import ANSWER_TIMEOUT, SocketStore
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,7 +42,7 @@ def find_store(environment: Mapping[str, str]) -> SocketStore:
     """Return the embedded store that a reader means: the user's own, else the system's; `StoreError` if none runs."""
     named = environment.get(VARIABLE)
     directories = [Path(named).absolute()] if named else [_user_directory(environment), SYSTEM_DIRECTORY]
-    forbidden = ""
+    silent = ""
     for directory in directories:
         store = SocketStore(directory / SOCKET)
         try:
@@ -48,10 +50,12 @@ def find_store(environment: Mapping[str, str]) -> SocketStore:
                 return store
         except StoreError as error:
             if isinstance(error.__cause__, PermissionError) or "Permission denied" in str(error):
-                forbidden = f"; {directory / SOCKET}: permission denied"
+                silent += f"; {directory / SOCKET}: permission denied"
+            elif isinstance(error.__cause__, TimeoutError | ValkeyTimeoutError):
+                silent += f"; {directory / SOCKET}: no answer for {ANSWER_TIMEOUT:.0f} seconds"
     looked = " and ".join(str(directory) for directory in directories)
     raise StoreError(
-        f"no embedded store is running (looked in {looked}{forbidden}): start shodohflo run, or name one with --store"
+        f"no embedded store is running (looked in {looked}{silent}): start shodohflo run, or name one with --store"
     )
 
 
