@@ -80,11 +80,14 @@ def test_prefixes_are_counted_by_their_packets() -> None:
         "10.0.0.1:1 > 10.0.0.2:2 tcp",
         "[2001:db8:0:1::1]:1 > [2001:db8:0:1:8000::]:2 udp",
         "[ffff::]:1 > [::1]:2 udp",
+        *["10.0.2.1:1 > 10.0.3.1:2 icmp unreachable"] * 2,
     )
 
     assert {str(prefix): packets for prefix, packets in survey.prefixes().items()} == {
         "10.0.0.0/24": 5,
         "10.0.1.0/24": 3,
+        "10.0.2.0/24": 2,
+        "10.0.3.0/24": 2,
         "2001:db8:0:1::/64": 2,
         "ffff::/64": 1,
         "::/64": 1,

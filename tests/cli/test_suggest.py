@@ -83,7 +83,7 @@ def test_every_price_is_true_of_the_capture(shodohflo: Command, capture: Path, t
         changed = text.replace(rules, rules.replace("    # ", "    "))
         path = saved(tmp_path / f"after{number}.py", changed)
         after = keys_of(shodohflo, path, ours, capture)
-        assert shodohflo("check", path, *ours).exit_code == ("Anybody outside" in said)
+        assert shodohflo("check", path, *ours).exit_code == ("Anybody in " in said)
         if not said.startswith("Dropping"):
             continue
         keys, packets = re.findall(r"(\d+|less than 1) %", said)
@@ -116,7 +116,7 @@ def test_a_drop_that_outsiders_can_use_says_so(shodohflo: Command, shipped_captu
 
     path = saved(tmp_path / "dropping.py", text.replace(rules, rules.replace("    # ", "    ")))
 
-    assert "Anybody outside could then hide by sending from port 443" in said
+    assert "Anybody in outside could then hide by sending from that port" in said
     assert "SPOOFABLE-DROP" in shodohflo("check", path, *our_nets_of(text)).stdout
 
 
@@ -186,3 +186,12 @@ def test_nothing_makes_no_suggestion(shodohflo: Command, tmp_path: Path, content
     assert result.exit_code == 1
     assert result.stdout == ""
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_without_an_address_that_could_be_ours_it_asks_for_them(shodohflo: Command, shipped_captures: Path) -> None:
+    """A network that holds nothing would be no suggestion."""
+    result = shodohflo("suggest", shipped_captures / "tcpdump-vsock-1.pcapng")
+
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert "name our networks with --our-nets PREFIX" in result.stderr

@@ -29,8 +29,10 @@ if TYPE_CHECKING:
 OURS: Final = "our_nets"
 OUTSIDE: Final = "outside"
 
+MULTICAST: Final = "multicast"
+
 SPECIAL: Final = (
-    Entry("multicast", tuple(map(ip_network, ("224.0.0.0/4", "255.255.255.255/32", "ff00::/8")))),
+    Entry(MULTICAST, tuple(map(ip_network, ("224.0.0.0/4", "255.255.255.255/32", "ff00::/8")))),
     Entry("link_local", tuple(map(ip_network, ("169.254.0.0/16", "fe80::/10")))),
 )
 """Neighbours and groups (RFC 5771, RFC 4291 section 2.7; RFC 3927, RFC 4291 section 2.5.6)."""
@@ -130,7 +132,9 @@ def _entries(survey: Survey, our_nets: Sequence[Network]) -> Iterator[Entry]:
         )
         if disjoint and any(holds(entry.prefixes, network) for network in seen):
             yield entry
-    yield Entry(OURS, (OUR_4NETS, OUR_6NETS))
+    # Unbound, OUR_6NETS would hold networks that nobody said are ours.
+    bound = {network.version for network in our_nets}
+    yield Entry(OURS, tuple(ours for ours in (OUR_4NETS, OUR_6NETS) if ours.version in bound))
     everything = [ip_network(text) for text in ("0.0.0.0/0", "::/0")]
     yield Entry(OUTSIDE, tuple(network for network in everything if network not in our_nets))
 
@@ -161,11 +165,15 @@ class Group:
         return cls(client_network, service_network, port, frozenset(services), frozenset(clients))
 
     def drops(self, services: str | None) -> tuple[Rule, ...]:
-        """Return the rules that drop what is sent to the services, and what they answer; they may have a name."""
+        """Return the rules that drop what is sent to the services, and what they answer; they may have a name.
+
+        Nothing is ever sent from a multicast address (RFC 1112 section 7.2, RFC 4291 section 2.7).
+        """
         service = services or self.service_network
         there: Action = Assign(SRC, DST, {self.port}, drop=True)
         back: Action = Assign(DST, SRC, {self.port}, drop=True)
-        return Rule(self.client_network, service, there), Rule(service, self.client_network, back)
+        rules = Rule(self.client_network, service, there), Rule(service, self.client_network, back)
+        return tuple(rule for rule in rules if rule.src != MULTICAST)
 
 
 def _loud(survey: Survey, trial: Trial) -> list[Group]:
@@ -182,7 +190,11 @@ def _loud(survey: Survey, trial: Trial) -> list[Group]:
                 place = enumeration.find(address)
                 network_of[address] = place.name if place else ""
         ends[network_of[client], network_of[service], port].append((client, service))
-    likely = [between for between in ends if between[2] < EPHEMERAL or len(ends[between]) >= ENOUGH]
+    likely = [
+        (client, service, port)
+        for (client, service, port), pairs in ends.items()
+        if client != MULTICAST and (port < EPHEMERAL or len(pairs) >= ENOUGH)
+    ]
     largest = sorted(likely, key=lambda between: (-len(ends[between]), between))[:MOST_TRIED]
     groups = [Group.of(*between, ends[between]) for between in largest]
     priced = [(group, _price(survey, trial, base, group.drops(None))) for group in groups]

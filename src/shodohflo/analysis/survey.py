@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from shodohflo.batch import Batch, Messages
     from shodohflo.frames import Frames
     from shodohflo.observations import Observations
     from shodohflo.rules.mapping import Rule
@@ -101,9 +102,14 @@ class Survey:
     def prefixes(self) -> Counter[Network]:
         """Return the /24 and /64 prefixes of all ends, with the packets to or from each, counted once for each end."""
         found: Counter[Network] = Counter()
-        for batch in self.packets.batches:
-            for column in (batch.src_addr, batch.dst_addr):
-                found.update(_prefixes(Addresses.from_column(batch.family, column), batch.packets))
+        packets = self.packets
+        counted: list[tuple[Batch | Messages, NDArray[np.int64]]] = [
+            *((batch, batch.packets) for batch in packets.batches),
+            *((messages, np.ones(len(messages), np.int64)) for messages in packets.messages),
+        ]
+        for rows, number in counted:
+            for column in (rows.src_addr, rows.dst_addr):
+                found.update(_prefixes(Addresses.from_column(rows.family, column), number))
         return found
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from shodohflo.analysis.draft import INDENT, comment, entry_lines, import_lines, rule_code
-from shodohflo.analysis.suggest import OUTSIDE, Proposal, Suggestion, our_networks, suggest
+from shodohflo.analysis.suggest import OURS, Proposal, Suggestion, our_networks, suggest
 from shodohflo.analysis.survey import Survey
 from shodohflo.cli import options
 from shodohflo.cli.program import fail
@@ -17,7 +17,7 @@ from shodohflo.errors import CaptureError
 from shodohflo.pcap_config import update_our_nets
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Container, Iterator, Sequence
 
     from shodohflo.analysis.price import Price
     from shodohflo.cli.options import Network
@@ -48,6 +48,8 @@ def suggest_command(*, captures: tuple[str, ...], our_nets: tuple[Network, ...])
     if not survey.received:
         raise CaptureError(reading.broken[0] if reading.broken else "the captures hold no packet to suggest rules for")
     ours = our_nets or our_networks(survey, PRIVATE)
+    if not ours:
+        raise CaptureError("the captures hold no address that could be ours: name our networks with --our-nets PREFIX")
     update_our_nets(ours)
     for line in written(suggest(survey, ours), captures):
         click.echo(line)
@@ -67,18 +69,28 @@ def written(suggestion: Suggestion, captures: Sequence[str]) -> Iterator[str]:
     for entry in suggestion.trial.entries:
         if entry.name in suggestion.named:
             yield from comment("Outsiders, one by one, for a rule below: it drops only what these send.")
+        if entry.name == OURS:
+            yield from _missing(suggestion)
         yield from entry_lines(entry)
     yield ")"
     yield ""
     yield "# The first rule that has an opinion decides; rules are numbered from 0."
     yield "FLOW_MAPPING = FlowMapping("
     for proposal in suggestion.drops:
-        yield from _proposed(_drop_text(proposal), proposal)
+        yield from _proposed(_drop_text(proposal, (OURS, *suggestion.named)), proposal)
     if suggestion.high:
         yield from _proposed(_high_text(suggestion.high), suggestion.high)
     yield from comment("All that our networks receive and send; the lower port names the service.")
     yield from (f"{INDENT}{rule_code(rule)}," for rule in suggestion.trial.rules)
     yield ")"
+
+
+def _missing(suggestion: Suggestion) -> Iterator[str]:
+    """Remind of the family that we had no network of."""
+    bound = {network.version for network in suggestion.trial.our_nets}
+    for version, name in ((4, "OUR_4NETS"), (6, "OUR_6NETS")):
+        if version not in bound:
+            yield from comment(f"{name} belongs here too as soon as we have a network of that family.")
 
 
 def _imports(suggestion: Suggestion) -> list[str]:
@@ -104,15 +116,16 @@ def _proposed(text: str, proposal: Proposal) -> Iterator[str]:
     yield from (f"{INDENT}# {rule_code(rule)}," for rule in proposal.rules)
 
 
-def _drop_text(proposal: Proposal) -> str:
+def _drop_text(proposal: Proposal, trusted: Container[str | None]) -> str:
     price, there = proposal.price, proposal.rules[0]
     text = (
         f"Dropping {_port(proposal.ports[0])} from clients in {there.src} to services in {there.dst} removes "
         f"{percent(price.keys_removed)} of the keys and {percent(price.packets_removed)} of the recorded packets; "
         f"hides {_hidden(price)}."
     )
-    if there.dst == OUTSIDE:
-        text += f" Anybody outside could then hide by sending from port {proposal.ports[0]}: `shodohflo check` warns."
+    for rule in proposal.rules[1:]:
+        if rule.src not in trusted:
+            text += f" Anybody in {rule.src} could then hide by sending from that port: `shodohflo check` warns."
     return text
 
 
