@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+import termios
+from array import array
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
 
 import pytest
 
+from serving import wait_until
 from shodohflo.pcap_config import OUR_4NETS
 from shodohflo.store.keys import from_key
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from cli.conftest import Command
+    from cli.conftest import Command, Process
 
 OURS = ("--our-nets", "192.168.7.0/24", "--our-nets", "2001:db8:7::/48")
 
@@ -72,7 +76,7 @@ def test_json_is_one_object_a_line(shodohflo: Command, demo: Path) -> None:
 
     (ssh,) = (flow for flow in flows if flow["port"] == 22 and flow["client"] == "192.168.7.20")
     assert ssh["service"] == "192.168.7.2"
-    assert (ssh["packets"], ssh["bytes"]) == (182, 68073)
+    assert (ssh["packets"], ssh["octets"]) == (182, 68073)
     assert ssh["protocols"] == ["tcp"]
     assert ssh["rules"] == ["FLOW_MAPPING[0]"]
     assert ssh["first"] < ssh["last"] < 1_767_607_260
@@ -155,6 +159,38 @@ def test_what_is_no_capture_is_named(shodohflo: Command, demo: Path, tmp_path: P
     assert result.exit_code == 1
     assert named == ["missing:", "empty", "text"]
     assert counted(result.stdout) == counted(shodohflo("replay", "--keys", *OURS, demo).stdout)
+
+
+def _waits_at(pipe: IO[bytes] | None, pid: int) -> bool:
+    """Say whether the process has read all that is in the pipe, and sleeps until there is more."""
+    assert pipe is not None
+    left = array("i", [0])
+    fcntl.ioctl(pipe, termios.FIONREAD, left)
+    return left[0] == 0 and Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "S"
+
+
+def test_an_interrupt_while_waiting_for_standard_input_shows_what_was_read(demo: Path) -> None:
+    """Ctrl-C ends both sides of `tcpdump -w - | shodohflo replay -`, and that is the usual way to end tcpdump."""
+    command = [sys.executable, "-m", "shodohflo", "replay", "--keys", *OURS, "-"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as reading:
+        assert reading.stdin is not None
+        reading.stdin.write(demo.read_bytes())
+        reading.stdin.flush()
+        wait_until(lambda: _waits_at(reading.stdin, reading.pid), "standard input is read as far as it goes")
+
+        reading.send_signal(signal.SIGINT)
+        told = reading.communicate(timeout=30)
+
+    assert reading.returncode == 1
+    assert b"standard input: interrupted (1,677 packets before that were used)" in told[1]
+    assert b"192.168.7.20;192.168.7.2;22;flow\t182\n" in told[0]
+
+
+def test_shells_complete_captures_as_files(process: Process) -> None:
+    """And take what is written there as it is, readable or not: the replay itself says what is wrong."""
+    done = process(_SHODOHFLO_COMPLETE="bash_complete", COMP_WORDS="shodohflo replay of", COMP_CWORD="2")
+
+    assert done.stdout.split() == ["file,of"]
 
 
 def test_captures_of_which_nothing_could_be_read_say_so(shodohflo: Command, demo: Path, shipped_captures: Path) -> None:

@@ -27,6 +27,9 @@ def _suggestion(text: str) -> str:
         return "; write one like 192.0.2.0/24 or 2001:db8::/32"
 
 
+CAPTURE: Final = click.Path(allow_dash=True, readable=False)
+"""A capture, so that shells complete it as a file; whoever reads it says what is wrong with it."""
+
 PORT: Final = click.IntRange(0, 65535)
 
 our_nets = click.option(

@@ -78,7 +78,7 @@ class Replay:
             with ExitStack() as closing:
                 stream: BinaryIO = sys.stdin.buffer if name == STDIN else closing.enter_context(open(name, "rb"))  # noqa: PTH123 - no path to open: what the shell named
                 savefile = Savefile(stream, "standard input" if name == STDIN else name)
-                for frames in savefile:
+                for frames in _until_interrupted(savefile) if name == STDIN else savefile:
                     self.into.ingest(frames)
                     progress.advance_to(done + savefile.position)
         except CaptureError as error:
@@ -87,6 +87,14 @@ class Replay:
         except OSError as error:
             self.broken.append(f"{name}: {error.strerror}")
         return done + (savefile.position if savefile else 0)
+
+
+def _until_interrupted(savefile: Savefile) -> Iterator[Frames]:
+    """Yield frames; Ctrl-C while waiting for some ends both sides of a pipe, and what was written is to be seen."""
+    try:
+        yield from savefile
+    except KeyboardInterrupt:
+        raise CaptureError("standard input: interrupted") from None
 
 
 def _total(captures: Sequence[str]) -> int:
@@ -133,10 +141,10 @@ def writer_to(url: str, settings: Settings) -> Callable[[Observations], None]:
 
 
 @click.command(epilog=EXAMPLES)
-@click.argument("captures", nargs=-1, required=True, metavar="CAPTURE...")
+@click.argument("captures", nargs=-1, required=True, metavar="CAPTURE...", type=options.CAPTURE)
 @options.our_nets
 @options.config
-@click.option("--store", metavar="URL", help="Write to this store, as if it all had been received now.")
+@click.option("--store", metavar="URL", help="Write to this store, with a full lifetime from now.")
 @click.option("--keys", is_flag=True, help="Print KEY<TAB>COUNT, sorted, and nothing else.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line for each flow.")
 @options.ledger

@@ -63,7 +63,7 @@ class SeenFlow:
             "service": self.service,
             "port": self.port,
             "packets": self.packets,
-            "bytes": self.octets,
+            "octets": self.octets,
             "first": self.first / 1e9,
             "last": self.last / 1e9,
             "protocols": sorted(self.protocols),
