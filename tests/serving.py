@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import shutil
 import socket
 import subprocess
@@ -61,6 +62,7 @@ class Server:
             self.process = subprocess.Popen(
                 [self.program, *place, "--bind", "127.0.0.1", "--save", "", *self.arguments], stdout=log, stderr=log
             )
+        atexit.register(self.kill)  # a test that fails may not come to it
         wait_until(self.answers, f"{self.program} answers")
         return self
 
@@ -87,6 +89,7 @@ class Server:
             self.process.kill()
             self.process.wait()
             self.process = None
+        atexit.unregister(self.kill)
 
 
 def programs() -> dict[str, Callable[[], str]]:

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, closing
 from dataclasses import replace
-from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 import pytest
+from valkey import Valkey
 
-from live.networks import Namespace, join, namespace, send
-from serving import Server, programs
-from shodohflo.agent.options import RunOptions, Terms
-from shodohflo.agent.watch import Watch
-from shodohflo.capture.interfaces import Wanted
-from shodohflo.capture.listener import Listener
+from agent.watches import OURS, PACKETS, a_watch
+from live.networks import Namespace, namespace, send
+from serving import PATIENCE
+from shodohflo.agent import Terms
 from shodohflo.config import load
-from shodohflo.store.connection import SocketStore
-from shodohflo.store.writer import Writer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_OURS = (ip_network("95.136.242.0/24"),)
-_PACKETS = 62
+    from shodohflo.agent.watch import Watch
 
 
 @pytest.fixture(name="far")
@@ -36,17 +30,8 @@ def _far() -> Iterator[Namespace]:
 
 @pytest.fixture(name="watch")
 def _watch(far: Namespace, tmp_path: Path) -> Iterator[Watch]:
-    """Watch the other end, `near0`, in another namespace."""
-    with ExitStack() as leaving:
-        near = leaving.enter_context(namespace())
-        join(far, "far0", near, "near0")
-        server = Server(programs()["valkey"](), tmp_path).start()
-        leaving.callback(server.kill)
-        store = SocketStore(server.path)
-        options = RunOptions(wanted=Wanted(), terms=Terms(load(None, {}), _OURS), store=store, name="bert")
-        leaving.enter_context(near.entered())
-        listener = leaving.enter_context(closing(Listener(options.wanted)))
-        yield Watch(options, listener, leaving.enter_context(Writer(store, agent="bert", lifetime=900)))
+    with a_watch(far, tmp_path) as watch:
+        yield watch
 
 
 def test_other_rules_decide_from_then_on_and_no_count_begins_anew(
@@ -64,12 +49,12 @@ def test_other_rules_decide_from_then_on_and_no_count_begins_anew(
     watch.receive(1.0)
     before = watch.status()
 
-    watch.adopt(Terms(load(changed, {}, privileged=False), _OURS))
+    watch.adopt(Terms(load(changed, {}, privileged=False), OURS))
     send(far, "far0", capture)
     watch.receive(1.0)
     after = watch.finish()
 
-    assert (before.ledger.received, after.ledger.received) == (_PACKETS, 2 * _PACKETS)
+    assert (before.ledger.received, after.ledger.received) == (PACKETS, 2 * PACKETS)
     flows = before.ledger.outcomes["recorded.flow"]
     assert flows > 0
     assert after.ledger.outcomes["recorded.flow"] == flows
@@ -88,7 +73,7 @@ def test_a_status_is_a_copy(far: Namespace, watch: Watch, shipped_captures: Path
     watch.receive(1.0)
 
     assert before.ledger.received == kept.ledger.received == 0
-    assert watch.status().ledger.received == _PACKETS
+    assert watch.status().ledger.received == PACKETS
     watch.finish()
 
 
@@ -103,3 +88,70 @@ def test_packets_of_networks_without_a_rule_are_told_by_name(
 
     assert unmatched.keys() == {("all", "all")}
     assert unmatched["all", "all"] > 0
+
+
+FAILING = """
+from shodohflo.pcap_config import *
+
+class Failing(MappingAction):
+    def match(self, *ends):
+        raise RuntimeError("{word}")
+
+NETWORK_ENUMERATION = NetworkEnumeration(("all", "0.0.0.0/0", "::/0"))
+FLOW_MAPPING = FlowMapping((None, None, Failing()), (None, None, LowerPort()))
+"""
+
+
+def test_failures_of_own_actions_count_on(far: Namespace, watch: Watch, shipped_captures: Path, tmp_path: Path) -> None:
+    """By the number of the rule, as outcomes do; the last is that of the rule as it is now."""
+    capture, path = shipped_captures / "dpkt-nb6-http.pcap", tmp_path / "failing.py"
+    counts, last = [], []
+
+    for word in ("first", "second"):
+        path.write_text(FAILING.format(word=word))
+        watch.adopt(Terms(load(path, {}, privileged=False), OURS))
+        send(far, "far0", capture)
+        watch.receive(1.0)
+        status = watch.status()
+        counts.append(status.to_fields()["failures.FLOW_MAPPING[0]"])
+        last.append(status.rules.last_failure[0])
+
+    assert counts[1] == 2 * int(counts[0]) > 0
+    assert [word in line for word, line in zip(("first", "second"), last, strict=True)] == [True, True]
+
+
+def test_a_mapping_that_stays_the_same_object_counts_nothing_twice(
+    far: Namespace, watch: Watch, shipped_captures: Path, tmp_path: Path
+) -> None:
+    """A configuration may import its rules from a module, which Python loads once."""
+    path = tmp_path / "failing.py"
+    path.write_text(FAILING.format(word="always"))
+    terms = Terms(load(path, {}, privileged=False), OURS)
+    watch.adopt(terms)
+    send(far, "far0", shipped_captures / "dpkt-nb6-http.pcap")
+    watch.receive(1.0)
+    before = watch.status().to_fields()["failures.FLOW_MAPPING[0]"]
+
+    watch.adopt(terms)
+
+    assert watch.status().to_fields()["failures.FLOW_MAPPING[0]"] == before
+
+
+def test_another_lifetime_holds_from_then_on(
+    far: Namespace, watch: Watch, shipped_captures: Path, tmp_path: Path
+) -> None:
+    """Keys that are refreshed live as long as the configuration says now."""
+    capture, path = shipped_captures / "dpkt-nb6-http.pcap", tmp_path / "short.py"
+    path.write_text("TTL_GRACE = 77\n")
+    send(far, "far0", capture)
+    watch.receive(1.0)
+
+    watch.adopt(Terms(load(path, {}, privileged=False), OURS))
+    send(far, "far0", capture)
+    watch.receive(1.0)
+    watch.finish()
+
+    with Valkey(unix_socket_path=str(tmp_path / "s.sock"), decode_responses=True, socket_timeout=PATIENCE) as client:
+        lifetimes = {client.ttl(key) for key in client.scan_iter("client;*")}
+    assert lifetimes
+    assert all(0 < lifetime <= 77 for lifetime in lifetimes)

@@ -9,12 +9,16 @@ import signal
 import subprocess
 import sys
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from live.networks import Namespace, join, namespace, send, wait_until
+from shodohflo.cli.run import changed_in_vain
+from shodohflo.config import load
+from shodohflo.store.embedded import EmbeddedStore
 from support import require
 
 if TYPE_CHECKING:
@@ -28,6 +32,11 @@ from shodohflo.pcap_config import *
 NETWORK_ENUMERATION = NetworkEnumeration(("our_nets", OUR_4NETS), ("bert", "10.0.0.1/32"), ("all", "0.0.0.0/0"))
 FLOW_MAPPING = FlowMapping((None, "our_nets", LowerPort(SRC)), (None, "bert", LowerPort()))
 """
+ON_ITS_TERMINAL = """\
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
 
 
 @pytest.fixture
@@ -39,7 +48,10 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Name
         bert.ip("addr", "add", "10.0.0.1/24", "dev", "v0")
         bert.ip("addr", "add", "192.168.7.1/24", "dev", "v0")
         bert.ip("addr", "add", "2001:db8:7::1/64", "dev", "v0")
-        yield bert, world
+        try:
+            yield bert, world
+        finally:
+            EmbeddedStore(tmp_path / "state").close()  # an agent that was killed has left it running
 
 
 def command(space: Namespace, program: str, *arguments: object) -> list[str]:
@@ -226,6 +238,95 @@ def test_without_the_right_to_capture_it_says_what_is_needed(here: tuple[Namespa
     assert "CAP_NET_RAW" in done.stderr
     assert "make demo" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_state_directory_that_cannot_be_is_said_before_anything_is_captured(
+    here: tuple[Namespace, Namespace], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One line, status 1; it would not get better by waiting."""
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("SHODOHFLO_STATE_DIR", str(tmp_path / "file"))
+
+    done = agent(here[0], "--our-nets", "10.0.0.0/8", "--duration", "5")
+
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"shodohflo: embedded store: {tmp_path}/file: is no directory: "
+        "name another directory with SHODOHFLO_STATE_DIR\n"
+    )
+
+
+def test_without_an_interface_it_says_so_and_waits_for_one(here: tuple[Namespace, Namespace]) -> None:
+    """And that there are no networks of ours; both may come later."""
+    with namespace() as empty:
+        done = agent(empty, "--duration", "0.3")
+
+    assert done.returncode == 0
+    assert "our networks, from the addresses of the interfaces: none" in done.stderr
+    assert "--our-nets" in done.stderr
+    assert "there is no interface to listen to now: waiting for one" in done.stderr
+    assert here
+
+
+def test_the_embedded_store_holds_what_the_setting_says(here: tuple[Namespace, Namespace], tmp_path: Path) -> None:
+    """A flood of packets must not fill the machine."""
+    (tmp_path / "small.py").write_text("STORE_MEMORY = 12\n")
+
+    log, store = tmp_path / "log", EmbeddedStore(tmp_path / "state")
+    with running(here[0], log, "--config", tmp_path / "small.py"), store.connect() as client:
+        told = client.config_get("maxmemory*")
+
+    assert (told["maxmemory"], told["maxmemory-policy"]) == (str(12 * 2**20), "volatile-ttl")
+
+
+def test_a_name_is_taken_once(here: tuple[Namespace, Namespace], tmp_path: Path) -> None:
+    """Two agents would overwrite each other's hash; another name is all it takes."""
+    with running(here[0], tmp_path / "log", "--name", "inside"):
+        second = agent(here[0], "--name", "inside", "--duration", "0.3")
+        other = agent(here[0], "--name", "outside", "--duration", "0.3")
+
+    assert second.returncode == 2
+    assert "an agent called inside runs already" in second.stderr.splitlines()[-1]
+    assert other.returncode == 0, other.stderr
+
+
+def test_a_terminal_that_is_closed_ends_it_well(here: tuple[Namespace, Namespace], tmp_path: Path) -> None:
+    """With everything written, although there is nobody left to tell."""
+    terminal, inside = pty.openpty()
+    ledger = tmp_path / "ledger.json"
+    started = command(here[0], "shodohflo run", "v0", "--ledger", ledger)
+    on_its_terminal = (
+        "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execvp(*sys.argv[1:2], sys.argv[1:])"
+    )
+    shown = b""
+
+    with subprocess.Popen(
+        [sys.executable, "-c", ON_ITS_TERMINAL, *started],
+        stdin=inside,
+        stdout=inside,
+        stderr=inside,
+        start_new_session=True,
+    ) as process:
+        os.close(inside)
+        while b"listens to" not in shown:
+            shown += os.read(terminal, 65536)
+        os.close(terminal)
+        status = process.wait(timeout=40)
+
+    assert status == 0
+    assert json.loads(ledger.read_text())["kernel_dropped"] == 0
+
+
+def test_settings_that_only_a_new_start_changes_are_named() -> None:
+    """Those that the command line beats are not."""
+    before = load(None, {})
+    other_store, more = replace(before, store="valkey://db"), replace(before, store_memory=512)
+
+    assert list(changed_in_vain(before, other_store, store_named=False)) == ["REDIS_SERVER"]
+    assert list(changed_in_vain(before, more, store_named=False)) == ["STORE_MEMORY"]
+    assert list(changed_in_vain(before, replace(before, ttl=3), store_named=False)) == []
+    assert list(changed_in_vain(before, other_store, store_named=True)) == []
+    assert list(changed_in_vain(other_store, replace(other_store, store_memory=512), store_named=False)) == []
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def reload_command(*, name: str | None, timeout: float) -> int:
     place = find(name, os.environ, os.geteuid())
     answer = _reloaded(place, time.monotonic() + timeout, timeout)
     if answer.error:
-        raise ShodohfloError(f"{place.name} goes on with {answer.configuration}: {answer.error}")
+        raise ShodohfloError(f"{place.name} refused it: {answer.error} (and goes on with {answer.configuration})")
     click.echo(f"{place.name} runs {answer.configuration}")
     return 0
 

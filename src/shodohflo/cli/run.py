@@ -82,7 +82,7 @@ class Request:
         log_findings(report)
         if report.worst == Level.ERROR:
             raise ConfigurationError(in_one_line(report.findings[0]))
-        for name in _changed_in_vain(before, terms.settings, store_named=bool(self.store)):
+        for name in changed_in_vain(before, terms.settings, store_named=bool(self.store)):
             _log.warning("%s has changed, which takes effect when the agent is started anew", name)
         logging.getLogger().setLevel(terms.settings.log_level)
         return terms
@@ -100,7 +100,7 @@ class Request:
         return derived
 
 
-def _changed_in_vain(before: Settings, after: Settings, *, store_named: bool) -> Iterator[str]:
+def changed_in_vain(before: Settings, after: Settings, *, store_named: bool) -> Iterator[str]:
     """Yield the settings that differ and can't be changed while the agent runs."""
     if not store_named and after.store != before.store:
         yield "REDIS_SERVER"

@@ -99,12 +99,18 @@ class EmbeddedStore:
 
     def close(self) -> None:
         """Save and end the server, if it is ours to end."""
-        if not self._directory.is_dir() or not self._take_lock():
+        if not self._is_there() or not self._take_lock():
             return
         try:
             self._stop()
         finally:
             self._release_lock()
+
+    def _is_there(self) -> bool:
+        try:
+            return self._directory.is_dir()
+        except PermissionError:  # not even that may be known, and `connect` has said so
+            return False
 
     def _take_lock(self) -> bool:
         """Try to own the server; the kernel gives the lock back when this process ends, however it does."""
