@@ -159,6 +159,20 @@ def test_every_outcome_is_documented(name: str) -> None:
     assert f"| `{name}` |" in (ROOT / "docs/reference/outcomes.md").read_text(encoding="utf-8")
 
 
+def variables() -> set[str]:
+    """Return the environment variables that the code knows, but for click's own."""
+    texts = [path.read_text() for path in (ROOT / "src").rglob("*.py")]
+    return {name for text in texts for name in re.findall(r"SHODOHFLO_[A-Z_]+", text)} - {"SHODOHFLO_COMPLETE"}
+
+
+def test_every_environment_variable_is_documented_and_goes_through_sudo() -> None:
+    """What a user exports holds for `make run` too."""
+    settings, makefile = (ROOT / "docs/reference/settings.md").read_text(), (ROOT / "Makefile").read_text()
+
+    assert {name for name in variables() if f"`{name}" not in settings} == set()
+    assert {name for name in variables() if not re.search(rf"^PASSED := .*\b{name}\b", makefile, re.MULTILINE)} == set()
+
+
 def test_every_page_can_be_found_from_the_index() -> None:
     """A page that nobody links to is a page that nobody reads."""
     index = (ROOT / "docs/index.md").read_text(encoding="utf-8")

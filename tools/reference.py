@@ -59,6 +59,9 @@ def settings_page() -> Lines:
     others = ", ".join(f"`{name}`" for name in [*sorted(SIBLINGS), *(f"{prefix}*" for prefix in SIBLING_PREFIXES)])
     yield from ("", "`None` is the same as not naming a setting. `SHODOHFLO_CONFIG` and `SHODOHFLO_OUR_NETS` stand for")
     yield from ("`--config` and `--our-nets`; several prefixes are separated by spaces.", "")
+    yield "`SHODOHFLO_STATE_DIR` names the folder of the embedded store (for root `/var/lib/shodohflo`, for others"
+    yield "`~/.local/state/shodohflo`), `SHODOHFLO_RUN_DIR` the one where `shodohflo reload` finds running agents. With"
+    yield from ("`SHODOHFLO_DEBUG=1` a mistake of ours shows its traceback.", "")
     yield from (f"Settings of the sibling agents ({others}) are accepted in silence. Any other",)
     yield from ("capitalised name that the file assigns makes a warning, with the nearest setting there is.", "")
     yield from ("What a file can say about networks and rules is told by `pydoc shodohflo.pcap_config`.", "")

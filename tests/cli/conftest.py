@@ -13,7 +13,6 @@ import pytest
 from click.testing import CliRunner
 
 from shodohflo.cli.program import program
-from shodohflo.rules.networks import OUR_4NETS, OUR_6NETS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,15 +31,6 @@ def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     before = os.umask(0o022)
     yield
     os.umask(before)
-
-
-@pytest.fixture(autouse=True)
-def _our_nets() -> Iterator[None]:
-    """Leave our networks as they were: commands bind them for the whole process."""
-    before = [(ours, ours.prefixes) for ours in (OUR_4NETS, OUR_6NETS)]
-    yield
-    for ours, prefixes in before:
-        ours.prefixes = prefixes
 
 
 @pytest.fixture
