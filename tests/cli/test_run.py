@@ -295,9 +295,6 @@ def test_a_terminal_that_is_closed_ends_it_well(here: tuple[Namespace, Namespace
     terminal, inside = pty.openpty()
     ledger = tmp_path / "ledger.json"
     started = command(here[0], "shodohflo run", "v0", "--ledger", ledger)
-    on_its_terminal = (
-        "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execvp(*sys.argv[1:2], sys.argv[1:])"
-    )
     shown = b""
 
     with subprocess.Popen(
