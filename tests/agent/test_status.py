@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
 from agent.statuses import a_status
-from shodohflo.agent.status import MOST_PAIRS, summary
+from shodohflo.agent.status import MOST_PAIRS, Configuration, summary
 from shodohflo.store.writer import WriterStats
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_the_hash_tells_who_where_and_since_when() -> None:
@@ -21,6 +25,28 @@ def test_the_hash_tells_who_where_and_since_when() -> None:
     assert (fields["started"], fields["seen"]) == ("2023-11-14T22:13:20+00:00", "2023-11-14T22:14:20+00:00")
     assert (fields["interfaces"], fields["our_nets"]) == ("eth0 eth1", "192.168.0.0/16")
     assert (fields["configuration"], fields["configuration.digest"]) == ("defaults", "")
+
+
+def test_the_configuration_says_where_it_stands_and_since_when(tmp_path: Path) -> None:
+    """In words, with the beginning of its digest; the defaults have none."""
+    path = tmp_path / "notes.py"
+
+    assert str(Configuration(None, "", 1_700_000_000.0)) == "defaults, loaded 2023-11-14T22:13:20+00:00"
+    assert str(Configuration(path, "0123456789abcdef", 1_700_000_000.0)) == (
+        f"{path} (SHA-256 0123456789ab), loaded 2023-11-14T22:13:20+00:00"
+    )
+
+
+def test_a_configuration_that_was_refused_is_told_with_the_reason() -> None:
+    """And with the time; otherwise there are no such fields."""
+    good = a_status()
+    refused = replace(good.configuration, error="notes.py: no such file", error_time=1_700_000_030.0)
+
+    fields = replace(good, configuration=refused).to_fields()
+
+    assert fields["configuration.error"] == "notes.py: no such file"
+    assert fields["configuration.error_time"] == "2023-11-14T22:13:50+00:00"
+    assert not any(name.startswith("configuration.error") for name in good.to_fields())
 
 
 def test_the_hash_holds_the_ledger() -> None:
@@ -61,10 +87,12 @@ def test_the_summary_of_nothing_says_so() -> None:
     assert summary(a_status()).startswith("0 packets received (nothing yet)")
 
 
-@pytest.mark.parametrize(("state", "said"), [("running", True), ("ended", False)])
-def test_an_absent_store_is_told_while_it_matters(state: str, said: bool) -> None:  # noqa: FBT001 - what is expected
-    """At the end the writer has let go of it."""
-    away = replace(a_status(), writer=WriterStats(connected=False), state=state)
+@pytest.mark.parametrize(
+    ("state", "outages", "said"), [("running", 1, True), ("running", 0, False), ("ended", 1, False)]
+)
+def test_an_absent_store_is_told_while_it_matters(state: str, outages: int, said: bool) -> None:  # noqa: FBT001 - what is expected
+    """Not before it was looked for, and not at the end, when the writer has let go of it."""
+    away = replace(a_status(), writer=WriterStats(connected=False, outages=outages), state=state)
 
     assert ("the store is away" in summary(away)) == said
 

@@ -136,7 +136,8 @@ def summary(status: Status) -> str:
         word = name.partition(".")[0]
         by_word[word] = by_word.get(word, 0) + count
     told = ", ".join(f"{count:,} {word}" for word, count in by_word.items() if count)
-    store = "" if status.writer.connected or status.state != "running" else "; the store is away"
+    away = status.writer.outages and not status.writer.connected and status.state == "running"
+    store = "; the store is away" if away else ""
     lost = f", {status.given_up:,} never reached the store" if status.given_up else ""
     return (
         f"{status.ledger.received:,} packets received ({told or 'nothing yet'}), "
