@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -41,6 +42,9 @@ def every_block(order: Order) -> list[bytes]:
         block(0x80000001, b"a local one", order),
     ]
 
+
+MOST_MEMORY = 19 << 20
+"""What reading may take: a chunk, and what is made of it."""
 
 PAYLOADS = [b"one", b"two!", b"three", b"four"]
 
@@ -157,6 +161,21 @@ def test_many_sections_in_one_piece_come_out_as_one_batch() -> None:
     section = pcapng(interface(), enhanced(b"packet"))
 
     assert read(section * 500).payloads == [b"packet"] * 500
+
+
+def test_sections_without_end_take_no_memory() -> None:
+    """A file may have nothing else: what is remembered of a section is gone when the next few have been read."""
+    nothing_but_sections = section_header() * 20_000
+    packets = pcapng(interface(), enhanced(b"packet"))
+    tracemalloc.start()
+
+    reading = read(nothing_but_sections + packets * 3000)
+
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert reading.payloads == [b"packet"] * 3000
+    assert not reading.damage
+    assert peak < MOST_MEMORY
 
 
 @given(st.sampled_from(ORDERS), st.data())

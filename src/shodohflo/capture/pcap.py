@@ -19,6 +19,7 @@ from shodohflo.frames import Frames
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
 FILE_HEADER: Final = 24
 
 _NEAR: Final = 1 << 20

@@ -21,6 +21,9 @@ MAGIC: Final = b"\x0a\x0d\x0d\x0a"
 HEADER: Final = 28
 """The least size of a section header."""
 
+_MOST_SECTIONS: Final = 1 << 10
+"""Sections read at once: what each of them holds waits in memory until it is put together."""
+
 _ORDERS: Final[dict[bytes, ByteOrder]] = {b"\x4d\x3c\x2b\x1a": "<", b"\x1a\x2b\x3c\x4d": ">"}
 
 
@@ -32,15 +35,16 @@ class Pcapng:
         self._section = Section("<")
 
     def take(self, data: memoryview) -> Taken:
-        """Read all blocks that are complete, through as many sections as there are."""
+        """Read the blocks that are complete, through many sections if they are small."""
         parts: list[Frames] = []
         offset = 0
-        while True:
+        for _ in range(_MOST_SECTIONS):
             offsets, end = walk_in_lanes(self._section, data, offset)
-            frames, damage = self._section.read(data, offsets)
-            parts.append(frames)
-            if damage:
-                return Taken(join(data, parts), damage.offset, 0, damage.what)
+            if len(offsets):
+                frames, damage = self._section.read(data, offsets)
+                parts.append(frames)
+                if damage:
+                    return Taken(join(data, parts), damage.offset, 0, damage.what)
             try:
                 need = self._next(data, end)
             except ValueError as error:
@@ -48,6 +52,7 @@ class Pcapng:
             if need > len(data) - end:
                 return Taken(join(data, parts), end, need)
             offset = end + need
+        return Taken(join(data, parts), offset, self._section.header)
 
     def _next(self, data: memoryview, offset: int) -> int:
         """Look at what ended the walk: return how many bytes it needs; a `ValueError` says what is wrong with it."""
