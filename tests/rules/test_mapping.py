@@ -175,6 +175,15 @@ def test_the_text_of_a_failure_says_where_it_was_raised() -> None:
     assert mapping.last_failure == {0: f"raised KeyError: 'port' ({__file__}, line {line})"}
 
 
+def test_the_text_of_a_failure_is_one_line() -> None:
+    """It goes to the log, where one reason has one line a minute."""
+    mapping = FlowMapping((None, None, Says(ValueError("one\ntwo\r\nthree")))).number_networks(WORLD)
+
+    mapping.decide(*TO_BERT)
+
+    assert mapping.last_failure[0].startswith("raised ValueError: one two three (")
+
+
 ANSWERS: list[tuple[Any, Verdict]] = [
     ((None, None, None), Verdict(Decision.DROPPED, 0)),
     ((HERE, THERE, 7), Verdict(Decision.SRC_IS_CLIENT, 0, HERE, THERE, 7)),

@@ -200,6 +200,7 @@ def _verdict(rule: int, opinion: tuple[Address, Address, int] | tuple[None, None
 
 def _raised(error: Exception) -> str:
     """Say what was raised, and where: the innermost line is the operator's."""
-    what = traceback.format_exception_only(error)[-1].strip()
+    # What an operator's code says may have many lines; the log has one.
+    what = " ".join(traceback.format_exception_only(error)[-1].split())
     *_, (frame, line) = traceback.walk_tb(error.__traceback__)
     return f"raised {what} ({frame.f_code.co_filename}, line {line})"
