@@ -29,6 +29,9 @@ Layered = tuple[int, bytes]
 LAYERS = [layer for layer in sorted(TABLE.layers()) if layer < 2 * ETHERTYPE]
 """What a source of frames may say begins there: link types and EtherTypes."""
 
+NO_TUNNELS: frozenset[str] = frozenset()
+"""Without them, plain datagrams too take the short way."""
+
 SOUND: list[Layered] = [
     *((layer, frame) for layer, _, frame in FLAT.values()),
     (ETHER, ethernet(ip(tcp(), 6))),
@@ -96,22 +99,27 @@ def test_every_frame_has_exactly_one_way_out(layered: list[Layered]) -> None:
     assert inside == tunnels
 
 
-@given(st.lists(mangled() | RUBBISH, min_size=1, max_size=8))
-def test_bytes_outside_a_frame_never_matter(layered: list[Layered]) -> None:
+@given(st.lists(mangled() | RUBBISH, min_size=1, max_size=8), st.sampled_from([TUNNELS, NO_TUNNELS]))
+def test_bytes_outside_a_frame_never_matter(layered: list[Layered], tunnels: frozenset[str]) -> None:
     """Changing the guard bytes around every frame changes nothing that comes out, of tunnels either."""
     guards = (b"\0" * 64, b"\xff" * 64, bytes(range(64)))
 
-    first, *others = (told(decode(frames(layered, guard), TUNNELS)) for guard in guards)
+    first, *others = (told(decode(frames(layered, guard), tunnels)) for guard in guards)
 
     assert all(other == first for other in others)
 
 
+@pytest.mark.parametrize("tunnels", [TUNNELS, NO_TUNNELS], ids=["inside tunnels", "not inside"])
 @pytest.mark.parametrize(("layer", "frame"), SOUND, ids=[*FLAT, *map(str, range(len(SOUND) - len(FLAT)))])
-def test_bytes_after_the_cut_never_matter(layer: int, frame: bytes) -> None:
+def test_bytes_after_the_cut_never_matter(layer: int, frame: bytes, tunnels: frozenset[str]) -> None:
     """What lies in the buffer where the rest of the frame would be is another frame's."""
-    cuts = [(layer, frame[:end]) for end in range(len(frame))]
+    cuts = [(layer, frame[:end]) for end in range(len(frame) + 1)]
+    whole = len(frame)
 
-    zeros, ones = (told(decode(frames(cuts, guard), TUNNELS)) for guard in (b"\0" * 300, b"\xff" * 300))
+    zeros, ones = (
+        told(decode(replace(frames(cuts, guard), original=np.full(len(cuts), whole)), tunnels))
+        for guard in (b"\0" * 300, b"\xff" * 300)
+    )
 
     assert zeros == ones
 
