@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from agent.statuses import a_status
+from packets import frames_of
 from shodohflo.agent.complaints import Complaints
+from shodohflo.ledger import REFUSED
 from shodohflo.store.writer import WriterStats
+from shodohflo.wire import decode
 
 
 @pytest.fixture(name="log")
@@ -27,6 +32,21 @@ def test_a_complaint_counts_what_is_new(log: pytest.LogCaptureFixture) -> None:
 
     told = [record.getMessage() for record in log.records if "truncated" in record.getMessage()]
     assert told == ["2 packets refused.truncated", "7 packets refused.truncated", "1 packets refused.truncated"]
+
+
+def test_a_hostile_wire_is_told_of_once_a_minute_for_each_reason(log: pytest.LogCaptureFixture) -> None:
+    """Every reason there is, every second, of every link type that anybody can name."""
+    frames = frames_of(*[bytes(4)] * 65_536)
+    refused = decode(replace(frames, layer=np.arange(65_536, dtype=np.uint32))).refused
+    complaints, status = Complaints(), a_status()
+
+    for second in range(180):
+        status.ledger.outcomes.update({REFUSED.format(reason): count for reason, count in refused.items()})
+        complaints.hear(status, float(second))
+
+    told = Counter(message.split(" ", 1)[1] for message in log.messages if "refused." in message)
+    assert len(refused) < 1_100
+    assert set(told.values()) == {3}
 
 
 def test_losses_of_the_kernel_are_warnings(log: pytest.LogCaptureFixture) -> None:
