@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections import Counter
+from dataclasses import replace
 from ipaddress import ip_address, ip_network
 
 import numpy as np
@@ -152,6 +153,20 @@ def test_folded_addresses_leave_room_for_the_counters_too(width: int, height: in
     assert len(lines) > height * 2 // 3
     assert lines[-1].endswith("Ctrl-C ends it")
     assert "99" in " ".join(lines).split()
+
+
+def test_the_configuration_is_shown_with_what_was_refused_last() -> None:
+    """Until a newer one is taken."""
+    view = LiveView(Console(file=io.StringIO()))
+    now = status(seen("10.0.0.1", 443, 5))
+    refused = replace(now, configuration=replace(now.configuration, error="notes.py:3:1: no"))
+
+    before, after = screen(view, now, 120), screen(view, refused, 120)
+
+    assert "configuration: defaults, loaded 2027-01-15T07:59:00+00:00" in before
+    assert (
+        "configuration: defaults, loaded 2027-01-15T07:59:00+00:00; a newer one was refused: notes.py:3:1: no" in after
+    )
 
 
 def test_entering_and_showing_draws_on_the_console() -> None:

@@ -179,6 +179,8 @@ def test_a_wrong_variable_is_named(written: Written) -> None:
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
+        ("STORE_MEMORY = 7", ":1:1: STORE_MEMORY: 7 is not enough or no number of megabytes"),
+        ("STORE_MEMORY = '1G'", ":1:1: STORE_MEMORY: '1G' is not enough or no number of megabytes"),
         ("TTL_GRACE = '900'", ":1:1: TTL_GRACE: '900' is not a number of seconds"),
         ("TTL_GRACE = 0", ":1:1: TTL_GRACE: 0 is not a number of seconds"),
         ("TTL_GRACE = True", ":1:1: TTL_GRACE: True is not a number of seconds"),
@@ -293,3 +295,12 @@ def test_the_named_file_wins_over_the_searched_ones(tmp_path: Path) -> None:
     assert find(None, (first, second)) == second
     assert find(None, (first,)) is None
     assert find(None) is None
+
+
+def test_the_memory_of_the_store_is_a_number_of_megabytes(written: Written) -> None:
+    """In the environment, too, where everything is text."""
+    path = written("STORE_MEMORY = 512\n")
+
+    in_file, in_environment = plain(path), load(path, {"SHODOHFLO_STORE_MEMORY": "64"}, privileged=False)
+
+    assert (plain(None).store_memory, in_file.store_memory, in_environment.store_memory) == (256, 512, 64)

@@ -198,6 +198,31 @@ def test_the_server_of_a_killed_agent_is_adopted(directory: Path) -> None:
     assert not runs(directory)
 
 
+def test_a_flood_of_keys_does_not_make_it_grow_without_end(directory: Path) -> None:
+    """What nothing has refreshed for longest goes, which is counted; what is still written stays."""
+    store = EmbeddedStore(directory, megabytes=8)
+    lasting = observed(flow("192.168.0.1", "198.51.100.1", 443))
+
+    with Writer(store, agent="bert", lifetime=900) as writer:
+        for number in range(12):
+            scan = [flow(f"10.{number}.{last // 250}.{last % 250}", "198.51.100.1", 80) for last in range(2000)]
+            writer.offer(observed(*scan))
+            writer.offer(lasting)
+            assert writer.flush(PATIENCE)
+        writer.beat({"state": "running"})
+        assert writer.flush(PATIENCE)
+        stats = writer.stats
+
+    with store.connect() as client:
+        used, kept = client.info("memory")["used_memory"], client.get("192.168.0.1;198.51.100.1;443;flow")
+        beat = client.exists("agent;bert")
+    store.close()
+
+    assert used < 9 * 2**20
+    assert stats.evicted > 0
+    assert (stats.outages, kept, beat) == (0, "12", 1)
+
+
 def test_a_socket_that_a_crash_left_behind_is_replaced(directory: Path) -> None:
     """The server is gone, its socket file is not."""
     store = EmbeddedStore(directory)
