@@ -57,6 +57,7 @@ def test_each_form_names_its_store(text: str, url: StoreUrl) -> None:
         ("unix://run/valkey.sock", "three slashes"),
         ("unix://", "three slashes"),
         ("[::1", "store"),
+        ("redis://bert redis://ernie", "readers take several stores, an agent one"),
     ],
 )
 def test_a_form_that_is_not_taken_is_named_with_the_way_out(text: str, said: str) -> None:

@@ -68,6 +68,8 @@ def _shown(text: str) -> str:
 
 
 def _parse(text: str) -> StoreUrl:
+    if len(text.split()) > 1:
+        raise ValueError("there is a space in it (in a path it is %20); readers take several stores, an agent one")
     if "://" not in text:
         text = f"valkey://[{text}]" if _is_bare_ipv6(text) else f"valkey://{text}"
     parts = urlsplit(text)
