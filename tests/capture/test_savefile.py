@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import os
+import re
 import struct
 import subprocess
 import sys
@@ -235,8 +236,7 @@ def test_a_file_that_cannot_be_opened_is_a_capture_error(
     with pytest.raises(CaptureError) as error, open_savefile(path):
         pass
 
-    assert " cannot be opened: " in str(error.value)
-    assert str(error.value).isprintable()
+    assert re.fullmatch(r"missing\.pcap: No such .*|\.: Is a .*|'nul\\x00': embedded .*", str(error.value))
 
 
 def test_a_dash_is_standard_input() -> None:

@@ -129,6 +129,16 @@ def test_standard_input_is_a_capture_too(demo: Path, shodohflo: Command) -> None
     assert piped.stdout.decode() == shodohflo("replay", "--keys", *OURS, demo).stdout
 
 
+def test_closed_standard_input_is_told() -> None:
+    """As a service without any has it."""
+    command = f"{sys.executable} -m shodohflo replay --keys - <&-"
+
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 1
+    assert "shodohflo replay: standard input is closed: give a file, or pipe a capture into it\n" in done.stderr
+
+
 def test_a_cut_capture_is_used_as_far_as_it_goes(shodohflo: Command, demo: Path, tmp_path: Path) -> None:
     """It says what was read and where it broke; what comes after it is read all the same; status 1."""
     cut = tmp_path / "cut.pcap"

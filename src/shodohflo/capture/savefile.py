@@ -139,9 +139,7 @@ def open_savefile(path: str) -> Iterator[Savefile]:
     try:
         stream = open(path, "rb", buffering=0)  # noqa: PTH123, SIM115 - what the user typed; closed below
     except (OSError, ValueError) as error:
-        raise CaptureError(
-            f"{_printable(path)} cannot be opened: {getattr(error, 'strerror', None) or error}"
-        ) from error
+        raise CaptureError(f"{_printable(path)}: {getattr(error, 'strerror', None) or error}") from error
     with stream:
         yield Savefile(stream, path)
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from ipaddress import ip_network
-from typing import TYPE_CHECKING, BinaryIO, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import click
 
-from shodohflo.capture.savefile import Savefile
+from shodohflo.capture.savefile import STDIN, open_savefile
 from shodohflo.cli import options
 from shodohflo.cli.account import print_ledger, write_ledger
 from shodohflo.cli.program import fail
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from shodohflo.capture.savefile import Savefile
     from shodohflo.cli.options import Network
     from shodohflo.frames import Frames
     from shodohflo.observations import Observations
@@ -39,8 +39,6 @@ PRIVATE: Final = tuple(
     ip_network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
 )
 """What is taken for our networks when nobody names them: RFC 1918, RFC 6598, RFC 4193."""
-
-STDIN: Final = "-"
 
 EXAMPLES: Final = """\b
 Examples:
@@ -73,19 +71,15 @@ class Replay:
 
     def _read_one(self, name: str, done: int, progress: Progress) -> int:
         """Read one capture; `done` bytes were read before it, and are afterwards returned with its own."""
-        savefile = None
+        savefile: Savefile | None = None
         try:
-            with ExitStack() as closing:
-                stream: BinaryIO = sys.stdin.buffer if name == STDIN else closing.enter_context(open(name, "rb"))  # noqa: PTH123 - no path to open: what the shell named
-                savefile = Savefile(stream, "standard input" if name == STDIN else name)
+            with open_savefile(name) as savefile:
                 for frames in _until_interrupted(savefile) if name == STDIN else savefile:
                     self.into.ingest(frames)
                     progress.advance_to(done + savefile.position)
         except CaptureError as error:
             used = f" ({savefile.packets:,} packets before that were used)" if savefile and savefile.packets else ""
             self.broken.append(f"{error}{used}")
-        except OSError as error:
-            self.broken.append(f"{name}: {error.strerror}")
         return done + (savefile.position if savefile else 0)
 
 
