@@ -12,7 +12,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import live, offline, worst
+from benchmarks import live, offline, wire, worst
 from benchmarks.comparison import Comparison, Skipped
 from benchmarks.generate import Load, generate
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Result = Comparison | Skipped
 
 
-_ALL = ("whole", "inside", "worst", "live")
+_ALL = ("whole", "inside", "wire", "worst", "live")
 
 
 def _results(chosen: argparse.Namespace) -> Iterator[Result]:
@@ -31,6 +31,8 @@ def _results(chosen: argparse.Namespace) -> Iterator[Result]:
         yield offline.whole_process(generate(Load(chosen.packets, chosen.flows)), chosen.repetitions)
     if "inside" in chosen.only:
         yield offline.frames_to_observations(generate(Load(chosen.packets, chosen.flows)), chosen.repetitions)
+    if "wire" in chosen.only:
+        yield wire.plain_packets(chosen.repetitions)
     if "worst" in chosen.only:
         yield worst.worst_block(chosen.repetitions)
     if "live" in chosen.only:
@@ -58,7 +60,7 @@ def _row(result: Result) -> list[str]:
         result.name,
         yardstick,
         f"{result.our_seconds:.2f} s",
-        f"{result.ratio:.1f}",
+        f"{result.ratio:.3g}",
         f"{result.target} {verdict}",
         beside,
     ]
@@ -70,9 +72,7 @@ def main() -> None:
     parser.add_argument("--packets", type=int, default=1_000_000, help="of the generated capture (%(default)s)")
     parser.add_argument("--flows", type=int, default=100_000, help="of the generated capture (%(default)s)")
     parser.add_argument("--repetitions", type=int, default=3, help="pairs of measurements (%(default)s)")
-    parser.add_argument(
-        "--only", action="append", choices=["whole", "inside", "worst", "live"], help="measure only this"
-    )
+    parser.add_argument("--only", action="append", choices=_ALL, help="measure only this")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     chosen = parser.parse_args()
     chosen.only = chosen.only or _ALL

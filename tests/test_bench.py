@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from benchmarks import baseline, worst
+from benchmarks import baseline, wire, worst
 from benchmarks.comparison import Pairs, Spent
 from benchmarks.generate import Load, generate
 
 from reference.corpus import USUAL_NETWORKS, Capture, replay
+from shodohflo.wire import decode
+from shodohflo.wire.decoders import TABLE
 from shodohflo.wire.udp_tunnels import UDP_TUNNELS
 
 if TYPE_CHECKING:
@@ -142,3 +144,16 @@ def test_the_frames_that_should_hurt_are_sound(kind: str) -> None:
 
     refused = {outcome for outcome in pipeline.ledger.outcomes if outcome.startswith("refused.")}
     assert refused <= {"refused.too_deep", "refused.quote_malformed"}
+
+
+def test_plain_packets_are_decoded_alike_by_all_decoders_and_by_the_usual_ones() -> None:
+    """What `--only wire` compares is the same work, on packets that are all found."""
+    frames = wire.plain(500)
+
+    usual, everything = (decode(frames, table=table) for table in (wire.USUAL, TABLE))
+
+    assert sum(map(len, everything.batches)) == 500
+    assert [batch.src_port.tolist() for batch in usual.batches] == [
+        batch.src_port.tolist() for batch in everything.batches
+    ]
+    assert len(wire.USUAL.layers()) == 9

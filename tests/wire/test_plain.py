@@ -15,14 +15,9 @@ from hypothesis import strategies as st
 from packets import ACK, RST, SYN, ethernet, frames_of, ip, tcp, udp
 from shodohflo.wire.decode import Packets, decode
 from shodohflo.wire.decoders import TABLE
-from shodohflo.wire.layers import LINK
-from shodohflo.wire.rows import Rows
 from shodohflo.wire.table import Table
-from shodohflo.wire.work import Work
 
 if TYPE_CHECKING:
-    from shodohflo.batch import Batch, Messages
-    from shodohflo.frames import Frames
     from shodohflo.wire.work import Decoder
 
 
@@ -34,16 +29,6 @@ def the_long_way(layer: int) -> Decoder:
 
 
 LONG: Final = Table({layer: the_long_way(layer) for layer in TABLE.layers()})
-
-
-def decode_the_long_way(frames: Frames) -> Packets:
-    """Decode header by header."""
-    work: Work[Batch | Messages] = Work(LONG)
-    work.dispatch(Rows.from_frames(frames), LINK, frames.layer)
-    work.run()
-    packets = Packets()
-    packets.collect(work)
-    return packets
 
 
 def rows_of(packets: Packets) -> Counter[tuple[object, ...]]:
@@ -91,7 +76,7 @@ def test_the_short_way_finds_what_the_long_way_finds(frames: list[bytes], beyond
     longest = max(map(len, frames), default=0) + beyond
     captured = frames_of(*frames, layer=1, original=longest)
 
-    short, long = decode(captured), decode_the_long_way(captured)
+    short, long = decode(captured), decode(captured, table=LONG)
 
     assert rows_of(short) == rows_of(long)
     assert short.refused == long.refused
@@ -102,7 +87,7 @@ def test_so_it_does_where_the_link_header_has_been_read(frames: list[bytes], eth
     """Live frames begin at the IP header."""
     captured = frames_of(*(frame[14:] for frame in frames), layer=(1 << 16) + ethertype)
 
-    short, long = decode(captured), decode_the_long_way(captured)
+    short, long = decode(captured), decode(captured, table=LONG)
 
     assert rows_of(short) == rows_of(long)
     assert short.refused == long.refused

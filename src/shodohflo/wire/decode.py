@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shodohflo.frames import Frames
+    from shodohflo.wire.table import Table
 
 MOST_TUNNELS = 2
 """UDP tunnels within each other that are looked into."""
@@ -72,10 +73,13 @@ class Decoded(Packets):
     """Tunnels opened, of all kinds, by name."""
 
 
-def decode(frames: Frames, tunnels: frozenset[str] = frozenset()) -> Decoded:
-    """Decode `frames`, looking into the UDP `tunnels` named; never raises, whatever their bytes."""
+def decode(frames: Frames, tunnels: frozenset[str] = frozenset(), table: Table = TABLE) -> Decoded:
+    """Decode `frames`, looking into the UDP `tunnels` named; never raises, whatever their bytes.
+
+    Another `table` than that of all decoders is for holding the two against each other.
+    """
     decoded = Decoded()
-    work: Work[Batch | Messages] = Work(TABLE, tunnels)
+    work: Work[Batch | Messages] = Work(table, tunnels)
     work.dispatch(Rows.from_frames(frames), LINK, frames.layer)
     into: Packets = decoded
     for _ in range(1 + MOST_TUNNELS):
