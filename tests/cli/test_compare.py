@@ -111,6 +111,20 @@ def test_both_configurations_are_of_the_same_networks(shodohflo: Command, write:
     assert result.exit_code == 0
 
 
+def test_what_is_taken_for_our_networks_swallows_nothing_that_either_names(
+    shodohflo: Command, write: Write, demo: Path, tmp_path: Path
+) -> None:
+    """Else the one would be compared as it is never meant to run."""
+    host = tmp_path / "host.py"
+    networks = "NETWORK_ENUMERATION = NetworkEnumeration(('ours', OUR_4NETS), ('host', '10.0.0.1'))"
+    host.write_text(f"{IMPORT}{networks}\nFLOW_MAPPING = FlowMapping()\n")
+    host.chmod(0o600)
+
+    result = shodohflo("compare", write("old.py", DEFAULT), host, demo)
+
+    assert "no --our-nets: taking 172.16.0.0/12, 192.168.0.0/16" in result.stderr
+
+
 def test_a_capture_that_breaks_is_status_2(shodohflo: Command, write: Write, demo: Path, tmp_path: Path) -> None:
     """A comparison of half a capture must not pass for a whole one; what was read is told."""
     cut = tmp_path / "cut.pcap"

@@ -119,6 +119,14 @@ def test_without_our_nets_the_private_ones_are_taken_and_named(shodohflo: Comman
     assert json.loads(result.stdout)["destination"]["network"] == "our_nets"
 
 
+def test_what_is_taken_for_our_networks_swallows_nothing_that_the_configuration_names(shodohflo: Command) -> None:
+    """So the notes' packet is dropped, as meant, and standard error says which networks were taken."""
+    result = shodohflo("explain", "8.8.8.8:53 > 10.0.0.1:40000 udp", "--config", NOTES)
+
+    assert result.stdout == DROPPED
+    assert "no --our-nets: taking 172.16.0.0/12, 192.168.0.0/16, 100.64.0.0/10, fc00::/7 for" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -12,8 +12,8 @@ import click
 
 from shodohflo.analysis.check import check
 from shodohflo.analysis.findings import Code, Finding, Level, Report
-from shodohflo.analysis.presumed import presumed_networks
 from shodohflo.cli import options
+from shodohflo.cli.replay import named_or_presumed
 from shodohflo.config import Settings, load
 from shodohflo.errors import ConfigurationError
 from shodohflo.pcap_config import update_our_nets
@@ -55,7 +55,7 @@ def check_command(*, config: Path | None, our_nets: tuple[Network, ...], as_json
 
     Without CONFIG, of the defaults. Each finding has a level, a code and a place, and a packet that shows it, if there
     can be one. What operators' own actions do is found by sampling, and said so. Without --our-nets, private networks
-    are taken that swallow nothing the configuration names.
+    are taken that the configuration has no other use for.
 
     ACCEPTED_FINDINGS in the configuration silences what is meant. Exit status: 0 if nothing or only notes were found,
     1 if warnings, 2 if the configuration can't be used.
@@ -74,11 +74,7 @@ def _report(config: Path | None, our_nets: tuple[Network, ...]) -> Report:
         return Report((_unusable(str(error), config),))
     if config is None:
         click.echo("no CONFIG: checking the defaults", err=True)
-    if not our_nets:
-        our_nets = presumed_networks(settings.enumeration)
-        taken = ", ".join(map(str, our_nets)) or "none"
-        click.echo(f"no --our-nets: taking {taken} for our networks", err=True)
-    return examine(settings, our_nets)
+    return examine(settings, named_or_presumed(our_nets, settings.enumeration))
 
 
 def _unusable(message: str, config: Path | None) -> Finding:

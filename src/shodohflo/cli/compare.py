@@ -12,7 +12,7 @@ import click
 from shodohflo.analysis.compare import Change, Comparison, Difference, Side, What
 from shodohflo.cli import options
 from shodohflo.cli.program import fail
-from shodohflo.cli.replay import Replay, make_pipeline, presumed
+from shodohflo.cli.replay import Replay, make_pipeline, named_or_presumed
 from shodohflo.config import load
 
 if TYPE_CHECKING:
@@ -44,11 +44,13 @@ def compare(*, old: Path, new: Path, captures: tuple[str, ...], our_nets: tuple[
 
     OLD and NEW are configuration files. Each CAPTURE is a pcap or pcapng file, or - for standard input. Told are
     packets that are newly recorded, newly dropped or no longer recorded, recorded under another key, or with client
-    and service exchanged, and the rules of both that decide. Exit status: 0 if both record the same, 1 if not, 2 if
-    something could not be read.
+    and service exchanged, and the rules of both that decide. Without --our-nets, private networks are taken
+    that neither has another use for. Exit status: 0 if both record the same, 1 if not, 2 if something could not be
+    read.
     """
-    ours = presumed(our_nets)
-    comparison = Comparison(*(make_pipeline(_load(path), ours) for path in (old, new)))
+    both = [_load(path) for path in (old, new)]
+    ours = named_or_presumed(our_nets, *(settings.enumeration for settings in both))
+    comparison = Comparison(*(make_pipeline(settings, ours) for settings in both))
     reading = Replay(comparison)
     reading.read(captures)
     difference = comparison.difference()

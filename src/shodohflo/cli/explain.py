@@ -11,7 +11,7 @@ import click
 from shodohflo.analysis.explain import Explanation, Step, explain
 from shodohflo.analysis.packet import Packet
 from shodohflo.cli import options
-from shodohflo.cli.replay import make_pipeline, presumed
+from shodohflo.cli.replay import make_pipeline, named_or_presumed
 from shodohflo.cli.tables import Column, plain
 from shodohflo.config import load
 from shodohflo.errors import ConfigurationError
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 EXAMPLES: Final = """\b
 Examples:
-  shodohflo explain "8.8.8.8:53 > 10.0.0.1:40000 udp" --config notes.py --our-nets 192.168.0.0/16
+  shodohflo explain "8.8.8.8:53 > 10.0.0.1:40000 udp" --config notes.py
   shodohflo explain "[2001:db8::1]:443 > [fd00::7]:40000 tcp rst"
   shodohflo explain "192.0.2.1:161 > 10.0.0.1:50000 icmp unreachable"
   shodohflo explain --key "10.0.0.1;8.8.8.8;53;flow" --store valkey://bert
@@ -58,7 +58,8 @@ def explain_command(  # noqa: PLR0913 - one for each option
 
     PACKET is written "SRC:PORT > DST:PORT udp", or tcp with flags such as tcp rst, as it would be received; IPv6
     addresses stand in brackets. Shown are both networks, what is asked before the rules, every rule up to the one
-    that decides, the outcome, and the keys. With --key, what the store remembers of a key.
+    that decides, the outcome, and the keys. With --key, what the store remembers of a key. Without --our-nets, private
+    networks are taken that the configuration has no other use for.
     """
     if (packet is None) == (key is None):
         raise click.UsageError("name either a PACKET or --key KEY")
@@ -80,7 +81,7 @@ def _explain(text: str, config: Path | None, our_nets: Sequence[Network]) -> Exp
     except ValueError as error:
         raise ConfigurationError(str(error)) from error
     settings = load(config)
-    pipeline = make_pipeline(settings, presumed(our_nets))
+    pipeline = make_pipeline(settings, named_or_presumed(our_nets, settings.enumeration))
     return explain(packet, settings.enumeration, settings.mapping, pipeline.policy)
 
 

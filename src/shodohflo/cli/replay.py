@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import dataclass, field
-from ipaddress import ip_network
 from typing import TYPE_CHECKING, Final, Protocol
 
 import click
 
+from shodohflo.analysis.presumed import presumed_networks
 from shodohflo.capture.savefile import STDIN, open_savefile
 from shodohflo.cli import options
 from shodohflo.cli.account import print_ledger, write_ledger
@@ -34,11 +34,7 @@ if TYPE_CHECKING:
     from shodohflo.cli.options import Network
     from shodohflo.frames import Frames
     from shodohflo.observations import Observations
-
-PRIVATE: Final = tuple(
-    ip_network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
-)
-"""What is taken for our networks when nobody names them: RFC 1918, RFC 6598, RFC 4193."""
+    from shodohflo.rules.networks import NetworkEnumeration
 
 EXAMPLES: Final = """\b
 Examples:
@@ -106,12 +102,13 @@ def make_pipeline(settings: Settings, our_nets: Sequence[Network]) -> Pipeline:
     return Pipeline(CompiledRules(settings.enumeration, settings.mapping), policy)
 
 
-def presumed(our_nets: Sequence[Network]) -> Sequence[Network]:
-    """Return our networks, the private ones if none are named, and say so."""
+def named_or_presumed(our_nets: Sequence[Network], *enumerations: NetworkEnumeration) -> Sequence[Network]:
+    """Return our networks; if none are named, what is presumed for configurations, and say so."""
     if our_nets:
         return our_nets
-    click.echo(f"no --our-nets: taking {', '.join(map(str, PRIVATE))} for our networks", err=True)
-    return PRIVATE
+    taken = presumed_networks(*enumerations)
+    click.echo(f"no --our-nets: taking {', '.join(map(str, taken)) or 'none'} for our networks", err=True)
+    return taken
 
 
 def _is_unreadable(ledger: Ledger) -> bool:
@@ -156,6 +153,7 @@ def replay(  # noqa: PLR0913 - one for each option
 
     Each CAPTURE is a pcap or pcapng file, or - for standard input. Without --keys, --json or --store, the flows are
     shown as a table. What became of the packets is always told, on standard error where standard output holds data.
+    Without --our-nets, private networks are taken that the configuration has no other use for.
     """
     if keys and as_json:
         raise click.UsageError("--keys and --json exclude each other")
@@ -163,7 +161,7 @@ def replay(  # noqa: PLR0913 - one for each option
     for warning in settings.warnings:
         click.echo(f"warning: {warning}", err=True)
     write = writer_to(store, settings) if store else None
-    pipeline = make_pipeline(settings, presumed(our_nets))
+    pipeline = make_pipeline(settings, named_or_presumed(our_nets, settings.enumeration))
     reading = Replay(pipeline)
     reading.read(captures)
     seen = pipeline.take()

@@ -17,7 +17,7 @@ import numpy as np
 from shodohflo.cli import options
 from shodohflo.cli.account import print_ledger
 from shodohflo.cli.program import fail
-from shodohflo.cli.replay import Replay, make_pipeline, presumed
+from shodohflo.cli.replay import Replay, make_pipeline, named_or_presumed
 from shodohflo.cli.tables import Column, Row, show
 from shodohflo.config import Settings, load
 from shodohflo.grouping import group_by
@@ -94,7 +94,8 @@ def rules_command(  # noqa: PLR0913 - one for each option
 
     CONFIG is the first file if its name ends in .py; the others are captures. Without CONFIG, the defaults. With
     --running, what is in the store: the flows by the rule that decided them last, the drops as the agents count them;
-    and without CONFIG, the rules that decided anything, in the words they had then.
+    and without CONFIG, the rules that decided anything, in the words they had then. For captures without --our-nets,
+    private networks are taken that the configuration has no other use for.
     """
     if files and files[0].endswith(".py"):
         config, files = Path(files[0]), files[1:]
@@ -142,7 +143,7 @@ def _network_row(number: int, entry: Entry) -> Row:
 
 def _replayed(captures: Sequence[str], settings: Settings, our_nets: Sequence[Network]) -> tuple[int, Decided]:
     """Count what the rules decide of captures."""
-    pipeline = make_pipeline(settings, presumed(our_nets))
+    pipeline = make_pipeline(settings, named_or_presumed(our_nets, settings.enumeration))
     reading = Replay(pipeline)
     reading.read(captures)
     decided = count_decided(pipeline.take())

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from shodohflo.analysis.draft import INDENT, comment, entry_lines, import_lines, rule_code
+from shodohflo.analysis.presumed import PRIVATE
 from shodohflo.analysis.suggest import OURS, Proposal, Suggestion, our_networks, suggest
 from shodohflo.analysis.survey import Survey
 from shodohflo.cli import options
 from shodohflo.cli.program import fail
-from shodohflo.cli.replay import PRIVATE, Replay
+from shodohflo.cli.replay import Replay
 from shodohflo.cli.words import port_name
 from shodohflo.errors import CaptureError
 from shodohflo.pcap_config import update_our_nets
