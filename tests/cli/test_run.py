@@ -18,6 +18,7 @@ import pytest
 from live.networks import Namespace, join, namespace, send, wait_until
 from shodohflo.cli.run import changed_in_vain
 from shodohflo.config import load
+from shodohflo.store.connection import SocketStore
 from shodohflo.store.embedded import EmbeddedStore
 from support import require
 
@@ -272,7 +273,7 @@ def test_the_embedded_store_holds_what_the_setting_says(here: tuple[Namespace, N
     """A flood of packets must not fill the machine."""
     (tmp_path / "small.py").write_text("STORE_MEMORY = 12\n")
 
-    log, store = tmp_path / "log", EmbeddedStore(tmp_path / "state")
+    log, store = tmp_path / "log", SocketStore(tmp_path / "state" / "store.sock")
     with running(here[0], log, "--config", tmp_path / "small.py"), store.connect() as client:
         told = client.config_get("maxmemory*")
 
