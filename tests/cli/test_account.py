@@ -61,6 +61,21 @@ def test_actions_that_failed_are_told(rules: CompiledRules) -> None:
     )
 
 
+def test_tunnels_and_what_was_inside_are_told_beside_the_packets(rules: CompiledRules) -> None:
+    """The sum stays that of the packets; a tunnel without ports has one packet, and one outcome."""
+    ledger = Ledger(3, 0, Counter({"recorded.flow": 3}))
+    ledger.opened.update({"vxlan": 2, "gre": 1})
+    ledger.inside.update({"handshake": 1, "refused.not_ip": 1})
+
+    assert list(ledger_lines(ledger, rules))[2:] == [
+        "  2 packets opened as vxlan",
+        "  1 packets opened as gre",
+        "  inside the tunnels over UDP, counted beside these packets:",
+        "    1  handshake       TCP with SYN or FIN: no proof that data flowed",
+        "    1  refused.not_ip  the frame carries neither IPv4 nor IPv6: ARP, LLDP, spanning tree and the like",
+    ]
+
+
 @pytest.mark.parametrize("err", [True, False])
 def test_the_ledger_goes_where_the_data_are_not(
     rules: CompiledRules, capsys: pytest.CaptureFixture[str], *, err: bool

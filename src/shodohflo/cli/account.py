@@ -13,6 +13,7 @@ from shodohflo.ledger import Outcome
 from shodohflo.wire import Refusal
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -27,15 +28,22 @@ _REASONS: Final = {str(outcome): outcome.explanation for outcome in Outcome} | {
 def ledger_lines(ledger: Ledger, rules: CompiledRules) -> Iterator[str]:
     """Yield the ledger as lines of text: the sum first, then each outcome, the commonest first."""
     yield f"{ledger.received:,} packets received, {ledger.kernel_dropped:,} dropped by the kernel"
-    outcomes = [(name, count) for name, count in ledger.outcomes.most_common() if count]
+    yield from _outcome_lines(ledger.outcomes)
+    for tunnel, count in ledger.opened.most_common():
+        yield f"  {count:,} packets opened as {tunnel}"
+    if ledger.inside:
+        yield "  inside the tunnels over UDP, counted beside these packets:"
+        yield from (f"  {line}" for line in _outcome_lines(ledger.inside))
+    for rule, failures in sorted(rules.failures.items()):
+        yield f"  FLOW_MAPPING[{rule}] gave no answer {failures:,} times, the last: {rules.last_failure.get(rule, '')}"
+
+
+def _outcome_lines(counted: Counter[str]) -> Iterator[str]:
+    outcomes = [(name, count) for name, count in counted.most_common() if count]
     numbers = max((len(f"{count:,}") for _, count in outcomes), default=0)
     names = max((len(name) for name, _ in outcomes), default=0)
     for name, count in outcomes:
         yield f"  {count:>{numbers},}  {name:<{names}}  {_meaning(name)}"
-    for tunnel, count in ledger.opened.most_common():
-        yield f"  {count:,} packets opened as {tunnel}"
-    for rule, failures in sorted(rules.failures.items()):
-        yield f"  FLOW_MAPPING[{rule}] gave no answer {failures:,} times, the last: {rules.last_failure.get(rule, '')}"
 
 
 def _meaning(outcome: str) -> str:
