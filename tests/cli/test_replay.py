@@ -236,6 +236,34 @@ def test_a_configuration_decides(shodohflo: Command, demo: Path, tmp_path: Path)
     assert "TTL_GARCE is no setting (did you mean TTL_GRACE?)" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("capture", "opened", "inner"),
+    [
+        ("zeek-vxlan.pcap", {"vxlan": 10}, None),
+        ("zeek-geneve-47101.pcap", {"geneve": 24}, "192.168.0.107;145.40.68.75;443;flow\t20"),
+        ("zeek-gtp1_gn_normal_incl_fragmentation.pcap", {"gtpu": 72}, "10.131.47.185;79.101.110.141;80;flow\t68"),
+        ("zeek-Teredo.pcap", {"teredo": 4}, None),
+    ],
+)
+def test_what_is_inside_the_tunnels_named_is_recorded_beside_them(
+    shodohflo: Command, shipped_captures: Path, tmp_path: Path, capture: str, opened: dict[str, int], inner: str | None
+) -> None:
+    """The packets around keep their keys and outcomes; two of the captures hold nothing inside that makes a key."""
+    (tmp_path / "tunnels.py").write_text("TUNNELS = {'vxlan', 'geneve', 'gtpu', 'teredo'}\n")
+    command = ("replay", "--keys", "--our-nets", "0.0.0.0/0", "--our-nets", "::/0", shipped_captures / capture)
+
+    outer = shodohflo(*command, "--ledger", tmp_path / "outer.json")
+    both = shodohflo(*command, "--config", tmp_path / "tunnels.py", "--ledger", tmp_path / "both.json")
+
+    assert set(counted(outer.stdout)) <= set(counted(both.stdout))
+    assert ("inside" in both.stderr, inner is None or inner in both.stdout.splitlines()) == (True, True)
+    assert inner is None or inner not in outer.stdout
+    assert ledger_of(tmp_path / "outer.json") == ledger_of(tmp_path / "both.json")
+    beside = json.loads((tmp_path / "both.json").read_text())
+    assert beside["opened"] == opened
+    assert sum(beside["inside"].values()) == sum(opened.values())
+
+
 def test_a_configuration_that_merely_lies_there_is_not_run(demo: Path, tmp_path: Path) -> None:
     """Replaying a capture in somebody's folder must not run somebody's code."""
     (tmp_path / "configuration.py").write_text("raise SystemExit(9)\n")
