@@ -246,7 +246,13 @@ def test_a_configuration_decides(shodohflo: Command, demo: Path, tmp_path: Path)
     ],
 )
 def test_what_is_inside_the_tunnels_named_is_recorded_beside_them(
-    shodohflo: Command, shipped_captures: Path, tmp_path: Path, capture: str, opened: dict[str, int], inner: str | None
+    shodohflo: Command,
+    shipped_captures: Path,
+    tmp_path: Path,
+    *,
+    capture: str,
+    opened: dict[str, int],
+    inner: str | None,
 ) -> None:
     """The packets around keep their keys and outcomes; two of the captures hold nothing inside that makes a key."""
     (tmp_path / "tunnels.py").write_text("TUNNELS = {'vxlan', 'geneve', 'gtpu', 'teredo'}\n")
