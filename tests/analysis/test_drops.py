@@ -17,6 +17,7 @@ from shodohflo.pcap_config import DST, SRC, Assign, FlowMapping, LowerPort, Netw
 if TYPE_CHECKING:
     from rules.rule_sets import Packet
     from shodohflo.model import Address
+    from shodohflo.rules.actions import Opinion
 
 WORLD = NetworkEnumeration(
     ("ours", "192.168.0.0/16"), ("bert", "10.0.0.1/32"), ("dns", "9.9.9.9/32"), ("external", "0.0.0.0/0")
@@ -144,3 +145,48 @@ def test_a_one_way_drop_names_the_packet_back_and_who_records_it() -> None:
     )
     assert finding.witness is not None
     assert finding.witness.to_text() == "192.168.0.1:40000 > 10.0.0.1:53 udp"
+
+
+class Quiet(Assign):
+    """An operator's own drop, made of ours."""
+
+    def match(self, src_addr: Address, src_port: int, dst_addr: Address, dst_port: int) -> Opinion:
+        """Do what ours does."""
+        return super().match(src_addr, src_port, dst_addr, dst_port)
+
+
+class Web:
+    """An own action that decides about web traffic, and leaves the rest."""
+
+    def match(self, src_addr: Address, src_port: int, dst_addr: Address, dst_port: int) -> Opinion:  # noqa: ARG002 - as they are
+        """Have an opinion on three ports."""
+        return (src_addr, dst_addr, dst_port) if dst_port in {443, 22, 40000} else None
+
+
+@pytest.mark.parametrize(
+    ("rules", "codes"),
+    [
+        pytest.param(
+            [("external", "bert", Quiet(DST, SRC, {53}, drop=True))], {"SPOOFABLE-DROP"}, id="an own drop by source"
+        ),
+        pytest.param(
+            [(None, "bert", Quiet(DST, SRC, {53}, drop=True))], {"SPOOFABLE-DROP", "ONE-WAY-DROP"}, id="of both ways"
+        ),
+        pytest.param([("dns", "bert", Quiet(DST, SRC, {53}, drop=True))], set(), id="from one host"),
+        pytest.param([("external", "bert", Quiet(SRC, DST, {80}, drop=True))], set(), id="by the destination"),
+        pytest.param(
+            [("external", "bert", Web()), ("external", "bert", Assign(DST, SRC, {53}, drop=True))],
+            {"SPOOFABLE-DROP"},
+            id="one of ours behind an own action",
+        ),
+    ],
+)
+def test_drops_are_tried_where_own_actions_have_a_say(rules: list[tuple[object, ...]], codes: set[str]) -> None:
+    """What is found so says that it was found by sampling."""
+    mapping = FlowMapping(*rules, (None, "bert", LowerPort()), (None, "ours", LowerPort()))
+
+    told = [f for f in found(subject(WORLD, mapping, "192.168.0.0/16")) if f.code in {"SPOOFABLE-DROP", "ONE-WAY-DROP"}]
+
+    assert {finding.code for finding in told} == codes
+    assert all(finding.sentence.endswith("(found by sampling)") for finding in told)
+    assert all(finding.outcome.startswith("dropped by ") for finding in told)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ipaddress import IPv4Network, IPv6Network
 
     from shodohflo.model import Address
+    from shodohflo.rules.actions import Opinion
 
 OURS_ = ip_network("192.168.0.0/16")
 NETWORKS = NetworkEnumeration(("ours", OURS_, "fd00::/8"), ("bert", "10.0.0.1/32"), ("far", "0.0.0.0/0"))
@@ -35,6 +36,17 @@ class Broken(MappingAction):
     def match(self, src_addr: Address, src_port: int, dst_addr: Address, dst_port: int) -> None:  # noqa: ARG002 - as they are
         """Raise."""
         raise KeyError("mine")
+
+
+class Alternating(MappingAction):
+    """An own action that remembers, and answers every other time."""
+
+    asked = 0
+
+    def match(self, src_addr: Address, src_port: int, dst_addr: Address, dst_port: int) -> Opinion:  # noqa: ARG002 - as they are
+        """Have an opinion on the first packet, the third, and so on."""
+        self.asked += 1
+        return (src_addr, dst_addr, dst_port) if self.asked % 2 else None
 
 
 class Silent(MappingAction):
@@ -247,3 +259,16 @@ def test_a_reset_is_explained_though_the_addresses_are_in_no_network() -> None:
     assert told.packet.protocol == TCP
     assert told.outcome == "recorded.rst"
     assert told.source.network is None
+
+
+def test_an_action_that_remembers_gives_outcome_and_reasons_the_same_answer() -> None:
+    """Both ask it as it is now, and neither changes what it will say next."""
+    action = Alternating()
+    mapping = FlowMapping((None, None, action), (None, None, Assign(SRC, DST, drop=True))).number_networks(NETWORKS)
+    packet = Packet.from_text("8.8.8.8:53 > 10.0.0.1:40000 udp")
+
+    told = [explain(packet, NETWORKS, mapping, Policy(our_nets=(OURS_,))) for _ in range(2)]
+
+    assert [explanation.outcome for explanation in told] == ["recorded.flow"] * 2
+    assert [[step.name for step in explanation.rules] for explanation in told] == [["FLOW_MAPPING[0]"]] * 2
+    assert action.asked == 0

@@ -28,6 +28,7 @@ def test_what_is_written_can_be_read(packet: Packet) -> None:
         ("8.8.8.8:53 > 10.0.0.1:40000 tcp rst", TCP, 0x04),
         ("8.8.8.8:53 > 10.0.0.1:40000 tcp syn ack", TCP, 0x12),
         ("8.8.8.8:53 > 10.0.0.1:40000 tcp fin psh ack urg", TCP, 0x39),
+        ("8.8.8.8:53 > 10.0.0.1:40000 tcp syn ece cwr", TCP, 0xC2),
         ("8.8.8.8:53 > 10.0.0.1:40000 icmp unreachable", ICMP, 0),
     ],
 )
@@ -45,6 +46,7 @@ def test_each_protocol_has_its_words(text: str, protocol: int, flags: int) -> No
         "[2001:DB8:0::1]:53>[::ffff:1.2.3.4]:0 RST",
         "  [2001:db8::1]:53   >\t[::ffff:1.2.3.4]:0 tcp  rst",
         "[2001:db8::1]:053 > [::ffff:102:304]:00 tcp, rst, rst",
+        "[2001:db8::1]:53 > [::ffff:1.2.3.4]:0 rst,rst",
     ],
 )
 def test_spaces_and_case_and_spelling_are_all_one(text: str) -> None:

@@ -154,7 +154,7 @@ def test_without_a_file_the_defaults_are_checked(shodohflo: Command, written: Wr
 
     assert result.exit_code == 0
     assert "no CONFIG: checking the defaults" in result.stderr
-    assert "no --our-nets: taking 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 100.64.0.0/10, fc00::/7 for" in result.stderr
+    assert "no --our-nets: taking 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 100.64.0.0/10, fc00::/7" in result.stderr
     assert result.stdout.endswith("1 note\n")
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from shodohflo.analysis.apart import apart
 from shodohflo.analysis.frame import to_frames
 from shodohflo.batch import FIN, RST, SYN
 from shodohflo.ledger import Outcome
@@ -108,7 +109,8 @@ class Explanation:
 
 def explain(packet: Packet, enumeration: NetworkEnumeration, mapping: FlowMapping, policy: Policy) -> Explanation:
     """Explain `packet`; OUR_4NETS and OUR_6NETS are as they are bound now."""
-    pipeline = Pipeline(CompiledRules(enumeration, mapping), policy)
+    # An action that remembers is to give both the answer that it would give now.
+    pipeline = Pipeline(CompiledRules(enumeration, apart(mapping, enumeration)), policy)
     pipeline.ingest(to_frames([packet]))
     (outcome,) = (str(name) for name in pipeline.ledger.outcomes)
     source, destination = (End(address, enumeration.find(address)) for address in (packet.src_addr, packet.dst_addr))
@@ -119,7 +121,7 @@ def explain(packet: Packet, enumeration: NetworkEnumeration, mapping: FlowMappin
         source=source,
         destination=destination,
         before=before,
-        rules=tuple(_trail(packet, source, destination, mapping)) if comes_to_rules else (),
+        rules=tuple(_trail(packet, source, destination, apart(mapping, enumeration))) if comes_to_rules else (),
         after=tuple(_after(packet, policy)) if outcome in (Outcome.FLOW, Outcome.FLOW_IGNORED) else (),
         outcome=outcome,
         meaning=_meaning(outcome),

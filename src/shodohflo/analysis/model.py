@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from ipaddress import ip_network
 from typing import TYPE_CHECKING, Final
 
+from shodohflo.analysis.apart import apart
 from shodohflo.analysis.packet import Packet
 from shodohflo.analysis.ports import Block, Chart, Takes, example
 from shodohflo.analysis.space import FAMILIES, Piece, Space
 from shodohflo.model import UDP, address_text
 from shodohflo.rules.actions import is_built_in
-from shodohflo.rules.mapping import FlowMapping
 from shodohflo.rules.table import PortClasses, port_set
 from shodohflo.rules.verdicts import Decision
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from shodohflo.analysis.findings import Finding
     from shodohflo.batch import Family
     from shodohflo.model import Address
+    from shodohflo.rules.mapping import FlowMapping, Verdict
+    from shodohflo.rules.mapping import Packet as Ends
     from shodohflo.rules.networks import Network, NetworkEnumeration
 
 RULE: Final = "FLOW_MAPPING[{}]"
@@ -77,20 +80,29 @@ class Pair:
         return Pair(self.dst, self.src)
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the rules say of a packet."""
+
+    verdict: Verdict
+    failed: frozenset[int]
+    """The rules whose own actions had no proper answer to it."""
+
+
 class Model:
-    """A subject, worked out. Own actions are asked in a mapping of its own, so that nobody's counters move."""
+    """A subject, worked out. Own actions are asked apart from the live ones, and only once about each packet."""
 
     def __init__(self, subject: Subject) -> None:
         """Cut up addresses and ports."""
         self.subject = subject
         rules = subject.mapping.rules
-        self.mapping = FlowMapping(*((rule.src, rule.dst, rule.action) for rule in rules))
-        self.mapping.number_networks(subject.enumeration)
+        self.mapping = apart(subject.mapping, subject.enumeration)
         self.space = Space.cut(subject.enumeration, subject.our_nets)
         self.classes = PortClasses.compile(port_set(rule.action) for rule in rules if is_built_in(rule.action))
         self.takes = [Takes.ask(self.mapping, number, self.classes) for number in range(len(rules))]
         self._takes_all = sum(1 << number for number, takes in enumerate(self.takes) if takes.rest)
         self._charts: dict[int, Chart] = {}
+        self._answers: dict[Ends, Answer] = {}
 
     @cached_property
     def zones(self) -> tuple[Zone, ...]:
@@ -100,8 +112,7 @@ class Model:
             if piece.claim is not None:
                 network = self.subject.enumeration.network_id[piece.claim.name]
                 from_here, to_here = self._naming[0][network], self._naming[1][network]
-                is_open = not piece.is_ours and piece.claim.prefix.num_addresses > 1
-                by_kind.setdefault((piece.version, from_here, to_here, piece.is_ours, is_open), []).append(piece)
+                by_kind.setdefault((piece.version, from_here, to_here, piece.is_ours, piece.is_open), []).append(piece)
         return tuple(
             Zone(version, _names(pieces), from_here, to_here, is_ours, is_open, Space.foremost(pieces).examples())
             for (version, from_here, to_here, is_ours, is_open), pieces in by_kind.items()
@@ -166,20 +177,33 @@ class Model:
         src_port, dst_port = example(self.classes, block)
         return Packet(pair.src.examples[0], src_port, pair.dst.examples[1], dst_port)
 
+    def ask(self, packet: Packet) -> Answer:
+        """Ask the rules about `packet`."""
+        if packet.ends not in self._answers:
+            before = self.mapping.failures.copy()
+            verdict = self.mapping.decide(*packet.ends)
+            self._answers[packet.ends] = Answer(verdict, frozenset(self.mapping.failures - before))
+        return self._answers[packet.ends]
+
     def decides(self, rule: int, packet: Packet) -> bool:
-        """Tell whether it is this rule that decides about `packet`, by asking."""
-        return self.mapping.decide(*packet.ends).rule == rule
+        """Tell whether it is this rule that decides about `packet`."""
+        return self.ask(packet).verdict.rule == rule
+
+    def drops(self, rule: int, packet: Packet) -> bool:
+        """Tell whether it is this rule that drops `packet`."""
+        verdict = self.ask(packet).verdict
+        return verdict.rule == rule and verdict.decision == Decision.DROPPED
 
     def records(self, packet: Packet) -> bool:
-        """Tell whether the rules make a flow of `packet`, by asking."""
-        return self.mapping.decide(*packet.ends).decision >= Decision.SRC_IS_CLIENT
+        """Tell whether the rules make a flow of `packet`."""
+        return self.ask(packet).verdict.decision >= Decision.SRC_IS_CLIENT
 
     def outcome(self, packet: Packet) -> str:
         """Say what becomes of a UDP packet."""
         assert packet.protocol == UDP, "TCP flags decide before the rules do"
         if self.subject.suppress_own_network and all(map(self.is_ours, (packet.src_addr, packet.dst_addr))):
             return "left out by SUPPRESS_OWN_NETWORK"
-        verdict = self.mapping.decide(*packet.ends)
+        verdict = self.ask(packet).verdict
         if verdict.decision == Decision.NO_NETWORK:
             return "unmatched: an address is in no network"
         if verdict.rule is None:
@@ -188,6 +212,11 @@ class Model:
         if verdict.client is None or verdict.service is None:
             return f"dropped by {by}"
         return f"recorded as {address_text(verdict.client)};{address_text(verdict.service)};{verdict.port} by {by}"
+
+    def is_outsider(self, address: Address) -> bool:
+        """Tell whether `address` is in a network, not ours, and not named by itself."""
+        (piece,) = self.space.within(ip_network(address))
+        return piece.is_open
 
     def is_ours(self, address: Address) -> bool:
         """Tell whether `address` is in our networks."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from shodohflo.model import Address
 
-FLAGS: Final = {"fin": FIN, "syn": SYN, "rst": RST, "psh": 0x08, "ack": 0x10, "urg": 0x20}
+FLAGS: Final = {"fin": FIN, "syn": SYN, "rst": RST, "psh": 0x08, "ack": 0x10, "urg": 0x20, "ece": 0x40, "cwr": 0x80}
 """TCP control bits by their names (RFC 9293 section 3.1)."""
 
 UNREACHABLE: Final = ["icmp", "unreachable"]
@@ -96,7 +96,7 @@ def _end_text(address: Address, port: int) -> str:
 
 def _protocol(words: Sequence[str]) -> tuple[int, int]:
     """Return the protocol and the TCP flags that `words` name."""
-    named = [word.strip(",").lower() for word in words]
+    named = " ".join(words).lower().replace(",", " ").split()
     if named == UNREACHABLE:
         return ICMP, 0
     for word in named:

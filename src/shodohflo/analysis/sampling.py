@@ -44,19 +44,19 @@ def sample(model: Model, rule: int, places: Sequence[tuple[Pair, Block]]) -> Sam
     """Try packets on `rule`, between places where rules before it that can be proven leave it some."""
     is_own = model.takes[rule].is_own
     tried, decided, failed = 0, None, None
-    for packet in islice(_packets(model, places), MOST):
-        tried, failures = tried + 1, model.mapping.failures[rule]
+    for packet in islice(likely_packets(model, places), MOST):
+        tried += 1
         if model.decides(rule, packet):
             decided = decided or packet
-        if model.mapping.failures[rule] > failures:
+        if rule in model.ask(packet).failed:
             failed = failed or packet
         if decided and (failed or not is_own):
             break
     return Sampled(tried, decided, failed)
 
 
-def _packets(model: Model, places: Sequence[tuple[Pair, Block]]) -> Iterator[Packet]:
-    """Yield packets, place by place, so that the first few are of every place."""
+def likely_packets(model: Model, places: Sequence[tuple[Pair, Block]]) -> Iterator[Packet]:
+    """Yield packets that may mean something to own actions, so that the first few are of every place."""
     spoken = list(_spoken(rule.action for rule in model.mapping.rules))
     addresses = [value for value in spoken if not isinstance(value, int)]
     ports = [value for value in spoken if isinstance(value, int)]

@@ -66,6 +66,11 @@ class Piece:
         return self.last - self.first + 1
 
     @property
+    def is_open(self) -> bool:
+        """Tell whether they are outsiders': in a network, not ours, and not named one by one."""
+        return self.claim is not None and not self.is_ours and self.claim.prefix.num_addresses > 1
+
+    @property
     def known(self) -> list[int]:
         """The addresses for documentation that it holds."""
         return [number for number in _KNOWN[self.version == 6] if self.first <= number <= self.last]

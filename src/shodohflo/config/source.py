@@ -40,7 +40,8 @@ class Source:
         except OSError as error:
             raise ConfigurationError(f"{path}: {error.strerror}; name the file with --config") from error
         except SyntaxError as error:
-            raise ConfigurationError(f"{path}:{error.lineno}:{error.offset}: {error.msg}") from error
+            where = f"{path}:{error.lineno}:{error.offset}" if error.lineno else path  # a null byte has no line
+            raise ConfigurationError(f"{where}: {error.msg}") from error
         except ValueError as error:  # null bytes, in some versions of Python
             raise ConfigurationError(f"{path}: {error}") from error
 
