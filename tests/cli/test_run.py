@@ -193,6 +193,7 @@ def test_a_configuration_in_the_working_directory_is_taken(
 
     assert done.returncode == 0
     assert "TTL_GARCE is no setting (did you mean TTL_GRACE?)" in done.stderr
+    assert "UNCOVERED-PAIR" not in done.stderr  # nothing is said of rules that the file does not bring
 
 
 def test_what_the_check_finds_is_logged_when_the_agent_starts(

@@ -79,7 +79,7 @@ class Request:
         """Load the configuration again, check it and log what was found; `ConfigurationError` if it can't be used."""
         terms = self.settle(before.path or find(self.config, SEARCHED), _log.info)
         report = examine(terms.settings, terms.our_nets)
-        log_findings(report)
+        log_findings(report, terms.settings)
         if report.worst == Level.ERROR:
             raise ConfigurationError(in_one_line(report.findings[0]))
         for name in changed_in_vain(before, terms.settings, store_named=bool(self.store)):
@@ -115,8 +115,7 @@ def attend(request: Request) -> int:
     last: list[Status] = []
     with ExitStack() as closing:
         on_status = _on_status(settings, closing)
-        if settings.path is not None:  # of the defaults there is nothing to tell
-            log_findings(examine(settings, terms.our_nets))
+        log_findings(examine(settings, terms.our_nets), settings)
         _refuse_without_right()
         name = request.name or socket.gethostname()
         store = _store(request.store, settings, closing)
@@ -149,11 +148,13 @@ def _refuse_without_right() -> None:
         raise CaptureNotPermittedError(f"{error}; `shodohflo demo` (or `make demo`) needs no rights") from error
 
 
-def log_findings(report: Report) -> None:
-    """Log what `shodohflo check` finds."""
+def log_findings(report: Report, settings: Settings) -> None:
+    """Log what `shodohflo check` finds; the notes about rules only where the rules are the operator's."""
     for finding in report.findings:
-        level = logging.INFO if finding.level == Level.NOTE else logging.WARNING
-        _log.log(level, "%s", in_one_line(finding))
+        if finding.level != Level.NOTE:
+            _log.warning("%s", in_one_line(finding))
+        elif settings.has_own_rules:
+            _log.info("%s", in_one_line(finding))
 
 
 def _store(named: str | None, settings: Settings, closing: ExitStack) -> Store:

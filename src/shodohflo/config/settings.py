@@ -72,6 +72,11 @@ class Settings:
     """Where settings and entries of lists stand, as `file:line:column`, by their names."""
 
     @property
+    def has_own_rules(self) -> bool:
+        """Whether the file brings its own rules, instead of leaving them at the defaults."""
+        return "FLOW_MAPPING" in self.places
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         """The doubtful settings, one line each."""
         return tuple(f"{doubt.where}: {doubt.sentence}" for doubt in self.doubts)
