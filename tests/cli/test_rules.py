@@ -10,7 +10,7 @@ import pytest
 
 from observing import flow, observed
 from serving import Server, programs
-from shodohflo.cli.rules import count_decided, count_stored, strangers
+from shodohflo.cli.rules import Worded, count_decided, count_stored, strangers
 from shodohflo.config import load
 from shodohflo.model import Kind
 from shodohflo.query import AgentRow
@@ -157,11 +157,12 @@ def test_flows_are_counted_once_for_each_rule() -> None:
         replace(first, rule=1, kind=Kind.RESET),
     )
 
-    decided = count_decided(seen)
+    rules = [Worded(number, f"rule {number}") for number in range(3)]
+    decided = count_decided(seen, rules)
 
-    assert decided.packets == {0: 9, 2: 3}
-    assert decided.flows == {0: 2, 2: 1}
-    assert count_decided(observed()).packets == {}
+    assert decided.packets == {rules[0]: 9, rules[2]: 3}
+    assert decided.flows == {rules[0]: 2, rules[2]: 1}
+    assert count_decided(observed(), rules).packets == {}
 
 
 def test_what_agents_say_is_read_with_patience() -> None:
@@ -173,13 +174,35 @@ def test_what_agents_say_is_read_with_patience() -> None:
         ),
     ]
 
-    assert count_stored([], agents).dropped == {3: 7}
+    assert count_stored([], agents, [Worded(3, "now")]).dropped == {Worded(3, "now"): 7}
+
+
+def test_rules_that_had_the_same_number_one_after_the_other_are_told_apart(
+    shodohflo: Command, configuration: Path, demo: Path, tmp_path: Path, server: Server
+) -> None:
+    """After a reload, what the old rule decided is not the new one's doing."""
+    url = f"unix://{server.path}"
+    other = tmp_path / "other.py"
+    other.write_text(configuration.read_text().replace("LowerPort()", "Assign(DST, SRC)"))
+    other.chmod(0o600)
+    shodohflo("replay", "--store", url, "--config", configuration, demo, *OURS)
+
+    told = rows(shodohflo("rules", "--running", "--store", url, other, "--json"))
+    text = shodohflo("rules", "--running", "--store", url, other).stdout
+    remembered = rows(shodohflo("rules", "--running", "--store", url, "--json"))
+
+    new = {row["sentence"] for row in told} - {*SENTENCES}
+    assert new
+    assert all(row["packets"] == 0 for row in told if row["sentence"] in new)
+    assert [row for row in told if row["packets"]] == [row for row in remembered if row["packets"]] != []
+    assert "(in another configuration)" in text
 
 
 def test_an_agent_with_the_same_configuration_is_no_stranger(configuration: Path) -> None:
     """By the digest of the file; without a file there is nothing to compare."""
     settings = load(configuration, {}, privileged=False)
     agents = [AgentRow("bert", "db", 1.0, {"configuration.digest": settings.digest}), AgentRow("ernie", "db", 1.0, {})]
+    agents.append(AgentRow("gone", "db", 900.0, {"state": "ended"}))
 
     assert list(strangers(agents, settings)) == ["agent ernie runs another configuration: ?, since ?"]
     assert list(strangers(agents, None)) == []

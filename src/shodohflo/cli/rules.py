@@ -9,7 +9,7 @@ import time
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import click
 import numpy as np
@@ -43,6 +43,7 @@ COLUMNS: Final = (
 RULE: Final = "FLOW_MAPPING[{}]"
 _RULE: Final = re.compile(r"FLOW_MAPPING\[(\d{1,5})\]")
 _DROPPED: Final = re.compile(rf"outcomes\.dropped\.{_RULE.pattern}")
+_FORGOTTEN: Final = "(it recorded nothing, so nobody kept its words)"
 
 EXAMPLES: Final = """\b
 Examples:
@@ -53,23 +54,28 @@ Examples:
 """
 
 
+class Worded(NamedTuple):
+    """A rule by its number and its words: after a change, a number may stand for another rule."""
+
+    number: int
+    sentence: str
+
+
 @dataclass(slots=True)
 class Decided:
-    """What rules decided, by their numbers."""
+    """What rules decided."""
 
-    packets: Counter[int] = field(default_factory=Counter)
+    packets: Counter[Worded] = field(default_factory=Counter)
     """Recorded."""
-    flows: Counter[int] = field(default_factory=Counter)
-    dropped: Counter[int] = field(default_factory=Counter)
-    sentences: dict[int, str] = field(default_factory=dict)
-    """The rules in words, as they were when they decided."""
+    flows: Counter[Worded] = field(default_factory=Counter)
+    dropped: Counter[Worded] = field(default_factory=Counter)
 
     @property
-    def rules(self) -> set[int]:
+    def rules(self) -> set[Worded]:
         """All that decided anything."""
         return {*self.packets, *self.dropped}
 
-    def as_dict(self, rule: int) -> dict[str, int]:
+    def as_dict(self, rule: Worded) -> dict[str, int]:
         """Return what one rule decided."""
         return {"packets": self.packets[rule], "flows": self.flows[rule], "dropped": self.dropped[rule]}
 
@@ -93,9 +99,9 @@ def rules_command(  # noqa: PLR0913 - one for each option
     """Print a configuration in sentences, with what each rule decided.
 
     CONFIG is the first file if its name ends in .py; the others are captures. Without CONFIG, the defaults. With
-    --running, what is in the store: the flows by the rule that decided them last, the drops as the agents count them;
-    and without CONFIG, the rules that decided anything, in the words they had then. For captures without --our-nets,
-    private networks are taken that the configuration has no other use for.
+    --running, what is in the store: the flows by the rule that decided them last, the drops as the agents count them,
+    by number; a rule that had other words then is told apart. Without CONFIG, the rules that decided anything. For
+    captures without --our-nets, private networks are taken that the configuration has no other use for.
     """
     if files and files[0].endswith(".py"):
         config, files = Path(files[0]), files[1:]
@@ -115,25 +121,24 @@ def rules_command(  # noqa: PLR0913 - one for each option
 
 def _print(settings: Settings | None, decided: Decided | None, *, as_json: bool) -> None:
     """Print what was decided beside the configuration, as far as there is either."""
-    sentences = _sentences(settings, decided)
+    configured = _worded(settings) if settings else []
+    others = sorted(decided.rules - {*configured}) if decided else []
+    told = sorted([*configured, *others], key=lambda rule: rule.number)
     if as_json:
-        for rule, sentence in sorted(sentences.items()):
-            told: dict[str, object] = {"place": RULE.format(rule), "sentence": sentence}
-            click.echo(json.dumps(told | (decided.as_dict(rule) if decided else {})))
+        for rule in told:
+            line: dict[str, object] = {"place": RULE.format(rule.number), "sentence": rule.sentence}
+            click.echo(json.dumps(line | (decided.as_dict(rule) if decided else {})))
         return
     rows = [_network_row(n, entry) for n, entry in enumerate(settings.enumeration.entries)] if settings else []
-    for rule, sentence in sorted(sentences.items()):
+    for rule in told:
         counts = map("{:,}".format, decided.as_dict(rule).values()) if decided else ("", "", "")
-        rows.append((RULE.format(rule), *counts, sentence))
+        foreign = " (in another configuration)" if settings and rule not in configured else ""
+        rows.append((RULE.format(rule.number), *counts, f"{rule.sentence}{foreign}"))
     show(COLUMNS, rows)
 
 
-def _sentences(settings: Settings | None, decided: Decided | None) -> dict[int, str]:
-    """Return the rules in words: of the configuration if there is one, else as far as they are remembered."""
-    if settings is not None:
-        return dict(enumerate(rule.describe() for rule in settings.mapping.rules))
-    seen = decided or Decided()
-    return {rule: seen.sentences.get(rule, "(it recorded nothing, so nobody kept its words)") for rule in seen.rules}
+def _worded(settings: Settings) -> list[Worded]:
+    return [Worded(number, rule.describe()) for number, rule in enumerate(settings.mapping.rules)]
 
 
 def _network_row(number: int, entry: Entry) -> Row:
@@ -146,16 +151,17 @@ def _replayed(captures: Sequence[str], settings: Settings, our_nets: Sequence[Ne
     pipeline = make_pipeline(settings, named_or_presumed(our_nets, settings.enumeration))
     reading = Replay(pipeline)
     reading.read(captures)
-    decided = count_decided(pipeline.take())
-    for rule in range(len(settings.mapping.rules)):
-        decided.dropped[rule] = pipeline.ledger.outcomes[DROPPED.format(rule)]
+    rules = _worded(settings)
+    decided = count_decided(pipeline.take(), rules)
+    for rule in rules:
+        decided.dropped[rule] = pipeline.ledger.outcomes[DROPPED.format(rule.number)]
     for message in reading.broken:
         fail(message, "shodohflo rules")
     print_ledger(pipeline.ledger, pipeline.rules, err=True)
     return (1 if reading.broken else 0), decided
 
 
-def count_decided(seen: Observations) -> Decided:
+def count_decided(seen: Observations, rules: Sequence[Worded]) -> Decided:
     """Count packets and distinct flows by the rule that made them."""
     decided = Decided()
     flows = seen[(seen.kind == Kind.FLOW) | (seen.kind == Kind.FLOW_IGNORED)]
@@ -164,10 +170,10 @@ def count_decided(seen: Observations) -> Decided:
     ends = [(end.version.astype(np.uint64), end.high, end.low) for end in (flows.client, flows.remote)]
     columns = [*ends[0], *ends[1], flows.port.astype(np.uint64), flows.rule.astype(np.uint64)]
     groups = group_by(columns)
-    rules, packets = flows.rule[groups.leaders].tolist(), groups.sum(flows.packets).tolist()
-    for rule, count in zip(rules, packets, strict=True):
-        decided.packets[rule] += count
-        decided.flows[rule] += 1
+    numbers, packets = flows.rule[groups.leaders].tolist(), groups.sum(flows.packets).tolist()
+    for number, count in zip(numbers, packets, strict=True):
+        decided.packets[rules[number]] += count
+        decided.flows[rules[number]] += 1
     return decided
 
 
@@ -181,33 +187,40 @@ def _running(stores: Sequence[str], settings: Settings | None) -> Decided:
     agents = reader.agents()
     for line in strangers(agents, settings):
         click.echo(line, err=True)
-    return count_stored(reader.flows(Filter(), time.time()).rows, agents)
+    return count_stored(reader.flows(Filter(), time.time()).rows, agents, _worded(settings) if settings else [])
 
 
 def strangers(agents: Iterable[AgentRow], settings: Settings | None) -> Iterator[str]:
     """Say of each agent that runs another configuration than `settings`."""
     for agent in agents:
-        if settings is not None and agent.fields.get("configuration.digest", "") != settings.digest:
+        if (
+            settings is not None
+            and agent.fields.get("state") != "ended"
+            and agent.fields.get("configuration.digest", "") != settings.digest
+        ):
             runs, since = (agent.fields.get(name, "?") for name in ("configuration", "configuration.since"))
             yield f"agent {agent.agent} runs another configuration: {runs}, since {since}"
 
 
-def count_stored(flows: Iterable[FlowRow], agents: Iterable[AgentRow]) -> Decided:
-    """Count flows by the rule that decided them last, and drops as the agents tell them."""
+def count_stored(flows: Iterable[FlowRow], agents: Iterable[AgentRow], rules: Sequence[Worded]) -> Decided:
+    """Count flows by the rule that decided them last, and drops as the agents tell them.
+
+    Flows that nobody kept the words of, and drops, are counted by number: for `rules`, else in the latest words known.
+    """
     decided = Decided()
-    latest: defaultdict[int, float] = defaultdict(float)
+    words = {rule.number: rule.sentence for rule in rules}
+    latest: defaultdict[int, tuple[float, str]] = defaultdict(lambda: (0.0, _FORGOTTEN))
     for row in flows:
-        named = _RULE.fullmatch(row.rule)
-        if named is None:
-            continue
-        rule = int(named[1])
-        decided.packets[rule] += row.packets
-        decided.flows[rule] += 1
-        if row.sentence and (row.last or 0.0) >= latest[rule]:
-            decided.sentences[rule], latest[rule] = row.sentence, row.last or 0.0
+        if named := _RULE.fullmatch(row.rule):
+            number = int(named[1])
+            rule = Worded(number, row.sentence or words.get(number, _FORGOTTEN))
+            decided.packets[rule] += row.packets
+            decided.flows[rule] += 1
+            latest[number] = max(latest[number], (row.last or 0.0, rule.sentence))
     for agent in agents:
         for name, text in agent.fields.items():
             dropped = _DROPPED.fullmatch(name)
             if dropped and text.isascii() and text.isdigit():
-                decided.dropped[int(dropped[1])] += int(text)
+                number = int(dropped[1])
+                decided.dropped[Worded(number, words.get(number, latest[number][1]))] += int(text)
     return decided
