@@ -125,6 +125,25 @@ def test_what_is_taken_for_our_networks_swallows_nothing_that_either_names(
     assert "no --our-nets: taking 172.16.0.0/12, 192.168.0.0/16" in result.stderr
 
 
+def test_an_action_that_changes_its_mind_is_named_as_one(shodohflo: Command, write: Write, demo: Path) -> None:
+    """What differs then is no rule's doing that could be told, nor that of a tunnel."""
+    fickle = write("fickle.py", f"(None, None, Fickle()), {DEFAULT}")
+    fickle.write_text(f"""\
+{IMPORT}
+class Fickle(MappingAction):
+    asked = 0
+    def match(self, src_addr, src_port, dst_addr, dst_port):
+        self.asked += 1
+        return (src_addr, dst_addr, dst_port) if self.asked % 3 else None
+{fickle.read_text()}""")
+
+    result = shodohflo("compare", fickle, write("new.py", DEFAULT), *OURS, demo)
+
+    assert result.exit_code == 1
+    assert "\nan action of your own, asked again about the same packets, answered otherwise:\n" in result.stdout
+    assert "TUNNELS" not in result.stdout
+
+
 def test_a_capture_that_breaks_is_status_2(shodohflo: Command, write: Write, demo: Path, tmp_path: Path) -> None:
     """A comparison of half a capture must not pass for a whole one; what was read is told."""
     cut = tmp_path / "cut.pcap"

@@ -97,6 +97,8 @@ class Difference:
     """The keys of each, with their counts."""
     changes: tuple[Change, ...]
     """The loudest first."""
+    same_tunnels: bool
+    """Both look into the same tunnels."""
 
     @property
     def added(self) -> dict[str, int]:
@@ -118,7 +120,8 @@ class Difference:
     def inside(self) -> dict[str, tuple[int, int]]:
         """The keys of flows, resets and unreachables whose counts differ by more, or less, than `changes` says.
 
-        Only those of packets in tunnels that only one of the configurations looks into.
+        Only those of packets in tunnels that only one of the configurations looks into, and of packets that an
+        operator's own action, asked twice, answered twice in different ways.
         """
         expected = Counter(self.old)
         for change in self.changes:
@@ -193,6 +196,7 @@ class Comparison:
             old=counts(self._old.take()),
             new=counts(self._new.take()),
             changes=tuple(changes),
+            same_tunnels=self._old.policy.tunnels == self._new.policy.tunnels,
         )
 
 

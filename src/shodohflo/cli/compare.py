@@ -30,6 +30,9 @@ Examples:
 SHOWN: Final = 20
 """Keys of one kind of change that people are shown; scripts get all."""
 
+_INSIDE: Final = "in tunnels that only one of the two looks into (TUNNELS):"
+_UNSURE: Final = "an action of your own, asked again about the same packets, answered otherwise:"
+
 _FILE: Final = click.Path(path_type=Path)
 
 
@@ -113,7 +116,7 @@ def _inside(difference: Difference) -> Iterator[str]:
     """Write what differs without any rule's doing."""
     if difference.inside:
         yield ""
-        yield "in tunnels that only one of the two looks into (TUNNELS):"
+        yield _UNSURE if difference.same_tunnels else _INSIDE
         rows = [(after, f"{key}  (before: {before:,})") for key, (before, after) in difference.inside.items()]
         yield from _counted(sorted(rows, reverse=True))
 
