@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from analysis.subjects import model_of, subject
-from shodohflo.analysis.sampling import MOST, sample
+from shodohflo.analysis.ports import Block
+from shodohflo.analysis.sampling import MOST, likely_packets, sample
 from shodohflo.pcap_config import FlowMapping, LowerPort, MappingAction, NetworkEnumeration, PortMatch
 
 if TYPE_CHECKING:
@@ -101,3 +102,15 @@ def test_a_rule_of_ours_behind_an_own_action_is_tried_too() -> None:
 
     assert found.decided is not None
     assert found.decided.dst_addr != ip_address("10.0.0.77")
+
+
+def test_what_never_comes_to_the_rules_is_not_tried() -> None:
+    """SUPPRESS_OWN_NETWORK leaves out packets between our own hosts, also between those that an action speaks of."""
+    everything = NetworkEnumeration(("all", "0.0.0.0/0"))
+    mapping = FlowMapping((None, None, Host()))
+    left_out = model_of(subject(everything, mapping, "10.0.0.0/8", suppress=True))
+
+    tried = list(likely_packets(left_out, [(pair, Block(1, 1)) for pair in left_out.pairs]))
+
+    assert tried
+    assert not any(left_out.is_ours(packet.src_addr) and left_out.is_ours(packet.dst_addr) for packet in tried)

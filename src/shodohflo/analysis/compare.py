@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from shodohflo.aggregate import merge_packets
 from shodohflo.analysis.fates import Fate, Judge
+from shodohflo.analysis.model import RULE
 from shodohflo.ledger import Outcome
 from shodohflo.pipeline import BLOCK, Pipeline
 from shodohflo.store.keys import counts, to_key
@@ -65,7 +66,7 @@ class Side:
         key = to_key(fate.key) if fate.key and fate.outcome == Outcome.FLOW else None
         if fate.rule is None:
             return cls(fate.outcome, key, "", "")
-        return cls(fate.outcome, key, f"FLOW_MAPPING[{fate.rule}]", mapping.rules[fate.rule].describe())
+        return cls(fate.outcome, key, RULE.format(fate.rule), mapping.rules[fate.rule].describe())
 
     def as_dict(self) -> dict[str, object]:
         """Return it as JSON takes it."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from shodohflo.analysis.apart import apart
 from shodohflo.analysis.frame import to_frames
+from shodohflo.analysis.model import RULE
 from shodohflo.batch import FIN, RST, SYN
 from shodohflo.ledger import Outcome
 from shodohflo.model import ICMP, SRC, TCP, address_text
@@ -184,7 +185,7 @@ def _ours(address: Address, policy: Policy) -> Network | None:
 def _trail(packet: Packet, source: End, destination: End, mapping: FlowMapping) -> Iterator[Step]:
     """Go through the rules, up to the one that decides."""
     for number, rule in enumerate(mapping.rules):
-        name, sentence = f"FLOW_MAPPING[{number}]", rule.describe()
+        name, sentence = RULE.format(number), rule.describe()
         elsewhere = [
             f"the {end} is in {found.network}"
             for end, named, found in (("source", rule.src, source), ("destination", rule.dst, destination))

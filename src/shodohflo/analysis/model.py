@@ -201,7 +201,7 @@ class Model:
     def outcome(self, packet: Packet) -> str:
         """Say what becomes of a UDP packet."""
         assert packet.protocol == UDP, "TCP flags decide before the rules do"
-        if self.subject.suppress_own_network and all(map(self.is_ours, (packet.src_addr, packet.dst_addr))):
+        if self.is_left_out(packet):
             return "left out by SUPPRESS_OWN_NETWORK"
         verdict = self.ask(packet).verdict
         if verdict.decision == Decision.NO_NETWORK:
@@ -212,6 +212,10 @@ class Model:
         if verdict.client is None or verdict.service is None:
             return f"dropped by {by}"
         return f"recorded as {address_text(verdict.client)};{address_text(verdict.service)};{verdict.port} by {by}"
+
+    def is_left_out(self, packet: Packet) -> bool:
+        """Tell whether SUPPRESS_OWN_NETWORK keeps `packet` from the rules."""
+        return self.subject.suppress_own_network and all(map(self.is_ours, (packet.src_addr, packet.dst_addr)))
 
     def is_outsider(self, address: Address) -> bool:
         """Tell whether `address` is in a network, not ours, and not named by itself."""

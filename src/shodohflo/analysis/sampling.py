@@ -80,7 +80,8 @@ def _packets_between(
     classes = [port for port in model.classes.lowest if _holds(model, block, port)]
     for port in dict.fromkeys([*ports, *classes, *_PORTS]):
         for src_port, dst_port in ((_CLIENT, port), (port, _CLIENT), (_OTHER_CLIENT, port), (port, port)):
-            yield from (Packet(src, src_port, dst, dst_port) for src, dst in ends)
+            found = (Packet(src, src_port, dst, dst_port) for src, dst in ends)
+            yield from (packet for packet in found if not model.is_left_out(packet))
 
 
 def _holds(model: Model, block: Block, port: int) -> bool:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import click
 import numpy as np
 
+from shodohflo.analysis.model import RULE
 from shodohflo.cli import options
 from shodohflo.cli.account import print_ledger
 from shodohflo.cli.program import fail
@@ -40,7 +41,6 @@ COLUMNS: Final = (
     Column("SENTENCE"),
 )
 
-RULE: Final = "FLOW_MAPPING[{}]"
 _RULE: Final = re.compile(r"FLOW_MAPPING\[(\d{1,5})\]")
 _DROPPED: Final = re.compile(rf"outcomes\.dropped\.{_RULE.pattern}")
 _FORGOTTEN: Final = "(it recorded nothing, so nobody kept its words)"
