@@ -27,7 +27,7 @@ __all__ = ["Connection", "IgnoredFlow", "Pipeline", "Policy"]
 BLOCK = 1 << 15
 """Frames decoded, and packets decided on, at once: their columns still fit the processor's caches."""
 
-_MANY = 1 << 20
+_MANY = 1 << 18
 """Observations that may wait unmerged."""
 
 

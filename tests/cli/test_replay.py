@@ -112,6 +112,23 @@ def test_without_our_nets_the_private_ones_are_taken_and_named(shodohflo: Comman
     assert {str(prefix) for prefix in OUR_4NETS.prefixes} >= {"10.0.0.0/8", "100.64.0.0/10"}
 
 
+def test_private_networks_that_the_configuration_uses_otherwise_are_warned_of(
+    shodohflo: Command, demo: Path, tmp_path: Path
+) -> None:
+    """They are taken all the same: what `replay` does without --our-nets is the same for every configuration."""
+    path = tmp_path / "notes.py"
+    path.write_text(
+        "from shodohflo.pcap_config import *\n"
+        "NETWORK_ENUMERATION = NetworkEnumeration(('ours', OUR_4NETS), ('bert', '10.0.0.1/32'))\n"
+        "FLOW_MAPPING = FlowMapping((None, 'ours', LowerPort()))\n"
+    )
+
+    result = shodohflo("replay", "--keys", "--config", path, demo)
+
+    assert "taking 10.0.0.0/8, 172.16.0.0/12, " in result.stderr
+    assert "warning: the configuration has another use for addresses of 10.0.0.0/8: name --our-nets" in result.stderr
+
+
 def test_several_captures_are_one_stream_of_packets(shodohflo: Command, demo: Path) -> None:
     """Counts add up over all of them."""
     once = counted(shodohflo("replay", "--keys", *OURS, demo).stdout)

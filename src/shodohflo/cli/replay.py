@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import click
 
-from shodohflo.analysis.presumed import presumed_networks
+from shodohflo.analysis.presumed import PRIVATE, presumed_networks
 from shodohflo.capture.savefile import STDIN, open_savefile
 from shodohflo.cli import options
 from shodohflo.cli.account import print_ledger, write_ledger
+from shodohflo.cli.memory import keep_freed_memory
 from shodohflo.cli.program import fail
 from shodohflo.cli.progress import Progress
 from shodohflo.cli.seen import COLUMNS, seen_flows
@@ -111,6 +112,17 @@ def named_or_presumed(our_nets: Sequence[Network], *enumerations: NetworkEnumera
     return taken
 
 
+def named_or_private(our_nets: Sequence[Network], enumeration: NetworkEnumeration) -> Sequence[Network]:
+    """Return our networks; if none are named, all private ones, and say so, also where the configuration objects."""
+    if our_nets:
+        return our_nets
+    click.echo(f"no --our-nets: taking {', '.join(map(str, PRIVATE))} for our networks", err=True)
+    if clashing := set(PRIVATE) - set(presumed_networks(enumeration)):
+        told = ", ".join(map(str, sorted(clashing, key=str)))
+        click.echo(f"warning: the configuration has another use for addresses of {told}: name --our-nets", err=True)
+    return PRIVATE
+
+
 def _is_unreadable(ledger: Ledger) -> bool:
     """Tell whether there were packets, and every one of a link type that no decoder reads."""
     refused = REFUSED.format(Refusal.LINK_TYPE)
@@ -157,11 +169,12 @@ def replay(  # noqa: PLR0913 - one for each option
     """
     if keys and as_json:
         raise click.UsageError("--keys and --json exclude each other")
+    keep_freed_memory()
     settings = load(config)
     for warning in settings.warnings:
         click.echo(f"warning: {warning}", err=True)
     write = writer_to(store, settings) if store else None
-    pipeline = make_pipeline(settings, named_or_presumed(our_nets, settings.enumeration))
+    pipeline = make_pipeline(settings, named_or_private(our_nets, settings.enumeration))
     reading = Replay(pipeline)
     reading.read(captures)
     seen = pipeline.take()

@@ -26,6 +26,7 @@ from shodohflo.cli import options
 from shodohflo.cli.account import print_ledger, write_ledger
 from shodohflo.cli.check import examine, in_one_line
 from shodohflo.cli.logs import begin_log
+from shodohflo.cli.memory import keep_freed_memory
 from shodohflo.cli.program import Agent
 from shodohflo.cli.trap import refuse_swallowed
 from shodohflo.config import SEARCHED, Settings, find, load
@@ -110,6 +111,7 @@ def changed_in_vain(before: Settings, after: Settings, *, store_named: bool) -> 
 
 def attend(request: Request) -> int:
     """Start the agent, show how it does, and tell at the end what became of the packets."""
+    keep_freed_memory()
     terms = request.settle(find(request.config, SEARCHED), partial(click.echo, err=True))
     settings = terms.settings
     last: list[Status] = []
