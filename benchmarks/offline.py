@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from benchmarks import baseline
 from benchmarks.comparison import Comparison, Pairs, Spent
 from shodohflo.capture.savefile import Savefile
+from shodohflo.cli.memory import keep_freed_memory
 from shodohflo.pcap_config import (
     DST,
     OUR_4NETS,
@@ -100,6 +101,7 @@ def _children_seconds() -> float:
 
 def frames_to_observations(capture: Path, repetitions: int) -> Comparison:
     """Time the pipeline against the dpkt loop on the same frames, all of them in memory beforehand."""
+    keep_freed_memory()  # as replay and run do
     frames = list(baseline.frames_of(capture))
     batches = _preload(capture)
     worst: list[float] = []

@@ -236,13 +236,13 @@ def test_unmatched_packets_are_counted_by_network_pair() -> None:
 def test_more_frames_than_a_block_are_taken_in_order() -> None:
     """Blocks are an affair of the caches alone."""
     one = pipeline()
-    frames = frames_of(*[ip(udp(), 17, US, THEM)] * (BLOCK + 1))
+    frames = frames_of(*[ip(udp(), 17, US, THEM)] * (2 * BLOCK + 1))
 
     one.ingest(frames)
 
     seen = one.take()
-    assert seen.packets.tolist() == [BLOCK + 1]
-    assert (seen.first.tolist(), seen.last.tolist()) == ([0], [BLOCK * 1_000_000_000])
+    assert seen.packets.tolist() == [2 * BLOCK + 1]
+    assert (seen.first.tolist(), seen.last.tolist()) == ([0], [2 * BLOCK * 1_000_000_000])
 
 
 @given(st.lists(st.sampled_from([packet for packet, _ in OUTCOMES.values()]) | st.binary(max_size=60), max_size=40))

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Connection", "IgnoredFlow", "Pipeline", "Policy"]
 
 BLOCK = 1 << 15
-"""Frames decoded, and packets decided on, at once: their columns still fit the processor's caches."""
+"""Frames decoded, and packets decided on, at once, or half as many again: their columns still fit the caches."""
 
 _MANY = 1 << 18
 """Observations that may wait unmerged."""
@@ -72,8 +72,10 @@ class Pipeline:
 
     def ingest(self, frames: Frames) -> None:
         """Take `frames` in; none of their memory is needed afterwards."""
-        for begin in range(0, len(frames), BLOCK):
-            block = frames[begin : begin + BLOCK]
+        # Parts of one size: a small rest would cost nearly as much as a whole block.
+        parts = max(1, round(len(frames) / BLOCK))
+        for part in range(parts):
+            block = frames[len(frames) * part // parts : len(frames) * (part + 1) // parts]
             self._undecided.append(decode(block, self._policy.tunnels))
             self._ledger.received += len(block)
             self._frames_undecided += len(block)
