@@ -31,12 +31,9 @@ def merge_packets(batch: Batch) -> Batch:
 
     Or leave them as they are, where few have anything in common: `merge` will find those too.
     """
-    flags = batch.tcp_flags & np.uint8(_DECIDING_FLAGS)
-    label = _pack((batch.src_port, 16), (batch.dst_port, 16), (batch.protocol, 8), (flags, 8))
-    columns = [*_ends(batch.family, batch.src_addr, batch.dst_addr), label]
-    if _mostly_different(columns):
+    if _is_mostly_different(batch):
         return batch
-    groups = group_by(columns)
+    groups = group_by(_conversation(batch))
     leaders = groups.leaders
     return Batch(
         family=batch.family,
@@ -45,12 +42,27 @@ def merge_packets(batch: Batch) -> Batch:
         src_port=batch.src_port[leaders],
         dst_port=batch.dst_port[leaders],
         protocol=batch.protocol[leaders],
-        tcp_flags=flags[leaders],
+        tcp_flags=_deciding_flags(batch)[leaders],
         packets=groups.sum(batch.packets),
         octets=groups.sum(batch.octets),
         first=groups.earliest(batch.first),
         last=groups.latest(batch.last),
     )
+
+
+def _is_mostly_different(batch: Batch) -> bool:
+    """Guess by the first rows whether merging would make fewer of them."""
+    return len(batch) > _SAMPLE and len(group_by(_conversation(batch[:_SAMPLE])).leaders) > _SAMPLE * 7 // 8
+
+
+def _conversation(batch: Batch) -> list[NDArray[np.uint64]]:
+    """Return what packets of one row have in common."""
+    label = _pack((batch.src_port, 16), (batch.dst_port, 16), (batch.protocol, 8), (_deciding_flags(batch), 8))
+    return [*_ends(batch.family, batch.src_addr, batch.dst_addr), label]
+
+
+def _deciding_flags(batch: Batch) -> NDArray[np.uint8]:
+    return batch.tcp_flags & np.uint8(_DECIDING_FLAGS)
 
 
 def merge(several: Sequence[Observations]) -> Observations:
@@ -89,12 +101,6 @@ def _label(rows: Observations) -> NDArray[np.uint64]:
     return _pack(
         (rows.kind, 3), (versions, 2), (rows.client_port, 16), (rows.port, 16), (rows.protocol, 8), (decided, 16)
     )
-
-
-def _mostly_different(columns: Sequence[NDArray[np.uint64]]) -> bool:
-    """Guess by the first rows whether a group-by would make fewer of them."""
-    sample = [column[:_SAMPLE] for column in columns]
-    return len(columns[0]) > _SAMPLE and len(group_by(sample).leaders) > _SAMPLE * 7 // 8
 
 
 def _ends(family: Family, src_addr: NDArray[Any], dst_addr: NDArray[Any]) -> list[NDArray[np.uint64]]:

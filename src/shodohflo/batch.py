@@ -46,12 +46,13 @@ class Batch:
         """Count the rows."""
         return len(self.src_port)
 
+    def __getitem__(self, rows: slice | NDArray[np.intp]) -> Batch:
+        """Take some rows."""
+        return Batch(self.family, *(getattr(self, name)[rows] for name in _columns(Batch)))
+
     def keep(self, mask: NDArray[np.bool_]) -> Batch:
         """Return the rows where `mask` is true; all of them without copying."""
-        if mask.all():
-            return self
-        chosen = np.flatnonzero(mask)
-        return Batch(self.family, *(getattr(self, name)[chosen] for name in _columns(Batch)))
+        return self if mask.all() else self[np.flatnonzero(mask)]
 
     @classmethod
     def concatenate(cls, several: Sequence[Batch]) -> Batch:

@@ -27,7 +27,7 @@ __all__ = ["Connection", "IgnoredFlow", "Pipeline", "Policy"]
 BLOCK = 1 << 15
 """Frames decoded, and packets decided on, at once, or half as many again: their columns still fit the caches."""
 
-_MANY = 1 << 18
+_MANY = 1 << 19
 """Observations that may wait unmerged."""
 
 

@@ -181,7 +181,7 @@ def replay(  # noqa: PLR0913 - one for each option
     if write:
         write(seen)
     if keys:
-        sys.stdout.writelines(key_lines(counts(seen)))
+        sys.stdout.write("".join(key_lines(counts(seen))))
     elif as_json:
         sys.stdout.writelines(f"{flow.to_json()}\n" for flow in seen_flows(seen))
     elif not write:
