@@ -85,6 +85,8 @@ def _until_interrupted(savefile: Savefile) -> Iterator[Frames]:
     try:
         yield from savefile
     except KeyboardInterrupt:
+        if savefile.packets == 0:
+            raise
         raise CaptureError("standard input: interrupted") from None
 
 
