@@ -93,16 +93,25 @@ class Attribution:
             self._judge(rest)
 
     def _steps(self, batch: Batch) -> NDArray[np.int64]:
-        from_us, to_us = self._policy.is_ours(batch.src_addr), self._policy.is_ours(batch.dst_addr)
+        """Return the `Step` at which each row leaves."""
+        to_us = self._policy.is_ours(batch.dst_addr)
         reset = batch.tcp_flags & RST != 0
         conditions = {
             Step.OWN_TRAFFIC: self._policy.is_own_traffic(batch),
             Step.RESET: reset & to_us,
             Step.RESET_ELSEWHERE: reset,
-            Step.OWN_NETWORK: from_us & to_us & self._policy.suppress_own_network,
+            Step.OWN_NETWORK: self._is_own_network(batch, to_us),
             Step.HANDSHAKE: batch.tcp_flags & (SYN | FIN) != 0,
         }
-        return np.select(list(conditions.values()), [int(step) for step in conditions], int(Step.RULES))
+        step = np.full(len(batch), Step.RULES, np.int64)
+        for leaving, condition in reversed(conditions.items()):
+            step[condition] = leaving
+        return step
+
+    def _is_own_network(self, batch: Batch, to_us: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        if not self._policy.suppress_own_network:
+            return np.zeros(len(batch), np.bool_)
+        return to_us & self._policy.is_ours(batch.src_addr)
 
     def _judge(self, batch: Batch) -> None:
         """Ask the rules, and keep what they attributed."""
