@@ -23,7 +23,8 @@ import numpy as np
 from benchmarks.comparison import Comparison
 from shodohflo.frames import Frames
 from shodohflo.pcap_config import FlowMapping, LowerPort, NetworkEnumeration
-from shodohflo.pipeline import BLOCK, Pipeline, Policy
+from shodohflo.pipeline import BLOCK, Pipeline
+from shodohflo.policy import Policy
 from shodohflo.rules.compiler import CompiledRules
 from shodohflo.wire import decode
 from shodohflo.wire.udp_tunnels import UDP_TUNNELS

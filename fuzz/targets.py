@@ -15,7 +15,8 @@ from shodohflo.capture.savefile import Savefile
 from shodohflo.errors import CaptureError
 from shodohflo.frames import ETHERTYPE, Frames
 from shodohflo.pcap_config import FlowMapping, LowerPort, NetworkEnumeration
-from shodohflo.pipeline import Pipeline, Policy
+from shodohflo.pipeline import Pipeline
+from shodohflo.policy import Policy
 from shodohflo.rules.compiler import CompiledRules
 from shodohflo.wire import Packets, decode
 from shodohflo.wire.udp_tunnels import UDP_TUNNELS

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from packets import ACK, RST, SYN, ethernet, frames_of, ip, tcp, udp, unreachable
 from shodohflo.model import Kind
 from shodohflo.pcap_config import DST, SRC, Assign, FlowMapping, LowerPort, MappingAction, NetworkEnumeration, PortMatch
-from shodohflo.pipeline import BLOCK, Connection, IgnoredFlow, Pipeline, Policy
+from shodohflo.pipeline import BLOCK, Pipeline
+from shodohflo.policy import Connection, IgnoredFlow, Policy
 from shodohflo.rules.compiler import CompiledRules
 from shodohflo.wire.udp_tunnels import UDP_TUNNELS
 

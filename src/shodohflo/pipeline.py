@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from shodohflo.aggregate import merge
 from shodohflo.attribution import Attribution
 from shodohflo.ledger import Ledger
-from shodohflo.policy import CompiledPolicy, Connection, IgnoredFlow, Policy
+from shodohflo.policy import CompiledPolicy
 from shodohflo.wire import Packets, decode
 
 if TYPE_CHECKING:
@@ -19,10 +19,9 @@ if TYPE_CHECKING:
 
     from shodohflo.frames import Frames
     from shodohflo.observations import Observations
+    from shodohflo.policy import Policy
     from shodohflo.rules.compiler import CompiledRules
     from shodohflo.wire import Decoded
-
-__all__ = ["Connection", "IgnoredFlow", "Pipeline", "Policy"]
 
 BLOCK = 1 << 15
 """Frames decoded, and packets decided on, at once, or half as many again: their columns still fit the caches."""

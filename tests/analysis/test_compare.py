@@ -21,7 +21,8 @@ from shodohflo.capture.savefile import open_savefile
 from shodohflo.errors import CaptureError
 from shodohflo.ledger import Outcome
 from shodohflo.pcap_config import DST, SRC, Assign, FlowMapping, LowerPort, NetworkEnumeration, PortMatch
-from shodohflo.pipeline import IgnoredFlow, Pipeline, Policy
+from shodohflo.pipeline import Pipeline
+from shodohflo.policy import IgnoredFlow, Policy
 from shodohflo.rules.compiler import CompiledRules
 
 if TYPE_CHECKING:

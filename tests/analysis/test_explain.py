@@ -17,7 +17,7 @@ from shodohflo.analysis.explain import Explanation, explain
 from shodohflo.analysis.packet import Packet
 from shodohflo.model import ICMP, TCP, FlowKey
 from shodohflo.pcap_config import DST, SRC, Assign, FlowMapping, LowerPort, MappingAction, NetworkEnumeration, PortMatch
-from shodohflo.pipeline import IgnoredFlow, Policy
+from shodohflo.policy import IgnoredFlow, Policy
 from shodohflo.store.keys import to_key
 
 if TYPE_CHECKING:

@@ -19,7 +19,8 @@ from shodohflo.analysis.frame import to_frames
 from shodohflo.analysis.packet import Packet
 from shodohflo.model import FlowKey
 from shodohflo.pcap_config import DST, SRC, Assign, FlowMapping, LowerPort, NetworkEnumeration
-from shodohflo.pipeline import IgnoredFlow, Pipeline, Policy
+from shodohflo.pipeline import Pipeline
+from shodohflo.policy import IgnoredFlow, Policy
 from shodohflo.rules.compiler import CompiledRules
 from shodohflo.store.keys import counts
 from shodohflo.wire import decode

@@ -13,7 +13,8 @@ from shodohflo.analysis.packet import Packet
 from shodohflo.analysis.suggest import Suggestion, our_networks, suggest
 from shodohflo.analysis.survey import Survey
 from shodohflo.capture.savefile import open_savefile
-from shodohflo.pipeline import Pipeline, Policy
+from shodohflo.pipeline import Pipeline
+from shodohflo.policy import Policy
 from shodohflo.rules.compiler import CompiledRules
 from shodohflo.rules.mapping import FlowMapping
 from shodohflo.store.keys import counts

@@ -15,7 +15,8 @@ from shodohflo.analysis.packet import Packet
 from shodohflo.analysis.survey import Survey, Trial, holds
 from shodohflo.capture.savefile import open_savefile
 from shodohflo.pcap_config import LowerPort
-from shodohflo.pipeline import Pipeline, Policy
+from shodohflo.pipeline import Pipeline
+from shodohflo.policy import Policy
 from shodohflo.rules.compiler import CompiledRules
 from shodohflo.rules.mapping import Rule
 from shodohflo.rules.networks import Entry

@@ -1,4 +1,4 @@
-"""What tests of the command line share: commands in this process and in their own, and the shipped capture."""
+"""What tests of the command line share: commands in this process and in their own, the shipped capture, a store."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner
 
+from serving import Server, programs
 from shodohflo.cli.program import program
 
 if TYPE_CHECKING:
@@ -62,3 +63,11 @@ def demo() -> Path:
     path = files("shodohflo") / "demo" / "demo.pcap"
     assert isinstance(path, Path)
     return path
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Return a store of one file's tests."""
+    server = Server(programs()["valkey"](), tmp_path_factory.mktemp("store")).start()
+    yield server
+    server.kill()

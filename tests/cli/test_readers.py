@@ -10,23 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from serving import Server, programs
-
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from cli.conftest import Command
+    from serving import Server
 
 OURS = ("--our-nets", "192.168.7.0/24", "--our-nets", "2001:db8:7::/48")
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Return a store that holds the demonstration's capture, and some keys that are nobody's business."""
-    server = Server(programs()["valkey"](), tmp_path_factory.mktemp("store")).start()
-    yield server
-    server.kill()
 
 
 @pytest.fixture

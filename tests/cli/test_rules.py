@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from observing import flow, observed
-from serving import Server, programs
 from shodohflo.cli.rules import Worded, count_decided, count_stored, strangers
 from shodohflo.config import load
 from shodohflo.model import Kind
@@ -17,12 +16,12 @@ from shodohflo.query import AgentRow
 from shodohflo.store.heartbeat import write_heartbeat
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from click.testing import Result
 
     from cli.conftest import Command
+    from serving import Server
 
 OURS = ("--our-nets", "192.168.7.0/24", "--our-nets", "2001:db8:7::/48")
 CONFIGURATION = """\
@@ -48,14 +47,6 @@ def configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path.write_text(CONFIGURATION, encoding="utf-8")
     path.chmod(0o600)
     return path
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Return a store."""
-    server = Server(programs()["valkey"](), tmp_path_factory.mktemp("store")).start()
-    yield server
-    server.kill()
 
 
 def rows(result: Result) -> list[dict[str, Any]]:

@@ -14,11 +14,10 @@ from scapy.layers.l2 import Dot1AD, Dot1Q, Ether
 from scapy.utils import wrpcap
 
 from live.agents import NAME, recorded, replayed, watching
-from live.networks import Namespace, join, namespace, send, wait_until
+from live.networks import Namespace, join, send, wait_until
 from serving import Server, programs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 _OURS = "95.136.242.0/24"
@@ -34,21 +33,6 @@ _PACKETS = 62
 @pytest.fixture(name="capture")
 def _capture(shipped_captures: Path) -> Path:
     return shipped_captures / "dpkt-nb6-http.pcap"
-
-
-@pytest.fixture(name="server")
-def _server(tmp_path: Path) -> Iterator[Server]:
-    server = Server(programs()["valkey"](), tmp_path).start()
-    yield server
-    server.kill()
-
-
-@pytest.fixture(name="ends")
-def _ends() -> Iterator[tuple[Namespace, Namespace]]:
-    """Join two namespaces: what is sent out of `far0` is received by `near0`."""
-    with namespace() as far, namespace() as near:
-        join(far, "far0", near, "near0")
-        yield far, near
 
 
 def url(server: Server) -> str:

@@ -14,7 +14,8 @@ from shodohflo.capture.listener import Listener
 from shodohflo.capture.savefile import Savefile
 from shodohflo.errors import CaptureError
 from shodohflo.pcap_config import update_our_nets
-from shodohflo.pipeline import Pipeline, Policy
+from shodohflo.pipeline import Pipeline
+from shodohflo.policy import Policy
 from shodohflo.rules.compiler import CompiledRules
 from shodohflo.rules.defaults import default_enumeration, default_mapping
 from shodohflo.store.keys import counts

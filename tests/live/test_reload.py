@@ -12,13 +12,14 @@ from scapy.layers.l2 import Ether
 from scapy.utils import wrpcap
 
 from live.agents import NAME, PROGRAM, environment, recorded, watching
-from live.networks import Namespace, join, namespace, wait_until
-from serving import Server, programs
+from live.networks import Namespace, wait_until
 from support import require
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from serving import Server
 
 RULES = """\
 from shodohflo.pcap_config import *
@@ -39,20 +40,6 @@ def one_packet(directory: Path) -> Path:
     packet = Ether() / IP(src="192.168.0.1", dst="198.51.100.1") / UDP(sport=40000, dport=443)
     wrpcap(str(directory / "one.pcap"), [packet])
     return directory / "one.pcap"
-
-
-@pytest.fixture(name="server")
-def _server(tmp_path: Path) -> Iterator[Server]:
-    server = Server(programs()["valkey"](), tmp_path).start()
-    yield server
-    server.kill()
-
-
-@pytest.fixture(name="ends")
-def _ends() -> Iterator[tuple[Namespace, Namespace]]:
-    with namespace() as far, namespace() as near:
-        join(far, "far0", near, "near0")
-        yield far, near
 
 
 def reload(directory: Path) -> int:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from shodohflo.agent.recording import Recording
 from shodohflo.agent.status import Configuration, Identity, Status
 from shodohflo.pcap_config import update_our_nets
-from shodohflo.pipeline import Connection, Pipeline
+from shodohflo.pipeline import Pipeline
+from shodohflo.policy import Connection
 from shodohflo.rules.compiler import CompiledRules
 
 if TYPE_CHECKING:

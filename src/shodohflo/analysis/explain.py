@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from shodohflo.analysis.packet import Packet
     from shodohflo.model import Address
-    from shodohflo.pipeline import Policy
+    from shodohflo.policy import Policy
     from shodohflo.rules.mapping import FlowMapping, Verdict
     from shodohflo.rules.networks import Network, NetworkEnumeration, Place
 

@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 _TRANSPORT = 20
 """The shortest TCP header; so many bytes behind the IP header must have been captured, for UDP too."""
 
-_ETHERNET = 14
-_UDP = 8
+_ETHERNET, _IPV4, _IPV6, _UDP = 14, 20, 40, 8
+"""Bytes of the headers."""
+
 _MORE_OR_OFFSET = 0x3FFF
 
 
@@ -43,9 +44,9 @@ class _Network:
 
 def plain_ethernet(work: Work[Any], rows: Rows, otherwise: Decoder) -> None:
     """Find the plain IPv4 packets of Ethernet frames, the most frequent of all; leave the rest to `otherwise`."""
-    whole = rows.end - rows.at >= _ETHERNET + 20 + _TRANSPORT
+    whole = rows.end - rows.at >= _ETHERNET + _IPV4 + _TRANSPORT
     candidates = rows.keep(whole)
-    header = candidates.header(_ETHERNET + 20 + _TRANSPORT)
+    header = candidates.header(_ETHERNET + _IPV4 + _TRANSPORT)
     is_ipv4 = header.u16(_ETHERNET - 2) == IPV4 - ETHERTYPE
     _take(work, candidates.advance(_ETHERNET), header.behind(_ETHERNET), 4, is_ipv4)
     _leave(work, rows, whole, is_ipv4, otherwise)
@@ -53,7 +54,7 @@ def plain_ethernet(work: Work[Any], rows: Rows, otherwise: Decoder) -> None:
 
 def plain_ip(work: Work[Any], rows: Rows, family: Family, otherwise: Decoder) -> None:
     """Find the plain packets among `rows`, which stand at an IP header; leave the rest to `otherwise`."""
-    size = (20 if family == 4 else 40) + _TRANSPORT
+    size = (_IPV4 if family == 4 else _IPV6) + _TRANSPORT
     whole = rows.end - rows.at >= size
     candidates = rows.keep(whole)
     plain = np.ones(len(candidates), np.bool_)
@@ -78,13 +79,13 @@ def _leave(work: Work[Any], rows: Rows, whole: NDArray[np.bool_], plain: NDArray
 
 def _ipv4(header: Header) -> _Network:
     plain = (header.u8(0) == 0x45) & (header.u16(6) & _MORE_OR_OFFSET == 0)
-    return _Network(20, header.u8(9), header.u16(2).astype(np.int64), plain)
+    return _Network(_IPV4, header.u8(9), header.u16(2).astype(np.int64), plain)
 
 
 def _ipv6(header: Header) -> _Network:
     payload = header.u16(4).astype(np.int64)
     plain = (header.u8(0) >> 4 == 6) & (payload > 0)
-    return _Network(40, header.u8(6), payload + 40, plain)
+    return _Network(_IPV6, header.u8(6), payload + _IPV6, plain)
 
 
 def _tcp(header: Header, network: _Network) -> NDArray[np.bool_]:
@@ -100,7 +101,7 @@ def _udp(header: Header, network: _Network) -> NDArray[np.bool_]:
 
 
 def _batch(rows: Rows, header: Header, network: _Network, chosen: NDArray[np.intp]) -> Batch:
-    family: Family = 4 if network.size == 20 else 6
+    family: Family = 4 if network.size == _IPV4 else 6
     ends = (header.u32(12), header.u32(16)) if family == 4 else (header.s16(8), header.s16(24))
     protocol = network.protocol[chosen]
     time = rows.time[chosen]

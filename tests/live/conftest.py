@@ -1,0 +1,30 @@
+"""What live tests share: a store, and a wire between two namespaces."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from live.networks import Namespace, join, namespace
+from serving import Server, programs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    """Return a store of the test's own."""
+    server = Server(programs()["valkey"](), tmp_path).start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def ends() -> Iterator[tuple[Namespace, Namespace]]:
+    """Join two namespaces: what is sent out of `far0` is received by `near0`."""
+    with namespace() as far, namespace() as near:
+        join(far, "far0", near, "near0")
+        yield far, near
