@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Final
 
 from benchmarks import baseline
 from benchmarks.comparison import Comparison, Pairs, Spent
-from shodohflo.capture.savefile import Savefile
-from shodohflo.cli.memory import keep_freed_memory
+from shodohflo.attribution.pipeline import Pipeline
+from shodohflo.attribution.policy import Policy
+from shodohflo.capture.files.savefile import Savefile
+from shodohflo.keys import counts
 from shodohflo.pcap_config import (
     DST,
     OUR_4NETS,
@@ -26,17 +28,15 @@ from shodohflo.pcap_config import (
     NetworkEnumeration,
     update_our_nets,
 )
-from shodohflo.pipeline import Pipeline
-from shodohflo.policy import Policy
+from shodohflo.process.malloc import keep_freed_memory
 from shodohflo.rules.compiler import CompiledRules
-from shodohflo.store.keys import counts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from ipaddress import IPv4Network, IPv6Network
 
-    from shodohflo.frames import Frames
-    from shodohflo.observations import Observations
+    from shodohflo.columns.frames import Frames
+    from shodohflo.columns.observations import Observations
 
 WHOLE_TARGET: Final = 8.0
 INSIDE_TARGET: Final = 30.0

@@ -12,10 +12,10 @@ from typing import Final
 import numpy as np
 
 from benchmarks.comparison import Comparison, Pairs, Spent
-from shodohflo.frames import Frames
-from shodohflo.pipeline import BLOCK
+from shodohflo.attribution.pipeline import BLOCK
+from shodohflo.columns.frames import Frames
 from shodohflo.wire import decode, layers
-from shodohflo.wire.decoders import TABLE
+from shodohflo.wire.registry import TABLE
 from shodohflo.wire.table import Table
 
 TARGET: Final = 1.10

@@ -21,13 +21,13 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from benchmarks.comparison import Comparison
-from shodohflo.frames import Frames
+from shodohflo.attribution.pipeline import BLOCK, Pipeline
+from shodohflo.attribution.policy import Policy
+from shodohflo.columns.frames import Frames
 from shodohflo.pcap_config import FlowMapping, LowerPort, NetworkEnumeration
-from shodohflo.pipeline import BLOCK, Pipeline
-from shodohflo.policy import Policy
 from shodohflo.rules.compiler import CompiledRules
 from shodohflo.wire import decode
-from shodohflo.wire.udp_tunnels import UDP_TUNNELS
+from shodohflo.wire.headers.udp_tunnels import UDP_TUNNELS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

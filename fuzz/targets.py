@@ -11,21 +11,21 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from shodohflo.capture.savefile import Savefile
+from shodohflo.attribution.pipeline import Pipeline
+from shodohflo.attribution.policy import Policy
+from shodohflo.capture.files.savefile import Savefile
+from shodohflo.columns.frames import ETHERTYPE, Frames
 from shodohflo.errors import CaptureError
-from shodohflo.frames import ETHERTYPE, Frames
 from shodohflo.pcap_config import FlowMapping, LowerPort, NetworkEnumeration
-from shodohflo.pipeline import Pipeline
-from shodohflo.policy import Policy
 from shodohflo.rules.compiler import CompiledRules
 from shodohflo.wire import Packets, decode
-from shodohflo.wire.udp_tunnels import UDP_TUNNELS
+from shodohflo.wire.headers.udp_tunnels import UDP_TUNNELS
 
 if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Callable
 
-    from shodohflo.batch import Batch, Messages
+    from shodohflo.columns.batch import Batch, Messages
 
 _FIRST_ETHERTYPE: Final = 0x0600
 """Below it, the first two bytes of an input are a link type (IEEE 802.3 clause 3.2.6)."""

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from shodohflo.rules.networks import OUR_4NETS, OUR_6NETS
-from support import SHIPPED_CAPTURES, require_captures
+from support.machine import SHIPPED_CAPTURES, require_captures
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

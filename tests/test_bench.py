@@ -18,8 +18,8 @@ from benchmarks.generate import Load, generate
 
 from reference.corpus import USUAL_NETWORKS, Capture, replay
 from shodohflo.wire import decode
-from shodohflo.wire.decoders import TABLE
-from shodohflo.wire.udp_tunnels import UDP_TUNNELS
+from shodohflo.wire.headers.udp_tunnels import UDP_TUNNELS
+from shodohflo.wire.registry import TABLE
 
 if TYPE_CHECKING:
     from collections import Counter

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shodohflo.analysis.findings import Code
+from shodohflo import keys
+from shodohflo.attribution.ledger import DROPPED, RECORDED, REFUSED, Outcome
 from shodohflo.cli.program import COMMANDS
 from shodohflo.config import load
+from shodohflo.config.findings import Code
 from shodohflo.config.known import KNOWN
-from shodohflo.ledger import DROPPED, RECORDED, REFUSED, Outcome
-from shodohflo.store import keys
 from shodohflo.wire import Refusal
 
 if TYPE_CHECKING:

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from rules.rule_sets import our_nets
-from shodohflo.analysis.check import check
-from shodohflo.analysis.presumed import presumed_networks
+from shodohflo.analysis.check.proof import check
 from shodohflo.config import load as read_settings
+from shodohflo.config.presumed import presumed_networks
 from shodohflo.pcap_config import FlowMapping, NetworkEnumeration
 from shodohflo.rules.compiler import CompiledRules
+from support.rule_sets import our_nets
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 

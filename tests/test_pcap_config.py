@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from rules.rule_sets import batch_of, our_nets, packet
 from shodohflo import pcap_config
 from shodohflo.model import address_text
 from shodohflo.rules.compiler import CompiledRules
@@ -18,6 +17,7 @@ from shodohflo.rules.defaults import default_enumeration, default_mapping
 from shodohflo.rules.mapping import FlowMapping, Verdict
 from shodohflo.rules.networks import NetworkEnumeration
 from shodohflo.rules.verdicts import Decision
+from support.rule_sets import batch_of, our_nets, packet
 
 NOTES = Path(__file__).parents[1] / "examples" / "notes.py"
 

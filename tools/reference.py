@@ -13,11 +13,11 @@ from typing import Final
 
 import click
 
-from shodohflo.analysis.findings import Code
+from shodohflo.attribution.ledger import Outcome
 from shodohflo.cli.program import program
 from shodohflo.cli.run import pcap_agent
+from shodohflo.config.findings import Code
 from shodohflo.config.known import KNOWN, SIBLING_PREFIXES, SIBLINGS
-from shodohflo.ledger import Outcome
 from shodohflo.wire import Refusal, reference
 
 FOLDER: Final = Path(__file__).parents[1] / "docs/reference"
@@ -87,7 +87,7 @@ FORMATS: Final = {
     "gzip, zstd": "either of these, packed; known by its first bytes, never by its name",
     "`-`": "standard input, for all of these, also while it is still being written",
 }
-"""Capture files, as `shodohflo.capture.savefile` tells them apart."""
+"""Capture files, as `shodohflo.capture.files.savefile` tells them apart."""
 
 
 def formats_page() -> Lines:

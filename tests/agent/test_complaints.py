@@ -9,12 +9,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from agent.statuses import a_status
-from packets import frames_of
 from shodohflo.agent.complaints import Complaints
-from shodohflo.ledger import REFUSED
+from shodohflo.attribution.ledger import REFUSED
 from shodohflo.store.writer import WriterStats
 from shodohflo.wire import decode
+from support.packets import frames_of
+from support.statuses import a_status
 
 
 @pytest.fixture(name="log")

@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.watches import OURS, PACKETS, a_watch
-from live.networks import Namespace, namespace, send
-from serving import wait_until
 from shodohflo.agent import Terms
-from shodohflo.agent.presence import Place, Presence, Reloads
+from shodohflo.agent.pidfile import Place, Presence, Reloads
 from shodohflo.agent.reloading import Reloading
 from shodohflo.config import load
 from shodohflo.errors import ConfigurationError
 from shodohflo.rules.networks import OUR_4NETS
+from support.networks import Namespace, namespace, send
+from support.serving import wait_until
+from support.sessions import OURS, PACKETS, a_watch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from shodohflo.agent.watch import Watch
+    from shodohflo.agent.session import Watch
 
 
 @pytest.fixture(name="far")

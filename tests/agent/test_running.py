@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from live.networks import Namespace, join, namespace, send
-from serving import Server, programs
 from shodohflo.agent import RunOptions, Status, Terms, run
-from shodohflo.capture.interfaces import Wanted
+from shodohflo.capture.live.interfaces import Wanted
 from shodohflo.config import load
 from shodohflo.errors import CaptureError
 from shodohflo.store.connection import SocketStore
+from support.networks import Namespace, join, namespace, send
+from support.serving import Server, programs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.statuses import a_status
 from shodohflo.agent.status import MOST_PAIRS, Configuration, summary
 from shodohflo.store.writer import WriterStats
+from support.statuses import a_status
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,19 +11,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.made_packets import FAMILIES, packets, policies
-from rules.rule_sets import OPERATORS, OURS, RuleSet, rule_sets
 from shodohflo.analysis.compare import Change, Comparison, Difference
 from shodohflo.analysis.explain import explain
 from shodohflo.analysis.frame import to_frames
-from shodohflo.analysis.packet import Packet
-from shodohflo.capture.savefile import open_savefile
+from shodohflo.attribution.ledger import Outcome
+from shodohflo.attribution.pipeline import Pipeline
+from shodohflo.attribution.policy import IgnoredFlow, Policy
+from shodohflo.capture.files.savefile import open_savefile
 from shodohflo.errors import CaptureError
-from shodohflo.ledger import Outcome
 from shodohflo.pcap_config import DST, SRC, Assign, FlowMapping, LowerPort, NetworkEnumeration, PortMatch
-from shodohflo.pipeline import Pipeline
-from shodohflo.policy import IgnoredFlow, Policy
 from shodohflo.rules.compiler import CompiledRules
+from shodohflo.rules.packet import Packet
+from support.made_packets import FAMILIES, packets, policies
+from support.rule_sets import OPERATORS, OURS, RuleSet, rule_sets
 
 if TYPE_CHECKING:
     from pathlib import Path

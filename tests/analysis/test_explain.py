@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.made_packets import FAMILIES, packets
-from rules.rule_sets import OPERATORS, OURS, RuleSet, rule_sets, second_opinion
 from shodohflo.analysis.explain import Explanation, explain
-from shodohflo.analysis.packet import Packet
+from shodohflo.attribution.policy import IgnoredFlow, Policy
+from shodohflo.keys import to_key
 from shodohflo.model import ICMP, TCP, FlowKey
 from shodohflo.pcap_config import DST, SRC, Assign, FlowMapping, LowerPort, MappingAction, NetworkEnumeration, PortMatch
-from shodohflo.policy import IgnoredFlow, Policy
-from shodohflo.store.keys import to_key
+from shodohflo.rules.packet import Packet
+from support.made_packets import FAMILIES, packets
+from support.rule_sets import OPERATORS, OURS, RuleSet, rule_sets, second_opinion
 
 if TYPE_CHECKING:
     from ipaddress import IPv4Network, IPv6Network

@@ -11,22 +11,22 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.made_packets import FAMILIES, packets, policies
-from rules.rule_sets import OPERATORS, OURS, rule_sets
-from shodohflo.aggregate import merge_packets
 from shodohflo.analysis.fates import Fate, Judge
 from shodohflo.analysis.frame import to_frames
-from shodohflo.analysis.packet import Packet
+from shodohflo.attribution.pipeline import Pipeline
+from shodohflo.attribution.policy import IgnoredFlow, Policy
+from shodohflo.columns.merging import merge_packets
+from shodohflo.keys import counts
 from shodohflo.model import FlowKey
 from shodohflo.pcap_config import DST, SRC, Assign, FlowMapping, LowerPort, NetworkEnumeration
-from shodohflo.pipeline import Pipeline
-from shodohflo.policy import IgnoredFlow, Policy
 from shodohflo.rules.compiler import CompiledRules
-from shodohflo.store.keys import counts
+from shodohflo.rules.packet import Packet
 from shodohflo.wire import decode
+from support.made_packets import FAMILIES, packets, policies
+from support.rule_sets import OPERATORS, OURS, rule_sets
 
 if TYPE_CHECKING:
-    from shodohflo.batch import Batch
+    from shodohflo.columns.batch import Batch
 
 OURS_ = ip_network("192.168.0.0/16")
 NETWORKS = NetworkEnumeration(("ours", OURS_), ("far", "8.0.0.0/8"))

@@ -12,11 +12,11 @@ from scapy.layers.inet import TCP as TCP_LAYER
 from scapy.layers.inet import UDP as UDP_LAYER
 from scapy.layers.inet6 import ICMPv6DestUnreach, IPv6
 
-from analysis.made_packets import packets
 from shodohflo.analysis.frame import RAW, to_bytes, to_frames
-from shodohflo.analysis.packet import Packet
 from shodohflo.model import ICMP, TCP
+from shodohflo.rules.packet import Packet
 from shodohflo.wire import decode
+from support.made_packets import packets
 
 
 @given(packets())

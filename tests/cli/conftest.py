@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner
 
-from serving import Server, programs
 from shodohflo.cli.program import program
+from support.serving import Server, programs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shodohflo.analysis.findings import Code, Finding
 from shodohflo.cli.check import examine, in_one_line
 from shodohflo.config import load
+from shodohflo.config.findings import Code, Finding
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shodohflo.capture.interfaces import Interface
-from shodohflo.capture.netlink import list_interfaces
+from shodohflo.capture.live.interfaces import Interface
+from shodohflo.capture.live.netlink import list_interfaces
 from shodohflo.cli.init import starting
 from shodohflo.config.known import KNOWN
 

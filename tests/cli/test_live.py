@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from shodohflo.addresses import Addresses
 from shodohflo.agent.status import Configuration, Identity, Status
+from shodohflo.attribution.ledger import Ledger, Outcome
 from shodohflo.cli.live import MOST, Busiest, LiveView
-from shodohflo.cli.seen import SeenFlow, seen_flows
-from shodohflo.ledger import Ledger, Outcome
+from shodohflo.columns.addresses import Addresses
+from shodohflo.columns.observations import Observations
 from shodohflo.model import Kind
-from shodohflo.observations import Observations
+from shodohflo.report.flows import SeenFlow, seen_flows
 from shodohflo.rules.compiler import CompiledRules
 from shodohflo.rules.defaults import default_enumeration, default_mapping
 from shodohflo.store.writer import WriterStats

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from cli.conftest import Command
-    from serving import Server
+    from support.serving import Server
 
 OURS = ("--our-nets", "192.168.7.0/24", "--our-nets", "2001:db8:7::/48")
 

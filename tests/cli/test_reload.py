@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from live.agents import NAME, Watching, watching
-from live.networks import Namespace, join, namespace
-from serving import PATIENCE, Server, programs, wait_until
+from support.agents import NAME, Watching, watching
+from support.networks import Namespace, join, namespace
+from support.serving import PATIENCE, Server, programs, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,7 +33,7 @@ TRAPPED = RULES.replace("FlowMapping(", 'FlowMapping((None, "bert", LowerPort())
 MUTE = """
 import sys
 from pathlib import Path
-from shodohflo.agent.presence import Place, Presence, Reloads
+from shodohflo.agent.pidfile import Place, Presence, Reloads
 
 with Presence(Place(Path(sys.argv[1]), "mute")) as presence:
     presence.tell(Reloads())

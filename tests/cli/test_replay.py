@@ -14,9 +14,9 @@ from typing import IO, TYPE_CHECKING
 
 import pytest
 
-from serving import wait_until
+from shodohflo.keys import from_key
 from shodohflo.pcap_config import OUR_4NETS
-from shodohflo.store.keys import from_key
+from support.serving import wait_until
 
 if TYPE_CHECKING:
     from cli.conftest import Command, Process

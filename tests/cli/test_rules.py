@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from observing import flow, observed
 from shodohflo.cli.rules import Worded, count_decided, count_stored, strangers
 from shodohflo.config import load
 from shodohflo.model import Kind
 from shodohflo.query import AgentRow
 from shodohflo.store.heartbeat import write_heartbeat
+from support.observing import flow, observed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from click.testing import Result
 
     from cli.conftest import Command
-    from serving import Server
+    from support.serving import Server
 
 OURS = ("--our-nets", "192.168.7.0/24", "--our-nets", "2001:db8:7::/48")
 CONFIGURATION = """\

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from live.networks import Namespace, join, namespace, send, wait_until
 from shodohflo.cli.run import changed_in_vain
 from shodohflo.config import load
 from shodohflo.store.connection import SocketStore
 from shodohflo.store.embedded import EmbeddedStore
-from support import require
+from support.machine import require
+from support.networks import Namespace, join, namespace, send, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from packets import ethernet
-from savefiles import pcap
 from shodohflo.analysis.frame import to_bytes
-from shodohflo.analysis.packet import Packet
+from shodohflo.rules.packet import Packet
+from support.packets import ethernet
+from support.savefiles import pcap
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from shodohflo.attribution.policy import IgnoredFlow, Policy
 from shodohflo.config import find, load
 from shodohflo.errors import ConfigurationError
 from shodohflo.pcap_config import update_our_nets
-from shodohflo.policy import IgnoredFlow, Policy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,7 +10,7 @@ import pytest
 from shodohflo.config import load
 from shodohflo.config.trust import refuse_strangers
 from shodohflo.errors import ConfigurationError
-from support import require
+from support.machine import require
 
 if TYPE_CHECKING:
     from pathlib import Path

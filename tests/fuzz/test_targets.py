@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 from fuzz.targets import TARGETS, Wrong
 
-from shodohflo.capture.window import Window
-from support import missing, on_ci
+from shodohflo.capture.files.window import Window
+from support.machine import missing, on_ci
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,7 +54,7 @@ def test_every_target_has_its_seeds_and_they_are_small() -> None:
 def test_a_target_says_what_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     """A packet that gets lost between frames and ledger is found."""
     seed = (CORPUS / "pipeline" / "zeek-payload-syn").read_bytes()
-    monkeypatch.setattr("shodohflo.pipeline.decode", _losing)
+    monkeypatch.setattr("shodohflo.attribution.pipeline.decode", _losing)
 
     with pytest.raises(Wrong, match="received"):
         TARGETS["pipeline"](seed)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from live.networks import Namespace, join, namespace
-from serving import Server, programs
+from support.networks import Namespace, join, namespace
+from support.serving import Server, programs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

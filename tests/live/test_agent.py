@@ -13,9 +13,9 @@ from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Dot1AD, Dot1Q, Ether
 from scapy.utils import wrpcap
 
-from live.agents import NAME, recorded, replayed, watching
-from live.networks import Namespace, join, send, wait_until
-from serving import Server, programs
+from support.agents import NAME, recorded, replayed, watching
+from support.networks import Namespace, join, send, wait_until
+from support.serving import Server, programs
 
 if TYPE_CHECKING:
     from pathlib import Path

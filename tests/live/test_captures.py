@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from live.networks import Namespace, join, namespace, send
-from shodohflo.capture.interfaces import Wanted
-from shodohflo.capture.listener import Listener
-from shodohflo.capture.savefile import Savefile
+from shodohflo.attribution.pipeline import Pipeline
+from shodohflo.attribution.policy import Policy
+from shodohflo.capture.files.savefile import Savefile
+from shodohflo.capture.live.interfaces import Wanted
+from shodohflo.capture.live.listener import Listener
 from shodohflo.errors import CaptureError
+from shodohflo.keys import counts
 from shodohflo.pcap_config import update_our_nets
-from shodohflo.pipeline import Pipeline
-from shodohflo.policy import Policy
 from shodohflo.rules.compiler import CompiledRules
 from shodohflo.rules.defaults import default_enumeration, default_mapping
-from shodohflo.store.keys import counts
-from support import SHIPPED_CAPTURES, outside_captures
+from support.machine import SHIPPED_CAPTURES, outside_captures
+from support.networks import Namespace, join, namespace, send
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,15 +11,15 @@ from scapy.layers.inet import IP, UDP
 from scapy.layers.l2 import Ether
 from scapy.utils import wrpcap
 
-from live.agents import NAME, PROGRAM, environment, recorded, watching
-from live.networks import Namespace, wait_until
-from support import require
+from support.agents import NAME, PROGRAM, environment, recorded, watching
+from support.machine import require
+from support.networks import Namespace, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from serving import Server
+    from support.serving import Server
 
 RULES = """\
 from shodohflo.pcap_config import *

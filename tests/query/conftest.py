@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from serving import Server, programs
+from support.serving import Server, programs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

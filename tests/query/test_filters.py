@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from observing import KEYS, PORTS
+from shodohflo.keys import to_key
 from shodohflo.model import Address, ClientKey, FlowKey, Key, PeerKey, ResetKey, UnreachableKey
 from shodohflo.query.filters import Filter, Network, pattern
-from shodohflo.store.keys import to_key
+from support.observing import KEYS, PORTS
 
 
 def ends(key: Key) -> tuple[Address, Address, list[int]]:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cutting import CuttingWire
-from observing import SECOND, Seen, flow, observed
-from serving import PATIENCE, Server, programs
 from shodohflo.errors import StoreError
 from shodohflo.model import UDP, Kind
 from shodohflo.query import Filter, FlowRow, ProtocolSum, Reader
 from shodohflo.store.connection import SocketStore
 from shodohflo.store.writer import Writer
+from support.cutting import CuttingWire
+from support.observing import SECOND, Seen, flow, observed
+from support.serving import PATIENCE, Server, programs
 
 if TYPE_CHECKING:
     from pathlib import Path

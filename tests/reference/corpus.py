@@ -20,20 +20,20 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from shodohflo.capture.savefile import Savefile
+from shodohflo.attribution.pipeline import Pipeline
+from shodohflo.attribution.policy import Policy
+from shodohflo.capture.files.savefile import Savefile
 from shodohflo.errors import CaptureError
+from shodohflo.keys import counts
 from shodohflo.pcap_config import update_our_nets
-from shodohflo.pipeline import Pipeline
-from shodohflo.policy import Policy
 from shodohflo.rules.compiler import CompiledRules
-from shodohflo.store.keys import counts
-from support import SHIPPED_CAPTURES, outside_captures
+from support.machine import SHIPPED_CAPTURES, outside_captures
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from shodohflo.frames import Frames
-    from shodohflo.ledger import Ledger
+    from shodohflo.attribution.ledger import Ledger
+    from shodohflo.columns.frames import Frames
 
 Prefix = IPv4Network | IPv6Network
 

@@ -19,7 +19,7 @@ if __name__ == "__main__":  # as a script, the folder of the tests isn't on the 
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from reference.corpus import CONFIGURATIONS, Capture, cases, family, outside, replay, shipped
-from support import outside_captures
+from support.machine import outside_captures
 
 TABLE: Final = Path(__file__).parent / "differences.tsv"
 

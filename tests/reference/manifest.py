@@ -22,11 +22,11 @@ if __name__ == "__main__":  # as a script, the folder of the tests isn't on the 
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from reference.corpus import Capture, outside, shipped
-from shodohflo.capture.savefile import Savefile
+from shodohflo.capture.files.savefile import Savefile
 from shodohflo.errors import CaptureError
 from shodohflo.model import TCP, UDP
 from shodohflo.wire import Decoded, decode
-from support import outside_captures
+from support.machine import outside_captures
 
 TABLE: Final = Path(__file__).parent / "manifest.tsv"
 

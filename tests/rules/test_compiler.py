@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules.rule_sets import DROP, OPERATORS, OURS, RuleSet, batch_of, packet, packets, rule_sets, second_opinion
 from shodohflo.pcap_config import (
     DST,
     SRC,
@@ -21,15 +20,17 @@ from shodohflo.pcap_config import (
     NetworkEnumeration,
     PortMatch,
 )
-from shodohflo.rules import shelf, table
+from shodohflo.rules import table
+from shodohflo.rules import tables as shelf
 from shodohflo.rules.compiler import CompiledRules
 from shodohflo.rules.verdicts import Answer, Decision, Verdicts
+from support.rule_sets import DROP, OPERATORS, OURS, RuleSet, batch_of, packet, packets, rule_sets, second_opinion
 
 if TYPE_CHECKING:
-    from rules.rule_sets import Packet
-    from shodohflo.batch import Family
+    from shodohflo.columns.batch import Family
     from shodohflo.model import Address
     from shodohflo.rules.actions import Opinion
+    from support.rule_sets import Packet
 
 WORLD = NetworkEnumeration(("bert", "10.0.0.1/32"), ("external", "0.0.0.0/0", "::/0"))
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from rules.rule_sets import our_nets, packet
 from shodohflo.rules.defaults import default_enumeration, default_mapping
+from support.rule_sets import our_nets, packet
 
 WORKED = [
     ("192.168.1.5:40000 > 198.51.100.9:443", "192.168.1.5;198.51.100.9;443"),

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules.rule_sets import DROP, OPERATORS, OURS, Packet, RuleSet, packet, packets, rule_sets, second_opinion
 from shodohflo.model import SRC
 from shodohflo.rules.actions import Assign, LowerPort, MappingAction, PortMatch
 from shodohflo.rules.mapping import MOST_RULES, FlowMapping, Verdict
 from shodohflo.rules.networks import NetworkEnumeration
 from shodohflo.rules.verdicts import Decision
+from support.rule_sets import DROP, OPERATORS, OURS, Packet, RuleSet, packet, packets, rule_sets, second_opinion
 
 WORLD = NetworkEnumeration(("bert", "10.0.0.1/32"), ("ernie", "10.0.0.2/32"), ("external", "0.0.0.0/0"))
 

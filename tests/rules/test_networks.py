@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules.rule_sets import RuleSet, batch_of, first_holder, our_nets, prefixes, rule_sets
 from shodohflo.rules import networks
 from shodohflo.rules.networks import (
     MOST_NETWORKS,
@@ -24,9 +23,10 @@ from shodohflo.rules.networks import (
     Place,
     update_our_nets,
 )
+from support.rule_sets import RuleSet, batch_of, first_holder, our_nets, prefixes, rule_sets
 
 if TYPE_CHECKING:
-    from shodohflo.batch import Family
+    from shodohflo.columns.batch import Family
     from shodohflo.model import Address
 
 

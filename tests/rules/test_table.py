@@ -7,12 +7,12 @@ from itertools import product
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules.rule_sets import PORT_SETS, PORTS
 from shodohflo.model import DST, SRC
 from shodohflo.rules.actions import Assign, LowerPort, MappingAction, PortMatch
 from shodohflo.rules.mapping import FlowMapping
 from shodohflo.rules.networks import NetworkEnumeration
 from shodohflo.rules.table import PortClasses, Reach, Table, combinations, port_set
+from support.rule_sets import PORT_SETS, PORTS
 
 WORLD = NetworkEnumeration(("a", "10.0.0.0/8"), ("b", "11.0.0.0/8"))
 

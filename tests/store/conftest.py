@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from serving import Server, programs
 from shodohflo.store.connection import SocketStore
+from support.serving import Server, programs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

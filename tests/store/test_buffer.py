@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from observing import SEEN, Seen, flow, observed
+from shodohflo.columns.observations import Observations
+from shodohflo.keys import counts
 from shodohflo.model import Kind
-from shodohflo.observations import Observations
 from shodohflo.store.buffer import Buffer, packets_by_kind
-from shodohflo.store.keys import counts
+from support.observing import SEEN, Seen, flow, observed
 
 SENTENCES = st.sampled_from([(), ("one",), ("one", "two")])
 

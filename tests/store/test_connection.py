@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from serving import Server, free_port, programs
 from shodohflo.errors import StoreError
 from shodohflo.store.connection import OwnConnections, RemoteStore, SocketStore, TcpEnds
 from shodohflo.store.urls import StoreUrl, parse_url
+from support.serving import Server, free_port, programs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

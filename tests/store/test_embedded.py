@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from observing import flow, observed
-from serving import PATIENCE, wait_until
 from shodohflo.errors import StoreError
 from shodohflo.store.connection import SocketStore
 from shodohflo.store.embedded import EmbeddedStore
 from shodohflo.store.writer import Writer
+from support.observing import flow, observed
+from support.serving import PATIENCE, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

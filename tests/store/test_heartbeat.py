@@ -9,7 +9,7 @@ from valkey import Valkey
 from shodohflo.store.heartbeat import LIFETIME, count_evicted, write_heartbeat
 
 if TYPE_CHECKING:
-    from serving import Server
+    from support.serving import Server
 
 
 def test_a_beat_replaces_the_one_before(client: Valkey) -> None:

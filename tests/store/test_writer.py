@@ -12,21 +12,21 @@ from typing import TYPE_CHECKING
 import pytest
 from valkey.exceptions import ValkeyError
 
-from cutting import CuttingWire
-from observing import Seen, flow, observed
-from serving import PATIENCE, Server, free_port, programs, wait_until
+from shodohflo.keys import counts
 from shodohflo.model import Kind
 from shodohflo.store.connection import RemoteStore, SocketStore
-from shodohflo.store.keys import counts
 from shodohflo.store.urls import StoreUrl
 from shodohflo.store.writer import Writer
+from support.cutting import CuttingWire
+from support.observing import Seen, flow, observed
+from support.serving import PATIENCE, Server, free_port, programs, wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from valkey import Valkey
 
-    from shodohflo.observations import Observations
+    from shodohflo.columns.observations import Observations
 
 KINDS = "*;flow", "*;peer", "*;rst", "*;icmp", "client;*"
 

@@ -12,16 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feeding import TUNNELS, ways_out, ways_out_inside
-from packets import ethernet, frames_of, ip, tcp, udp, unreachable
-from shodohflo.frames import ETHERTYPE, Frames
+from shodohflo.columns.frames import ETHERTYPE, Frames
 from shodohflo.wire import Decoded, Packets, decode
-from shodohflo.wire.decoders import TABLE
-from shodohflo.wire.work import MAX_DEPTH
-from sound import ETHER, FLAT, RAW, V4, V6, extension
+from shodohflo.wire.decoding import MAX_DEPTH
+from shodohflo.wire.registry import TABLE
+from support.feeding import TUNNELS, ways_out, ways_out_inside
+from support.packets import ethernet, frames_of, ip, tcp, udp, unreachable
+from support.sound import ETHER, FLAT, RAW, V4, V6, extension
 
 if TYPE_CHECKING:
-    from shodohflo.batch import Batch, Messages
+    from shodohflo.columns.batch import Batch, Messages
 
 Layered = tuple[int, bytes]
 """What a frame begins with, and the frame."""

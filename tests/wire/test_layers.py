@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from shodohflo.frames import ETHERTYPE
+from shodohflo.columns.frames import ETHERTYPE
 from shodohflo.wire import layers
-from shodohflo.wire.decoders import TABLE
 from shodohflo.wire.layers import IPV4_PAYLOAD, IPV6_PAYLOAD, PPP_PAYLOAD, TRANSPORT, unread
+from shodohflo.wire.registry import TABLE
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from feeding import refusal
-from packets import frames_of
 from shodohflo.wire import decode
-from shodohflo.wire.decoders import LINKS
 from shodohflo.wire.linktypes import BEYOND, name_of
+from shodohflo.wire.registry import LINKS
+from support.feeding import refusal
+from support.packets import frames_of
 
 
 @pytest.mark.parametrize(

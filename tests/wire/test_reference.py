@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from feeding import refusal
-from packets import ethernet, ip
 from shodohflo.wire import reference
-from shodohflo.wire.decoders import ETHERTYPES, IPV4_PAYLOADS, IPV6_PAYLOADS, LINKS, PPP_PROTOCOLS
-from shodohflo.wire.udp_tunnels import UDP_TUNNELS
-from sound import ETHER, RAW, A, B
+from shodohflo.wire.headers.udp_tunnels import UDP_TUNNELS
+from shodohflo.wire.registry import ETHERTYPES, IPV4_PAYLOADS, IPV6_PAYLOADS, LINKS, PPP_PROTOCOLS
+from support.feeding import refusal
+from support.packets import ethernet, ip
+from support.sound import ETHER, RAW, A, B
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

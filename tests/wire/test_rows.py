@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from packets import frames_of
 from shodohflo.wire.rows import Rows
+from support.packets import frames_of
 
 
 def columns(rows: Rows) -> list[list[int]]:

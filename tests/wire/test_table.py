@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shodohflo.frames import ETHERTYPE
-from shodohflo.wire.decoders import TABLE
+from shodohflo.columns.frames import ETHERTYPE
 from shodohflo.wire.layers import IPV4_PAYLOAD, LINK
+from shodohflo.wire.registry import TABLE
 from shodohflo.wire.table import Table
 
 if TYPE_CHECKING:
+    from shodohflo.wire.decoding import Work
     from shodohflo.wire.rows import Rows
-    from shodohflo.wire.work import Work
 
 
 def decoder(work: Work[Any], rows: Rows) -> None:

@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from shodohflo.agent.clock import Quiet
+from shodohflo.agent.timers import Quiet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

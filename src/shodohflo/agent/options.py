@@ -6,14 +6,14 @@ import socket
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from shodohflo.capture.packet_socket import RING_OCTETS
+from shodohflo.capture.live.packet_socket import RING_OCTETS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from shodohflo.agent.presence import Presence
+    from shodohflo.agent.pidfile import Presence
     from shodohflo.agent.status import Status
-    from shodohflo.capture.interfaces import Network, Wanted
+    from shodohflo.capture.live.interfaces import Network, Wanted
     from shodohflo.config import Settings
     from shodohflo.store.connection import Store
 

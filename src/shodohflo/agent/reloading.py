@@ -11,15 +11,15 @@ from dataclasses import replace
 from threading import Thread
 from typing import TYPE_CHECKING
 
-from shodohflo.agent.presence import Reloads
+from shodohflo.agent.pidfile import Reloads
 from shodohflo.errors import ShodohfloError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from shodohflo.agent.options import Terms
-    from shodohflo.agent.presence import Presence
-    from shodohflo.agent.watch import Watch
+    from shodohflo.agent.pidfile import Presence
+    from shodohflo.agent.session import Watch
 
 _log = logging.getLogger(__name__)
 

@@ -8,13 +8,13 @@ import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
-from shodohflo.agent.clock import Every
 from shodohflo.agent.complaints import Complaints
-from shodohflo.agent.orders import Orders
 from shodohflo.agent.reloading import Reloading
+from shodohflo.agent.session import Watch
+from shodohflo.agent.signals import Orders
 from shodohflo.agent.status import summary
-from shodohflo.agent.watch import Watch
-from shodohflo.capture.listener import Listener
+from shodohflo.agent.timers import Every
+from shodohflo.capture.live.listener import Listener
 from shodohflo.store.writer import Writer
 
 if TYPE_CHECKING:

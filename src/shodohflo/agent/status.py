@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from shodohflo import __version__
-from shodohflo.observations import Observations
+from shodohflo.columns.observations import Observations
 
 if TYPE_CHECKING:
     from collections import Counter
     from pathlib import Path
 
-    from shodohflo.capture.interfaces import Network
-    from shodohflo.ledger import Ledger
+    from shodohflo.attribution.ledger import Ledger
+    from shodohflo.capture.live.interfaces import Network
     from shodohflo.rules.compiler import CompiledRules
     from shodohflo.store.writer import WriterStats
 

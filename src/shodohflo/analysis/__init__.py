@@ -1,5 +1,5 @@
-"""What can be said of a configuration before any packet comes: proven where it can be, sampled where it can't. Pure.
+"""What can be said of a configuration without a live packet: `check`, `suggest`, `explain` and `compare`.
 
-`space` and `ports` are the algebra, `model` puts both together for one configuration, and each family of findings
-is a short file of its own. Everything is asked of the same rules that decide live packets.
+It asks the same rules and the same order of decisions that live packets meet, and must not know a terminal,
+a clock or a socket.
 """

@@ -11,19 +11,19 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from shodohflo.aggregate import merge_packets
+from shodohflo.analysis.check.model import RULE
 from shodohflo.analysis.fates import Fate, Judge
-from shodohflo.analysis.model import RULE
-from shodohflo.ledger import Outcome
-from shodohflo.pipeline import BLOCK, Pipeline
-from shodohflo.store.keys import counts, to_key
+from shodohflo.attribution.ledger import Outcome
+from shodohflo.attribution.pipeline import BLOCK, Pipeline
+from shodohflo.columns.merging import merge_packets
+from shodohflo.keys import counts, to_key
 from shodohflo.wire import decode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from shodohflo.batch import Batch
-    from shodohflo.frames import Frames
+    from shodohflo.columns.batch import Batch
+    from shodohflo.columns.frames import Frames
     from shodohflo.rules.mapping import FlowMapping
 
 

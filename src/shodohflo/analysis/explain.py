@@ -9,26 +9,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from shodohflo.analysis.apart import apart
+from shodohflo.analysis.check.copied_rules import apart
+from shodohflo.analysis.check.model import RULE
 from shodohflo.analysis.frame import to_frames
-from shodohflo.analysis.model import RULE
-from shodohflo.batch import FIN, RST, SYN
-from shodohflo.ledger import Outcome
+from shodohflo.attribution.ledger import Outcome
+from shodohflo.attribution.pipeline import Pipeline
+from shodohflo.columns.batch import FIN, RST, SYN
+from shodohflo.keys import counts
 from shodohflo.model import ICMP, SRC, TCP, address_text
-from shodohflo.pipeline import Pipeline
 from shodohflo.rules.actions import Assign, PortMatch, is_built_in
 from shodohflo.rules.compiler import CompiledRules
 from shodohflo.rules.verdicts import Decision
-from shodohflo.store.keys import counts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from shodohflo.analysis.packet import Packet
+    from shodohflo.attribution.policy import Policy
     from shodohflo.model import Address
-    from shodohflo.policy import Policy
     from shodohflo.rules.mapping import FlowMapping, Verdict
     from shodohflo.rules.networks import Network, NetworkEnumeration, Place
+    from shodohflo.rules.packet import Packet
 
 
 _MEANINGS: Final = {str(outcome): outcome.explanation for outcome in Outcome}

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from shodohflo.attribution import Attribution
-from shodohflo.ledger import DROPPED, RECORDED, Outcome
+from shodohflo.attribution.ledger import DROPPED, RECORDED, Outcome
+from shodohflo.attribution.order import Attribution
+from shodohflo.attribution.policy import CompiledPolicy
+from shodohflo.columns.observations import Observations
 from shodohflo.model import FlowKey, Kind
-from shodohflo.observations import Observations
-from shodohflo.policy import CompiledPolicy
 from shodohflo.rules.verdicts import Decision
 from shodohflo.wire import Packets
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from shodohflo.batch import Batch
-    from shodohflo.policy import Policy
+    from shodohflo.attribution.policy import Policy
+    from shodohflo.columns.batch import Batch
     from shodohflo.rules.compiler import CompiledRules
 
 NOT_RECORDED = -1

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from shodohflo.frames import Frames
+from shodohflo.columns.frames import Frames
 from shodohflo.model import ICMP, ICMPV6, TCP, UDP, Address
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shodohflo.analysis.packet import Packet
+    from shodohflo.rules.packet import Packet
 
 RAW: Final = 101
 """LINKTYPE_RAW (tcpdump.org): IP of either version, and nothing before it."""

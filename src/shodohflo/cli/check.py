@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from shodohflo.analysis.check import check
-from shodohflo.analysis.findings import Code, Finding, Level, Report
+from shodohflo.analysis.check.proof import check
 from shodohflo.cli import options
 from shodohflo.cli.replay import named_or_presumed
 from shodohflo.config import Settings, load
+from shodohflo.config.findings import Code, Finding, Level, Report
 from shodohflo.errors import ConfigurationError
 from shodohflo.pcap_config import update_our_nets
 

@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from shodohflo.cli import listings
-from shodohflo.cli.account import print_ledger
 from shodohflo.cli.replay import Replay, make_pipeline
-from shodohflo.cli.tables import show
-from shodohflo.cli.writing import write_all
 from shodohflo.config import load
+from shodohflo.offline.writing import write_all
 from shodohflo.query import Filter, Reader
+from shodohflo.report import listings
+from shodohflo.report.ledger import print_ledger
+from shodohflo.report.table import show
 from shodohflo.store.embedded import EmbeddedStore
 
 if TYPE_CHECKING:
-    from shodohflo.observations import Observations
+    from shodohflo.columns.observations import Observations
 
 OUR_NETS: Final = (ip_network("192.168.7.0/24"), ip_network("2001:db8:7::/48"))
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from shodohflo.analysis.explain import Explanation, Step, explain
-from shodohflo.analysis.packet import Packet
 from shodohflo.cli import options
 from shodohflo.cli.replay import make_pipeline, named_or_presumed
-from shodohflo.cli.tables import Column, plain
 from shodohflo.config import load
 from shodohflo.errors import ConfigurationError
+from shodohflo.report.table import Column, plain
+from shodohflo.rules.packet import Packet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

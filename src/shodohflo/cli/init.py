@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from shodohflo.analysis.draft import INDENT, comment, entry_lines, import_lines, rule_code
-from shodohflo.analysis.suggest import OURS, OUTSIDE, SPECIAL
-from shodohflo.capture.interfaces import Interface, Wanted, our_networks
+from shodohflo.analysis.suggest.draft import INDENT, comment, entry_lines, import_lines, rule_code
+from shodohflo.analysis.suggest.proposals import OURS, OUTSIDE, SPECIAL
+from shodohflo.capture.live.interfaces import Interface, Wanted, our_networks
 from shodohflo.config.known import KNOWN
 from shodohflo.errors import ConfigurationError
 from shodohflo.model import DST, SRC
@@ -21,7 +21,7 @@ from shodohflo.rules.networks import Entry
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from shodohflo.capture.interfaces import Network
+    from shodohflo.capture.live.interfaces import Network
     from shodohflo.rules.actions import Action
 
 EXAMPLES: Final = """\b
@@ -51,7 +51,7 @@ def init(*, file: Path | None, force: bool) -> None:
     To FILE, or to standard output. It records what is sent to and from our networks, as without any configuration;
     what one would want to change is there, commented out.
     """
-    from shodohflo.capture.netlink import list_interfaces  # noqa: PLC0415 - to be asked for its help it is not needed
+    from shodohflo.capture.live.netlink import list_interfaces  # noqa: PLC0415 - to be asked for its help it is not needed
 
     text = "".join(f"{line}\n" for line in starting(list_interfaces()))
     if file is None or str(file) == "-":

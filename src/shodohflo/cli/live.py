@@ -12,9 +12,9 @@ from rich.live import Live
 from rich.text import Text
 
 from shodohflo.agent.status import summary
-from shodohflo.cli.seen import SeenFlow, seen_flows
-from shodohflo.cli.tables import Column, Row, rich_table
-from shodohflo.cli.words import age_text, port_name, size_text
+from shodohflo.report.flows import SeenFlow, seen_flows
+from shodohflo.report.numbers import age_text, port_name, size_text
+from shodohflo.report.table import Column, Row, rich_table
 
 if TYPE_CHECKING:
     from types import TracebackType

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from shodohflo.cli import listings, options
-from shodohflo.cli.tables import show
+from shodohflo.cli import options
 from shodohflo.query import Filter, Found, Reader, Row
+from shodohflo.report import listings
+from shodohflo.report.table import show
 from shodohflo.store.connection import RemoteStore, Store
-from shodohflo.store.state import find_store
+from shodohflo.store.directory import find_store
 from shodohflo.store.urls import parse_url
 
 if TYPE_CHECKING:

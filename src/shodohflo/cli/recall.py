@@ -7,11 +7,11 @@ from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
 from shodohflo.cli.readers import opened
-from shodohflo.cli.words import age_text, port_name, size_text, unreachable_name
 from shodohflo.errors import ConfigurationError, ShodohfloError
+from shodohflo.keys import from_key
 from shodohflo.model import ClientKey, FlowKey, Key, PeerKey, ResetKey, UnreachableKey, address_text
 from shodohflo.query import Filter, FlowRow, Reader, Row
-from shodohflo.store.keys import from_key
+from shodohflo.report.numbers import age_text, port_name, size_text, unreachable_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import click
 
-from shodohflo.agent.presence import find
+from shodohflo.agent.pidfile import find
 from shodohflo.errors import ShodohfloError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from shodohflo.agent.presence import Place, Reloads
+    from shodohflo.agent.pidfile import Place, Reloads
 
 EXAMPLES: Final = """\b
 Examples:

@@ -9,32 +9,32 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import click
 
-from shodohflo.analysis.presumed import PRIVATE, presumed_networks
-from shodohflo.capture.savefile import STDIN, open_savefile
+from shodohflo.attribution.ledger import REFUSED, Ledger
+from shodohflo.attribution.pipeline import Pipeline
+from shodohflo.capture.files.savefile import STDIN, open_savefile
 from shodohflo.cli import options
-from shodohflo.cli.account import print_ledger, write_ledger
-from shodohflo.cli.memory import keep_freed_memory
 from shodohflo.cli.program import fail
-from shodohflo.cli.progress import Progress
-from shodohflo.cli.seen import COLUMNS, seen_flows
-from shodohflo.cli.tables import show
 from shodohflo.config import Settings, load
+from shodohflo.config.presumed import PRIVATE, presumed_networks
 from shodohflo.errors import CaptureError
-from shodohflo.ledger import REFUSED, Ledger
+from shodohflo.keys import counts
+from shodohflo.offline.progress import Progress
 from shodohflo.pcap_config import update_our_nets
-from shodohflo.pipeline import Pipeline
+from shodohflo.process.malloc import keep_freed_memory
+from shodohflo.report.flows import COLUMNS, seen_flows
+from shodohflo.report.ledger import print_ledger, write_ledger
+from shodohflo.report.table import show
 from shodohflo.rules.compiler import CompiledRules
-from shodohflo.store.keys import counts
 from shodohflo.wire import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from shodohflo.capture.savefile import Savefile
+    from shodohflo.capture.files.savefile import Savefile
     from shodohflo.cli.options import Network
-    from shodohflo.frames import Frames
-    from shodohflo.observations import Observations
+    from shodohflo.columns.frames import Frames
+    from shodohflo.columns.observations import Observations
     from shodohflo.rules.networks import NetworkEnumeration
 
 EXAMPLES: Final = """\b
@@ -139,7 +139,7 @@ def key_lines(counted: Mapping[str, int]) -> Iterator[str]:
 
 def writer_to(url: str, settings: Settings) -> Callable[[Observations], None]:
     """Return a way to write to the store at `url`, which has answered by then."""
-    from shodohflo.cli.writing import reachable, write_all  # noqa: PLC0415 - most replays need no store's client
+    from shodohflo.offline.writing import reachable, write_all  # noqa: PLC0415 - most replays need no store's client
 
     store = reachable(url)
     return lambda seen: write_all(seen, store, settings.mapping, settings.ttl)

@@ -14,22 +14,22 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import click
 import numpy as np
 
-from shodohflo.analysis.model import RULE
+from shodohflo.analysis.check.model import RULE
+from shodohflo.attribution.ledger import DROPPED
 from shodohflo.cli import options
-from shodohflo.cli.account import print_ledger
 from shodohflo.cli.program import fail
 from shodohflo.cli.replay import Replay, make_pipeline, named_or_presumed
-from shodohflo.cli.tables import Column, Row, show
+from shodohflo.columns.grouping import group_by
 from shodohflo.config import Settings, load
-from shodohflo.grouping import group_by
-from shodohflo.ledger import DROPPED
 from shodohflo.model import Kind
+from shodohflo.report.ledger import print_ledger
+from shodohflo.report.table import Column, Row, show
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from shodohflo.cli.options import Network
-    from shodohflo.observations import Observations
+    from shodohflo.columns.observations import Observations
     from shodohflo.query import AgentRow, FlowRow
     from shodohflo.rules.networks import Entry
 

@@ -17,30 +17,30 @@ import click
 from shodohflo import __version__
 from shodohflo.agent import RunOptions, Status, Terms
 from shodohflo.agent import run as watch
-from shodohflo.agent.presence import Place, Presence, run_directory
-from shodohflo.analysis.findings import Level
-from shodohflo.capture.interfaces import Wanted, our_networks
-from shodohflo.capture.netlink import list_interfaces
-from shodohflo.capture.packet_socket import CaptureNotPermittedError, refuse_without_right
+from shodohflo.agent.pidfile import Place, Presence, run_directory
+from shodohflo.capture.live.interfaces import Wanted, our_networks
+from shodohflo.capture.live.netlink import list_interfaces
+from shodohflo.capture.live.packet_socket import CaptureNotPermittedError, refuse_without_right
 from shodohflo.cli import options
-from shodohflo.cli.account import print_ledger, write_ledger
 from shodohflo.cli.check import examine, in_one_line
 from shodohflo.cli.logs import begin_log
-from shodohflo.cli.memory import keep_freed_memory
 from shodohflo.cli.program import Agent
-from shodohflo.cli.trap import refuse_swallowed
 from shodohflo.config import SEARCHED, Settings, find, load
+from shodohflo.config.derived import refuse_swallowed
+from shodohflo.config.findings import Level
 from shodohflo.errors import ConfigurationError
+from shodohflo.process.malloc import keep_freed_memory
+from shodohflo.report.ledger import print_ledger, write_ledger
 from shodohflo.store.connection import RemoteStore, Store
+from shodohflo.store.directory import invoking_group, state_directory
 from shodohflo.store.embedded import EmbeddedStore
-from shodohflo.store.state import invoking_group, state_directory
 from shodohflo.store.urls import parse_url
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from shodohflo.analysis.findings import Report
     from shodohflo.cli.options import Network
+    from shodohflo.config.findings import Report
 
 RUN_EXAMPLES: Final = """\b
 Examples:

@@ -6,21 +6,21 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from shodohflo.analysis.draft import INDENT, comment, entry_lines, import_lines, rule_code
-from shodohflo.analysis.presumed import PRIVATE
-from shodohflo.analysis.suggest import OURS, Proposal, Suggestion, our_networks, suggest
-from shodohflo.analysis.survey import Survey
+from shodohflo.analysis.suggest.draft import INDENT, comment, entry_lines, import_lines, rule_code
+from shodohflo.analysis.suggest.proposals import OURS, Proposal, Suggestion, our_networks, suggest
+from shodohflo.analysis.suggest.survey import Survey
 from shodohflo.cli import options
 from shodohflo.cli.program import fail
 from shodohflo.cli.replay import Replay
-from shodohflo.cli.words import port_name
+from shodohflo.config.presumed import PRIVATE
 from shodohflo.errors import CaptureError
 from shodohflo.pcap_config import update_our_nets
+from shodohflo.report.numbers import port_name
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Sequence
 
-    from shodohflo.analysis.price import Price
+    from shodohflo.analysis.suggest.cost import Price
     from shodohflo.cli.options import Network
 
 EXAMPLES: Final = """\b

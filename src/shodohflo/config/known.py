@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Final
 
-from shodohflo.analysis.findings import Code
+from shodohflo.attribution.policy import IgnoredFlow
+from shodohflo.config.findings import Code
 from shodohflo.errors import ConfigurationError
 from shodohflo.pcap_config import FlowMapping, NetworkEnumeration
-from shodohflo.policy import IgnoredFlow
 from shodohflo.rules.networks import parse_prefix
 from shodohflo.store.urls import parse_url
-from shodohflo.wire.udp_tunnels import UDP_TUNNELS
+from shodohflo.wire.headers.udp_tunnels import UDP_TUNNELS
 
 TTL_GRACE: Final = 900
 PCAP_STATS: Final = 60

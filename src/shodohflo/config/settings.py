@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from shodohflo.analysis.findings import Code, Finding
-from shodohflo.analysis.model import Subject
+from shodohflo.attribution.policy import Policy
+from shodohflo.config.findings import Code, Finding
 from shodohflo.config.known import (
     KNOWN,
     LOG_LEVEL,
@@ -22,16 +22,16 @@ from shodohflo.config.known import (
     TTL_GRACE,
 )
 from shodohflo.config.source import Source, nearest
+from shodohflo.config.subject import Subject
 from shodohflo.config.trust import refuse_strangers
 from shodohflo.errors import ConfigurationError
-from shodohflo.policy import Policy
 from shodohflo.rules.defaults import default_enumeration, default_mapping
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from shodohflo.attribution.policy import Connection, IgnoredFlow
     from shodohflo.pcap_config import FlowMapping, NetworkEnumeration
-    from shodohflo.policy import Connection, IgnoredFlow
     from shodohflo.rules.networks import Network
 
 SEARCHED: Final = (Path("configuration.py"), Path("/etc/shodohflo/configuration.py"))

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from shodohflo.addresses import Addresses
+from shodohflo.columns.addresses import Addresses
 from shodohflo.rules.actions import is_built_in
 from shodohflo.rules.mapping import FlowMapping, Packet, Verdict
 from shodohflo.rules.networks import NetworkEnumeration, NetworkTable
-from shodohflo.rules.shelf import Shelf
 from shodohflo.rules.table import ASK, Cell, PortClasses, Reach, combinations, port_set
+from shodohflo.rules.tables import Shelf
 from shodohflo.rules.verdicts import Answer, Decision, Verdicts
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from shodohflo.batch import Batch
+    from shodohflo.columns.batch import Batch
 
 
 class CompiledRules:

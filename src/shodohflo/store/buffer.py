@@ -8,9 +8,9 @@ from typing import Final
 
 import numpy as np
 
-from shodohflo.aggregate import merge
+from shodohflo.columns.merging import merge
+from shodohflo.columns.observations import Observations
 from shodohflo.model import Kind
-from shodohflo.observations import Observations
 
 Sentences = tuple[str, ...]
 """The rules in words, by number."""

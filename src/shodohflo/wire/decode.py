@@ -6,17 +6,17 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from shodohflo.batch import Batch, Messages
-from shodohflo.wire.decoders import TABLE
+from shodohflo.columns.batch import Batch, Messages
+from shodohflo.wire.decoding import Work
 from shodohflo.wire.layers import LINK
 from shodohflo.wire.refusals import Refusal
+from shodohflo.wire.registry import TABLE
 from shodohflo.wire.rows import Rows
-from shodohflo.wire.work import Work
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shodohflo.frames import Frames
+    from shodohflo.columns.frames import Frames
     from shodohflo.wire.table import Table
 
 MOST_TUNNELS = 2

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from shodohflo.frames import ETHERTYPE
+from shodohflo.columns.frames import ETHERTYPE
 from shodohflo.model import ICMP, ICMPV6, TCP, UDP
 from shodohflo.wire.linktypes import name_of
 from shodohflo.wire.refusals import Refusal

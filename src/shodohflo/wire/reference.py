@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from shodohflo.wire.decode import MAX_DEPTH_INSIDE, MOST_TUNNELS
-from shodohflo.wire.decoders import ETHERTYPES, IPV4_PAYLOADS, IPV6_PAYLOADS, LINKS, PPP_PROTOCOLS
-from shodohflo.wire.ethernet import LONGEST_LENGTH
+from shodohflo.wire.decoding import MAX_DEPTH
+from shodohflo.wire.headers.ethernet import LONGEST_LENGTH
+from shodohflo.wire.headers.udp_tunnels import UDP_TUNNELS
 from shodohflo.wire.linktypes import name_of
-from shodohflo.wire.udp_tunnels import UDP_TUNNELS
-from shodohflo.wire.work import MAX_DEPTH
+from shodohflo.wire.registry import ETHERTYPES, IPV4_PAYLOADS, IPV6_PAYLOADS, LINKS, PPP_PROTOCOLS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

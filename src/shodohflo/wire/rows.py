@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from shodohflo.frames import Frames
+    from shodohflo.columns.frames import Frames
 
 
 class Bytes:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shodohflo.frames import ETHERTYPE
+from shodohflo.columns.frames import ETHERTYPE
 from shodohflo.wire.layers import LINK
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from shodohflo.wire.work import Decoder
+    from shodohflo.wire.decoding import Decoder
 
 _SPAN = 1 << 16
 """What lies between two bases of `layers`."""

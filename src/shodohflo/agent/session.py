@@ -1,0 +1,152 @@
+"""The watch: frames from the listener through the pipeline to the writer, each on its own clock."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from copy import deepcopy
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from shodohflo.agent.status import Configuration, Identity, Status
+from shodohflo.attribution.pipeline import Pipeline
+from shodohflo.attribution.policy import Connection
+from shodohflo.pcap_config import update_our_nets
+from shodohflo.rules.compiler import CompiledRules
+from shodohflo.store.outlet import Recording
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from shodohflo.agent.options import RunOptions, Terms
+    from shodohflo.attribution.policy import Policy
+    from shodohflo.capture.live.listener import Listener
+    from shodohflo.columns.frames import Frames
+    from shodohflo.config import Settings
+    from shodohflo.rules.mapping import FlowMapping
+    from shodohflo.store.connection import TcpEnds
+    from shodohflo.store.writer import Writer
+
+
+class Watch:
+    """One agent's pipeline, with its input and its output."""
+
+    def __init__(self, options: RunOptions, listener: Listener, writer: Writer) -> None:
+        """Prepare; nothing is read before `receive`."""
+        self._listener = listener
+        self._writer = writer
+        self._patience = options.patience
+        self._own: frozenset[TcpEnds] = frozenset()
+        self._identity = Identity(options.name, os.getpid(), time.time(), options.store.name, options.terms.our_nets)
+        self._unmatched_before: Counter[tuple[str, str]] = Counter()
+        self._terms = options.terms
+        self._configuration = _loaded(options.terms.settings)
+        rules = _compiled(options.terms)
+        self._pipeline = Pipeline(rules, self._policy())
+        self._recording = Recording(
+            writer, rules.mapping, options.terms.settings.ttl, keep_recent=options.on_status is not None
+        )
+
+    @property
+    def terms(self) -> Terms:
+        """What is decided by now."""
+        return self._terms
+
+    @property
+    def configuration(self) -> Configuration:
+        """Which configuration that is."""
+        return self._configuration
+
+    def receive(self, timeout: float) -> None:
+        """Take in what was received; wait up to `timeout` seconds where there is nothing."""
+        self._take_in(self._listener.read(timeout))
+
+    def record(self) -> None:
+        """Hand on what was seen and is due."""
+        self._recording.add(self._pipeline.take(), time.monotonic_ns())
+
+    def finish(self) -> Status:
+        """Count and write what is left, as far as the store takes it in time; return how it ended."""
+        self._take_in(self._listener.finish())
+        self.record()
+        self._recording.hand_on_rest()
+        complete = self._writer.flush(self._patience)
+        ended = replace(self.status(), state="ended" if complete else "cut short")
+        self._writer.beat(ended.to_fields())
+        self._writer.close(self._patience if complete else 0)
+        return replace(ended, writer=self._writer.stats)
+
+    def adopt(self, terms: Terms) -> None:
+        """Decide by other terms from now on; no packet is lost and no count begins anew."""
+        rules = _compiled(terms)
+        self.record()
+        # The numbers of networks are those of their configuration.
+        self._unmatched_before = self._unmatched()
+        self._pipeline.ledger.unmatched.clear()
+        _carry_failures(self._pipeline.rules.mapping, rules.mapping)
+        self._terms, self._configuration = terms, _loaded(terms.settings)
+        self._identity = replace(self._identity, our_nets=terms.our_nets)
+        self._pipeline.rules, self._pipeline.policy = rules, self._policy()
+        self._recording.adopt(rules.mapping, terms.settings.ttl)
+        self._writer.change_lifetime(terms.settings.ttl)
+
+    def refuse(self, error: str) -> None:
+        """Decide as before, and say in every status why, until other terms are adopted."""
+        update_our_nets(self._terms.our_nets)  # the file that was refused may have named others
+        self._configuration = replace(self._configuration, error=error, error_time=time.time())
+
+    def status(self) -> Status:
+        """Say how things stand."""
+        self._pipeline.ledger.kernel_dropped = self._listener.kernel_dropped
+        return Status(
+            identity=self._identity,
+            configuration=self._configuration,
+            time=time.time(),
+            interfaces=tuple(interface.name for interface in self._listener.listened),
+            ledger=deepcopy(self._pipeline.ledger),
+            rules=self._pipeline.rules,
+            writer=self._writer.stats,
+            unmatched=self._unmatched(),
+        )
+
+    def news(self) -> Status:
+        """Say how things stand, and what was recorded since the last time."""
+        return replace(self.status(), recent=self._recording.take_recent())
+
+    def _take_in(self, received: Iterable[Frames]) -> None:
+        for frames in received:
+            # Connections are known before their first packet: asking now is early enough for these frames.
+            own = self._writer.connections()
+            if own != self._own:
+                self._own = own
+                self._pipeline.policy = self._policy()
+            self._pipeline.ingest(frames)
+
+    def _policy(self) -> Policy:
+        own = frozenset(Connection(ends.local, ends.local_port, ends.peer, ends.peer_port) for ends in self._own)
+        return self._terms.settings.policy(self._terms.our_nets, own)
+
+    def _unmatched(self) -> Counter[tuple[str, str]]:
+        """Return the packets that nothing decided, by the names of their networks."""
+        names = {number: name or "-" for name, number in self._terms.settings.enumeration.network_id.items()}
+        named = self._unmatched_before.copy()
+        for (src, dst), count in self._pipeline.ledger.unmatched.items():
+            named[names[src], names[dst]] += count
+        return named
+
+
+def _loaded(settings: Settings) -> Configuration:
+    return Configuration(settings.path, settings.digest, time.time())
+
+
+def _compiled(terms: Terms) -> CompiledRules:
+    update_our_nets(terms.our_nets)
+    return CompiledRules(terms.settings.enumeration, terms.settings.mapping)
+
+
+def _carry_failures(old: FlowMapping, new: FlowMapping) -> None:
+    """Count on by number, as the ledger does; what a file imports may well be the same object as before."""
+    if new is not old:
+        new.failures.update(old.failures)
+        new.last_failure.update(old.last_failure)

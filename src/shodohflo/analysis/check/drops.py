@@ -1,0 +1,111 @@
+"""Drops that hide more than was meant, or only half of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Final
+
+from shodohflo.analysis.check.model import RULE
+from shodohflo.analysis.check.ports import Block, example
+from shodohflo.analysis.check.sampling import MOST, likely_packets
+from shodohflo.analysis.check.words import listed
+from shodohflo.config.findings import Code, Finding
+from shodohflo.rules.packet import Packet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from shodohflo.analysis.check.model import Model, Pair
+
+
+_OTHER_PORTS: Final = (40000, 50001)
+"""Source ports of clients that nobody takes for a service's."""
+
+
+def find_spoofable(model: Model) -> Iterator[Finding]:
+    """Yield a finding for each rule behind which an outsider can hide by choosing a source port."""
+    for rule, takes in enumerate(model.takes):
+        if takes.is_own or (takes.drops and takes.src and not takes.rest):
+            yield from islice(chain(_spoofable(model, rule), _spoofable_when_tried(model, rule)), 1)
+
+
+def _spoofable(model: Model, rule: int) -> Iterator[Finding]:
+    """Look for a packet that is dropped, and that would be recorded if it only came from another port."""
+    for rules, pair in model.intrusions.items():
+        for dropped, seen_from in _hidden(model, rule, rules, pair) if rules >> rule & 1 else ():
+            if model.drops(rule, dropped) and model.records(replace(dropped, src_port=seen_from)):
+                who = listed(pair.src.names, "or")
+                sentence = (
+                    f'"{model.sentence(rule)}" hides whatever outsiders in {who} send from port {dropped.src_port}; '
+                    f"from port {seen_from} this packet would be recorded"
+                )
+                yield Finding(Code.SPOOFABLE_DROP, RULE.format(rule), sentence, dropped)
+
+
+def _spoofable_when_tried(model: Model, rule: int) -> Iterator[Finding]:
+    for dropped in _dropped_when_tried(model, rule, model.intrusions.values()):
+        for seen_from in _OTHER_PORTS if model.is_outsider(dropped.src_addr) else ():
+            if model.records(replace(dropped, src_port=seen_from)):
+                sentence = (
+                    f'"{model.sentence(rule)}" drops this packet of an outsider for its source port; '
+                    f"from port {seen_from} it would be recorded (found by sampling)"
+                )
+                yield Finding(Code.SPOOFABLE_DROP, RULE.format(rule), sentence, dropped)
+
+
+def _dropped_when_tried(model: Model, rule: int, pairs: Iterable[Pair]) -> Iterator[Packet]:
+    """Yield packets that `rule` drops, found by trying where operators' own actions have a say."""
+    shares = [(pair, model.chart(pair.rules).of(rule)) for pair in pairs if pair.rules >> rule & 1]
+    places = [(pair, block) for pair, share in shares if share and not share.is_sure for block in share.blocks]
+    return (packet for packet in islice(likely_packets(model, places), MOST) if model.drops(rule, packet))
+
+
+def _hidden(model: Model, rule: int, rules: int, pair: Pair) -> Iterator[tuple[Packet, int]]:
+    """Yield packets that `rule` drops for their source port, each with a source port that another rule records."""
+    chart = model.chart(rules)
+    share = chart.of(rule)
+    for block in share.blocks if share else ():
+        by_source = Block(block.src & model.takes[rule].ports, block.dst)
+        for other in chart.shares:
+            for seen in other.blocks if not model.takes[other.rule].drops else ():
+                common = Block(by_source.src, by_source.dst & seen.dst)
+                if common:
+                    src_port, _ = example(model.classes, common)
+                    other_port, dst_port = example(model.classes, Block(seen.src, common.dst))
+                    yield Packet(pair.src.examples[0], src_port, pair.dst.examples[1], dst_port), other_port
+
+
+def find_one_way(model: Model) -> Iterator[Finding]:
+    """Yield a finding for each rule that drops packets whose answers are recorded."""
+    for rule, takes in enumerate(model.takes):
+        if takes.is_own or takes.drops:
+            worked_out = (_one_way(model, rule, dropped) for dropped in _answered(model, rule))
+            tried = _dropped_when_tried(model, rule, model.exchanges.values())
+            by_sampling = (_one_way(model, rule, dropped, " (found by sampling)") for dropped in tried)
+            yield from islice(filter(None, chain(worked_out, by_sampling)), 1)
+
+
+def _one_way(model: Model, rule: int, dropped: Packet, how: str = "") -> Finding | None:
+    """Look whether `rule` drops a packet whose answer is recorded."""
+    answer = Packet(dropped.dst_addr, dropped.dst_port, dropped.src_addr, dropped.src_port)
+    if not (model.drops(rule, dropped) and model.records(answer)):
+        return None
+    recorder = RULE.format(model.ask(answer).verdict.rule)
+    sentence = (
+        f'"{model.sentence(rule)}" drops this packet; the one back, {answer.to_text()}, is recorded by '
+        f"{recorder} if the agent receives it too{how}"
+    )
+    return Finding(Code.ONE_WAY_DROP, RULE.format(rule), sentence, dropped)
+
+
+def _answered(model: Model, rule: int) -> Iterator[Packet]:
+    """Yield packets that `rule` drops where another rule records what comes back."""
+    for (rules, turned), pair in model.exchanges.items():
+        share = model.chart(rules).of(rule) if rules >> rule & 1 else None
+        back = model.chart(turned).shares if share else ()
+        for block in share.blocks if share else ():
+            for other in back:
+                for recorded in other.blocks if not model.takes[other.rule].drops else ():
+                    if common := block & recorded.turned:
+                        yield model.packet(pair, common)

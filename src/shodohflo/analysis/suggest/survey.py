@@ -1,0 +1,131 @@
+"""What captures hold, kept in memory: each conversation once, so that rules can be tried on it again and again."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from shodohflo.attribution.order import Attribution
+from shodohflo.attribution.pipeline import BLOCK
+from shodohflo.attribution.policy import CompiledPolicy, Policy
+from shodohflo.columns.addresses import Addresses
+from shodohflo.columns.grouping import group_by
+from shodohflo.columns.merging import merge, merge_packets
+from shodohflo.rules.compiler import CompiledRules
+from shodohflo.rules.mapping import FlowMapping
+from shodohflo.rules.networks import NetworkEnumeration, parse_prefix
+from shodohflo.wire import Packets, decode
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from ipaddress import IPv4Network, IPv6Network
+
+    from numpy.typing import NDArray
+
+    from shodohflo.columns.batch import Batch, Messages
+    from shodohflo.columns.frames import Frames
+    from shodohflo.columns.observations import Observations
+    from shodohflo.rules.mapping import Rule
+    from shodohflo.rules.networks import Entry
+
+    Network = IPv4Network | IPv6Network
+
+_MANY: Final = 1 << 18
+"""Rows that may wait unmerged."""
+
+AGGREGATES: Final = {4: 24, 6: 64}
+"""The length of the prefixes that addresses are put together in, by IP version."""
+
+_HALF: Final = 2**64
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A configuration that is tried."""
+
+    entries: tuple[Entry, ...]
+    rules: tuple[Rule, ...]
+    our_nets: tuple[Network, ...]
+
+    @property
+    def enumeration(self) -> NetworkEnumeration:
+        """The networks, in the configuration's own type."""
+        return NetworkEnumeration(*((entry.name, *entry.given) for entry in self.entries))
+
+    @property
+    def mapping(self) -> FlowMapping:
+        """The rules, in the configuration's own type."""
+        return FlowMapping(*((rule.src, rule.dst, rule.action) for rule in self.rules))
+
+
+class Survey:
+    """Packets of captures, those of one conversation as one row."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self.received = 0
+        self._packets = Packets()
+        self._waiting: list[Packets] = []
+        self._rows_waiting = 0
+
+    def ingest(self, frames: Frames) -> None:
+        """Take `frames` in; none of their memory is needed afterwards."""
+        self.received += len(frames)
+        for begin in range(0, len(frames), BLOCK):
+            decoded = decode(frames[begin : begin + BLOCK])
+            self._waiting.append(Packets(list(map(merge_packets, decoded.batches)), decoded.messages))
+            self._rows_waiting += sum(map(len, decoded.batches))
+            if self._rows_waiting > _MANY:
+                self._merge()
+
+    @property
+    def packets(self) -> Packets:
+        """All of them."""
+        self._merge()
+        return self._packets
+
+    def _merge(self) -> None:
+        joined = Packets.join([self._packets, *self._waiting])
+        self._packets = Packets(list(map(merge_packets, joined.batches)), joined.messages)
+        self._waiting, self._rows_waiting = [], 0
+
+    def attempt(self, trial: Trial) -> Observations:
+        """Return what a configuration would record of the packets, decided as the pipeline decides."""
+        rules = CompiledRules(trial.enumeration, trial.mapping)
+        attribution = Attribution(rules, CompiledPolicy(Policy(trial.our_nets)), Counter(), Counter())
+        attribution.decide(self.packets)
+        return merge(attribution.seen)
+
+    def prefixes(self) -> Counter[Network]:
+        """Return the /24 and /64 prefixes of all ends, with the packets to or from each, counted once for each end."""
+        found: Counter[Network] = Counter()
+        packets = self.packets
+        counted: list[tuple[Batch | Messages, NDArray[np.int64]]] = [
+            *((batch, batch.packets) for batch in packets.batches),
+            *((messages, np.ones(len(messages), np.int64)) for messages in packets.messages),
+        ]
+        for rows, number in counted:
+            for column in (rows.src_addr, rows.dst_addr):
+                found.update(_prefixes(Addresses.from_column(rows.family, column), number))
+        return found
+
+
+def _prefixes(addresses: Addresses, packets: NDArray[np.int64]) -> dict[Network, int]:
+    """Sum `packets` by prefix; `addresses` are of one family."""
+    if not len(addresses):
+        return {}
+    version = int(addresses.version[0])
+    starts = addresses.high if version == 6 else addresses.low >> np.uint64(8)
+    groups = group_by([starts])
+    numbers = starts[groups.leaders].tolist()
+    ends = [(number * _HALF) if version == 6 else (number << 8) for number in numbers]
+    networks = [parse_prefix((end if version == 4 else end.to_bytes(16, "big"), AGGREGATES[version])) for end in ends]
+    return dict(zip(networks, groups.sum(packets).tolist(), strict=True))
+
+
+def holds(networks: Sequence[Network], network: Network) -> bool:
+    """Tell whether one of `networks` holds all of `network`."""
+    return any(one.version == network.version and network.subnet_of(one) for one in networks)  # type: ignore[arg-type] # one family

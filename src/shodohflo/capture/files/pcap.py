@@ -1,0 +1,142 @@
+"""Classic pcap files: one file header, then records of a 16-byte header and a packet.
+
+The layout is that of draft-ietf-opsawg-pcap (section 4 the file header, section 5 the record), with what
+libpcap's reader knows beyond it: old versions, and the longer record header of a patched libpcap.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from shodohflo.capture.files.lanes import Fields, walk_in_lanes
+from shodohflo.capture.files.linktypes import largest_capture, link_type
+from shodohflo.capture.files.records import NO_RECORD, ByteOrder, Taken, needed, words
+from shodohflo.columns.frames import Frames
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+FILE_HEADER: Final = 24
+
+_NEAR: Final = 1 << 20
+"""Seconds, 12 days: records further apart than this are not taken for neighbours."""
+
+_MICROSECONDS: Final = 0xA1B2C3D4
+_NANOSECONDS: Final = 0xA1B23C4D
+_MODIFIED: Final = 0xA1B2CD34
+
+_ORDERS: Final[tuple[ByteOrder, ...]] = ("<", ">")
+_MAGICS: Final = {
+    struct.pack(f"{order}I", magic): (order, magic)
+    for order in _ORDERS
+    for magic in (_MICROSECONDS, _NANOSECONDS, _MODIFIED)
+}
+
+MAGICS: Final = frozenset(_MAGICS)
+"""The four bytes a pcap file may begin with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pcap:
+    """What the file header says about the records that follow it."""
+
+    order: ByteOrder
+    tick: int
+    """Nanoseconds in one unit of a time's second field."""
+    layer: int
+    """The LINKTYPE_ number of every packet."""
+    header: int
+    """Bytes before a record's packet."""
+    fields: tuple[int, ...]
+    """Which 32-bit word of a record's header is the captured length; of two, the lesser one is."""
+    lengths: struct.Struct
+    """The same, as `struct` reads it."""
+    largest: int
+    """More bytes than this no record may claim to have captured."""
+
+    stride = 1
+
+    @classmethod
+    def open(cls, header: memoryview) -> Pcap:
+        """Read the file header; a `ValueError` says what is wrong with it."""
+        order, magic = _MAGICS[bytes(header[:4])]
+        major, minor, snap_length, link = struct.unpack_from(f"{order}4xHH8xII", header)
+        layer = link_type(link)
+        fields = _length_fields(major, minor)
+        return cls(
+            order=order,
+            tick=1 if magic == _NANOSECONDS else 1000,
+            layer=layer,
+            # A patched libpcap added the interface, the protocol and the packet type to each record.
+            header=24 if magic == _MODIFIED else 16,
+            fields=fields,
+            lengths=struct.Struct(f"{order}{4 * fields[0]}x{len(fields)}I"),
+            largest=largest_capture(layer, snap_length),
+        )
+
+    def size(self, data: memoryview, offset: int) -> int:
+        """Return the size of the record at `offset`, or `NO_RECORD` if it is absurd."""
+        captured = min(self.lengths.unpack_from(data, offset))
+        return self.header + captured if captured <= self.largest else NO_RECORD
+
+    def sizes(self, fields: Fields, offsets: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Do the same for a column of records."""
+        captured = fields[offsets + 4 * self.fields[0]]
+        for field in self.fields[1:]:
+            captured = np.minimum(captured, fields[offsets + 4 * field])
+        return np.where(captured <= self.largest, captured + np.int64(self.header), NO_RECORD)
+
+    def plausible(self, fields: Fields, offsets: NDArray[np.int64], like: np.int64) -> NDArray[np.bool_]:
+        """Guess by the time, which hardly changes, and by lengths that agree with each other."""
+        times = fields[offsets]
+        # Unsigned: what is earlier than the first bound wraps around to a large number.
+        is_near: NDArray[np.bool_] = times - fields[like] + np.uint32(_NEAR) < 2 * _NEAR
+        near = offsets[is_near]
+        fraction, first, second = (fields[near + place] for place in (4, 8, 12))
+        is_sane = (fraction < 1_000_000_000 // self.tick) & (np.minimum(first, second) > 0)
+        is_sane &= np.minimum(first, second) <= self.largest
+        if len(self.fields) == 1:
+            captured, original = (first, second) if self.fields == (2,) else (second, first)
+            is_sane &= captured <= original
+        is_near[is_near] = is_sane
+        return is_near
+
+    def take(self, data: memoryview) -> Taken:
+        """Read all records that are complete."""
+        offsets, end = walk_in_lanes(self, data, 0)
+        need = needed(self, data, end)
+        return Taken(self._frames(data, offsets), end, need, self._absurdity(data, end) if need == NO_RECORD else "")
+
+    def _frames(self, data: memoryview, offsets: NDArray[np.int64]) -> Frames:
+        columns = words(data, offsets, 4, self.order).astype(np.int64).T
+        seconds, fraction, *lengths = columns
+        # Whichever field is which: a packet cannot have been shorter on the wire than what was captured of it.
+        return Frames(
+            buffer=np.frombuffer(data, np.uint8),
+            start=offsets + self.header,
+            captured=np.minimum.reduce([columns[field] for field in self.fields]),
+            original=np.maximum(*lengths),
+            layer=np.full(len(offsets), self.layer, np.uint32),
+            time=seconds * 1_000_000_000 + fraction * self.tick,
+        )
+
+    def _absurdity(self, data: memoryview, offset: int) -> str:
+        captured = min(self.lengths.unpack_from(data, offset))
+        return f"a record claims {captured} captured bytes, and {self.largest} is the most there can be"
+
+
+def _length_fields(major: int, minor: int) -> tuple[int, ...]:
+    """Return which words of a record's header may be its captured length.
+
+    Before 2.3 the original length came first, and some files that call themselves 2.3 still have it so.
+    543.0 is what the tcpdump of DG/UX wrote.
+    """
+    if (major, minor) == (543, 0) or (major == 2 and minor < 3):
+        return (3,)
+    if major != 2 or minor > 4:
+        raise ValueError(f"pcap version {major}.{minor} is not known (2.0 to 2.4 are)")
+    return (2, 3) if minor == 3 else (2,)

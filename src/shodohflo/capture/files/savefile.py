@@ -1,0 +1,152 @@
+"""Capture files, told apart by their first bytes and never by their name, as `Frames`."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, BinaryIO, Final, Protocol
+
+from shodohflo.capture.files import pcap, pcapng
+from shodohflo.capture.files.unpack import Unpacked, packing
+from shodohflo.capture.files.window import Stream, Window
+from shodohflo.errors import CaptureError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from shodohflo.capture.files.records import Taken
+    from shodohflo.columns.frames import Frames
+
+STDIN: Final = "-"
+"""The name that means standard input."""
+
+_MAGIC: Final = 4
+"""Bytes that tell every format."""
+
+_FOREIGN: Final = {
+    b"\xfd7zX": "xz data: unpack it first",
+    b"BZh": "bzip2 data: unpack it first",
+    b"\x04\x22\x4d\x18": "lz4 data: unpack it first",
+    b"PK\x03\x04": "a zip archive: unpack it first",
+    b"snoo": "a snoop file: editcap makes a pcapng file of it",
+    b"\x01\0\0\0": "a pcapng block without a section header before it",
+    b"\x06\0\0\0": "a pcapng block without a section header before it",
+    b"\0\0\0\x01": "a pcapng block without a section header before it",
+    b"\0\0\0\x06": "a pcapng block without a section header before it",
+}
+"""What people take for captures that we read, by its first bytes."""
+
+
+class Format(Protocol):
+    """A reader that has seen the head of a file."""
+
+    def take(self, data: memoryview) -> Taken:
+        """Read all records that are complete."""
+
+
+class Savefile:
+    """A capture file, read once from a stream that may still be growing.
+
+    Iterating gives what has arrived, and waits for no more than the next record. Damage ends it with one
+    `CaptureError`, after everything before it.
+    """
+
+    def __init__(self, stream: BinaryIO, name: str) -> None:
+        """Read from `stream`, which stays the caller's to close; `name` is for messages."""
+        self._stream = Stream(stream)
+        self._window = Window(self._stream)
+        self._unit = "byte"
+        self._name = _printable(name)
+        self.packets = 0
+        """Packets yielded so far."""
+
+    @property
+    def position(self) -> int:
+        """Bytes taken from the stream so far, packed ones if it is packed."""
+        return self._stream.position
+
+    def __iter__(self) -> Iterator[Frames]:
+        """Yield what the stream has, as it comes; the arrays are valid until the next step."""
+        reader, used, need = self._open()
+        while self._window.more(used, need):
+            taken = reader.take(self._window.data)
+            if len(taken.frames):
+                self.packets += len(taken.frames)
+                yield taken.frames
+            if taken.damage:
+                raise self._error(taken.used, taken.damage)
+            used, need = taken.used, taken.need
+        if len(self._window.data):
+            raise self._cut(need)
+        self._check_source()
+
+    def _open(self) -> tuple[Format, int, int]:
+        """Recognise the format; tell how many bytes its head has, and how many its first record needs."""
+        magic = self._magic()
+        packed_as = packing(magic)
+        if packed_as:
+            self._window = Window(Unpacked(self._window, packed_as))
+            self._unit = "unpacked byte"
+            magic = self._magic()
+        if magic == pcapng.MAGIC:
+            return pcapng.Pcapng(), 0, pcapng.HEADER
+        if magic not in pcap.MAGICS:
+            raise CaptureError(f"{self._name} is not a capture: it begins with {_begins_with(magic)}")
+        if not self._window.more(0, pcap.FILE_HEADER):
+            raise self._cut(pcap.FILE_HEADER)
+        try:
+            reader = pcap.Pcap.open(self._window.data)
+        except ValueError as error:
+            raise self._error(4, str(error)) from error
+        return reader, pcap.FILE_HEADER, reader.header
+
+    def _magic(self) -> bytes:
+        if not self._window.more(0, _MAGIC):
+            self._check_source()
+            if not len(self._window.data):
+                raise CaptureError(f"{self._name} is empty: not even a file header is there")
+        return bytes(self._window.data[:_MAGIC])
+
+    def _cut(self, need: int) -> CaptureError:
+        self._check_source()
+        return self._error(0, f"cut short: at least {need} bytes belong here, and {len(self._window.data)} are there")
+
+    def _check_source(self) -> None:
+        """Raise what ended the stream early, if anything did: that says more than where it left us."""
+        if self._window.failure:
+            raise CaptureError(f"{self._name}: {self._window.failure}") from self._window.failure
+
+    def _error(self, place: int, what: str) -> CaptureError:
+        """Describe damage at a place in the bytes in hand."""
+        return CaptureError(f"{self._name}: {self._unit} {self._window.offset + place}: {what}")
+
+
+def _printable(name: str) -> str:
+    """Escape names that hold what no terminal should see, or what cannot be encoded."""
+    return name if name.isprintable() else ascii(name)
+
+
+def _begins_with(head: bytes) -> str:
+    return next((what for magic, what in _FOREIGN.items() if head.startswith(magic)), head.hex(" "))
+
+
+@contextmanager
+def open_savefile(path: str) -> Iterator[Savefile]:
+    """Open a capture file by its path, or standard input as `-`."""
+    if path == STDIN:
+        yield Savefile(_standard_input(), "standard input")
+        return
+    try:
+        stream = open(path, "rb", buffering=0)  # noqa: PTH123, SIM115 - what the user typed; closed below
+    except (OSError, ValueError) as error:
+        raise CaptureError(f"{_printable(path)}: {getattr(error, 'strerror', None) or error}") from error
+    with stream:
+        yield Savefile(stream, path)
+
+
+def _standard_input() -> BinaryIO:
+    if sys.stdin is None:
+        raise CaptureError("standard input is closed: give a file, or pipe a capture into it")
+    if sys.stdin.isatty():
+        raise CaptureError("standard input is a terminal: pipe a capture into it, as in tcpdump -w - | ...")
+    return sys.stdin.buffer

@@ -1,0 +1,198 @@
+"""Packed captures: gzip (RFC 1952) and zstd (RFC 8878), unpacked as they come, with bounded memory."""
+
+from __future__ import annotations
+
+import sys
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Protocol
+
+from shodohflo.errors import CaptureError
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from shodohflo.capture.files.window import Source
+
+_PACKED: Final = 1 << 15
+_UNPACKED: Final = 1 << 17
+"""How many bytes are read and unpacked at once."""
+
+_MAGIC: Final = 4
+"""Bytes that tell whether a member begins."""
+
+_WINDOW: Final = 27
+"""Power of two of the longest distance that a zstd frame may refer back: 128 MiB, the default of the zstd tool."""
+
+
+class Member(Protocol):
+    """One gzip member or zstd frame on its way, as the standard library unpacks it."""
+
+    @property
+    def eof(self) -> bool:
+        """Whether all of it has been unpacked."""
+
+    @property
+    def needs_input(self) -> bool:
+        """Whether it can say nothing more without more data."""
+
+    @property
+    def unused_data(self) -> bytes:
+        """What was given to it beyond its end."""
+
+    def decompress(self, data: bytes, max_length: int) -> bytes:
+        """Take packed data, and return at most so many unpacked bytes."""
+
+
+class GzipMember:
+    """A gzip member that gives all that can be unpacked before it reports damage."""
+
+    def __init__(self) -> None:
+        """Begin before the member's header."""
+        self._inflater = zlib.decompressobj(wbits=31)
+        self._damage: zlib.error | None = None
+        self.needs_input = True
+
+    @property
+    def eof(self) -> bool:
+        """Whether all of it has been unpacked."""
+        return self._inflater.eof
+
+    @property
+    def unused_data(self) -> bytes:
+        """What was given to it beyond its end."""
+        return self._inflater.unused_data
+
+    def decompress(self, data: bytes, max_length: int) -> bytes:
+        """Take packed data, and return at most so many unpacked bytes."""
+        if self._damage:
+            raise zlib.error(*self._damage.args)
+        data = self._inflater.unconsumed_tail + data
+        before = self._inflater.copy()
+        try:
+            unpacked = self._inflater.decompress(data, max_length)
+        except zlib.error as damage:
+            # Kept without its traceback, which would keep everything below us alive.
+            self._damage = zlib.error(*damage.args)
+            unpacked = _up_to_the_damage(before, data)
+        self.needs_input = not self._damage and not self._inflater.unconsumed_tail and len(unpacked) < max_length
+        return unpacked
+
+
+def _up_to_the_damage(inflater: zlib._Decompress, data: bytes) -> bytes:
+    """Unpack byte by byte what zlib, when it fails, keeps to itself."""
+    unpacked = bytearray()
+    try:
+        for value in data:
+            unpacked += inflater.decompress(bytes([value]))
+    except zlib.error:
+        return bytes(unpacked)
+    return bytes(unpacked)
+
+
+def _zstd_frame() -> Member:
+    return zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: _WINDOW})
+
+
+@dataclass(frozen=True, slots=True)
+class Packing:
+    """A way to pack files, recognised by the first bytes of each member."""
+
+    name: str
+    begin: Callable[[], Member]
+    magics: tuple[bytes, ...]
+    padding: bytes
+    """What may stand between and after members, as often as it likes."""
+
+
+_GZIP: Final = Packing("gzip", GzipMember, (b"\x1f\x8b",), b"\0")
+# A zstd file may also begin with a frame to be skipped (RFC 8878 section 3.1.2), as those of pzstd do.
+_SKIPPABLE: Final = tuple(bytes([low]) + b"\x2a\x4d\x18" for low in range(0x50, 0x60))
+_ZSTD: Final = Packing("zstd", _zstd_frame, (b"\x28\xb5\x2f\xfd", *_SKIPPABLE), b"")
+
+
+def packing(head: bytes) -> Packing | None:
+    """Recognise how a file is packed by its first four bytes."""
+    return next((known for known in (_GZIP, _ZSTD) if head.startswith(known.magics)), None)
+
+
+class Unpacked:
+    """The unpacked bytes of a packed `Source`, as a `Source` themselves."""
+
+    def __init__(self, source: Source, packed_as: Packing) -> None:
+        """Read from `source`, which begins with a member."""
+        self._source = source
+        self._packing = packed_as
+        self._member = packed_as.begin()
+        self._packed = b""
+        self._read_so_far = 0
+        self._ready = b""
+        self._ended = False
+        self._failure: CaptureError | None = None
+
+    def read(self, most: int) -> bytes:
+        """Wait for at least one unpacked byte and return at most `most`; none is the end."""
+        while not self._ready and not self._ended:
+            self._step()
+        if self._failure and not self._ready:
+            raise CaptureError(*self._failure.args)
+        piece, self._ready = self._ready[:most], self._ready[most:]
+        return piece
+
+    def waiting(self) -> bool:
+        """Tell whether `read` would answer at once, by unpacking what has arrived."""
+        while not self._ready and not self._ended and (self._can_go_on() or self._source.waiting()):
+            self._step()
+        return bool(self._ready) or self._ended
+
+    def _can_go_on(self) -> bool:
+        return bool(self._packed) or not (self._member.eof or self._member.needs_input)
+
+    def _step(self) -> None:
+        """Read, unpack or begin a member; a failure is kept until what came before it has been used."""
+        try:
+            if not self._can_go_on():
+                self._fetch()
+            elif self._member.eof:
+                self._begin_next()
+            else:
+                self._unpack()
+        except CaptureError as failure:
+            self._failure = CaptureError(*failure.args)
+            self._ended = True
+
+    def _fetch(self) -> bool:
+        """Wait for more packed bytes; answer whether there are any."""
+        piece = self._source.read(_PACKED)
+        self._packed += piece
+        self._read_so_far += len(piece)
+        self._ended = not piece
+        if self._ended and not self._member.eof:
+            raise CaptureError(f"byte {self._read_so_far}: cut short: the {self._packing.name} data should go on")
+        return not self._ended
+
+    def _unpack(self) -> None:
+        packed = self._packed if self._member.needs_input else b""
+        if packed:
+            self._packed = b""
+        try:
+            self._ready = self._member.decompress(packed, _UNPACKED)
+        except (zlib.error, zstd.ZstdError) as error:
+            place = f"byte {self._read_so_far} or a little before"
+            raise CaptureError(f"{place}: the {self._packing.name} data are damaged: {error}") from error
+        if self._member.eof:
+            self._packed = self._member.unused_data
+
+    def _begin_next(self) -> None:
+        """Begin the next member, if what follows is one."""
+        self._packed = self._packed.lstrip(self._packing.padding)
+        if self._packed.startswith(self._packing.magics):
+            self._member = self._packing.begin()
+        elif self._packed and (len(self._packed) >= _MAGIC or not self._fetch()):
+            place = self._read_so_far - len(self._packed)
+            raise CaptureError(f"byte {place}: {self._packing.name} data end here, and something else follows")

@@ -1,0 +1,126 @@
+"""Columns of addresses of both families, for what stays once packets have been merged into flows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from ipaddress import IPv4Address, IPv6Address
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    from shodohflo.columns.batch import Family
+    from shodohflo.model import Address
+
+_HALF = 2**64
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Addresses as version (4 or 6) and the two 64-bit halves of their number; `high` is 0 for IPv4."""
+
+    version: NDArray[np.uint8]
+    high: NDArray[np.uint64]
+    low: NDArray[np.uint64]
+
+    @classmethod
+    def from_column(cls, family: Family, column: NDArray[Any]) -> Addresses:
+        """Take a column of a `Batch`: `uint32` for IPv4, `S16` for IPv6."""
+        version = np.full(len(column), family, np.uint8)
+        if family == 4:
+            return cls(version, np.zeros(len(column), np.uint64), column.astype(np.uint64))
+        halves = np.ascontiguousarray(column).view(">u8").reshape(-1, 2).astype(np.uint64)
+        return cls(version, halves[:, 0], halves[:, 1])
+
+    @classmethod
+    def from_objects(cls, addresses: Iterable[Address]) -> Addresses:
+        """Take `ipaddress` objects of either family."""
+        rows = [(address.version, *divmod(int(address), _HALF)) for address in addresses]
+        version, high, low = zip(*rows, strict=True) if rows else ((), (), ())
+        return cls(np.array(version, np.uint8), np.array(high, np.uint64), np.array(low, np.uint64))
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[Addresses]) -> Addresses:
+        """Put the rows of all `parts` (at least one) one after the other."""
+        return cls(
+            np.concatenate([part.version for part in parts]),
+            np.concatenate([part.high for part in parts]),
+            np.concatenate([part.low for part in parts]),
+        )
+
+    def __len__(self) -> int:
+        """Count the addresses."""
+        return len(self.version)
+
+    def __getitem__(self, rows: Any) -> Addresses:  # noqa: ANN401 - whatever indexes an array
+        """Take some rows: a slice, a mask or row numbers."""
+        return Addresses(self.version[rows], self.high[rows], self.low[rows])
+
+    def substitute(self, rows: NDArray[np.int64], others: Addresses) -> Addresses:
+        """Return these with `others` in the place of `rows`, one for each."""
+        version, high, low = self.version.copy(), self.high.copy(), self.low.copy()
+        version[rows], high[rows], low[rows] = others.version, others.high, others.low
+        return Addresses(version, high, low)
+
+    def objects(self) -> list[Address]:
+        """Return each row as an `ipaddress` object."""
+        rows = zip(self.version.tolist(), self.high.tolist(), self.low.tolist(), strict=True)
+        return [IPv4Address(low) if version == 4 else IPv6Address(high * _HALF + low) for version, high, low in rows]
+
+    def texts(self) -> list[str]:
+        """Return each row as RFC 5952 text, as `model.address_text` writes it."""
+        texts = np.empty(len(self), object)
+        is_v4 = self.version == 4
+        is_mapped = ~is_v4 & (self.high == 0) & (self.low >> np.uint64(32) == 0xFFFF)
+        is_v6 = ~is_v4 & ~is_mapped
+        texts[is_v4] = _dotted("", self.low[is_v4])
+        texts[is_mapped] = _dotted("::ffff:", self.low[is_mapped])
+        texts[is_v6] = _colonned(self[is_v6])
+        return cast("list[str]", texts.tolist())
+
+
+def _dotted(prefix: str, low: NDArray[np.uint64]) -> list[str]:
+    """Write the lowest 32 bits of each number as dotted decimal, after `prefix`."""
+    halves = _halves()
+    upper = (low >> np.uint64(16) & np.uint64(0xFFFF)).tolist()
+    lower = (low & np.uint64(0xFFFF)).tolist()
+    return [f"{prefix}{halves[a]}.{halves[b]}" for a, b in zip(upper, lower, strict=True)]
+
+
+@cache
+def _halves() -> list[str]:
+    """Write every 16-bit number as two dotted octets."""
+    octets = [str(octet) for octet in range(256)]
+    return [f"{upper}.{lower}" for upper in octets for lower in octets]
+
+
+def _colonned(addresses: Addresses) -> NDArray[np.object_]:
+    """Write IPv6 addresses, all those with zeros in the same places at once."""
+    texts = np.empty(len(addresses), object)
+    fields = np.stack([addresses.high, addresses.low], axis=1).astype(">u8").view(">u2").reshape(-1, 8)
+    zeros = np.packbits(fields == 0, axis=1)[:, 0]
+    for pattern in np.unique(zeros).tolist():
+        template, places = _template(pattern)
+        rows = zeros == pattern
+        shown = (column.tolist() for column in fields[rows].T[places])
+        texts[rows] = [template % row for row in zip(*shown, strict=True)] if places else template
+    return texts
+
+
+def _template(zeros: int) -> tuple[str, list[int]]:
+    """Return the form of an address whose zero fields are the set bits of `zeros`, and the fields it shows.
+
+    The first of the longest runs of at least two zero fields becomes `::` (RFC 5952 sections 4.2.2 and 4.2.3).
+    """
+    bits = f"{zeros:08b}"
+    run = next((length for length in range(8, 1, -1) if "1" * length in bits), 0)
+    if not run:
+        return ":".join(["%x"] * 8), list(range(8))
+    start = bits.index("1" * run)
+    before, after = ["%x"] * start, ["%x"] * (8 - start - run)
+    return f"{':'.join(before)}::{':'.join(after)}", [*range(start), *range(start + run, 8)]

@@ -1,0 +1,64 @@
+"""The ledger for people and for scripts: what became of every packet."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from shodohflo.attribution.ledger import Outcome
+from shodohflo.wire import Refusal
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from shodohflo.attribution.ledger import Ledger
+    from shodohflo.rules.compiler import CompiledRules
+
+_REASONS: Final = {str(outcome): outcome.explanation for outcome in Outcome} | {
+    f"refused.{refusal}": refusal.explanation for refusal in Refusal
+}
+
+
+def ledger_lines(ledger: Ledger, rules: CompiledRules) -> Iterator[str]:
+    """Yield the ledger as lines of text: the sum first, then each outcome, the commonest first."""
+    yield f"{ledger.received:,} packets received, {ledger.kernel_dropped:,} dropped by the kernel"
+    yield from _outcome_lines(ledger.outcomes)
+    for tunnel, count in ledger.opened.most_common():
+        yield f"  {count:,} packets opened as {tunnel}"
+    if ledger.inside:
+        yield "  inside the tunnels over UDP, counted beside these packets:"
+        yield from (f"  {line}" for line in _outcome_lines(ledger.inside))
+    for rule, failures in sorted(rules.failures.items()):
+        yield f"  FLOW_MAPPING[{rule}] gave no answer {failures:,} times, the last: {rules.last_failure.get(rule, '')}"
+
+
+def _outcome_lines(counted: Counter[str]) -> Iterator[str]:
+    outcomes = [(name, count) for name, count in counted.most_common() if count]
+    numbers = max((len(f"{count:,}") for _, count in outcomes), default=0)
+    names = max((len(name) for name, _ in outcomes), default=0)
+    for name, count in outcomes:
+        yield f"  {count:>{numbers},}  {name:<{names}}  {_meaning(name)}"
+
+
+def _meaning(outcome: str) -> str:
+    """Explain an outcome; behind some stands, in brackets, which rule or which link type."""
+    return _REASONS.get(outcome) or _REASONS.get(outcome.partition("[")[0], "by that rule")
+
+
+def print_ledger(ledger: Ledger, rules: CompiledRules, *, err: bool) -> None:
+    """Print the ledger, on standard error where standard output holds data."""
+    stream = sys.stderr if err else sys.stdout
+    width = shutil.get_terminal_size().columns if stream.isatty() else None
+    for line in ledger_lines(ledger, rules):
+        click.echo(line if width is None or len(line) <= width else f"{line[: width - 3]}...", err=err)
+
+
+def write_ledger(ledger: Ledger, path: Path) -> None:
+    """Write the ledger as JSON."""
+    path.write_text(json.dumps(ledger.as_dict(), indent=2) + "\n", encoding="utf-8")

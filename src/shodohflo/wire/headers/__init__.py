@@ -1,0 +1,4 @@
+"""One file for each header: its layout, its source, and a decoder that passes its rows on or refuses them.
+
+A header knows the one that may follow it by number only, through `wire.registry`, and never where frames come from.
+"""

@@ -1,0 +1,120 @@
+"""The short way for nearly all packets: IP without options, fragments or doubts, and TCP or UDP whole behind it.
+
+One look at both headers finds them. Whatever is not plain goes the long way, header by header; a
+property test holds that the two ways never differ.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from shodohflo.columns.batch import Batch
+from shodohflo.columns.frames import ETHERTYPE
+from shodohflo.model import TCP, UDP
+from shodohflo.wire.layers import IPV4
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from shodohflo.columns.batch import Family
+    from shodohflo.wire.decoding import Decoder, Work
+    from shodohflo.wire.rows import Header, Rows
+
+_TRANSPORT = 20
+"""The shortest TCP header; so many bytes behind the IP header must have been captured, for UDP too."""
+
+_ETHERNET, _IPV4, _IPV6, _UDP = 14, 20, 40, 8
+"""Bytes of the headers."""
+
+_MORE_OR_OFFSET = 0x3FFF
+
+
+@dataclass(frozen=True, slots=True)
+class _Network:
+    """What the fields of an IP header say, where it is plain."""
+
+    size: int
+    protocol: NDArray[np.uint8]
+    total: NDArray[np.int64]
+    plain: NDArray[np.bool_]
+
+
+def plain_ethernet(work: Work[Any], rows: Rows, otherwise: Decoder) -> None:
+    """Find the plain IPv4 packets of Ethernet frames, the most frequent of all; leave the rest to `otherwise`."""
+    whole = rows.end - rows.at >= _ETHERNET + _IPV4 + _TRANSPORT
+    candidates = rows.keep(whole)
+    header = candidates.header(_ETHERNET + _IPV4 + _TRANSPORT)
+    is_ipv4 = header.u16(_ETHERNET - 2) == IPV4 - ETHERTYPE
+    _take(work, candidates.advance(_ETHERNET), header.behind(_ETHERNET), 4, is_ipv4)
+    _leave(work, rows, whole, is_ipv4, otherwise)
+
+
+def plain_ip(work: Work[Any], rows: Rows, family: Family, otherwise: Decoder) -> None:
+    """Find the plain packets among `rows`, which stand at an IP header; leave the rest to `otherwise`."""
+    size = (_IPV4 if family == 4 else _IPV6) + _TRANSPORT
+    whole = rows.end - rows.at >= size
+    candidates = rows.keep(whole)
+    plain = np.ones(len(candidates), np.bool_)
+    _take(work, candidates, candidates.header(size), family, plain)
+    _leave(work, rows, whole, plain, otherwise)
+
+
+def _take(work: Work[Any], rows: Rows, header: Header, family: Family, plain: NDArray[np.bool_]) -> None:
+    """Find those of the `plain` rows that are plain throughout, and take back what was said of the others."""
+    network = _ipv4(header) if family == 4 else _ipv6(header)
+    plain &= network.plain & (network.total <= rows.room())
+    plain &= _tcp(header, network) | (_udp(header, network) & (not work.tunnels))
+    work.found.append(_batch(rows, header, network, np.flatnonzero(plain)))
+
+
+def _leave(work: Work[Any], rows: Rows, whole: NDArray[np.bool_], plain: NDArray[np.bool_], otherwise: Decoder) -> None:
+    """Send on the rows that are not whole, and of those that are, the ones that are not plain."""
+    if not (plain.all() and whole.all()):
+        whole[whole] = plain
+        otherwise(work, rows.keep(~whole))
+
+
+def _ipv4(header: Header) -> _Network:
+    plain = (header.u8(0) == 0x45) & (header.u16(6) & _MORE_OR_OFFSET == 0)
+    return _Network(_IPV4, header.u8(9), header.u16(2).astype(np.int64), plain)
+
+
+def _ipv6(header: Header) -> _Network:
+    payload = header.u16(4).astype(np.int64)
+    plain = (header.u8(0) >> 4 == 6) & (payload > 0)
+    return _Network(_IPV6, header.u8(6), payload + _IPV6, plain)
+
+
+def _tcp(header: Header, network: _Network) -> NDArray[np.bool_]:
+    words = (header.u8(network.size + 12) >> 4).astype(np.int64)
+    is_tcp: NDArray[np.bool_] = network.protocol == TCP
+    return is_tcp & (words >= _TRANSPORT // 4) & (words * 4 <= network.total - network.size)
+
+
+def _udp(header: Header, network: _Network) -> NDArray[np.bool_]:
+    length = header.u16(network.size + 4).astype(np.int64)
+    is_udp: NDArray[np.bool_] = network.protocol == UDP
+    return is_udp & (length >= _UDP) & (length <= network.total - network.size)
+
+
+def _batch(rows: Rows, header: Header, network: _Network, chosen: NDArray[np.intp]) -> Batch:
+    family: Family = 4 if network.size == _IPV4 else 6
+    ends = (header.u32(12), header.u32(16)) if family == 4 else (header.s16(8), header.s16(24))
+    protocol = network.protocol[chosen]
+    time = rows.time[chosen]
+    return Batch(
+        family=family,
+        src_addr=ends[0][chosen],
+        dst_addr=ends[1][chosen],
+        src_port=header.u16(network.size)[chosen],
+        dst_port=header.u16(network.size + 2)[chosen],
+        protocol=protocol,
+        tcp_flags=header.u8(network.size + 13)[chosen] * (protocol == TCP),
+        packets=np.ones(len(chosen), np.int64),
+        octets=network.total[chosen],
+        first=time,
+        last=time,
+    )

@@ -1,0 +1,95 @@
+"""The packet that an ICMP unreachable quotes: ours, as far as the sender of the message gave it back.
+
+RFC 792 promises the IP header and 8 bytes, RFC 4443 section 3.1 as much as fits. The same decoders
+read it as read a received packet, but its lengths cannot be held against the few bytes there are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from shodohflo.columns.batch import Quote
+from shodohflo.model import TCP, UDP
+from shodohflo.wire.decoding import Work
+from shodohflo.wire.headers.ipv4 import LONGEST_DATAGRAM, ipv4
+from shodohflo.wire.headers.ipv6 import EXTENSIONS, authentication, extension, fragment, ipv6
+from shodohflo.wire.headers.segments import addresses
+from shodohflo.wire.layers import IPV4, IPV4_PAYLOAD, IPV6, IPV6_PAYLOAD
+from shodohflo.wire.refusals import Refusal
+from shodohflo.wire.table import Table
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from shodohflo.columns.batch import Family
+    from shodohflo.wire.rows import Rows
+
+_NETWORK_LAYER: Final[dict[Family, int]] = {4: IPV4, 6: IPV6}
+
+_MAX_DEPTH = 12
+"""Headers that we follow in a quote: a packet of ours that had more would be no packet of ours."""
+
+_STATUS: Final[dict[str, Quote]] = {
+    Refusal.IP_CUT: Quote.CUT,
+    Refusal.EXTENSION_CUT: Quote.CUT,
+    Refusal.UDP_CUT: Quote.CUT,
+    Refusal.LATER_FRAGMENT: Quote.FRAGMENT,
+    Refusal.PROTOCOL: Quote.NONE,
+}
+"""What a refusal means for the message; any other is a malformed quote."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quotes:
+    """What each unreachable quotes, as columns of `batch.Messages`."""
+
+    quote: NDArray[np.uint8]
+    remote_addr: NDArray[Any]
+    client_port: NDArray[np.uint16]
+    remote_port: NDArray[np.uint16]
+
+    @classmethod
+    def none(cls, count: int, family: Family) -> Quotes:
+        """Return `count` rows that quote nothing."""
+        ports = np.zeros(count, np.uint16)
+        addresses = np.zeros(count, np.uint32 if family == 4 else "S16")
+        return cls(np.full(count, Quote.NONE, np.uint8), addresses, ports, ports.copy())
+
+
+def read_quotes(rows: Rows, family: Family, where: NDArray[np.bool_]) -> Quotes:
+    """Read the quoted packet that begins at each row of `rows` that `where` chooses."""
+    quotes = Quotes.none(len(rows), family)
+    numbered = replace(rows, frame=np.arange(len(rows)), whole=rows.at + 2 * LONGEST_DATAGRAM)
+    work: Work[Rows] = Work(_TABLE, depth=_MAX_DEPTH)
+    work.onward(numbered.keep(where), _NETWORK_LAYER[family])
+    work.run()
+    for reason, refused in work.refused:
+        quotes.quote[refused.frame] = _STATUS.get(reason, Quote.MALFORMED)
+    for found in work.found:
+        quotes.quote[found.frame] = Quote.PORTS
+        _, quotes.remote_addr[found.frame] = addresses(found, family)
+        quotes.client_port[found.frame] = found.u16(0)
+        quotes.remote_port[found.frame] = found.u16(2)
+    return quotes
+
+
+def _ports(work: Work[Rows], rows: Rows) -> None:
+    """Ports are all that is needed of the quoted transport header."""
+    work.found.append(work.require(rows, 4, Refusal.UDP_CUT))
+
+
+_TABLE: Final = Table(
+    {
+        IPV4: ipv4,
+        IPV6: ipv6,
+        **{base + number: _ports for base in (IPV4_PAYLOAD, IPV6_PAYLOAD) for number in (TCP, UDP)},
+        **{IPV6_PAYLOAD + number: extension for number in EXTENSIONS},
+        IPV6_PAYLOAD + 44: fragment,
+        IPV4_PAYLOAD + 51: partial(authentication, base=IPV4_PAYLOAD),
+        IPV6_PAYLOAD + 51: partial(authentication, base=IPV6_PAYLOAD),
+    }
+)

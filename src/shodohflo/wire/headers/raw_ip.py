@@ -1,0 +1,21 @@
+"""Link types that are IP and nothing before it: the version is in the first four bits (RFC 791, RFC 8200)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from shodohflo.wire.layers import IPV4, IPV6
+from shodohflo.wire.refusals import Refusal
+
+if TYPE_CHECKING:
+    from shodohflo.wire.decoding import Work
+    from shodohflo.wire.rows import Rows
+
+
+def raw_ip(work: Work[Any], rows: Rows) -> None:
+    """Tell IPv4 and IPv6 apart."""
+    rows = work.require(rows, 1, Refusal.LINK_CUT)
+    version = rows.u8(0) >> 4
+    work.onward(rows.keep(version == 4), IPV4)
+    work.onward(rows.keep(version == 6), IPV6)
+    work.refuse(rows.keep((version != 4) & (version != 6)), Refusal.IP_VERSION)

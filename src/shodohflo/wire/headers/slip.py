@@ -1,0 +1,19 @@
+"""SLIP (tcpdump.org, LINKTYPE_SLIP): 16 bytes of direction and compressed header, then IP (RFC 1055)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from shodohflo.wire.layers import EITHER_IP
+from shodohflo.wire.refusals import Refusal
+
+if TYPE_CHECKING:
+    from shodohflo.wire.decoding import Work
+    from shodohflo.wire.rows import Rows
+
+_HEADER = 16
+
+
+def slip(work: Work[Any], rows: Rows) -> None:
+    """Step over the header."""
+    work.onward(work.require(rows, _HEADER, Refusal.LINK_CUT).advance(_HEADER), EITHER_IP)

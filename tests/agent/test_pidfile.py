@@ -1,0 +1,168 @@
+"""A running agent is found by its name; one that has ended, however it did, is not."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from shodohflo.agent.pidfile import SYSTEM_DIRECTORY, Place, Presence, Reloads, find, run_directory, running
+from shodohflo.errors import ConfigurationError, ShodohfloError
+from support.serving import PATIENCE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_AGENT = """
+import sys
+from pathlib import Path
+from shodohflo.agent.pidfile import Place, Presence, Reloads
+
+with Presence(Place(Path(sys.argv[1]), sys.argv[2])) as presence:
+    presence.tell(Reloads(begun=3, answered=2))
+    print("running", flush=True)
+    sys.stdin.read()
+"""
+
+
+@contextmanager
+def an_agent(directory: Path, name: str) -> Iterator[subprocess.Popen[str]]:
+    """Run a process that shows itself as the agent of that name, until its standard input ends."""
+    arguments = [sys.executable, "-c", _AGENT, str(directory), name]
+    with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as agent:
+        assert agent.stdout is not None
+        assert agent.stdout.readline() == "running\n"
+        try:
+            yield agent
+        finally:
+            agent.kill()
+
+
+@pytest.mark.parametrize(
+    ("environment", "user", "expected"),
+    [
+        ({}, 0, "/run/shodohflo"),
+        ({"XDG_RUNTIME_DIR": "/run/user/0"}, 0, "/run/shodohflo"),
+        ({"XDG_RUNTIME_DIR": "/run/user/1000", "HOME": "/h"}, 1000, "/run/user/1000/shodohflo"),
+        ({"XDG_RUNTIME_DIR": "", "HOME": "/h"}, 1000, "/h/.local/state/shodohflo"),
+        ({"XDG_RUNTIME_DIR": "relative", "HOME": "/h"}, 1000, "/h/.local/state/shodohflo"),
+        ({"SHODOHFLO_STATE_DIR": "/s", "XDG_RUNTIME_DIR": "/run/user/1000"}, 1000, "/s"),
+        ({"SHODOHFLO_STATE_DIR": "/s"}, 0, "/s"),
+        ({"SHODOHFLO_RUN_DIR": "/r", "SHODOHFLO_STATE_DIR": "/s"}, 0, "/r"),
+    ],
+)
+def test_each_user_has_a_run_directory(environment: Mapping[str, str], user: int, expected: str) -> None:
+    """Root the system's; who names one has that, and who names a place for the state has it there."""
+    assert run_directory(environment, user) == Path(expected)
+
+
+def test_an_agent_is_there_as_long_as_it_runs(tmp_path: Path) -> None:
+    """With its process id, for those who look into the file, and its account."""
+    place = Place(tmp_path / "run", "bert")
+    before = place.holder()
+
+    with an_agent(place.directory, "bert") as agent:
+        during, written = place.holder(), place.pid_file.read_text()
+        account = place.reloads()
+        agent.communicate()
+
+    assert (before, during, written) == (0, agent.pid, f"{agent.pid}\n")
+    assert account == Reloads(begun=3, answered=2)
+    assert place.holder() == 0
+    assert list(place.directory.iterdir()) == []
+
+
+def test_a_file_that_a_killed_agent_left_behind_is_no_agent(tmp_path: Path) -> None:
+    """Even if some other process has its number now; the next agent takes the file over."""
+    place = Place(tmp_path, "bert")
+    with an_agent(tmp_path, "bert") as agent:
+        agent.send_signal(signal.SIGKILL)
+        agent.wait(PATIENCE)
+    left_behind = place.pid_file.exists() and place.account.exists()
+    place.pid_file.write_text(f"{os.getpid()}\n")
+
+    found = place.holder(), running(tmp_path)
+    with an_agent(tmp_path, "bert") as again:
+        assert place.holder() == again.pid
+
+    assert left_behind
+    assert found == (0, [])
+
+
+def test_a_name_is_taken_once(tmp_path: Path) -> None:
+    """The second agent is told, in one line, who has it; the first one keeps it, and its account."""
+    place = Place(tmp_path, "bert")
+
+    with an_agent(tmp_path, "bert") as agent:
+        message = f"an agent called bert runs already, as process {agent.pid}: end it, or give this one another --name"
+        with pytest.raises(ConfigurationError, match=re.escape(message)), Presence(place):
+            pass
+
+        assert place.holder() == agent.pid
+        assert place.reloads() == Reloads(begun=3, answered=2)
+
+
+@pytest.mark.parametrize("name", ["inside", "..", "a/b", "straße", "50%", "x.pid", " "])
+def test_any_name_has_a_file_of_its_own(tmp_path: Path, name: str) -> None:
+    """In the run directory, and it is read back from there."""
+    with an_agent(tmp_path, "bert"), an_agent(tmp_path, name) as agent:
+        found = {place.name: place.holder() for place in running(tmp_path)}
+
+        assert found.keys() == {"bert", name}
+        assert found[name] == agent.pid
+
+
+def test_a_directory_that_cannot_be_made_is_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Counting matters more than being found."""
+    (tmp_path / "file").write_text("")
+
+    with Presence(Place(tmp_path / "file" / "run", "bert")) as presence:
+        presence.tell(Reloads())
+
+    assert "SHODOHFLO_RUN_DIR names another directory" in caplog.text
+
+
+def test_an_account_is_read_whole_or_not_at_all(tmp_path: Path) -> None:
+    """Whatever it held before."""
+    place = Place(tmp_path, "bert")
+    with Presence(place) as presence:
+        none = place.reloads()
+        presence.tell(Reloads(1, 1, "no such file", "defaults"))
+        told = place.reloads()
+        presence.tell(Reloads(2, 2))
+        kept = json.loads(place.account.read_text())
+
+    assert (none, told) == (None, Reloads(1, 1, "no such file", "defaults"))
+    assert kept == {"begun": 2, "answered": 2, "error": "", "configuration": ""}
+
+
+def test_the_only_agent_needs_no_name(tmp_path: Path) -> None:
+    """Of several, one must be named; all that run are listed."""
+    environment = {"SHODOHFLO_RUN_DIR": str(tmp_path)}
+
+    with an_agent(tmp_path, "outside"):
+        only = find(None, environment, 1000)
+        with an_agent(tmp_path, "inside"):
+            named = find("inside", environment, 1000)
+            with pytest.raises(ShodohfloError, match="several agents run: inside, outside; say which with --name"):
+                find(None, environment, 1000)
+
+    assert (only.name, named.name) == ("outside", "inside")
+
+
+def test_no_agent_is_said_in_one_line(tmp_path: Path) -> None:
+    """With where it was looked for, and how to look elsewhere."""
+    looked = f"looked in {tmp_path}/none and {SYSTEM_DIRECTORY}"
+
+    with pytest.raises(ShodohfloError, match=f"no agent called bert runs here .{looked}.; SHODOHFLO_RUN_DIR") as raised:
+        find("bert", {"SHODOHFLO_RUN_DIR": f"{tmp_path}/none"}, 1000)
+
+    assert raised.value.exit_code == 1

@@ -1,0 +1,157 @@
+"""A watch counts on while its rules are replaced."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from valkey import Valkey
+
+from shodohflo.agent import Terms
+from shodohflo.config import load
+from support.networks import Namespace, namespace, send
+from support.serving import PATIENCE
+from support.sessions import OURS, PACKETS, a_watch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from shodohflo.agent.session import Watch
+
+
+@pytest.fixture(name="far")
+def _far() -> Iterator[Namespace]:
+    """Make the end that sends."""
+    with namespace() as far:
+        yield far
+
+
+@pytest.fixture(name="watch")
+def _watch(far: Namespace, tmp_path: Path) -> Iterator[Watch]:
+    with a_watch(far, tmp_path) as watch:
+        yield watch
+
+
+def test_other_rules_decide_from_then_on_and_no_count_begins_anew(
+    far: Namespace, watch: Watch, shipped_captures: Path, tmp_path: Path
+) -> None:
+    """What was received before counts by the old ones, what comes after by the new ones."""
+    capture = shipped_captures / "dpkt-nb6-http.pcap"
+    changed = tmp_path / "changed.py"
+    changed.write_text(
+        "from shodohflo.pcap_config import *\n"
+        "NETWORK_ENUMERATION = NetworkEnumeration(('all', '0.0.0.0/0', '::/0'))\n"
+        "FLOW_MAPPING = FlowMapping((None, None, Assign(SRC, SRC, drop=True)))\n"
+    )
+    send(far, "far0", capture)
+    watch.receive(1.0)
+    before = watch.status()
+
+    watch.adopt(Terms(load(changed, {}, privileged=False), OURS))
+    send(far, "far0", capture)
+    watch.receive(1.0)
+    after = watch.finish()
+
+    assert (before.ledger.received, after.ledger.received) == (PACKETS, 2 * PACKETS)
+    flows = before.ledger.outcomes["recorded.flow"]
+    assert flows > 0
+    assert after.ledger.outcomes["recorded.flow"] == flows
+    assert after.ledger.outcomes["dropped.FLOW_MAPPING[0]"] >= flows
+    assert before.configuration.digest != after.configuration.digest
+    assert after.configuration.path == changed
+    assert after.unmatched == before.unmatched
+
+
+def test_a_status_is_a_copy(far: Namespace, watch: Watch, shipped_captures: Path) -> None:
+    """What is shown does not change while it is shown."""
+    before = watch.status()
+    kept = replace(before)
+
+    send(far, "far0", shipped_captures / "dpkt-nb6-http.pcap")
+    watch.receive(1.0)
+
+    assert before.ledger.received == kept.ledger.received == 0
+    assert watch.status().ledger.received == PACKETS
+    watch.finish()
+
+
+def test_packets_of_networks_without_a_rule_are_told_by_name(
+    far: Namespace, watch: Watch, shipped_captures: Path
+) -> None:
+    """The default rules are about our networks; the others of the enumeration are called all."""
+    send(far, "far0", shipped_captures / "brimcap-alerts.pcap")
+    watch.receive(1.0)
+
+    unmatched = watch.finish().unmatched
+
+    assert unmatched.keys() == {("all", "all")}
+    assert unmatched["all", "all"] > 0
+
+
+FAILING = """
+from shodohflo.pcap_config import *
+
+class Failing(MappingAction):
+    def match(self, *ends):
+        raise RuntimeError("{word}")
+
+NETWORK_ENUMERATION = NetworkEnumeration(("all", "0.0.0.0/0", "::/0"))
+FLOW_MAPPING = FlowMapping((None, None, Failing()), (None, None, LowerPort()))
+"""
+
+
+def test_failures_of_own_actions_count_on(far: Namespace, watch: Watch, shipped_captures: Path, tmp_path: Path) -> None:
+    """By the number of the rule, as outcomes do; the last is that of the rule as it is now."""
+    capture, path = shipped_captures / "dpkt-nb6-http.pcap", tmp_path / "failing.py"
+    counts, last = [], []
+
+    for word in ("first", "second"):
+        path.write_text(FAILING.format(word=word))
+        watch.adopt(Terms(load(path, {}, privileged=False), OURS))
+        send(far, "far0", capture)
+        watch.receive(1.0)
+        status = watch.status()
+        counts.append(status.to_fields()["failures.FLOW_MAPPING[0]"])
+        last.append(status.rules.last_failure[0])
+
+    assert counts[1] == 2 * int(counts[0]) > 0
+    assert [word in line for word, line in zip(("first", "second"), last, strict=True)] == [True, True]
+
+
+def test_a_mapping_that_stays_the_same_object_counts_nothing_twice(
+    far: Namespace, watch: Watch, shipped_captures: Path, tmp_path: Path
+) -> None:
+    """A configuration may import its rules from a module, which Python loads once."""
+    path = tmp_path / "failing.py"
+    path.write_text(FAILING.format(word="always"))
+    terms = Terms(load(path, {}, privileged=False), OURS)
+    watch.adopt(terms)
+    send(far, "far0", shipped_captures / "dpkt-nb6-http.pcap")
+    watch.receive(1.0)
+    before = watch.status().to_fields()["failures.FLOW_MAPPING[0]"]
+
+    watch.adopt(terms)
+
+    assert watch.status().to_fields()["failures.FLOW_MAPPING[0]"] == before
+
+
+def test_another_lifetime_holds_from_then_on(
+    far: Namespace, watch: Watch, shipped_captures: Path, tmp_path: Path
+) -> None:
+    """Keys that are refreshed live as long as the configuration says now."""
+    capture, path = shipped_captures / "dpkt-nb6-http.pcap", tmp_path / "short.py"
+    path.write_text("TTL_GRACE = 77\n")
+    send(far, "far0", capture)
+    watch.receive(1.0)
+
+    watch.adopt(Terms(load(path, {}, privileged=False), OURS))
+    send(far, "far0", capture)
+    watch.receive(1.0)
+    watch.finish()
+
+    with Valkey(unix_socket_path=str(tmp_path / "s.sock"), decode_responses=True, socket_timeout=PATIENCE) as client:
+        lifetimes = {client.ttl(key) for key in client.scan_iter("client;*")}
+    assert lifetimes
+    assert all(0 < lifetime <= 77 for lifetime in lifetimes)

@@ -1,0 +1,139 @@
+"""A signal asks for the end or for a reload; which of them a hang-up means, the terminal tells."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from shodohflo.agent.signals import ENDING, SIGNALS, Orders
+from support.serving import PATIENCE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_PROGRAM = """
+import os, signal, sys, time
+from shodohflo.agent.signals import Orders
+told = os.fdopen(int(sys.argv[1]), "w", buffering=1)
+with Orders() as orders:
+    print("ready", file=told)
+    while orders.end is None:
+        time.sleep(0.01)
+        if orders.take_reread():
+            print("reread", file=told)
+    print("last words", flush=True)
+    print("end", orders.end.name, file=told)
+"""
+
+
+_ON_ITS_TERMINAL = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+
+
+@contextmanager
+def on_a_terminal(place: Path, *before: str) -> Iterator[tuple[subprocess.Popen[bytes], int, int]]:
+    """Run the program above as the leader of a session on a terminal; yield it, what it tells, the terminal."""
+    (tells, told), (terminal, inside) = os.pipe(), pty.openpty()
+    command = [sys.executable, "-c", _ON_ITS_TERMINAL, *before, sys.executable, "-c", _PROGRAM, str(told)]
+    with subprocess.Popen(
+        command, stdin=inside, stdout=inside, stderr=inside, pass_fds=[told], start_new_session=True, cwd=place
+    ) as process:
+        os.close(told)
+        os.close(inside)
+        try:
+            yield process, tells, terminal
+        finally:
+            os.close(tells)
+            process.kill()
+
+
+def heard(tells: int) -> str:
+    """Wait for the next line of what is told."""
+    line = b""
+    while not line.endswith(b"\n"):
+        assert select.select([tells], [], [], PATIENCE)[0], "nothing was told"
+        line += os.read(tells, 1) or b"nothing more\n"
+    return line.decode().strip()
+
+
+@pytest.mark.parametrize("number", ENDING)
+def test_a_signal_to_end_is_noted(number: signal.Signals) -> None:
+    """Whichever of them it was."""
+    with Orders() as orders:
+        before = orders.end
+        signal.raise_signal(number)
+
+        assert (before, orders.end) == (None, number)
+
+
+def test_a_second_interrupt_interrupts() -> None:
+    """Who presses the keys again does not want to wait for the store."""
+    with Orders():
+        signal.raise_signal(signal.SIGINT)
+
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_afterwards_the_signals_are_as_they_were() -> None:
+    """Also if none came."""
+    before = [signal.getsignal(number) for number in SIGNALS]
+
+    with Orders():
+        during = [signal.getsignal(number) for number in SIGNALS]
+
+    assert [signal.getsignal(number) for number in SIGNALS] == before
+    assert not set(during) & set(before)
+
+
+def test_a_hangup_asks_for_a_reload_and_is_told_once() -> None:
+    """However many came since the last time."""
+    with Orders() as orders:
+        signal.raise_signal(signal.SIGHUP)
+        signal.raise_signal(signal.SIGHUP)
+
+        assert (orders.take_reread(), orders.take_reread(), orders.end) == (True, False, None)
+
+
+def test_on_a_terminal_a_hangup_is_a_reload_until_the_terminal_closes(tmp_path: Path) -> None:
+    """Then it is the end, with nothing said to a terminal that is not there."""
+    with on_a_terminal(tmp_path) as (process, tells, terminal):
+        ready = heard(tells)
+        process.send_signal(signal.SIGHUP)
+        first = heard(tells)
+        os.close(terminal)
+
+        assert (ready, first, heard(tells)) == ("ready", "reread", "end SIGHUP")
+        assert process.wait(PATIENCE) == 0
+
+
+def test_what_nohup_started_outlives_its_terminal(tmp_path: Path) -> None:
+    """It still reads its configuration again when it is told so."""
+    with on_a_terminal(tmp_path, "nohup") as (process, tells, terminal):
+        ready = heard(tells)
+        os.close(terminal)
+        closed = heard(tells)
+        process.send_signal(signal.SIGHUP)
+
+        assert (ready, closed, heard(tells)) == ("ready", "reread", "reread")
+
+
+def test_a_process_without_a_terminal_knows_it() -> None:
+    """A process that begins a session has none."""
+    asked = "from shodohflo.agent.signals import has_terminal; print(has_terminal())"
+
+    done = subprocess.run([sys.executable, "-c", asked], start_new_session=True, capture_output=True, check=True)
+
+    assert done.stdout == b"False\n"

@@ -1,0 +1,65 @@
+"""What is asked by way of trial must leave no trace in what decides live packets."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from threading import Lock
+from typing import TYPE_CHECKING
+
+import pytest
+
+from shodohflo.analysis.check.copied_rules import apart
+from shodohflo.pcap_config import FlowMapping, LowerPort, MappingAction, NetworkEnumeration
+
+if TYPE_CHECKING:
+    from shodohflo.model import Address
+    from shodohflo.rules.actions import Opinion
+
+EVERYTHING = NetworkEnumeration(("all", "0.0.0.0/0", "::/0"))
+HERE, THERE = ip_address("192.0.2.1"), ip_address("192.0.2.2")
+
+
+class Remembering(MappingAction):
+    """Keeps what it was asked, and fails."""
+
+    def __init__(self, *more: object) -> None:
+        """Begin with nothing."""
+        self.ports: list[int] = []
+        self.more = more
+
+    def match(self, src_addr: Address, src_port: int, dst_addr: Address, dst_port: int) -> Opinion:  # noqa: ARG002 - as they are
+        """Remember a port, and raise."""
+        self.ports.append(dst_port)
+        raise ValueError("never")
+
+
+def test_neither_memory_nor_counters_of_the_live_rules_move() -> None:
+    """An action's memory is copied as deep as it goes."""
+    action = Remembering()
+    live = FlowMapping((None, "all", action), ("all", None, LowerPort())).number_networks(EVERYTHING)
+
+    verdict = apart(live, EVERYTHING).decide(HERE, 40000, THERE, 53)
+
+    assert verdict.rule == 1
+    assert (action.ports, live.failures.total(), live.last_failure) == ([], 0, {})
+
+
+def test_a_copy_begins_with_what_the_action_remembers() -> None:
+    """So it answers as the live one would now."""
+    action = Remembering()
+    action.ports = [22]
+    live = FlowMapping((None, None, action)).number_networks(EVERYTHING)
+
+    (rule,) = apart(live, EVERYTHING).rules
+
+    assert isinstance(rule.action, Remembering)
+    assert rule.action is not action
+    assert rule.action.ports == [22]
+
+
+@pytest.mark.parametrize("action", [Remembering(Lock()), LowerPort()])
+def test_what_cannot_or_need_not_be_copied_is_asked_itself(action: MappingAction) -> None:
+    """Locks and connections can't be; our own actions remember nothing."""
+    live = FlowMapping((None, None, action)).number_networks(EVERYTHING)
+
+    assert apart(live, EVERYTHING).rules[0].action is action

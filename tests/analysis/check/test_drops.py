@@ -1,0 +1,192 @@
+"""Drops that outsiders can hide behind, and drops of one direction only: all of them, and no others."""
+
+from __future__ import annotations
+
+from ipaddress import ip_network
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+
+from shodohflo.analysis.check.drops import find_one_way, find_spoofable
+from shodohflo.analysis.check.model import Model
+from shodohflo.pcap_config import DST, SRC, Assign, FlowMapping, LowerPort, NetworkEnumeration, PortMatch
+from support.rule_sets import DROP, OURS, RuleSet, rule_sets, second_opinion
+from support.subjects import corner_packets, drawn, found, is_ours, subject
+
+if TYPE_CHECKING:
+    from shodohflo.model import Address
+    from shodohflo.rules.actions import Opinion
+    from support.rule_sets import Packet
+
+WORLD = NetworkEnumeration(
+    ("ours", "192.168.0.0/16"), ("bert", "10.0.0.1/32"), ("dns", "9.9.9.9/32"), ("external", "0.0.0.0/0")
+)
+
+
+def is_outsider(rule_set: RuleSet, address: Address) -> bool:
+    """Tell whether an address is neither ours nor named by itself, in the entry that it belongs to."""
+    place = rule_set.enumeration().find(address)
+    return place is not None and place.prefix.num_addresses > 1 and not is_ours(address)
+
+
+def goes_by_source_port(rule_set: RuleSet, number: int) -> frozenset[int]:
+    """Return the source ports by which a rule drops."""
+    match rule_set.rules[number][2]:
+        case ("port", ports, _, True):
+            return frozenset(ports)
+        case ("assign", _, "src", frozenset() as ports, True):
+            return ports
+    return frozenset()
+
+
+def is_recorded(rule_set: RuleSet, packet: Packet) -> bool:
+    """Tell whether a packet becomes a flow."""
+    return isinstance(second_opinion(rule_set, packet)[0], tuple)
+
+
+@settings(max_examples=30, deadline=None)
+@given(rule_sets(OURS))
+def test_a_drop_is_spoofable_exactly_if_another_source_port_would_be_recorded(rule_set: RuleSet) -> None:
+    """Held against a matcher written from the contract, over packets of every kind there can be."""
+    told = {finding.place for finding in find_spoofable(Model(drawn(rule_set)))}
+
+    packets = [(packet, *second_opinion(rule_set, packet)) for packet in corner_packets(rule_set)]
+    seen = {(src, dst, dst_port) for (src, _, dst, dst_port), said, _ in packets if isinstance(said, tuple)}
+    hidden = {
+        f"FLOW_MAPPING[{rule}]"
+        for (src, src_port, dst, dst_port), said, rule in packets
+        if said == DROP and rule is not None and src_port in goes_by_source_port(rule_set, rule)
+        if (src, dst, dst_port) in seen and is_outsider(rule_set, src)
+    }
+    assert told == hidden
+
+
+@settings(max_examples=30, deadline=None)
+@given(rule_sets(OURS))
+def test_a_drop_is_one_way_exactly_if_the_packet_back_would_be_recorded(rule_set: RuleSet) -> None:
+    """The same for the other direction, and the witness is dropped indeed."""
+    findings = list(find_one_way(Model(drawn(rule_set))))
+
+    halves = set()
+    for packet in corner_packets(rule_set):
+        said, rule = second_opinion(rule_set, packet)
+        if said == DROP and is_recorded(rule_set, (*packet[2:], *packet[:2])):
+            halves.add(f"FLOW_MAPPING[{rule}]")
+    assert {finding.place for finding in findings} == halves
+    for finding in findings:
+        assert finding.witness is not None
+        assert second_opinion(rule_set, finding.witness.ends)[0] == DROP
+
+
+@pytest.mark.parametrize(
+    ("rule", "codes"),
+    [
+        (("external", "bert", Assign(DST, SRC, {53}, drop=True)), {"SPOOFABLE-DROP"}),
+        (("external", "bert", PortMatch({53}, drop=True)), {"SPOOFABLE-DROP"}),
+        ((None, "bert", Assign(DST, SRC, {53}, drop=True)), {"SPOOFABLE-DROP", "ONE-WAY-DROP"}),
+        (("dns", "bert", Assign(DST, SRC, {53}, drop=True)), set()),
+        (("ours", "bert", Assign(DST, SRC, {53}, drop=True)), {"ONE-WAY-DROP"}),
+        (("external", "bert", Assign(SRC, DST, {80}, drop=True)), set()),
+        (("external", "bert", Assign(SRC, DST, drop=True)), set()),
+        (("ours", "bert", PortMatch({53}, drop=True)), {"ONE-WAY-DROP"}),
+    ],
+)
+def test_drops_are_told_apart(rule: tuple[object, ...], codes: set[str]) -> None:
+    """By who can choose the port, and by what becomes of the packets back: bert's to our hosts are recorded."""
+    rules = FlowMapping(rule, (None, "bert", LowerPort()), (None, "ours", LowerPort()))
+
+    told = {finding.code for finding in found(subject(WORLD, rules, "192.168.0.0/16"))}
+
+    assert told & {"SPOOFABLE-DROP", "ONE-WAY-DROP"} == codes
+
+
+def test_a_spoofable_drop_shows_what_can_be_hidden() -> None:
+    """A packet to a service, from the port that hides it."""
+    rules = FlowMapping(("external", "bert", Assign(DST, SRC, {53}, drop=True)), (None, "bert", LowerPort()))
+
+    (finding,) = [f for f in found(subject(WORLD, rules)) if f.code == "SPOOFABLE-DROP"]
+
+    assert finding.witness is not None
+    assert finding.witness.to_text() == "198.51.100.9:53 > 10.0.0.1:443 udp"
+    assert finding.outcome == "dropped by FLOW_MAPPING[0]"
+    assert finding.sentence == (
+        '"from external to bert: dropped if the source port is 53" hides whatever outsiders in external send from '
+        "port 53; from port 40000 this packet would be recorded"
+    )
+
+
+def test_nobody_hides_behind_a_port_where_everything_is_dropped_anyway() -> None:
+    """Choosing the port gains nothing then."""
+    rules = FlowMapping(
+        ("external", "bert", Assign(DST, SRC, {53}, drop=True)), ("external", "bert", Assign(SRC, DST, drop=True))
+    )
+
+    assert "SPOOFABLE-DROP" not in {finding.code for finding in found(subject(WORLD, rules))}
+
+
+def test_an_address_of_ours_is_no_outsider() -> None:
+    """However its network is called."""
+    rules = FlowMapping(("external", "bert", Assign(DST, SRC, {53}, drop=True)), (None, "bert", LowerPort()))
+    everything = [str(ip_network("0.0.0.0/0"))]
+
+    assert "SPOOFABLE-DROP" not in {finding.code for finding in found(subject(WORLD, rules, *everything))}
+
+
+def test_a_one_way_drop_names_the_packet_back_and_who_records_it() -> None:
+    """And says that it matters only where both directions are received."""
+    rules = FlowMapping(("ours", "bert", Assign(SRC, DST, {53}, drop=True)), (None, "ours", LowerPort()))
+
+    (finding,) = [f for f in found(subject(WORLD, rules, "192.168.0.0/16")) if f.code == "ONE-WAY-DROP"]
+
+    assert finding.sentence.endswith(
+        "drops this packet; the one back, 10.0.0.1:53 > 192.168.0.1:40000 udp, is recorded by FLOW_MAPPING[1] if the "
+        "agent receives it too"
+    )
+    assert finding.witness is not None
+    assert finding.witness.to_text() == "192.168.0.1:40000 > 10.0.0.1:53 udp"
+
+
+class Quiet(Assign):
+    """An operator's own drop, made of ours."""
+
+    def match(self, src_addr: Address, src_port: int, dst_addr: Address, dst_port: int) -> Opinion:
+        """Do what ours does."""
+        return super().match(src_addr, src_port, dst_addr, dst_port)
+
+
+class Web:
+    """An own action that decides about web traffic, and leaves the rest."""
+
+    def match(self, src_addr: Address, src_port: int, dst_addr: Address, dst_port: int) -> Opinion:  # noqa: ARG002 - as they are
+        """Have an opinion on three ports."""
+        return (src_addr, dst_addr, dst_port) if dst_port in {443, 22, 40000} else None
+
+
+@pytest.mark.parametrize(
+    ("rules", "codes"),
+    [
+        pytest.param(
+            [("external", "bert", Quiet(DST, SRC, {53}, drop=True))], {"SPOOFABLE-DROP"}, id="an own drop by source"
+        ),
+        pytest.param(
+            [(None, "bert", Quiet(DST, SRC, {53}, drop=True))], {"SPOOFABLE-DROP", "ONE-WAY-DROP"}, id="of both ways"
+        ),
+        pytest.param([("dns", "bert", Quiet(DST, SRC, {53}, drop=True))], set(), id="from one host"),
+        pytest.param([("external", "bert", Quiet(SRC, DST, {80}, drop=True))], set(), id="by the destination"),
+        pytest.param(
+            [("external", "bert", Web()), ("external", "bert", Assign(DST, SRC, {53}, drop=True))],
+            {"SPOOFABLE-DROP"},
+            id="one of ours behind an own action",
+        ),
+    ],
+)
+def test_drops_are_tried_where_own_actions_have_a_say(rules: list[tuple[object, ...]], codes: set[str]) -> None:
+    """What is found so says that it was found by sampling."""
+    mapping = FlowMapping(*rules, (None, "bert", LowerPort()), (None, "ours", LowerPort()))
+
+    told = [f for f in found(subject(WORLD, mapping, "192.168.0.0/16")) if f.code in {"SPOOFABLE-DROP", "ONE-WAY-DROP"}]
+
+    assert {finding.code for finding in told} == codes
+    assert all(finding.sentence.endswith("(found by sampling)") for finding in told)
+    assert all(finding.outcome.startswith("dropped by ") for finding in told)

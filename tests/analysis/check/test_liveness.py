@@ -1,0 +1,206 @@
+"""What is said of dead rules is true of every packet, and every other rule is shown alive by a packet."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shodohflo.analysis.check.liveness import examine, find_dead
+from shodohflo.analysis.check.model import Model
+from shodohflo.analysis.check.words import rules_named
+from shodohflo.pcap_config import (
+    DST,
+    SRC,
+    Assign,
+    FlowMapping,
+    LowerPort,
+    MappingAction,
+    NetworkEnumeration,
+    PortMatch,
+)
+from support.rule_sets import OPERATORS, OURS, RuleSet, rule_sets, second_opinion
+from support.subjects import corner_packets, drawn, found, is_ours, model_of, subject
+
+if TYPE_CHECKING:
+    from shodohflo.model import Address
+
+
+@settings(max_examples=40, deadline=None)
+@given(rule_sets(OURS), st.booleans())
+def test_every_dead_rule_is_dead_and_every_other_is_shown_alive(rule_set: RuleSet, suppress: bool) -> None:  # noqa: FBT001 - drawn
+    """Held against a matcher written from the contract, over packets of every kind there can be."""
+    model = Model(drawn(rule_set, suppress=suppress))
+
+    known = examine(model)
+
+    deciding = {
+        second_opinion(rule_set, packet)[1]
+        for packet in corner_packets(rule_set)
+        if not (suppress and is_ours(packet[0]) and is_ours(packet[2]))
+    } - {None}
+    assert set(known.alive) == deciding
+    assert known.tried == {}
+    for rule, packet in known.alive.items():
+        assert second_opinion(rule_set, packet.ends)[1] == rule
+        assert not (suppress and is_ours(packet.src_addr) and is_ours(packet.dst_addr))
+
+
+@settings(max_examples=40, deadline=None)
+@given(rule_sets(OURS | OPERATORS))
+def test_with_operators_own_actions_nothing_false_is_said(rule_set: RuleSet) -> None:
+    """A rule that is called dead decides no packet; one that is called alive decides its witness."""
+    known = examine(Model(drawn(rule_set)))
+
+    dead = set(range(len(rule_set.rules))) - known.alive.keys() - known.tried.keys()
+    assert not dead & {second_opinion(rule_set, packet)[1] for packet in corner_packets(rule_set)}
+    for rule, packet in known.alive.items():
+        assert second_opinion(rule_set, packet.ends)[1] == rule
+
+
+@settings(max_examples=20, deadline=None)
+@given(rule_sets(OURS))
+def test_the_rules_that_are_blamed_take_packets_of_the_dead_one(rule_set: RuleSet) -> None:
+    """And together they take all of them: each packet that a dead rule is about is decided by one that is named."""
+    model = Model(drawn(rule_set))
+    dead = {finding.place: finding for finding in find_dead(model)}
+
+    for number, rule in enumerate(rule_set.rules):
+        finding = dead.get(f"FLOW_MAPPING[{number}]")
+        alone = RuleSet(rule_set.entries, (rule,))
+        takers = {
+            second_opinion(rule_set, packet)[1]
+            for packet in corner_packets(rule_set)
+            if finding and second_opinion(alone, packet)[1] == 0
+        }
+        if takers:
+            assert finding is not None
+            assert f": {rules_named(n for n in takers if n is not None)} take" in finding.sentence
+
+
+WORLD = NetworkEnumeration(("bert", "10.0.0.1/32"), ("six", "2001:db8::/64"), ("external", "0.0.0.0/0"))
+
+
+@pytest.mark.parametrize(
+    ("rules", "sentence", "witness"),
+    [
+        (
+            [(None, None, LowerPort()), ("external", "bert", Assign(SRC, DST, {80}))],
+            'on the destination port, if it is 80" never decides anything: FLOW_MAPPING[0] takes all its packets',
+            "198.51.100.9:40000 > 10.0.0.1:80 udp",
+        ),
+        (
+            [(None, "bert", PortMatch({80})), (None, "bert", PortMatch({443})), (None, None, PortMatch({80, 443}))],
+            None,
+            None,
+        ),
+        (
+            [
+                ("external", "bert", PortMatch({80})),
+                ("external", "bert", Assign(SRC, DST, {443})),
+                ("external", "bert", Assign(DST, DST, {80, 443})),
+            ],
+            "never decides anything: FLOW_MAPPING[0] and FLOW_MAPPING[1] take all its packets",
+            "198.51.100.9:40000 > 10.0.0.1:443 udp",
+        ),
+        ([(None, None, MappingAction())], "never decides anything: its action never has an opinion", None),
+        ([(None, None, PortMatch(set()))], "never decides anything: its action never has an opinion", None),
+        (
+            [("bert", "six", LowerPort())],
+            "no packet goes from bert to six, because they have no address family in common",
+            None,
+        ),
+    ],
+)
+def test_a_dead_rule_is_told_with_its_reason(
+    rules: list[tuple[str | None, str | None, object]], sentence: str | None, witness: str | None
+) -> None:
+    """In one sentence, with a packet that it was meant for."""
+    dead = [finding for finding in found(subject(WORLD, FlowMapping(*rules))) if finding.code == "DEAD-RULE"]
+
+    if sentence is None:
+        assert dead == []
+        return
+    assert sentence in dead[0].sentence
+    assert (dead[0].witness.to_text() if dead[0].witness else None) == witness
+
+
+def test_a_rule_between_our_own_hosts_is_dead_when_they_are_suppressed() -> None:
+    """The setting decides before the rules do."""
+    mapping = FlowMapping(("bert", "bert", LowerPort()), (None, None, LowerPort()))
+
+    dead = [f for f in found(subject(WORLD, mapping, "10.0.0.0/8", suppress=True)) if f.code == "DEAD-RULE"]
+
+    assert [finding.place for finding in dead] == ["FLOW_MAPPING[0]"]
+    assert dead[0].sentence.endswith("SUPPRESS_OWN_NETWORK leaves out all its packets")
+    assert dead[0].outcome == "left out by SUPPRESS_OWN_NETWORK"
+
+
+def test_a_rule_of_an_entry_without_prefixes_is_dead() -> None:
+    """Such an entry is legal and holds nothing."""
+    enumeration = NetworkEnumeration(("empty",), ("all", "0.0.0.0/0"))
+
+    (dead,) = [
+        f for f in found(subject(enumeration, FlowMapping((None, "empty", LowerPort())))) if f.level == "warning"
+    ]
+
+    assert dead.sentence.endswith("no address is in empty, for want of a prefix")
+    assert dead.witness is None
+
+
+class Picky(MappingAction):
+    """Has an opinion on one port, which stands in its attributes."""
+
+    def __init__(self, port: int) -> None:
+        """Say which."""
+        self.port = port
+
+    def match(
+        self, src_addr: Address, src_port: int, dst_addr: Address, dst_port: int
+    ) -> tuple[Address, Address, int] | None:
+        """Answer for that port."""
+        return (src_addr, dst_addr, dst_port) if self.port in (dst_port, src_port) else None
+
+
+class Failing(MappingAction):
+    """Has an accident with low ports."""
+
+    def match(self, src_addr: Address, src_port: int, dst_addr: Address, dst_port: int) -> None:
+        """Raise."""
+        if src_addr != dst_addr and dst_port < 1024 and src_port > dst_port:
+            raise ZeroDivisionError("a bad day")
+
+
+def test_an_own_action_is_shown_alive_by_sampling_what_it_speaks_of() -> None:
+    """The port is found among the attributes of the action, wherever the rule stands."""
+    known = examine(model_of(subject(WORLD, FlowMapping((None, "bert", Picky(27017)), (None, "bert", LowerPort())))))
+
+    assert known.alive[0].dst_port == 27017
+    assert set(known.alive) == {0, 1}
+
+
+def test_an_own_action_that_was_never_seen_deciding_is_no_more_than_a_note() -> None:
+    """Sampling proves nothing, and the sentence says so."""
+    mapping = FlowMapping((None, None, LowerPort()), (None, None, Picky(1)), (None, "bert", Picky(99999)))
+
+    dead, *_ = (finding for finding in found(subject(WORLD, mapping)) if "RULE" in finding.code)
+    quiet = found(subject(WORLD, FlowMapping((None, "bert", Picky(99999)))))
+
+    assert dead.code == "DEAD-RULE"  # nothing gets past the first rule, so this is proven
+    assert [f.code for f in quiet if f.place == "FLOW_MAPPING[0]"] == ["UNPROVEN-RULE"]
+    assert any("by sampling, no proof" in finding.sentence for finding in quiet)
+
+
+def test_an_own_action_that_fails_is_a_warning_with_the_packet_it_failed_on() -> None:
+    """And nobody else's counters move."""
+    mapping = FlowMapping((None, "bert", Failing()), (None, None, LowerPort()))
+
+    (failing,) = [f for f in found(subject(WORLD, mapping)) if f.code == "FAILING-ACTION"]
+
+    assert "raised ZeroDivisionError: a bad day" in failing.sentence
+    assert failing.sentence.endswith("(found by sampling)")
+    assert failing.witness is not None
+    assert failing.witness.dst_port < 1024
+    assert mapping.failures == {}

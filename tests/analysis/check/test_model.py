@@ -1,0 +1,70 @@
+"""Who meets whom, and what becomes of a packet, in words."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+
+from shodohflo.analysis.check.model import Model, numbers
+from shodohflo.pcap_config import DST, SRC, Assign, FlowMapping, LowerPort, NetworkEnumeration
+from shodohflo.rules.packet import Packet
+from support.rule_sets import OURS, RuleSet, rule_sets
+from support.subjects import corner_packets, drawn, is_ours, model_of, subject
+
+WORLD = NetworkEnumeration(("ours", "192.168.0.0/16"), ("bert", "10.0.0.1/32"), ("external", "0.0.0.0/0"))
+RULES = FlowMapping(("external", "bert", Assign(DST, SRC, {53}, drop=True)), (None, "bert", LowerPort()))
+
+
+@settings(max_examples=30, deadline=None)
+@given(rule_sets(OURS))
+def test_the_meetings_are_those_that_packets_have(rule_set: RuleSet) -> None:
+    """Neither more sets of rules nor fewer, and each with an example."""
+    model = Model(drawn(rule_set, suppress=True))
+    enumeration = rule_set.enumeration()
+
+    expected = set()
+    for src, _, dst, _ in corner_packets(rule_set):
+        networks = enumeration.network(src), enumeration.network(dst)
+        if None not in networks and not (is_ours(src) and is_ours(dst)):
+            expected.add(model.mapping.reaching(*networks))  # type: ignore[arg-type] # no None, by the line above
+    assert {tuple(numbers(rules)) for rules in model.meetings} == expected
+    for rules, pair in model.meetings.items():
+        networks = (enumeration.network(pair.src.examples[0]), enumeration.network(pair.dst.examples[1]))
+        assert model.mapping.reaching(*networks) == tuple(numbers(rules))  # type: ignore[arg-type] # as above
+
+
+@settings(max_examples=30, deadline=None)
+@given(rule_sets(OURS))
+def test_outsiders_are_neither_ours_nor_named_one_by_one(rule_set: RuleSet) -> None:
+    """By the example of every zone."""
+    for zone in Model(drawn(rule_set)).zones:
+        for example in zone.examples:
+            place = rule_set.enumeration().find(example)
+            assert place is not None
+            assert place.name in zone.names
+            assert zone.is_ours == is_ours(example)
+            assert zone.is_open == (not is_ours(example) and place.prefix.num_addresses > 1)
+
+
+@pytest.mark.parametrize(
+    ("packet", "outcome"),
+    [
+        ("198.51.100.9:53 > 10.0.0.1:22", "dropped by FLOW_MAPPING[0]"),
+        ("198.51.100.9:40000 > 10.0.0.1:22", "recorded as 198.51.100.9;10.0.0.1;22 by FLOW_MAPPING[1]"),
+        ("198.51.100.9:22 > 10.0.0.1:40000", "recorded as 10.0.0.1;198.51.100.9;22 by FLOW_MAPPING[1]"),
+        ("198.51.100.9:40000 > 192.168.0.1:22", "unmatched: no rule has an opinion"),
+        ("[2001:db8::1]:40000 > [2001:db8::2]:22", "unmatched: an address is in no network"),
+        ("192.168.0.1:40000 > 192.168.0.2:22", "left out by SUPPRESS_OWN_NETWORK"),
+    ],
+)
+def test_what_becomes_of_a_packet_is_said_in_words(packet: str, outcome: str) -> None:
+    """The same words for every witness."""
+    model = model_of(subject(WORLD, RULES, "192.168.0.0/16", suppress=True))
+
+    assert model.outcome(Packet.from_text(packet)) == outcome
+
+
+def test_a_set_of_rules_is_counted_from_its_lowest_bit() -> None:
+    """As rules are numbered."""
+    assert list(numbers(0b10110)) == [1, 2, 4]
+    assert list(numbers(0)) == []

@@ -1,0 +1,46 @@
+"""What a change costs, counted from the keys before and after it."""
+
+from __future__ import annotations
+
+from shodohflo.analysis.suggest.cost import Price
+
+BEFORE = {
+    "10.0.0.1;8.8.8.8;53;flow": 60,
+    "10.0.0.2;8.8.8.8;53;flow": 10,
+    "10.0.0.2;1.1.1.1;53;flow": 80,
+    "10.0.0.2;1.1.1.1;443;flow": 40,
+    "10.0.0.2;9.9.9.9;1:2;rst": 10,
+    "10.0.0.1;8.8.8.8;peer": 60,
+    "client;10.0.0.1": 60,
+    "client;10.0.0.2": 140,
+}
+AFTER = {
+    "10.0.0.2;1.1.1.1;443;flow": 30,
+    "10.0.0.2;9.9.9.9;1:2;rst": 10,
+    "client;10.0.0.2": 40,
+    "10.0.0.2;1.1.1.1;peer": 1,
+}
+
+
+def test_keys_services_and_packets_are_compared() -> None:
+    """Peers and clients repeat the packets of flows: they count as keys only."""
+    price = Price.between(BEFORE, AFTER)
+
+    assert (price.keys_before, price.keys_after) == (8, 4)
+    assert (price.services_before, price.services_after) == (3, 1)
+    assert (price.packets_before, price.packets_after) == (200, 40)
+    assert (price.keys_removed, price.packets_removed) == (0.5, 0.8)
+
+
+def test_what_disappears_is_named_the_loudest_first() -> None:
+    """A service is an address and a port; one that is only quieter does not."""
+    price = Price.between(BEFORE, AFTER)
+
+    assert price.hidden == ("1.1.1.1 port 53", "8.8.8.8 port 53")
+    assert price.clients_hidden == 1
+
+
+def test_nothing_costs_nothing() -> None:
+    """Also of nothing."""
+    assert Price.between({}, {}).keys_removed == 0
+    assert Price.between(BEFORE, BEFORE).packets_removed == 0

@@ -1,0 +1,39 @@
+"""Link types: one number for each, whoever wrote the file."""
+
+from __future__ import annotations
+
+import pytest
+
+from shodohflo.capture.files.linktypes import largest_capture, link_type
+
+ETHERNET, RAW, USB = 1, 101, 220
+
+
+@pytest.mark.parametrize(
+    ("field", "number"),
+    [(1, 1), (12, RAW), (14, RAW), (101, RAW), (11, 100), (15, 102), (16, 103), (228, 228), (276, 276), (65535, 65535)],
+)
+def test_numbers_of_single_systems_become_those_of_the_registry(field: int, number: int) -> None:
+    """Raw IP has three numbers in the wild."""
+    assert link_type(field) == number
+
+
+def test_only_the_lower_half_is_a_link_type() -> None:
+    """The upper one tells the length of frame check sequences, and is reserved otherwise."""
+    assert [link_type(upper << 16 | ETHERNET) for upper in (0x0400, 0xF400, 0xFFFF)] == [ETHERNET] * 3
+
+
+@pytest.mark.parametrize(
+    ("link", "snap_length", "limit"),
+    [
+        (ETHERNET, 68, 2**18),
+        (ETHERNET, 0, 2**18),
+        (ETHERNET, 2**24, 2**24),
+        (ETHERNET, 2**24 + 1, 2**18),
+        (ETHERNET, 2**32 - 1, 2**18),
+        (USB, 65535, 2**27),
+    ],
+)
+def test_a_capture_is_bounded_whatever_the_file_says(link: int, snap_length: int, limit: int) -> None:
+    """More than usual where the link type or a believable snapshot length allows it."""
+    assert largest_capture(link, snap_length) == limit

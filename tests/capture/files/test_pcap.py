@@ -1,0 +1,197 @@
+"""Classic pcap: every version of the header, every length at its extremes, every place to cut."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from support.savefiles import (
+    MODIFIED,
+    NANOSECONDS,
+    START,
+    Drip,
+    Order,
+    Row,
+    pcap,
+    pcap_header,
+    read,
+    record,
+)
+
+LARGEST = 262144
+PAYLOADS = [b"first", b"", b"the third of them"]
+ORDERS: list[Order] = ["<", ">"]
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_a_record_tells_bytes_lengths_link_type_and_time(order: Order) -> None:
+    """All columns come out, whatever the byte order."""
+    made = pcap_header(order, link=113) + record(b"packet", order, original=1500, time=(START, 999_999))
+
+    reading = read(made)
+
+    assert reading.damage == ""
+    assert reading.rows == [Row(b"packet", 1500, 113, START * 10**9 + 999_999_000)]
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_a_file_may_count_nanoseconds(order: Order) -> None:
+    """Another magic number makes the second field of a time nanoseconds."""
+    made = pcap_header(order, magic=NANOSECONDS) + record(b"packet", order, time=(START, 999_999_999))
+
+    assert read(made).rows == [Row(b"packet", 6, 1, START * 10**9 + 999_999_999)]
+
+
+def test_seconds_are_unsigned() -> None:
+    """Times go on after January 2038, and a time that lies does not overflow."""
+    made = pcap_header() + record(b"", time=(2**32 - 1, 2**32 - 1))
+
+    assert [row.time for row in read(made).rows] == [(2**32 - 1) * 10**9 + (2**32 - 1) * 1000]
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_a_modified_file_has_longer_record_headers(order: Order) -> None:
+    """The patched libpcap of old wrote interface, protocol and packet type into each record."""
+    extra = struct.pack(f"{order}IHBx", 2, 0x0800, 4)
+    records = [record(data, order)[:16] + extra + data for data in PAYLOADS]
+
+    reading = read(pcap_header(order, magic=MODIFIED) + b"".join(records))
+
+    assert (reading.payloads, reading.damage) == (PAYLOADS, "")
+
+
+@pytest.mark.parametrize("version", [(2, 0), (2, 1), (2, 2), (543, 0)])
+def test_old_files_have_the_original_length_first(version: tuple[int, int]) -> None:
+    """The two lengths changed places with version 2.3."""
+    old = struct.pack("<IIII", START, 0, 1500, 6) + b"packet"
+
+    reading = read(pcap_header(version=version) + old + old)
+
+    assert [(row.data, row.original) for row in reading.rows] == [(b"packet", 1500)] * 2
+
+
+def test_files_of_version_2_3_have_them_either_way() -> None:
+    """The lesser one is what was captured."""
+    either = struct.pack("<IIII", START, 0, 1500, 6) + b"packet" + struct.pack("<IIII", START, 0, 6, 1500) + b"packet"
+
+    reading = read(pcap_header(version=(2, 3)) + either)
+
+    assert [(row.data, row.original) for row in reading.rows] == [(b"packet", 1500)] * 2
+
+
+@pytest.mark.parametrize("version", [(1, 0), (2, 5), (3, 0), (543, 1), (0, 0), (65535, 65535)])
+def test_an_unknown_version_is_told(version: tuple[int, int]) -> None:
+    """What is not known to be read right is not read."""
+    reading = read(pcap_header(version=version) + record(b"packet"))
+
+    assert reading.rows == []
+    assert reading.damage == (
+        f"made.pcap: byte 4: pcap version {version[0]}.{version[1]} is not known (2.0 to 2.4 are)"
+    )
+
+
+def test_what_was_captured_is_never_more_than_what_there_was() -> None:
+    """Records that claim so are taken to be as long as what was captured of them."""
+    assert [row.original for row in read(pcap_header() + record(b"packet", original=3)).rows] == [6]
+
+
+def test_the_upper_half_of_the_link_type_is_not_part_of_it() -> None:
+    """It tells of frame check sequences."""
+    assert read(pcap_header(link=0x5400_0001) + record(b"packet")).rows[0].layer == 1
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_a_file_cut_anywhere_gives_all_complete_records_and_says_where_it_broke(order: Order) -> None:
+    """Nothing of a cut record is used; a file that ends between two records is whole."""
+    whole = pcap(PAYLOADS, order)
+    boundaries = [24, 24 + 21, 24 + 21 + 16, len(whole)]
+
+    for length in range(4, len(whole) + 1):
+        reading = read(whole[:length])
+
+        begun = max([0, *(boundary for boundary in boundaries if boundary <= length)])
+        assert reading.payloads == PAYLOADS[: max(sum(boundary <= length for boundary in boundaries) - 1, 0)]
+        assert reading.damage.startswith(f"made.pcap: byte {begun}: cut short: ") == (length not in boundaries)
+        assert "\n" not in reading.damage
+
+
+@pytest.mark.parametrize("step", [1, 2, 3, 7])
+def test_the_size_of_the_pieces_a_file_comes_in_changes_nothing(step: int) -> None:
+    """Byte by byte is as good as at once."""
+    whole = pcap(PAYLOADS)
+
+    assert read(Drip(whole, step)) == read(whole)  # type: ignore[arg-type]  # typeshed: a raw stream is no BinaryIO
+
+
+def test_rubbish_after_the_records_ends_reading_after_them() -> None:
+    """What came before it is used, and the place is told."""
+    whole = pcap(PAYLOADS)
+
+    reading = read(whole + b"\xff" * 100)
+
+    assert reading.payloads == PAYLOADS
+    assert reading.damage == (
+        f"made.pcap: byte {len(whole)}: a record claims 4294967295 captured bytes, and 262144 is the most there can be"
+    )
+
+
+@pytest.mark.parametrize("claimed", [LARGEST + 1, 2**31 - 1, 2**31, 2**32 - 1])
+def test_an_absurd_length_is_damage_at_once(claimed: int) -> None:
+    """No memory is set aside for it, and no more is read in the hope of finding so much."""
+    made = pcap(PAYLOADS) + struct.pack("<IIII", START, 0, claimed, claimed) + bytes(100)
+
+    reading = read(made)
+
+    assert reading.payloads == PAYLOADS
+    assert f"a record claims {claimed} captured bytes" in reading.damage
+
+
+def test_the_largest_record_there_may_be_is_read() -> None:
+    """The limit is libpcap's, and belongs to what is allowed."""
+    assert read(pcap([bytes(LARGEST), b"next"])).payloads == [bytes(LARGEST), b"next"]
+
+
+@pytest.mark.parametrize(("snap_length", "limit"), [(524288, 524288), (0, LARGEST), (2**32 - 1, LARGEST)])
+def test_a_longer_snapshot_length_is_believed_within_reason(snap_length: int, limit: int) -> None:
+    """0 and absurd ones say nothing."""
+    header = pcap_header(snap_length=snap_length)
+
+    assert read(header + record(bytes(limit))).damage == ""
+    assert f"{limit} is the most" in read(header + record(bytes(limit + 1))).damage
+
+
+@pytest.mark.parametrize("field", range(4, 24, 4))
+@pytest.mark.parametrize("value", [0, 1, 2**31 - 1, 2**31, 2**32 - 1])
+def test_no_field_of_the_file_header_breaks_the_reader(field: int, value: int) -> None:
+    """It either reads the records or says in one line why it does not."""
+    whole = pcap(PAYLOADS)
+
+    reading = read(whole[:field] + struct.pack("<I", value) + whole[field + 4 :])
+
+    assert reading.payloads == PAYLOADS or reading.damage
+
+
+@given(st.lists(st.binary(max_size=40), max_size=8), st.data())
+def test_no_byte_however_wrong_makes_anything_but_a_capture_error(payloads: list[bytes], data: st.DataObject) -> None:
+    """Everything before a changed byte is as it was."""
+    whole = pcap(payloads)
+    place = data.draw(st.integers(0, len(whole) - 1))
+    changed = whole[:place] + data.draw(st.binary(min_size=1, max_size=20)) + whole[place + 1 :]
+
+    reading = read(changed)
+
+    ends = [24 + sum(16 + len(payload) for payload in payloads[: count + 1]) for count in range(len(payloads))]
+    untouched = sum(end <= place for end in ends)
+    assert reading.payloads[:untouched] == payloads[:untouched]
+    assert "\n" not in reading.damage
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_after_the_header_break_the_reader(rubbish: bytes) -> None:
+    """Rubbish is records or damage, and every packet lies within it."""
+    reading = read(pcap_header() + rubbish)
+
+    assert sum(16 + len(payload) for payload in reading.payloads) <= len(rubbish)

@@ -1,0 +1,209 @@
+"""pcapng as a file: sections, byte orders, what is cut and what is no block."""
+
+from __future__ import annotations
+
+import struct
+import tracemalloc
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from support.savefiles import (
+    Drip,
+    Order,
+    block,
+    enhanced,
+    interface,
+    obsolete,
+    option,
+    pcapng,
+    read,
+    section_header,
+    simple,
+)
+
+ORDERS: list[Order] = ["<", ">"]
+
+
+def every_block(order: Order) -> list[bytes]:
+    """Return a block of each kind that there is, with two interfaces."""
+    return [
+        section_header(order, options=option(4, b"by hand", order)),
+        interface(order, options=option(9, b"\x09", order) + option(0, b"", order)),
+        interface(order, link=113, snap_length=96, options=option(2, b"eth1", order)),
+        enhanced(b"one", order),
+        block(0x0BAD, struct.pack(f"{order}I", 32473) + b"custom", order),
+        enhanced(b"two!", order, on=1),
+        block(5, bytes(8), order),
+        obsolete(b"three", order, on=1),
+        block(0x7FFFFFFF, b"", order),
+        simple(b"four", order),
+        block(0x80000001, b"a local one", order),
+    ]
+
+
+MOST_MEMORY = 19 << 20
+"""What reading may take: a chunk, and what is made of it."""
+
+PAYLOADS = [b"one", b"two!", b"three", b"four"]
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_packets_of_all_kinds_come_out_in_order_and_all_else_is_skipped(order: Order) -> None:
+    """Enhanced, obsolete and simple ones, between blocks that nobody knows."""
+    reading = read(b"".join(every_block(order)))
+
+    assert (reading.payloads, reading.damage) == (PAYLOADS, "")
+    assert [row.layer for row in reading.rows] == [1, 113, 113, 1]
+
+
+def test_every_section_has_its_own_byte_order_and_interfaces() -> None:
+    """Interface 0 of one section is not that of another."""
+    first = pcapng(interface(link=1), enhanced(b"first"))
+    second = pcapng(interface(">", link=113), enhanced(b"second", ">"), order=">")
+
+    reading = read(first + second + first)
+
+    assert [(row.data, row.layer) for row in reading.rows] == [(b"first", 1), (b"second", 113), (b"first", 1)]
+
+
+def test_interfaces_end_with_their_section() -> None:
+    """A packet of an interface that only an earlier section had is damage."""
+    first = pcapng(interface(), enhanced(b"first"))
+
+    reading = read(first + section_header() + enhanced(b"stray"))
+
+    assert reading.payloads == [b"first"]
+    assert reading.damage == (f"made.pcap: byte {len(first) + 28}: a packet names interface 0, and there are 0 so far")
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_a_file_cut_anywhere_gives_all_complete_packets_and_says_where_it_broke(order: Order) -> None:
+    """The place is where the cut block begins."""
+    blocks = every_block(order)
+    whole = b"".join(blocks)
+    ends = [sum(map(len, blocks[: count + 1])) for count in range(len(blocks))]
+    holds_packet = [index in {3, 5, 7, 9} for index in range(len(blocks))]
+
+    for length in range(4, len(whole) + 1):
+        reading = read(whole[:length])
+
+        complete = sum(end <= length for end in ends)
+        assert reading.payloads == PAYLOADS[: sum(holds_packet[:complete])]
+        begun = ends[complete - 1] if complete else 0
+        assert reading.damage.startswith(f"made.pcap: byte {begun}: cut short: ") == (length not in ends)
+
+
+@pytest.mark.parametrize("step", [1, 3, 5])
+def test_the_size_of_the_pieces_a_file_comes_in_changes_nothing(step: int) -> None:
+    """Byte by byte is as good as at once."""
+    whole = b"".join(every_block("<") + every_block(">"))
+
+    assert read(Drip(whole, step)) == read(whole)  # type: ignore[arg-type]  # typeshed: a raw stream is no BinaryIO
+
+
+@pytest.mark.parametrize("size", [0, 1, 4, 8, 11, 13, 14, 15, 2**24 + 4, 2**31, 2**32 - 4, 2**32 - 1])
+def test_a_size_that_no_block_has_is_damage_at_once(size: int) -> None:
+    """Nothing, less than a header, no multiple of four, gigabytes."""
+    begin = pcapng(interface(), enhanced(b"before"))
+
+    reading = read(begin + struct.pack("<II", 6, size) + bytes(64))
+
+    assert reading.payloads == [b"before"]
+    assert reading.damage == f"made.pcap: byte {len(begin)}: a block claims {size} bytes, which no block can have"
+
+
+@pytest.mark.parametrize("size", [0, 12, 24, 27, 29, 2**32 - 4])
+def test_a_size_that_no_section_header_has_is_damage(size: int) -> None:
+    """Also at the very beginning, where there is nothing before it."""
+    reading = read(section_header()[:4] + struct.pack("<I", size) + section_header()[8:])
+
+    assert reading.damage == f"made.pcap: byte 0: a section header claims {size} bytes, which none can have"
+
+
+def test_a_section_header_says_its_byte_order() -> None:
+    """Without it nothing can be read."""
+    header = section_header()
+
+    reading = read(header[:8] + b"\0\0\0\0" + header[12:])
+
+    assert reading.damage == "made.pcap: byte 0: a section header has no byte order: 00 00 00 00"
+
+
+def test_a_section_header_that_contradicts_itself_is_damage() -> None:
+    """Its size stands at its end too."""
+    header = section_header()
+
+    reading = read(header[:-4] + struct.pack("<I", 32))
+
+    assert reading.damage == "made.pcap: byte 0: a section header has 28 bytes by its beginning and 32 by its end"
+
+
+def test_an_unknown_version_is_told() -> None:
+    """What is not known to be read right is not read."""
+    reading = read(pcapng(interface(), enhanced(b"before")) + section_header(major=2) + interface())
+
+    assert reading.payloads == [b"before"]
+    assert "pcapng version 2 is not known (1 is)" in reading.damage
+
+
+def test_rubbish_after_the_blocks_ends_reading_after_them() -> None:
+    """What came before it is used."""
+    reading = read(b"".join(every_block("<")) + b"\xff" * 30)
+
+    assert reading.payloads == PAYLOADS
+    assert "a block claims 4294967295 bytes" in reading.damage
+
+
+def test_many_sections_in_one_piece_come_out_as_one_batch() -> None:
+    """Small batches cost as much as large ones."""
+    section = pcapng(interface(), enhanced(b"packet"))
+
+    assert read(section * 500).payloads == [b"packet"] * 500
+
+
+def test_sections_without_end_take_no_memory() -> None:
+    """A file may have nothing else: what is remembered of a section is gone when the next few have been read."""
+    nothing_but_sections = section_header() * 20_000
+    packets = pcapng(interface(), enhanced(b"packet"))
+    tracemalloc.start()
+
+    reading = read(nothing_but_sections + packets * 3000)
+
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert reading.payloads == [b"packet"] * 3000
+    assert not reading.damage
+    assert peak < MOST_MEMORY
+
+
+@given(st.sampled_from(ORDERS), st.data())
+def test_no_byte_however_wrong_makes_anything_but_a_capture_error(order: Order, data: st.DataObject) -> None:
+    """Packets of blocks before a changed byte are as they were."""
+    blocks = every_block(order)
+    whole = b"".join(blocks)
+    place = data.draw(st.integers(0, len(whole) - 1))
+
+    reading = read(whole[:place] + data.draw(st.binary(min_size=1, max_size=8)) + whole[place + 1 :])
+
+    ends = [sum(map(len, blocks[: index + 1])) for index in (3, 5, 7, 9)]
+    untouched = sum(end <= place for end in ends)
+    assert reading.payloads[:untouched] == PAYLOADS[:untouched]
+    assert "\n" not in reading.damage
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_after_a_section_header_break_the_reader(rubbish: bytes) -> None:
+    """Rubbish is blocks or damage."""
+    reading = read(section_header() + rubbish)
+
+    assert sum(map(len, reading.payloads)) <= len(rubbish)
+
+
+@given(st.lists(st.tuples(st.integers(0, 8), st.binary(max_size=40)), max_size=10), st.sampled_from(ORDERS))
+def test_no_well_formed_blocks_break_the_reader(bodies: list[tuple[int, bytes]], order: Order) -> None:
+    """Blocks of the known types, with bodies that mean nothing."""
+    made = pcapng(*(block(kind, body, order) for kind, body in bodies), order=order)
+
+    assert "\n" not in read(made).damage

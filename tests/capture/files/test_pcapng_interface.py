@@ -1,0 +1,85 @@
+"""Interface descriptions: link type, snapshot length, clock, and options that lie."""
+
+from __future__ import annotations
+
+import struct
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shodohflo.capture.files.pcapng_clock import Clock
+from shodohflo.capture.files.pcapng_interface import Interface
+from support.savefiles import Order, option
+
+ORDERS: list[Order] = ["<", ">"]
+RESOLUTION, OFFSET = 9, 14
+
+
+def body(options: bytes = b"", order: Order = "<") -> bytes:
+    """Write a description's fields and options, without the block around them."""
+    return struct.pack(f"{order}HHI", 113, 0xFFFF, 96) + options
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_without_options_ticks_are_microseconds(order: Order) -> None:
+    """And are counted from 1970."""
+    assert Interface.from_block(body(order=order), order) == Interface(113, 96, Clock(6, 0))
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_resolution_and_offset_are_found_among_other_options(order: Order) -> None:
+    """In any order, each padded to 32 bits."""
+    options = [
+        option(2, b"eth0!", order),
+        option(OFFSET, struct.pack(f"{order}q", -3600), order),
+        option(0x7FFF, b"", order),
+        option(RESOLUTION, b"\x8a", order),
+        option(0, b"", order),
+    ]
+
+    described = Interface.from_block(body(b"".join(options), order), order)
+
+    assert described.clock == Clock(0x8A, -3600)
+
+
+def test_nothing_is_read_after_the_end_of_the_options() -> None:
+    """What stands there is no option any more."""
+    options = option(0, b"") + option(RESOLUTION, b"\x09") + b"\xff\xff\xff\xff"
+
+    assert Interface.from_block(body(options), "<").clock == Clock(6, 0)
+
+
+@pytest.mark.parametrize("rest", [b"", b"\x09", b"\x09\x00\x01"])
+def test_bytes_too_few_for_an_option_are_none(rest: bytes) -> None:
+    """The end of the block is the end of the options."""
+    assert Interface.from_block(body(option(RESOLUTION, b"\x09") + rest), "<").clock == Clock(9, 0)
+
+
+@pytest.mark.parametrize("length", [1, 4, 0xFFFF])
+def test_an_option_that_runs_past_its_block_is_damage(length: int) -> None:
+    """Its value would be that of something else."""
+    with pytest.raises(ValueError, match="option 2 of an interface runs past the end of its block"):
+        Interface.from_block(body(struct.pack("<HH", 2, length)), "<")
+
+
+@pytest.mark.parametrize(
+    ("code", "value", "message"),
+    [
+        (RESOLUTION, b"", "if_tsresol has 0 bytes, not 1"),
+        (RESOLUTION, b"\x09\x09", "if_tsresol has 2 bytes, not 1"),
+        (OFFSET, bytes(4), "if_tsoffset has 4 bytes, not 8"),
+    ],
+)
+def test_a_number_of_the_wrong_size_is_damage(code: int, value: bytes, message: str) -> None:
+    """All times would be wrong."""
+    with pytest.raises(ValueError, match=message):
+        Interface.from_block(body(option(code, value)), "<")
+
+
+@given(st.binary(max_size=60), st.sampled_from(ORDERS))
+def test_no_options_end_in_anything_but_an_answer_or_a_value_error(options: bytes, order: Order) -> None:
+    """However they are made."""
+    with suppress(ValueError):
+        assert Interface.from_block(body(options, order), order).layer == 113

@@ -1,0 +1,80 @@
+"""The plain walk: every complete record once, and the place where it ends."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from shodohflo.capture.files.pcap import Pcap
+from shodohflo.capture.files.records import NO_RECORD, join, needed, walk, words
+from shodohflo.columns.frames import Frames
+from support.savefiles import START, pcap_header, record
+
+RECORDS = Pcap.open(memoryview(pcap_header()))
+DATA = memoryview(record(b"first") + record(b"") + record(b"third"))
+BEGINS = [0, 21, 37]
+
+
+def test_the_walk_finds_where_every_record_begins() -> None:
+    """And ends where the last of them does."""
+    assert walk(RECORDS, DATA, 0, len(DATA)) == (BEGINS, len(DATA))
+
+
+def test_the_walk_may_begin_at_any_record() -> None:
+    """Offsets stay those of the data."""
+    assert walk(RECORDS, DATA, 21, len(DATA)) == (BEGINS[1:], len(DATA))
+
+
+@pytest.mark.parametrize("until", range(len(DATA) + 5))
+def test_the_walk_looks_at_no_record_from_a_place_on(until: int) -> None:
+    """The last one may reach beyond it."""
+    begins, end = walk(RECORDS, DATA, 0, until)
+
+    assert begins == [begin for begin in BEGINS if begin < until]
+    assert end == (0 if not begins else [*BEGINS, len(DATA)][len(begins)])
+
+
+@pytest.mark.parametrize("length", range(len(DATA)))
+def test_what_is_needed_is_a_header_first_and_a_record_then(length: int) -> None:
+    """For data cut anywhere: never more than the record has, always more than is there."""
+    data = DATA[:length]
+    _, end = walk(RECORDS, data, 0, length)
+    size = [21, 16, 21][BEGINS.index(end)]
+
+    assert needed(RECORDS, data, end) == (16 if length - end < 16 else size)
+
+
+def test_what_cannot_be_a_record_ends_the_walk() -> None:
+    """It needs more than there will ever be."""
+    data = memoryview(bytes(DATA) + b"\xff" * 16)
+
+    assert walk(RECORDS, data, 0, len(data)) == (BEGINS, len(DATA))
+    assert needed(RECORDS, data, len(DATA)) == NO_RECORD
+
+
+def test_words_are_read_wherever_they_lie() -> None:
+    """One row for each offset, also at odd ones, up to the last byte."""
+    data = memoryview(bytes(range(11)))
+
+    assert words(data, np.array([0, 3]), 2, ">").tolist() == [[0x00010203, 0x04050607], [0x03040506, 0x0708090A]]
+    assert words(data, np.array([7]), 1, "<").tolist() == [[0x0A090807]]
+
+
+def test_no_offsets_are_no_words() -> None:
+    """Even of data too short for one."""
+    assert words(memoryview(b""), np.empty(0, np.int64), 4, "<").shape == (0, 4)
+
+
+def _frames(data: memoryview, *starts: int) -> Frames:
+    column = np.array(starts, np.int64)
+    layer = np.ones(len(starts), np.uint32)
+    return Frames(np.frombuffer(data, np.uint8), column, column + 1, column + 2, layer, column + START)
+
+
+def test_parts_of_one_buffer_are_put_in_a_row() -> None:
+    """In order, with the types they had; no parts are no frames."""
+    joined = join(DATA, [_frames(DATA, 1, 2), _frames(DATA), _frames(DATA, 3)])
+    none = join(DATA, [])
+
+    assert (joined.start.tolist(), joined.time.tolist()) == ([1, 2, 3], [START + 1, START + 2, START + 3])
+    assert (len(none), none.start.dtype.name, none.layer.dtype.name) == (0, "int64", "uint32")

@@ -1,0 +1,101 @@
+"""What we read of the kernel's interfaces is what `ip` made."""
+
+from __future__ import annotations
+
+import select
+from ipaddress import ip_interface
+from typing import TYPE_CHECKING
+
+import pytest
+
+from shodohflo.capture.live.netlink import LinkEvents, list_interfaces
+from support.networks import Namespace, join, namespace, run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from shodohflo.capture.live.interfaces import Interface
+
+
+@pytest.fixture(name="space")
+def _space() -> Iterator[Namespace]:
+    """Make a namespace with one end of a veth pair, `eth0`."""
+    with namespace() as far, namespace() as near:
+        join(far, "far0", near, "eth0")
+        yield near
+
+
+def found(space: Namespace) -> dict[str, Interface]:
+    """List the interfaces of `space` by name."""
+    with space.entered():
+        return {interface.name: interface for interface in list_interfaces()}
+
+
+def test_loopback_and_hardware_are_told_apart(space: Namespace) -> None:
+    """By the kernel's flags, not by name."""
+    interfaces = found(space)
+
+    assert interfaces["lo"].loopback
+    assert not interfaces["eth0"].loopback
+    assert interfaces["eth0"].up
+    assert interfaces["eth0"].kind == "veth"
+
+
+def test_the_other_end_in_another_namespace_is_no_lower_device(space: Namespace) -> None:
+    """Its number is that namespace's and may be anything here."""
+    assert found(space)["eth0"].lower == 0
+
+
+def test_addresses_of_both_families_come_with_their_prefix(space: Namespace) -> None:
+    """On a point-to-point link, ours and not the other end's."""
+    space.ip("address", "add", "192.0.2.7/24", "dev", "eth0")
+    space.ip("address", "add", "198.51.100.1", "peer", "198.51.100.2", "dev", "eth0")
+    space.ip("address", "add", "2001:db8::7/64", "dev", "eth0")
+
+    addresses = found(space)["eth0"].addresses
+
+    assert set(addresses) == {ip_interface(a) for a in ("192.0.2.7/24", "198.51.100.1/32", "2001:db8::7/64")}
+
+
+def test_ports_and_lower_devices_are_known(space: Namespace) -> None:
+    """A bridge by its ports' master, a macvlan by its link."""
+    space.ip("link", "add", "br0", "type", "bridge")
+    space.ip("link", "add", "v0", "type", "veth", "peer", "name", "v1")
+    space.ip("link", "set", "v0", "master", "br0")
+    space.ip("link", "add", "link", "eth0", "name", "mac0", "type", "macvlan")
+
+    interfaces = found(space)
+
+    assert (interfaces["br0"].kind, interfaces["br0"].up) == ("bridge", False)
+    assert interfaces["v0"].master == interfaces["br0"].index
+    assert (interfaces["mac0"].kind, interfaces["mac0"].lower) == ("macvlan", interfaces["eth0"].index)
+
+
+def test_a_change_of_an_interface_is_an_event(space: Namespace) -> None:
+    """Once cleared, it is quiet until the next."""
+    with space.entered():
+        events = LinkEvents()
+    poll = select.poll()
+    poll.register(events, select.POLLIN)
+
+    before = poll.poll(0)
+    space.ip("link", "set", "eth0", "down")
+    after = poll.poll(10_000)
+    events.clear()
+    cleared = poll.poll(0)
+    events.close()
+
+    assert (bool(before), bool(after), bool(cleared)) == (False, True, False)
+
+
+def test_more_events_than_fit_are_no_error(space: Namespace, tmp_path: Path) -> None:
+    """The interfaces are asked for anew anyway."""
+    changes = tmp_path / "changes"
+    changes.write_text("link set eth0 down\nlink set eth0 up\n" * 400)
+    with space.entered():
+        events = LinkEvents()
+
+    run("ip", "-n", space.name, "-batch", changes)
+    events.clear()
+    events.close()

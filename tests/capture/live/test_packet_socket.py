@@ -1,0 +1,220 @@
+"""The kernel sees it the way we do: what is let through, what is dropped, what is counted."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import socket
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from shodohflo.capture.live.packet_socket import (
+    MOST_INTERFACES,
+    SLOT_OCTETS,
+    CaptureNotPermittedError,
+    KernelCount,
+    PacketSocket,
+    ask_for_less,
+)
+from shodohflo.capture.live.ring import Ring
+from shodohflo.errors import CaptureError
+from support.networks import Namespace, join, namespace, send
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_CAPTURE = "dpkt-nb6-http.pcap"
+_PACKETS = 62
+
+
+@pytest.fixture(name="ends", scope="module")
+def _ends() -> Iterator[tuple[Namespace, Namespace]]:
+    """Join two namespaces: what is sent out of `far0` is received by `near0`, and so for `far1` and `near1`."""
+    with namespace() as far, namespace() as near:
+        for number in range(2):
+            join(far, f"far{number}", near, f"near{number}")
+        yield far, near
+
+
+@contextlib.contextmanager
+def listening(space: Namespace, *interfaces: str, ring_octets: int = 1 << 20) -> Iterator[tuple[PacketSocket, Ring]]:
+    """Open a packet socket in `space` and listen to `interfaces`."""
+    with space.entered():
+        packets = PacketSocket(ring_octets)
+        packets.accept([socket.if_nametoindex(name) for name in interfaces])
+    try:
+        yield packets, Ring.over(packets.memory, SLOT_OCTETS)
+    finally:
+        packets.close()
+
+
+def received(ring: Ring) -> int:
+    """Count what is ready."""
+    return sum(len(frames) for frames in ring.frames())
+
+
+def test_what_an_interface_receives_is_in_the_ring(ends: tuple[Namespace, Namespace], shipped_captures: Path) -> None:
+    """All of it, also frames for other stations."""
+    far, near = ends
+    with listening(near, "near0") as (packets, ring):
+        sent = send(far, "far0", shipped_captures / _CAPTURE)
+
+        assert received(ring) == sent == _PACKETS
+        assert packets.count() == KernelCount(_PACKETS, 0)
+
+
+def test_only_the_accepted_interfaces_are_heard(ends: tuple[Namespace, Namespace], shipped_captures: Path) -> None:
+    """The filter is in the kernel: others take no room in the ring."""
+    far, near = ends
+    with listening(near, "near0") as (packets, ring):
+        send(far, "far1", shipped_captures / _CAPTURE)
+
+        assert received(ring) == 0
+        assert packets.count().packets == 0
+
+
+def test_more_interfaces_than_a_jump_reaches_are_all_heard(
+    ends: tuple[Namespace, Namespace], shipped_captures: Path
+) -> None:
+    """The last of `MOST_INTERFACES` is as good as the first."""
+    far, near = ends
+    with listening(near, "near0") as (packets, ring), near.entered():
+        packets.accept([socket.if_nametoindex("near1"), *range(1000, 999 + MOST_INTERFACES)])
+        send(far, "far1", shipped_captures / _CAPTURE)
+
+        assert received(ring) == _PACKETS
+        with pytest.raises(CaptureError, match="too many"):
+            packets.accept(range(MOST_INTERFACES + 1))
+
+
+def test_what_the_host_sends_itself_is_not_received(ends: tuple[Namespace, Namespace], shipped_captures: Path) -> None:
+    """Only received packets count; on a loopback that is each packet once."""
+    _far, near = ends
+    with listening(near, "near0", "lo") as (_packets, ring):
+        send(near, "near0", shipped_captures / _CAPTURE)
+        with near.entered(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as talker:
+            talker.connect(("127.0.0.1", 9))
+            talker.send(b"received once")
+
+        heard = [frames.original.tolist() for frames in ring.frames()]
+
+    # The datagram and the ICMP that says nobody listens: 20 + 8 bytes around 13, and 28 around all of that.
+    assert heard == [[41, 69]]
+
+
+def test_drops_are_counted_to_the_packet(ends: tuple[Namespace, Namespace], shipped_captures: Path) -> None:
+    """What the ring had no room for and what was read add up to what was sent, also after several readings."""
+    far, near = ends
+    with listening(near, "near0", ring_octets=8192) as (packets, ring):
+        sent = send(far, "far0", shipped_captures / _CAPTURE)
+        first = packets.count()
+        sent += send(far, "far0", shipped_captures / _CAPTURE)
+        packets.stop()
+        taken = received(ring)
+        last = packets.count()
+
+    assert first == KernelCount(_PACKETS, _PACKETS - 16)
+    assert last == KernelCount(sent, sent - taken)
+    assert taken == ring.received == 16
+
+
+def test_after_stopping_nothing_comes_any_more(ends: tuple[Namespace, Namespace], shipped_captures: Path) -> None:
+    """Neither into the ring nor into the count."""
+    far, near = ends
+    with listening(near, "near0") as (packets, ring):
+        packets.stop()
+        send(far, "far0", shipped_captures / _CAPTURE)
+
+        assert received(ring) == 0
+        assert packets.count() == KernelCount(0, 0)
+
+
+def test_stopping_in_the_middle_of_a_flood_keeps_the_count_exact(
+    ends: tuple[Namespace, Namespace], shipped_captures: Path
+) -> None:
+    """Packets on their way into the ring on another processor are waited for."""
+    far, near = ends
+    flood = [*far.prefix(), "tcpreplay", "-qt", "-i", "far0", "--loop=20000", str(shipped_captures / _CAPTURE)]
+    with listening(near, "near0") as (packets, ring), subprocess.Popen(flood, stdout=subprocess.DEVNULL) as sender:
+        while ring.received < 10 * _PACKETS:
+            received(ring)
+        packets.stop()
+        received(ring)
+        count = packets.count()
+        sender.terminate()
+
+    assert count.packets == ring.received + count.dropped
+
+
+def test_promiscuity_ends_with_the_membership(ends: tuple[Namespace, Namespace]) -> None:
+    """The interface is left as it was found."""
+    _far, near = ends
+    with listening(near, "near0") as (packets, _ring), near.entered():
+        index = socket.if_nametoindex("near0")
+        packets.set_promiscuous(index, on=True)
+        while_on = near.run("ip", "-d", "link", "show", "near0")
+        packets.set_promiscuous(index, on=False)
+        afterwards = near.run("ip", "-d", "link", "show", "near0")
+
+    assert "promiscuity 1" in while_on
+    assert "promiscuity 0" in afterwards
+
+
+def test_an_interface_that_is_gone_is_an_os_error(ends: tuple[Namespace, Namespace]) -> None:
+    """The caller knows best what it means."""
+    with listening(ends[1]) as (packets, _ring), pytest.raises(OSError, match="No such device"):
+        packets.set_promiscuous(4711, on=True)
+
+
+@pytest.mark.parametrize(("has", "gets"), [(64, 64), (63, 32), (9, 8), (8, 8)])
+def test_a_ring_that_is_too_large_is_halved(has: int, gets: int) -> None:
+    """We ask for a buffer and take what the kernel gives."""
+    asked: list[int] = []
+
+    def ask(octets: int) -> None:
+        asked.append(octets)
+        if octets > has:
+            raise OSError(errno.ENOMEM, "no memory")
+
+    assert ask_for_less(ask, 64, least=8) == gets == asked[-1]
+
+
+def test_a_kernel_without_any_memory_is_an_error() -> None:
+    """Nothing smaller than a block is asked for."""
+
+    def ask(_octets: int) -> None:
+        raise OSError(errno.ENOMEM, "no memory")
+
+    with pytest.raises(CaptureError, match="no memory"):
+        ask_for_less(ask, 64, least=8)
+
+
+def test_other_refusals_are_not_asked_again() -> None:
+    """Only a lack of memory gets better by asking for less."""
+
+    def ask(_octets: int) -> None:
+        raise OSError(errno.EINVAL, "not like this")
+
+    with pytest.raises(OSError, match="not like this"):
+        ask_for_less(ask, 64, least=8)
+
+
+def test_without_the_right_to_capture_the_error_says_what_is_needed(ends: tuple[Namespace, Namespace]) -> None:
+    """One line, with the way out."""
+    program = (
+        "import os\n"
+        "from shodohflo.capture.live.packet_socket import PacketSocket\n"
+        "os.setuid(65534)\n"
+        "try: PacketSocket()\n"
+        "except Exception as error: print(type(error).__name__, error)"
+    )
+
+    said = ends[1].run(sys.executable, "-c", program)
+
+    assert said.startswith(CaptureNotPermittedError.__name__)
+    assert "CAP_NET_RAW" in said
+    assert "sudo" in said

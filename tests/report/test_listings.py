@@ -1,0 +1,150 @@
+"""How rows of a store become cells, and in which orders they can stand."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+
+import pytest
+
+from shodohflo.query import ClientRow, FlowRow, Found, PeerRow, ProtocolSum, ReconRow
+from shodohflo.report.listings import CLIENTS, FLOWS, PEERS, RECON, clients_of, peers_of
+
+
+def flow(client: str, port: int, packets: int, *, age: float | None = 3.0, expires_in: float | None = 9.0) -> FlowRow:
+    """Return a flow to one service."""
+    return FlowRow(
+        client=ip_address(client),
+        service=ip_address("198.51.100.1"),
+        port=port,
+        octets=packets * 100,
+        first=0.0,
+        last=1.0,
+        protocols=(ProtocolSum("udp", packets, packets * 100),),
+        rule="FLOW_MAPPING[1]",
+        sentence="",
+        agents=("bert",),
+        packets=packets,
+        age=age,
+        expires_in=expires_in,
+        stores=("one",),
+    )
+
+
+def test_a_flow_in_cells() -> None:
+    """Every cell says something, the port with its name by protocol."""
+    assert FLOWS.cells(flow("192.0.2.1", 514, 1234)) == (
+        "192.0.2.1",
+        "198.51.100.1",
+        "514",
+        "syslog",
+        "1,234",
+        "123 kB",
+        "3s",
+        "udp",
+        "FLOW_MAPPING[1]",
+    )
+
+
+def test_what_a_store_does_not_say_is_left_blank() -> None:
+    """Keys without a detail, or of an agent that is gone."""
+    bare = FlowRow(
+        client=ip_address("::ffff:192.0.2.1"),
+        service=ip_address("2001:db8::1"),
+        port=49_151,
+        octets=None,
+        first=None,
+        last=None,
+        protocols=(),
+        rule="",
+        sentence="",
+        agents=(),
+        packets=1,
+        age=None,
+        expires_in=None,
+        stores=("one",),
+    )
+
+    assert FLOWS.cells(bare) == ("::ffff:192.0.2.1", "2001:db8::1", "49151", "", "1", "", "", "", "")
+
+
+@pytest.mark.parametrize(
+    ("client", "code", "what"),
+    [
+        ("192.0.2.1", None, "reset"),
+        ("192.0.2.1", 3, "port unreachable"),
+        ("192.0.2.1", 13, "prohibited"),
+        ("192.0.2.1", 200, "unreachable, code 200"),
+        ("2001:db8::1", 0, "no route"),
+        ("2001:db8::1", 4, "port unreachable"),
+    ],
+)
+def test_closed_doors_in_words(client: str, code: int | None, what: str) -> None:
+    """The same code means something else in each family."""
+    row = ReconRow(
+        kind="rst" if code is None else "icmp",
+        client=ip_address(client),
+        remote=ip_address("198.51.100.1"),
+        client_port=40000,
+        remote_port=23,
+        code=code,
+        packets=1,
+        age=61.0,
+        expires_in=None,
+        stores=("one",),
+    )
+
+    assert RECON.cells(row) == (client, "198.51.100.1", "23", "telnet", what, "1", "1m", "40000")
+
+
+def test_every_listing_has_a_cell_for_each_column() -> None:
+    """Or the table would be askew."""
+    common = {"packets": 1, "age": None, "expires_in": None, "stores": ()}
+    client = ClientRow(client=ip_address("::1"), **common)  # type: ignore[arg-type] # a plain dict of their values
+    peer = PeerRow(address=ip_address("::1"), peer=ip_address("::2"), **common)  # type: ignore[arg-type] # as above
+
+    assert len(FLOWS.columns) == len(FLOWS.cells(flow("::1", 1, 1)))
+    assert len(CLIENTS.columns) == len(CLIENTS.cells(client))
+    assert len(PEERS.columns) == len(PEERS.cells(peer))
+
+
+def test_orders() -> None:
+    """Most packets, youngest with the ageless last, and ascending; an order the rows lack changes nothing."""
+    rows = [
+        flow("192.0.2.10", 80, 1, age=None),
+        flow("192.0.2.9", 443, 5, age=7.0),
+        flow("2001:db8::1", 22, 3, age=1.0),
+    ]
+
+    def ports(by: str) -> list[int]:
+        return [row.port for row in FLOWS.sorted(rows, by)]
+
+    assert ports("packets") == [443, 22, 80]
+    assert ports("age") == [22, 443, 80]
+    assert ports("port") == [22, 80, 443]
+    assert ports("client") == [443, 80, 22]
+    assert ports("service") == [22, 80, 443]
+    assert [row.packets for row in CLIENTS.sorted(clients_of(Found(tuple(rows), 0)).rows, "port")] == [1, 5, 3]
+
+
+def test_flows_gathered_by_client_and_by_pair() -> None:
+    """Packets add up, the youngest age and the longest life count."""
+    found = Found(
+        (
+            flow("192.0.2.1", 80, 2, age=5.0, expires_in=3.0),
+            flow("192.0.2.1", 443, 3, age=None, expires_in=8.0),
+            flow("192.0.2.2", 80, 1, expires_in=None),
+        ),
+        foreign=4,
+    )
+
+    clients, peers = clients_of(found), peers_of(found)
+
+    assert [(str(row.client), row.packets, row.age, row.expires_in) for row in clients.rows] == [
+        ("192.0.2.1", 5, 5.0, 8.0),
+        ("192.0.2.2", 1, 3.0, None),
+    ]
+    assert [(str(row.address), str(row.peer), row.packets) for row in peers.rows] == [
+        ("192.0.2.1", "198.51.100.1", 5),
+        ("192.0.2.2", "198.51.100.1", 1),
+    ]
+    assert clients.foreign == peers.foreign == 4

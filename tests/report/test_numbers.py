@@ -1,0 +1,52 @@
+"""Numbers as people say them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from shodohflo.report.numbers import age_text, port_name, size_text
+from support.machine import missing
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(-3, "0s"), (0, "0s"), (59.4, "59s"), (60, "1m"), (3599, "59m"), (3600, "1h"), (86_399, "23h"), (200_000, "2d")],
+)
+def test_an_age_is_said_in_its_largest_unit(seconds: float, text: str) -> None:
+    """Clocks that disagree make no negative ages."""
+    assert age_text(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("octets", "text"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1000, "1 kB"),
+        (1234, "1.23 kB"),
+        (999_499, "999 kB"),
+        (999_500, "1 MB"),
+        (5 * 10**15, "5 PB"),
+    ],
+)
+def test_a_size_has_three_digits(octets: int, text: str) -> None:
+    """More would not be read."""
+    assert size_text(octets) == text
+
+
+def test_a_port_has_the_name_of_its_protocol() -> None:
+    """514 is syslog over UDP and the remote shell over TCP."""
+    if not Path("/etc/services").exists():
+        missing("/etc/services (Debian's netbase)")
+
+    assert port_name(443) == "https"
+    assert port_name(514, "udp") == "syslog"
+    assert port_name(514, "tcp") == "shell"
+
+
+def test_a_port_without_a_name_has_none() -> None:
+    """Unknown names are left out, not invented."""
+    assert port_name(49_151) == ""
+    assert port_name(0) == ""

@@ -1,0 +1,65 @@
+"""Tables are aligned, fit the terminal they are on, and stay one line a row where there is none."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from shodohflo.report.table import Column, Row, plain, rich_table, show
+
+COLUMNS = (Column("CLIENT"), Column("PACKETS", right=True), Column("MORE", from_width=100))
+LONG = "2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff"
+ROWS: list[Row] = [("192.0.2.1", "7", "x"), (LONG, "1,234,567", "y")]
+
+
+def on_terminal(width: int) -> list[str]:
+    """Return what a terminal of that width would show."""
+    stream = io.StringIO()
+    Console(file=stream, width=width, force_terminal=True, color_system=None).print(rich_table(COLUMNS, ROWS, width))
+    return stream.getvalue().splitlines()
+
+
+def test_plain_tables_are_aligned_without_spaces_at_the_end() -> None:
+    """Numbers stand at the right, text at the left, whatever the length."""
+    assert plain(COLUMNS, ROWS) == [
+        "CLIENT                                    PACKETS  MORE",
+        "192.0.2.1                                       7  x",
+        f"{LONG}  1,234,567  y",
+    ]
+
+
+def test_a_table_without_rows_is_its_header() -> None:
+    """Nothing to show is said by an empty table."""
+    assert plain(COLUMNS, []) == ["CLIENT  PACKETS  MORE"]
+
+
+@pytest.mark.parametrize("width", [20, 30, 40, 60, 80, 120])
+def test_no_line_is_wider_than_the_terminal(width: int) -> None:
+    """Long addresses are folded, not cut."""
+    lines = on_terminal(width)
+
+    assert max(map(len, lines)) <= width
+    folded = "".join(line.split()[0] for line in lines[2:] if line.strip())
+    assert LONG in folded
+
+
+def test_numbers_stay_in_one_piece() -> None:
+    """A folded number would be read as two."""
+    assert any("1,234,567" in line for line in on_terminal(30))
+
+
+def test_narrow_terminals_leave_columns_out() -> None:
+    """What is less important makes room."""
+    assert "MORE" not in on_terminal(99)[0]
+    assert "MORE" in on_terminal(100)[0]
+
+
+def test_a_file_gets_plain_lines() -> None:
+    """No colours and no folding where nobody looks."""
+    stream = io.StringIO()
+
+    show(COLUMNS, ROWS, stream)
+
+    assert stream.getvalue().splitlines() == plain(COLUMNS, ROWS)

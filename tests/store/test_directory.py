@@ -1,0 +1,98 @@
+"""Where an embedded store is kept, and where readers look for one."""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+from pathlib import Path
+
+import pytest
+
+from shodohflo.errors import StoreError
+from shodohflo.store.directory import find_store, invoking_group, make_directory, state_directory
+from shodohflo.store.embedded import EmbeddedStore
+
+
+@pytest.mark.parametrize(
+    ("environment", "user", "directory"),
+    [
+        ({}, 0, "/var/lib/shodohflo"),
+        ({"XDG_STATE_HOME": "/x"}, 0, "/var/lib/shodohflo"),
+        ({"SHODOHFLO_STATE_DIR": "/s"}, 0, "/s"),
+        ({"SHODOHFLO_STATE_DIR": "/s", "XDG_STATE_HOME": "/x"}, 1000, "/s"),
+        ({"SHODOHFLO_STATE_DIR": "", "XDG_STATE_HOME": "/x", "HOME": "/h"}, 1000, "/x/shodohflo"),
+        ({"XDG_STATE_HOME": "relative", "HOME": "/h"}, 1000, "/h/.local/state/shodohflo"),
+        ({"HOME": "/h"}, 1000, "/h/.local/state/shodohflo"),
+    ],
+)
+def test_the_state_directory_is_roots_the_users_or_the_named_one(
+    environment: dict[str, str], user: int, directory: str
+) -> None:
+    """The variable beats everything; relative paths of XDG_STATE_HOME are ignored."""
+    assert state_directory(environment, user) == Path(directory)
+
+
+@pytest.mark.parametrize(
+    ("environment", "user", "group"),
+    [({"SUDO_GID": "1000"}, 0, 1000), ({"SUDO_GID": "1000"}, 1000, None), ({}, 0, None), ({"SUDO_GID": "x"}, 0, None)],
+)
+def test_the_invoking_group_counts_for_root_only(environment: dict[str, str], user: int, group: int | None) -> None:
+    """`sudo` says who called; anybody else could say anything."""
+    assert invoking_group(environment, user) == group
+
+
+def test_readers_find_the_users_store(tmp_path: Path) -> None:
+    """In the user's state directory; with the variable, only there."""
+    store = EmbeddedStore(tmp_path / "shodohflo")
+    with store.connect():
+        pass
+
+    found = [
+        find_store({"XDG_STATE_HOME": str(tmp_path)}),
+        find_store({"SHODOHFLO_STATE_DIR": f"{tmp_path}/shodohflo"}),
+    ]
+    store.close()
+
+    assert [one.path for one in found] == [tmp_path / "shodohflo/store.sock"] * 2
+
+
+def test_readers_without_a_store_are_told_where_was_looked(tmp_path: Path) -> None:
+    """One line with the way out; a socket that nobody listens at is none either."""
+    (tmp_path / "store.sock").write_text("")
+
+    with pytest.raises(StoreError) as caught:
+        find_store({"SHODOHFLO_STATE_DIR": str(tmp_path)})
+
+    assert str(caught.value) == (
+        f"no embedded store is running (looked in {tmp_path}): start shodohflo run, or name one with --store"
+    )
+
+
+def test_a_store_that_is_there_and_silent_is_told_apart_from_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Starting another agent would not help."""
+    monkeypatch.setattr("shodohflo.store.connection.ANSWER_TIMEOUT", 0.05)
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(tmp_path / "store.sock"))
+        silent.listen()
+
+        with pytest.raises(StoreError, match=rf"looked in {tmp_path}; {tmp_path}/store.sock: no answer for"):
+            find_store({"SHODOHFLO_STATE_DIR": str(tmp_path)})
+
+
+def test_a_directory_that_is_there_keeps_its_mode(tmp_path: Path) -> None:
+    """It may be shared with others, such as /tmp."""
+    tmp_path.chmod(0o777)
+
+    make_directory(tmp_path, os.getgid())
+
+    assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o777
+
+
+def test_a_directory_in_a_missing_one_is_made(tmp_path: Path) -> None:
+    """With its parents, and closed to others whatever the umask is."""
+    make_directory(tmp_path / "a/b/c", None)
+
+    assert stat.S_IMODE((tmp_path / "a/b/c").stat().st_mode) == 0o2750

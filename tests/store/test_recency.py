@@ -1,0 +1,170 @@
+"""What was written lately, with the clock in the test's hand."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shodohflo.columns.addresses import Addresses
+from shodohflo.columns.observations import Observations
+from shodohflo.keys import counts
+from shodohflo.store.recency import Recency, interval_for
+from support.observing import SECOND, SEEN, Seen, flow, observed
+
+A = flow("10.0.0.1", "8.8.8.8", 53)
+B = flow("10.0.0.1", "8.8.8.8", 443)
+NOTHING = observed()
+
+
+def ports(observations: Observations) -> list[int]:
+    """Return the ports of the rows, in order."""
+    return sorted(observations.port.tolist())
+
+
+def test_what_is_new_is_due_at_once() -> None:
+    """A new flow is readable within a second."""
+    recency = Recency(5 * SECOND)
+
+    assert ports(recency.due(observed(A, B), now=0)) == [53, 443]
+    assert len(recency) == 0
+
+
+def test_what_was_written_lately_is_added_up_until_its_interval_is_over() -> None:
+    """Once in five seconds, with all that came in between."""
+    recency = Recency(5 * SECOND)
+    recency.due(observed(A), now=0)
+
+    waits = [recency.due(observed(A), now=now * SECOND) for now in range(1, 5)]
+    due = recency.due(observed(A), now=5 * SECOND)
+
+    assert [len(rows) for rows in waits] == [0, 0, 0, 0]
+    assert due.packets.tolist() == [5]
+
+
+def test_what_waits_is_due_even_when_nothing_more_comes() -> None:
+    """The last packets of a flow are written too."""
+    recency = Recency(5 * SECOND)
+    recency.due(observed(A), now=0)
+    recency.due(observed(A), now=1)
+
+    assert recency.due(NOTHING, now=5 * SECOND).packets.tolist() == [1]
+    assert len(recency.due(NOTHING, now=20 * SECOND)) == 0
+
+
+def test_a_flow_that_was_quiet_for_a_while_is_due_at_once() -> None:
+    """Its keys may be about to expire: they must not wait."""
+    recency = Recency(5 * SECOND)
+    recency.due(observed(A), now=0)
+
+    assert ports(recency.due(observed(A), now=6 * SECOND)) == [53]
+
+
+@pytest.mark.parametrize(("lifetime", "interval"), [(900, 5 * SECOND), (15, 5 * SECOND), (3, SECOND), (1, SECOND // 3)])
+def test_the_interval_is_five_seconds_or_a_third_of_the_lifetime(lifetime: int, interval: int) -> None:
+    """Whichever is shorter."""
+    assert interval_for(lifetime) == interval
+
+
+@given(st.integers(1, 60), st.lists(st.integers(0, 90), min_size=1, max_size=50))
+def test_the_keys_of_a_live_flow_never_expire(lifetime: int, gaps: list[int]) -> None:
+    """A flow that is never quiet for nine tenths of its keys' lifetime is always refreshed in time."""
+    recency = Recency(interval_for(lifetime))
+    tick = lifetime * SECOND // 100
+    refreshed = now = 0
+    recency.due(observed(A), now)
+
+    for gap in gaps:
+        for ticks in range(1, gap + 1):
+            seen = observed(A) if ticks == gap else NOTHING
+            now += tick
+            if len(recency.due(seen, now)):
+                assert now - refreshed < lifetime * SECOND
+                refreshed = now
+        assert now - refreshed < lifetime * SECOND
+
+
+@given(st.lists(st.tuples(st.lists(SEEN, max_size=5), st.integers(-3, 8))), st.integers(1, 4))
+def test_every_packet_comes_out_once(steps: list[tuple[list[Seen], int]], capacity: int) -> None:
+    """Whatever the clock does, and however little is remembered."""
+    recency = Recency(5 * SECOND, capacity=capacity)
+    now = 0
+    out = []
+
+    for seen, seconds in steps:
+        now += seconds * SECOND
+        out.append(recency.due(observed(*seen), now))
+    out.append(recency.rest())
+
+    everything = observed(*(row for seen, _ in steps for row in seen))
+    assert counts(Observations.concatenate(out)) == counts(everything)
+    assert len(recency.rest()) == 0
+
+
+@given(st.lists(st.lists(st.sampled_from([A, B]), max_size=3), min_size=1))
+def test_no_row_is_written_twice_in_an_interval_nor_waits_longer(steps: list[list[Seen]]) -> None:
+    """Asked once a second: each row at most every five seconds, and five seconds late at most."""
+    recency = Recency(5 * SECOND)
+    written = dict.fromkeys((53, 443), -100)
+    seen_at: dict[int, int] = {}
+
+    for second, seen in enumerate([*steps, *[[]] * 6]):
+        for row in seen:
+            seen_at.setdefault(row.port, second)
+        for port in ports(recency.due(observed(*seen), second * SECOND)):
+            assert second - written[port] >= 5
+            assert second - seen_at.pop(port) <= 5
+            written[port] = second
+
+    assert not seen_at
+
+
+def test_a_clock_that_is_set_back_makes_nothing_wait() -> None:
+    """An hour earlier: what waits is due, and so is what comes."""
+    recency = Recency(5 * SECOND)
+    recency.due(observed(A), now=3600 * SECOND)
+    recency.due(observed(A), now=3601 * SECOND)
+
+    assert recency.due(NOTHING, now=0).packets.tolist() == [1]
+
+
+def test_what_is_forgotten_for_want_of_room_counts_as_new_again() -> None:
+    """The stalest goes first, and it does no harm."""
+    recency = Recency(5 * SECOND, capacity=1)
+    recency.due(observed(A), now=0)
+    recency.due(observed(B), now=1)
+
+    assert ports(recency.due(observed(A, B), now=2)) == [53]
+    assert len(recency) == 1
+
+
+def test_the_same_flow_by_another_rule_is_another_row() -> None:
+    """Each rule's packets are told by themselves."""
+    recency = Recency(5 * SECOND)
+    recency.due(observed(A), now=0)
+
+    other = Seen(A.client, A.remote, A.port, rule=1)
+    assert recency.due(observed(A, other), now=1).rule.tolist() == [1]
+
+
+def test_a_hundred_thousand_live_flows_are_decided_in_well_under_a_second() -> None:
+    """The agent asks between two looks at the ring."""
+    number = 100_000
+    one = observed(A)[np.zeros(number, np.int64)]
+    rows = Observations(**{name: getattr(one, name) for name in one.__slots__} | {"client": _many(number)})
+    recency = Recency(5 * SECOND)
+
+    begun = time.process_time()
+    due = [len(recency.due(rows, now)) for now in (0, SECOND, 5 * SECOND)]
+    taken = time.process_time() - begun
+
+    assert due == [number, 0, number]
+    assert taken < 3
+
+
+def _many(number: int) -> Addresses:
+    one = observed(A).client[np.zeros(number, np.int64)]
+    return Addresses(one.version, one.high, one.low + np.arange(number).astype(np.uint64))

@@ -1,0 +1,104 @@
+"""How decoders are fed in tests: whole, cut short at each byte, with rubbish after it, and with extreme values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from shodohflo.wire import Decoded, Packets, decode
+from shodohflo.wire.headers.udp_tunnels import UDP_TUNNELS
+from support.packets import frames_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PORTS_OF_UDP: Final = 4
+"""Bytes of a UDP header that must have been captured, of its 8."""
+
+TUNNELS: Final = frozenset(UDP_TUNNELS)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What one frame turned out to be."""
+
+    family: int
+    ports: tuple[int, int]
+    octets: int
+
+
+def found(frame: bytes, layer: int) -> Found:
+    """Decode one frame that must be a TCP or UDP packet."""
+    decoded = decode(frames_of(frame, layer=layer))
+    assert not decoded.refused, dict(decoded.refused)
+    (batch,) = decoded.batches
+    ((source, destination),) = zip(batch.src_port.tolist(), batch.dst_port.tolist(), strict=True)
+    return Found(batch.family, (source, destination), *batch.octets.tolist())
+
+
+def refusal(frame: bytes, layer: int, original: int | None = None) -> str:
+    """Decode one frame that must be refused, and say why."""
+    decoded = decode(frames_of(frame, layer=layer, original=original))
+    assert not decoded.batches
+    assert not decoded.messages
+    ((reason, count),) = decoded.refused.items()
+    assert count == 1
+    return str(reason)
+
+
+def ways_out(packets: Packets) -> int:
+    """Count the packets that were found or refused."""
+    return sum(map(len, packets.batches)) + sum(map(len, packets.messages)) + packets.refused.total()
+
+
+def ways_out_inside(decoded: Decoded) -> tuple[int, int]:
+    """Count the packets inside UDP tunnels that were found or refused, and those tunnels."""
+    return ways_out(decoded.inside), sum(decoded.opened[name] for name in TUNNELS)
+
+
+def assert_survives_everything(frame: bytes, layer: int) -> None:
+    """Feed a sound frame that ends in a UDP header in every way there is."""
+    _whole_and_with_rubbish(frame, layer)
+    _cut_short(frame, layer)
+    _with_extremes(frame, layer)
+
+
+def _whole_and_with_rubbish(frame: bytes, layer: int) -> None:
+    """Add what is none of the packet's business: a check sequence, padding."""
+    whole = found(frame, layer)
+    for rubbish in (b"\0", bytes(4), b"\xff" * 46, bytes(range(256))):
+        assert found(frame + rubbish, layer) == whole
+
+
+def _cut_short(frame: bytes, layer: int) -> None:
+    """Refuse as cut what is cut off, until the ports are there."""
+    enough = len(frame) - 8 + PORTS_OF_UDP
+    for captured in range(enough):
+        assert refusal(frame[:captured], layer, len(frame)).endswith("_cut"), captured
+    for captured in range(enough, len(frame)):
+        decoded = decode(frames_of(frame[:captured], layer=layer, original=len(frame)))
+        assert [len(batch) for batch in decoded.batches] == [1], captured
+
+
+def _with_extremes(frame: bytes, layer: int) -> None:
+    """Find one way out, whatever stands in any of the fields."""
+    changed = list(_changed(frame))
+
+    decoded = decode(frames_of(*changed, layer=layer, guard=b"\xa5" * 7), TUNNELS)
+
+    assert ways_out(decoded) == len(changed)
+    inside, tunnels = ways_out_inside(decoded)
+    assert inside == tunnels
+
+
+def _changed(frame: bytes) -> Iterator[bytes]:
+    """Yield the frame with each field of one, two and four bytes at its extremes, whichever are fields."""
+    for size, values in ((1, _extremes(8)), (2, _extremes(16)), (4, _extremes(32))):
+        for place in range(len(frame) - size + 1):
+            for value in values:
+                yield frame[:place] + value.to_bytes(size, "big") + frame[place + size :]
+
+
+def _extremes(bits: int) -> tuple[int, ...]:
+    top = 1 << bits
+    return 0, 1, top // 2 - 1, top // 2, top - 2, top - 1

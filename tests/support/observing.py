@@ -1,0 +1,95 @@
+"""Observations written row by row, as tests want to read them, and strategies that make them up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_address
+
+import numpy as np
+from hypothesis import strategies as st
+
+from shodohflo.columns.addresses import Addresses
+from shodohflo.columns.observations import Observations
+from shodohflo.model import TCP, UDP, Address, ClientKey, FlowKey, Key, Kind, PeerKey, ResetKey, UnreachableKey
+
+SECOND = 10**9
+"""In ns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One row of observations."""
+
+    client: Address
+    remote: Address
+    port: int
+    kind: Kind = Kind.FLOW
+    client_port: int = 0
+    protocol: int = TCP
+    code: int = 0
+    rule: int = 0
+    packets: int = 1
+    octets: int = 60
+    first: int = 0
+    last: int = 0
+
+
+def flow(client: str, service: str, port: int, packets: int = 1, *, last: int = 0) -> Seen:
+    """Return a row of a TCP flow."""
+    return Seen(ip_address(client), ip_address(service), port, packets=packets, octets=60 * packets, last=last)
+
+
+def observed(*rows: Seen) -> Observations:
+    """Return `rows` as columns."""
+    return Observations(
+        kind=np.array([row.kind for row in rows], np.uint8),
+        client=Addresses.from_objects(row.client for row in rows),
+        remote=Addresses.from_objects(row.remote for row in rows),
+        client_port=np.array([row.client_port for row in rows], np.uint16),
+        port=np.array([row.port for row in rows], np.uint16),
+        protocol=np.array([row.protocol for row in rows], np.uint8),
+        code=np.array([row.code for row in rows], np.uint8),
+        rule=np.array([row.rule for row in rows], np.uint16),
+        packets=np.array([row.packets for row in rows], np.int64),
+        octets=np.array([row.octets for row in rows], np.int64),
+        first=np.array([row.first for row in rows], np.int64),
+        last=np.array([row.last for row in rows], np.int64),
+    )
+
+
+ADDRESSES = st.one_of(
+    st.ip_addresses(),
+    st.sampled_from([IPv4Address("10.0.0.1"), IPv4Address("10.0.0.2"), IPv6Address("::ffff:10.0.0.1")]),
+    st.integers(0, 2**32 - 1).map(lambda low: IPv6Address(0xFFFF << 32 | low)),
+    # Fields that are zero or not, in every pattern: where `::` goes depends on it.
+    st.lists(st.sampled_from([0, 0, 1, 0xFFFF]), min_size=8, max_size=8).map(
+        lambda fields: IPv6Address(b"".join(field.to_bytes(2, "big") for field in fields))
+    ),
+)
+"""Addresses of both families, with the ones that are spelled in a special way."""
+
+PORTS = st.integers(0, 0xFFFF)
+
+SEEN = st.builds(
+    Seen,
+    client=ADDRESSES,
+    remote=ADDRESSES,
+    port=PORTS,
+    kind=st.sampled_from(Kind),
+    client_port=PORTS,
+    protocol=st.sampled_from([TCP, UDP]),
+    code=st.integers(0, 0xFF),
+    rule=st.integers(0, 3),
+    packets=st.integers(1, 10**6),
+    octets=st.integers(0, 10**9),
+    first=st.integers(0, 10**18),
+    last=st.integers(0, 10**18),
+)
+
+KEYS: st.SearchStrategy[Key] = st.one_of(
+    st.builds(FlowKey, ADDRESSES, ADDRESSES, PORTS),
+    st.builds(PeerKey, ADDRESSES, ADDRESSES),
+    st.builds(ResetKey, ADDRESSES, ADDRESSES, PORTS, PORTS),
+    st.builds(UnreachableKey, ADDRESSES, ADDRESSES, PORTS, PORTS, st.integers(0, 0xFF)),
+    st.builds(ClientKey, ADDRESSES),
+)

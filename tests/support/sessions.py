@@ -1,0 +1,42 @@
+"""A watch on one end of a wire, for tests of what it does and of what is done to it."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, closing, contextmanager
+from ipaddress import ip_network
+from typing import TYPE_CHECKING, Final
+
+from shodohflo.agent.options import RunOptions, Terms
+from shodohflo.agent.session import Watch
+from shodohflo.capture.live.interfaces import Wanted
+from shodohflo.capture.live.listener import Listener
+from shodohflo.config import load
+from shodohflo.store.connection import SocketStore
+from shodohflo.store.writer import Writer
+from support.networks import Namespace, join, namespace
+from support.serving import Server, programs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+OURS: Final = (ip_network("95.136.242.0/24"),)
+"""Of the client in the capture `dpkt-nb6-http.pcap`."""
+
+PACKETS: Final = 62
+"""In that capture."""
+
+
+@contextmanager
+def a_watch(far: Namespace, directory: Path) -> Iterator[Watch]:
+    """Watch `near0`, in a namespace of its own, joined to `far0` in `far`; the store is in `directory`."""
+    with ExitStack() as leaving:
+        near = leaving.enter_context(namespace())
+        join(far, "far0", near, "near0")
+        server = Server(programs()["valkey"](), directory)
+        leaving.callback(server.kill)
+        store = SocketStore(server.start().path)
+        options = RunOptions(wanted=Wanted(), terms=Terms(load(None, {}), OURS), store=store, name="bert")
+        leaving.enter_context(near.entered())
+        listener = leaving.enter_context(closing(Listener(options.wanted)))
+        yield Watch(options, listener, leaving.enter_context(Writer(store, agent="bert", lifetime=900)))

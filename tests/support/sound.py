@@ -1,0 +1,286 @@
+"""One sound frame, or more, of everything we read, each ending in a UDP datagram; written out by hand.
+
+`SOUND` holds them by protocol, as the files of `shodohflo.wire` do, and by what is special about them. The value is the
+layer the frame begins with, as `Frames.layer` numbers it, the address family of the datagram, and the bytes.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Final
+
+from shodohflo.columns.frames import ETHERTYPE
+from support.packets import ethernet, ip, tag, udp
+
+V4: Final = ip(udp(), 17)
+V6: Final = ip(udp(), 17, "2001:db8::1", "2001:db8::2")
+A, B = "2001:db8::1", "2001:db8::2"
+"""Two IPv6 addresses; the addresses of IPv4 don't matter here."""
+
+Frame = tuple[int, int, bytes]
+
+RAW, ETHER = 101, 1
+
+
+def attribute(kind: int, value: bytes, order: str = "<") -> bytes:
+    """Return an attribute of a packet log, padded."""
+    return struct.pack(f"{order}HH", 4 + len(value), kind) + value + bytes(-len(value) % 4)
+
+
+def gre(payload: bytes, protocol: int, flags: int = 0, fields: bytes = b"") -> bytes:
+    """Return a GRE packet in IPv4."""
+    return ip(struct.pack("!HH", flags, protocol) + fields + payload, 47)
+
+
+def extension(next_header: int, units: int = 0) -> bytes:
+    """Return an IPv6 extension header of 8 * (units + 1) bytes."""
+    return bytes([next_header, units]) + bytes(6 + 8 * units)
+
+
+def fragment(next_header: int, offset: int = 0, *, more: bool = False) -> bytes:
+    """Return an IPv6 fragment header; `offset` in units of 8 bytes."""
+    return struct.pack("!BBHI", next_header, 0, offset << 3 | more, 1)
+
+
+def authentication(next_header: int) -> bytes:
+    """Return an authentication header of 24 bytes."""
+    return bytes([next_header, 4]) + bytes(22)
+
+
+def snap(payload: bytes, number: int = 0x0800, organisation: bytes = b"\0\0\0") -> bytes:
+    """Return an IEEE 802.2 header with SNAP."""
+    return b"\xaa\xaa\x03" + organisation + struct.pack("!H", number) + payload
+
+
+def wifi(payload: bytes, kind: int = 0x08, flags: int = 0x01, more: bytes = b"", fragment: int = 0) -> bytes:
+    """Return an 802.11 frame; `more` is what follows the three addresses and sequence control."""
+    return bytes([kind, flags]) + bytes(20) + bytes([fragment, 0]) + more + payload
+
+
+def radiotap(payload: bytes, present: bytes = bytes(4), fields: bytes = b"") -> bytes:
+    """Return a frame with a radiotap header."""
+    return struct.pack("<BBH", 0, 0, 4 + len(present) + len(fields)) + present + fields + payload
+
+
+def ppi(payload: bytes, link_type: int = 105, fields: bytes = b"") -> bytes:
+    """Return a frame with a PPI header."""
+    return struct.pack("<BBHI", 0, 0, 8 + len(fields), link_type) + fields + payload
+
+
+def nflog(payload: bytes, *, family: int = 2, before: bytes = b"", order: str = "<") -> bytes:
+    """Return a packet log, as the kernel writes it: the packet header is the first attribute."""
+    return bytes([family, 0, 0, 0]) + attribute(1, bytes(8), order) + before + attribute(9, payload, order)
+
+
+WIFI_DATA: Final = wifi(snap(V4))
+RADIOTAP_TIME_AND_PADDED: Final = bytes(4) + bytes(8) + b"\x20"
+"""Behind two words that tell what is present: 4 bytes that align the time, the time, the flags of a padded header."""
+
+SOUND: Final[dict[str, dict[str, Frame]]] = {
+    "ethernet": {
+        "EtherType": (ETHER, 4, ethernet(V4)),
+        "EtherType, IPv6": (ETHER, 6, ethernet(V6, 0x86DD)),
+        "802.1Q tag": (ETHER, 4, ethernet(tag(0x0800) + V4, 0x8100)),
+        "802.1ad and 802.1Q tags": (ETHER, 4, ethernet(tag(0x8100) + tag(0x0800) + V4, 0x88A8)),
+        "tags of older switches": (ETHER, 6, ethernet(tag(0x9200) + tag(0x86DD) + V6, 0x9100)),
+        "five tags": (ETHER, 4, ethernet(tag(0x8100) * 4 + tag(0x0800) + V4, 0x8100)),
+        "live": (ETHERTYPE + 0x0800, 4, V4),
+        "live, a second tag": (ETHERTYPE + 0x8100, 6, tag(0x86DD) + V6),
+        "live, two more tags": (ETHERTYPE + 0x88A8, 4, tag(0x8100) + tag(0x0800) + V4),
+        "SNAP": (ETHER, 4, ethernet(snap(V4), 36)),
+        "SNAP behind a tag": (ETHER, 6, ethernet(tag(56) + snap(V6, 0x86DD), 0x8100)),
+        "SNAP of IEEE 802.1H": (ETHER, 4, ethernet(snap(V4, organisation=b"\0\0\xf8"), 36)),
+        "SNAP, bridged": (ETHER, 4, ethernet(snap(ethernet(V4), 7, b"\0\x80\xc2"), 50)),
+        "LLC alone": (ETHER, 4, ethernet(b"\x06\x06\x03" + V4, 31)),
+        "LLC as a link type": (100, 4, snap(V4)),
+    },
+    "cooked": {
+        "v1": (113, 4, bytes(14) + b"\x08\0" + V4),
+        "v1 with a tag": (113, 6, bytes(14) + b"\x81\0" + tag(0x86DD) + V6),
+        "v1 with LLC": (113, 4, bytes(14) + b"\0\4" + snap(V4)),
+        "v1 of GRE": (113, 6, b"\0\0\3\x0a" + bytes(10) + b"\x86\xdd" + V6),
+        "v1 of frame relay": (113, 4, b"\0\0\3\2" + bytes(12) + b"\x18\x41\3\xcc" + V4),
+        "v1 of 802.11": (113, 4, b"\0\0\3\x21" + bytes(12) + WIFI_DATA),
+        "v1 of radiotap": (113, 4, b"\0\0\3\x23" + bytes(12) + radiotap(WIFI_DATA)),
+        "v2": (276, 6, b"\x86\xdd" + bytes(18) + V6),
+        "v2 of radiotap": (276, 4, bytes(8) + b"\3\x23" + bytes(10) + radiotap(WIFI_DATA)),
+    },
+    "directed": {
+        "PPP": (204, 4, b"\1\xff\3\0\x21" + V4),
+        "Cisco HDLC": (205, 6, b"\0\x0f\0\x86\xdd" + V6),
+        "frame relay": (206, 4, b"\1\x18\x41\3\xcc" + V4),
+    },
+    "frame_relay": {
+        "IPv4": (107, 4, b"\x18\x41\x03\xcc" + V4),
+        "IPv6": (107, 6, b"\x18\x41\x03\x8e" + V6),
+        "a pad byte": (107, 4, b"\x18\x41\x03\0\xcc" + V4),
+        "an address of three bytes": (107, 4, b"\x18\x40\x41\x03\xcc" + V4),
+        "an address of four bytes": (107, 6, b"\x18\x40\x40\x41\x03\x8e" + V6),
+        "SNAP": (107, 4, b"\x18\x41\x03\0\x80\0\0\0\x08\0" + V4),
+        "bridged": (107, 4, b"\x18\x41\x03\0\x80\0\x80\xc2\0\7" + ethernet(V4)),
+        "PPP": (107, 4, b"\x18\x41\x03\xcf\0\x21" + V4),
+        "Cisco": (107, 4, b"\x18\x41\x08\0" + V4),
+        "Cisco, four bytes": (107, 6, b"\x18\x40\x40\x41\x86\xdd" + V6),
+    },
+    "gre": {
+        "plain": (RAW, 4, gre(V4, 0x0800)),
+        "IPv6 inside": (RAW, 6, gre(V6, 0x86DD)),
+        "checksum": (RAW, 4, gre(V4, 0x0800, 0x8000, bytes(4))),
+        "key": (RAW, 4, gre(V4, 0x0800, 0x2000, b"\0\0\0\7")),
+        "sequence": (RAW, 4, gre(V4, 0x0800, 0x1000, b"\0\0\0\1")),
+        "all three": (RAW, 6, gre(V6, 0x86DD, 0xB000, bytes(12))),
+        "Ethernet": (RAW, 4, gre(ethernet(V4), 0x6558)),
+        "MPLS": (RAW, 4, gre(b"\0\0\1\x40" + V4, 0x8847)),
+        "in IPv6": (RAW, 4, ip(b"\0\0\x08\0" + V4, 47, A, B)),
+        "in GRE": (RAW, 4, gre(gre(V4, 0x0800), 0x0800)),
+        "ERSPAN I": (RAW, 4, gre(ethernet(V4), 0x88BE)),
+        "ERSPAN II": (RAW, 4, gre(b"\x10\7" + bytes(6) + ethernet(V4), 0x88BE, 0x1000, bytes(4))),
+        "ERSPAN III": (RAW, 6, gre(b"\x20\7" + bytes(10) + ethernet(V6, 0x86DD), 0x22EB, 0x1000, bytes(4))),
+        "ERSPAN III with more": (
+            RAW,
+            4,
+            gre(b"\x20\7" + bytes(9) + b"\1" + bytes(8) + ethernet(V4), 0x22EB, 0x1000, bytes(4)),
+        ),
+        "ERSPAN III of IP": (RAW, 4, gre(b"\x20\7" + bytes(8) + b"\x08\0" + V4, 0x22EB, 0x1000, bytes(4))),
+    },
+    "hdlc": {
+        "unicast": (104, 4, b"\x0f\0\x08\0" + V4),
+        "multicast, IPv6": (104, 6, b"\x8f\0\x86\xdd" + V6),
+        "MPLS": (104, 4, b"\x0f\0\x88\x47\0\0\1\x40" + V4),
+    },
+    "ip_in_ip": {
+        "IPv4 in IPv4": (RAW, 4, ip(V4, 4)),
+        "IPv6 in IPv4": (RAW, 6, ip(V6, 41)),
+        "IPv4 in IPv6": (RAW, 4, ip(V4, 4, A, B)),
+        "IPv6 in IPv6": (RAW, 6, ip(V6, 41, A, B)),
+        "MPLS in IPv4": (RAW, 4, ip(b"\0\0\1\x40" + V4, 137)),
+        "MPLS in IPv6": (RAW, 6, ip(b"\0\0\0\x40\0\0\1\x40" + V6, 137, A, B)),
+        "Ethernet in IPv4": (RAW, 4, ip(b"\x30\0" + ethernet(V4), 97)),
+        "Ethernet in IPv6": (RAW, 6, ip(b"\x30\0" + ethernet(V6, 0x86DD), 97, A, B)),
+        "six deep": (RAW, 4, ip(ip(ip(ip(ip(ip(V4, 4), 4), 4, A, B), 41), 4, A, B), 41, A, B)),
+    },
+    "ipv4": {
+        "plain": (228, 4, V4),
+        "options": (RAW, 4, ip(udp(), 17, options=40)),
+        "a first fragment": (RAW, 4, ip(udp(length=3000), 17, fragment=0x2000)),
+        "authenticated": (RAW, 4, ip(authentication(17) + udp(), 51)),
+    },
+    "ipv6": {
+        "plain": (229, 6, V6),
+        **{
+            f"extension {number}": (RAW, 6, ip(extension(17, 2) + udp(), number, A, B))
+            for number in (0, 43, 60, 135, 139, 140)
+        },
+        "an atomic fragment": (RAW, 6, ip(fragment(17) + udp(), 44, A, B)),
+        "a first fragment": (RAW, 6, ip(fragment(17, more=True) + udp(length=4000), 44, A, B)),
+        "authenticated": (RAW, 6, ip(authentication(17) + udp(), 51, A, B)),
+        "all of them": (
+            RAW,
+            6,
+            ip(
+                b"".join(extension(after, 1) for after in (43, 60, 135, 139, 140, 44))
+                + fragment(51)
+                + authentication(17)
+                + udp(),
+                0,
+                A,
+                B,
+            ),
+        ),
+        "in another order": (
+            RAW,
+            6,
+            ip(authentication(60) + extension(44) + fragment(43) + extension(17) + udp(), 51, A, B),
+        ),
+    },
+    "loopback": {
+        "little-endian": (0, 4, b"\2\0\0\0" + V4),
+        "big-endian": (0, 4, b"\0\0\0\2" + V4),
+        "IPv6 on Linux": (0, 6, b"\x0a\0\0\0" + V6),
+        "IPv6 on NetBSD": (0, 6, b"\x18\0\0\0" + V6),
+        "IPv6 on FreeBSD": (0, 6, b"\x1c\0\0\0" + V6),
+        "IPv6 on Darwin": (0, 6, b"\0\0\0\x1e" + V6),
+        "loop": (108, 4, b"\0\0\0\2" + V4),
+    },
+    "mpls": {
+        "one label": (ETHER, 4, ethernet(b"\0\1\x01\x40" + V4, 0x8847)),
+        "three labels": (ETHER, 6, ethernet(b"\0\1\0\x40" * 2 + b"\0\1\x01\x40" + V6, 0x8847)),
+        "multicast": (ETHER, 4, ethernet(b"\0\1\x01\x40" + V4, 0x8848)),
+        "behind a tag": (ETHER, 4, ethernet(tag(0x8847) + b"\0\1\x01\x40" + V4, 0x8100)),
+    },
+    "nflog": {
+        "IPv4": (239, 4, nflog(V4)),
+        "IPv6": (239, 6, nflog(V6, family=10)),
+        "big-endian": (239, 4, nflog(V4, order=">")),
+        "other attributes": (
+            239,
+            4,
+            nflog(V4, before=attribute(10, b"odd\0") + attribute(10, b"o\0") + attribute(3, b"1234")),
+        ),
+    },
+    "ppi": {
+        "802.11": (192, 4, ppi(WIFI_DATA)),
+        "fields": (192, 4, ppi(WIFI_DATA, fields=bytes(24))),
+        "Ethernet": (192, 4, ppi(ethernet(V4), 1)),
+    },
+    "ppp": {
+        "framed": (9, 4, b"\xff\x03\0\x21" + V4),
+        "unframed": (9, 6, b"\0\x57" + V6),
+        "compressed protocol": (9, 4, b"\xff\x03\x21" + V4),
+        "compressed all": (9, 6, b"\x57" + V6),
+        "MPLS": (9, 4, b"\xff\x03\x02\x81\0\0\1\x40" + V4),
+        "HDLC": (50, 4, b"\xff\x03\0\x21" + V4),
+        "Cisco in HDLC": (50, 4, b"\x0f\0\x08\0" + V4),
+        "pppd, incoming": (166, 4, b"\0\x03\0\x21" + V4),
+        "pppd, outgoing": (166, 6, b"\1\x03\x57" + V6),
+        "PPPoE": (ETHER, 4, ethernet(struct.pack("!BBHH", 0x11, 0, 1, 2 + len(V4)) + b"\0\x21" + V4, 0x8864)),
+        "PPPoE, a lying length": (ETHER, 4, ethernet(b"\x11\0\0\1\0\1\0\x21" + V4, 0x8864)),
+        "PPPoE as a link type": (51, 6, struct.pack("!BBHH", 0x11, 0, 1, 2 + len(V6)) + b"\0\x57" + V6),
+        "PPPoE behind tags": (ETHER, 4, ethernet(tag(0x8100) + tag(0x8864) + b"\x11\0\0\1\0\x1e\0\x21" + V4, 0x88A8)),
+    },
+    "radiotap": {
+        "nothing present": (127, 4, radiotap(WIFI_DATA)),
+        "time and flags": (127, 4, radiotap(WIFI_DATA, b"\3\0\0\0", bytes(8) + b"\0")),
+        "padded": (127, 4, radiotap(wifi(snap(V4), 0x88, more=bytes(2) + bytes(2)), b"\2\0\0\0", b"\x20")),
+        "padded, with the time": (
+            127,
+            4,
+            radiotap(wifi(snap(V4), 0x88, more=bytes(4)), b"\3\0\0\0", bytes(8) + b"\x20"),
+        ),
+        "padded, with more words": (
+            127,
+            4,
+            radiotap(wifi(snap(V4), 0x88, more=bytes(4)), b"\3\0\0\x80\0\0\0\0", RADIOTAP_TIME_AND_PADDED),
+        ),
+        "padded, with three words": (
+            127,
+            4,
+            radiotap(
+                wifi(snap(V4), 0x88, more=bytes(4)), b"\3\0\0\x80\0\0\0\x80\0\0\0\0", RADIOTAP_TIME_AND_PADDED[4:]
+            ),
+        ),
+    },
+    "raw_ip": {
+        "IPv4": (RAW, 4, V4),
+        "IPv6": (RAW, 6, V6),
+        "as 12": (12, 6, V6),
+        "as 14": (14, 4, V4),
+    },
+    "slip": {
+        "IPv4": (8, 4, bytes(16) + V4),
+        "IPv6": (8, 6, b"\1\x40" + bytes(14) + V6),
+    },
+    "wifi": {
+        "data": (105, 4, WIFI_DATA),
+        "data, IPv6": (105, 6, wifi(snap(V6, 0x86DD))),
+        "QoS": (105, 4, wifi(snap(V4), 0x88, more=bytes(2))),
+        "QoS and HT control": (105, 4, wifi(snap(V4), 0x88, 0x81, bytes(6))),
+        "between access points": (105, 4, wifi(snap(V4), 0x08, 0x03, bytes(6))),
+        "all of it": (105, 6, wifi(snap(V6, 0x86DD), 0x88, 0x83, bytes(12))),
+        "a first fragment": (105, 4, wifi(snap(ip(udp(length=108), 17, length=128)), flags=0x05)),
+    },
+}
+"""By protocol, then by what is special about it."""
+
+FLAT: Final = {f"{protocol}: {name}": frame for protocol, frames in SOUND.items() for name, frame in frames.items()}
+"""The same without the grouping."""

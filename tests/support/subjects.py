@@ -1,0 +1,84 @@
+"""Configurations for tests of what is found in them, and every kind of packet that they could meet."""
+
+from __future__ import annotations
+
+from ipaddress import ip_network
+from itertools import product
+from typing import TYPE_CHECKING
+
+from shodohflo.analysis.check.model import Model
+from shodohflo.analysis.check.proof import check
+from shodohflo.config.subject import Subject
+from support.rule_sets import our_nets
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from shodohflo.config.findings import Finding
+    from shodohflo.model import Address
+    from shodohflo.pcap_config import FlowMapping, NetworkEnumeration
+    from support.rule_sets import Packet, RuleSet
+
+OURS_ARE = ip_network("10.0.0.0/8"), ip_network("fd00::/8")
+"""Our networks, for rule sets drawn at random."""
+
+
+def is_ours(address: Address) -> bool:
+    """Tell whether an address is in `OURS_ARE`."""
+    return any(address in network for network in OURS_ARE)
+
+
+def drawn(rule_set: RuleSet, *, suppress: bool = False) -> Subject:
+    """Make a subject of a rule set."""
+    return Subject(
+        enumeration=rule_set.enumeration(),
+        mapping=rule_set.mapping(),
+        our_nets=OURS_ARE,
+        suppress_own_network=suppress,
+    )
+
+
+def corner_packets(rule_set: RuleSet) -> Iterator[Packet]:
+    """Yield packets between addresses at the edges of all prefixes, with ports of every kind there is.
+
+    One address is enough of those that the same prefix holds, and that are ours or not alike; and one port of those
+    that are in the same sets, and two that are in none.
+    """
+    enumeration = rule_set.enumeration()
+    sets = [part for _, _, action in rule_set.rules for part in action if isinstance(part, frozenset)]
+    mentioned = {port for ports in sets for port in ports}
+    kinds_of_port = {frozenset(n for n, ports in enumerate(sets) if port in ports): port for port in mentioned}
+    unmentioned = [port for port in (0, 40000, 40001) if port not in mentioned]
+    some_ports = [*kinds_of_port.values(), *unmentioned]
+    for family in (4, 6):
+        edges = [*rule_set.addresses(family), *(net[end] for net in OURS_ARE for end in (0, -1))]
+        kinds = {(enumeration.find(edge), is_ours(edge)): edge for edge in edges if edge.version == family}
+        for src, dst in product(kinds.values(), repeat=2):
+            yield from ((src, src_port, dst, dst_port) for src_port, dst_port in product(some_ports, repeat=2))
+
+
+def subject(enumeration: NetworkEnumeration, mapping: FlowMapping, *networks: str, suppress: bool = False) -> Subject:
+    """Make a subject of networks and rules, started for `networks`."""
+    return Subject(
+        enumeration=enumeration,
+        mapping=mapping.number_networks(enumeration),
+        our_nets=tuple(ip_network(network) for network in networks),
+        suppress_own_network=suppress,
+    )
+
+
+def found(given: Subject) -> tuple[Finding, ...]:
+    """Return what is found, with OUR_4NETS and OUR_6NETS bound."""
+    with our_nets(*map(str, given.our_nets)):
+        return check(given).findings
+
+
+def labels(given: Subject) -> list[str]:
+    """Return code and place of what is found."""
+    return [finding.label for finding in found(given)]
+
+
+def model_of(given: Subject) -> Model:
+    """Return the subject, worked out."""
+    with our_nets(*map(str, given.our_nets)):
+        return Model(given)

@@ -1,0 +1,41 @@
+"""Linux cooked captures, v1 and v2: EtherTypes, and the devices that have none."""
+
+from __future__ import annotations
+
+import pytest
+
+from support.feeding import assert_survives_everything, found, refusal
+from support.sound import SOUND, V4, V6, snap
+
+
+@pytest.mark.parametrize(("layer", "family", "frame"), SOUND["cooked"].values(), ids=SOUND["cooked"])
+def test_the_packet_behind_it_is_found(layer: int, family: int, frame: bytes) -> None:
+    """By its protocol; frame relay and 802.11 by the kind of device."""
+    packet = found(frame, layer)
+
+    assert (packet.family, packet.ports) == (family, (40000, 53))
+    assert packet.octets == len(V4 if family == 4 else V6)
+
+
+@pytest.mark.parametrize(
+    ("layer", "frame"), [(layer, frame) for layer, _, frame in SOUND["cooked"].values()], ids=SOUND["cooked"]
+)
+def test_it_survives_cuts_rubbish_and_extremes(layer: int, frame: bytes) -> None:
+    """Cut short at each byte it is refused as cut, rubbish after it changes nothing, no field's value raises."""
+    assert_survives_everything(frame, layer)
+
+
+REFUSED = {
+    "netlink, which numbers otherwise": (113, b"\0\4\x03\x38" + bytes(10) + b"\x08\0" + V4, "not_ip"),
+    "netlink in v2": (276, b"\x08\0" + bytes(6) + b"\x03\x38" + bytes(10) + V4, "not_ip"),
+    "ARP": (113, bytes(14) + b"\x08\x06" + bytes(28), "not_ip"),
+    "Novell's own": (113, bytes(14) + b"\0\1" + V4, "not_ip"),
+    "CAN, which is no LLC": (113, bytes(14) + b"\0\x0c" + snap(V4), "not_ip"),
+    "another version than announced": (276, b"\x08\0" + bytes(18) + V6, "ip_version"),
+}
+
+
+@pytest.mark.parametrize(("layer", "frame", "reason"), REFUSED.values(), ids=REFUSED)
+def test_what_is_no_ip_is_refused_by_reason(layer: int, frame: bytes, reason: str) -> None:
+    """A netlink message may look like anything; small numbers are the kernel's own."""
+    assert refusal(frame, layer) == reason

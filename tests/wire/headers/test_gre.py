@@ -1,0 +1,87 @@
+"""GRE: its optional fields, what it carries, and the three ERSPANs."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import pytest
+from scapy.layers.inet import IP, UDP
+from scapy.layers.l2 import GRE
+
+from shodohflo.wire import decode
+from support.feeding import Found, assert_survives_everything, found, refusal, ways_out
+from support.packets import frames_of
+from support.sound import RAW, SOUND, V4, V6, gre
+
+
+class Flags(NamedTuple):
+    """Which of the optional fields are there."""
+
+    checksum: int
+    key: int
+    sequence: int
+
+
+@pytest.mark.parametrize(("layer", "family", "frame"), SOUND["gre"].values(), ids=SOUND["gre"])
+def test_the_packet_behind_it_is_found(layer: int, family: int, frame: bytes) -> None:
+    """Checksum, key and sequence stand in that order, each only where flagged."""
+    packet = found(frame, layer)
+
+    assert (packet.family, packet.ports) == (family, (40000, 53))
+    assert packet.octets == len(V4 if family == 4 else V6)
+
+
+@pytest.mark.parametrize(
+    ("layer", "frame"), [(layer, frame) for layer, _, frame in SOUND["gre"].values()], ids=SOUND["gre"]
+)
+def test_it_survives_cuts_rubbish_and_extremes(layer: int, frame: bytes) -> None:
+    """Cut short at each byte it is refused as cut, rubbish after it changes nothing, no field's value raises."""
+    assert_survives_everything(frame, layer)
+
+
+def deep(depth: int) -> bytes:
+    """Return GRE in GRE, so many times."""
+    packet = V4
+    for _ in range(depth):
+        packet = gre(packet, 0x0800)
+    return packet
+
+
+REFUSED = {
+    "routing": (RAW, gre(V4, 0x0800, 0x4000, bytes(8)), "protocol"),
+    "version 1, PPTP": (RAW, gre(b"\0\x21" + V4, 0x880B, 0x3001, bytes(8)), "protocol"),
+    "a keepalive": (RAW, gre(b"", 0), "not_ip"),
+    "another protocol": (RAW, gre(bytes(40), 0x2000), "not_ip"),
+    "fields beyond the packet": (RAW, gre(b"", 0x0800, 0xB000, bytes(11)), "tunnel_cut"),
+    "ERSPAN II without its header": (RAW, gre(bytes(7), 0x88BE, 0x1000, bytes(4)), "tunnel_cut"),
+    "ERSPAN III without its header": (RAW, gre(bytes(11), 0x22EB, 0x1000, bytes(4)), "tunnel_cut"),
+    "forty tunnels": (RAW, deep(40), "too_deep"),
+}
+
+
+@pytest.mark.parametrize(("layer", "frame", "reason"), REFUSED.values(), ids=REFUSED)
+def test_what_cannot_be_read_is_refused_by_reason(layer: int, frame: bytes, reason: str) -> None:
+    """Routing and PPTP are not read; the rest is no IP."""
+    assert refusal(frame, layer) == reason
+
+
+def test_tunnels_are_counted_beside_the_packet() -> None:
+    """One packet, however many tunnels; mirrored frames are told from other GRE."""
+    frames = [frame for _, _, frame in SOUND["gre"].values()]
+
+    decoded = decode(frames_of(*frames))
+
+    mirrored = sum(name.startswith("ERSPAN") for name in SOUND["gre"])
+    assert sum(map(len, decoded.batches)) == len(frames)
+    # GRE in GRE is two.
+    assert decoded.opened == {"gre": len(frames) - mirrored + 1, "erspan": mirrored}
+    assert not ways_out(decoded.inside)
+
+
+@pytest.mark.parametrize("flags", [Flags(c, k, s) for c in (0, 1) for k in (0, 1) for s in (0, 1)], ids=str)
+def test_packets_of_an_independent_builder_are_read(flags: Flags) -> None:
+    """Every combination of the optional fields, as scapy writes them."""
+    inner = IP(src="10.0.0.1", dst="10.0.0.2") / UDP(sport=40000, dport=53)
+    header = GRE(chksum_present=flags.checksum, key_present=flags.key, seqnum_present=flags.sequence)
+
+    assert found(bytes(IP() / header / inner), RAW) == Found(4, (40000, 53), 28)

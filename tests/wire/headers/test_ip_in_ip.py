@@ -1,0 +1,75 @@
+"""IP in IP, of both families in both, MPLS and Ethernet in IP."""
+
+from __future__ import annotations
+
+import pytest
+
+from shodohflo.wire import decode
+from shodohflo.wire.decoding import MAX_DEPTH
+from support.feeding import Found, assert_survives_everything, found, refusal
+from support.packets import frames_of, ip, udp
+from support.sound import RAW, SOUND, V4, V6, A, B, fragment
+
+
+@pytest.mark.parametrize(("layer", "family", "frame"), SOUND["ip_in_ip"].values(), ids=SOUND["ip_in_ip"])
+def test_the_packet_behind_it_is_found(layer: int, family: int, frame: bytes) -> None:
+    """The innermost packet is the one that is recorded."""
+    packet = found(frame, layer)
+
+    assert (packet.family, packet.ports) == (family, (40000, 53))
+    assert packet.octets == len(V4 if family == 4 else V6)
+
+
+@pytest.mark.parametrize(
+    ("layer", "frame"), [(layer, frame) for layer, _, frame in SOUND["ip_in_ip"].values()], ids=SOUND["ip_in_ip"]
+)
+def test_it_survives_cuts_rubbish_and_extremes(layer: int, frame: bytes) -> None:
+    """Cut short at each byte it is refused as cut, rubbish after it changes nothing, no field's value raises."""
+    assert_survives_everything(frame, layer)
+
+
+REFUSED = {
+    "IPv6 said, IPv4 inside": (RAW, ip(V4 + bytes(20), 41), "ip_version"),
+    "IPv4 said, IPv6 inside": (RAW, ip(V6, 4), "ip_version"),
+    "nothing inside": (RAW, ip(b"", 4), "ip_cut"),
+    "longer than what is around it": (RAW, ip(ip(udp(), 17, length=29), 4), "ip_length"),
+    "EtherIP without its header": (RAW, ip(b"\x30", 97), "tunnel_cut"),
+    "SCTP inside": (RAW, ip(ip(bytes(20), 132), 4), "protocol"),
+    "ESP inside": (RAW, ip(ip(bytes(20), 50), 4), "encrypted"),
+}
+
+
+@pytest.mark.parametrize(("layer", "frame", "reason"), REFUSED.values(), ids=REFUSED)
+def test_a_lie_inside_is_refused_by_reason(layer: int, frame: bytes, reason: str) -> None:
+    """What is inside is held to the same laws."""
+    assert refusal(frame, layer) == reason
+
+
+def test_a_first_fragment_around_a_whole_packet_is_opened() -> None:
+    """The inner packet goes on in the later fragments."""
+    inner = ip(udp(length=1408), 17, length=1428)
+
+    assert found(ip(inner, 4, fragment=0x2000), RAW) == Found(4, (40000, 53), 1428)
+    assert found(ip(fragment(4, more=True) + inner, 44, A, B), RAW) == Found(4, (40000, 53), 1428)
+    assert refusal(ip(inner, 4, fragment=1), RAW) == "later_fragment"
+
+
+def test_each_kind_has_its_name() -> None:
+    """Beside the ledger stands how many tunnels of each kind were opened."""
+    frames = [frame for name, (_, _, frame) in SOUND["ip_in_ip"].items() if name != "six deep"]
+
+    decoded = decode(frames_of(*frames))
+
+    assert decoded.opened == {"ipip": 1, "6in4": 1, "4in6": 1, "6in6": 1, "mpls": 2, "etherip": 2}
+
+
+def test_depth_is_bounded() -> None:
+    """Each tunnel is a header, and so many are followed and no more."""
+    packet = V4
+    for depth in range(1, 60):
+        packet = ip(packet, 4)
+        decoded = decode(frames_of(packet))
+
+        # The raw link layer and the innermost header are two of them.
+        assert bool(decoded.batches) == (2 * depth + 2 <= MAX_DEPTH)
+        assert decoded.refused == ({} if decoded.batches else {"too_deep": 1})

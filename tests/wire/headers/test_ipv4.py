@@ -1,0 +1,104 @@
+"""IPv4: options, fragments, lengths, and what contradicts itself."""
+
+from __future__ import annotations
+
+import pytest
+
+from shodohflo.columns.frames import ETHERTYPE
+from shodohflo.wire import decode
+from support.feeding import Found, assert_survives_everything, found, refusal
+from support.packets import frames_of, ip, tcp, udp
+from support.sound import SOUND, authentication, extension
+
+LIVE = ETHERTYPE + 0x0800
+
+
+@pytest.mark.parametrize(("layer", "family", "frame"), SOUND["ipv4"].values(), ids=SOUND["ipv4"])
+def test_the_packet_behind_it_is_found(layer: int, family: int, frame: bytes) -> None:
+    """Behind options and an authentication header."""
+    packet = found(frame, layer)
+
+    assert (packet.family, packet.ports) == (family, (40000, 53))
+
+
+@pytest.mark.parametrize(
+    ("layer", "frame"), [(layer, frame) for layer, _, frame in SOUND["ipv4"].values()], ids=SOUND["ipv4"]
+)
+def test_it_survives_cuts_rubbish_and_extremes(layer: int, frame: bytes) -> None:
+    """Cut short at each byte it is refused as cut, rubbish after it changes nothing, no field's value raises."""
+    assert_survives_everything(frame, layer)
+
+
+READABLE = {
+    "options": (ip(tcp(), 6, options=40), 80),
+    "total length zero": (ip(tcp(payload=bytes(100)), 6, length=0), 140),
+    "padding after the packet": (ip(tcp(), 6) + bytes(18), 40),
+    "authenticated": (ip(authentication(6) + tcp(), 51), 64),
+    "a first fragment": (ip(tcp(), 6, fragment=0x2000), 40),
+    "a first fragment of a header that goes on": (ip(tcp(words=15), 6, fragment=0x2000), 40),
+    "not to be fragmented": (ip(tcp(), 6, fragment=0x4000), 40),
+    "the bit that must be zero": (ip(tcp(), 6, fragment=0x8000), 40),
+    "the longest": (ip(tcp(payload=bytes(65_495)), 6), 65_535),
+}
+
+
+@pytest.mark.parametrize(("packet", "octets"), READABLE.values(), ids=READABLE)
+def test_a_packet_has_the_bytes_of_its_total_length(packet: bytes, octets: int) -> None:
+    """Zero, which segmentation offload leaves, means the frame's."""
+    assert found(packet, LIVE) == Found(4, (40000, 443), octets)
+
+
+REFUSED = {
+    "another version": (LIVE, b"\x65" + ip(tcp(), 6)[1:], "ip_version"),
+    "version 0": (LIVE, b"\x05" + ip(tcp(), 6)[1:], "ip_version"),
+    "a header of 16 bytes": (LIVE, ip(tcp(), 6, words=4), "ip_header_length"),
+    "a header of none": (LIVE, ip(tcp(), 6, words=0), "ip_header_length"),
+    "a header longer than the packet": (LIVE, ip(b"", 6, words=15), "ip_cut"),
+    "a total length below the header's": (LIVE, ip(tcp(), 6, length=19), "ip_length"),
+    "a total length below the options": (LIVE, ip(tcp(), 6, options=8, length=27), "ip_length"),
+    "a total length beyond the frame": (LIVE, ip(tcp(), 6, length=41), "ip_length"),
+    "the largest total length": (LIVE, ip(tcp(), 6, length=65_535), "ip_length"),
+    "a later fragment": (LIVE, ip(tcp(), 6, fragment=0x2001), "later_fragment"),
+    "the last fragment": (LIVE, ip(tcp(), 6, fragment=185), "later_fragment"),
+    "the furthest fragment": (LIVE, ip(tcp(), 6, fragment=0x1FFF), "later_fragment"),
+    "SCTP": (LIVE, ip(bytes(20), 132), "protocol"),
+    "ICMPv6": (LIVE, ip(bytes(20), 58), "protocol"),
+    "an extension header": (LIVE, ip(extension(6) + tcp(), 60), "protocol"),
+    "ESP": (LIVE, ip(bytes(40), 50), "encrypted"),
+    "an authentication header that is not there": (LIVE, ip(b"", 51), "extension_cut"),
+    "an authentication header beyond the packet": (LIVE, ip(b"\6\xff" + bytes(22) + tcp(), 51), "tcp_length"),
+}
+
+
+@pytest.mark.parametrize(("layer", "frame", "reason"), REFUSED.values(), ids=REFUSED)
+def test_an_unsound_packet_is_refused_by_reason(layer: int, frame: bytes, reason: str) -> None:
+    """Each contradiction has a name of its own."""
+    assert refusal(frame, layer) == reason
+
+
+def test_addresses_are_numbers() -> None:
+    """Also where they end in zeros."""
+    (batch,) = decode(frames_of(ip(udp(), 17, "1.2.3.4", "255.0.0.0"))).batches
+
+    assert (batch.src_addr.tolist(), batch.dst_addr.tolist()) == ([0x01020304], [0xFF000000])
+
+
+def test_padding_is_not_taken_for_payload() -> None:
+    """An Ethernet frame is padded to 60 bytes: ports in the padding are no ports."""
+    assert refusal(ip(b"", 17) + udp(), LIVE) == "udp_length"
+
+
+def test_a_snap_length_may_cut_the_payload_away() -> None:
+    """The total length is held against what was sent, not against what was captured."""
+    packet = ip(tcp(payload=bytes(1000)), 6)
+
+    decoded = decode(frames_of(packet[:34], original=len(packet)))
+
+    assert [batch.octets.tolist() for batch in decoded.batches] == [[1040]]
+
+
+def test_a_total_length_of_zero_in_a_cut_frame_means_all_that_was_sent() -> None:
+    """Which is what the link says, as the packet does not."""
+    decoded = decode(frames_of(ip(tcp(), 6, length=0), original=70_000))
+
+    assert [batch.octets.tolist() for batch in decoded.batches] == [[70_000]]

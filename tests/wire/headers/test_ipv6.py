@@ -1,0 +1,104 @@
+"""IPv6: every extension header in any order, fragments, jumbograms, and what contradicts itself."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shodohflo.columns.frames import ETHERTYPE
+from shodohflo.wire import decode
+from support.feeding import Found, assert_survives_everything, found, refusal
+from support.packets import frames_of, ip, tcp, udp
+from support.sound import SOUND, A, B, extension, fragment
+
+LIVE = ETHERTYPE + 0x86DD
+
+
+@pytest.mark.parametrize(("layer", "family", "frame"), SOUND["ipv6"].values(), ids=SOUND["ipv6"])
+def test_the_packet_behind_it_is_found(layer: int, family: int, frame: bytes) -> None:
+    """Behind any chain of extension headers."""
+    packet = found(frame, layer)
+
+    assert (packet.family, packet.ports) == (family, (40000, 53))
+
+
+@pytest.mark.parametrize(
+    ("layer", "frame"), [(layer, frame) for layer, _, frame in SOUND["ipv6"].values()], ids=SOUND["ipv6"]
+)
+def test_it_survives_cuts_rubbish_and_extremes(layer: int, frame: bytes) -> None:
+    """Cut short at each byte it is refused as cut, rubbish after it changes nothing, no field's value raises."""
+    assert_survives_everything(frame, layer)
+
+
+JUMBO = bytes([6, 0, 0xC2, 4, 0, 1, 0x11, 0x94])
+"""A hop-by-hop header before TCP, with the jumbo payload option: 70,036 bytes (RFC 2675 section 2)."""
+
+READABLE = {
+    "plain": (ip(tcp(), 6, A, B), 60),
+    "padding after the packet": (ip(tcp(), 6, A, B) + bytes(18), 60),
+    "payload length zero": (ip(tcp(payload=bytes(40)), 6, A, B, length=0), 100),
+    "a jumbogram": (ip(JUMBO + tcp(payload=bytes(70_008)), 0, A, B, length=0), 70_076),
+    "the longest that is none": (ip(tcp(payload=bytes(65_515)), 6, A, B), 65_575),
+    "an atomic fragment": (ip(fragment(6) + tcp(), 44, A, B), 68),
+    "a first fragment of a header that goes on": (ip(fragment(6, more=True) + tcp(words=15), 44, A, B), 68),
+    "the longest extension header": (ip(extension(6, 255) + tcp(), 60, A, B), 40 + 2048 + 20),
+}
+
+
+@pytest.mark.parametrize(("packet", "octets"), READABLE.values(), ids=READABLE)
+def test_a_packet_has_the_bytes_of_its_payload_length_and_forty(packet: bytes, octets: int) -> None:
+    """Zero, of jumbograms and segmentation offload, means the frame's."""
+    assert found(packet, LIVE) == Found(6, (40000, 443), octets)
+
+
+@given(st.lists(st.sampled_from([0, 43, 44, 51, 60, 135, 139, 140]), max_size=12), st.data())
+def test_extension_headers_may_stand_in_any_order(chain: list[int], data: st.DataObject) -> None:
+    """However long each is."""
+    built, after = b"", 17
+    for kind in reversed(chain):
+        built = _header(kind, after, data.draw(st.integers(0, 3))) + built
+        after = kind
+
+    assert found(ip(built + udp(), after, A, B), LIVE) == Found(6, (40000, 53), 48 + len(built))
+
+
+REFUSED = {
+    "another version": (LIVE, b"\x45" + ip(tcp(), 6, A, B)[1:], "ip_version"),
+    "a payload length beyond the frame": (LIVE, ip(tcp(), 6, A, B, length=21), "ip_length"),
+    "the largest payload length": (LIVE, ip(tcp(), 6, A, B, length=65_535), "ip_length"),
+    "a payload length below the segment": (LIVE, ip(tcp(), 6, A, B, length=19), "tcp_length"),
+    "a later fragment": (LIVE, ip(fragment(6, 1) + tcp(), 44, A, B), "later_fragment"),
+    "the furthest fragment": (LIVE, ip(fragment(6, 0x1FFF, more=True) + tcp(), 44, A, B), "later_fragment"),
+    "ICMP": (LIVE, ip(bytes(20), 1, A, B), "protocol"),
+    "SCTP": (LIVE, ip(bytes(20), 132, A, B), "protocol"),
+    "no next header": (LIVE, ip(b"", 59, A, B), "protocol"),
+    "ESP": (LIVE, ip(bytes(40), 50, A, B), "encrypted"),
+    "ESP behind an extension header": (LIVE, ip(extension(50) + bytes(40), 60, A, B), "encrypted"),
+    "an extension header that is not there": (LIVE, ip(b"", 0, A, B), "extension_cut"),
+    "a fragment header that is not there": (LIVE, ip(bytes(7), 44, A, B), "extension_cut"),
+    "an extension header beyond the packet": (LIVE, ip(extension(6, 200)[:8] + tcp(), 0, A, B), "tcp_length"),
+    "forty extension headers": (LIVE, ip(extension(60) * 40, 60, A, B), "too_deep"),
+}
+
+
+@pytest.mark.parametrize(("layer", "frame", "reason"), REFUSED.values(), ids=REFUSED)
+def test_an_unsound_packet_is_refused_by_reason(layer: int, frame: bytes, reason: str) -> None:
+    """Each contradiction has a name of its own."""
+    assert refusal(frame, layer) == reason
+
+
+def test_addresses_are_sixteen_bytes() -> None:
+    """Also where they end in zeros."""
+    (batch,) = decode(frames_of(ip(udp(), 17, "::", "ff02::"))).batches
+
+    assert batch.src_addr.tobytes() == bytes(16)
+    assert batch.dst_addr.tobytes() == b"\xff\x02" + bytes(14)
+
+
+def _header(kind: int, after: int, units: int) -> bytes:
+    if kind == 44:
+        return fragment(after)
+    if kind == 51:
+        return bytes([after, 2 * units + 1]) + bytes(8 * units + 10)
+    return extension(after, units)

@@ -1,0 +1,112 @@
+"""The short way never differs from the long one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import fields
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shodohflo.wire.decode import Packets, decode
+from shodohflo.wire.registry import TABLE
+from shodohflo.wire.table import Table
+from support.packets import ACK, RST, SYN, ethernet, frames_of, ip, tcp, udp
+
+if TYPE_CHECKING:
+    from shodohflo.wire.decoding import Decoder
+
+
+def the_long_way(layer: int) -> Decoder:
+    """Return what decodes `layer` where nothing is taken for plain."""
+    decoder = TABLE.get(layer)
+    assert decoder is not None
+    return decoder.keywords.get("otherwise", decoder) if isinstance(decoder, partial) else decoder
+
+
+LONG: Final = Table({layer: the_long_way(layer) for layer in TABLE.layers()})
+
+
+def rows_of(packets: Packets) -> Counter[tuple[object, ...]]:
+    """Return every row of every batch, in no order."""
+    rows: Counter[tuple[object, ...]] = Counter()
+    for batch in packets.batches:
+        names = [field.name for field in fields(batch) if field.name != "family"]
+        columns = [np.asarray(getattr(batch, name)).tolist() for name in names]
+        rows.update((batch.family, *row) for row in zip(*columns, strict=True))
+    return rows
+
+
+ENDS = st.sampled_from([("10.0.0.1", "10.9.8.7"), ("2001:db8::1", "2001:db8::ff00")])
+SEGMENTS = st.builds(
+    lambda port, flags, words, size: (tcp(port, 443, flags, words, bytes(size)), 6),
+    st.integers(0, 65535),
+    st.sampled_from([ACK, SYN, RST, 0xFF]),
+    st.integers(4, 7),
+    st.integers(0, 30),
+) | st.builds(
+    lambda port, size, length: (udp(53, port, bytes(size), length), 17),
+    st.integers(0, 65535),
+    st.integers(0, 30),
+    st.sampled_from([None, 0, 7, 8, 20, 60]),
+)
+CHANGES = st.lists(st.tuples(st.integers(0, 75), st.integers(0, 255)), max_size=2)
+
+
+@st.composite
+def almost_plain(draw: st.DrawFn) -> bytes:
+    """Make an Ethernet frame that is plain but for a byte or two, and perhaps cut or padded."""
+    segment, protocol = draw(SEGMENTS)
+    ends = draw(ENDS)
+    packet = ip(segment, protocol, *ends)
+    frame = bytearray(ethernet(packet, 0x86DD if ":" in ends[0] else 0x0800) + bytes(draw(st.integers(0, 20))))
+    for place, value in draw(CHANGES):
+        if place < len(frame):
+            frame[place] = value
+    return bytes(frame[: draw(st.integers(30, 110))])
+
+
+@given(st.lists(almost_plain(), max_size=20), st.integers(0, 40))
+def test_the_short_way_finds_what_the_long_way_finds(frames: list[bytes], beyond: int) -> None:
+    """The same rows and the same refusals, for what is plain and for what nearly is."""
+    longest = max(map(len, frames), default=0) + beyond
+    captured = frames_of(*frames, layer=1, original=longest)
+
+    short, long = decode(captured), decode(captured, table=LONG)
+
+    assert rows_of(short) == rows_of(long)
+    assert short.refused == long.refused
+
+
+@given(st.lists(almost_plain(), max_size=20), st.sampled_from([0x0800, 0x86DD]))
+def test_so_it_does_where_the_link_header_has_been_read(frames: list[bytes], ethertype: int) -> None:
+    """Live frames begin at the IP header."""
+    captured = frames_of(*(frame[14:] for frame in frames), layer=(1 << 16) + ethertype)
+
+    short, long = decode(captured), decode(captured, table=LONG)
+
+    assert rows_of(short) == rows_of(long)
+    assert short.refused == long.refused
+
+
+@pytest.mark.parametrize(("src", "dst", "ethertype"), [("10.0.0.1", "10.0.0.2", 0x0800), ("::1", "::2", 0x86DD)])
+def test_a_plain_packet_takes_the_short_way(src: str, dst: str, ethertype: int) -> None:
+    """A sound packet does not reach the decoders that the long way has."""
+    frame = ethernet(ip(tcp(), 6, src, dst), ethertype)
+
+    decoded = decode(frames_of(frame, frame, layer=1))
+
+    assert sum(rows_of(decoded).values()) == 2
+    assert len(decoded.batches) == 1
+
+
+def test_tunnels_over_udp_take_the_long_way_where_they_are_looked_into() -> None:
+    """Only there does anybody look at a datagram's payload."""
+    frame = ethernet(ip(udp(5000, 4789, bytes(60)), 17))
+
+    assert decode(frames_of(frame, layer=1)).opened == {}
+    assert decode(frames_of(frame, layer=1), frozenset({"vxlan"})).opened == {"vxlan": 1}

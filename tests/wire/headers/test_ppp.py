@@ -1,0 +1,41 @@
+"""PPP: framed or not, protocol compressed or not, over Ethernet, HDLC and as pppd logs it."""
+
+from __future__ import annotations
+
+import pytest
+
+from support.feeding import assert_survives_everything, found, refusal
+from support.packets import ethernet
+from support.sound import ETHER, SOUND, V4, V6
+
+
+@pytest.mark.parametrize(("layer", "family", "frame"), SOUND["ppp"].values(), ids=SOUND["ppp"])
+def test_the_packet_behind_it_is_found(layer: int, family: int, frame: bytes) -> None:
+    """In each of its frames."""
+    packet = found(frame, layer)
+
+    assert (packet.family, packet.ports) == (family, (40000, 53))
+    assert packet.octets == len(V4 if family == 4 else V6)
+
+
+@pytest.mark.parametrize(
+    ("layer", "frame"), [(layer, frame) for layer, _, frame in SOUND["ppp"].values()], ids=SOUND["ppp"]
+)
+def test_it_survives_cuts_rubbish_and_extremes(layer: int, frame: bytes) -> None:
+    """Cut short at each byte it is refused as cut, rubbish after it changes nothing, no field's value raises."""
+    assert_survives_everything(frame, layer)
+
+
+REFUSED = {
+    "link control": (9, b"\xff\3\xc0\x21" + bytes(10), "not_ip"),
+    "a compressed datagram": (9, b"\xff\3\0\xfd" + bytes(10), "not_ip"),
+    "Cisco's keepalive": (50, b"\x8f\0\x80\x35" + bytes(18), "not_ip"),
+    "PPPoE that is no session": (ETHER, ethernet(b"\x11\x09\0\0\0\x1e\0\x21" + V4, 0x8864), "not_ip"),
+    "PPPoE's termination as a link type": (51, b"\x11\xa7\0\1\0\0" + bytes(20), "not_ip"),
+}
+
+
+@pytest.mark.parametrize(("layer", "frame", "reason"), REFUSED.values(), ids=REFUSED)
+def test_what_is_no_ip_is_refused(layer: int, frame: bytes, reason: str) -> None:
+    """Negotiation, discovery, compressed packets."""
+    assert refusal(frame, layer) == reason

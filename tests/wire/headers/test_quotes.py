@@ -1,0 +1,114 @@
+"""Quotes: what an unreachable gives back of our packet, with everything that may stand before its ports."""
+
+from __future__ import annotations
+
+import struct
+from ipaddress import ip_address
+
+import pytest
+
+from shodohflo.columns.batch import Messages, Quote
+from shodohflo.wire import decode
+from support.packets import frames_of, ip, tcp, udp, unreachable
+from support.sound import A, B, authentication, extension, fragment
+
+OURS, THEIRS = "192.168.0.1", "203.0.113.9"
+
+
+def told(quoted: bytes) -> Messages:
+    """Have a router tell us about `quoted`, in the family of its first bits."""
+    version = quoted[0] >> 4 if quoted else 4
+    message = unreachable(quoted, kind=1) if version == 6 else unreachable(quoted)
+    packet = ip(message, 58, "2001:db8::fe", A) if version == 6 else ip(message, 1, "192.0.2.1", OURS)
+    (messages,) = decode(frames_of(packet)).messages
+    return messages
+
+
+WITH_PORTS = {
+    "TCP": ip(tcp(9, 10), 6, OURS, THEIRS),
+    "UDP": ip(udp(9, 10), 17, OURS, THEIRS),
+    "options": ip(udp(9, 10), 17, OURS, THEIRS, options=40),
+    "authenticated": ip(authentication(17) + udp(9, 10), 51, OURS, THEIRS),
+    "a first fragment": ip(udp(9, 10), 17, OURS, THEIRS, fragment=0x2000),
+    "longer than what is quoted": ip(udp(9, 10), 17, OURS, THEIRS, length=1500),
+    "total length zero": ip(udp(9, 10), 17, OURS, THEIRS, length=0),
+    "TCP over IPv6": ip(tcp(9, 10), 6, A, B),
+    "UDP over IPv6": ip(udp(9, 10), 17, A, B),
+    "IPv6, longer than what is quoted": ip(udp(9, 10), 17, A, B, length=65_535),
+    "an IPv6 jumbogram": ip(extension(6) + tcp(9, 10), 0, A, B, length=0),
+    **{f"extension {number}": ip(extension(17, 1) + udp(9, 10), number, A, B) for number in (0, 43, 60, 135, 139, 140)},
+    "an atomic fragment": ip(fragment(17) + udp(9, 10), 44, A, B),
+    "a first IPv6 fragment": ip(fragment(17, more=True) + udp(9, 10), 44, A, B),
+    "several": ip(extension(43) + extension(44) + fragment(51) + authentication(6) + tcp(9, 10), 0, A, B),
+}
+
+WITHOUT = {
+    "nothing": (b"", Quote.CUT),
+    "SCTP": (ip(bytes(20), 132, OURS, THEIRS), Quote.NONE),
+    "ICMP": (ip(bytes(20), 1, OURS, THEIRS), Quote.NONE),
+    "ESP": (ip(bytes(20), 50, OURS, THEIRS), Quote.NONE),
+    "GRE": (ip(bytes(20), 47, OURS, THEIRS), Quote.NONE),
+    "a tunnelled packet": (ip(ip(udp(), 17), 4, OURS, THEIRS), Quote.NONE),
+    "ICMPv6": (ip(bytes(20), 58, A, B), Quote.NONE),
+    "no next header": (ip(b"", 59, A, B), Quote.NONE),
+    "a later fragment": (ip(udp(), 17, OURS, THEIRS, fragment=7), Quote.FRAGMENT),
+    "a later IPv6 fragment": (ip(fragment(17, 7) + udp(), 44, A, B), Quote.FRAGMENT),
+    "a header of 16 bytes": (ip(udp(), 17, OURS, THEIRS, words=4), Quote.MALFORMED),
+    "a total length below the header's": (ip(udp(), 17, OURS, THEIRS, length=10), Quote.MALFORMED),
+    "options that are cut": (ip(udp(), 17, OURS, THEIRS, options=40)[:50], Quote.CUT),
+    "an extension header that is cut": (ip(b"\x11", 60, A, B), Quote.CUT),
+    "an extension header beyond the quote": (ip(b"\x11\xff" + bytes(14), 60, A, B), Quote.CUT),
+    "extension headers for ever": (ip(extension(60) * 60, 60, A, B), Quote.MALFORMED),
+}
+
+
+@pytest.mark.parametrize("quoted", WITH_PORTS.values(), ids=WITH_PORTS)
+def test_ports_are_found_behind_whatever_our_packet_had(quoted: bytes) -> None:
+    """And where it was going."""
+    messages = told(quoted)
+
+    assert messages.quote.tolist() == [Quote.PORTS]
+    assert (messages.client_port.tolist(), messages.remote_port.tolist()) == ([9], [10])
+    if messages.family == 4:
+        assert messages.remote_addr.tolist() == [int(ip_address(THEIRS))]
+    else:
+        assert messages.remote_addr.tobytes() == ip_address(B).packed
+
+
+@pytest.mark.parametrize("quoted", WITH_PORTS.values(), ids=WITH_PORTS)
+def test_a_quote_cut_at_each_byte_is_cut_or_has_its_ports(quoted: bytes) -> None:
+    """Never anything else, and once it has them it keeps them; rubbish after it changes nothing."""
+    states = [told(quoted[:size]).quote.tolist()[0] for size in range(1, len(quoted) + 1)]
+
+    first = states.index(Quote.PORTS)
+    assert set(states[:first]) == {Quote.CUT}
+    assert set(states[first:]) == {Quote.PORTS}
+    assert told(quoted + b"\xff" * 30).quote.tolist() == [Quote.PORTS]
+
+
+@pytest.mark.parametrize(("quoted", "status"), WITHOUT.values(), ids=WITHOUT)
+def test_a_quote_without_ports_says_why(quoted: bytes, status: Quote) -> None:
+    """Too short, a later fragment, no IP packet, or neither TCP nor UDP."""
+    assert told(quoted).quote.tolist() == [status]
+
+
+def test_quotes_are_not_mixed_up_among_messages() -> None:
+    """Each message has what it quotes itself, whichever are unreachables."""
+    quoted = [ip(udp(number, 2 * number), 17, OURS, THEIRS) for number in range(1, 40)]
+    messages = [unreachable(one, kind=3 if number % 3 else 8) for number, one in enumerate(quoted, 1)]
+
+    (found,) = decode(frames_of(*(ip(message, 1) for message in messages))).messages
+
+    expected = [number if number % 3 else 0 for number in range(1, 40)]
+    assert found.client_port.tolist() == expected
+    assert found.remote_port.tolist() == [2 * number for number in expected]
+
+
+def test_an_extension_of_the_message_itself_is_no_part_of_the_quote() -> None:
+    """RFC 4884 puts a length into the message's header and labels behind the quote."""
+    quoted = ip(udp(9, 10), 17, OURS, THEIRS).ljust(128, b"\0")
+    extended = struct.pack("!BBHBBH", 3, 1, 0, 0, 32, 0) + quoted + b"\x20\0\0\0\0\x08\1\1\0\0\1\x40"
+
+    (messages,) = decode(frames_of(ip(extended, 1))).messages
+
+    assert messages.client_port.tolist() == [9]

@@ -1,0 +1,37 @@
+"""SLIP: sixteen bytes, then IP."""
+
+from __future__ import annotations
+
+import pytest
+
+from support.feeding import assert_survives_everything, found, refusal
+from support.sound import SOUND, V4, V6
+
+
+@pytest.mark.parametrize(("layer", "family", "frame"), SOUND["slip"].values(), ids=SOUND["slip"])
+def test_the_packet_behind_it_is_found(layer: int, family: int, frame: bytes) -> None:
+    """Whatever the sixteen bytes say."""
+    packet = found(frame, layer)
+
+    assert (packet.family, packet.ports) == (family, (40000, 53))
+    assert packet.octets == len(V4 if family == 4 else V6)
+
+
+@pytest.mark.parametrize(
+    ("layer", "frame"), [(layer, frame) for layer, _, frame in SOUND["slip"].values()], ids=SOUND["slip"]
+)
+def test_it_survives_cuts_rubbish_and_extremes(layer: int, frame: bytes) -> None:
+    """Cut short at each byte it is refused as cut, rubbish after it changes nothing, no field's value raises."""
+    assert_survives_everything(frame, layer)
+
+
+REFUSED = {
+    "neither version": (8, bytes(16) + bytes(40), "ip_version"),
+    "a header alone": (8, bytes(16), "link_cut"),
+}
+
+
+@pytest.mark.parametrize(("layer", "frame", "reason"), REFUSED.values(), ids=REFUSED)
+def test_what_is_no_ip_is_refused(layer: int, frame: bytes, reason: str) -> None:
+    """The header carries nothing else."""
+    assert refusal(frame, layer) == reason

@@ -1,0 +1,92 @@
+"""TCP: ports and flags, from as few bytes as hold them; and what contradicts itself."""
+
+from __future__ import annotations
+
+import pytest
+
+from shodohflo.wire import decode
+from support.feeding import Found, found, refusal
+from support.packets import ACK, RST, SYN, frames_of, ip, tcp
+from support.sound import RAW, A, B
+
+THROUGH_FLAGS = 14
+HOSTS = [("10.0.0.1", "10.0.0.2"), (A, B)]
+
+REFUSED = {
+    "a header of 16 bytes": (tcp(words=4), "tcp_data_offset"),
+    "a header of none": (tcp(words=0), "tcp_data_offset"),
+    "options beyond the packet": (tcp(words=6), "tcp_length"),
+    "the most options, and none there": (tcp(words=15), "tcp_length"),
+    "a packet too short for it": (tcp()[:19], "tcp_length"),
+    "a packet that ends before the flags": (tcp()[:13], "tcp_length"),
+    "nothing": (b"", "tcp_length"),
+}
+
+
+def test_ports_and_flags_are_columns() -> None:
+    """Each packet is one row, with the time of its frame."""
+    decoded = decode(frames_of(ip(tcp(1, 2, SYN), 6), ip(tcp(65535, 0, RST | ACK), 6)))
+
+    (batch,) = decoded.batches
+    assert batch.src_port.tolist() == [1, 65535]
+    assert batch.dst_port.tolist() == [2, 0]
+    assert batch.tcp_flags.tolist() == [SYN, RST | ACK]
+    assert batch.protocol.tolist() == [6, 6]
+    assert batch.packets.tolist() == [1, 1]
+    assert batch.first.tolist() == batch.last.tolist() == [0, 1_000_000_000]
+
+
+def test_every_flag_is_kept() -> None:
+    """All eight bits of the byte; the ninth, which stands beside the data offset, is none of ours."""
+    (batch,) = decode(frames_of(*(ip(tcp(flags=flags), 6) for flags in range(256)))).batches
+
+    assert batch.tcp_flags.tolist() == list(range(256))
+
+
+@pytest.mark.parametrize(("src", "dst"), HOSTS)
+def test_every_length_of_options_is_read(src: str, dst: str) -> None:
+    """Five words, the header alone, to fifteen."""
+    for words in range(5, 16):
+        packet = ip(tcp(words=words, payload=bytes(4 * words - 20)), 6, src, dst)
+
+        assert found(packet, RAW) == Found(4 if dst != B else 6, (40000, 443), len(packet))
+
+
+@pytest.mark.parametrize(("src", "dst"), HOSTS)
+def test_as_few_bytes_as_hold_ports_and_flags_are_enough(src: str, dst: str) -> None:
+    """A snap length may cut the rest away; less is refused as cut."""
+    packet = ip(tcp(words=15, payload=bytes(60)), 6, src, dst)
+    header = len(packet) - 80
+
+    for captured in range(header, len(packet)):
+        decoded = decode(frames_of(packet[:captured], original=len(packet)))
+
+        if captured - header >= THROUGH_FLAGS:
+            assert [len(batch) for batch in decoded.batches] == [1]
+        else:
+            assert decoded.refused == {"tcp_cut": 1}
+
+
+@pytest.mark.parametrize(("src", "dst"), HOSTS)
+@pytest.mark.parametrize(("segment", "reason"), REFUSED.values(), ids=REFUSED)
+def test_a_contradiction_is_refused_by_reason(segment: bytes, reason: str, src: str, dst: str) -> None:
+    """In both families alike."""
+    assert refusal(ip(segment, 6, src, dst), RAW) == reason
+
+
+@pytest.mark.parametrize(("src", "dst"), HOSTS)
+def test_rubbish_after_the_packet_changes_nothing(src: str, dst: str) -> None:
+    """Not even where it would complete a header."""
+    assert found(ip(tcp(), 6, src, dst) + b"\xff" * 46, RAW) == found(ip(tcp(), 6, src, dst), RAW)
+    assert refusal(ip(tcp()[:16], 6, src, dst) + tcp()[16:], RAW) == "tcp_length"
+
+
+def test_refusing_some_keeps_the_flags_of_the_others_in_their_place() -> None:
+    """Rows that stay are not shifted against their columns."""
+    segments = [tcp(1, 1, 1), tcp(words=4), tcp(2, 2, 2), tcp(words=6), tcp(3, 3, 3)]
+
+    decoded = decode(frames_of(*(ip(segment, 6) for segment in segments)))
+
+    (batch,) = decoded.batches
+    assert batch.src_port.tolist() == batch.tcp_flags.tolist() == [1, 2, 3]
+    assert batch.first.tolist() == [0, 2_000_000_000, 4_000_000_000]

@@ -1,0 +1,73 @@
+"""UDP: ports, from as few bytes as hold them; and what contradicts itself."""
+
+from __future__ import annotations
+
+import pytest
+
+from shodohflo.wire import decode
+from support.feeding import Found, assert_survives_everything, found, refusal
+from support.packets import frames_of, ip, udp
+from support.sound import RAW, A, B
+
+HOSTS = [("10.0.0.1", "10.0.0.2"), (A, B)]
+
+REFUSED = {
+    "a length below the header's": (udp(length=7), "udp_length"),
+    "a length of one": (udp(length=1), "udp_length"),
+    "a length beyond the packet": (udp(length=9), "udp_length"),
+    "the largest length": (udp(length=65_535), "udp_length"),
+    "a packet too short for it": (udp()[:7], "udp_length"),
+    "nothing": (b"", "udp_length"),
+}
+
+
+def test_there_are_no_flags() -> None:
+    """The column is there, and zero."""
+    (batch,) = decode(frames_of(ip(udp(), 17))).batches
+
+    assert batch.tcp_flags.tolist() == [0]
+    assert batch.protocol.tolist() == [17]
+
+
+@pytest.mark.parametrize(("src", "dst"), HOSTS)
+def test_it_survives_cuts_rubbish_and_extremes(src: str, dst: str) -> None:
+    """Whatever is around it."""
+    assert_survives_everything(ip(udp(), 17, src, dst), RAW)
+
+
+@pytest.mark.parametrize(("src", "dst"), HOSTS)
+def test_as_few_bytes_as_hold_ports_are_enough(src: str, dst: str) -> None:
+    """A length that was cut away contradicts nothing."""
+    packet = ip(udp(payload=bytes(20)), 17, src, dst)
+    header = len(packet) - 28
+
+    for captured in range(header, len(packet)):
+        decoded = decode(frames_of(packet[:captured], original=len(packet)))
+
+        if captured - header >= 4:
+            assert [len(batch) for batch in decoded.batches] == [1]
+        else:
+            assert decoded.refused == {"udp_cut": 1}
+
+
+@pytest.mark.parametrize(("src", "dst"), HOSTS)
+@pytest.mark.parametrize(("datagram", "reason"), REFUSED.values(), ids=REFUSED)
+def test_a_contradiction_is_refused_by_reason(datagram: bytes, reason: str, src: str, dst: str) -> None:
+    """In both families alike."""
+    assert refusal(ip(datagram, 17, src, dst), RAW) == reason
+
+
+def test_a_length_may_be_shorter_than_the_packet() -> None:
+    """What follows belongs to nobody, but nothing contradicts."""
+    assert found(ip(udp(payload=bytes(20), length=12), 17), RAW) == Found(4, (40000, 53), 48)
+
+
+def test_a_jumbogram_has_no_length() -> None:
+    """Zero stands for "as long as the packet" (RFC 2675 section 4)."""
+    assert found(ip(udp(length=0), 17, A, B), RAW) == Found(6, (40000, 53), 48)
+
+
+def test_a_first_fragment_goes_on_elsewhere() -> None:
+    """Its length is held against what a datagram can be, not against the fragment."""
+    assert found(ip(udp(length=65_515), 17, fragment=0x2000), RAW) == Found(4, (40000, 53), 28)
+    assert refusal(ip(udp(length=65_516), 17, fragment=0x2000), RAW) == "udp_length"

@@ -1,0 +1,214 @@
+"""Tunnels over UDP: looked into only when asked, counted beside the datagram, and never instead of it."""
+
+from __future__ import annotations
+
+import struct
+from ipaddress import ip_address
+
+import pytest
+from scapy.contrib.geneve import GENEVE
+from scapy.contrib.gtp import GTP_U_Header
+from scapy.layers.inet import IP, UDP
+from scapy.layers.l2 import Ether
+from scapy.layers.vxlan import VXLAN
+
+from shodohflo.wire import Decoded, decode
+from shodohflo.wire.decode import MAX_DEPTH_INSIDE, MOST_TUNNELS
+from shodohflo.wire.headers.udp_tunnels import UDP_TUNNELS
+from support.feeding import TUNNELS, ways_out, ways_out_inside
+from support.packets import ethernet, frames_of, ip, udp
+from support.sound import V4, V6, extension
+
+AUTHENTICATION = b"\0\1\2\3" + bytes(2 + 3 + 8 + 1)
+"""Of Teredo, with an identifier of 2 bytes and a value of 3 (RFC 4380 section 5.1.1)."""
+
+ORIGIN = b"\0\0" + bytes(6)
+
+
+def gtpu(payload: bytes, flags: int = 0x30, optional: bytes = b"", kind: int = 255) -> bytes:
+    """Return a GTP-U message."""
+    return struct.pack("!BBHI", flags, kind, len(optional) + len(payload), 7) + optional + payload
+
+
+OPENED = {
+    "VXLAN": ("vxlan", 4, udp(9, 4789, b"\x08" + bytes(7) + ethernet(V4))),
+    "VXLAN to Linux's port": ("vxlan", 6, udp(9, 8472, b"\x08" + bytes(7) + ethernet(V6, 0x86DD))),
+    "Geneve of Ethernet": ("geneve", 4, udp(9, 6081, b"\0\0\x65\x58" + bytes(4) + ethernet(V4))),
+    "Geneve of IPv6": ("geneve", 6, udp(9, 6081, b"\0\0\x86\xdd" + bytes(4) + V6)),
+    "Geneve with options": ("geneve", 4, udp(9, 6081, b"\2\0\x08\0" + bytes(4) + bytes(8) + V4)),
+    "Geneve with all options": ("geneve", 4, udp(9, 6081, b"\x3f\0\x08\0" + bytes(4) + bytes(252) + V4)),
+    "GTP-U": ("gtpu", 4, udp(9, 2152, gtpu(V4))),
+    "GTP-U, an answer": ("gtpu", 6, udp(2152, 9, gtpu(V6))),
+    "GTP-U with a sequence number": ("gtpu", 4, udp(9, 2152, gtpu(V4, 0x32, bytes(4)))),
+    "GTP-U with an extension": ("gtpu", 4, udp(9, 2152, gtpu(V4, 0x34, b"\0\0\0\x85\1\0\0\0"))),
+    "GTP-U with two": ("gtpu", 6, udp(9, 2152, gtpu(V6, 0x34, b"\0\0\0\x85\1\0\0\xc0\2" + bytes(7)))),
+    "Teredo": ("teredo", 6, udp(9, 3544, V6)),
+    "Teredo, an answer": ("teredo", 6, udp(3544, 9, ORIGIN + V6)),
+    "Teredo, authenticated": ("teredo", 6, udp(9, 3544, AUTHENTICATION + V6)),
+    "Teredo, both": ("teredo", 6, udp(3544, 9, AUTHENTICATION + ORIGIN + V6)),
+}
+
+REFUSED_INSIDE = {
+    "VXLAN without its flag": (udp(9, 4789, bytes(8) + ethernet(V4)), "not_ip"),
+    "VXLAN that is short": (udp(9, 4789, b"\x08" + bytes(6)), "tunnel_cut"),
+    "VXLAN of ARP": (udp(9, 4789, b"\x08" + bytes(7) + ethernet(bytes(28), 0x0806)), "not_ip"),
+    "Geneve of another version": (udp(9, 6081, b"\x40\0\x08\0" + bytes(4) + V4), "not_ip"),
+    "Geneve, options beyond it": (udp(9, 6081, b"\x3f\0\x08\0" + bytes(4) + V4), "ip_cut"),
+    "GTP version 2": (udp(9, 2152, gtpu(V4, 0x48)), "not_ip"),
+    "GTP': no GTP": (udp(9, 2152, gtpu(V4, 0x20)), "not_ip"),
+    "GTP-U echo": (udp(9, 2152, gtpu(b"", 0x32, bytes(4), 1)), "not_ip"),
+    "GTP-U without its optional fields": (udp(9, 2152, gtpu(b"", 0x32, bytes(3))), "tunnel_cut"),
+    "GTP-U, an extension of no length": (udp(9, 2152, gtpu(V4, 0x34, b"\0\0\0\x85" + bytes(4))), "tunnel_cut"),
+    "GTP-U, an extension beyond it": (udp(9, 2152, gtpu(V4, 0x34, b"\0\0\0\x85\xff\0\0\0")), "tunnel_cut"),
+    "GTP-U, extensions without end": (udp(9, 2152, gtpu(b"", 0x34, b"\0\0\0\x85" + b"\1\0\0\x85" * 40)), "too_deep"),
+    "GTP-U of neither version": (udp(9, 2152, gtpu(bytes(40))), "ip_version"),
+    "Teredo of nothing": (udp(9, 3544), "tunnel_cut"),
+    "Teredo, authentication beyond it": (udp(9, 3544, b"\0\1\xff\xff" + bytes(20)), "tunnel_cut"),
+    "Teredo of IPv4": (udp(9, 3544, V4 + bytes(20)), "ip_version"),
+    "Teredo of a bubble": (udp(9, 3544, ip(b"", 59, "::1", "::2")), "protocol"),
+}
+
+
+def looked_into(datagram: bytes, tunnels: frozenset[str] = TUNNELS) -> Decoded:
+    """Decode one datagram with `tunnels` named."""
+    return decode(frames_of(ip(datagram, 17)), tunnels)
+
+
+@pytest.mark.parametrize(("name", "family", "datagram"), OPENED.values(), ids=OPENED)
+def test_both_the_datagram_and_what_is_inside_are_found(name: str, family: int, datagram: bytes) -> None:
+    """The one counts, the other is told of beside it."""
+    decoded = looked_into(datagram)
+
+    ((outer,), (inner,)) = decoded.batches, decoded.inside.batches
+    assert (outer.family, outer.octets.tolist()) == (4, [20 + len(datagram)])
+    assert (inner.family, inner.src_port.tolist(), inner.dst_port.tolist()) == (family, [40000], [53])
+    assert decoded.opened == {name: 1}
+    assert not decoded.refused
+    assert not decoded.inside.refused
+
+
+@pytest.mark.parametrize(("name", "family", "datagram"), OPENED.values(), ids=OPENED)
+def test_nothing_is_looked_into_unasked(name: str, family: int, datagram: bytes) -> None:
+    """Nor where another tunnel is asked for: anybody may use these ports."""
+    del family
+
+    for tunnels in (frozenset[str](), TUNNELS - {name}):
+        decoded = looked_into(datagram, tunnels)
+
+        assert sum(map(len, decoded.batches)) == 1
+        assert not ways_out(decoded.inside)
+        assert not decoded.opened
+
+
+@pytest.mark.parametrize(("name", "family", "datagram"), OPENED.values(), ids=OPENED)
+def test_cut_short_it_is_found_and_what_is_inside_refused_as_cut(name: str, family: int, datagram: bytes) -> None:
+    """Until the inner ports are there."""
+    del name, family
+    packet = ip(datagram, 17)
+
+    for captured in range(24, len(packet)):
+        decoded = decode(frames_of(packet[:captured], original=len(packet)), TUNNELS)
+
+        assert sum(map(len, decoded.batches)) == 1
+        if captured >= len(packet) - 4:
+            assert sum(map(len, decoded.inside.batches)) == 1
+        else:
+            assert all(str(reason).endswith("_cut") for reason in decoded.inside.refused)
+            assert decoded.inside.refused.total() == 1
+
+
+@pytest.mark.parametrize(("name", "family", "datagram"), OPENED.values(), ids=OPENED)
+def test_whatever_stands_in_its_fields_there_is_one_way_out_on_each_side(
+    name: str, family: int, datagram: bytes
+) -> None:
+    """Each byte at its extremes, and every tunnel looked into."""
+    del name, family
+    packet = ip(datagram, 17)
+    changed = [
+        packet[:place] + bytes([value]) + packet[place + 1 :]
+        for place in range(20, len(packet))
+        for value in (0, 1, 0x7F, 0x80, 0xFF)
+    ]
+
+    decoded = decode(frames_of(*changed), TUNNELS)
+
+    assert ways_out(decoded) == len(changed)
+    inside, tunnels = ways_out_inside(decoded)
+    assert inside == tunnels
+
+
+@pytest.mark.parametrize(("datagram", "reason"), REFUSED_INSIDE.values(), ids=REFUSED_INSIDE)
+def test_what_cannot_be_read_inside_is_refused_beside(datagram: bytes, reason: str) -> None:
+    """The datagram is a datagram all the same."""
+    decoded = looked_into(datagram)
+
+    assert sum(map(len, decoded.batches)) == 1
+    assert not decoded.refused
+    assert decoded.inside.refused == {reason: 1}
+
+
+def test_a_port_in_common_opens_one_tunnel_only() -> None:
+    """Where both ends use ports of tunnels, where it goes to decides."""
+    decoded = looked_into(udp(2152, 6081, b"\0\0\x08\0" + bytes(4) + V4))
+
+    assert decoded.opened == {"geneve": 1}
+    assert ways_out(decoded.inside) == 1
+
+
+def test_vxlan_and_geneve_have_no_answers() -> None:
+    """Their source port is a hash of what is inside, and may be any."""
+    assert not looked_into(udp(4789, 9, b"\x08" + bytes(7) + ethernet(V4))).opened
+    assert not looked_into(udp(6081, 9, b"\0\0\x08\0" + bytes(4) + V4)).opened
+
+
+def test_tunnels_within_each_other_are_bounded() -> None:
+    """So many are looked into; the next is told of as too deep."""
+    packet = V4
+    for nested in range(1, 8):
+        packet = ip(udp(9, 2152, gtpu(packet)), 17)
+
+        decoded = decode(frames_of(packet), TUNNELS)
+
+        looked = min(nested, MOST_TUNNELS)
+        assert ways_out(decoded) == 1
+        assert decoded.opened["gtpu"] == ways_out(decoded.inside) == looked + (nested > MOST_TUNNELS)
+        assert decoded.inside.refused == ({"too_deep": 1} if nested > MOST_TUNNELS else {})
+
+
+def test_headers_inside_are_bounded() -> None:
+    """Less deep than outside: what is inside comes on top."""
+    for length in range(MAX_DEPTH_INSIDE + 4):
+        chain = b"".join(extension(after) for after in [60] * (length - 1) + [17] * bool(length))
+        inner = ip(chain + udp(), 60 if length else 17, "::1", "::2")
+
+        decoded = looked_into(udp(9, 2152, gtpu(inner)))
+
+        # GTP-U, raw IP and IPv6 are three of them.
+        assert bool(decoded.inside.batches) == (length + 3 <= MAX_DEPTH_INSIDE)
+
+
+def test_the_table_names_ports_once() -> None:
+    """No two tunnels claim the same."""
+    ports = [port for tunnel in UDP_TUNNELS.values() for port in tunnel.ports]
+
+    assert len(ports) == len(set(ports))
+
+
+BUILT = {
+    "vxlan": (4789, VXLAN(vni=7) / Ether()),
+    "geneve": (6081, GENEVE(vni=7) / Ether()),
+    "gtpu": (2152, GTP_U_Header(teid=7)),
+}
+
+
+@pytest.mark.parametrize(("name", "port", "header"), [(name, *made) for name, made in BUILT.items()], ids=BUILT)
+def test_packets_of_an_independent_builder_are_read(name: str, port: int, header: object) -> None:
+    """As scapy writes them."""
+    inner = IP(src="10.9.8.7", dst="10.0.0.2") / UDP(sport=40000, dport=53)
+    packet = bytes(IP() / UDP(sport=9, dport=port) / header / inner)
+
+    decoded = decode(frames_of(packet), TUNNELS)
+
+    (batch,) = decoded.inside.batches
+    assert decoded.opened == {name: 1}
+    assert batch.src_addr.tolist() == [int(ip_address("10.9.8.7"))]
