@@ -8,10 +8,10 @@ from typing import Final
 TESTS: Final = Path(__file__).parent
 SOURCE: Final = TESTS.parent / "src" / "shodohflo"
 
-BESIDE: Final = {"data", "fuzz", "live", "reference"}
+BESIDE: Final = {"data", "fuzz", "live", "reference", "support"}
 """Folders of the tests that are about the whole: what they read, and what runs through all of it."""
 
-ABOUT_THE_PROJECT: Final = {"test_bench", "test_docs", "test_examples", "test_layout", "test_makefile", "test_support"}
+ABOUT_THE_PROJECT: Final = {"test_bench", "test_docs", "test_examples", "test_layout", "test_makefile"}
 """Tests of what is not in `src`."""
 
 
@@ -45,7 +45,7 @@ def test_every_package_has_its_folder_of_tests() -> None:
     """A package whose tests live elsewhere is a package whose tests nobody finds."""
     packages = {path.parent.relative_to(SOURCE) for path in SOURCE.rglob("*.py")} - {Path()}
 
-    untested = [package for package in sorted(packages) if not list((TESTS / package).glob("test_*.py"))]
+    untested = [package for package in sorted(packages) if not list((TESTS / package).rglob("test_*.py"))]
 
     assert untested == []
 

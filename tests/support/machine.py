@@ -13,7 +13,7 @@ from typing import Final, NoReturn
 
 import pytest
 
-DATA: Final = Path(__file__).parent / "data"
+DATA: Final = Path(__file__).parents[1] / "data"
 """Captures and tables that are part of the repository."""
 
 SHIPPED_CAPTURES: Final = DATA / "captures"

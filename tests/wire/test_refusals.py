@@ -28,7 +28,7 @@ def test_no_two_reasons_have_the_same_sentence() -> None:
 @pytest.mark.parametrize("refusal", Refusal)
 def test_every_reason_is_met_by_some_test(refusal: Refusal) -> None:
     """A reason that no test brings about is one that nobody knows to be true."""
-    files = [path for path in TESTS.glob("test_*.py") if path.name != Path(__file__).name]
-    files.append(TESTS.parent / "test_pipeline.py")
+    files = [path for path in TESTS.rglob("test_*.py") if path.name != Path(__file__).name]
+    files.append(TESTS.parent / "attribution" / "test_pipeline.py")
 
     assert any(re.search(rf'["\.]{refusal}["\[]', path.read_text(encoding="utf-8")) for path in files)

@@ -16,7 +16,7 @@ from shodohflo.rules.defaults import default_enumeration, default_mapping
 from support.rule_sets import our_nets
 from support.subjects import found, labels, subject
 
-NOTES = load(Path(__file__).parents[2] / "examples" / "notes.py", {}, privileged=False)
+NOTES = load(Path(__file__).parents[3] / "examples" / "notes.py", {}, privileged=False)
 
 
 def test_the_notes_example_as_it_is_meant_has_no_finding_about_order() -> None:
@@ -116,7 +116,7 @@ def test_what_is_accepted_is_set_aside_with_its_reason(tmp_path: Path) -> None:
     """By code and place; what is accepted in vain is a note."""
     path = tmp_path / "c.py"
     path.write_bytes(
-        (Path(__file__).parents[2] / "examples" / "notes.py").read_bytes().partition(b"\nACCEPTED")[0]
+        (Path(__file__).parents[3] / "examples" / "notes.py").read_bytes().partition(b"\nACCEPTED")[0]
         + b"\nACCEPTED_FINDINGS = {'SPOOFABLE-DROP FLOW_MAPPING[2]': 'seen', 'DEAD-RULE FLOW_MAPPING[9]': 'x'}\n"
     )
 
