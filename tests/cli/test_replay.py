@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
+import pty
 import signal
 import subprocess
 import sys
@@ -360,3 +362,28 @@ def test_keys_need_neither_rich_nor_the_stores_client(demo: Path) -> None:
     done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
 
     assert done.stderr.splitlines()[-1] == "[]"
+
+
+def test_a_replay_on_a_terminal_keeps_data_and_bar_apart(demo: Path) -> None:
+    """The bar is on standard error, where the ledger follows it; standard output has the keys alone."""
+    terminal, inside = pty.openpty()
+    command = [sys.executable, "-c", "from shodohflo.offline import progress; progress.PATIENCE = -1.0\n"]
+    command[-1] += (
+        "from shodohflo.cli import main; import sys; sys.argv[1:] = ['replay', '--keys', sys.argv[1]]; main()"
+    )
+
+    with subprocess.Popen([*command, str(demo)], stdout=subprocess.PIPE, stderr=inside, text=True) as replaying:
+        os.close(inside)
+        shown = b""
+        try:
+            while chunk := os.read(terminal, 65536):
+                shown += chunk
+        except OSError:  # what Linux says when the other side has closed
+            pass
+        assert replaying.stdout is not None
+        keys = replaying.stdout.read()
+    os.close(terminal)
+
+    assert all(line.split("\t")[1].isdecimal() for line in keys.splitlines())
+    assert b"kB" in shown
+    assert b"packets received" in shown
