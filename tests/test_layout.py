@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 from typing import Final
 
@@ -65,3 +66,29 @@ def test_no_module_is_longer_than_four_hundred_lines() -> None:
     lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in SOURCE.rglob("*.py")}
 
     assert {path: length for path, length in lengths.items() if length > 400} == {}
+
+
+def test_at_most_four_modules_stand_outside_a_package() -> None:
+    """A module that belongs to no room is one that nobody looks for."""
+    loose = {path.stem for path in SOURCE.glob("*.py")} - {"__init__", "__main__"}
+
+    assert len(loose) <= 4, loose
+
+
+def test_every_package_says_what_it_holds() -> None:
+    """The docstring of `__init__.py` is the sign on the door."""
+    unsigned = [path for path in SOURCE.rglob("__init__.py") if not path.read_text(encoding="utf-8").startswith('"""')]
+
+    assert unsigned == []
+
+
+def test_the_architecture_page_prints_the_layers_of_the_contract() -> None:
+    """The page lists the layers line by line as import-linter checks them."""
+    project = tomllib.loads((TESTS.parent / "pyproject.toml").read_text(encoding="utf-8"))
+    (contract,) = [each for each in project["tool"]["importlinter"]["contracts"] if each["type"] == "layers"]
+    page = (TESTS.parent / "docs" / "architecture.md").read_text(encoding="utf-8")
+    _, _, after = page.partition("## Layers")
+
+    printed = after.partition("```text\n")[2].partition("```")[0].splitlines()
+
+    assert printed == contract["layers"]

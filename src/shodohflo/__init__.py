@@ -1,6 +1,6 @@
 """shodohflo watches received packets and keeps a map of who talks to which service.
 
-Data flows one way: capture -> wire -> rules -> aggregate -> store -> readers.
+Data flows one way: capture -> wire -> rules -> attribution -> store -> readers.
 `docs/architecture.md` tells the life of a packet.
 """
 
