@@ -167,7 +167,8 @@ def replay(  # noqa: PLR0913 - one for each option
 
     Each CAPTURE is a pcap or pcapng file, or - for standard input. Without --keys, --json or --store, the flows are
     shown as a table. What became of the packets is always told, on standard error where standard output holds data.
-    Without --our-nets, private networks are taken that the configuration has no other use for.
+    Without --our-nets, our networks are all private ones (RFC 1918, RFC 6598, RFC 4193), with a warning where the
+    configuration names something inside them.
     """
     if keys and as_json:
         raise click.UsageError("--keys and --json exclude each other")

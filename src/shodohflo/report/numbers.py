@@ -59,7 +59,7 @@ def age_text(seconds: float) -> str:
 
 
 def size_text(octets: int) -> str:
-    """Say a number of bytes with three digits: `840 B`, `1.20 MB`."""
+    """Return a size in decimal units, with at most three digits from a kilobyte on: `840 B`, `1.2 MB`."""
     size, unit = float(octets), 0
     while size >= 999.5 and unit < len(_SIZES) - 1:
         size, unit = size / 1000, unit + 1
