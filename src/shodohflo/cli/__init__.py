@@ -1,7 +1,7 @@
 """The command line: `shodohflo` with its commands, and `pcap_agent`.
 
 A command's module is imported when the command is called, so that none waits for what only another needs. `options`,
-`program`, `logs`, `readers` and `replay` are shared by several commands.
+`program`, `check`, `readers` and `replay` are shared by several commands.
 """
 
 from shodohflo.cli.program import main, pcap_agent
