@@ -20,8 +20,7 @@ from shodohflo.pcap_config import (
     NetworkEnumeration,
     PortMatch,
 )
-from shodohflo.rules import table
-from shodohflo.rules import tables as shelf
+from shodohflo.rules import table, tables
 from shodohflo.rules.compiler import CompiledRules
 from shodohflo.rules.verdicts import Answer, Decision, Verdicts
 from support.rule_sets import DROP, OPERATORS, OURS, RuleSet, batch_of, packet, packets, rule_sets, second_opinion
@@ -214,7 +213,7 @@ def test_tables_are_shared_and_made_when_a_pair_is_first_seen() -> None:
 
 def test_memory_for_tables_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """A table that does not fit any more is not made: its packets are asked."""
-    monkeypatch.setattr(shelf, "MOST_ELEMENTS", 20)
+    monkeypatch.setattr(tables, "MOST_ELEMENTS", 20)
     compiled = CompiledRules(WORLD, FlowMapping((None, "bert", PortMatch({22})), (None, None, LowerPort())))
 
     verdicts = compiled.judge(batch_of(4, [packet("192.0.2.1:9 > 10.0.0.1:22")] * 3))

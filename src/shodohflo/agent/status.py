@@ -87,7 +87,7 @@ class Status:
     unmatched: Counter[tuple[str, str]]
     """Packets that nothing decided, by the names of their networks; - for none."""
     recent: Observations = field(default_factory=Observations.none)
-    """For `on_status`: what was recorded since it was last called, no more than `recording.RECENT` rows."""
+    """For `on_status`: what was recorded since it was last called, no more than `store.outlet.RECENT` rows."""
     state: str = "running"
     """Or `ended`, or `cut short` where the store did not take everything at the end."""
 

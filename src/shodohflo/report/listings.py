@@ -14,7 +14,7 @@ from shodohflo.report.table import Column
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from shodohflo.report import table as tables
+    from shodohflo.report import table
 
 AnyRow = TypeVar("AnyRow", bound=Row)
 OtherRow = TypeVar("OtherRow", bound=Row)
@@ -28,7 +28,7 @@ class Listing(Generic[AnyRow]):
     """A kind of row as a table."""
 
     columns: tuple[Column, ...]
-    cells: Callable[[AnyRow], tables.Row]
+    cells: Callable[[AnyRow], table.Row]
     orders: dict[str, Callable[[AnyRow], Place]]
     """By which a reader may sort beside packets and age."""
 
@@ -46,7 +46,7 @@ _AGE: Final = Column("AGE", right=True)
 _PORT: Final = (Column("PORT", right=True), Column("", from_width=70, style="dim"))
 
 
-def _flow_cells(row: FlowRow) -> tables.Row:
+def _flow_cells(row: FlowRow) -> table.Row:
     names = [protocol.protocol for protocol in row.protocols]
     return (
         address_text(row.client),
@@ -61,7 +61,7 @@ def _flow_cells(row: FlowRow) -> tables.Row:
     )
 
 
-def _recon_cells(row: ReconRow) -> tables.Row:
+def _recon_cells(row: ReconRow) -> table.Row:
     what = "reset" if row.code is None else unreachable_name(row.code, row.client.version)
     return (
         address_text(row.client),
