@@ -1,21 +1,21 @@
-"""The few errors a caller must tell apart; each message names the place and the way out."""
+"""The errors that callers distinguish; each message names the place and the remedy."""
 
 
 class ShodohfloError(Exception):
-    """Something the user can mend; the message is one line, fit to be printed as it is."""
+    """A problem that the user can solve; the message is one line that can be printed as it is."""
 
     exit_code = 1
 
 
 class ConfigurationError(ShodohfloError):
-    """A configuration or a command line that cannot be used."""
+    """An invalid configuration or command line."""
 
     exit_code = 2
 
 
 class CaptureError(ShodohfloError):
-    """An interface or a capture file that cannot be read, or not to its end."""
+    """An interface or a capture file that cannot be read completely."""
 
 
 class StoreError(ShodohfloError):
-    """A store that cannot be reached, or that refused what it was told."""
+    """A store that cannot be reached, or that rejected a command."""

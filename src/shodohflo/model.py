@@ -1,6 +1,6 @@
-"""The words everything speaks: addresses, the five kinds of key, and the ends of a packet.
+"""The vocabulary of all packages: addresses, the five kinds of key, and the ends of a packet.
 
-Plain and frozen, with no I/O and no arrays: what a row of the columns means.
+Frozen values without I/O and without arrays: the meaning of one row of the columns.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import Final, Self
 Address = IPv4Address | IPv6Address
 
 SRC: Final = "src"
-"""The end of a packet that sent it."""
+"""The sending end of a packet."""
 
 DST: Final = "dst"
-"""The end of a packet that it was sent to."""
+"""The receiving end of a packet."""
 
 ICMP: Final = 1
 TCP: Final = 6
@@ -25,11 +25,11 @@ ICMPV6: Final = 58
 """Protocol numbers (IANA "Assigned Internet Protocol Numbers")."""
 
 PROTOCOL_NAMES: Final = {ICMP: "icmp", TCP: "tcp", UDP: "udp", ICMPV6: "icmpv6"}
-"""The protocols we record, in the words of tables and `detail` hashes."""
+"""The recorded protocols, as tables and `detail` hashes name them."""
 
 
 class Kind(IntEnum):
-    """What a packet was recorded as."""
+    """The kind of key under which a packet was recorded."""
 
     FLOW = 0
     """Under `flow`, `peer` and `client` keys."""
@@ -42,12 +42,12 @@ class Kind(IntEnum):
 
 
 class Explained(StrEnum):
-    """Words of the ledger that bring their own explanation, for the reference pages."""
+    """A word of the ledger with its explanation, from which the reference pages are made."""
 
     explanation: str
 
     def __new__(cls, word: str, explanation: str) -> Self:
-        """Be `word`, and know what it means."""
+        """Make a member equal to `word` that carries its explanation."""
         member = str.__new__(cls, word)
         member._value_ = word
         member.explanation = explanation
@@ -56,7 +56,7 @@ class Explained(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FlowKey:
-    """`client` talks to the service at `service`, on `port`."""
+    """`client` uses the service at `service` on `port`."""
 
     client: Address
     service: Address
@@ -65,7 +65,7 @@ class FlowKey:
 
 @dataclass(frozen=True, slots=True)
 class PeerKey:
-    """Two ends of a flow, with no role said; every flow has its peers both ways round."""
+    """Two ends of a flow without their roles; each flow has this key in both directions."""
 
     address: Address
     peer: Address
@@ -83,7 +83,7 @@ class ResetKey:
 
 @dataclass(frozen=True, slots=True)
 class UnreachableKey:
-    """Something told `client` that `remote` could not be reached; `code` says why.
+    """An ICMP message to `client`: `remote` could not be reached, for the reason `code`.
 
     `code` is the ICMP type 3 code (RFC 792) or the ICMPv6 type 1 code (RFC 4443 section 3.1).
     """
@@ -97,7 +97,7 @@ class UnreachableKey:
 
 @dataclass(frozen=True, slots=True)
 class ClientKey:
-    """An address that was the client of something recorded."""
+    """The client of any recorded flow, reset or unreachable message."""
 
     client: Address
 
@@ -106,9 +106,9 @@ Key = FlowKey | PeerKey | ResetKey | UnreachableKey | ClientKey
 
 
 def address_text(address: Address) -> str:
-    """Write `address` as RFC 5952 text; IPv4-mapped ones end in dotted decimal (its section 5).
+    """Return `address` as RFC 5952 text; an IPv4-mapped one ends in dotted decimal (section 5).
 
-    `str` alone would not do: for mapped addresses its answer differs between Python versions.
+    The result of `str` differs between Python versions for mapped addresses.
     """
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     return str(address) if mapped is None else f"::ffff:{mapped}"

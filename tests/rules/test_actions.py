@@ -1,4 +1,4 @@
-"""What each action says of a packet, in tables; and what it says of itself."""
+"""The opinion of each action as a table, and its description in words."""
 
 from __future__ import annotations
 
@@ -65,12 +65,12 @@ OPINIONS = [
 def test_each_action_has_the_opinion_of_the_table(
     action: MappingAction, src_port: int, dst_port: int, opinion: Opinion
 ) -> None:
-    """The contract's table, taken row by row."""
+    """Each row of the table of the contract holds for both families."""
     assert action.match(S, src_port, D, dst_port) == opinion
 
 
 def test_the_ends_have_two_words_each() -> None:
-    """The longer ones are for those who like to read."""
+    """SOURCE and DESTINATION are the same values as SRC and DST."""
     assert (SOURCE, DESTINATION) == (SRC, DST) == ("src", "dst")
 
 
@@ -97,7 +97,7 @@ MALFORMED: list[tuple[Callable[..., Any], tuple[Any, ...], str]] = [
 def test_a_wrong_argument_is_an_error_that_names_it(
     action: Callable[..., Any], arguments: tuple[Any, ...], message: str
 ) -> None:
-    """The class, the argument, what is wrong, and what to write instead."""
+    """The error names the class, the argument, what is wrong and what to write instead."""
     with pytest.raises(ValueError, match="is not") as caught:
         action(*arguments)
 
@@ -105,7 +105,7 @@ def test_a_wrong_argument_is_an_error_that_names_it(
 
 
 def test_any_iterable_of_ports_will_do() -> None:
-    """A range, a list, a generator; and an action does not change when the operator's set does."""
+    """Ranges, lists and generators are accepted, and changing the set afterwards does not change the action."""
     ports = {80}
     action = PortMatch(ports)
 
@@ -116,21 +116,21 @@ def test_any_iterable_of_ports_will_do() -> None:
 
 
 class Wordless:
-    """Anything with a `match` is an action."""
+    """A class with nothing but `match` is an action."""
 
     def match(self, *_: object) -> None:
         """Have no opinion."""
 
 
 class Quiet(LowerPort):
-    """A subclass that does something else than the words it inherits."""
+    """A subclass whose behaviour is not what the inherited description states."""
 
     def match(self, *_: object) -> None:
         """Have no opinion."""
 
 
 class Wordy(Quiet):
-    """A subclass with words of its own."""
+    """A subclass with its own description."""
 
     def describe(self) -> str:
         """Say so."""
@@ -159,19 +159,19 @@ SENTENCES = [
 
 
 @pytest.mark.parametrize(("action", "sentence"), SENTENCES)
-def test_an_action_can_say_itself(action: object, sentence: str) -> None:
-    """One wording, wherever rules are shown."""
+def test_an_action_describes_itself(action: object, sentence: str) -> None:
+    """The description is the same wherever rules are shown."""
     assert describe(action) == sentence
 
 
 @pytest.mark.parametrize("action", [action for action, *_ in OPINIONS])
-def test_our_own_actions_are_known_as_such(action: object) -> None:
-    """Only these may be worked out beforehand."""
+def test_built_in_actions_are_recognised(action: object) -> None:
+    """Only built-in actions may be tabulated."""
     assert is_built_in(action)
 
 
-def test_whoever_may_answer_otherwise_is_not_one_of_ours() -> None:
-    """Subclasses, strangers, and an action whose `match` somebody has replaced."""
+def test_a_modified_action_is_not_built_in() -> None:
+    """Subclasses, other classes and actions whose `match` was replaced are asked for each packet."""
     patched = LowerPort()
     patched.match = lambda *_: None  # type: ignore[method-assign] # what an operator might try
 

@@ -59,8 +59,8 @@ def _readable(verdicts: Verdicts, row: int, packet: Packet, answers: Any) -> tup
 
 
 @given(st.data(), rule_sets(OURS | OPERATORS), st.sampled_from([4, 6]))
-def test_compiled_rules_say_what_the_contract_says(data: st.DataObject, rule_set: RuleSet, family: Family) -> None:
-    """Every row has the verdict that a matcher written from the contract gives, operators' own actions included."""
+def test_compiled_rules_agree_with_the_contract(data: st.DataObject, rule_set: RuleSet, family: Family) -> None:
+    """Every row gets the verdict of a matcher written from the contract, custom actions included."""
     rows = data.draw(packets(rule_set, family))
 
     verdicts = CompiledRules(rule_set.enumeration(), rule_set.mapping()).judge(batch_of(family, rows))
@@ -70,8 +70,8 @@ def test_compiled_rules_say_what_the_contract_says(data: st.DataObject, rule_set
 
 
 @given(st.data(), rule_sets(OURS | OPERATORS), st.sampled_from([4, 6]))
-def test_compiled_rules_say_what_the_readable_rules_say(data: st.DataObject, rule_set: RuleSet, family: Family) -> None:
-    """Compiled and plain agree on ends, port, rule and networks, batch after batch."""
+def test_compiled_rules_agree_with_the_readable_rules(data: st.DataObject, rule_set: RuleSet, family: Family) -> None:
+    """Compiled and readable rules agree on ends, port, rule and networks, batch after batch."""
     first, second = data.draw(packets(rule_set, family)), data.draw(packets(rule_set, family))
     enumeration, plain = rule_set.enumeration(), rule_set.mapping().number_networks(rule_set.enumeration())
     compiled = CompiledRules(enumeration, rule_set.mapping())
@@ -89,7 +89,7 @@ def test_compiled_rules_say_what_the_readable_rules_say(data: st.DataObject, rul
 
 @given(st.data(), rule_sets(OURS))
 def test_asking_every_time_gives_the_same_verdicts(data: st.DataObject, rule_set: RuleSet) -> None:
-    """Pairs of networks whose table would be too large are asked, which shows in the counter and nowhere else."""
+    """Pairs of networks whose table would be too large ask the readable rules; only the counter `asked` differs."""
     rows = data.draw(packets(rule_set, 4))
     tabled = CompiledRules(rule_set.enumeration(), rule_set.mapping())
     with pytest.MonkeyPatch.context() as patch:
@@ -105,8 +105,8 @@ def test_asking_every_time_gives_the_same_verdicts(data: st.DataObject, rule_set
 
 
 @given(rule_sets(OURS))
-def test_every_cell_shows_its_own_witness(rule_set: RuleSet) -> None:
-    """The ports that stand as an example of a cell get the verdict of that cell."""
+def test_the_example_ports_of_every_case_get_its_verdict(rule_set: RuleSet) -> None:
+    """A packet with the example ports of a case gets the verdict of that case."""
     enumeration = rule_set.enumeration()
     compiled = CompiledRules(enumeration, rule_set.mapping())
     known = {enumeration.network(address): address for address in rule_set.addresses(4)}
@@ -114,7 +114,7 @@ def test_every_cell_shows_its_own_witness(rule_set: RuleSet) -> None:
     for src, dst in product(known, known):
         if src is None or dst is None:
             continue
-        cells = list(compiled.cells(src, dst))
+        cells = list(compiled.cases(src, dst))
         rows = [(known[src], cell.src_port, known[dst], cell.dst_port) for cell in cells]
         verdicts = compiled.judge(batch_of(4, rows))
         told = [cell.verdict for cell in cells if cell.verdict]
@@ -123,7 +123,7 @@ def test_every_cell_shows_its_own_witness(rule_set: RuleSet) -> None:
 
 
 class Counting(MappingAction):
-    """An operator's own action that remembers what it was asked."""
+    """A custom action that records every packet it is asked about."""
 
     def __init__(self, answer: object) -> None:
         """Give the same `answer` each time."""
@@ -136,8 +136,8 @@ class Counting(MappingAction):
         return self.answer  # type: ignore[return-value] # rubbish, on purpose
 
 
-def test_an_operators_action_is_asked_once_for_each_distinct_flow_in_order() -> None:
-    """However many rows a batch has of it; the next batch asks again."""
+def test_a_custom_action_is_asked_once_for_each_distinct_flow_in_order() -> None:
+    """The number of rows of a flow in a batch does not matter; the next batch asks again."""
     own = Counting(None)
     compiled = CompiledRules(WORLD, FlowMapping((None, None, own), (None, None, LowerPort())))
     a, b, c = packet("10.0.0.9:9 > 10.0.0.1:1"), packet("10.0.0.1:2 > 10.0.0.1:1"), packet("10.0.0.1:1 > 10.0.0.1:2")
@@ -149,8 +149,8 @@ def test_an_operators_action_is_asked_once_for_each_distinct_flow_in_order() -> 
     assert compiled.asked == 4
 
 
-def test_rules_before_an_operators_action_are_not_asked() -> None:
-    """What our own actions decide stays a table look-up; only the rest goes to the operator's."""
+def test_rules_before_a_custom_action_are_tabulated() -> None:
+    """Packets that a built-in action decides are not shown to the custom action after it."""
     own = Counting((None, None, None))
     compiled = CompiledRules(WORLD, FlowMapping((None, "bert", PortMatch({22})), (None, "bert", own)))
     rows = [
@@ -163,11 +163,11 @@ def test_rules_before_an_operators_action_are_not_asked() -> None:
 
     assert verdicts.decision.tolist() == [Decision.SRC_IS_CLIENT, Decision.DROPPED, Decision.NO_RULE]
     assert own.questions == [rows[1]]
-    assert [cell.verdict for cell in compiled.cells(2, 1) if cell.src_port != 22 != cell.dst_port] == [None] * 3
+    assert [cell.verdict for cell in compiled.cases(2, 1) if cell.src_port != 22 != cell.dst_port] == [None] * 3
 
 
-def test_an_operators_action_may_name_any_address_of_either_family() -> None:
-    """The answers stand beside the columns, one for each such row, in the order of the rows."""
+def test_a_custom_action_may_name_any_address_of_either_family() -> None:
+    """The answers are kept beside the columns, one for each such row, in the order of the rows."""
     client, service = packet("[2001:db8::]:0 > 203.0.113.0:0")[::2]
     own = Counting((client, service, 7))
     compiled = CompiledRules(WORLD, FlowMapping((None, "bert", own), (None, None, LowerPort())))
@@ -185,7 +185,7 @@ def test_an_operators_action_may_name_any_address_of_either_family() -> None:
 
 
 def test_failures_are_counted_by_rule_and_the_last_one_is_kept() -> None:
-    """An exception and rubbish are no opinion; the edge finds in the counters what to log."""
+    """An exception and a malformed answer count as no opinion, and the most recent one is available for the log."""
     rules = [(None, "bert", Counting("rubbish")), (None, None, Counting(1 / 3)), (None, None, LowerPort())]
     compiled = CompiledRules(WORLD, FlowMapping(*rules))
     rows = [packet("192.0.2.1:9 > 10.0.0.1:22"), packet("192.0.2.1:9 > 192.0.2.2:22")]
@@ -198,7 +198,7 @@ def test_failures_are_counted_by_rule_and_the_last_one_is_kept() -> None:
 
 
 def test_tables_are_shared_and_made_when_a_pair_is_first_seen() -> None:
-    """Fifty networks and a hundred rules take no longer to start than the pairs that occur."""
+    """Fifty networks and a hundred rules compile only the tables of the pairs that occur."""
     enumeration = NetworkEnumeration(*((f"n{n}", f"10.0.{n}.0/24") for n in range(50)))
     rules = [(f"n{n % 50}", f"n{n // 2}", Assign(SRC, DST, {n + 1, n + 2})) for n in range(100)]
     compiled = CompiledRules(enumeration, FlowMapping(*rules, (None, None, LowerPort())))
@@ -212,7 +212,7 @@ def test_tables_are_shared_and_made_when_a_pair_is_first_seen() -> None:
 
 
 def test_memory_for_tables_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A table that does not fit any more is not made: its packets are asked."""
+    """A table that would exceed the limit is not kept; its packets ask the readable rules."""
     monkeypatch.setattr(tables, "MOST_ELEMENTS", 20)
     compiled = CompiledRules(WORLD, FlowMapping((None, "bert", PortMatch({22})), (None, None, LowerPort())))
 
@@ -224,7 +224,7 @@ def test_memory_for_tables_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("family", [4, 6])
 def test_an_empty_batch_has_no_verdicts(family: Family) -> None:
-    """Nothing in, nothing out, and of the promised types."""
+    """An empty batch gives empty columns of the documented types."""
     verdicts = CompiledRules(WORLD, FlowMapping((None, None, LowerPort()))).judge(batch_of(family, []))
 
     assert [len(verdicts.decision), len(verdicts.port), len(verdicts.rule), len(verdicts.src_network)] == [0] * 4

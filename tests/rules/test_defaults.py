@@ -1,4 +1,4 @@
-"""Without a configuration: all flows to or from our networks, by lower port."""
+"""Without a configuration, all flows to or from our networks are recorded by the lower port."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WORKED = [
 
 @pytest.mark.parametrize(("received", "recorded"), WORKED)
 def test_the_defaults_record_what_our_networks_take_part_in(received: str, recorded: str | None) -> None:
-    """In both families; with equal ports ours is the client."""
+    """Both families are recorded; with equal ports our end is the client."""
     with our_nets("192.168.0.0/16", "2001:db8::/32"):
         answer = default_mapping().match(*packet(received))
 
@@ -33,6 +33,6 @@ def _ends(flow: str) -> list[object]:
 
 
 def test_each_agent_has_its_own_defaults() -> None:
-    """Counters of failures belong to one mapping and are not shared."""
+    """Two calls share no state: each mapping has its own counters of failures."""
     assert default_mapping() is not default_mapping()
     assert list(default_enumeration().network_id) == [None, "our_nets", "all"]

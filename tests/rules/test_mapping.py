@@ -1,4 +1,4 @@
-"""Rules are tried in order, the first opinion decides, and an operator's slip does not end the agent."""
+"""Rules are tried in order, the first opinion decides, and a failing custom action does not end the agent."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ TO_BERT = packet("192.0.2.1:40000 > 10.0.0.1:22")
 
 
 @given(st.data(), rule_sets(OURS | OPERATORS), st.sampled_from([4, 6]))
-def test_the_readable_rules_say_what_the_contract_says(data: st.DataObject, rule_set: RuleSet, family: Any) -> None:  # noqa: ANN401 - hypothesis gives an int
-    """`decide` names the rule and the ends; `match` is the same without the reasons."""
+def test_the_readable_rules_agree_with_the_contract(data: st.DataObject, rule_set: RuleSet, family: Any) -> None:  # noqa: ANN401 - hypothesis gives an int
+    """`decide` names the rule and the ends; `match` gives the same ends without the rule."""
     mapping = rule_set.mapping().number_networks(rule_set.enumeration())
 
     for each in data.draw(packets(rule_set, family)):
@@ -37,7 +37,7 @@ def test_the_readable_rules_say_what_the_contract_says(data: st.DataObject, rule
 
 
 def test_number_networks_returns_the_mapping_itself() -> None:
-    """So that it can stand in one expression with the first match."""
+    """Numbering and the first match can be written in one expression."""
     mapping = FlowMapping((None, "bert", LowerPort()))
 
     numbered = mapping.number_networks(WORLD)
@@ -46,14 +46,14 @@ def test_number_networks_returns_the_mapping_itself() -> None:
     assert mapping.match(*TO_BERT) == (TO_BERT[0], TO_BERT[2], 22)
 
 
-def test_a_mapping_that_is_not_numbered_says_so() -> None:
-    """Names mean nothing before they are resolved."""
+def test_matching_before_numbering_is_an_error() -> None:
+    """Network names have no meaning before they are resolved."""
     with pytest.raises(ValueError, match="number_networks"):
         FlowMapping((None, "bert", LowerPort())).match(*TO_BERT)
 
 
 def test_none_is_any_network_of_the_enumeration_only() -> None:
-    """A packet with one end in no network is shown to no rule."""
+    """No rule is tried for a packet with one end in no network."""
     enumeration = NetworkEnumeration(("bert", "10.0.0.1/32"))
     mapping = FlowMapping((None, None, LowerPort())).number_networks(enumeration)
 
@@ -63,7 +63,7 @@ def test_none_is_any_network_of_the_enumeration_only() -> None:
 
 
 def test_a_drop_stops_the_search() -> None:
-    """The rule is named; the next one, which would have an opinion, is not tried."""
+    """The verdict names the dropping rule, and a later rule that would have an opinion is not tried."""
     mapping = FlowMapping((None, "bert", PortMatch({22}, drop=True)), (None, None, LowerPort())).number_networks(WORLD)
 
     assert mapping.decide(*TO_BERT) == Verdict(Decision.DROPPED, 0)
@@ -80,7 +80,7 @@ UNKNOWN = [
 
 @pytest.mark.parametrize(("pairs", "message"), UNKNOWN)
 def test_an_unknown_network_is_an_error_with_the_nearest_name(pairs: tuple[tuple[str, str], ...], message: str) -> None:
-    """Which rule, which name, and which one was meant."""
+    """The error names the rule, the unknown name and the closest known name."""
     mapping = FlowMapping(*((src, dst, LowerPort()) for src, dst in pairs))
 
     with pytest.raises(ValueError, match="FLOW_MAPPING") as caught:
@@ -90,7 +90,7 @@ def test_an_unknown_network_is_an_error_with_the_nearest_name(pairs: tuple[tuple
 
 
 def test_an_empty_enumeration_has_no_nearest_name() -> None:
-    """The error says that instead."""
+    """The error states that the enumeration is empty."""
     with pytest.raises(ValueError, match=r"FLOW_MAPPING\[0\]: there is no network 'bert' in .*; it is empty"):
         FlowMapping(("bert", None, LowerPort())).number_networks(NetworkEnumeration())
 
@@ -107,8 +107,8 @@ MALFORMED = [
 
 
 @pytest.mark.parametrize(("rule", "message"), MALFORMED)
-def test_a_malformed_rule_is_an_error_that_says_which(rule: object, message: str) -> None:
-    """By its number, as everywhere."""
+def test_a_malformed_rule_is_an_error_with_its_number(rule: object, message: str) -> None:
+    """The error begins with FLOW_MAPPING[n]."""
     with pytest.raises(ValueError, match="FLOW_MAPPING") as caught:
         FlowMapping((None, None, LowerPort()), rule)
 
@@ -116,13 +116,13 @@ def test_a_malformed_rule_is_an_error_that_says_which(rule: object, message: str
 
 
 def test_too_many_rules_are_an_error() -> None:
-    """Their numbers are 16 bits wide in the columns."""
+    """Rule numbers are 16 bits wide in the columns."""
     with pytest.raises(ValueError, match="65537 rules are too many"):
         FlowMapping(*[(None, None, LowerPort())] * (MOST_RULES + 1))
 
 
 class Unprintable:
-    """A malformed answer that can't even be shown."""
+    """A malformed answer whose `repr` raises."""
 
     def __repr__(self) -> str:
         """Fail."""
@@ -130,7 +130,7 @@ class Unprintable:
 
 
 class Says(MappingAction):
-    """Gives the same answer to everything, or raises it."""
+    """Returns the same answer for every packet, or raises it."""
 
     def __init__(self, answer: Any) -> None:  # noqa: ANN401 - also what is no answer
         """Keep the answer."""
@@ -154,7 +154,7 @@ NO_ANSWERS: list[Any] = [
 
 
 @pytest.mark.parametrize("answer", NO_ANSWERS, ids=lambda answer: type(answer).__name__)
-def test_what_is_no_answer_is_no_opinion_and_is_counted_by_rule(answer: object) -> None:
+def test_an_exception_or_a_malformed_answer_is_counted_and_is_no_opinion(answer: object) -> None:
     """The next rule is tried, and the failure has a text for the log."""
     mapping = FlowMapping((None, "bert", Says(answer)), (None, None, LowerPort())).number_networks(WORLD)
 
@@ -165,8 +165,8 @@ def test_what_is_no_answer_is_no_opinion_and_is_counted_by_rule(answer: object) 
     assert mapping.last_failure[0].startswith(("answered ", "raised "))
 
 
-def test_the_text_of_a_failure_says_where_it_was_raised() -> None:
-    """The operator's line, not ours."""
+def test_the_text_of_a_failure_names_the_line_that_raised_it() -> None:
+    """The line is that of the custom action, not one of the library."""
     mapping = FlowMapping((None, None, Says(KeyError("port")))).number_networks(WORLD)
 
     mapping.decide(*TO_BERT)
@@ -176,7 +176,7 @@ def test_the_text_of_a_failure_says_where_it_was_raised() -> None:
 
 
 def test_the_text_of_a_failure_is_one_line() -> None:
-    """It goes to the log, where one reason has one line a minute."""
+    """The text fits one log record, whatever the exception contains."""
     mapping = FlowMapping((None, None, Says(ValueError("one\ntwo\r\nthree")))).number_networks(WORLD)
 
     mapping.decide(*TO_BERT)
@@ -193,15 +193,15 @@ ANSWERS: list[tuple[Any, Verdict]] = [
 
 
 @pytest.mark.parametrize(("answer", "verdict"), ANSWERS)
-def test_an_operators_answer_is_taken_at_its_word(answer: object, verdict: Verdict) -> None:
-    """Ends that are the packet's own are known again; any others stand as they are."""
+def test_the_ends_of_a_custom_answer_are_kept(answer: object, verdict: Verdict) -> None:
+    """The ends of the packet are recognised as such; any others are kept as they are."""
     mapping = FlowMapping((None, None, Says(answer))).number_networks(WORLD)
 
     assert mapping.decide(*TO_BERT) == verdict
 
 
-def test_a_rule_says_itself_in_one_sentence() -> None:
-    """Networks first, then the action's own words."""
+def test_a_rule_describes_itself_in_one_sentence() -> None:
+    """The sentence has the networks first, then the description of the action."""
     mapping = FlowMapping(("external", "bert", Assign(SRC, SRC, {53}, drop=True)), (None, "bert", Says(None)))
 
     assert [rule.describe() for rule in mapping.rules] == [

@@ -1,4 +1,4 @@
-"""The notation for packets: both ways, and what is said of text that is none."""
+"""The text format of packets, parsed and written, and the errors for malformed text."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from support.made_packets import packets
 
 
 @given(packets())
-def test_what_is_written_can_be_read(packet: Packet) -> None:
-    """No packet is spelled in a way that means another."""
+def test_every_packet_survives_a_round_trip_through_text(packet: Packet) -> None:
+    """`from_text(packet.to_text())` returns an equal packet."""
     assert Packet.from_text(packet.to_text()) == packet
 
 
@@ -33,7 +33,7 @@ def test_what_is_written_can_be_read(packet: Packet) -> None:
     ],
 )
 def test_each_protocol_has_its_words(text: str, protocol: int, flags: int) -> None:
-    """Flags are words after `tcp`; none means a segment with payload."""
+    """Flags follow `tcp`; without flags the packet is a TCP segment with none set."""
     packet = Packet.from_text(text)
 
     assert packet == Packet(ip_address("8.8.8.8"), 53, ip_address("10.0.0.1"), 40000, protocol, flags)
@@ -49,8 +49,8 @@ def test_each_protocol_has_its_words(text: str, protocol: int, flags: int) -> No
         "[2001:db8::1]:53 > [::ffff:1.2.3.4]:0 rst,rst",
     ],
 )
-def test_spaces_and_case_and_spelling_are_all_one(text: str) -> None:
-    """Whoever types does not count blanks."""
+def test_spaces_and_case_do_not_matter(text: str) -> None:
+    """Different spacing, case and spelling of the same packet parse equal."""
     assert Packet.from_text(text).to_text() == "[2001:db8::1]:53 > [::ffff:1.2.3.4]:0 tcp rst"
 
 
@@ -77,7 +77,7 @@ def test_spaces_and_case_and_spelling_are_all_one(text: str) -> None:
         ("8.8.8.8:1 > 8.8.4.4:1 udp tcp", "'udp tcp': a packet is either udp, or tcp with its flags"),
     ],
 )
-def test_what_is_no_packet_is_told_what_would_be(text: str, said: str) -> None:
+def test_malformed_text_is_an_error_with_an_example(text: str, said: str) -> None:
     """Each message names the part that is wrong."""
     with pytest.raises(ValueError, match=re.escape(said)):
         Packet.from_text(text)
@@ -85,7 +85,7 @@ def test_what_is_no_packet_is_told_what_would_be(text: str, said: str) -> None:
 
 @given(st.text(alphabet="0128.:[]> udptcprs%f\n", max_size=40))
 def test_rubbish_is_a_value_error_or_a_packet(text: str) -> None:
-    """Nothing else comes out of it."""
+    """Random text raises nothing but ValueError."""
     try:
         packet = Packet.from_text(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Port classes split exactly where a set of a rule does, and tables stay as small as their rules allow."""
+"""Port classes are the coarsest that the rules allow, and tables have no more classes than their own rules need."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from shodohflo.model import DST, SRC
 from shodohflo.rules.actions import Assign, LowerPort, MappingAction, PortMatch
 from shodohflo.rules.mapping import FlowMapping
 from shodohflo.rules.networks import NetworkEnumeration
-from shodohflo.rules.table import PortClasses, Reach, Table, combinations, port_set
+from shodohflo.rules.table import PortClasses, ReachableRules, Table, combinations, port_set
 from support.rule_sets import PORT_SETS, PORTS
 
 WORLD = NetworkEnumeration(("a", "10.0.0.0/8"), ("b", "11.0.0.0/8"))
@@ -21,7 +21,7 @@ WORLD = NetworkEnumeration(("a", "10.0.0.0/8"), ("b", "11.0.0.0/8"))
 def test_ports_share_a_class_exactly_if_the_same_sets_hold_them(
     sets: list[frozenset[int]], pairs: list[tuple[int, int]]
 ) -> None:
-    """No set cuts a class in two, and no two classes could be one."""
+    """No set splits a class, and no two classes could be merged."""
     classes = PortClasses.compile(sets)
 
     for one, other in pairs:
@@ -31,7 +31,7 @@ def test_ports_share_a_class_exactly_if_the_same_sets_hold_them(
 
 @given(st.lists(PORT_SETS, max_size=6))
 def test_a_class_knows_its_lowest_and_its_highest_port(sets: list[frozenset[int]]) -> None:
-    """They are its witnesses."""
+    """The lowest and the highest port of each class are those of `of_port`."""
     classes = PortClasses.compile(sets)
 
     for number in range(len(classes)):
@@ -40,26 +40,26 @@ def test_a_class_knows_its_lowest_and_its_highest_port(sets: list[frozenset[int]
 
 
 def test_every_port_can_be_a_class_of_its_own() -> None:
-    """Sixteen sets are enough for that: the class numbers still fit."""
+    """Sixteen sets can separate all ports, and the class numbers still fit in 16 bits."""
     classes = PortClasses.compile(frozenset(p for p in range(1, 65536) if p >> bit & 1) for bit in range(16))
 
     assert len(classes) == 65536
     assert sorted(classes.of_port.tolist()) == list(range(65536))
 
 
-def test_only_port_matches_and_assignments_tell_ports_apart() -> None:
-    """Comparing ports is not a set, and neither are all ports or none."""
+def test_only_port_matches_and_assignments_have_port_sets() -> None:
+    """An action without a port set, or that compares ports, distinguishes no port."""
     actions = [PortMatch({80}), Assign(SRC, DST, {53}), Assign(SRC, DST), PortMatch([]), LowerPort(), MappingAction()]
 
     assert [set(port_set(action)) for action in actions] == [{80}, {53}, set(), set(), set(), set()]
 
 
 def test_combinations_are_exactly_those_that_a_packet_can_have() -> None:
-    """With 22 in a set: any pair of classes and comparison that ports can make, each with ports that make it."""
+    """With the set {22}, there is one case for each possible pair of classes and comparison, with example ports."""
     mapping = FlowMapping((None, None, PortMatch({22})), (None, None, LowerPort())).number_networks(WORLD)
     classes = PortClasses.compile([frozenset({22})])
 
-    cells = list(combinations(mapping, Reach.find(mapping, 1, 2), classes))
+    cells = list(combinations(mapping, ReachableRules.find(mapping, 1, 2), classes))
 
     def place(src: int, dst: int) -> int:
         return ((src == 22) * 2 + (dst == 22)) * 3 + (src >= dst) + (src > dst)
@@ -70,13 +70,13 @@ def test_combinations_are_exactly_those_that_a_packet_can_have() -> None:
 
 
 def test_a_table_has_only_the_classes_of_the_rules_that_reach_it() -> None:
-    """A hundred sets between other networks do not make this table larger."""
+    """A hundred port sets between other networks do not make this table larger."""
     rules = [("b", "b", PortMatch({port})) for port in range(1, 101)]
     mapping = FlowMapping(*rules, ("a", "b", PortMatch({7}))).number_networks(WORLD)
     classes = PortClasses.compile(port_set(rule.action) for rule in mapping.rules)
 
-    small = Table.compile(mapping, Reach.find(mapping, 1, 2), classes)
-    large = Table.compile(mapping, Reach.find(mapping, 2, 2), classes)
+    small = Table.compile(mapping, ReachableRules.find(mapping, 1, 2), classes)
+    large = Table.compile(mapping, ReachableRules.find(mapping, 2, 2), classes)
 
     assert small is not None
     assert large is not None
@@ -84,8 +84,8 @@ def test_a_table_has_only_the_classes_of_the_rules_that_reach_it() -> None:
 
 
 def test_a_table_that_would_ask_too_many_questions_is_not_made() -> None:
-    """Two hundred classes and two hundred rules are eight million questions."""
+    """Two hundred classes and two hundred rules would take eight million questions."""
     mapping = FlowMapping(*((None, None, PortMatch({port})) for port in range(1, 201))).number_networks(WORLD)
     classes = PortClasses.compile(port_set(rule.action) for rule in mapping.rules)
 
-    assert Table.compile(mapping, Reach.find(mapping, 1, 1), classes) is None
+    assert Table.compile(mapping, ReachableRules.find(mapping, 1, 1), classes) is None

@@ -1,7 +1,7 @@
-"""Actions: what a rule makes of a packet between its networks, one packet at a time and in plain words.
+"""Actions: the opinion of a rule on one packet, in readable form.
 
 Each action has an opinion on (source address and port, destination address and port): which end is the client,
-which the service, and which port names it; or that the packet is dropped; or none, and the next rule is tried.
+which the service, and which port names it; or that the packet is dropped; or no opinion, and the next rule is tried.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from shodohflo.model import DST, SRC, Address
 
 SOURCE: Final = SRC
 DESTINATION: Final = DST
-"""The longer words for the ends of a packet."""
+"""Long names for the ends of a packet."""
 
 Opinion = tuple[Address, Address, int] | tuple[None, None, None] | None
 """(client, service, port), or (None, None, None) to drop the packet, or None: try the next rule."""
@@ -24,17 +24,17 @@ _WORDS: Final = {SRC: "source", DST: "destination"}
 
 
 class Action(Protocol):
-    """Anything with such a `match` may stand in a rule."""
+    """Any object with this `match` can be the action of a rule."""
 
     def match(self, src_addr: Address, src_port: int, dst_addr: Address, dst_port: int, /) -> Opinion:
         """Return an opinion on a packet."""
 
 
 class MappingAction:
-    """Never has an opinion; the base class for your own actions.
+    """The base class for custom actions; by itself it has no opinion.
 
-    Override `match`. It is asked once for each distinct (addresses, ports) of a batch of packets, so it had
-    better be quick. An exception, or an answer that is none of the three, counts as no opinion.
+    Override `match`. It is called once for each distinct (addresses, ports) of a batch of packets, so it should be
+    fast. An exception or a malformed answer is counted and treated as no opinion.
     """
 
     def match(self, src_addr: Address, src_port: int, dst_addr: Address, dst_port: int) -> Opinion:  # noqa: ARG002 - the arguments are for those who override it
@@ -45,19 +45,19 @@ class MappingAction:
         return None
 
     def describe(self) -> str:
-        """Say in words what the action does."""
+        """Describe the action in words."""
         return "no opinion"
 
 
 class PortMatch(MappingAction):
     """The end whose port is in `set_of_ports` is the service, and its port is the port of interest.
 
-    If both ends' ports are, the end named by `precedence` (SRC or DST) is the service.
+    If both ports are in the set, the end named by `precedence` (SRC or DST) is the service.
     With `drop=True` such packets are dropped.
     """
 
     def __init__(self, set_of_ports: Iterable[int], precedence: str = SRC, drop: bool = False) -> None:  # noqa: FBT001, FBT002 - the configuration language's own signature
-        """Check the arguments; a ValueError names the one that is wrong."""
+        """Validate the arguments; a ValueError names the one that is wrong."""
         self.ports = _ports("PortMatch", set_of_ports)
         self.precedence = _end("PortMatch.precedence", precedence)
         self.drop = bool(drop)
@@ -74,7 +74,7 @@ class PortMatch(MappingAction):
         return src_addr, dst_addr, dst_port
 
     def describe(self) -> str:
-        """Say in words what the action does."""
+        """Describe the action in words."""
         first, second = _both(self.precedence)
         ports = _ports_text(self.ports)
         if self.drop:
@@ -86,7 +86,7 @@ class Assign(MappingAction):
     """The end named by `client_from` is the client, the other end is the service.
 
     The port of interest is that of the end named by `port_from`. With a `set_of_ports` the action only has an
-    opinion if that port is in it (so with an empty set never); with None any port will do.
+    opinion if that port is in the set (never, if it is empty); with None, any port matches.
     With `drop=True` such packets are dropped.
     """
 
@@ -97,7 +97,7 @@ class Assign(MappingAction):
         set_of_ports: Iterable[int] | None = None,
         drop: bool = False,  # noqa: FBT001, FBT002 - the configuration language's own signature
     ) -> None:
-        """Check the arguments; a ValueError names the one that is wrong."""
+        """Validate the arguments; a ValueError names the one that is wrong."""
         self.client_from = _end("Assign.client_from", client_from)
         self.port_from = _end("Assign.port_from", port_from)
         self.ports = None if set_of_ports is None else _ports("Assign", set_of_ports)
@@ -113,7 +113,7 @@ class Assign(MappingAction):
         return (src_addr, dst_addr, port) if self.client_from == SRC else (dst_addr, src_addr, port)
 
     def describe(self) -> str:
-        """Say in words what the action does."""
+        """Describe the action in words."""
         client, service = _both(self.client_from)
         port = f"the {_WORDS[self.port_from]} port"
         ports = None if self.ports is None else _ports_text(self.ports)
@@ -130,7 +130,7 @@ class LowerPort(MappingAction):
     """
 
     def __init__(self, precedence: str = SRC) -> None:
-        """Check the argument; a ValueError names it if it is wrong."""
+        """Validate the argument; a ValueError names it."""
         self.precedence = _end("LowerPort.precedence", precedence)
 
     def match(self, src_addr: Address, src_port: int, dst_addr: Address, dst_port: int) -> Opinion:
@@ -140,7 +140,7 @@ class LowerPort(MappingAction):
         return src_addr, dst_addr, dst_port
 
     def describe(self) -> str:
-        """Say in words what the action does."""
+        """Describe the action in words."""
         return f"the end with the lower port is the service, the {_WORDS[self.precedence]} if they are equal"
 
 
@@ -148,12 +148,12 @@ BUILT_IN: Final = (MappingAction, PortMatch, Assign, LowerPort)
 
 
 def is_built_in(action: object) -> bool:
-    """Tell whether `action` is exactly one of ours, so that its answers may be worked out beforehand."""
+    """Return whether `action` is a built-in one, unmodified, so that its answers can be tabulated."""
     return type(action) in BUILT_IN and "match" not in vars(action)
 
 
 def describe(action: object) -> str:
-    """Say in words what any action does, also an operator's own, which need not have words."""
+    """Describe any action in words; a custom action need not have a `describe` of its own."""
     words = getattr(action, "describe", None)
     inherited = getattr(type(action), "describe", None) in {built_in.describe for built_in in BUILT_IN}
     if words is None or (inherited and not is_built_in(action)):
@@ -173,7 +173,7 @@ def _end(argument: str, given: str) -> str:
 
 def _ports(action: str, given: Iterable[int]) -> frozenset[int]:
     if isinstance(given, str | bytes) or not isinstance(given, Iterable):
-        raise ValueError(f"{action}.set_of_ports: {given!r} is not a set of ports; write one like {{80, 443}}")  # noqa: TRY004 - one kind of error for all that is malformed
+        raise ValueError(f"{action}.set_of_ports: {given!r} is not a set of ports; write one like {{80, 443}}")  # noqa: TRY004 - one exception type for every malformed argument
     ports = list(given)
     for port in ports:
         if not isinstance(port, int) or isinstance(port, bool) or not 1 <= port <= 65535:
@@ -182,7 +182,7 @@ def _ports(action: str, given: Iterable[int]) -> frozenset[int]:
 
 
 def _ports_text(ports: frozenset[int]) -> str:
-    """Write ports in order, neighbours as a range: `22, 80 or 8000 to 8099`."""
+    """Return sorted ports with consecutive ones as a range: `22, 80 or 8000 to 8099`."""
     runs: list[list[int]] = []
     for port in sorted(ports):
         if runs and runs[-1][-1] == port - 1:

@@ -1,4 +1,4 @@
-"""Compiled rules: a batch of packets judged by table look-ups, from tables made by asking the readable rules."""
+"""Compiled rules: the verdicts on a batch by table lookup, from tables made by asking the readable rules."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import numpy as np
 
 from shodohflo.columns.addresses import Addresses
 from shodohflo.rules.actions import is_built_in
-from shodohflo.rules.mapping import FlowMapping, Packet, Verdict
+from shodohflo.rules.mapping import Ends, FlowMapping, Verdict
 from shodohflo.rules.networks import NetworkEnumeration, NetworkTable
-from shodohflo.rules.table import ASK, Cell, PortClasses, Reach, combinations, port_set
-from shodohflo.rules.tables import Shelf
+from shodohflo.rules.table import ASK, Case, PortClasses, ReachableRules, combinations, port_set
+from shodohflo.rules.tables import Tables
 from shodohflo.rules.verdicts import Answer, Decision, Verdicts
 
 if TYPE_CHECKING:
@@ -24,23 +24,23 @@ if TYPE_CHECKING:
 
 
 class CompiledRules:
-    """`enumeration` and `mapping` as they are now, ready for batches.
+    """A snapshot of `enumeration` and `mapping` that judges batches.
 
-    Tables are made when a pair of networks is first seen. Only our own actions are tabled; where an operator's own
-    is reached, or a table would be too large, the readable rules are asked, once for each distinct (addresses,
-    ports) of a batch.
+    Tables are compiled when a pair of networks is first seen. Only built-in actions are tabulated. Where a custom
+    action is reached, or a table would be too large, the readable rules are asked once for each distinct
+    (addresses, ports) of a batch.
     """
 
     asked: int
-    """How often the readable rules were asked about a packet."""
+    """How many packets the readable rules were asked about."""
 
     def __init__(self, enumeration: NetworkEnumeration, mapping: FlowMapping) -> None:
-        """Compile; a rule that names an unknown network is a ValueError that says which."""
+        """Compile; raise ValueError with the place of a rule that names an unknown network."""
         self.mapping = mapping.number_networks(enumeration)
         self.networks = NetworkTable.compile(enumeration)
         actions = [rule.action for rule in mapping.rules]
         self._classes = PortClasses.compile(port_set(action) for action in actions if is_built_in(action))
-        self._shelf = Shelf(mapping, self._classes, networks=len(enumeration.network_id) - 1)
+        self._tables = Tables(mapping, self._classes, networks=len(enumeration.network_id) - 1)
         self.asked = 0
 
     @property
@@ -50,17 +50,17 @@ class CompiledRules:
 
     @property
     def last_failure(self) -> dict[int, str]:
-        """What went wrong the last time, by rule."""
+        """The most recent failure of each rule, as one line."""
         return self.mapping.last_failure
 
-    def cells(self, src_network: int, dst_network: int) -> Iterator[Cell]:
-        """Go through all that packets from one network to another can be, with what the rules say of each."""
-        return combinations(self.mapping, Reach.find(self.mapping, src_network, dst_network), self._classes)
+    def cases(self, src_network: int, dst_network: int) -> Iterator[Case]:
+        """Yield every kind of packet from one network to another, with the verdict of the rules."""
+        return combinations(self.mapping, ReachableRules.find(self.mapping, src_network, dst_network), self._classes)
 
     def judge(self, batch: Batch) -> Verdicts:
         """Return the verdict on each row of `batch`."""
         src_network, dst_network = self.networks.find(batch.src_addr), self.networks.find(batch.dst_addr)
-        cells = self._shelf.look_up(src_network, dst_network, batch.src_port, batch.dst_port)
+        cells = self._tables.look_up(src_network, dst_network, batch.src_port, batch.dst_port)
         decision = cells.astype(np.uint8)  # the low 8 of the 32 bits
         port = np.where(cells & 0x100, batch.dst_port, batch.src_port)
         rule = (cells >> 16).astype(np.uint16)
@@ -93,13 +93,13 @@ class CompiledRules:
         )
         pairs = zip(src_network[rows].tolist(), dst_network[rows].tolist(), strict=True)
         return [
-            self.mapping.first_opinion(self._shelf.reach(*pair).rules, Packet(*packet))
-            for pair, packet in zip(pairs, packets, strict=True)
+            self.mapping.first_opinion(self._tables.reachable(*pair).rules, Ends(*ends))
+            for pair, ends in zip(pairs, packets, strict=True)
         ]
 
 
 def _distinct(batch: Batch, rows: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return the first row of each distinct (addresses, ports), in order, and for each of `rows` which that is."""
+    """Return the first row of each distinct (addresses, ports) in order, and the group number of each of `rows`."""
     columns = [column[rows] for column in (batch.src_addr, batch.dst_addr, batch.src_port, batch.dst_port)]
     order = np.lexsort(columns)
     begins = np.ones(len(rows), np.bool_)
@@ -112,6 +112,6 @@ def _distinct(batch: Batch, rows: NDArray[np.intp]) -> tuple[NDArray[np.intp], N
 
 
 def _answers(verdicts: list[Verdict]) -> tuple[Answer, ...]:
-    """Take the ends from those verdicts that name ends which are not the packet's."""
+    """Return the ends that custom actions named which are not the packet's own."""
     answered = (verdict for verdict in verdicts if verdict.decision == Decision.ANSWERED)
     return tuple(Answer(v.client, v.service) for v in answered if v.client is not None and v.service is not None)

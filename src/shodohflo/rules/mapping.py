@@ -1,4 +1,4 @@
-"""The ordered rules, one packet at a time: the readable form, and the specification of the compiled one."""
+"""The ordered rules for one packet: the readable form, and the specification of the compiled one."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ MOST_RULES: Final = 65_536
 """Rule numbers are 16 bits wide in the columns."""
 
 
-class Packet(NamedTuple):
-    """What rules look at of a packet, in the order of an action's arguments."""
+class Ends(NamedTuple):
+    """The part of a packet that rules see, in the order of the arguments of `Action.match`."""
 
     src_addr: Address
     src_port: int
@@ -34,7 +34,7 @@ class Packet(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What to make of packets from one network to another; None is any network of the enumeration."""
+    """An action for packets from one network to another; None is any network of the enumeration."""
 
     src: str | None
     dst: str | None
@@ -42,7 +42,7 @@ class Rule:
 
     @classmethod
     def parse(cls, given: object) -> Rule:
-        """Take (source network, destination network, action), or raise a ValueError that says what is wrong."""
+        """Parse (source network, destination network, action); a ValueError states what is wrong."""
         if not isinstance(given, tuple | list) or len(given) != 3:
             raise ValueError(f"{short_repr(given)} is not a rule; write (source network, destination network, action)")
         src, dst, action = given
@@ -50,20 +50,20 @@ class Rule:
             if name is not None and not isinstance(name, str):
                 raise ValueError(f"{short_repr(name)} is not a network; write its name, or None for any")
         if isinstance(action, type):
-            raise ValueError(f"{action.__name__} is a class, not an action; write {action.__name__}(...)")  # noqa: TRY004 - one kind of error for all that is malformed
+            raise ValueError(f"{action.__name__} is a class, not an action; write {action.__name__}(...)")  # noqa: TRY004 - one exception type for every malformed rule
         if not callable(getattr(action, "match", None)):
             raise ValueError(f"{short_repr(action)} is not an action; it has no `match`")  # noqa: TRY004 - as above
         return cls(src, dst, action)
 
     def describe(self) -> str:
-        """Say the rule in one sentence."""
+        """Describe the rule in one sentence."""
         src, dst = ("any network" if name is None else name for name in (self.src, self.dst))
         return f"from {src} to {dst}: {describe(self.action)}"
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the rules say of one packet."""
+    """The decision of the rules on one packet."""
 
     decision: Decision
     rule: int | None = None
@@ -74,25 +74,24 @@ class Verdict:
 
 
 class FlowMapping:
-    """The rules, in the order in which they are tried; the first opinion decides.
+    """The rules in the order in which they are tried; the first opinion decides.
 
-    Each rule is (source network, destination network, action). The networks are names from
-    NETWORK_ENUMERATION, or None for any network that stands in it: a packet one of whose addresses is in no
-    network at all is never shown to a rule.
+    Each rule is (source network, destination network, action). The networks are names from NETWORK_ENUMERATION, or
+    None for any network in it: no rule is tried for a packet with an address that is in no network.
     """
 
     rules: tuple[Rule, ...]
     pairs: tuple[tuple[int, int], ...]
-    """The ids of each rule's networks, 0 for any; empty before `number_networks`."""
+    """The network ids of each rule, 0 for any; empty before `number_networks`."""
     failures: Counter[int]
     """How often the action of each rule raised an exception or gave a malformed answer."""
     last_failure: dict[int, str]
-    """What went wrong the last time, by rule."""
+    """The most recent failure of each rule, as one line."""
 
     def __init__(self, *rules: object) -> None:
-        """Take the rules; a malformed one is a ValueError that says which."""
+        """Parse the rules; raise ValueError with the place of a malformed one."""
         if len(rules) > MOST_RULES:
-            raise ValueError(f"FLOW_MAPPING: {len(rules)} rules are too many; {MOST_RULES} will do")
+            raise ValueError(f"FLOW_MAPPING: {len(rules)} rules are too many; the limit is {MOST_RULES}")
         self.rules = tuple(_parse_rule(number, rule) for number, rule in enumerate(rules))
         self.failures = Counter()
         self.last_failure = {}
@@ -100,9 +99,9 @@ class FlowMapping:
         self.pairs = ()
 
     def number_networks(self, enumeration: NetworkEnumeration) -> FlowMapping:
-        """Resolve the names by `enumeration`, and return the mapping itself; needed before it can match.
+        """Resolve the network names and return the mapping itself; required before it can match.
 
-        A name that `enumeration` lacks is a ValueError that says which rule, and the nearest name there is.
+        Raise ValueError for a name that `enumeration` lacks, with the rule and the closest known name.
         """
         self.pairs = tuple(
             (_number(enumeration, number, rule.src), _number(enumeration, number, rule.dst))
@@ -121,14 +120,14 @@ class FlowMapping:
         return verdict.client, verdict.service, verdict.port
 
     def decide(self, src_addr: Address, src_port: int, dst_addr: Address, dst_port: int) -> Verdict:
-        """Return what the rules say of a packet, and which rule says it."""
+        """Return the decision of the rules on a packet, and which rule made it."""
         if self._enumeration is None:
             raise ValueError("FLOW_MAPPING: number_networks(NETWORK_ENUMERATION) comes before the first match")
         src_network, dst_network = self._enumeration.network(src_addr), self._enumeration.network(dst_addr)
         if src_network is None or dst_network is None:
             return Verdict(Decision.NO_NETWORK)
-        packet = Packet(src_addr, src_port, dst_addr, dst_port)
-        return self.first_opinion(self.reaching(src_network, dst_network), packet)
+        ends = Ends(src_addr, src_port, dst_addr, dst_port)
+        return self.first_opinion(self.reaching(src_network, dst_network), ends)
 
     def reaching(self, src_network: int, dst_network: int) -> tuple[int, ...]:
         """Return the numbers of the rules for packets between two networks, given by their ids."""
@@ -138,18 +137,18 @@ class FlowMapping:
             if src in (0, src_network) and dst in (0, dst_network)
         )
 
-    def first_opinion(self, rules: Iterable[int], packet: Packet) -> Verdict:
-        """Return what the first of `rules` that has an opinion says of `packet`."""
+    def first_opinion(self, rules: Iterable[int], ends: Ends) -> Verdict:
+        """Return the verdict of the first of `rules` that has an opinion on `ends`."""
         for number in rules:
-            opinion = self._opinion(number, packet)
+            opinion = self._opinion(number, ends)
             if opinion is not None:
-                return _verdict(number, opinion, packet)
+                return _verdict(number, opinion, ends)
         return Verdict(Decision.NO_RULE)
 
-    def _opinion(self, number: int, packet: Packet) -> Opinion:
-        """Ask one rule; what is no answer is counted, and is no opinion."""
+    def _opinion(self, number: int, ends: Ends) -> Opinion:
+        """Ask one rule; an exception or a malformed answer is counted and treated as no opinion."""
         try:
-            opinion = self.rules[number].action.match(*packet)
+            opinion = self.rules[number].action.match(*ends)
             if opinion is None or _is_well_formed(opinion):
                 return opinion
             failure = f"answered {short_repr(opinion)}, which is no (client, service, port)"
@@ -187,20 +186,20 @@ def _is_well_formed(answer: object) -> bool:
     return ends_are_addresses and isinstance(port, int) and not isinstance(port, bool) and 0 <= port <= 65535
 
 
-def _verdict(rule: int, opinion: tuple[Address, Address, int] | tuple[None, None, None], packet: Packet) -> Verdict:
+def _verdict(rule: int, opinion: tuple[Address, Address, int] | tuple[None, None, None], ends: Ends) -> Verdict:
     client, service, port = opinion
     if client is None or service is None or port is None:
         return Verdict(Decision.DROPPED, rule)
-    if (client, service) == (packet.src_addr, packet.dst_addr):
+    if (client, service) == (ends.src_addr, ends.dst_addr):
         return Verdict(Decision.SRC_IS_CLIENT, rule, client, service, port)
-    if (client, service) == (packet.dst_addr, packet.src_addr):
+    if (client, service) == (ends.dst_addr, ends.src_addr):
         return Verdict(Decision.DST_IS_CLIENT, rule, client, service, port)
     return Verdict(Decision.ANSWERED, rule, client, service, port)
 
 
 def _raised(error: Exception) -> str:
-    """Say what was raised, and where: the innermost line is the operator's."""
-    # What an operator's code says may have many lines; the log has one.
+    """Return the exception and where it was raised, as one line; the innermost frame is the operator's code."""
+    # The message of an exception may have many lines; a log record has one.
     what = " ".join(traceback.format_exception_only(error)[-1].split())
     *_, (frame, line) = traceback.walk_tb(error.__traceback__)
     return f"raised {what} ({frame.f_code.co_filename}, line {line})"

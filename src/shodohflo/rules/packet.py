@@ -1,7 +1,7 @@
-"""One packet as people write it: `8.8.8.8:53 > 10.0.0.1:40000 udp`, `[2001:db8::1]:53 > [2001:db8::2]:40 tcp rst`.
+"""One packet as text: `8.8.8.8:53 > 10.0.0.1:40000 udp` or `[2001:db8::1]:53 > [2001:db8::2]:40 tcp rst`.
 
-`8.8.8.8:53 > 10.0.0.1:40000 icmp unreachable` is the message that tells 10.0.0.1, port 40000, that 8.8.8.8 or its port
-53 cannot be reached, as if 8.8.8.8 itself had sent it.
+`8.8.8.8:53 > 10.0.0.1:40000 icmp unreachable` is the ICMP message to 10.0.0.1, port 40000, that 8.8.8.8 or its port 53
+is unreachable, written as if 8.8.8.8 itself had sent it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ FLAGS: Final = {"fin": FIN, "syn": SYN, "rst": RST, "psh": 0x08, "ack": 0x10, "u
 """TCP control bits by their names (RFC 9293 section 3.1)."""
 
 UNREACHABLE: Final = ["icmp", "unreachable"]
-"""The only ICMP that has ports: those of the packet that it quotes."""
+"""The only ICMP messages with ports, which are those of the quoted packet."""
 
 _PROTOCOLS: Final = {PROTOCOL_NAMES[number]: number for number in (UDP, TCP)}
 _WORDS: Final = (*_PROTOCOLS, *FLAGS)
@@ -36,7 +36,7 @@ _EXAMPLE: Final = "write '192.0.2.1:53 > 192.0.2.2:40000 udp' or '[2001:db8::1]:
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """A TCP or UDP packet or an unreachable, as far as anything here decides by it."""
+    """The fields of a TCP or UDP packet or of an unreachable message that decide its attribution."""
 
     src_addr: Address
     src_port: int
@@ -48,9 +48,9 @@ class Packet:
 
     @classmethod
     def from_text(cls, text: str) -> Packet:
-        """Read what `to_text` writes; a ValueError says what is wrong and what would be right.
+        """Parse the format of `to_text`; a ValueError states what is wrong and shows an example.
 
-        Without a protocol it is UDP, and flags alone mean TCP.
+        The protocol defaults to UDP, or to TCP if flags are given.
         """
         ends = text.split(">")
         if len(ends) != 2:
@@ -62,15 +62,15 @@ class Packet:
         return cls(src_addr, src_port, dst_addr, dst_port, *_protocol(words))
 
     def to_text(self) -> str:
-        """Write the packet as people do."""
+        """Format the packet as text."""
         ends = f"{_end_text(self.src_addr, self.src_port)} > {_end_text(self.dst_addr, self.dst_port)}"
         flags = [name for name, bit in FLAGS.items() if self.tcp_flags & bit]
         return " ".join([ends, *(UNREACHABLE if self.protocol == ICMP else [PROTOCOL_NAMES[self.protocol], *flags])])
 
     @property
-    def ends(self) -> mapping.Packet:
-        """What rules look at."""
-        return mapping.Packet(self.src_addr, self.src_port, self.dst_addr, self.dst_port)
+    def ends(self) -> mapping.Ends:
+        """The part that rules see."""
+        return mapping.Ends(self.src_addr, self.src_port, self.dst_addr, self.dst_port)
 
 
 def _end(text: str) -> tuple[Address, int]:

@@ -1,8 +1,20 @@
-"""Tables: every answer that a list of rules can give, worked out once by asking the readable rules.
+"""Lookup tables: every verdict that a list of rules can give, found once by asking the readable rules.
 
-What our own actions say of a packet depends only on which of their port sets hold its two ports, and on how the
-ports compare. Ports in the same sets share a class; one question for each (source class, destination class,
-comparison), asked with ports that are an example of it, answers for all packets like that.
+The verdict of a built-in action depends only on which of its port sets contain the two ports, and on how the ports
+compare. Ports in the same sets form a class. So one question for each (source class, destination class, comparison),
+asked with a pair of ports that is an example of it, settles the verdict of all packets of that kind.
+
+A worked example, `FlowMapping((None, None, PortMatch({22})), (None, None, LowerPort()))`:
+
+    classes       0: all ports but 22       1: port 22
+    (0, 0) less   example ports 0, 65535    LowerPort: the source is the service
+    (0, 0) equal  example ports 0, 0        LowerPort: the source, by its precedence
+    (0, 1) less   example ports 0, 22       PortMatch: the destination is the service
+    (1, 1) equal  example ports 22, 22      PortMatch: the source, by its precedence
+    (1, 1) less   does not occur: a class of one port has no two that differ
+
+Two classes make 2 x 2 x 3 = 12 cells, of which 8 can occur. A packet 40000 > 22 has the classes (0, 1) and compares as
+greater (2), so its verdict is in cell (0 * 2 + 1) * 3 + 2 = 5.
 """
 
 from __future__ import annotations
@@ -15,7 +27,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from shodohflo.rules.actions import Assign, PortMatch, is_built_in
-from shodohflo.rules.mapping import FlowMapping, Packet, Verdict
+from shodohflo.rules.mapping import Ends, FlowMapping, Verdict
 from shodohflo.rules.verdicts import Decision
 
 if TYPE_CHECKING:
@@ -26,40 +38,40 @@ if TYPE_CHECKING:
 PORTS: Final = 65_536
 
 MOST_QUESTIONS: Final = 1 << 20
-"""A table is made in the middle of live traffic; so many questions take a few tenths of a second."""
+"""Tables are compiled while packets arrive; this many questions take a few tenths of a second."""
 
 ASK: Final = 255
-"""Stands in place of a `Decision` where the rules themselves have to be asked."""
+"""Takes the place of a `Decision` where the readable rules must be asked for each packet."""
 
 _SRC, _DST = IPv4Address(1), IPv4Address(2)
-"""Two addresses that differ; which ones is all the same to our own actions."""
+"""Two different addresses; built-in actions do not depend on which."""
 
 
 def port_set(action: object) -> frozenset[int]:
-    """Return the ports that one of our own actions tells from all others."""
+    """Return the ports that a built-in action distinguishes from all others."""
     return (action.ports or frozenset()) if isinstance(action, PortMatch | Assign) else frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class PortClasses:
-    """Ports in classes, so that no set of any rule holds one port of a class without the others."""
+    """A partition of the ports: each port set of each rule contains all ports of a class or none."""
 
     of_port: NDArray[np.uint16]
     """The class of each port."""
     sets: tuple[frozenset[frozenset[int]], ...]
-    """For each class, the sets that hold its ports."""
+    """For each class, the port sets that contain it."""
     lowest: tuple[int, ...]
     highest: tuple[int, ...]
-    """For each class, its first and its last port."""
+    """For each class, its lowest and its highest port."""
 
     @classmethod
     def compile(cls, port_sets: Iterable[frozenset[int]]) -> PortClasses:
-        """Find the classes that `port_sets` make."""
+        """Return the coarsest partition that respects `port_sets`."""
         sets_of_port: defaultdict[int, set[frozenset[int]]] = defaultdict(set)
         for ports in frozenset(port_sets):
             for port in ports:
                 sets_of_port[port].add(ports)
-        # Port 0 is in no set, so the class of the ports in none comes first and is never empty.
+        # Port 0 is in no set, so class 0, the ports in no set, is never empty.
         classes: dict[frozenset[frozenset[int]], int] = {frozenset(): 0}
         of_port = np.zeros(PORTS, np.uint16)
         for port, sets in sets_of_port.items():
@@ -69,37 +81,37 @@ class PortClasses:
         return cls(of_port, tuple(classes), tuple(lowest.tolist()), tuple((PORTS - 1 - from_the_end).tolist()))
 
     def __len__(self) -> int:
-        """Count the classes."""
+        """Return the number of classes."""
         return len(self.sets)
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
-    """The rules that packets from one network to another can come to."""
+class ReachableRules:
+    """The rules that apply to packets from one network to another."""
 
     rules: tuple[int, ...]
     """All of them, in order."""
     tabled: tuple[int, ...]
-    """Those before the first operator's own action: what they say can be worked out beforehand."""
+    """Those before the first custom action; their verdicts can be tabulated."""
 
     @classmethod
-    def find(cls, mapping: FlowMapping, src_network: int, dst_network: int) -> Reach:
-        """Find the rules between two networks, given by their ids."""
+    def find(cls, mapping: FlowMapping, src_network: int, dst_network: int) -> ReachableRules:
+        """Return the rules between two networks, given by their ids."""
         rules = mapping.reaching(src_network, dst_network)
         own = next((place for place, n in enumerate(rules) if not is_built_in(mapping.rules[n].action)), len(rules))
         return cls(rules, rules[:own])
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
-    """One combination, with a pair of ports that is an example of it."""
+class Case:
+    """One (source class, destination class, comparison), with a pair of ports as an example."""
 
     index: int
-    """Its place in its table."""
+    """The number of its cell in the table."""
     src_port: int
     dst_port: int
     verdict: Verdict | None
-    """What the rules say; None where an operator's own action has to be asked."""
+    """The verdict of the rules; None where a custom action must be asked."""
 
     def encode(self) -> int:
         """Pack the verdict: decision in bits 0-7, bit 8 for the destination's port, the rule in bits 16-31."""
@@ -111,9 +123,9 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The verdict on classes s and d, comparing as c (0 less, 1 equal, 2 greater), is in cell s + d + c.
+    """The verdicts between two networks: `cells[src_steps[s] + dst_steps[d] + c]`.
 
-    s comes from `src_steps`, d from `dst_steps`, by class of port.
+    s and d are the classes of the two ports, c is their comparison: 0 less, 1 equal, 2 greater.
     """
 
     src_steps: NDArray[np.int32]
@@ -122,57 +134,57 @@ class Table:
 
     @classmethod
     def constant(cls, classes: int, content: int) -> Table:
-        """Make a table that says the same of all ports."""
+        """Return a table with the same content for all ports."""
         steps = np.zeros(classes, np.int32)
         return cls(steps, steps, np.full(3, content, np.uint32))
 
     @classmethod
-    def compile(cls, mapping: FlowMapping, reach: Reach, classes: PortClasses) -> Table | None:
-        """Ask the rules for every cell; None if that were too many questions."""
-        local = _local_classes(mapping, reach, classes)
-        width = max(local) + 1
-        if width * width * len(reach.tabled) > MOST_QUESTIONS:
+    def compile(cls, mapping: FlowMapping, reachable: ReachableRules, classes: PortClasses) -> Table | None:
+        """Return the table of the verdicts of `reachable`; None if it would take more than `MOST_QUESTIONS`."""
+        merged = _merged_classes(mapping, reachable, classes)
+        width = max(merged) + 1
+        if width * width * len(reachable.tabled) > MOST_QUESTIONS:
             return None
         cells = np.zeros(width * width * 3, np.uint32)
-        for cell in combinations(mapping, reach, classes):
-            cells[cell.index] = cell.encode()
-        steps = np.array(local, np.int32)
+        for case in combinations(mapping, reachable, classes):
+            cells[case.index] = case.encode()
+        steps = np.array(merged, np.int32)
         return cls(steps * (3 * width), steps * 3, cells)
 
     @property
     def size(self) -> int:
-        """Count the elements of the arrays; each has four bytes."""
+        """The number of array elements; each takes four bytes."""
         return 2 * len(self.src_steps) + len(self.cells)
 
 
-def combinations(mapping: FlowMapping, reach: Reach, classes: PortClasses) -> Iterator[Cell]:
-    """Go through all combinations that a packet can have, each with what the rules say of it."""
-    local = _local_classes(mapping, reach, classes)
-    width = max(local) + 1
+def combinations(mapping: FlowMapping, reachable: ReachableRules, classes: PortClasses) -> Iterator[Case]:
+    """Yield every combination that a packet can have, with the verdict of the rules."""
+    merged = _merged_classes(mapping, reachable, classes)
+    width = max(merged) + 1
     ranges = [(PORTS, -1)] * width
-    for number, lowest, highest in zip(local, classes.lowest, classes.highest, strict=True):
+    for number, lowest, highest in zip(merged, classes.lowest, classes.highest, strict=True):
         ranges[number] = (min(ranges[number][0], lowest), max(ranges[number][1], highest))
-    may_ask = reach.tabled != reach.rules
+    may_ask = reachable.tabled != reachable.rules
     for src, src_range in enumerate(ranges):
         for dst, dst_range in enumerate(ranges):
             for comparison, src_port, dst_port in _examples(src_range, dst_range):
-                verdict = mapping.first_opinion(reach.tabled, Packet(_SRC, src_port, _DST, dst_port))
+                verdict = mapping.first_opinion(reachable.tabled, Ends(_SRC, src_port, _DST, dst_port))
                 unknown = may_ask and verdict.decision == Decision.NO_RULE
                 index = (src * width + dst) * 3 + comparison
-                yield Cell(index, src_port, dst_port, None if unknown else verdict)
+                yield Case(index, src_port, dst_port, None if unknown else verdict)
 
 
-def _local_classes(mapping: FlowMapping, reach: Reach, classes: PortClasses) -> list[int]:
-    """Merge the classes that only rules outside `reach` tell apart; return the merged class of each."""
-    told_apart = {port_set(mapping.rules[number].action) for number in reach.tabled}
+def _merged_classes(mapping: FlowMapping, reachable: ReachableRules, classes: PortClasses) -> list[int]:
+    """Merge the classes that no rule in `reachable` distinguishes; return the merged class of each."""
+    port_sets = {port_set(mapping.rules[number].action) for number in reachable.tabled}
     merged: dict[frozenset[frozenset[int]], int] = {}
-    return [merged.setdefault(sets & told_apart, len(merged)) for sets in classes.sets]
+    return [merged.setdefault(sets & port_sets, len(merged)) for sets in classes.sets]
 
 
 def _examples(src: tuple[int, int], dst: tuple[int, int]) -> Iterator[tuple[int, int, int]]:
-    """Return (comparison, source port, destination port) for each way in which ports of two classes can compare.
+    """Yield (comparison, source port, destination port) for each way in which ports of two classes can compare.
 
-    Classes do not overlap, so ports can only be equal within one class, and only one class has its lowest port.
+    Classes are disjoint: ports can be equal only within one class, and then both classes have the same lowest port.
     """
     if src[0] < dst[1]:
         yield 0, src[0], dst[1]

@@ -1,4 +1,4 @@
-"""Verdicts: what the rules say of each row of a batch, as columns; the seam from rules to the group-by."""
+"""Verdicts: the decision of the rules on each row of a batch, as columns; the interface from rules to attribution."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Decision(IntEnum):
-    """What became of a packet."""
+    """The outcome of the rules for one packet."""
 
     NO_NETWORK = 0
     """An address is in no network: no rule was tried."""
@@ -25,12 +25,12 @@ class Decision(IntEnum):
     SRC_IS_CLIENT = 3
     DST_IS_CLIENT = 4
     ANSWERED = 5
-    """An operator's own action named other ends than the packet's; see `Verdicts.answers`."""
+    """A custom action named other ends than the packet's; see `Verdicts.answers`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The ends of a flow as an operator's own action named them, of either family."""
+    """The ends of a flow as a custom action named them, of either family."""
 
     client: Address
     service: Address
@@ -43,11 +43,11 @@ class Verdicts:
     decision: NDArray[np.uint8]
     """A `Decision`."""
     port: NDArray[np.uint16]
-    """The port of interest, where there is a client; elsewhere it means nothing."""
+    """The port of interest where there is a client; undefined elsewhere."""
     rule: NDArray[np.uint16]
     """The deciding rule, numbered from 0 as in the configuration; 0 where none decided."""
     src_network: NDArray[np.uint16]
     dst_network: NDArray[np.uint16]
-    """The ids of the ends' networks, 0 where an address is in none."""
+    """The network id of each end, 0 where the address is in none."""
     answers: tuple[Answer, ...]
     """One for each `ANSWERED` row, in the order of the rows."""

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from shodohflo.analysis.check.ports import Block, Chart, Takes, claimed, example
 from shodohflo.pcap_config import DST, SRC, Assign, FlowMapping, LowerPort, MappingAction, PortMatch
-from shodohflo.rules.mapping import Packet
+from shodohflo.rules.mapping import Ends
 from shodohflo.rules.table import PortClasses, port_set
 from support.rule_sets import OURS, PORTS, RuleSet
 
@@ -44,7 +44,7 @@ def test_a_chart_says_which_rule_decides(actions: list[tuple[object, ...]], pair
             if in_block(block, classes, src_port, dst_port)
         ]
         address = rule_set.addresses(4)[0]
-        decided = mapping.first_opinion(range(len(actions)), Packet(address, src_port, address, dst_port)).rule
+        decided = mapping.first_opinion(range(len(actions)), Ends(address, src_port, address, dst_port)).rule
         assert told == ([] if decided is None else [decided])
 
 

@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from shodohflo.columns.batch import Family
     from shodohflo.config.subject import Subject
     from shodohflo.model import Address
-    from shodohflo.rules.mapping import Packet as Ends
-    from shodohflo.rules.mapping import Verdict
+    from shodohflo.rules.mapping import Ends, Verdict
 
 RULE: Final = "FLOW_MAPPING[{}]"
 

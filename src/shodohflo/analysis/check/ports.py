@@ -12,7 +12,7 @@ from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, Final
 
 from shodohflo.rules.actions import is_built_in
-from shodohflo.rules.mapping import Packet
+from shodohflo.rules.mapping import Ends
 from shodohflo.rules.table import PortClasses, port_set
 from shodohflo.rules.verdicts import Decision
 
@@ -51,7 +51,7 @@ class Takes:
         ports = port_set(action)
         inside = min(ports, default=_OUTSIDE)
         examples = ((inside, _OUTSIDE), (_OUTSIDE, inside), (_OUTSIDE, _OUTSIDE))
-        said = [mapping.first_opinion((number,), Packet(_ANY, src, _ANY, dst)).decision for src, dst in examples]
+        said = [mapping.first_opinion((number,), Ends(_ANY, src, _ANY, dst)).decision for src, dst in examples]
         src, dst, rest = (decision != Decision.NO_RULE for decision in said)
         bits = 0
         for place in {int(classes.of_port[port]) for port in ports}:

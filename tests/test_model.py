@@ -1,0 +1,82 @@
+"""The vocabulary: addresses as text, keys as values, and words that explain themselves."""
+
+from __future__ import annotations
+
+from ipaddress import IPv6Address, ip_address
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shodohflo.model import (
+    ICMP,
+    ICMPV6,
+    PROTOCOL_NAMES,
+    TCP,
+    UDP,
+    ClientKey,
+    Explained,
+    FlowKey,
+    Kind,
+    PeerKey,
+    address_text,
+)
+
+if TYPE_CHECKING:
+    from shodohflo.model import Address
+
+
+class Fruit(Explained):
+    """Two words with their explanations."""
+
+    APPLE = "apple", "grows on trees"
+    MELON = "melon", "grows on the ground"
+
+
+@pytest.mark.parametrize(
+    ("written", "text"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("2001:DB8:0:0:0:0:0:1", "2001:db8::1"),
+        ("::ffff:c000:201", "::ffff:192.0.2.1"),
+        ("::ffff:0.0.0.0", "::ffff:0.0.0.0"),
+        ("::c000:201", "::c000:201"),  # IPv4-compatible, which RFC 4291 section 2.5.5.1 deprecates
+    ],
+)
+def test_addresses_are_written_as_rfc_5952_says(written: str, text: str) -> None:
+    """Lower case, the longest run of zeros shortened, and mapped addresses in dotted decimal."""
+    assert address_text(ip_address(written)) == text
+
+
+@given(st.ip_addresses() | st.integers(0, 2**32 - 1).map(lambda low: IPv6Address(0xFFFF << 32 | low)))
+def test_the_text_of_an_address_is_read_back_as_the_same_address(address: Address) -> None:
+    """No two addresses share a text, in either family and among the mapped ones."""
+    assert ip_address(address_text(address)) == address
+
+
+def test_a_word_that_explains_itself_is_still_a_string() -> None:
+    """It can be a key, be looked up by its word, and be printed."""
+    assert {"apple": 1, "melon": 2}[Fruit.MELON] == 2
+    assert f"{Fruit.MELON}" == "melon"
+    assert [fruit.explanation for fruit in Fruit] == ["grows on trees", "grows on the ground"]
+
+
+def test_keys_are_equal_by_value_and_their_direction_matters() -> None:
+    """Keys count in sets and dicts; a peer key and its reverse are two keys."""
+    one, other = ip_address("192.0.2.1"), ip_address("2001:db8::1")
+
+    assert len({FlowKey(one, other, 53), FlowKey(ip_address("192.0.2.1"), other, 53), FlowKey(one, other, 54)}) == 2
+    assert PeerKey(one, other) != PeerKey(other, one)
+    assert ClientKey(one) != ClientKey(other)
+
+
+def test_every_recorded_protocol_has_a_name_of_its_own() -> None:
+    """Names are fields of the `detail` hash, so two protocols must not share one."""
+    assert set(PROTOCOL_NAMES) == {ICMP, TCP, UDP, ICMPV6}
+    assert len(set(PROTOCOL_NAMES.values())) == len(PROTOCOL_NAMES)
+
+
+def test_kinds_fit_in_two_bits() -> None:
+    """The label of a group has two bits for the kind."""
+    assert all(0 <= kind < 4 for kind in Kind)
