@@ -14,7 +14,8 @@ import numpy as np
 from benchmarks.comparison import Comparison, Pairs, Spent
 from shodohflo.attribution.pipeline import BLOCK
 from shodohflo.columns.frames import Frames
-from shodohflo.wire import decode, layers
+from shodohflo.wire import layers
+from shodohflo.wire.decode import decode
 from shodohflo.wire.registry import TABLE
 from shodohflo.wire.table import Table
 

@@ -26,8 +26,8 @@ from shodohflo.attribution.policy import Policy
 from shodohflo.columns.frames import Frames
 from shodohflo.pcap_config import FlowMapping, LowerPort, NetworkEnumeration
 from shodohflo.rules.compiler import CompiledRules
-from shodohflo.wire import decode
-from shodohflo.wire.headers.udp_tunnels import UDP_TUNNELS
+from shodohflo.wire.decode import decode
+from shodohflo.wire.tunnels import UDP_TUNNELS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

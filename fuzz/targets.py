@@ -18,8 +18,8 @@ from shodohflo.columns.frames import ETHERTYPE, Frames
 from shodohflo.errors import CaptureError
 from shodohflo.pcap_config import FlowMapping, LowerPort, NetworkEnumeration
 from shodohflo.rules.compiler import CompiledRules
-from shodohflo.wire import Packets, decode
-from shodohflo.wire.headers.udp_tunnels import UDP_TUNNELS
+from shodohflo.wire.decode import Packets, decode
+from shodohflo.wire.tunnels import UDP_TUNNELS
 
 if TYPE_CHECKING:
     from collections import Counter

@@ -17,9 +17,9 @@ from benchmarks.comparison import Pairs, Spent
 from benchmarks.generate import Load, generate
 
 from reference.corpus import USUAL_NETWORKS, Capture, replay
-from shodohflo.wire import decode
-from shodohflo.wire.headers.udp_tunnels import UDP_TUNNELS
+from shodohflo.wire.decode import decode
 from shodohflo.wire.registry import TABLE
+from shodohflo.wire.tunnels import UDP_TUNNELS
 
 if TYPE_CHECKING:
     from collections import Counter

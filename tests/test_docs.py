@@ -19,7 +19,7 @@ from shodohflo.cli.program import COMMANDS
 from shodohflo.config import load
 from shodohflo.config.findings import Code
 from shodohflo.config.known import KNOWN
-from shodohflo.wire import Refusal
+from shodohflo.wire.refusals import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

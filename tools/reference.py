@@ -18,7 +18,8 @@ from shodohflo.cli.program import program
 from shodohflo.cli.run import pcap_agent
 from shodohflo.config.findings import Code
 from shodohflo.config.known import KNOWN, SIBLING_PREFIXES, SIBLINGS
-from shodohflo.wire import Refusal, reference
+from shodohflo.wire import reference
+from shodohflo.wire.refusals import Refusal
 
 FOLDER: Final = Path(__file__).parents[1] / "docs/reference"
 WIDTH: Final = 100

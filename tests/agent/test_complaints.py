@@ -12,7 +12,7 @@ import pytest
 from shodohflo.agent.complaints import Complaints
 from shodohflo.attribution.ledger import REFUSED
 from shodohflo.store.writer import WriterStats
-from shodohflo.wire import decode
+from shodohflo.wire.decode import decode
 from support.packets import frames_of
 from support.statuses import a_status
 

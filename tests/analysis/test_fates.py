@@ -21,7 +21,7 @@ from shodohflo.model import FlowKey
 from shodohflo.pcap_config import DST, SRC, Assign, FlowMapping, LowerPort, NetworkEnumeration
 from shodohflo.rules.compiler import CompiledRules
 from shodohflo.rules.packet import Packet
-from shodohflo.wire import decode
+from shodohflo.wire.decode import decode
 from support.made_packets import FAMILIES, packets, policies
 from support.rule_sets import OPERATORS, OURS, rule_sets
 

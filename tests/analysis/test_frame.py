@@ -15,7 +15,7 @@ from scapy.layers.inet6 import ICMPv6DestUnreach, IPv6
 from shodohflo.analysis.frame import RAW, to_bytes, to_frames
 from shodohflo.model import ICMP, TCP
 from shodohflo.rules.packet import Packet
-from shodohflo.wire import decode
+from shodohflo.wire.decode import decode
 from support.made_packets import packets
 
 

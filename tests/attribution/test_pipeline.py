@@ -15,7 +15,7 @@ from shodohflo.attribution.policy import Connection, IgnoredFlow, Policy
 from shodohflo.model import Kind
 from shodohflo.pcap_config import DST, SRC, Assign, FlowMapping, LowerPort, MappingAction, NetworkEnumeration, PortMatch
 from shodohflo.rules.compiler import CompiledRules
-from shodohflo.wire.headers.udp_tunnels import UDP_TUNNELS
+from shodohflo.wire.tunnels import UDP_TUNNELS
 from support.packets import ACK, RST, SYN, ethernet, frames_of, ip, tcp, udp, unreachable
 
 if TYPE_CHECKING:

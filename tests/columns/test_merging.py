@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from shodohflo.columns.merging import merge, merge_packets
 from shodohflo.model import UDP, Kind
-from shodohflo.wire import decode
+from shodohflo.wire.decode import decode
 from support.observing import SEEN, Seen, observed
 from support.packets import ACK, RST, SYN, frames_of, ip, tcp, udp
 

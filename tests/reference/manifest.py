@@ -25,7 +25,7 @@ from reference.corpus import Capture, outside, shipped
 from shodohflo.capture.files.savefile import Savefile
 from shodohflo.errors import CaptureError
 from shodohflo.model import TCP, UDP
-from shodohflo.wire import Decoded, decode
+from shodohflo.wire.decode import Decoded, decode
 from support.machine import outside_captures
 
 TABLE: Final = Path(__file__).parent / "manifest.tsv"

@@ -12,7 +12,7 @@ from shodohflo.attribution.ledger import DROPPED, REFUSED, Ledger, Outcome
 from shodohflo.report.ledger import ledger_lines, print_ledger, write_ledger
 from shodohflo.rules.compiler import CompiledRules
 from shodohflo.rules.defaults import default_enumeration, default_mapping
-from shodohflo.wire import Refusal
+from shodohflo.wire.refusals import Refusal
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from shodohflo.wire import Decoded, Packets, decode
-from shodohflo.wire.headers.udp_tunnels import UDP_TUNNELS
+from shodohflo.wire.decode import Decoded, Packets, decode
+from shodohflo.wire.tunnels import UDP_TUNNELS
 from support.packets import frames_of
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shodohflo.columns.frames import ETHERTYPE, Frames
-from shodohflo.wire import Decoded, Packets, decode
+from shodohflo.wire.decode import Decoded, Packets, decode
 from shodohflo.wire.decoding import MAX_DEPTH
 from shodohflo.wire.registry import TABLE
 from support.feeding import TUNNELS, ways_out, ways_out_inside

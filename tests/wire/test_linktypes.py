@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shodohflo.wire import decode
+from shodohflo.wire.decode import decode
 from shodohflo.wire.linktypes import BEYOND, name_of
 from shodohflo.wire.registry import LINKS
 from support.feeding import refusal

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from shodohflo.wire import reference
-from shodohflo.wire.headers.udp_tunnels import UDP_TUNNELS
 from shodohflo.wire.registry import ETHERTYPES, IPV4_PAYLOADS, IPV6_PAYLOADS, LINKS, PPP_PROTOCOLS
+from shodohflo.wire.tunnels import UDP_TUNNELS
 from support.feeding import refusal
 from support.packets import ethernet, ip
 from support.sound import ETHER, RAW, A, B

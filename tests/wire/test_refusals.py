@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from shodohflo.wire import Refusal
+from shodohflo.wire.refusals import Refusal
 
 TESTS = Path(__file__).parent
 

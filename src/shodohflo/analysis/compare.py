@@ -17,7 +17,7 @@ from shodohflo.attribution.ledger import Outcome
 from shodohflo.attribution.pipeline import BLOCK, Pipeline
 from shodohflo.columns.merging import merge_packets
 from shodohflo.keys import counts, to_key
-from shodohflo.wire import decode
+from shodohflo.wire.decode import decode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -18,7 +18,7 @@ from shodohflo.attribution.policy import CompiledPolicy
 from shodohflo.columns.observations import Observations
 from shodohflo.model import FlowKey, Kind
 from shodohflo.rules.verdicts import Decision
-from shodohflo.wire import Packets
+from shodohflo.wire.decode import Packets
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -18,7 +18,7 @@ from shodohflo.columns.merging import merge_packets
 from shodohflo.columns.observations import Observations
 from shodohflo.model import ICMP, ICMPV6, Kind
 from shodohflo.rules.verdicts import Decision, Verdicts
-from shodohflo.wire import Packets, Refusal
+from shodohflo.wire.refusals import Refusal
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from shodohflo.attribution.policy import CompiledPolicy
     from shodohflo.rules.compiler import CompiledRules
+    from shodohflo.wire.decode import Packets
 
 
 class Step(IntEnum):

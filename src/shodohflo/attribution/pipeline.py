@@ -12,7 +12,7 @@ from shodohflo.attribution.ledger import Ledger
 from shodohflo.attribution.order import Attribution
 from shodohflo.attribution.policy import CompiledPolicy
 from shodohflo.columns.merging import merge
-from shodohflo.wire import Packets, decode
+from shodohflo.wire.decode import Packets, decode
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from shodohflo.columns.frames import Frames
     from shodohflo.columns.observations import Observations
     from shodohflo.rules.compiler import CompiledRules
-    from shodohflo.wire import Decoded
+    from shodohflo.wire.decode import Decoded
 
 BLOCK = 1 << 15
 """Frames decoded, and packets decided on, at once, or half as many again: their columns still fit the caches."""

@@ -25,7 +25,7 @@ from shodohflo.report.flows import COLUMNS, seen_flows
 from shodohflo.report.ledger import print_ledger, write_ledger
 from shodohflo.report.table import show
 from shodohflo.rules.compiler import CompiledRules
-from shodohflo.wire import Refusal
+from shodohflo.wire.refusals import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -18,7 +18,7 @@ from shodohflo.errors import ConfigurationError
 from shodohflo.pcap_config import FlowMapping, NetworkEnumeration
 from shodohflo.rules.networks import parse_prefix
 from shodohflo.store.urls import parse_url
-from shodohflo.wire.headers.udp_tunnels import UDP_TUNNELS
+from shodohflo.wire.tunnels import UDP_TUNNELS
 
 TTL_GRACE: Final = 900
 PCAP_STATS: Final = 60

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from shodohflo.attribution.ledger import Outcome
-from shodohflo.wire import Refusal
+from shodohflo.wire.refusals import Refusal
 
 if TYPE_CHECKING:
     from collections import Counter

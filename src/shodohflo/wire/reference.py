@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Final
 from shodohflo.wire.decode import MAX_DEPTH_INSIDE, MOST_TUNNELS
 from shodohflo.wire.decoding import MAX_DEPTH
 from shodohflo.wire.headers.ethernet import LONGEST_LENGTH
-from shodohflo.wire.headers.udp_tunnels import UDP_TUNNELS
 from shodohflo.wire.linktypes import name_of
 from shodohflo.wire.registry import ETHERTYPES, IPV4_PAYLOADS, IPV6_PAYLOADS, LINKS, PPP_PROTOCOLS
+from shodohflo.wire.tunnels import UDP_TUNNELS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -82,13 +82,6 @@ _IP_PROTOCOLS: Final = {
     140: "Shim6 header, stepped over",
 }
 
-_TUNNELS: Final = {
-    "vxlan": "Ethernet frames (RFC 7348)",
-    "geneve": "anything with an EtherType, behind any options (RFC 8926)",
-    "gtpu": "IP of mobile networks, behind any extension headers (3GPP TS 29.281)",
-    "teredo": "IPv6, behind authentication and origin (RFC 4380)",
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -130,7 +123,7 @@ def udp_tunnels() -> Iterator[Row]:
     """Tell the UDP tunnels, by their ports."""
     for name, tunnel in UDP_TUNNELS.items():
         ports = " and ".join(map(str, tunnel.ports))
-        yield Row(f"to {ports}, and from" if tunnel.answers else f"to {ports}", name, _TUNNELS[name])
+        yield Row(f"to {ports}, and from" if tunnel.answers else f"to {ports}", name, tunnel.words)
 
 
 def bounds() -> Mapping[str, int]:

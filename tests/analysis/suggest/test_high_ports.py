@@ -8,7 +8,7 @@ from shodohflo.analysis.frame import to_frames
 from shodohflo.analysis.suggest.high_ports import high_ports
 from shodohflo.columns.merging import merge_packets
 from shodohflo.rules.packet import Packet
-from shodohflo.wire import decode
+from shodohflo.wire.decode import decode
 
 
 def found(*texts: str) -> dict[int, int]:

@@ -8,7 +8,7 @@ import pytest
 from scapy.layers.inet import IP, UDP
 from scapy.layers.l2 import GRE
 
-from shodohflo.wire import decode
+from shodohflo.wire.decode import decode
 from support.feeding import Found, assert_survives_everything, found, refusal, ways_out
 from support.packets import frames_of
 from support.sound import RAW, SOUND, V4, V6, gre

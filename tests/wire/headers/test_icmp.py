@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from shodohflo.columns.batch import Messages, Quote
-from shodohflo.wire import decode
+from shodohflo.wire.decode import decode
 from support.packets import frames_of, ip, tcp, udp, unreachable
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shodohflo.wire import decode
+from shodohflo.wire.decode import decode
 from shodohflo.wire.decoding import MAX_DEPTH
 from support.feeding import Found, assert_survives_everything, found, refusal
 from support.packets import frames_of, ip, udp

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shodohflo.columns.frames import ETHERTYPE
-from shodohflo.wire import decode
+from shodohflo.wire.decode import decode
 from support.feeding import Found, assert_survives_everything, found, refusal
 from support.packets import frames_of, ip, tcp, udp
 from support.sound import SOUND, A, B, extension, fragment

@@ -6,7 +6,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from shodohflo.wire import decode
+from shodohflo.wire.decode import decode
 from support.packets import frames_of, ip, udp
 from support.sound import A, B, extension, gre
 

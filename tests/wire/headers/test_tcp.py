@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shodohflo.wire import decode
+from shodohflo.wire.decode import decode
 from support.feeding import Found, found, refusal
 from support.packets import ACK, RST, SYN, frames_of, ip, tcp
 from support.sound import RAW, A, B

@@ -12,9 +12,8 @@ from scapy.layers.inet import IP, UDP
 from scapy.layers.l2 import Ether
 from scapy.layers.vxlan import VXLAN
 
-from shodohflo.wire import Decoded, decode
-from shodohflo.wire.decode import MAX_DEPTH_INSIDE, MOST_TUNNELS
-from shodohflo.wire.headers.udp_tunnels import UDP_TUNNELS
+from shodohflo.wire.decode import MAX_DEPTH_INSIDE, MOST_TUNNELS, Decoded, decode
+from shodohflo.wire.tunnels import UDP_TUNNELS
 from support.feeding import TUNNELS, ways_out, ways_out_inside
 from support.packets import ethernet, frames_of, ip, udp
 from support.sound import V4, V6, extension

@@ -17,7 +17,7 @@ from shodohflo.columns.merging import merge, merge_packets
 from shodohflo.rules.compiler import CompiledRules
 from shodohflo.rules.mapping import FlowMapping
 from shodohflo.rules.networks import NetworkEnumeration, parse_prefix
-from shodohflo.wire import Packets, decode
+from shodohflo.wire.decode import Packets, decode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

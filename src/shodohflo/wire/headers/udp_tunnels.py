@@ -6,52 +6,20 @@ instead of it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from shodohflo.columns.frames import ETHERTYPE
-from shodohflo.wire.layers import (
-    EITHER_IP,
-    ETHERNET,
-    GENEVE,
-    GTP_U,
-    GTP_U_EXTENSION,
-    IPV6,
-    TEREDO,
-    TEREDO_ORIGIN,
-    VXLAN,
-)
+from shodohflo.wire.layers import EITHER_IP, ETHERNET, GTP_U_EXTENSION, IPV6, TEREDO_ORIGIN
 from shodohflo.wire.refusals import Refusal
+from shodohflo.wire.tunnels import UDP_TUNNELS
 
 if TYPE_CHECKING:
     from shodohflo.wire.decoding import Work
     from shodohflo.wire.rows import Rows
 
-
 _UDP_HEADER = 8
-
-
-@dataclass(frozen=True, slots=True)
-class UdpTunnel:
-    """A tunnel, the layer of its header, and the ports it is known by."""
-
-    layer: int
-    ports: tuple[int, ...]
-    answers: bool
-    """Whether answers come *from* the ports too; else every packet goes *to* them."""
-
-
-UDP_TUNNELS: Final = {
-    "vxlan": UdpTunnel(VXLAN, (4789, 8472), answers=False),
-    "geneve": UdpTunnel(GENEVE, (6081,), answers=False),
-    "gtpu": UdpTunnel(GTP_U, (2152,), answers=True),
-    "teredo": UdpTunnel(TEREDO, (3544,), answers=True),
-}
-"""By the name that `TUNNELS` takes (IANA "Service Name and Transport Protocol Port Number Registry").
-
-Linux sends VXLAN to 8472 unless it is told otherwise (drivers/net/vxlan, `dstport`)."""
 
 
 def look_inside(work: Work[Any], rows: Rows) -> None:
