@@ -16,8 +16,8 @@ from shodohflo.attribution.pipeline import BLOCK
 from shodohflo.columns.frames import Frames
 from shodohflo.wire import layers
 from shodohflo.wire.decode import decode
+from shodohflo.wire.decoding import DecoderTable
 from shodohflo.wire.registry import TABLE
-from shodohflo.wire.table import Table
 
 TARGET: Final = 1.10
 """How many times the cost of the usual decoders alone a plain packet may have."""
@@ -26,7 +26,7 @@ _FEWEST_PAIRS: Final = 21
 _BLOCKS: Final = 20
 """Blocks for one measurement: long enough for the clock, short enough for a machine that does something else too."""
 
-USUAL: Final = Table(
+USUAL: Final = DecoderTable(
     {
         layer: decoder
         for layer in (layers.ETHERNET, layers.IPV4, layers.IPV6, *sorted(layers.TRANSPORT))
@@ -75,7 +75,7 @@ def plain_packets(repetitions: int) -> Comparison:
     )
 
 
-def _spent(frames: Frames, table: Table) -> Spent:
+def _spent(frames: Frames, table: DecoderTable) -> Spent:
     wall, processor = perf_counter(), process_time()
     for _ in range(_BLOCKS):
         decode(frames, table=table)

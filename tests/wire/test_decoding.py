@@ -10,10 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shodohflo.columns.frames import ETHERTYPE
-from shodohflo.wire.decoding import MAX_DEPTH, Work
+from shodohflo.wire.decoding import MAX_DEPTH, DecoderTable, Decoding
 from shodohflo.wire.layers import IPV4_PAYLOAD, LINK
 from shodohflo.wire.rows import Rows
-from shodohflo.wire.table import Table
 from support.packets import frames_of
 
 if TYPE_CHECKING:
@@ -27,23 +26,25 @@ def rows_of(count: int) -> Rows:
     return Rows.from_frames(frames_of(*(bytes([number % 256]) for number in range(count))))
 
 
-def find(work: Work[Rows], rows: Rows) -> None:
+def find(decoding: Decoding[Rows], rows: Rows) -> None:
     """Find every row."""
-    work.found.append(rows)
+    decoding.decoded.append(rows)
 
 
-def step(work: Work[Rows], rows: Rows) -> None:
+def step(decoding: Decoding[Rows], rows: Rows) -> None:
     """Send each row whose first byte is not its depth onward to the same layer, a byte less far than it says."""
     there = rows.octets >= rows.u8(0)
-    work.onward(rows.keep(there), TCP)
+    decoding.next_header(rows.keep(there), TCP)
     rest = rows.keep(~there)
-    work.onward(Rows(rest.data, rest.frame, rest.at, rest.end, rest.whole, rest.network, rest.octets + 1), BEGIN)
+    decoding.next_header(
+        Rows(rest.data, rest.frame, rest.at, rest.end, rest.wire_end, rest.network, rest.octets + 1), BEGIN
+    )
 
 
-def tell(work: Work[Any]) -> dict[str, list[int]]:
+def tell(decoding: Decoding[Any]) -> dict[str, list[int]]:
     """Return which frames were found, and refused by which reason."""
     told: dict[str, list[int]] = {}
-    for reason, rows in [*work.refused, *(("found", rows) for rows in work.found)]:
+    for reason, rows in [*decoding.refused, *(("found", rows) for rows in decoding.decoded)]:
         told.setdefault(str(reason), []).extend(rows.frame.tolist())
     return {reason: sorted(frames) for reason, frames in told.items()}
 
@@ -56,18 +57,18 @@ def test_dispatching_sends_each_row_to_its_own_number(numbers: list[int], known:
     """Many rows or few, known numbers or not: each row is found by the decoder of its number, or refused once."""
     reached: dict[int, list[int]] = {}
 
-    def decoder_of(layer: int) -> Callable[[Work[Rows], Rows], None]:
-        def decode(work: Work[Rows], rows: Rows) -> None:
+    def decoder_of(layer: int) -> Callable[[Decoding[Rows], Rows], None]:
+        def decode(decoding: Decoding[Rows], rows: Rows) -> None:
             reached[layer] = rows.frame.tolist()
-            work.found.append(rows)
+            decoding.decoded.append(rows)
 
         return decode
 
-    work: Work[Rows] = Work(Table({layer: decoder_of(layer) for layer in known}))
-    work.dispatch(rows_of(len(numbers)), LINK, np.array(numbers, np.uint32))
-    work.run()
+    decoding: Decoding[Rows] = Decoding(DecoderTable({layer: decoder_of(layer) for layer in known}))
+    decoding.dispatch(rows_of(len(numbers)), LINK, np.array(numbers, np.uint32))
+    decoding.run()
 
-    told = tell(work)
+    told = tell(decoding)
     for layer in known:
         assert sorted(reached.get(layer, [])) == [row for row, number in enumerate(numbers) if number == layer]
     assert sorted(frame for frames in told.values() for frame in frames) == list(range(len(numbers)))
@@ -79,73 +80,101 @@ def test_dispatching_sends_each_row_to_its_own_number(numbers: list[int], known:
 @pytest.mark.parametrize("count", [10, 5000])
 def test_many_unread_numbers_are_few_refusals(count: int) -> None:
     """One step for each reason: random numbers must not cost a step each."""
-    work: Work[Rows] = Work(Table({ETHERTYPE + 0x0800: find}))
+    decoding: Decoding[Rows] = Decoding(DecoderTable({ETHERTYPE + 0x0800: find}))
 
-    work.dispatch(rows_of(count), ETHERTYPE, np.arange(count, dtype=np.uint16))
+    decoding.dispatch(rows_of(count), ETHERTYPE, np.arange(count, dtype=np.uint16))
 
-    assert [(str(reason), len(rows)) for reason, rows in work.refused] == [("not_ip", count - (count > 0x0800))]
+    assert [(str(reason), len(rows)) for reason, rows in decoding.refused] == [("not_ip", count - (count > 0x0800))]
 
 
 def test_transport_headers_are_read_once_for_all_levels() -> None:
     """Whatever lay before them: a decoder that is asked once costs once."""
     asked: list[int] = []
 
-    def transport(work: Work[Rows], rows: Rows) -> None:
+    def transport(decoding: Decoding[Rows], rows: Rows) -> None:
         asked.append(len(rows))
-        work.found.append(rows)
+        decoding.decoded.append(rows)
 
-    work: Work[Rows] = Work(Table({BEGIN: step, TCP: transport}))
+    decoding: Decoding[Rows] = Decoding(DecoderTable({BEGIN: step, TCP: transport}))
     rows = rows_of(20)
-    work.onward(Rows(rows.data, rows.frame, rows.at, rows.end, rows.whole, rows.network, rows.octets * 0), BEGIN)
-    work.run()
+    decoding.next_header(
+        Rows(rows.data, rows.frame, rows.at, rows.end, rows.wire_end, rows.network, rows.octets * 0), BEGIN
+    )
+    decoding.run()
 
     assert asked == [20]
 
 
 def test_what_goes_too_deep_is_refused_and_the_rest_is_found() -> None:
     """After so many headers, and not one before."""
-    work: Work[Rows] = Work(Table({BEGIN: step, TCP: find}))
+    decoding: Decoding[Rows] = Decoding(DecoderTable({BEGIN: step, TCP: find}))
     rows = rows_of(2 * MAX_DEPTH)
-    work.onward(Rows(rows.data, rows.frame, rows.at, rows.end, rows.whole, rows.network, rows.octets * 0), BEGIN)
+    decoding.next_header(
+        Rows(rows.data, rows.frame, rows.at, rows.end, rows.wire_end, rows.network, rows.octets * 0), BEGIN
+    )
 
-    work.run()
+    decoding.run()
 
-    assert tell(work) == {"found": list(range(MAX_DEPTH)), "too_deep": list(range(MAX_DEPTH, 2 * MAX_DEPTH))}
+    assert tell(decoding) == {"found": list(range(MAX_DEPTH)), "too_deep": list(range(MAX_DEPTH, 2 * MAX_DEPTH))}
 
 
 def test_requiring_keeps_what_was_captured() -> None:
     """Bytes that were sent but not captured are not there."""
-    work: Work[Rows] = Work(Table({}))
+    decoding: Decoding[Rows] = Decoding(DecoderTable({}))
     rows = Rows.from_frames(frames_of(b"", b"1", b"22", b"333", original=10))
 
-    kept = work.require(rows, 2, "cut")
+    kept = decoding.require(rows, 2, "cut")
 
     assert kept.frame.tolist() == [2, 3]
-    assert tell(work) == {"cut": [0, 1]}
+    assert tell(decoding) == {"cut": [0, 1]}
 
 
 def test_no_rows_leave_no_trace() -> None:
     """Nothing sent onward, nothing refused, nothing opened."""
-    work: Work[Rows] = Work(Table({BEGIN: find}))
+    decoding: Decoding[Rows] = Decoding(DecoderTable({BEGIN: find}))
     none = rows_of(0)
 
-    work.onward(none, BEGIN)
-    work.dispatch(none, LINK, np.zeros(0, np.uint32))
-    work.refuse(none, "reason")
-    work.open(none, "tunnel")
-    work.look_inside(none, BEGIN, "tunnel")
-    work.run()
+    decoding.next_header(none, BEGIN)
+    decoding.dispatch(none, LINK, np.zeros(0, np.uint32))
+    decoding.refuse(none, "reason")
+    decoding.open(none, "tunnel")
+    decoding.look_inside(none, BEGIN, "tunnel")
+    decoding.run()
 
-    assert (tell(work), work.opened, work.inside) == ({}, {}, [])
+    assert (tell(decoding), decoding.opened, decoding.inside) == ({}, {}, [])
 
 
 def test_rows_to_be_looked_into_wait() -> None:
     """They are counted as opened, and are nobody's business until asked for."""
-    work: Work[Rows] = Work(Table({BEGIN: find}))
+    decoding: Decoding[Rows] = Decoding(DecoderTable({BEGIN: find}))
 
-    work.look_inside(rows_of(3), BEGIN, "vxlan")
-    work.run()
+    decoding.look_inside(rows_of(3), BEGIN, "vxlan")
+    decoding.run()
 
-    assert work.opened == {"vxlan": 3}
-    assert work.waiting() == 0
-    assert [(layer, len(rows)) for layer, rows in work.inside] == [(BEGIN, 3)]
+    assert decoding.opened == {"vxlan": 3}
+    assert decoding.waiting() == 0
+    assert [(layer, len(rows)) for layer, rows in decoding.inside] == [(BEGIN, 3)]
+
+
+def test_a_decoder_is_found_by_its_layer() -> None:
+    """And nothing by any other."""
+    table = DecoderTable({1: find, ETHERTYPE + 0x0800: find})
+
+    assert table.get(1) is find
+    assert table.get(2) is None
+    assert table.layers() == [1, ETHERTYPE + 0x0800]
+
+
+def test_numbers_are_told_by_base_in_the_order_of_the_table() -> None:
+    """What is usual stands first, and is looked for first."""
+    table = DecoderTable({IPV4_PAYLOAD + 17: find, IPV4_PAYLOAD + 6: find, ETHERTYPE + 5: find})
+
+    assert table.numbers(IPV4_PAYLOAD) == [17, 6]
+    assert table.numbers(ETHERTYPE) == [5]
+
+
+def test_a_frame_may_begin_with_a_link_type_or_an_ethertype() -> None:
+    """A live source has had its link header read already."""
+    table = DecoderTable({ETHERTYPE + 0x0800: find, 1: find, IPV4_PAYLOAD + 6: find})
+
+    assert table.numbers(LINK) == [ETHERTYPE + 0x0800, 1]

@@ -45,3 +45,9 @@ def test_every_decoder_has_a_docstring_that_says_what_it_does() -> None:
     functions = {decoder.func if isinstance(decoder, partial) else decoder for decoder in decoders}
 
     assert [function for function in functions if not (function and function.__doc__)] == []
+
+
+def test_what_is_usual_stands_first_in_the_table_of_all() -> None:
+    """The fast path is found after one or two comparisons."""
+    assert TABLE.numbers(ETHERTYPE)[:2] == [0x0800, 0x86DD]
+    assert TABLE.numbers(IPV4_PAYLOAD)[:2] == [6, 17]

@@ -16,7 +16,8 @@ from support.packets import frames_of
 def columns(rows: Rows) -> list[list[int]]:
     """Return all columns."""
     return [
-        column.tolist() for column in (rows.frame, rows.at, rows.end, rows.whole, rows.network, rows.octets, rows.time)
+        column.tolist()
+        for column in (rows.frame, rows.at, rows.end, rows.wire_end, rows.network, rows.octets, rows.time)
     ]
 
 
@@ -63,7 +64,7 @@ def test_rows_begin_with_the_frame() -> None:
     rows = Rows.from_frames(frames_of(b"12345", b"123", original=5))
 
     assert columns(rows) == [[0, 1], [0, 5], [5, 8], [5, 10], [0, 5], [5, 5], [0, 1_000_000_000]]
-    assert rows.room().tolist() == [5, 5]
+    assert rows.wire_left().tolist() == [5, 5]
 
 
 @given(st.lists(st.booleans(), max_size=30))
@@ -84,7 +85,7 @@ def test_stepping_leaves_the_ends_where_they_are() -> None:
 
     assert rows.advance(2).at.tolist() == [2, 7]
     assert rows.advance(np.array([1, 3])).at.tolist() == [1, 8]
-    assert rows.advance(2).room().tolist() == [3, 3]
+    assert rows.advance(2).wire_left().tolist() == [3, 3]
 
 
 def test_a_payload_ends_with_its_packet_or_with_what_was_captured() -> None:
@@ -95,7 +96,7 @@ def test_a_payload_ends_with_its_packet_or_with_what_was_captured() -> None:
 
     assert inner.at.tolist() == [3, 14]
     assert inner.end.tolist() == [6, 20]
-    assert inner.whole.tolist() == [6, 26]
+    assert inner.wire_end.tolist() == [6, 26]
     assert inner.network.tolist() == rows.at.tolist()
     assert inner.octets.tolist() == [5, 15]
 

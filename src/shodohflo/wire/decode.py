@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from shodohflo.columns.batch import Batch, Messages
-from shodohflo.wire.decoding import Work
+from shodohflo.wire.decoding import Decoding
 from shodohflo.wire.layers import LINK
 from shodohflo.wire.refusals import Refusal
 from shodohflo.wire.registry import TABLE
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shodohflo.columns.frames import Frames
-    from shodohflo.wire.table import Table
+    from shodohflo.wire.decoding import DecoderTable
 
 MOST_TUNNELS = 2
 """UDP tunnels within each other that are looked into."""
@@ -35,14 +35,14 @@ class Packets:
     refused: Counter[str] = field(default_factory=Counter)
     """By `Refusal`."""
 
-    def collect(self, work: Work[Batch | Messages]) -> None:
-        """Add what has become of the rows of `work`."""
-        for found in filter(len, work.found):
+    def collect(self, decoding: Decoding[Batch | Messages]) -> None:
+        """Add what has become of the rows of `decoding`."""
+        for found in filter(len, decoding.decoded):
             if isinstance(found, Batch):
                 self.batches.append(found)
             else:
                 self.messages.append(found)
-        for reason, rows in work.refused:
+        for reason, rows in decoding.refused:
             self.refused[reason] += len(rows)
 
     @classmethod
@@ -73,29 +73,29 @@ class Decoded(Packets):
     """Tunnels opened, of all kinds, by name."""
 
 
-def decode(frames: Frames, tunnels: frozenset[str] = frozenset(), table: Table = TABLE) -> Decoded:
+def decode(frames: Frames, tunnels: frozenset[str] = frozenset(), table: DecoderTable = TABLE) -> Decoded:
     """Decode `frames`, looking into the UDP `tunnels` named; never raises, whatever their bytes.
 
     Another `table` than that of all decoders is for holding the two against each other.
     """
     decoded = Decoded()
-    work: Work[Batch | Messages] = Work(table, tunnels)
-    work.dispatch(Rows.from_frames(frames), LINK, frames.layer)
+    decoding: Decoding[Batch | Messages] = Decoding(table, tunnels)
+    decoding.dispatch(Rows.from_frames(frames), LINK, frames.layer)
     into: Packets = decoded
     for _ in range(1 + MOST_TUNNELS):
-        work.run()
-        into.collect(work)
-        decoded.opened.update(work.opened)
-        if not work.inside:
+        decoding.run()
+        into.collect(decoding)
+        decoded.opened.update(decoding.opened)
+        if not decoding.inside:
             return decoded
-        into, work = decoded.inside, _inside(work)
-    decoded.inside.refused[Refusal.TOO_DEEP] += work.waiting()
+        into, decoding = decoded.inside, _inside(decoding)
+    decoded.inside.refused[Refusal.TOO_DEEP] += decoding.waiting()
     return decoded
 
 
-def _inside(work: Work[Batch | Messages]) -> Work[Batch | Messages]:
-    """Return the work that remains inside the tunnels that `work` came across."""
-    inner: Work[Batch | Messages] = Work(work.table, work.tunnels, MAX_DEPTH_INSIDE)
-    for layer, rows in work.inside:
-        inner.onward(rows, layer)
+def _inside(decoding: Decoding[Batch | Messages]) -> Decoding[Batch | Messages]:
+    """Return the work that remains inside the tunnels that `decoding` came across."""
+    inner: Decoding[Batch | Messages] = Decoding(decoding.table, decoding.tunnels, MAX_DEPTH_INSIDE)
+    for layer, rows in decoding.inside:
+        inner.next_header(rows, layer)
     return inner

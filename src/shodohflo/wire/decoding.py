@@ -14,37 +14,65 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import numpy as np
 
 from shodohflo.columns.frames import ETHERTYPE
-from shodohflo.wire.layers import TRANSPORT, unread
+from shodohflo.wire.layers import LINK, TRANSPORT, unread
 from shodohflo.wire.linktypes import BEYOND
 from shodohflo.wire.refusals import Refusal
 from shodohflo.wire.rows import Rows
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
-    from shodohflo.wire.table import Table
+Result = TypeVar("Result")
 
-Found = TypeVar("Found")
-
-Decoder = Callable[["Work[Any]", Rows], None]
+Decoder = Callable[["Decoding[Any]", Rows], None]
 """Reads one kind of header: every row is sent onward, found or refused."""
 
 MAX_DEPTH = 32
 """Headers upon headers that we follow: deep enough for stacked tags and tunnels, no invitation to loop."""
 
+_SPAN = 1 << 16
+"""What lies between two bases of `layers`."""
+
 _FEW = 1 << 10
 """Rows of which it costs little to find out which numbers they have."""
 
 
-class Work(Generic[Found]):
+class DecoderTable:
+    """Which decoder reads which layer; what is usual stands first, and is looked for first."""
+
+    def __init__(self, decoders: Mapping[int, Decoder]) -> None:
+        """Take `decoders` by layer."""
+        self._decoders = dict(decoders)
+        self._numbers: dict[int, list[int]] = {}
+        for layer in self._decoders:
+            self._numbers.setdefault(layer // _SPAN * _SPAN, []).append(layer % _SPAN)
+        # A frame may begin with what an EtherType names: the kernel has then read the link header.
+        self._numbers[LINK] = [layer for layer in self._decoders if layer < ETHERTYPE + _SPAN]
+
+    def layers(self) -> list[int]:
+        """Return every layer that is read."""
+        return list(self._decoders)
+
+    def get(self, layer: int) -> Decoder | None:
+        """Return the decoder of `layer`, if we read it."""
+        return self._decoders.get(layer)
+
+    def numbers(self, base: int) -> list[int]:
+        """Return the numbers n for which there is a decoder of layer `base` + n."""
+        return self._numbers[base]
+
+
+class Decoding(Generic[Result]):
     """Rows on their way through `decoders`, and what has become of them."""
 
-    def __init__(self, table: Table, tunnels: frozenset[str] = frozenset(), depth: int = MAX_DEPTH) -> None:
+    def __init__(self, table: DecoderTable, tunnels: frozenset[str] = frozenset(), depth: int = MAX_DEPTH) -> None:
         """Start with nothing to do; `table` reads each layer, `tunnels` over UDP are looked into."""
         self._depth = depth
         self.table = table
         self.tunnels = tunnels
-        self.found: list[Found] = []
+        self.decoded: list[Result] = []
         self.refused: list[tuple[str, Rows]] = []
         self.opened: Counter[str] = Counter()
         self.inside: list[tuple[int, Rows]] = []
@@ -75,7 +103,7 @@ class Work(Generic[Found]):
         else:
             decoder(self, rows)
 
-    def onward(self, rows: Rows, layer: int) -> None:
+    def next_header(self, rows: Rows, layer: int) -> None:
         """Go on with the header of `layer` that begins at each row's `at`."""
         if len(rows):
             (self._last if layer in TRANSPORT else self._next)[layer].append(rows)
@@ -83,14 +111,14 @@ class Work(Generic[Found]):
     def dispatch(self, rows: Rows, base: int, numbers: NDArray[np.unsignedinteger[Any]]) -> None:
         """Go on with layer `base` + each row's own number."""
         if len(rows) and (numbers == numbers[0]).all():
-            self.onward(rows, base + int(numbers[0]))
+            self.next_header(rows, base + int(numbers[0]))
             return
         rest, left = np.ones(len(rows), np.bool_), len(rows)
         for number in self._readable(base, numbers):
             chosen = numbers == number
             count = int(np.count_nonzero(chosen))
             if count:
-                self.onward(rows.keep(chosen), base + number)
+                self.next_header(rows.keep(chosen), base + number)
                 rest, left = rest ^ chosen, left - count
             if not left:
                 return
@@ -124,13 +152,13 @@ class Work(Generic[Found]):
             self.open(rows, name)
             self.inside.append((layer, rows))
 
-    def insist(self, rows: Rows, good: NDArray[np.bool_], reason: str) -> Rows:
+    def keep_if(self, rows: Rows, good: NDArray[np.bool_], reason: str) -> Rows:
         """Keep the rows that are `good`, refuse the others."""
         if not good.all():
             self.refuse(rows.keep(~good), reason)
         return rows.keep(good)
 
-    def sieve(self, rows: Rows, *conditions: tuple[NDArray[np.bool_], str]) -> NDArray[np.bool_]:
+    def check(self, rows: Rows, *conditions: tuple[NDArray[np.bool_], str]) -> NDArray[np.bool_]:
         """Tell which rows meet all conditions; the others are refused for the first that they fail."""
         good = np.ones(len(rows), np.bool_)
         for met, reason in conditions:
@@ -141,4 +169,4 @@ class Work(Generic[Found]):
 
     def require(self, rows: Rows, size: int | NDArray[Any], reason: str) -> Rows:
         """Keep the rows of which `size` bytes were captured, refuse the others."""
-        return self.insist(rows, rows.end - rows.at >= size, reason)
+        return self.keep_if(rows, rows.end - rows.at >= size, reason)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from shodohflo.columns.frames import ETHERTYPE
 from shodohflo.model import ICMP, ICMPV6, TCP, UDP
 from shodohflo.wire import layers
+from shodohflo.wire.decoding import DecoderTable
 from shodohflo.wire.headers.cooked import cooked_v1, cooked_v2
 from shodohflo.wire.headers.directed import directed
 from shodohflo.wire.headers.ethernet import ethernet, llc, snap, vlan
@@ -31,7 +32,6 @@ from shodohflo.wire.headers.tcp import tcp
 from shodohflo.wire.headers.udp import udp
 from shodohflo.wire.headers.udp_tunnels import geneve, gtp_u, gtp_u_extension, teredo, teredo_origin, vxlan
 from shodohflo.wire.headers.wifi import wifi
-from shodohflo.wire.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -141,7 +141,7 @@ def _based(base: int, decoders: Mapping[int, Decoder]) -> dict[int, Decoder]:
     return {base + number: decoder for number, decoder in decoders.items()}
 
 
-TABLE: Final = Table(
+TABLE: Final = DecoderTable(
     {
         **_based(ETHERTYPE, ETHERTYPES),
         **LINKS,

@@ -67,7 +67,7 @@ class Header:
 class Rows:
     """The packets whose next header is of one kind, as equal-length columns.
 
-    A decoder may read a row's bytes from `at` up to `end` and no others: it calls `Work.require`
+    A decoder may read a row's bytes from `at` up to `end` and no others: it calls `Decoding.require`
     before it reads.
     """
 
@@ -78,7 +78,7 @@ class Rows:
     """Where the header begins."""
     end: NDArray[np.int64]
     """Where the captured bytes that belong to it end."""
-    whole: NDArray[np.int64]
+    wire_end: NDArray[np.int64]
     """Where they would end, had all that was sent been captured; never before `end`."""
     network: NDArray[np.int64]
     """Where the innermost IP header begins."""
@@ -88,8 +88,8 @@ class Rows:
     @classmethod
     def from_frames(cls, frames: Frames) -> Rows:
         """Begin at the first byte of each frame."""
-        end, whole = frames.start + frames.captured, frames.start + frames.original
-        return cls(Bytes(frames), np.arange(len(frames)), frames.start, end, whole, frames.start, frames.original)
+        end, wire_end = frames.start + frames.captured, frames.start + frames.original
+        return cls(Bytes(frames), np.arange(len(frames)), frames.start, end, wire_end, frames.start, frames.original)
 
     def __len__(self) -> int:
         """Count the rows."""
@@ -116,26 +116,26 @@ class Rows:
         """When each row's frame was received, in ns since 1970."""
         return self.data.time[self.frame]
 
-    def room(self) -> NDArray[np.int64]:
+    def wire_left(self) -> NDArray[np.int64]:
         """Count the bytes from the header to the end of what was sent."""
-        return self.whole - self.at
+        return self.wire_end - self.at
 
     def keep(self, mask: NDArray[np.bool_]) -> Rows:
         """Return the rows where `mask` is true; all of them without copying."""
         if np.count_nonzero(mask) == len(mask):
             return self
         chosen = mask.nonzero()[0]
-        columns = (self.frame, self.at, self.end, self.whole, self.network, self.octets)
+        columns = (self.frame, self.at, self.end, self.wire_end, self.network, self.octets)
         return Rows(self.data, *(column[chosen] for column in columns))
 
     def advance(self, size: int | NDArray[Any]) -> Rows:
         """Step over `size` bytes, to the header that follows."""
-        return Rows(self.data, self.frame, self.at + size, self.end, self.whole, self.network, self.octets)
+        return Rows(self.data, self.frame, self.at + size, self.end, self.wire_end, self.network, self.octets)
 
     def within(self, header: int | NDArray[np.int64], total: NDArray[np.int64]) -> Rows:
         """Step into the payload of IP packets of `total` bytes that begin at `at` with a header of `header` bytes."""
-        whole = self.at + total
-        return Rows(self.data, self.frame, self.at + header, np.minimum(self.end, whole), whole, self.at, total)
+        wire_end = self.at + total
+        return Rows(self.data, self.frame, self.at + header, np.minimum(self.end, wire_end), wire_end, self.at, total)
 
     @staticmethod
     def join(several: list[Rows]) -> Rows:
@@ -144,6 +144,6 @@ class Rows:
             return several[0]
         columns = (
             np.concatenate([getattr(rows, name) for rows in several])
-            for name in ("frame", "at", "end", "whole", "network", "octets")
+            for name in ("frame", "at", "end", "wire_end", "network", "octets")
         )
         return Rows(several[0].data, *columns)

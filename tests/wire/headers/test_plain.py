@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shodohflo.wire.decode import Packets, decode
+from shodohflo.wire.decoding import DecoderTable
 from shodohflo.wire.registry import TABLE
-from shodohflo.wire.table import Table
 from support.packets import ACK, RST, SYN, ethernet, frames_of, ip, tcp, udp
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def the_long_way(layer: int) -> Decoder:
     return decoder.keywords.get("otherwise", decoder) if isinstance(decoder, partial) else decoder
 
 
-LONG: Final = Table({layer: the_long_way(layer) for layer in TABLE.layers()})
+LONG: Final = DecoderTable({layer: the_long_way(layer) for layer in TABLE.layers()})
 
 
 def rows_of(packets: Packets) -> Counter[tuple[object, ...]]:

@@ -17,7 +17,7 @@ from shodohflo.wire.refusals import Refusal
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from shodohflo.wire.decoding import Work
+    from shodohflo.wire.decoding import Decoding
     from shodohflo.wire.rows import Rows
 
 _NETLINK = 824
@@ -25,22 +25,22 @@ _WITHOUT_PROTOCOL: Final = {770: FRAME_RELAY, 801: WIFI, 803: RADIOTAP}
 """ARPHRD_ numbers (linux/if_arp.h) of devices whose packets are of one layer, whatever the protocol says."""
 
 
-def cooked_v1(work: Work[Any], rows: Rows) -> None:
+def cooked_v1(decoding: Decoding[Any], rows: Rows) -> None:
     """Read the protocol at the header's end."""
-    rows = work.require(rows, 16, Refusal.LINK_CUT)
-    _by_device(work, rows.advance(16), device=rows.u16(2), protocol=rows.u16(14))
+    rows = decoding.require(rows, 16, Refusal.LINK_CUT)
+    _by_device(decoding, rows.advance(16), rows.u16(2), rows.u16(14))
 
 
-def cooked_v2(work: Work[Any], rows: Rows) -> None:
+def cooked_v2(decoding: Decoding[Any], rows: Rows) -> None:
     """Read the protocol at the header's beginning."""
-    rows = work.require(rows, 20, Refusal.LINK_CUT)
-    _by_device(work, rows.advance(20), device=rows.u16(8), protocol=rows.u16(0))
+    rows = decoding.require(rows, 20, Refusal.LINK_CUT)
+    _by_device(decoding, rows.advance(20), rows.u16(8), rows.u16(0))
 
 
-def _by_device(work: Work[Any], rows: Rows, *, device: NDArray[np.uint16], protocol: NDArray[np.uint16]) -> None:
+def _by_device(decoding: Decoding[Any], rows: Rows, device: NDArray[np.uint16], protocol: NDArray[np.uint16]) -> None:
     """Go on with the protocol, an EtherType or one of the kernel's small numbers; some devices have another layer."""
     usual = ~np.isin(device, [*_WITHOUT_PROTOCOL, _NETLINK])
-    work.dispatch(rows.keep(usual), ETHERTYPE, protocol[usual])
+    decoding.dispatch(rows.keep(usual), ETHERTYPE, protocol[usual])
     for number, layer in _WITHOUT_PROTOCOL.items():
-        work.onward(rows.keep(device == number), layer)
-    work.refuse(rows.keep(device == _NETLINK), Refusal.NOT_IP)
+        decoding.next_header(rows.keep(device == number), layer)
+    decoding.refuse(rows.keep(device == _NETLINK), Refusal.NOT_IP)

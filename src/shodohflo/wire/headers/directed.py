@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 from shodohflo.wire.refusals import Refusal
 
 if TYPE_CHECKING:
-    from shodohflo.wire.decoding import Work
+    from shodohflo.wire.decoding import Decoding
     from shodohflo.wire.rows import Rows
 
 
-def directed(work: Work[Any], rows: Rows, *, layer: int) -> None:
+def directed(decoding: Decoding[Any], rows: Rows, *, layer: int) -> None:
     """Step over the direction, to the header of `layer`."""
-    work.onward(work.require(rows, 1, Refusal.LINK_CUT).advance(1), layer)
+    decoding.next_header(decoding.require(rows, 1, Refusal.LINK_CUT).advance(1), layer)

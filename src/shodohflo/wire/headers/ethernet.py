@@ -13,7 +13,7 @@ from shodohflo.wire.refusals import Refusal
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from shodohflo.wire.decoding import Work
+    from shodohflo.wire.decoding import Decoding
     from shodohflo.wire.rows import Rows
 
 LONGEST_LENGTH: Final = 1500
@@ -31,41 +31,41 @@ _BRIDGED_ETHERNET = (1, 7)
 """IEEE 802.1's numbers for an Ethernet frame, with and without its check sequence (RFC 2427 section 4.2)."""
 
 
-def ethernet(work: Work[Any], rows: Rows) -> None:
+def ethernet(decoding: Decoding[Any], rows: Rows) -> None:
     """Read the EtherType."""
-    rows = work.require(rows, 14, Refusal.LINK_CUT)
-    by_ethertype(work, rows.advance(14), rows.u16(12))
+    rows = decoding.require(rows, 14, Refusal.LINK_CUT)
+    by_ethertype(decoding, rows.advance(14), rows.u16(12))
 
 
-def vlan(work: Work[Any], rows: Rows) -> None:
+def vlan(decoding: Decoding[Any], rows: Rows) -> None:
     """Step over a tag: 2 bytes of control information, then the EtherType of what it tags (IEEE 802.1Q clause 9)."""
-    rows = work.require(rows, 4, Refusal.LINK_CUT)
-    by_ethertype(work, rows.advance(4), rows.u16(2))
+    rows = decoding.require(rows, 4, Refusal.LINK_CUT)
+    by_ethertype(decoding, rows.advance(4), rows.u16(2))
 
 
-def by_ethertype(work: Work[Any], rows: Rows, ethertype: NDArray[np.uint16]) -> None:
+def by_ethertype(decoding: Decoding[Any], rows: Rows, ethertype: NDArray[np.uint16]) -> None:
     """Go on with what `ethertype` names; a length stands where an LLC header follows."""
-    work.dispatch(rows, ETHERTYPE, np.where(ethertype <= LONGEST_LENGTH, np.uint16(LLC - ETHERTYPE), ethertype))
+    decoding.dispatch(rows, ETHERTYPE, np.where(ethertype <= LONGEST_LENGTH, np.uint16(LLC - ETHERTYPE), ethertype))
 
 
-def llc(work: Work[Any], rows: Rows) -> None:
+def llc(decoding: Decoding[Any], rows: Rows) -> None:
     """Read IEEE 802.2: 1 byte each for destination, source and control; two values of them lead to IP."""
-    rows = work.require(rows, 4, Refusal.LINK_CUT)
+    rows = decoding.require(rows, 4, Refusal.LINK_CUT)
     service = rows.u32(0) >> 8
     is_snap, is_ipv4 = service == _SNAP, service == _INTERNET
     rows = rows.advance(3)
-    work.onward(rows.keep(is_snap), SNAP)
-    work.onward(rows.keep(is_ipv4), IPV4)
-    work.refuse(rows.keep(~is_snap & ~is_ipv4), Refusal.NOT_IP)
+    decoding.next_header(rows.keep(is_snap), SNAP)
+    decoding.next_header(rows.keep(is_ipv4), IPV4)
+    decoding.refuse(rows.keep(~is_snap & ~is_ipv4), Refusal.NOT_IP)
 
 
-def snap(work: Work[Any], rows: Rows) -> None:
+def snap(decoding: Decoding[Any], rows: Rows) -> None:
     """Read a SNAP header: 3 bytes organisation, 2 bytes of its own numbering."""
-    rows = work.require(rows, 5, Refusal.LINK_CUT)
+    rows = decoding.require(rows, 5, Refusal.LINK_CUT)
     organisation, number = rows.u32(0) >> 8, rows.u16(3)
     named = np.isin(organisation, _NAMED_BY_ETHERTYPE)
     bridged = (organisation == _BRIDGED) & np.isin(number, _BRIDGED_ETHERNET)
     rows = rows.advance(5)
-    work.dispatch(rows.keep(named), ETHERTYPE, number[named])
-    work.onward(rows.keep(bridged), ETHERNET)
-    work.refuse(rows.keep(~named & ~bridged), Refusal.NOT_IP)
+    decoding.dispatch(rows.keep(named), ETHERTYPE, number[named])
+    decoding.next_header(rows.keep(bridged), ETHERNET)
+    decoding.refuse(rows.keep(~named & ~bridged), Refusal.NOT_IP)

@@ -15,7 +15,7 @@ from shodohflo.wire.layers import IPV4, IPV6, PPP, SNAP
 from shodohflo.wire.refusals import Refusal
 
 if TYPE_CHECKING:
-    from shodohflo.wire.decoding import Work
+    from shodohflo.wire.decoding import Decoding
     from shodohflo.wire.rows import Rows
 
 _LONGEST_ADDRESS = 4
@@ -23,23 +23,23 @@ _UNNUMBERED = 0x03
 _PROTOCOL_IDS: Final = {0xCC: IPV4, 0x8E: IPV6, 0x80: SNAP, 0xCF: PPP}
 
 
-def frame_relay(work: Work[Any], rows: Rows) -> None:
+def frame_relay(decoding: Decoding[Any], rows: Rows) -> None:
     """Step over the address and tell the encapsulations apart."""
-    rows = work.require(rows, _LONGEST_ADDRESS, Refusal.LINK_CUT)
+    rows = decoding.require(rows, _LONGEST_ADDRESS, Refusal.LINK_CUT)
     last = np.stack([rows.u8(place) & 1 for place in range(1, _LONGEST_ADDRESS)])
     ends = np.logical_or.reduce(last)
-    rows, size = work.insist(rows, ends, Refusal.NOT_IP), last.argmax(axis=0)[ends] + 2
-    rows = work.require(rows.advance(size), 2, Refusal.LINK_CUT)
+    rows, size = decoding.keep_if(rows, ends, Refusal.NOT_IP), last.argmax(axis=0)[ends] + 2
+    rows = decoding.require(rows.advance(size), 2, Refusal.LINK_CUT)
     standard = rows.u8(0) == _UNNUMBERED
-    _by_protocol_id(work, rows.keep(standard).advance(1))
+    _by_protocol_id(decoding, rows.keep(standard).advance(1))
     cisco = rows.keep(~standard)
-    work.dispatch(cisco.advance(2), ETHERTYPE, cisco.u16(0))
+    decoding.dispatch(cisco.advance(2), ETHERTYPE, cisco.u16(0))
 
 
-def _by_protocol_id(work: Work[Any], rows: Rows) -> None:
-    rows = work.require(rows.advance(rows.u8(0) == 0), 1, Refusal.LINK_CUT)
+def _by_protocol_id(decoding: Decoding[Any], rows: Rows) -> None:
+    rows = decoding.require(rows.advance(rows.u8(0) == 0), 1, Refusal.LINK_CUT)
     number = rows.u8(0)
     rows = rows.advance(1)
     for protocol_id, layer in _PROTOCOL_IDS.items():
-        work.onward(rows.keep(number == protocol_id), layer)
-    work.refuse(rows.keep(~np.isin(number, list(_PROTOCOL_IDS))), Refusal.NOT_IP)
+        decoding.next_header(rows.keep(number == protocol_id), layer)
+    decoding.refuse(rows.keep(~np.isin(number, list(_PROTOCOL_IDS))), Refusal.NOT_IP)

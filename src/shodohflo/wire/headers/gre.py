@@ -17,7 +17,7 @@ from shodohflo.wire.refusals import Refusal
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from shodohflo.wire.decoding import Work
+    from shodohflo.wire.decoding import Decoding
     from shodohflo.wire.rows import Rows
 
 _CHECKSUM, _ROUTING, _KEY, _SEQUENCE, _VERSION = 0x8000, 0x4000, 0x2000, 0x1000, 0x0007
@@ -37,22 +37,22 @@ _MIRRORED_IP = 2
 """The frame type, 5 bits in byte 10 of ERSPAN III, of packets without an Ethernet header."""
 
 
-def gre(work: Work[Any], rows: Rows) -> None:
+def gre(decoding: Decoding[Any], rows: Rows) -> None:
     """Open the tunnel; routing (withdrawn by RFC 2784) and version 1 (PPTP) are not read."""
-    rows = work.require(rows, 4, Refusal.TUNNEL_CUT)
-    rows = work.insist(rows, rows.u16(0) & (_ROUTING | _VERSION) == 0, Refusal.PROTOCOL)
-    rows = work.require(rows, _size(rows.u16(0)), Refusal.TUNNEL_CUT)
+    rows = decoding.require(rows, 4, Refusal.TUNNEL_CUT)
+    rows = decoding.keep_if(rows, rows.u16(0) & (_ROUTING | _VERSION) == 0, Refusal.PROTOCOL)
+    rows = decoding.require(rows, _size(rows.u16(0)), Refusal.TUNNEL_CUT)
     flags, protocol = rows.u16(0), rows.u16(2)
     version_2 = (protocol == _ERSPAN) & (flags & _SEQUENCE != 0)
     version_1, version_3 = (protocol == _ERSPAN) & ~version_2, protocol == _ERSPAN_III
     mirrored = version_1 | version_2 | version_3
-    work.open(rows.keep(mirrored), "erspan")
-    work.open(rows.keep(~mirrored), "gre")
+    decoding.open(rows.keep(mirrored), "erspan")
+    decoding.open(rows.keep(~mirrored), "gre")
     rows = rows.advance(_size(flags))
-    work.onward(rows.keep(version_1), ETHERNET)
-    work.onward(rows.keep(version_2), ERSPAN_II)
-    work.onward(rows.keep(version_3), ERSPAN_III)
-    work.dispatch(rows.keep(~mirrored), ETHERTYPE, protocol[~mirrored])
+    decoding.next_header(rows.keep(version_1), ETHERNET)
+    decoding.next_header(rows.keep(version_2), ERSPAN_II)
+    decoding.next_header(rows.keep(version_3), ERSPAN_III)
+    decoding.dispatch(rows.keep(~mirrored), ETHERTYPE, protocol[~mirrored])
 
 
 def _size(flags: NDArray[np.uint16]) -> NDArray[np.int64]:
@@ -60,22 +60,22 @@ def _size(flags: NDArray[np.uint16]) -> NDArray[np.int64]:
     return size
 
 
-def erspan_ii(work: Work[Any], rows: Rows) -> None:
+def erspan_ii(decoding: Decoding[Any], rows: Rows) -> None:
     """Step over version, VLAN, session and index."""
-    rows = work.require(rows, _ERSPAN_II_HEADER, Refusal.TUNNEL_CUT)
-    work.onward(rows.advance(_ERSPAN_II_HEADER), ETHERNET)
+    rows = decoding.require(rows, _ERSPAN_II_HEADER, Refusal.TUNNEL_CUT)
+    decoding.next_header(rows.advance(_ERSPAN_II_HEADER), ETHERNET)
 
 
-def erspan_iii(work: Work[Any], rows: Rows) -> None:
+def erspan_iii(decoding: Decoding[Any], rows: Rows) -> None:
     """Step over the same, time and group, and what some platforms add; most send Ethernet frames, some packets."""
-    rows = work.require(rows, _ERSPAN_III_HEADER, Refusal.TUNNEL_CUT)
+    rows = decoding.require(rows, _ERSPAN_III_HEADER, Refusal.TUNNEL_CUT)
     more = rows.u8(_ERSPAN_III_HEADER - 1) & 1
     is_ip = rows.u8(10) >> 2 & 0x1F == _MIRRORED_IP
     rows = rows.advance(_ERSPAN_III_HEADER + more.astype(np.int64) * _ERSPAN_III_MORE)
-    work.onward(rows.keep(is_ip), EITHER_IP)
-    work.onward(rows.keep(~is_ip), ETHERNET)
+    decoding.next_header(rows.keep(is_ip), EITHER_IP)
+    decoding.next_header(rows.keep(~is_ip), ETHERNET)
 
 
-def transparent_ethernet(work: Work[Any], rows: Rows) -> None:
+def transparent_ethernet(decoding: Decoding[Any], rows: Rows) -> None:
     """Go on with the Ethernet frame that GRE or Geneve carries (EtherType 6558)."""
-    work.onward(rows, ETHERNET)
+    decoding.next_header(rows, ETHERNET)

@@ -8,11 +8,11 @@ from shodohflo.columns.frames import ETHERTYPE
 from shodohflo.wire.refusals import Refusal
 
 if TYPE_CHECKING:
-    from shodohflo.wire.decoding import Work
+    from shodohflo.wire.decoding import Decoding
     from shodohflo.wire.rows import Rows
 
 
-def cisco_hdlc(work: Work[Any], rows: Rows) -> None:
+def cisco_hdlc(decoding: Decoding[Any], rows: Rows) -> None:
     """Read the EtherType."""
-    rows = work.require(rows, 4, Refusal.LINK_CUT)
-    work.dispatch(rows.advance(4), ETHERTYPE, rows.u16(2))
+    rows = decoding.require(rows, 4, Refusal.LINK_CUT)
+    decoding.dispatch(rows.advance(4), ETHERTYPE, rows.u16(2))

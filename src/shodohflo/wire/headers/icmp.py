@@ -11,7 +11,7 @@ from shodohflo.wire.refusals import Refusal
 
 if TYPE_CHECKING:
     from shodohflo.columns.batch import Family
-    from shodohflo.wire.decoding import Work
+    from shodohflo.wire.decoding import Decoding
     from shodohflo.wire.rows import Rows
 
 _UNREACHABLE: Final[dict[Family, int]] = {4: 3, 6: 1}
@@ -20,12 +20,12 @@ _UNREACHABLE: Final[dict[Family, int]] = {4: 3, 6: 1}
 _QUOTE = 8
 
 
-def icmp(work: Work[Any], rows: Rows, family: Family) -> None:
+def icmp(decoding: Decoding[Any], rows: Rows, family: Family) -> None:
     """Find a message."""
-    rows = work.require(rows, 2, Refusal.ICMP_CUT)
+    rows = decoding.require(rows, 2, Refusal.ICMP_CUT)
     quotes = read_quotes(rows.advance(_QUOTE), family, rows.u8(0) == _UNREACHABLE[family])
     src_addr, dst_addr = addresses(rows, family)
-    work.found.append(
+    decoding.decoded.append(
         Messages(
             family=family,
             src_addr=src_addr,

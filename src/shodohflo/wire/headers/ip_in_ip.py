@@ -11,18 +11,18 @@ from shodohflo.wire.layers import ETHERNET
 from shodohflo.wire.refusals import Refusal
 
 if TYPE_CHECKING:
-    from shodohflo.wire.decoding import Work
+    from shodohflo.wire.decoding import Decoding
     from shodohflo.wire.rows import Rows
 
 
-def carried(work: Work[Any], rows: Rows, *, layer: int, name: str) -> None:
+def carried(decoding: Decoding[Any], rows: Rows, *, layer: int, name: str) -> None:
     """Go on with the packet of `layer` that begins here."""
-    work.open(rows, name)
-    work.onward(rows, layer)
+    decoding.open(rows, name)
+    decoding.next_header(rows, layer)
 
 
-def ether_ip(work: Work[Any], rows: Rows) -> None:
+def ether_ip(decoding: Decoding[Any], rows: Rows) -> None:
     """Step over version and reserved bits."""
-    rows = work.require(rows, 2, Refusal.TUNNEL_CUT)
-    work.open(rows, "etherip")
-    work.onward(rows.advance(2), ETHERNET)
+    rows = decoding.require(rows, 2, Refusal.TUNNEL_CUT)
+    decoding.open(rows, "etherip")
+    decoding.next_header(rows.advance(2), ETHERNET)

@@ -14,7 +14,7 @@ from shodohflo.wire.layers import IPV4, IPV6
 from shodohflo.wire.refusals import Refusal
 
 if TYPE_CHECKING:
-    from shodohflo.wire.decoding import Work
+    from shodohflo.wire.decoding import Decoding
     from shodohflo.wire.rows import Rows
 
 _INET = 2
@@ -22,13 +22,13 @@ _INET6 = (10, 24, 28, 30)
 """AF_INET6 on Linux, on NetBSD and OpenBSD, on FreeBSD and on Darwin."""
 
 
-def loopback(work: Work[Any], rows: Rows) -> None:
+def loopback(decoding: Decoding[Any], rows: Rows) -> None:
     """Tell IPv4 and IPv6 apart by the address family."""
-    rows = work.require(rows, 4, Refusal.LINK_CUT)
+    rows = decoding.require(rows, 4, Refusal.LINK_CUT)
     value = rows.u32(0)
     family = np.where(value < 2**16, value, value.byteswap())
     rows = rows.advance(4)
     is_ipv4, is_ipv6 = family == _INET, np.isin(family, _INET6)
-    work.onward(rows.keep(is_ipv4), IPV4)
-    work.onward(rows.keep(is_ipv6), IPV6)
-    work.refuse(rows.keep(~is_ipv4 & ~is_ipv6), Refusal.NOT_IP)
+    decoding.next_header(rows.keep(is_ipv4), IPV4)
+    decoding.next_header(rows.keep(is_ipv6), IPV6)
+    decoding.refuse(rows.keep(~is_ipv4 & ~is_ipv6), Refusal.NOT_IP)

@@ -12,19 +12,19 @@ from shodohflo.wire.layers import IPV4, IPV6, MPLS
 from shodohflo.wire.refusals import Refusal
 
 if TYPE_CHECKING:
-    from shodohflo.wire.decoding import Work
+    from shodohflo.wire.decoding import Decoding
     from shodohflo.wire.rows import Rows
 
 _BOTTOM = 0x01
 
 
-def mpls(work: Work[Any], rows: Rows) -> None:
+def mpls(decoding: Decoding[Any], rows: Rows) -> None:
     """Step over one label, to the next or to the packet."""
-    rows = work.require(rows, 5, Refusal.LINK_CUT)
+    rows = decoding.require(rows, 5, Refusal.LINK_CUT)
     bottom, nibble = rows.u8(2) & _BOTTOM == _BOTTOM, rows.u8(4) >> 4
     is_ipv4, is_ipv6 = bottom & (nibble == 4), bottom & (nibble == 6)
     rows = rows.advance(4)
-    work.onward(rows.keep(~bottom), MPLS)
-    work.onward(rows.keep(is_ipv4), IPV4)
-    work.onward(rows.keep(is_ipv6), IPV6)
-    work.refuse(rows.keep(bottom & ~is_ipv4 & ~is_ipv6), Refusal.NOT_IP)
+    decoding.next_header(rows.keep(~bottom), MPLS)
+    decoding.next_header(rows.keep(is_ipv4), IPV4)
+    decoding.next_header(rows.keep(is_ipv6), IPV6)
+    decoding.refuse(rows.keep(bottom & ~is_ipv4 & ~is_ipv6), Refusal.NOT_IP)

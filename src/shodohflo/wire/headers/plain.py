@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from shodohflo.columns.batch import Family
-    from shodohflo.wire.decoding import Decoder, Work
+    from shodohflo.wire.decoding import Decoder, Decoding
     from shodohflo.wire.rows import Header, Rows
 
 _TRANSPORT = 20
@@ -42,39 +42,41 @@ class _Network:
     plain: NDArray[np.bool_]
 
 
-def plain_ethernet(work: Work[Any], rows: Rows, otherwise: Decoder) -> None:
+def plain_ethernet(decoding: Decoding[Any], rows: Rows, otherwise: Decoder) -> None:
     """Find the plain IPv4 packets of Ethernet frames, the most frequent of all; leave the rest to `otherwise`."""
-    whole = rows.end - rows.at >= _ETHERNET + _IPV4 + _TRANSPORT
-    candidates = rows.keep(whole)
+    enough = rows.end - rows.at >= _ETHERNET + _IPV4 + _TRANSPORT
+    candidates = rows.keep(enough)
     header = candidates.header(_ETHERNET + _IPV4 + _TRANSPORT)
     is_ipv4 = header.u16(_ETHERNET - 2) == IPV4 - ETHERTYPE
-    _take(work, candidates.advance(_ETHERNET), header.behind(_ETHERNET), 4, is_ipv4)
-    _leave(work, rows, whole, is_ipv4, otherwise)
+    _take(decoding, candidates.advance(_ETHERNET), header.behind(_ETHERNET), 4, is_ipv4)
+    _leave(decoding, rows, enough, is_ipv4, otherwise)
 
 
-def plain_ip(work: Work[Any], rows: Rows, family: Family, otherwise: Decoder) -> None:
+def plain_ip(decoding: Decoding[Any], rows: Rows, family: Family, otherwise: Decoder) -> None:
     """Find the plain packets among `rows`, which stand at an IP header; leave the rest to `otherwise`."""
     size = (_IPV4 if family == 4 else _IPV6) + _TRANSPORT
-    whole = rows.end - rows.at >= size
-    candidates = rows.keep(whole)
+    enough = rows.end - rows.at >= size
+    candidates = rows.keep(enough)
     plain = np.ones(len(candidates), np.bool_)
-    _take(work, candidates, candidates.header(size), family, plain)
-    _leave(work, rows, whole, plain, otherwise)
+    _take(decoding, candidates, candidates.header(size), family, plain)
+    _leave(decoding, rows, enough, plain, otherwise)
 
 
-def _take(work: Work[Any], rows: Rows, header: Header, family: Family, plain: NDArray[np.bool_]) -> None:
+def _take(decoding: Decoding[Any], rows: Rows, header: Header, family: Family, plain: NDArray[np.bool_]) -> None:
     """Find those of the `plain` rows that are plain throughout, and take back what was said of the others."""
     network = _ipv4(header) if family == 4 else _ipv6(header)
-    plain &= network.plain & (network.total <= rows.room())
-    plain &= _tcp(header, network) | (_udp(header, network) & (not work.tunnels))
-    work.found.append(_batch(rows, header, network, np.flatnonzero(plain)))
+    plain &= network.plain & (network.total <= rows.wire_left())
+    plain &= _tcp(header, network) | (_udp(header, network) & (not decoding.tunnels))
+    decoding.decoded.append(_batch(rows, header, network, np.flatnonzero(plain)))
 
 
-def _leave(work: Work[Any], rows: Rows, whole: NDArray[np.bool_], plain: NDArray[np.bool_], otherwise: Decoder) -> None:
-    """Send on the rows that are not whole, and of those that are, the ones that are not plain."""
-    if not (plain.all() and whole.all()):
-        whole[whole] = plain
-        otherwise(work, rows.keep(~whole))
+def _leave(
+    decoding: Decoding[Any], rows: Rows, enough: NDArray[np.bool_], plain: NDArray[np.bool_], otherwise: Decoder
+) -> None:
+    """Pass to `otherwise` every row that was cut short or is not plain; `plain` is about the rows that are `enough`."""
+    if not (plain.all() and enough.all()):
+        enough[enough] = plain
+        otherwise(decoding, rows.keep(~enough))
 
 
 def _ipv4(header: Header) -> _Network:

@@ -14,13 +14,13 @@ from shodohflo.wire.layers import LINK
 from shodohflo.wire.refusals import Refusal
 
 if TYPE_CHECKING:
-    from shodohflo.wire.decoding import Work
+    from shodohflo.wire.decoding import Decoding
     from shodohflo.wire.rows import Rows
 
 
-def ppi(work: Work[Any], rows: Rows) -> None:
+def ppi(decoding: Decoding[Any], rows: Rows) -> None:
     """Step over it, to a frame of the link type named; 802.11 as a rule."""
-    rows = work.require(rows, 8, Refusal.LINK_CUT)
-    rows = work.insist(rows, rows.u16(2).byteswap() >= 8, Refusal.LINK_CUT)
+    rows = decoding.require(rows, 8, Refusal.LINK_CUT)
+    rows = decoding.keep_if(rows, rows.u16(2).byteswap() >= 8, Refusal.LINK_CUT)
     size, link_type = rows.u16(2).byteswap().astype(np.int64), rows.u32(4).byteswap()
-    work.dispatch(rows.advance(size), LINK, np.minimum(link_type, ETHERTYPE - 1))
+    decoding.dispatch(rows.advance(size), LINK, np.minimum(link_type, ETHERTYPE - 1))

@@ -14,7 +14,7 @@ from shodohflo.wire.layers import CISCO_HDLC, PPP, PPP_PAYLOAD
 from shodohflo.wire.refusals import Refusal
 
 if TYPE_CHECKING:
-    from shodohflo.wire.decoding import Work
+    from shodohflo.wire.decoding import Decoding
     from shodohflo.wire.rows import Rows
 
 _ADDRESS_CONTROL = 0xFF03
@@ -25,35 +25,35 @@ _CISCO = (0x0F, 0x8F)
 _SESSION_HEADER = 6
 
 
-def ppp(work: Work[Any], rows: Rows) -> None:
+def ppp(decoding: Decoding[Any], rows: Rows) -> None:
     """Read the protocol number."""
-    rows = work.require(rows, 2, Refusal.LINK_CUT)
+    rows = decoding.require(rows, 2, Refusal.LINK_CUT)
     short = rows.u8(0) & 1 == 1
     number = np.where(short, rows.u8(0), rows.u16(0)).astype(np.uint16)
-    work.dispatch(rows.advance(np.where(short, 1, 2)), PPP_PAYLOAD, number)
+    decoding.dispatch(rows.advance(np.where(short, 1, 2)), PPP_PAYLOAD, number)
 
 
-def framed_ppp(work: Work[Any], rows: Rows) -> None:
+def framed_ppp(decoding: Decoding[Any], rows: Rows) -> None:
     """Step over address and control, all stations and unnumbered, where the peers kept them."""
-    rows = work.require(rows, 2, Refusal.LINK_CUT)
+    rows = decoding.require(rows, 2, Refusal.LINK_CUT)
     framed = np.isin(rows.u16(0), (_ADDRESS_CONTROL, _INCOMING, _OUTGOING))
-    work.onward(rows.advance(np.where(framed, 2, 0)), PPP)
+    decoding.next_header(rows.advance(np.where(framed, 2, 0)), PPP)
 
 
-def hdlc_ppp(work: Work[Any], rows: Rows) -> None:
+def hdlc_ppp(decoding: Decoding[Any], rows: Rows) -> None:
     """Tell PPP in HDLC-like framing from Cisco's HDLC by the address (tcpdump.org, LINKTYPE_PPP_HDLC)."""
-    rows = work.require(rows, 1, Refusal.LINK_CUT)
+    rows = decoding.require(rows, 1, Refusal.LINK_CUT)
     cisco = np.isin(rows.u8(0), _CISCO)
-    work.onward(rows.keep(cisco), CISCO_HDLC)
-    framed_ppp(work, rows.keep(~cisco))
+    decoding.next_header(rows.keep(cisco), CISCO_HDLC)
+    framed_ppp(decoding, rows.keep(~cisco))
 
 
-def pppoe(work: Work[Any], rows: Rows) -> None:
+def pppoe(decoding: Decoding[Any], rows: Rows) -> None:
     """Step over a session's header: version and type, code, session, length, 6 bytes in all (RFC 2516 section 4).
 
     The length is not believed: writers were seen to leave it wrong, and the IP length tells padding as well.
     """
-    rows = work.require(rows, _SESSION_HEADER, Refusal.LINK_CUT)
+    rows = decoding.require(rows, _SESSION_HEADER, Refusal.LINK_CUT)
     # Any other code is discovery's, which carries no packet.
-    rows = work.insist(rows, rows.u8(1) == 0, Refusal.NOT_IP)
-    work.onward(rows.advance(_SESSION_HEADER), PPP)
+    rows = decoding.keep_if(rows, rows.u8(1) == 0, Refusal.NOT_IP)
+    decoding.next_header(rows.advance(_SESSION_HEADER), PPP)

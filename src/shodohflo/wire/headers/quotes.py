@@ -14,13 +14,12 @@ import numpy as np
 
 from shodohflo.columns.batch import Quote
 from shodohflo.model import TCP, UDP
-from shodohflo.wire.decoding import Work
+from shodohflo.wire.decoding import DecoderTable, Decoding
 from shodohflo.wire.headers.ipv4 import LONGEST_DATAGRAM, ipv4
 from shodohflo.wire.headers.ipv6 import EXTENSIONS, authentication, extension, fragment, ipv6
 from shodohflo.wire.headers.segments import addresses
 from shodohflo.wire.layers import IPV4, IPV4_PAYLOAD, IPV6, IPV6_PAYLOAD
 from shodohflo.wire.refusals import Refusal
-from shodohflo.wire.table import Table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -63,13 +62,13 @@ class Quotes:
 def read_quotes(rows: Rows, family: Family, where: NDArray[np.bool_]) -> Quotes:
     """Read the quoted packet that begins at each row of `rows` that `where` chooses."""
     quotes = Quotes.none(len(rows), family)
-    numbered = replace(rows, frame=np.arange(len(rows)), whole=rows.at + 2 * LONGEST_DATAGRAM)
-    work: Work[Rows] = Work(_TABLE, depth=_MAX_DEPTH)
-    work.onward(numbered.keep(where), _NETWORK_LAYER[family])
-    work.run()
-    for reason, refused in work.refused:
+    numbered = replace(rows, frame=np.arange(len(rows)), wire_end=rows.at + 2 * LONGEST_DATAGRAM)
+    decoding: Decoding[Rows] = Decoding(_TABLE, depth=_MAX_DEPTH)
+    decoding.next_header(numbered.keep(where), _NETWORK_LAYER[family])
+    decoding.run()
+    for reason, refused in decoding.refused:
         quotes.quote[refused.frame] = _STATUS.get(reason, Quote.MALFORMED)
-    for found in work.found:
+    for found in decoding.decoded:
         quotes.quote[found.frame] = Quote.PORTS
         _, quotes.remote_addr[found.frame] = addresses(found, family)
         quotes.client_port[found.frame] = found.u16(0)
@@ -77,12 +76,12 @@ def read_quotes(rows: Rows, family: Family, where: NDArray[np.bool_]) -> Quotes:
     return quotes
 
 
-def _ports(work: Work[Rows], rows: Rows) -> None:
+def _ports(decoding: Decoding[Rows], rows: Rows) -> None:
     """Ports are all that is needed of the quoted transport header."""
-    work.found.append(work.require(rows, 4, Refusal.UDP_CUT))
+    decoding.decoded.append(decoding.require(rows, 4, Refusal.UDP_CUT))
 
 
-_TABLE: Final = Table(
+_TABLE: Final = DecoderTable(
     {
         IPV4: ipv4,
         IPV6: ipv6,

@@ -16,7 +16,7 @@ from shodohflo.wire.refusals import Refusal
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from shodohflo.wire.decoding import Work
+    from shodohflo.wire.decoding import Decoding
     from shodohflo.wire.rows import Rows
 
 _TIME, _FLAGS, _MORE = np.uint32(1 << 0), np.uint32(1 << 1), np.uint32(1 << 31)
@@ -29,16 +29,16 @@ _MOST_WORDS = 16
 """Of 4 bytes, telling what is present: one, and one for each antenna."""
 
 
-def radiotap(work: Work[Any], rows: Rows) -> None:
+def radiotap(decoding: Decoding[Any], rows: Rows) -> None:
     """Step over it, and see whether what follows is padded."""
-    rows = work.require(rows, 8, Refusal.LINK_CUT)
+    rows = decoding.require(rows, 8, Refusal.LINK_CUT)
     size = rows.u16(2).byteswap().astype(np.int64)
     sound = (size >= 8) & (size <= rows.end - rows.at)
-    rows, size = work.insist(rows, sound, Refusal.LINK_CUT), size[sound]
+    rows, size = decoding.keep_if(rows, sound, Refusal.LINK_CUT), size[sound]
     padded = _is_padded(rows, size)
     frame = rows.advance(size)
-    work.onward(frame.keep(~padded), WIFI)
-    work.onward(frame.keep(padded), PADDED_WIFI)
+    decoding.next_header(frame.keep(~padded), WIFI)
+    decoding.next_header(frame.keep(padded), PADDED_WIFI)
 
 
 def _is_padded(rows: Rows, size: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -8,14 +8,14 @@ from shodohflo.wire.layers import IPV4, IPV6
 from shodohflo.wire.refusals import Refusal
 
 if TYPE_CHECKING:
-    from shodohflo.wire.decoding import Work
+    from shodohflo.wire.decoding import Decoding
     from shodohflo.wire.rows import Rows
 
 
-def raw_ip(work: Work[Any], rows: Rows) -> None:
+def raw_ip(decoding: Decoding[Any], rows: Rows) -> None:
     """Tell IPv4 and IPv6 apart."""
-    rows = work.require(rows, 1, Refusal.LINK_CUT)
+    rows = decoding.require(rows, 1, Refusal.LINK_CUT)
     version = rows.u8(0) >> 4
-    work.onward(rows.keep(version == 4), IPV4)
-    work.onward(rows.keep(version == 6), IPV6)
-    work.refuse(rows.keep((version != 4) & (version != 6)), Refusal.IP_VERSION)
+    decoding.next_header(rows.keep(version == 4), IPV4)
+    decoding.next_header(rows.keep(version == 6), IPV6)
+    decoding.refuse(rows.keep((version != 4) & (version != 6)), Refusal.IP_VERSION)

@@ -8,12 +8,12 @@ from shodohflo.wire.layers import EITHER_IP
 from shodohflo.wire.refusals import Refusal
 
 if TYPE_CHECKING:
-    from shodohflo.wire.decoding import Work
+    from shodohflo.wire.decoding import Decoding
     from shodohflo.wire.rows import Rows
 
 _HEADER = 16
 
 
-def slip(work: Work[Any], rows: Rows) -> None:
+def slip(decoding: Decoding[Any], rows: Rows) -> None:
     """Step over the header."""
-    work.onward(work.require(rows, _HEADER, Refusal.LINK_CUT).advance(_HEADER), EITHER_IP)
+    decoding.next_header(decoding.require(rows, _HEADER, Refusal.LINK_CUT).advance(_HEADER), EITHER_IP)

@@ -15,7 +15,7 @@ from shodohflo.wire.refusals import Refusal
 
 if TYPE_CHECKING:
     from shodohflo.columns.batch import Family
-    from shodohflo.wire.decoding import Work
+    from shodohflo.wire.decoding import Decoding
     from shodohflo.wire.rows import Rows
 
 _SHORTEST = 20
@@ -23,20 +23,20 @@ _THROUGH_FLAGS = 14
 """The first bytes, with the ports and the flags; the rest need not have been captured."""
 
 
-def tcp(work: Work[Any], rows: Rows, family: Family) -> None:
+def tcp(decoding: Decoding[Any], rows: Rows, family: Family) -> None:
     """Find a segment."""
-    room = rows.room()
-    good = work.sieve(
+    left = rows.wire_left()
+    good = decoding.check(
         rows,
-        (room >= _SHORTEST, Refusal.TCP_LENGTH),
+        (left >= _SHORTEST, Refusal.TCP_LENGTH),
         (rows.end - rows.at >= _THROUGH_FLAGS, Refusal.TCP_CUT),
     )
-    rows, room = rows.keep(good), room[good]
+    rows, left = rows.keep(good), left[good]
     header = rows.header(_THROUGH_FLAGS)
     words = (header.u8(12) >> 4).astype(np.int64)
-    good = work.sieve(
+    good = decoding.check(
         rows,
         (words * 4 >= _SHORTEST, Refusal.TCP_DATA_OFFSET),
-        (words * 4 <= room, Refusal.TCP_LENGTH),
+        (words * 4 <= left, Refusal.TCP_LENGTH),
     )
-    work.found.append(segments(rows.keep(good), family, TCP, header.u8(13)[good]))
+    decoding.decoded.append(segments(rows.keep(good), family, TCP, header.u8(13)[good]))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from shodohflo.columns.batch import Family
-    from shodohflo.wire.decoding import Work
+    from shodohflo.wire.decoding import Decoding
     from shodohflo.wire.rows import Rows
 
 _HEADER = 8
@@ -23,14 +23,14 @@ _THROUGH_PORTS = 4
 _THROUGH_LENGTH = 6
 
 
-def udp(work: Work[Any], rows: Rows, family: Family) -> None:
+def udp(decoding: Decoding[Any], rows: Rows, family: Family) -> None:
     """Find a datagram, or the first fragment of one."""
-    rows = work.insist(rows, rows.room() >= _HEADER, Refusal.UDP_LENGTH)
-    rows = work.require(rows, _THROUGH_PORTS, Refusal.UDP_CUT)
-    rows = work.insist(rows, _plausible(rows), Refusal.UDP_LENGTH)
-    work.found.append(segments(rows, family, UDP, np.zeros(len(rows), np.uint8)))
-    if work.tunnels:
-        look_inside(work, rows)
+    rows = decoding.keep_if(rows, rows.wire_left() >= _HEADER, Refusal.UDP_LENGTH)
+    rows = decoding.require(rows, _THROUGH_PORTS, Refusal.UDP_CUT)
+    rows = decoding.keep_if(rows, _plausible(rows), Refusal.UDP_LENGTH)
+    decoding.decoded.append(segments(rows, family, UDP, np.zeros(len(rows), np.uint8)))
+    if decoding.tunnels:
+        look_inside(decoding, rows)
 
 
 def _plausible(rows: Rows) -> NDArray[np.bool_]:
@@ -39,5 +39,5 @@ def _plausible(rows: Rows) -> NDArray[np.bool_]:
     captured = rows.end - rows.at >= _THROUGH_LENGTH
     there = rows.keep(captured)
     length = there.u16(4)
-    plausible[captured] = (length == 0) | ((length >= _HEADER) & (length <= there.room()))
+    plausible[captured] = (length == 0) | ((length >= _HEADER) & (length <= there.wire_left()))
     return plausible

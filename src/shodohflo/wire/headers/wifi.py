@@ -20,7 +20,7 @@ from shodohflo.wire.refusals import Refusal
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from shodohflo.wire.decoding import Work
+    from shodohflo.wire.decoding import Decoding
     from shodohflo.wire.rows import Rows
 
 _SHORTEST = 24
@@ -46,18 +46,18 @@ _LONGEST = 1 << 16
 """How far a frame may go on in later fragments: no IP packet is longer."""
 
 
-def wifi(work: Work[Any], rows: Rows, *, alignment: int = 1) -> None:
+def wifi(decoding: Decoding[Any], rows: Rows, *, alignment: int = 1) -> None:
     """Step over the header of a data frame, and over what pads it to `alignment`."""
-    rows = work.require(rows, 2, Refusal.LINK_CUT)
-    rows = work.insist(rows, rows.u8(0) & (_VERSION_AND_TYPE | _NO_DATA) == _DATA, Refusal.NOT_IP)
-    rows = work.insist(rows, rows.u8(1) & _PROTECTED == 0, Refusal.ENCRYPTED)
-    rows = work.require(rows, _SHORTEST, Refusal.LINK_CUT)
-    rows = work.insist(rows, rows.u8(22) & _FRAGMENT == 0, Refusal.LATER_FRAGMENT)
-    rows = work.require(rows, _size(rows, alignment), Refusal.LINK_CUT)
-    rows = work.insist(rows, ~_is_aggregated(rows), Refusal.AGGREGATED)
+    rows = decoding.require(rows, 2, Refusal.LINK_CUT)
+    rows = decoding.keep_if(rows, rows.u8(0) & (_VERSION_AND_TYPE | _NO_DATA) == _DATA, Refusal.NOT_IP)
+    rows = decoding.keep_if(rows, rows.u8(1) & _PROTECTED == 0, Refusal.ENCRYPTED)
+    rows = decoding.require(rows, _SHORTEST, Refusal.LINK_CUT)
+    rows = decoding.keep_if(rows, rows.u8(22) & _FRAGMENT == 0, Refusal.LATER_FRAGMENT)
+    rows = decoding.require(rows, _size(rows, alignment), Refusal.LINK_CUT)
+    rows = decoding.keep_if(rows, ~_is_aggregated(rows), Refusal.AGGREGATED)
     fragmented = rows.u8(1) & _MORE_FRAGMENTS != 0
-    whole = np.where(fragmented, rows.whole + _LONGEST, rows.whole)
-    work.onward(replace(rows, whole=whole).advance(_size(rows, alignment)), LLC)
+    wire_end = np.where(fragmented, rows.wire_end + _LONGEST, rows.wire_end)
+    decoding.next_header(replace(rows, wire_end=wire_end).advance(_size(rows, alignment)), LLC)
 
 
 def _is_aggregated(rows: Rows) -> NDArray[np.bool_]:
