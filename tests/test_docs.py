@@ -191,7 +191,7 @@ def test_the_makefile_says_what_it_can_do() -> None:
         assert re.search(rf"^  make {target} ", done.stdout, re.MULTILINE)
 
 
-@pytest.mark.parametrize("word", [keys.DETAIL, keys.AGENT, keys.BITE, ";flow", ";peer", ";rst", ";icmp", "client;"])
+@pytest.mark.parametrize("word", [keys.DETAIL, keys.AGENT, keys.WRITER, ";flow", ";peer", ";rst", ";icmp", "client;"])
 def test_every_kind_of_key_is_documented(word: str) -> None:
     """Other programs read the store by this page."""
     assert re.search(rf"`[^`]*{re.escape(word)}[^`]*`", (ROOT / "docs/reference/keys.md").read_text(encoding="utf-8"))

@@ -41,8 +41,8 @@ DETAIL: Final = "detail;"
 AGENT: Final = "agent;"
 """Begins the key of a hash with an agent's counters and heartbeat."""
 
-BITE: Final = "bite;"
-"""Begins the key of the number of the bite that a writer wrote last."""
+WRITER: Final = "writer;"
+"""Begins the key of the number of the write that a writer wrote last."""
 
 _FLOW: Final = "%s;%s;%d;flow"
 _RESET: Final = "%s;%s;%d:%d;rst"
@@ -149,15 +149,15 @@ def counts(observations: Observations) -> dict[str, int]:
     return counted
 
 
-def details(observations: Observations, sentences: Sequence[str] = ()) -> list[Detail]:
-    """Return what the `detail` hashes are told of the flows; `sentences` are the rules in words."""
+def details(observations: Observations, rule_texts: Sequence[str] = ()) -> list[Detail]:
+    """Return what the `detail` hashes are told of the flows; `rule_texts` are the rules in words."""
     flows = observations[observations.kind == Kind.FLOW]
     ends = _Ends.of(flows)
     names = zip(ends.client.tolist(), ends.remote.tolist(), flows.port.tolist(), strict=True)
     keys = [_DETAIL % (ends.texts[client], ends.texts[service], port) for client, service, port in names]
     protocols = [PROTOCOL_NAMES.get(number, str(number)) for number in flows.protocol.tolist()]
     numbers = (column.tolist() for column in (flows.packets, flows.octets, flows.first, flows.last, flows.rule))
-    rules = [sentences[rule] if rule < len(sentences) else "" for rule in flows.rule.tolist()]
+    rules = [rule_texts[rule] if rule < len(rule_texts) else "" for rule in flows.rule.tolist()]
     return list(map(Detail, keys, protocols, *numbers, rules))
 
 

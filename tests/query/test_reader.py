@@ -24,12 +24,12 @@ BERT, ERNIE, OUTSIDE = ip_address("10.0.0.1"), ip_address("10.0.0.2"), ip_addres
 EVERYTHING = Filter()
 
 
-def written(server: Server, *rows: Seen, agent: str = "bert", beats: bool = True) -> None:
+def written(server: Server, *rows: Seen, agent: str = "bert", heartbeats: bool = True) -> None:
     """Have a writer write `rows` to a store."""
     with Writer(SocketStore(server.path), agent=agent, lifetime=900) as writer:
         writer.offer(observed(*rows), ("the rule in words",))
-        if beats:
-            writer.beat({"received": 7})
+        if heartbeats:
+            writer.heartbeat({"received": 7})
         assert writer.flush(PATIENCE)
 
 
@@ -131,7 +131,7 @@ def test_clients_are_told_with_their_age(server: Server) -> None:
 
 def test_without_an_agents_word_the_age_is_unknown(server: Server) -> None:
     """Nobody says how long the keys live."""
-    written(server, flow("10.0.0.1", "8.8.8.8", 53), beats=False)
+    written(server, flow("10.0.0.1", "8.8.8.8", 53), heartbeats=False)
 
     [row] = reader(server).clients(EVERYTHING).rows
 

@@ -20,8 +20,8 @@ SENTENCES = st.sampled_from([(), ("one",), ("one", "two")])
 def taken(buffer: Buffer, rows: int) -> list[Observations]:
     """Take all there is, `rows` at a time."""
     parts = []
-    while (worded := buffer.take(rows)) is not None:
-        parts.append(worded.observations)
+    while (decided := buffer.take(rows)) is not None:
+        parts.append(decided.observations)
     return parts
 
 
@@ -35,8 +35,8 @@ def test_what_is_added_is_taken(added: list[tuple[list[Seen], tuple[str, ...]]],
     """With room enough, every packet comes out again, in parts as small as wanted."""
     buffer = Buffer(capacity=10_000)
 
-    for seen, sentences in added:
-        buffer.add(observed(*seen), sentences)
+    for seen, rule_texts in added:
+        buffer.add(observed(*seen), rule_texts)
     parts = taken(buffer, rows)
 
     everything = observed(*(row for seen, _ in added for row in seen))
@@ -53,11 +53,11 @@ def test_what_does_not_fit_is_given_up_by_kind(
     buffer = Buffer(capacity)
     parts = []
 
-    for seen, sentences, takes in added:
-        buffer.add(observed(*seen), sentences)
+    for seen, rule_texts, takes in added:
+        buffer.add(observed(*seen), rule_texts)
         assert len(buffer) <= capacity
-        if takes and (worded := buffer.take(2)) is not None:
-            parts.append(worded.observations)
+        if takes and (decided := buffer.take(2)) is not None:
+            parts.append(decided.observations)
     parts += taken(buffer, 3)
 
     everything = [observed(*seen) for seen, _, _ in added]
@@ -96,7 +96,7 @@ def test_rows_of_other_rules_are_never_mixed() -> None:
 
     handed = [buffer.take(10), buffer.take(10), buffer.take(10)]
 
-    assert [(one.sentences, one.observations.packets.tolist()) for one in handed if one] == [
+    assert [(one.rule_texts, one.observations.packets.tolist()) for one in handed if one] == [
         (("old",), [5]),
         (("new",), [2]),
     ]

@@ -209,18 +209,18 @@ def test_a_flood_of_keys_does_not_make_it_grow_without_end(directory: Path) -> N
             writer.offer(observed(*scan))
             writer.offer(lasting)
             assert writer.flush(PATIENCE)
-        writer.beat({"state": "running"})
+        writer.heartbeat({"state": "running"})
         assert writer.flush(PATIENCE)
         stats = writer.stats
 
     with store.connect() as client:
         used, kept = client.info("memory")["used_memory"], client.get("192.168.0.1;198.51.100.1;443;flow")
-        beat = client.exists("agent;bert")
+        heartbeat = client.exists("agent;bert")
     store.close()
 
     assert used < 9 * 2**20
     assert stats.evicted > 0
-    assert (stats.outages, kept, beat) == (0, "12", 1)
+    assert (stats.outages, kept, heartbeat) == (0, "12", 1)
 
 
 def test_a_socket_that_a_crash_left_behind_is_replaced(directory: Path) -> None:

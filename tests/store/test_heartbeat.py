@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from support.serving import Server
 
 
-def test_a_beat_replaces_the_one_before(client: Valkey) -> None:
+def test_a_heartbeat_replaces_the_one_before(client: Valkey) -> None:
     """What has no field any more is gone; the hash outlives its agent by a day."""
     write_heartbeat(client, "bert", {"state": "running", "configuration.error": "no"})
     write_heartbeat(client, "bert", {"state": "ended", "received": 5})
@@ -27,7 +27,7 @@ def test_a_store_counts_what_it_gave_up(client: Valkey) -> None:
 
 
 def test_a_store_that_may_not_be_asked_counts_for_nothing(server: Server, client: Valkey) -> None:
-    """Access rules may forbid the question; the beat has been written all the same."""
+    """Access rules may forbid the question; the heartbeat has been written all the same."""
     client.execute_command("ACL", "SETUSER", "mute", "on", "nopass", "+@all", "-info", "~*")  # type: ignore[no-untyped-call] # the library is typed in part
     try:
         with Valkey(unix_socket_path=str(server.path), username="mute", password="any") as mute:

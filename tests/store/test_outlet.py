@@ -8,7 +8,7 @@ import pytest
 
 from shodohflo.pcap_config import SRC, FlowMapping, LowerPort, PortMatch
 from shodohflo.store.connection import SocketStore
-from shodohflo.store.outlet import RECENT, Recording
+from shodohflo.store.outlet import RECENT, Outlet
 from shodohflo.store.writer import Writer
 from support.observing import SECOND, flow, observed
 from support.serving import PATIENCE, Server, programs
@@ -42,9 +42,9 @@ def seen(packets: int) -> Observations:
     return observed(flow("192.168.0.1", "198.51.100.1", 443, packets))
 
 
-def a_recording(writer: Writer, *, keep_recent: bool = False) -> Recording:
+def an_outlet(writer: Writer, *, keep_recent: bool = False) -> Outlet:
     """Record by one rule."""
-    return Recording(writer, FlowMapping((None, None, LowerPort(SRC))), _LIFETIME, keep_recent=keep_recent)
+    return Outlet(writer, FlowMapping((None, None, LowerPort(SRC))), _LIFETIME, keep_recent=keep_recent)
 
 
 def stored(server: Server, writer: Writer) -> tuple[str | None, str | None]:
@@ -56,11 +56,11 @@ def stored(server: Server, writer: Writer) -> tuple[str | None, str | None]:
 
 def test_what_is_new_is_handed_on_at_once_and_what_is_known_later(server: Server, writer: Writer) -> None:
     """Counts are added up meanwhile."""
-    recording = a_recording(writer)
+    outlet = an_outlet(writer)
 
     counts = []
     for second, packets in ((0, 1), (1, 10), (2, 100), (6, 1000)):
-        recording.add(seen(packets), second * SECOND)
+        outlet.add(seen(packets), second * SECOND)
         counts.append(stored(server, writer)[0])
 
     assert counts == ["1", "1", "1", "1111"]
@@ -68,24 +68,24 @@ def test_what_is_new_is_handed_on_at_once_and_what_is_known_later(server: Server
 
 def test_at_the_end_everything_is_handed_on(server: Server, writer: Writer) -> None:
     """Due or not."""
-    recording = a_recording(writer)
-    recording.add(seen(1), 0)
-    recording.add(seen(10), 1)
+    outlet = an_outlet(writer)
+    outlet.add(seen(1), 0)
+    outlet.add(seen(10), 1)
 
-    recording.hand_on_rest()
+    outlet.hand_on_rest()
 
     assert stored(server, writer)[0] == "11"
 
 
 def test_what_other_rules_decided_keeps_their_words(server: Server, writer: Writer) -> None:
     """A reload changes the words of what is decided after it."""
-    recording = a_recording(writer)
-    recording.add(seen(1), 0)
-    recording.add(seen(10), 1)
+    outlet = an_outlet(writer)
+    outlet.add(seen(1), 0)
+    outlet.add(seen(10), 1)
 
-    recording.adopt(FlowMapping((None, None, PortMatch({443}))), _LIFETIME)
+    outlet.adopt(FlowMapping((None, None, PortMatch({443}))), _LIFETIME)
     before = stored(server, writer)
-    recording.add(seen(100), 10 * SECOND)
+    outlet.add(seen(100), 10 * SECOND)
     after = stored(server, writer)
 
     assert (before[0], after[0]) == ("11", "111")
@@ -96,28 +96,28 @@ def test_what_other_rules_decided_keeps_their_words(server: Server, writer: Writ
 
 def test_recent_rows_are_kept_for_showing_and_forgotten_when_taken(writer: Writer) -> None:
     """Added up between two looks."""
-    recording = a_recording(writer, keep_recent=True)
-    recording.add(seen(1), 0)
-    recording.add(seen(10), 1)
+    outlet = an_outlet(writer, keep_recent=True)
+    outlet.add(seen(1), 0)
+    outlet.add(seen(10), 1)
 
-    first, second = recording.take_recent(), recording.take_recent()
+    first, second = outlet.take_recent(), outlet.take_recent()
 
     assert (first.packets.tolist(), len(second)) == ([11], 0)
 
 
 def test_only_the_busiest_recent_rows_are_kept(writer: Writer) -> None:
     """However many there are, showing them takes no longer."""
-    recording = a_recording(writer, keep_recent=True)
+    outlet = an_outlet(writer, keep_recent=True)
     many = [flow("192.168.0.1", f"198.51.{n // 250}.{n % 250}", 443, n + 1) for n in range(3 * RECENT)]
 
-    recording.add(observed(*many), 0)
+    outlet.add(observed(*many), 0)
 
-    assert sorted(recording.take_recent().packets.tolist()) == list(range(2 * RECENT + 1, 3 * RECENT + 1))
+    assert sorted(outlet.take_recent().packets.tolist()) == list(range(2 * RECENT + 1, 3 * RECENT + 1))
 
 
 def test_without_anybody_to_show_them_to_none_are_kept(writer: Writer) -> None:
     """A service does no work for a terminal."""
-    recording = a_recording(writer)
-    recording.add(seen(1), 0)
+    outlet = an_outlet(writer)
+    outlet.add(seen(1), 0)
 
-    assert len(recording.take_recent()) == 0
+    assert len(outlet.take_recent()) == 0

@@ -1,4 +1,4 @@
-"""One bite, on real stores: written in one step, exactly once, and every key with a lifetime."""
+"""One write, on real stores: written in one step, exactly once, and every key with a lifetime."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from valkey.exceptions import ResponseError
 
 from shodohflo.keys import counts
 from shodohflo.model import UDP, Kind
-from shodohflo.store.buffer import Worded
-from shodohflo.store.write import Writing, Written, bite_of, seconds_text, write
+from shodohflo.store.buffer import WithRules
+from shodohflo.store.write import Writing, Written, seconds_text, send, to_write
 from support.observing import SECOND, Seen, flow, observed
 
 if TYPE_CHECKING:
@@ -30,9 +30,9 @@ EVERYTHING = [
 DETAIL = "detail;10.0.0.1;2001:db8::53;53"
 
 
-def bitten(client: Valkey, *rows: Seen, number: int = 1, sentences: tuple[str, ...] = ()) -> Written:
-    """Write `rows` as one bite."""
-    return write(client, bite_of(Worded(observed(*rows), sentences), number, WRITING))
+def written_rows(client: Valkey, *rows: Seen, number: int = 1, rule_texts: tuple[str, ...] = ()) -> Written:
+    """Write `rows` as one write."""
+    return send(client, to_write(WithRules(observed(*rows), rule_texts), number, WRITING))
 
 
 def ttl(client: Valkey, key: str) -> int:
@@ -43,23 +43,23 @@ def ttl(client: Valkey, key: str) -> int:
 
 
 def test_every_count_is_added_and_every_key_has_a_lifetime(client: Valkey) -> None:
-    """All five kinds, the details and the bite's own number: nothing lives for ever."""
-    written = bitten(client, *EVERYTHING)
+    """All five kinds, the details and the write's own number: nothing lives for ever."""
+    written = written_rows(client, *EVERYTHING)
 
     expected = {key: str(count) for key, count in counts(observed(*EVERYTHING)).items()}
     keys = sorted(client.scan_iter(count=1000))
     assert written == Written(now=True, refused=0)
-    assert keys == sorted([*expected, DETAIL, "bite;0123"])
+    assert keys == sorted([*expected, DETAIL, "writer;0123"])
     assert {key: client.get(key) for key in expected} == expected
-    assert {key for key in keys if not 0 < ttl(client, key) <= 900} == {"bite;0123"}
-    assert 0 < ttl(client, "bite;0123") <= 24 * 3600
+    assert {key for key in keys if not 0 < ttl(client, key) <= 900} == {"writer;0123"}
+    assert 0 < ttl(client, "writer;0123") <= 24 * 3600
 
 
-def test_a_bite_that_is_sent_again_is_recognised(client: Valkey) -> None:
+def test_a_write_that_is_sent_again_is_recognised(client: Valkey) -> None:
     """The second time nothing is added; the next number is."""
-    first = bitten(client, flow("10.0.0.1", "8.8.8.8", 53), number=7)
-    again = bitten(client, flow("10.0.0.1", "8.8.8.8", 53), number=7)
-    following = bitten(client, flow("10.0.0.1", "8.8.8.8", 53), number=8)
+    first = written_rows(client, flow("10.0.0.1", "8.8.8.8", 53), number=7)
+    again = written_rows(client, flow("10.0.0.1", "8.8.8.8", 53), number=7)
+    following = written_rows(client, flow("10.0.0.1", "8.8.8.8", 53), number=8)
 
     assert (first.now, again.now, following.now) == (True, False, True)
     assert client.get("10.0.0.1;8.8.8.8;53;flow") == "2"
@@ -68,11 +68,11 @@ def test_a_bite_that_is_sent_again_is_recognised(client: Valkey) -> None:
 
 def test_a_key_that_expired_comes_back_with_a_lifetime(client: Valkey) -> None:
     """Adding to a key that is gone starts from nothing, with a full lifetime."""
-    bitten(client, flow("10.0.0.1", "8.8.8.8", 53), number=1)
+    written_rows(client, flow("10.0.0.1", "8.8.8.8", 53), number=1)
     client.delete("client;10.0.0.1")
     client.pexpire("10.0.0.1;8.8.8.8;53;flow", 1000)
 
-    bitten(client, flow("10.0.0.1", "8.8.8.8", 53), number=2)
+    written_rows(client, flow("10.0.0.1", "8.8.8.8", 53), number=2)
 
     assert client.get("client;10.0.0.1") == "1"
     assert ttl(client, "client;10.0.0.1") > 800
@@ -81,7 +81,7 @@ def test_a_key_that_expired_comes_back_with_a_lifetime(client: Valkey) -> None:
 
 def test_a_detail_remembers_both_protocols_the_rule_and_the_times(client: Valkey) -> None:
     """Packets and bytes add up by protocol; the rule is the one that decided last, in the words of then."""
-    bitten(client, *EVERYTHING, sentences=("the lower port is the service", "port 53 is the service"))
+    written_rows(client, *EVERYTHING, rule_texts=("the lower port is the service", "port 53 is the service"))
 
     assert client.hgetall(DETAIL) == {
         "packets.udp": "3",
@@ -98,8 +98,8 @@ def test_a_detail_remembers_both_protocols_the_rule_and_the_times(client: Valkey
 
 def test_older_news_of_a_flow_leaves_its_end_and_its_rule(client: Valkey) -> None:
     """A replayed capture does not make a live flow old."""
-    bitten(client, Seen(CLIENT, ip_address("8.8.8.8"), 53, first=7 * SECOND, last=9 * SECOND), number=1)
-    bitten(client, Seen(CLIENT, ip_address("8.8.8.8"), 53, first=3 * SECOND, last=5 * SECOND, rule=4), number=2)
+    written_rows(client, Seen(CLIENT, ip_address("8.8.8.8"), 53, first=7 * SECOND, last=9 * SECOND), number=1)
+    written_rows(client, Seen(CLIENT, ip_address("8.8.8.8"), 53, first=3 * SECOND, last=5 * SECOND, rule=4), number=2)
 
     detail = client.hmget("detail;10.0.0.1;8.8.8.8;53", ["first", "last", "rule", "packets.tcp"])
     assert detail == ["3.000000", "9.000000", "FLOW_MAPPING[0]", "2"]
@@ -111,7 +111,7 @@ def test_a_key_that_holds_something_else_is_left_alone_and_counted(client: Valke
     client.set("10.0.0.1;8.8.8.8;peer", "theirs")
     client.set("detail;10.0.0.1;8.8.8.8;53", "theirs")
 
-    written = bitten(client, flow("10.0.0.1", "8.8.8.8", 53))
+    written = written_rows(client, flow("10.0.0.1", "8.8.8.8", 53))
 
     assert written == Written(now=True, refused=3)
     assert client.lrange("client;10.0.0.1", 0, -1) == ["theirs"]
@@ -120,42 +120,42 @@ def test_a_key_that_holds_something_else_is_left_alone_and_counted(client: Valke
     assert client.get("8.8.8.8;10.0.0.1;peer") == "1"
 
 
-def test_a_detail_with_rubbish_in_it_does_not_stop_the_bite(client: Valkey) -> None:
+def test_a_detail_with_rubbish_in_it_does_not_stop_the_write(client: Valkey) -> None:
     """Times that are no numbers are replaced, whatever else the hash holds."""
     client.hset("detail;10.0.0.1;8.8.8.8;53", mapping={"first": "soon", "last": "late", "octets.tcp": "many"})
 
-    written = bitten(client, flow("10.0.0.1", "8.8.8.8", 53, last=SECOND), flow("10.0.0.1", "9.9.9.9", 53))
+    written = written_rows(client, flow("10.0.0.1", "8.8.8.8", 53, last=SECOND), flow("10.0.0.1", "9.9.9.9", 53))
 
     assert written == Written(now=True, refused=0)
     assert client.hmget("detail;10.0.0.1;8.8.8.8;53", ["first", "last"]) == ["0.000000", "1.000000"]
     assert client.hget("detail;10.0.0.1;9.9.9.9;53", "packets.tcp") == "1"
 
 
-def test_a_full_store_refuses_the_bite_as_a_whole(client: Valkey) -> None:
-    """Nothing is written in part: when there is room again, the same bite is written once."""
+def test_a_full_store_refuses_the_write_as_a_whole(client: Valkey) -> None:
+    """Nothing is written in part: when there is room again, the same write is written once."""
     client.config_set("maxmemory", "1")
     try:
         with pytest.raises(ResponseError):
-            bitten(client, *EVERYTHING)
+            written_rows(client, *EVERYTHING)
         assert client.dbsize() == 0
     finally:
         client.config_set("maxmemory", "0")
 
-    assert bitten(client, *EVERYTHING).now
+    assert written_rows(client, *EVERYTHING).now
     assert client.get("client;10.0.0.1") == "8"
 
 
-def test_a_forbidden_command_refuses_the_bite_as_a_whole(client: Valkey) -> None:
+def test_a_forbidden_command_refuses_the_write_as_a_whole(client: Valkey) -> None:
     """Without the right to give keys a lifetime, none is written."""
     client.execute_command("ACL", "SETUSER", "default", "-expire")  # type: ignore[no-untyped-call] # typed in part
     try:
         with pytest.raises(ResponseError):
-            bitten(client, *EVERYTHING)
-        assert list(client.scan_iter(count=1000)) == ["bite;0123"]
+            written_rows(client, *EVERYTHING)
+        assert list(client.scan_iter(count=1000)) == ["writer;0123"]
     finally:
         client.execute_command("ACL", "SETUSER", "default", "+expire")  # type: ignore[no-untyped-call] # typed in part
 
-    assert bitten(client, *EVERYTHING).now
+    assert written_rows(client, *EVERYTHING).now
     assert client.get("client;10.0.0.1") == "8"
 
 

@@ -67,7 +67,7 @@ def total(several: list[Observations]) -> dict[str, int]:
 
 
 def test_all_that_is_offered_is_written(store: SocketStore, client: Valkey) -> None:
-    """The store holds the sums, whatever bites they went in."""
+    """The store holds the sums, whatever writes they went in."""
     offered = [made_up(seed, rows=900) for seed in range(3)]
 
     with Writer(store, agent="bert", lifetime=900) as writer:
@@ -80,7 +80,7 @@ def test_all_that_is_offered_is_written(store: SocketStore, client: Valkey) -> N
     assert stored(client) == total(offered)
     assert stats.packets == sum(int(observations.packets.sum()) for observations in offered)
     assert (stats.connected, stats.waiting, stats.outages, stats.repeated) == (True, 0, 0, 0)
-    assert stats.bites > 1
+    assert stats.writes > 1
 
 
 def test_counts_are_exact_over_a_wire_that_keeps_breaking(server: Server, client: Valkey, tmp_path: Path) -> None:
@@ -111,9 +111,9 @@ def test_counts_are_exact_when_the_store_is_killed_while_it_writes(make: str, tm
 
     with Writer(SocketStore(server.path), agent="bert", lifetime=900) as writer:
         for observations in offered:
-            before = writer.stats.bites
+            before = writer.stats.writes
             writer.offer(observations)
-            wait_until(lambda before=before: writer.stats.bites > before, "some of it is written")  # type: ignore[misc] # a default
+            wait_until(lambda before=before: writer.stats.writes > before, "some of it is written")  # type: ignore[misc] # a default
             server.kill()
             server.start()
             assert writer.flush(PATIENCE)
@@ -175,7 +175,7 @@ def test_what_does_not_fit_while_the_store_is_away_is_given_up_by_name(tmp_path:
 
 
 def test_closing_while_the_store_is_silent_does_not_take_for_ever(own_server: Server) -> None:
-    """A bite that is not answered is given up with the rest when time is up."""
+    """A write that is not answered is given up with the rest when time is up."""
     with Writer(SocketStore(own_server.path), agent="bert", lifetime=900) as writer:
         writer.offer(observed(flow("10.0.0.1", "8.8.8.8", 53, packets=3)))
         assert writer.flush(PATIENCE)
@@ -205,9 +205,9 @@ def test_the_agents_hash_says_what_it_was_told_last(store: SocketStore, client: 
     client.set("agent;bert", "somebody's")
 
     with Writer(store, agent="bert", lifetime=900) as writer:
-        writer.beat({"received": 1, "old": "yes"})
+        writer.heartbeat({"received": 1, "old": "yes"})
         assert writer.flush(PATIENCE)
-        writer.beat({"received": 2})
+        writer.heartbeat({"received": 2})
         assert writer.flush(PATIENCE)
 
     lifetime = client.ttl("agent;bert")
@@ -216,11 +216,11 @@ def test_the_agents_hash_says_what_it_was_told_last(store: SocketStore, client: 
     assert 23 * 3600 < lifetime <= 24 * 3600
 
 
-def test_a_beat_waits_for_the_store_too(own_server: Server) -> None:
+def test_a_heartbeat_waits_for_the_store_too(own_server: Server) -> None:
     """The last one before the store went is told when it is back, or a later one."""
     with Writer(SocketStore(own_server.path), agent="bert", lifetime=900) as writer:
         own_server.kill()
-        writer.beat({"received": 1})
+        writer.heartbeat({"received": 1})
         wait_until(lambda: writer.stats.outages > 0, "the loss is noticed")
         own_server.start()
         assert writer.flush(PATIENCE)
@@ -248,7 +248,7 @@ def test_own_connections_are_the_ones_that_the_store_sees(server: Server, client
     tcp = RemoteStore(StoreUrl(host="127.0.0.1", port=server.port))
 
     with Writer(tcp, agent="bert", lifetime=900) as writer:
-        writer.beat({})
+        writer.heartbeat({})
         assert writer.flush(PATIENCE)
         [ends] = writer.connections()
         seen = str(client.client_list())
@@ -264,7 +264,7 @@ def test_an_outage_is_one_line_in_the_log_and_its_end_another(tmp_path: Path, ca
     server = Server(programs()["valkey"](), tmp_path)
 
     with Writer(SocketStore(server.path), agent="bert", lifetime=900) as writer:
-        writer.beat({})
+        writer.heartbeat({})
         wait_until(lambda: writer.stats.outages > 3, "the store was missed several times")
         server.start()
         assert writer.flush(PATIENCE)
@@ -281,7 +281,7 @@ def test_a_password_is_in_no_message(own_server: Server, caplog: pytest.LogCaptu
     store = RemoteStore(StoreUrl(host="127.0.0.1", port=own_server.port, password="wrong-secret"))
 
     with Writer(store, agent="bert", lifetime=900) as writer:
-        writer.beat({})
+        writer.heartbeat({})
         wait_until(lambda: writer.stats.outages > 0, "the refusal is noticed")
         said = writer.stats.last_error
         writer.close(timeout=0)

@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-_BITE_ANSWERED: Final = b"*2\r\n:"
+_WRITE_ANSWERED: Final = b"*2\r\n:"
 
 
 class CuttingWire:
     """Passes bytes between the socket at `path` and the one at `store`.
 
-    `cuts` is asked for every request, which is then sent half, and for every bite's answer, which is then lost.
+    `cuts` is asked for every request, which is then sent half, and for every write's answer, which is then lost.
     """
 
     def __init__(self, path: Path, store: Path, cuts: Callable[[], bool]) -> None:
@@ -65,7 +65,7 @@ class CuttingWire:
             far.sendall(request)
             return bool(request)
         answer = far.recv(1 << 16)
-        if answer.startswith(_BITE_ANSWERED) and self._cuts():
+        if answer.startswith(_WRITE_ANSWERED) and self._cuts():
             self.answers_cut += 1
             return False
         near.sendall(answer)

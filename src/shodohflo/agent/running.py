@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 TICK: Final = 0.25
 """Seconds between two looks at the clock: what a signal, or a new flow, waits for at most."""
 
-BEAT: Final = 10.0
+HEARTBEAT: Final = 10.0
 """Seconds between two signs of life in the store."""
 
 SHOW: Final = 0.5
@@ -78,7 +78,7 @@ def _duties(
     """Yield what is to be done, and how often."""
     now = time.monotonic()
     yield Every(TICK, now), watch.record
-    yield Every(BEAT, now), lambda: writer.beat(watch.status().to_fields())
+    yield Every(HEARTBEAT, now), lambda: writer.heartbeat(watch.status().to_fields())
     yield Every(LISTEN, now), lambda: complaints.hear(watch.status(), time.monotonic())
     if options.on_status is not None:
         show = options.on_status

@@ -14,7 +14,7 @@ from shodohflo.attribution.pipeline import Pipeline
 from shodohflo.attribution.policy import Connection
 from shodohflo.pcap_config import update_our_nets
 from shodohflo.rules.compiler import CompiledRules
-from shodohflo.store.outlet import Recording
+from shodohflo.store.outlet import Outlet
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,7 +44,7 @@ class Watch:
         self._configuration = _loaded(options.terms.settings)
         rules = _compiled(options.terms)
         self._pipeline = Pipeline(rules, self._policy())
-        self._recording = Recording(
+        self._outlet = Outlet(
             writer, rules.mapping, options.terms.settings.ttl, keep_recent=options.on_status is not None
         )
 
@@ -64,16 +64,16 @@ class Watch:
 
     def record(self) -> None:
         """Hand on what was seen and is due."""
-        self._recording.add(self._pipeline.take(), time.monotonic_ns())
+        self._outlet.add(self._pipeline.take(), time.monotonic_ns())
 
     def finish(self) -> Status:
         """Count and write what is left, as far as the store takes it in time; return how it ended."""
         self._take_in(self._listener.finish())
         self.record()
-        self._recording.hand_on_rest()
+        self._outlet.hand_on_rest()
         complete = self._writer.flush(self._patience)
         ended = replace(self.status(), state="ended" if complete else "cut short")
-        self._writer.beat(ended.to_fields())
+        self._writer.heartbeat(ended.to_fields())
         self._writer.close(self._patience if complete else 0)
         return replace(ended, writer=self._writer.stats)
 
@@ -88,7 +88,7 @@ class Watch:
         self._terms, self._configuration = terms, _loaded(terms.settings)
         self._identity = replace(self._identity, our_nets=terms.our_nets)
         self._pipeline.rules, self._pipeline.policy = rules, self._policy()
-        self._recording.adopt(rules.mapping, terms.settings.ttl)
+        self._outlet.adopt(rules.mapping, terms.settings.ttl)
         self._writer.change_lifetime(terms.settings.ttl)
 
     def refuse(self, error: str) -> None:
@@ -112,7 +112,7 @@ class Watch:
 
     def news(self) -> Status:
         """Say how things stand, and what was recorded since the last time."""
-        return replace(self.status(), recent=self._recording.take_recent())
+        return replace(self.status(), recent=self._outlet.take_recent())
 
     def _take_in(self, received: Iterable[Frames]) -> None:
         for frames in received:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from shodohflo.cli import options
-from shodohflo.query import Filter, Found, Reader, Row
+from shodohflo.query import Filter, Found, KeyRow, Reader
 from shodohflo.report import listings
 from shodohflo.report.table import show
 from shodohflo.store.connection import RemoteStore, Store
@@ -25,7 +25,7 @@ from shodohflo.store.urls import parse_url
 if TYPE_CHECKING:
     from shodohflo.cli.options import Network
 
-AnyRow = TypeVar("AnyRow", bound=Row)
+AnyRow = TypeVar("AnyRow", bound=KeyRow)
 Command = Callable[..., None]
 
 EXAMPLES: Final = {

@@ -10,7 +10,7 @@ from shodohflo.cli.readers import opened
 from shodohflo.errors import ConfigurationError, ShodohfloError
 from shodohflo.keys import from_key
 from shodohflo.model import ClientKey, FlowKey, Key, PeerKey, ResetKey, UnreachableKey, address_text
-from shodohflo.query import Filter, FlowRow, Reader, Row
+from shodohflo.query import Filter, FlowRow, KeyRow, Reader
 from shodohflo.report.numbers import age_text, port_name, size_text, unreachable_name
 
 if TYPE_CHECKING:
@@ -33,8 +33,8 @@ def recall(text: str, urls: Sequence[str], now: float) -> Recalled:
     return [text, *(f"  {name:<10}  {value}" for name, value in _lines(key, row, now))], {"key": text} | row.as_dict()
 
 
-def _find(reader: Reader, key: Key, now: float) -> Row | None:
-    found: Sequence[Row]
+def _find(reader: Reader, key: Key, now: float) -> KeyRow | None:
+    found: Sequence[KeyRow]
     match key:
         case FlowKey(client, service, port):
             found = reader.flows(Filter(_only(client), _only(service), frozenset({port})), now).rows
@@ -47,7 +47,7 @@ def _find(reader: Reader, key: Key, now: float) -> Row | None:
     return found[0] if found else None
 
 
-def _recon(reader: Reader, key: ResetKey | UnreachableKey) -> Sequence[Row]:
+def _recon(reader: Reader, key: ResetKey | UnreachableKey) -> Sequence[KeyRow]:
     """Find the one row of those between both ends that has the key's ports and code."""
     code = key.code if isinstance(key, UnreachableKey) else None
     rows = reader.recon(Filter(_only(key.client), _only(key.remote))).rows
@@ -59,7 +59,7 @@ def _only(address: Address) -> tuple[Any]:
     return (ip_network(address),)
 
 
-def _lines(key: Key, row: Row, now: float) -> Iterator[tuple[str, str]]:
+def _lines(key: Key, row: KeyRow, now: float) -> Iterator[tuple[str, str]]:
     """Yield what is known, by name."""
     yield from _meant(key)
     yield "packets", f"{row.packets:,}"

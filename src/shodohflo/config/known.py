@@ -36,7 +36,7 @@ _LONGEST: Final = 2**31 - 1
 """Seconds; more than the 68 years a lifetime may have says that the number is a mistake."""
 
 _LEAST_MEMORY: Final = 8
-"""Megabytes; an empty server takes one, and a bite is written whole."""
+"""Megabytes; an empty server takes one, and a write is applied as a whole."""
 
 _LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 

@@ -5,7 +5,7 @@ Every reader of ours asks here, and none of them writes. Times are seconds since
 
 from shodohflo.query.filters import Filter, Network
 from shodohflo.query.reader import Found, Reader
-from shodohflo.query.rows import AgentRow, ClientRow, FlowRow, PeerRow, ProtocolSum, ReconRow, Row
+from shodohflo.query.rows import AgentRow, ClientRow, FlowRow, KeyRow, PeerRow, ProtocolSum, ReconRow
 
 __all__ = [
     "AgentRow",
@@ -13,10 +13,10 @@ __all__ = [
     "Filter",
     "FlowRow",
     "Found",
+    "KeyRow",
     "Network",
     "PeerRow",
     "ProtocolSum",
     "Reader",
     "ReconRow",
-    "Row",
 ]

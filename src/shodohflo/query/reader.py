@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from shodohflo.model import ClientKey, FlowKey, PeerKey, ResetKey, UnreachableKey
 from shodohflo.query.details import Remembered
 from shodohflo.query.filters import Filter, pattern
-from shodohflo.query.rows import AgentRow, ClientRow, FlowRow, PeerRow, ReconRow, Row, order
+from shodohflo.query.rows import AgentRow, ClientRow, FlowRow, KeyRow, PeerRow, ReconRow, order
 from shodohflo.store.connection import store_errors
-from shodohflo.store.reading import AnyKey, Record, read_heartbeats, read_records
+from shodohflo.store.reading import AnyKey, KeyRecord, read_heartbeats, read_records
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from shodohflo.store.connection import Store
 
-AnyRow = TypeVar("AnyRow", bound=Row)
+AnyRow = TypeVar("AnyRow", bound=KeyRow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Found(Generic[AnyRow]):
 class _Sighting(Generic[AnyKey]):
     """A key as one store has it."""
 
-    record: Record[AnyKey]
+    record: KeyRecord[AnyKey]
     store: str
     lifetime: int | None
     """Of that store's keys, in seconds, where an agent says so."""
@@ -114,7 +114,7 @@ class Reader:
         rows = []
         for store in self._stores:
             with store_errors(store.name), store.connect() as client:
-                rows += [AgentRow(beat.agent, store.name, beat.age, beat.fields) for beat in read_heartbeats(client)]
+                rows += [AgentRow(each.agent, store.name, each.age, each.fields) for each in read_heartbeats(client)]
         return tuple(rows)
 
     def _gather(self, kind: type[AnyKey], wanted: Filter) -> tuple[list[_Seen[AnyKey]], int]:
@@ -123,7 +123,7 @@ class Reader:
         foreign = 0
         for store in self._stores:
             with store_errors(store.name), store.connect() as client:
-                lifetimes = [beat.lifetime for beat in read_heartbeats(client) if beat.lifetime is not None]
+                lifetimes = [each.lifetime for each in read_heartbeats(client) if each.lifetime is not None]
                 name, lifetime = store.name, max(lifetimes, default=None)
                 found = read_records(client, pattern(kind, wanted), kind)
             foreign += found.foreign

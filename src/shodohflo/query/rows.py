@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class KeyRow:
     """What is known of every key."""
 
     packets: int
@@ -26,7 +26,7 @@ class Row:
 
     def as_dict(self) -> dict[str, object]:
         """Return the row as JSON takes it, what it is about first."""
-        common = [field.name for field in fields(Row)]
+        common = [field.name for field in fields(KeyRow)]
         own = [field.name for field in fields(self) if field.name not in common]
         return {name: _plain(getattr(self, name)) for name in (*own, *common)}
 
@@ -41,7 +41,7 @@ class ProtocolSum:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FlowRow(Row):
+class FlowRow(KeyRow):
     """`client` talks to the service at `service`, on `port`; the rest is unknown where no detail is kept."""
 
     client: Address
@@ -59,7 +59,7 @@ class FlowRow(Row):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PeerRow(Row):
+class PeerRow(KeyRow):
     """Two ends of flows, whichever of them is the client."""
 
     address: Address
@@ -67,14 +67,14 @@ class PeerRow(Row):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClientRow(Row):
+class ClientRow(KeyRow):
     """An address that was the client of something."""
 
     client: Address
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReconRow(Row):
+class ReconRow(KeyRow):
     """`remote` refused `client`, or could not be reached by it."""
 
     kind: str

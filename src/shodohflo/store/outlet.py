@@ -18,7 +18,7 @@ RECENT: Final = 500
 """Rows kept for showing, at most: those with most packets."""
 
 
-class Recording:
+class Outlet:
     """Observations from `add` to the writer, in the words of the rules that decided them."""
 
     def __init__(self, writer: Writer, mapping: FlowMapping, lifetime: int, *, keep_recent: bool) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from shodohflo.keys import AGENT, detail_key, from_key
 from shodohflo.model import FlowKey, Key
-from shodohflo.store import heartbeat
+from shodohflo.store.heartbeat import LIFETIME
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -37,7 +37,7 @@ return {values, left, hashes}
 
 
 @dataclass(frozen=True, slots=True)
-class Record(Generic[AnyKey]):
+class KeyRecord(Generic[AnyKey]):
     """One key of ours as it stands in a store."""
 
     name: str
@@ -51,10 +51,10 @@ class Record(Generic[AnyKey]):
 
 
 @dataclass(frozen=True, slots=True)
-class Records(Generic[AnyKey]):
+class KeyRecords(Generic[AnyKey]):
     """What was found."""
 
-    records: list[Record[AnyKey]]
+    records: list[KeyRecord[AnyKey]]
     foreign: int
     """Keys that looked like ours and were not, by name or by value."""
 
@@ -75,27 +75,27 @@ class Heartbeat:
         return int(said) if _is_number(said) else None
 
 
-def read_records(client: Valkey, pattern: str, wanted: type[AnyKey]) -> Records[AnyKey]:
+def read_records(client: Valkey, pattern: str, wanted: type[AnyKey]) -> KeyRecords[AnyKey]:
     """Return the keys of type `wanted` among those that match `pattern`."""
-    found: list[Record[AnyKey]] = []
+    found: list[KeyRecord[AnyKey]] = []
     foreign = 0
     for names in _scan(client, pattern):
         named: dict[str, AnyKey] = {name: key for name in names if isinstance(key := from_key(name), wanted)}
         values = _values(client, named)
         found += values.records
         foreign += len(names) - len(named) + values.foreign
-    return Records(found, foreign)
+    return KeyRecords(found, foreign)
 
 
 def read_heartbeats(client: Valkey) -> list[Heartbeat]:
     """Return what each agent said last."""
-    beats = []
+    heartbeats = []
     for names in _scan(client, AGENT + "*"):
         answers = _ask(client, [command for name in names for command in (("HGETALL", name), ("PTTL", name))])
         for name, fields, left in zip(names, answers[::2], answers[1::2], strict=True):
             if isinstance(fields, dict) and fields:
-                beats.append(Heartbeat(name.removeprefix(AGENT), fields, max(heartbeat.LIFETIME - left / 1000, 0.0)))
-    return sorted(beats, key=lambda beat: beat.agent)
+                heartbeats.append(Heartbeat(name.removeprefix(AGENT), fields, max(LIFETIME - left / 1000, 0.0)))
+    return sorted(heartbeats, key=lambda heartbeat: heartbeat.agent)
 
 
 def _scan(client: Valkey, pattern: str) -> Iterator[list[str]]:
@@ -113,23 +113,23 @@ def _scan(client: Valkey, pattern: str) -> Iterator[list[str]]:
             return
 
 
-def _values(client: Valkey, named: Mapping[str, AnyKey]) -> Records[AnyKey]:
+def _values(client: Valkey, named: Mapping[str, AnyKey]) -> KeyRecords[AnyKey]:
     """Ask for the values of some keys, in one step."""
     if not named:
-        return Records([], 0)
+        return KeyRecords([], 0)
     flows = {name: detail_key(key) for name, key in named.items() if isinstance(key, FlowKey)}
     command = ("EVAL", _SCRIPT, len(named) + len(flows), *named, *flows.values(), len(named))
     values, left, hashes = client.execute_command(*command)  # type: ignore[no-untyped-call] # typed in part
     details = {name: dict(zip(told[::2], told[1::2], strict=True)) for name, told in zip(flows, hashes, strict=True)}
-    records: list[Record[AnyKey]] = []
+    records: list[KeyRecord[AnyKey]] = []
     foreign = 0
     for (name, key), value, milliseconds in zip(named.items(), values, left, strict=True):
         if _is_number(value):
             expires_in = milliseconds / 1000 if milliseconds >= 0 else None
-            records.append(Record(name, key, int(value), expires_in, details.get(name, {})))
+            records.append(KeyRecord(name, key, int(value), expires_in, details.get(name, {})))
         elif value is not None:  # it is when the key has expired since it was met
             foreign += 1
-    return Records(records, foreign)
+    return KeyRecords(records, foreign)
 
 
 def _ask(client: Valkey, commands: Iterable[tuple[str, str]]) -> list[Any]:

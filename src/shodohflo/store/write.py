@@ -1,11 +1,11 @@
-"""One bite: a number of keys that are written in one step, exactly once, each with a lifetime.
+"""One write: a number of keys that are written in one step, exactly once, each with a lifetime.
 
-A connection may break after a bite was sent and before it was answered, and then nobody here knows whether
-it was written. So every writer numbers its bites and the store keeps the number beside the counts: a bite
+A connection may break after a write was sent and before it was answered, and then nobody here knows whether
+it was written. So every writer numbers its writes and the store keeps the number beside the counts: a write
 that is sent again is recognised. Both are in the same database, so a store that comes back from an older
 snapshot has forgotten both.
 
-The keys of a bite are chosen in `bite_of` and nowhere else. (A cluster would want them grouped by slot
+The keys of a write are chosen in `to_write` and nowhere else. (A cluster would want them grouped by slot
 there, with a number for each slot.)
 """
 
@@ -14,22 +14,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from shodohflo.keys import BITE, counts, details
+from shodohflo.keys import WRITER, counts, details
 
 if TYPE_CHECKING:
     from valkey import Valkey
 
     from shodohflo.keys import Detail
-    from shodohflo.store.buffer import Worded
+    from shodohflo.store.buffer import WithRules
 
 ROWS: Final = 400
-"""Rows in a bite: each makes at most five keys, and 2,000 keys keep the store busy for some 10 ms."""
+"""Rows in a write: each makes at most five keys, and 2,000 keys keep the store busy for some 10 ms."""
 
 _NUMBER_LIFETIME: Final = 24 * 3600
-"""Seconds; a writer that is cut off for longer can't tell any more whether its last bite was written."""
+"""Seconds; a writer that is cut off for longer can't tell any more whether its last write was written."""
 
 # What may be refused (for a full memory, a full disk, a read-only replica, access rules) is refused at the first
-# write or the first EXPIRE, and then the bite as a whole is not written; after that nothing stops it half way.
+# write or the first EXPIRE, and then the write as a whole is not written; after that nothing stops it half way.
 # A key of ours that holds something else is left as it is, and counted.
 _SCRIPT: Final = """
 local number, number_lifetime, lifetime, agent, counted = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
@@ -88,12 +88,12 @@ class Writing:
 
 
 @dataclass(frozen=True, slots=True)
-class Bite:
+class Write:
     """What is written in one step; sending it again writes nothing."""
 
     keys: list[str]
     arguments: list[str | int]
-    worded: Worded
+    decided: WithRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,25 +106,25 @@ class Written:
     """Keys that hold something of another type, and were left as they are."""
 
 
-def bite_of(worded: Worded, number: int, writing: Writing) -> Bite:
-    """Put into words what `worded` adds to the store."""
-    counted = counts(worded.observations)
-    detailed = details(worded.observations, worded.sentences)
-    return Bite(
-        keys=[BITE + writing.session, *counted, *(detail.key for detail in detailed)],
+def to_write(decided: WithRules, number: int, writing: Writing) -> Write:
+    """Put into words what `decided` adds to the store."""
+    counted = counts(decided.observations)
+    detailed = details(decided.observations, decided.rule_texts)
+    return Write(
+        keys=[WRITER + writing.session, *counted, *(detail.key for detail in detailed)],
         arguments=[
             *(number, _NUMBER_LIFETIME, writing.lifetime, writing.agent, len(counted)),
             *counted.values(),
             *(argument for detail in detailed for argument in _arguments(detail)),
         ],
-        worded=worded,
+        decided=decided,
     )
 
 
-def write(client: Valkey, bite: Bite) -> Written:
-    """Have the store write `bite`, unless it has done so before."""
+def send(client: Valkey, write: Write) -> Written:
+    """Send `write` to the store, which applies it unless it has applied that number already."""
     # The whole script each time: a kilobyte beside some hundred, and no store that has forgotten it to reckon with.
-    command = ("EVAL", _SCRIPT, len(bite.keys), *bite.keys, *bite.arguments)
+    command = ("EVAL", _SCRIPT, len(write.keys), *write.keys, *write.arguments)
     now, refused = client.execute_command(*command)  # type: ignore[no-untyped-call] # the library is typed in part
     return Written(now=bool(now), refused=int(refused))
 

@@ -1,7 +1,7 @@
 """The writer: a thread that brings observations to the store, whatever the store does meanwhile.
 
-`offer` and `beat` only put something down and return. The thread takes it up in bites, one at a time; a
-bite that was not answered is sent again as it was, until it is, and the store knows it by its number. While
+`offer` and `heartbeat` only put something down and return. The thread takes it up in writes, one at a time; a
+write that was not answered is sent again as it was, until it is, and the store knows it by its number. While
 the store is away everything else waits in a bounded buffer.
 """
 
@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Final, Self
 from valkey.exceptions import ValkeyError
 
 from shodohflo.errors import StoreError
-from shodohflo.store.buffer import Buffer, Sentences, packets_by_kind
-from shodohflo.store.connection import said
+from shodohflo.store.buffer import Buffer, RuleTexts, packets_by_kind
+from shodohflo.store.connection import one_line
 from shodohflo.store.heartbeat import count_evicted, write_heartbeat
-from shodohflo.store.write import ROWS, Bite, Writing, bite_of, write
+from shodohflo.store.write import ROWS, Write, Writing, send, to_write
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,9 +55,9 @@ class WriterStats:
     waiting: int = 0
     """Rows in the buffer."""
     packets: int = 0
-    bites: int = 0
+    writes: int = 0
     repeated: int = 0
-    """Bites that were sent again and turned out to have been written the first time."""
+    """Writes that were sent again and turned out to have been written the first time."""
     refused: int = 0
     """Keys that hold something else than they should, and were left as they are."""
     evicted: int = 0
@@ -70,7 +70,7 @@ class WriterStats:
 
 
 class Writer:
-    """Writes to one store in a thread of its own; `offer`, `beat`, `flush` and `close` may be called by any other."""
+    """Writes to one store in a thread of its own; every public method may be called from any other thread."""
 
     def __init__(self, store: Store, *, agent: str, lifetime: int, capacity: int = CAPACITY) -> None:
         """Say where to write, as whom, and for how many seconds; nothing happens before `start`."""
@@ -79,12 +79,12 @@ class Writer:
         self._changed = Condition()
         # Shared with other threads, under the condition's lock:
         self._buffer = Buffer(capacity)
-        self._beat: dict[str, str | int] | None = None
+        self._heartbeat: dict[str, str | int] | None = None
         self._stats = WriterStats()
         self._hurry = False
         self._closing = False
         self._idle = True
-        self._in_flight: Bite | None = None
+        self._in_flight: Write | None = None
         # The thread's own:
         self._client: Valkey | None = None
         self._number = 0
@@ -106,20 +106,20 @@ class Writer:
         """Close."""
         self.close()
 
-    def offer(self, observations: Observations, sentences: Sentences = ()) -> None:
-        """Have `observations` written soon; `sentences` are the rules in words that decided them."""
+    def offer(self, observations: Observations, rule_texts: RuleTexts = ()) -> None:
+        """Have `observations` written soon; `rule_texts` are the rules in words that decided them."""
         with self._changed:
             if not self._closing:
-                self._buffer.add(observations, sentences)
+                self._buffer.add(observations, rule_texts)
             else:
                 self._buffer.given_up.update(packets_by_kind(observations))
             self._idle = False
             self._changed.notify_all()
 
-    def beat(self, fields: Mapping[str, str | int]) -> None:
-        """Have the agent's hash say `fields` and nothing else; of several beats that wait, the last counts."""
+    def heartbeat(self, fields: Mapping[str, str | int]) -> None:
+        """Have the agent's hash say `fields` and nothing else; the last of several that wait is written."""
         with self._changed:
-            self._beat = {"lifetime": self._writing.lifetime, **fields}
+            self._heartbeat = {"lifetime": self._writing.lifetime, **fields}
             self._idle = False
             self._changed.notify_all()
 
@@ -142,7 +142,7 @@ class Writer:
             self._closing = True
             self._buffer.give_up()
             if self._in_flight is not None:
-                self._buffer.given_up.update(packets_by_kind(self._in_flight.worded.observations))
+                self._buffer.given_up.update(packets_by_kind(self._in_flight.decided.observations))
                 self._in_flight = None
             self._changed.notify_all()
         if self._thread.is_alive():
@@ -178,7 +178,7 @@ class Writer:
     def _wait_for_work(self) -> bool:
         with self._changed:
             while not self._closing:
-                if self._in_flight is not None or self._beat is not None or len(self._buffer):
+                if self._in_flight is not None or self._heartbeat is not None or len(self._buffer):
                     return True
                 self._idle = True
                 self._changed.notify_all()
@@ -191,28 +191,28 @@ class Writer:
             self._find()
             return
         with self._changed:
-            beat, self._beat = self._beat, None
-        if beat is not None:
-            self._write_beat(self._client, beat)
+            heartbeat, self._heartbeat = self._heartbeat, None
+        if heartbeat is not None:
+            self._write_heartbeat(self._client, heartbeat)
             return
-        bite = self._next_bite()
-        if bite is not None:
-            self._write_bite(self._client, bite)
+        write = self._next_write()
+        if write is not None:
+            self._send_write(self._client, write)
 
     def _find(self) -> None:
         self._client = self._store.connect()
         with self._changed:
             self._stats = replace(self._stats, connected=True)
 
-    def _next_bite(self) -> Bite | None:
+    def _next_write(self) -> Write | None:
         with self._changed:
-            if self._in_flight is None and (worded := self._buffer.take(ROWS)) is not None:
+            if self._in_flight is None and (decided := self._buffer.take(ROWS)) is not None:
                 self._number += 1
-                self._in_flight = bite_of(worded, self._number, self._writing)
+                self._in_flight = to_write(decided, self._number, self._writing)
             return self._in_flight
 
-    def _write_bite(self, client: Valkey, bite: Bite) -> None:
-        written = write(client, bite)
+    def _send_write(self, client: Valkey, write: Write) -> None:
+        written = send(client, write)
         self._recover()
         with self._changed:
             if self._in_flight is None:  # given up while the store took its time
@@ -220,19 +220,19 @@ class Writer:
             self._in_flight = None
             self._stats = replace(
                 self._stats,
-                bites=self._stats.bites + 1,
-                packets=self._stats.packets + int(bite.worded.observations.packets.sum()),
+                writes=self._stats.writes + 1,
+                packets=self._stats.packets + int(write.decided.observations.packets.sum()),
                 repeated=self._stats.repeated + (not written.now),
                 refused=self._stats.refused + written.refused,
             )
 
-    def _write_beat(self, client: Valkey, fields: dict[str, str | int]) -> None:
+    def _write_heartbeat(self, client: Valkey, fields: dict[str, str | int]) -> None:
         try:
             write_heartbeat(client, self._writing.agent, fields)
             evicted = count_evicted(client)
         except (ValkeyError, OSError):
             with self._changed:
-                self._beat = self._beat or fields
+                self._heartbeat = self._heartbeat or fields
             raise
         with self._changed:
             self._stats = replace(self._stats, evicted=evicted)
@@ -250,7 +250,7 @@ class Writer:
         if self._client is not None:
             self._client.connection_pool.disconnect()
             self._client = None
-        name, reason = self._store.name, said(error)
+        name, reason = self._store.name, one_line(error)
         reason = reason if isinstance(error, StoreError) else f"store {name}: {reason}"
         with self._changed:
             self._stats = replace(self._stats, connected=False, outages=self._stats.outages + 1, last_error=reason)
