@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -18,8 +18,12 @@ from shodohflo.cli.program import program
 from shodohflo.cli.run import pcap_agent
 from shodohflo.config.findings import Code
 from shodohflo.config.known import KNOWN, SIBLING_PREFIXES, SIBLINGS
-from shodohflo.wire import reference
+from shodohflo.wire.decode import MAX_DEPTH_INSIDE, MOST_TUNNELS
+from shodohflo.wire.decoding import MAX_DEPTH
+from shodohflo.wire.linktypes import name_of
 from shodohflo.wire.refusals import Refusal
+from shodohflo.wire.registry import ETHERTYPES, IP_PROTOCOLS, LINKS, PPP_PROTOCOLS, IpProtocolRow, NumberRow
+from shodohflo.wire.tunnels import UDP_TUNNELS
 
 FOLDER: Final = Path(__file__).parents[1] / "docs/reference"
 WIDTH: Final = 100
@@ -90,6 +94,13 @@ FORMATS: Final = {
 }
 """Capture files, as `shodohflo.capture.files.savefile` tells them apart."""
 
+BOUNDS: Final = {
+    "headers upon headers of a packet": MAX_DEPTH,
+    "headers upon headers inside a UDP tunnel": MAX_DEPTH_INSIDE,
+    "UDP tunnels within each other": MOST_TUNNELS,
+}
+"""How many of what may nest are decoded."""
+
 
 def formats_page() -> Lines:
     """Print what can be read."""
@@ -97,33 +108,54 @@ def formats_page() -> Lines:
     yield from ("## Capture files", "", "| format | what of it |", "|---|---|")
     yield from (f"| {name} | {meaning} |" for name, meaning in FORMATS.items())
     yield from ("", "Files that lie or break off are used up to there; the message says at which byte.", "")
-    yield from _numbers("Link types", "LINKTYPE | name | what of it", reference.link_types())
+    yield from _table("Link types", "LINKTYPE | name | what of it", map(_link_type, sorted(LINKS, key=_number)))
     yield from ("Any other is refused under its name, `refused.link_type[NAME]`, with the number of packets.", "")
-    yield from _numbers("EtherTypes", "EtherType | what it is", reference.ethertypes())
+    yield from _table("EtherTypes", "EtherType | what it is", map(_hexadecimal, sorted(ETHERTYPES, key=_number)))
     yield from ("They stand behind Ethernet, tags, cooked captures, Cisco HDLC, frame relay, SNAP, GRE and Geneve.", "")
-    yield from _numbers("PPP protocols", "protocol | what it is", reference.ppp_protocols())
-    yield from _numbers("IP protocols", "protocol | read in | what it is", reference.ip_protocols())
+    yield from _table("PPP protocols", "protocol | what it is", map(_hexadecimal, sorted(PPP_PROTOCOLS, key=_number)))
+    ip_protocols = map(_ip_protocol, sorted(IP_PROTOCOLS, key=_number))
+    yield from _table("IP protocols", "protocol | read in | what it is", ip_protocols)
     yield from ("The tunnels among them are opened: they have no ports, and would be invisible.", "")
-    yield from _numbers("Tunnels over UDP", "UDP ports | name | what it carries", reference.udp_tunnels())
+    yield from _table("Tunnels over UDP", "UDP ports | name | what it carries", map(_tunnel, UDP_TUNNELS))
     yield from ("They are recorded as the UDP flows they are, and looked into as well where `TUNNELS` names them.",)
     yield from ("What is inside is then recorded too; the ledger counts the packet once, and tells beside it, under",)
     yield from ("`opened` and `inside`, how many tunnels were opened and what became of the packets in them.", "")
     yield from ("## Bounds", "", "| what may nest | followed |", "|---|---|")
-    yield from (f"| {what} | {bound} |" for what, bound in reference.bounds().items())
+    yield from (f"| {what} | {bound} |" for what, bound in BOUNDS.items())
     yield from ("", "A packet that goes further is refused as `too_deep`.", "")
     yield from ("## Reasons to refuse a packet", "", "| reason | meaning |", "|---|---|")
     yield from (f"| `{refusal}` | {refusal.explanation} |" for refusal in Refusal)
     yield ""
 
 
-def _numbers(title: str, heads: str, rows: Iterator[reference.Row]) -> Lines:
-    """Print a table of numbers; where it has two columns, they have no names."""
-    columns = heads.count("|") + 1
-    yield from (f"## {title}", "", f"| {heads} |", "|---" * columns + "|")
-    for row in rows:
-        cells = (row.number, row.name, row.meaning) if columns > 2 else (row.number, row.meaning)
-        yield f"| {' | '.join(cells)} |"
+def _table(title: str, heads: str, rows: Iterable[str]) -> Lines:
+    yield from (f"## {title}", "", f"| {heads} |", "|---" * (heads.count("|") + 1) + "|")
+    yield from (f"| {row} |" for row in rows)
     yield ""
+
+
+def _number(row: NumberRow | IpProtocolRow) -> int:
+    return row.number
+
+
+def _link_type(row: NumberRow) -> str:
+    name = name_of(row.number)
+    return f"{row.number} | {'' if name == str(row.number) else name} | {row.words}"
+
+
+def _hexadecimal(row: NumberRow) -> str:
+    return f"0x{row.number:04x} | {row.words}"
+
+
+def _ip_protocol(row: IpProtocolRow) -> str:
+    families = [name for name, decoder in (("IPv4", row.ipv4), ("IPv6", row.ipv6)) if decoder]
+    return f"{row.number} | {', '.join(families)} | {row.words}"
+
+
+def _tunnel(name: str) -> str:
+    tunnel = UDP_TUNNELS[name]
+    ports = " and ".join(map(str, tunnel.ports))
+    return f"to {ports}{', and from' if tunnel.answers else ''} | {name} | {tunnel.words}"
 
 
 FINDINGS: Final = """\

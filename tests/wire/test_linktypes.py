@@ -33,4 +33,4 @@ def test_numbers_beyond_all_link_types_share_a_name() -> None:
 
 def test_every_link_type_that_we_read_has_a_name() -> None:
     """But for the two that are raw IP by mistake."""
-    assert {number for number in LINKS if name_of(number) == str(number)} == {12, 14}
+    assert {row.number for row in LINKS if name_of(row.number) == str(row.number)} == {12, 14}

@@ -1,53 +1,124 @@
-"""The table of every header we read: what is usual first, every sound form of it tested, nothing registered twice."""
+"""The registry: each number has one row with a decoder and words, and every decoder is tested with a sound frame."""
 
 from __future__ import annotations
 
 from functools import partial
+from itertools import pairwise
 
 import pytest
 
 from shodohflo.columns.frames import ETHERTYPE
-from shodohflo.wire.layers import IPV4_PAYLOAD, IPV6_PAYLOAD, PPP_PAYLOAD
-from shodohflo.wire.registry import ETHERTYPES, IPV4_PAYLOADS, IPV6_PAYLOADS, LINKS, PPP_PROTOCOLS, TABLE
-from support.sound import FLAT
+from shodohflo.model import ICMP, ICMPV6, TCP, UDP
+from shodohflo.wire.layers import IPV4, IPV4_PAYLOAD, IPV6, IPV6_PAYLOAD, LINK, PPP_PAYLOAD
+from shodohflo.wire.registry import (
+    ETHERTYPES,
+    EXTENSIONS,
+    IP_PROTOCOLS,
+    LINKS,
+    PPP_PROTOCOLS,
+    QUOTED,
+    TABLE,
+    IpProtocolRow,
+    NumberRow,
+)
+from support.feeding import refusal
+from support.packets import ethernet, ip
+from support.sound import ETHER, FLAT, RAW, A, B
 
-PARTS = {
-    "link types": (0, LINKS),
+NUMBERED: dict[str, tuple[int, tuple[NumberRow, ...]]] = {
+    "link types": (LINK, LINKS),
     "EtherTypes": (ETHERTYPE, ETHERTYPES),
     "PPP protocols": (PPP_PAYLOAD, PPP_PROTOCOLS),
-    "IPv4 payloads": (IPV4_PAYLOAD, IPV4_PAYLOADS),
-    "IPv6 payloads": (IPV6_PAYLOAD, IPV6_PAYLOADS),
+}
+
+ROWS: dict[str, tuple[NumberRow, ...] | tuple[IpProtocolRow, ...]] = {
+    **{kind: rows for kind, (_, rows) in NUMBERED.items()},
+    "IP protocols": IP_PROTOCOLS,
 }
 
 
-@pytest.mark.parametrize(("base", "decoders"), PARTS.values(), ids=PARTS)
-def test_every_decoder_is_in_the_table(base: int, decoders: dict[int, object]) -> None:
-    """Under its number and the base of its kind."""
-    assert all(TABLE.get(base + number) is decoder for number, decoder in decoders.items())
+@pytest.mark.parametrize("rows", ROWS.values(), ids=ROWS)
+def test_a_number_has_one_row_with_words(rows: tuple[NumberRow | IpProtocolRow, ...]) -> None:
+    """No number is registered twice, and every row says what the reference page prints."""
+    numbers = [row.number for row in rows]
+
+    assert len(numbers) == len(set(numbers))
+    assert all(row.words and not row.words.endswith(".") for row in rows)
+
+
+@pytest.mark.parametrize(("base", "rows"), NUMBERED.values(), ids=NUMBERED)
+def test_the_table_has_the_decoder_of_each_row(base: int, rows: tuple[NumberRow, ...]) -> None:
+    """The layer of a decoder is its number plus the base of its kind."""
+    assert all(TABLE.get(base + row.number) is row.decoder for row in rows)
+
+
+def test_an_ip_protocol_is_decoded_behind_the_versions_its_row_names() -> None:
+    """A row has a decoder for IPv4, for IPv6 or for both; the table has exactly these."""
+    for row in IP_PROTOCOLS:
+        assert row.ipv4 or row.ipv6
+        assert TABLE.get(IPV4_PAYLOAD + row.number) is row.ipv4
+        assert TABLE.get(IPV6_PAYLOAD + row.number) is row.ipv6
+
+
+def test_a_quoted_packet_may_have_every_extension_header() -> None:
+    """The table for quoted packets has IP, ports and all rows of `EXTENSIONS`, but neither tunnels nor ICMP."""
+    extensions = {IPV4_PAYLOAD + row.number for row in EXTENSIONS if row.ipv4}
+    extensions |= {IPV6_PAYLOAD + row.number for row in EXTENSIONS if row.ipv6}
+    ports = {base + number for base in (IPV4_PAYLOAD, IPV6_PAYLOAD) for number in (TCP, UDP)}
+
+    assert set(QUOTED.layers()) == {IPV4, IPV6} | ports | extensions
 
 
 def test_kinds_of_numbers_do_not_overlap() -> None:
-    """A number of one kind is never taken for one of another."""
-    layers = [base + number for base, decoders in PARTS.values() for number in decoders]
+    """The numbers of a kind stay below the base of the next kind."""
+    bases = sorted((base, max(row.number for row in rows)) for base, rows in NUMBERED.values())
+    bases += [(base, max(row.number for row in IP_PROTOCOLS)) for base in (IPV4_PAYLOAD, IPV6_PAYLOAD)]
 
-    assert len(layers) == len(set(layers))
-    assert set(layers) <= set(TABLE.layers())
+    assert all(base + largest < following for (base, largest), (following, _) in pairwise(sorted(bases)))
 
 
 def test_every_link_type_has_a_sound_frame_in_the_tests() -> None:
-    """Whoever registers a link type writes down what it looks like."""
-    assert {layer for layer, _, _ in FLAT.values() if layer < ETHERTYPE} == LINKS.keys()
+    """`support.sound` has a frame of each registered link type, on which the laws of decoding are tested."""
+    assert {layer for layer, _, _ in FLAT.values() if layer < ETHERTYPE} == {row.number for row in LINKS}
 
 
-def test_every_decoder_has_a_docstring_that_says_what_it_does() -> None:
-    """Layout and source stand at the top of its file."""
+def test_every_decoder_has_a_docstring() -> None:
+    """A decoder's docstring says what it does; layout and source stand at the top of its file."""
     decoders = [TABLE.get(layer) for layer in TABLE.layers()]
     functions = {decoder.func if isinstance(decoder, partial) else decoder for decoder in decoders}
 
     assert [function for function in functions if not (function and function.__doc__)] == []
 
 
-def test_what_is_usual_stands_first_in_the_table_of_all() -> None:
-    """The fast path is found after one or two comparisons."""
+def test_the_usual_numbers_stand_first() -> None:
+    """IP among the EtherTypes, and TCP and UDP among the IP protocols, are found by the first comparisons."""
     assert TABLE.numbers(ETHERTYPE)[:2] == [0x0800, 0x86DD]
-    assert TABLE.numbers(IPV4_PAYLOAD)[:2] == [6, 17]
+    assert TABLE.numbers(IPV4_PAYLOAD)[:2] == [TCP, UDP]
+    assert TABLE.numbers(IPV6_PAYLOAD)[:2] == [TCP, UDP]
+
+
+@pytest.mark.parametrize("number", [4, TCP, UDP, 47, 50, ICMPV6, ICMP, 132, 135])
+@pytest.mark.parametrize("family", ["IPv4", "IPv6"])
+def test_only_registered_protocols_are_decoded(number: int, family: str) -> None:
+    """A packet is refused as `protocol` exactly where the row of its protocol has no decoder for its IP version."""
+    rows = {row.number: row for row in IP_PROTOCOLS}
+    row = rows.get(number, IpProtocolRow(number, ""))
+    packet = ip(bytes(40), number, *([A, B] if family == "IPv6" else []))
+
+    assert (refusal_or_none(packet) == "protocol") == ((row.ipv6 if family == "IPv6" else row.ipv4) is None)
+
+
+def refusal_or_none(packet: bytes) -> str:
+    """Return why `packet` is refused, or an empty string where it is decoded."""
+    try:
+        return refusal(packet, RAW)
+    except (AssertionError, ValueError):
+        return ""
+
+
+def test_the_neighbours_of_registered_ethertypes_are_refused() -> None:
+    """An EtherType without a row carries no IP as far as we know, and is refused as `not_ip`."""
+    registered = {row.number for row in ETHERTYPES}
+
+    for number in {neighbour for known in registered for neighbour in (known - 1, known + 1)} - registered:
+        assert refusal(ethernet(bytes(60), number), ETHER) == "not_ip"

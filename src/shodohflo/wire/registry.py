@@ -1,7 +1,12 @@
-"""The table of every header we read."""
+"""The table of every header that is decoded: one row for each number, with its decoder and its words.
+
+The rows are all there is to register. `TABLE` and `QUOTED` are made from them, and so is `docs/reference/formats.md`.
+Within a kind of number the usual ones stand first: they are looked for first.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -13,18 +18,19 @@ from shodohflo.wire.headers.cooked import cooked_v1, cooked_v2
 from shodohflo.wire.headers.directed import directed
 from shodohflo.wire.headers.ethernet import ethernet, llc, snap, vlan
 from shodohflo.wire.headers.frame_relay import frame_relay
-from shodohflo.wire.headers.gre import TRANSPARENT_ETHERNET, erspan_ii, erspan_iii, gre, transparent_ethernet
+from shodohflo.wire.headers.gre import erspan_ii, erspan_iii, gre, transparent_ethernet
 from shodohflo.wire.headers.hdlc import cisco_hdlc
 from shodohflo.wire.headers.icmp import icmp
 from shodohflo.wire.headers.ip_in_ip import carried, ether_ip
 from shodohflo.wire.headers.ipv4 import ipv4
-from shodohflo.wire.headers.ipv6 import EXTENSIONS, authentication, encrypted, extension, fragment, ipv6
+from shodohflo.wire.headers.ipv6 import authentication, encrypted, extension, fragment, ipv6
 from shodohflo.wire.headers.loopback import loopback
 from shodohflo.wire.headers.mpls import mpls
 from shodohflo.wire.headers.nflog import nflog, nflog_attribute
 from shodohflo.wire.headers.plain import plain_ethernet, plain_ip
 from shodohflo.wire.headers.ppi import ppi
 from shodohflo.wire.headers.ppp import framed_ppp, hdlc_ppp, ppp, pppoe
+from shodohflo.wire.headers.quotes import quoted_ports
 from shodohflo.wire.headers.radiotap import radiotap
 from shodohflo.wire.headers.raw_ip import raw_ip
 from shodohflo.wire.headers.slip import slip
@@ -34,93 +40,158 @@ from shodohflo.wire.headers.udp_tunnels import geneve, gtp_u, gtp_u_extension, t
 from shodohflo.wire.headers.wifi import wifi
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable
 
     from shodohflo.wire.decoding import Decoder
+
+
+@dataclass(frozen=True, slots=True)
+class NumberRow:
+    """A number of some registry, the decoder of the header it announces, and what people are told of it."""
+
+    number: int
+    decoder: Decoder
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class IpProtocolRow:
+    """An IP protocol number, which may mean different headers behind IPv4 and IPv6, or none behind one of them."""
+
+    number: int
+    words: str
+    ipv4: Decoder | None = None
+    ipv6: Decoder | None = None
+
 
 _ETHERNET: Final[Decoder] = partial(plain_ethernet, otherwise=ethernet)
 _IPV4: Final[Decoder] = partial(plain_ip, family=4, otherwise=ipv4)
 _IPV6: Final[Decoder] = partial(plain_ip, family=6, otherwise=ipv6)
 
-LINKS: Final[Mapping[int, Decoder]] = {
-    0: loopback,
-    layers.ETHERNET: _ETHERNET,
-    8: slip,
-    layers.FRAMED_PPP: framed_ppp,
-    12: raw_ip,
-    14: raw_ip,
-    50: hdlc_ppp,
-    51: pppoe,
-    100: llc,
-    layers.EITHER_IP: raw_ip,
-    layers.CISCO_HDLC: cisco_hdlc,
-    layers.WIFI: wifi,
-    layers.FRAME_RELAY: frame_relay,
-    108: loopback,
-    113: cooked_v1,
-    layers.RADIOTAP: radiotap,
-    166: framed_ppp,
-    192: ppi,
-    204: partial(directed, layer=layers.FRAMED_PPP),
-    205: partial(directed, layer=layers.CISCO_HDLC),
-    206: partial(directed, layer=layers.FRAME_RELAY),
-    228: _IPV4,
-    229: _IPV6,
-    239: nflog,
-    276: cooked_v2,
-}
-"""By LINKTYPE_ number; raw IP is 12 and 14 in files whose writer confused it with a platform's DLT_."""
+LINKS: Final = (
+    NumberRow(0, loopback, "BSD loopback, of either byte order"),
+    NumberRow(layers.ETHERNET, _ETHERNET, "Ethernet II, and IEEE 802.3 with LLC and SNAP"),
+    NumberRow(8, slip, "SLIP with its direction"),
+    NumberRow(layers.FRAMED_PPP, framed_ppp, "PPP, framed or not, its protocol compressed or not"),
+    NumberRow(12, raw_ip, "raw IP, as old writers numbered it"),
+    NumberRow(14, raw_ip, "raw IP, as old writers numbered it"),
+    NumberRow(50, hdlc_ppp, "PPP in HDLC-like framing, or Cisco HDLC"),
+    NumberRow(51, pppoe, "PPPoE sessions"),
+    NumberRow(100, llc, "LLC and SNAP alone"),
+    NumberRow(layers.EITHER_IP, raw_ip, "raw IP, either version"),
+    NumberRow(layers.CISCO_HDLC, cisco_hdlc, "Cisco HDLC"),
+    NumberRow(layers.WIFI, wifi, "802.11 data frames in the clear"),
+    NumberRow(
+        layers.FRAME_RELAY, frame_relay, "frame relay: RFC 2427, with SNAP, bridged frames or PPP, and Cisco's own"
+    ),
+    NumberRow(108, loopback, "OpenBSD loopback"),
+    NumberRow(113, cooked_v1, "Linux cooked v1, which `-i any` wrote"),
+    NumberRow(layers.RADIOTAP, radiotap, "802.11 behind radiotap"),
+    NumberRow(166, framed_ppp, "PPP as pppd logs it, with the direction"),
+    NumberRow(192, ppi, "any of these behind PPI"),
+    NumberRow(204, partial(directed, layer=layers.FRAMED_PPP), "PPP behind the direction"),
+    NumberRow(205, partial(directed, layer=layers.CISCO_HDLC), "Cisco HDLC behind the direction"),
+    NumberRow(206, partial(directed, layer=layers.FRAME_RELAY), "frame relay behind the direction"),
+    NumberRow(228, _IPV4, "IPv4"),
+    NumberRow(229, _IPV6, "IPv6"),
+    NumberRow(239, nflog, "packets logged by netfilter, of either byte order"),
+    NumberRow(276, cooked_v2, "Linux cooked v2, which `-i any` writes"),
+)
+"""By LINKTYPE_ number (tcpdump.org); 12 and 14 are in files whose writer took a platform's DLT_ number for one."""
 
-ETHERTYPES: Final[Mapping[int, Decoder]] = {
-    0x0800: _IPV4,
-    0x86DD: _IPV6,
-    0x8100: vlan,
-    0x88A8: vlan,
-    0x9100: vlan,
-    0x9200: vlan,
-    0x8847: mpls,
-    0x8848: mpls,
-    0x8864: pppoe,
-    TRANSPARENT_ETHERNET: transparent_ethernet,
-    layers.LLC - ETHERTYPE: llc,
-}
+ETHERTYPES: Final = (
+    NumberRow(0x0800, _IPV4, "IPv4"),
+    NumberRow(0x86DD, _IPV6, "IPv6"),
+    NumberRow(0x8100, vlan, "a tag of IEEE 802.1Q"),
+    NumberRow(0x88A8, vlan, "a tag of IEEE 802.1ad"),
+    NumberRow(0x9100, vlan, "a tag, as older switches write it"),
+    NumberRow(0x9200, vlan, "a tag, as older switches write it"),
+    NumberRow(0x8847, mpls, "MPLS"),
+    NumberRow(0x8848, mpls, "MPLS multicast"),
+    NumberRow(0x8864, pppoe, "a PPPoE session"),
+    NumberRow(0x6558, transparent_ethernet, "an Ethernet frame, in a tunnel"),
+)
+"""By EtherType (IANA "IEEE 802 Numbers")."""
 
-PPP_PROTOCOLS: Final[Mapping[int, Decoder]] = {
-    0x0021: _IPV4,
-    0x0057: _IPV6,
-    0x0281: mpls,
-    0x0283: mpls,
-}
+PPP_PROTOCOLS: Final = (
+    NumberRow(0x0021, _IPV4, "IPv4"),
+    NumberRow(0x0057, _IPV6, "IPv6"),
+    NumberRow(0x0281, mpls, "MPLS"),
+    NumberRow(0x0283, mpls, "MPLS multicast"),
+)
+"""By PPP protocol number (IANA "PPP DLL Protocol Numbers")."""
 
-IPV4_PAYLOADS: Final[Mapping[int, Decoder]] = {
-    TCP: partial(tcp, family=4),
-    UDP: partial(udp, family=4),
-    ICMP: partial(icmp, family=4),
-    4: partial(carried, layer=layers.IPV4, name="ipip"),
-    41: partial(carried, layer=layers.IPV6, name="6in4"),
-    47: gre,
-    50: encrypted,
-    51: partial(authentication, base=layers.IPV4_PAYLOAD),
-    97: ether_ip,
-    137: partial(carried, layer=layers.MPLS, name="mpls"),
-}
+_MPLS: Final[Decoder] = partial(carried, layer=layers.MPLS, name="mpls")
+_AUTHENTICATION_V4: Final[Decoder] = partial(authentication, base=layers.IPV4_PAYLOAD)
+_AUTHENTICATION_V6: Final[Decoder] = partial(authentication, base=layers.IPV6_PAYLOAD)
 
-IPV6_PAYLOADS: Final[Mapping[int, Decoder]] = {
-    TCP: partial(tcp, family=6),
-    UDP: partial(udp, family=6),
-    ICMPV6: partial(icmp, family=6),
-    **dict.fromkeys(EXTENSIONS, extension),
-    4: partial(carried, layer=layers.IPV4, name="4in6"),
-    41: partial(carried, layer=layers.IPV6, name="6in6"),
-    44: fragment,
-    47: gre,
-    50: encrypted,
-    51: partial(authentication, base=layers.IPV6_PAYLOAD),
-    97: ether_ip,
-    137: partial(carried, layer=layers.MPLS, name="mpls"),
-}
+EXTENSIONS: Final = (
+    IpProtocolRow(0, "hop-by-hop options, stepped over", ipv6=extension),
+    IpProtocolRow(43, "routing header, stepped over", ipv6=extension),
+    IpProtocolRow(44, "fragment header: the first fragment is read", ipv6=fragment),
+    IpProtocolRow(51, "authentication header, stepped over", _AUTHENTICATION_V4, _AUTHENTICATION_V6),
+    IpProtocolRow(60, "destination options, stepped over", ipv6=extension),
+    IpProtocolRow(135, "mobility header, stepped over", ipv6=extension),
+    IpProtocolRow(139, "host identity header, stepped over", ipv6=extension),
+    IpProtocolRow(140, "Shim6 header, stepped over", ipv6=extension),
+)
+"""Headers between IP and what it carries (IANA "IPv6 Extension Header Types"); quoted packets have them too."""
 
-_UNNUMBERED: Final[Mapping[int, Decoder]] = {
+
+def _payloads(rows: Iterable[IpProtocolRow]) -> dict[int, Decoder]:
+    """Return the decoders of IP protocols by layer."""
+    rows = tuple(rows)
+    return {
+        **{layers.IPV4_PAYLOAD + row.number: row.ipv4 for row in rows if row.ipv4},
+        **{layers.IPV6_PAYLOAD + row.number: row.ipv6 for row in rows if row.ipv6},
+    }
+
+
+def _numbered(base: int, rows: Iterable[NumberRow]) -> dict[int, Decoder]:
+    """Return the decoders of `rows` by layer."""
+    return {base + row.number: row.decoder for row in rows}
+
+
+_PORTS: Final = tuple(IpProtocolRow(number, "ports", quoted_ports, quoted_ports) for number in (TCP, UDP))
+
+QUOTED: Final = DecoderTable({layers.IPV4: ipv4, layers.IPV6: ipv6, **_payloads((*_PORTS, *EXTENSIONS))})
+"""What is decoded of a packet that an ICMP unreachable quotes: IP, extension headers, and ports."""
+
+IP_PROTOCOLS: Final = (
+    IpProtocolRow(TCP, "TCP", partial(tcp, family=4), partial(tcp, family=6)),
+    IpProtocolRow(UDP, "UDP", partial(udp, family=4), partial(udp, family=6)),
+    IpProtocolRow(
+        ICMP,
+        "ICMP, with the packet that an unreachable quotes",
+        ipv4=partial(icmp, family=4, quoted=QUOTED),
+    ),
+    IpProtocolRow(
+        ICMPV6,
+        "ICMPv6, with the packet that an unreachable quotes",
+        ipv6=partial(icmp, family=6, quoted=QUOTED),
+    ),
+    *EXTENSIONS,
+    IpProtocolRow(
+        4,
+        "IPv4, a tunnel",
+        partial(carried, layer=layers.IPV4, name="ipip"),
+        partial(carried, layer=layers.IPV4, name="4in6"),
+    ),
+    IpProtocolRow(
+        41,
+        "IPv6, a tunnel (6in4)",
+        partial(carried, layer=layers.IPV6, name="6in4"),
+        partial(carried, layer=layers.IPV6, name="6in6"),
+    ),
+    IpProtocolRow(47, "GRE, a tunnel: of IP, MPLS, Ethernet frames, and of ERSPAN I, II and III", gre, gre),
+    IpProtocolRow(50, "ESP: refused as encrypted", encrypted, encrypted),
+    IpProtocolRow(97, "EtherIP, a tunnel", ether_ip, ether_ip),
+    IpProtocolRow(137, "MPLS, a tunnel", _MPLS, _MPLS),
+)
+"""By IP protocol number (IANA "Protocol Numbers")."""
+
+_UNNUMBERED: Final[dict[int, Decoder]] = {
+    layers.LLC: llc,
     layers.SNAP: snap,
     layers.PADDED_WIFI: partial(wifi, alignment=4),
     layers.PPP: ppp,
@@ -135,20 +206,15 @@ _UNNUMBERED: Final[Mapping[int, Decoder]] = {
     layers.TEREDO: teredo,
     layers.TEREDO_ORIGIN: teredo_origin,
 }
-
-
-def _based(base: int, decoders: Mapping[int, Decoder]) -> dict[int, Decoder]:
-    return {base + number: decoder for number, decoder in decoders.items()}
-
+"""By layer of our own: only other headers lead there."""
 
 TABLE: Final = DecoderTable(
     {
-        **_based(ETHERTYPE, ETHERTYPES),
-        **LINKS,
-        **_based(layers.PPP_PAYLOAD, PPP_PROTOCOLS),
-        **_based(layers.IPV4_PAYLOAD, IPV4_PAYLOADS),
-        **_based(layers.IPV6_PAYLOAD, IPV6_PAYLOADS),
+        **_numbered(ETHERTYPE, ETHERTYPES),
+        **_numbered(layers.LINK, LINKS),
+        **_numbered(layers.PPP_PAYLOAD, PPP_PROTOCOLS),
+        **_payloads(IP_PROTOCOLS),
         **_UNNUMBERED,
     }
 )
-"""Every header we read, by layer (see `layers`)."""
+"""Every header that is decoded, by layer (see `layers`)."""

@@ -24,7 +24,6 @@ _CHECKSUM, _ROUTING, _KEY, _SEQUENCE, _VERSION = 0x8000, 0x4000, 0x2000, 0x1000,
 
 _FIELDS = (_CHECKSUM, _KEY, _SEQUENCE)
 
-TRANSPARENT_ETHERNET = 0x6558
 _ERSPAN = 0x88BE
 """Types I and II: II comes with GRE's sequence number, and has a header of its own, as I has not."""
 

@@ -11,7 +11,7 @@ from shodohflo.wire.refusals import Refusal
 
 if TYPE_CHECKING:
     from shodohflo.columns.batch import Family
-    from shodohflo.wire.decoding import Decoding
+    from shodohflo.wire.decoding import DecoderTable, Decoding
     from shodohflo.wire.rows import Rows
 
 _UNREACHABLE: Final[dict[Family, int]] = {4: 3, 6: 1}
@@ -20,10 +20,10 @@ _UNREACHABLE: Final[dict[Family, int]] = {4: 3, 6: 1}
 _QUOTE = 8
 
 
-def icmp(decoding: Decoding[Any], rows: Rows, family: Family) -> None:
-    """Find a message."""
+def icmp(decoding: Decoding[Any], rows: Rows, family: Family, quoted: DecoderTable) -> None:
+    """Make a message of each row; `quoted` decodes the packet that an unreachable quotes."""
     rows = decoding.require(rows, 2, Refusal.ICMP_CUT)
-    quotes = read_quotes(rows.advance(_QUOTE), family, rows.u8(0) == _UNREACHABLE[family])
+    quotes = read_quotes(rows.advance(_QUOTE), family, rows.u8(0) == _UNREACHABLE[family], quoted)
     src_addr, dst_addr = addresses(rows, family)
     decoding.decoded.append(
         Messages(

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,10 +18,6 @@ from shodohflo.wire.refusals import Refusal
 if TYPE_CHECKING:
     from shodohflo.wire.decoding import Decoding
     from shodohflo.wire.rows import Rows
-
-EXTENSIONS: Final = (0, 43, 60, 135, 139, 140)
-"""Hop-by-hop, routing, destination options, mobility, HIP and Shim6: all begin the same way (IANA
-"IPv6 Extension Header Types"). Fragment (44) and authentication (51) have forms of their own."""
 
 _HEADER = 40
 _THROUGH_NEXT_HEADER = 7
@@ -42,7 +38,11 @@ def ipv6(decoding: Decoding[Any], rows: Rows) -> None:
 
 
 def extension(decoding: Decoding[Any], rows: Rows) -> None:
-    """Step over an extension header: next header, then its length in 8-byte units less the first."""
+    """Step over an extension header: next header, then its length in 8-byte units less the first (RFC 8200 section 4).
+
+    Hop-by-hop, routing and destination options, mobility, HIP and Shim6 have this form; fragment and
+    authentication headers have their own.
+    """
     rows = decoding.require(rows, 2, Refusal.EXTENSION_CUT)
     size = (rows.u8(1).astype(np.int64) + 1) * 8
     decoding.dispatch(rows.advance(size), IPV6_PAYLOAD, rows.u8(0))

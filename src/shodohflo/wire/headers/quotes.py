@@ -7,24 +7,22 @@ read it as read a received packet, but its lengths cannot be held against the fe
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from shodohflo.columns.batch import Quote
-from shodohflo.model import TCP, UDP
-from shodohflo.wire.decoding import DecoderTable, Decoding
-from shodohflo.wire.headers.ipv4 import LONGEST_DATAGRAM, ipv4
-from shodohflo.wire.headers.ipv6 import EXTENSIONS, authentication, extension, fragment, ipv6
+from shodohflo.wire.decoding import Decoding
+from shodohflo.wire.headers.ipv4 import LONGEST_DATAGRAM
 from shodohflo.wire.headers.segments import addresses
-from shodohflo.wire.layers import IPV4, IPV4_PAYLOAD, IPV6, IPV6_PAYLOAD
+from shodohflo.wire.layers import IPV4, IPV6
 from shodohflo.wire.refusals import Refusal
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from shodohflo.columns.batch import Family
+    from shodohflo.wire.decoding import DecoderTable
     from shodohflo.wire.rows import Rows
 
 _NETWORK_LAYER: Final[dict[Family, int]] = {4: IPV4, 6: IPV6}
@@ -59,11 +57,11 @@ class Quotes:
         return cls(np.full(count, Quote.NONE, np.uint8), addresses, ports, ports.copy())
 
 
-def read_quotes(rows: Rows, family: Family, where: NDArray[np.bool_]) -> Quotes:
-    """Read the quoted packet that begins at each row of `rows` that `where` chooses."""
+def read_quotes(rows: Rows, family: Family, where: NDArray[np.bool_], table: DecoderTable) -> Quotes:
+    """Decode, by `table`, the quoted packet that begins at each row of `rows` for which `where` is true."""
     quotes = Quotes.none(len(rows), family)
     numbered = replace(rows, frame=np.arange(len(rows)), wire_end=rows.at + 2 * LONGEST_DATAGRAM)
-    decoding: Decoding[Rows] = Decoding(_TABLE, depth=_MAX_DEPTH)
+    decoding: Decoding[Rows] = Decoding(table, depth=_MAX_DEPTH)
     decoding.next_header(numbered.keep(where), _NETWORK_LAYER[family])
     decoding.run()
     for reason, refused in decoding.refused:
@@ -76,19 +74,6 @@ def read_quotes(rows: Rows, family: Family, where: NDArray[np.bool_]) -> Quotes:
     return quotes
 
 
-def _ports(decoding: Decoding[Rows], rows: Rows) -> None:
+def quoted_ports(decoding: Decoding[Rows], rows: Rows) -> None:
     """Ports are all that is needed of the quoted transport header."""
     decoding.decoded.append(decoding.require(rows, 4, Refusal.UDP_CUT))
-
-
-_TABLE: Final = DecoderTable(
-    {
-        IPV4: ipv4,
-        IPV6: ipv6,
-        **{base + number: _ports for base in (IPV4_PAYLOAD, IPV6_PAYLOAD) for number in (TCP, UDP)},
-        **{IPV6_PAYLOAD + number: extension for number in EXTENSIONS},
-        IPV6_PAYLOAD + 44: fragment,
-        IPV4_PAYLOAD + 51: partial(authentication, base=IPV4_PAYLOAD),
-        IPV6_PAYLOAD + 51: partial(authentication, base=IPV6_PAYLOAD),
-    }
-)
