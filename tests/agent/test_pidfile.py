@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shodohflo.agent.pidfile import SYSTEM_DIRECTORY, Place, Presence, Reloads, find, run_directory, running
+from shodohflo.agent.pidfile import SYSTEM_DIRECTORY, AgentFiles, PidFile, ReloadStatus, find, run_directory, running
 from shodohflo.errors import ConfigurationError, ShodohfloError
 from support.serving import PATIENCE
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 _AGENT = """
 import sys
 from pathlib import Path
-from shodohflo.agent.pidfile import Place, Presence, Reloads
+from shodohflo.agent.pidfile import AgentFiles, PidFile, ReloadStatus
 
-with Presence(Place(Path(sys.argv[1]), sys.argv[2])) as presence:
-    presence.tell(Reloads(begun=3, answered=2))
+with PidFile(AgentFiles(Path(sys.argv[1]), sys.argv[2])) as pid_file:
+    pid_file.write_status(ReloadStatus(begun=3, answered=2))
     print("running", flush=True)
     sys.stdin.read()
 """
@@ -66,32 +66,32 @@ def test_each_user_has_a_run_directory(environment: Mapping[str, str], user: int
 
 def test_an_agent_is_there_as_long_as_it_runs(tmp_path: Path) -> None:
     """With its process id, for those who look into the file, and its account."""
-    place = Place(tmp_path / "run", "bert")
-    before = place.holder()
+    files = AgentFiles(tmp_path / "run", "bert")
+    before = files.holder()
 
-    with an_agent(place.directory, "bert") as agent:
-        during, written = place.holder(), place.pid_file.read_text()
-        account = place.reloads()
+    with an_agent(files.directory, "bert") as agent:
+        during, written = files.holder(), files.pid_file.read_text()
+        account = files.reload_status()
         agent.communicate()
 
     assert (before, during, written) == (0, agent.pid, f"{agent.pid}\n")
-    assert account == Reloads(begun=3, answered=2)
-    assert place.holder() == 0
-    assert list(place.directory.iterdir()) == []
+    assert account == ReloadStatus(begun=3, answered=2)
+    assert files.holder() == 0
+    assert list(files.directory.iterdir()) == []
 
 
 def test_a_file_that_a_killed_agent_left_behind_is_no_agent(tmp_path: Path) -> None:
     """Even if some other process has its number now; the next agent takes the file over."""
-    place = Place(tmp_path, "bert")
+    files = AgentFiles(tmp_path, "bert")
     with an_agent(tmp_path, "bert") as agent:
         agent.send_signal(signal.SIGKILL)
         agent.wait(PATIENCE)
-    left_behind = place.pid_file.exists() and place.account.exists()
-    place.pid_file.write_text(f"{os.getpid()}\n")
+    left_behind = files.pid_file.exists() and files.reload_file.exists()
+    files.pid_file.write_text(f"{os.getpid()}\n")
 
-    found = place.holder(), running(tmp_path)
+    found = files.holder(), running(tmp_path)
     with an_agent(tmp_path, "bert") as again:
-        assert place.holder() == again.pid
+        assert files.holder() == again.pid
 
     assert left_behind
     assert found == (0, [])
@@ -99,22 +99,22 @@ def test_a_file_that_a_killed_agent_left_behind_is_no_agent(tmp_path: Path) -> N
 
 def test_a_name_is_taken_once(tmp_path: Path) -> None:
     """The second agent is told, in one line, who has it; the first one keeps it, and its account."""
-    place = Place(tmp_path, "bert")
+    files = AgentFiles(tmp_path, "bert")
 
     with an_agent(tmp_path, "bert") as agent:
         message = f"an agent called bert runs already, as process {agent.pid}: end it, or give this one another --name"
-        with pytest.raises(ConfigurationError, match=re.escape(message)), Presence(place):
+        with pytest.raises(ConfigurationError, match=re.escape(message)), PidFile(files):
             pass
 
-        assert place.holder() == agent.pid
-        assert place.reloads() == Reloads(begun=3, answered=2)
+        assert files.holder() == agent.pid
+        assert files.reload_status() == ReloadStatus(begun=3, answered=2)
 
 
 @pytest.mark.parametrize("name", ["inside", "..", "a/b", "straße", "50%", "x.pid", " "])
 def test_any_name_has_a_file_of_its_own(tmp_path: Path, name: str) -> None:
     """In the run directory, and it is read back from there."""
     with an_agent(tmp_path, "bert"), an_agent(tmp_path, name) as agent:
-        found = {place.name: place.holder() for place in running(tmp_path)}
+        found = {files.name: files.holder() for files in running(tmp_path)}
 
         assert found.keys() == {"bert", name}
         assert found[name] == agent.pid
@@ -124,23 +124,23 @@ def test_a_directory_that_cannot_be_made_is_a_warning(tmp_path: Path, caplog: py
     """Counting matters more than being found."""
     (tmp_path / "file").write_text("")
 
-    with Presence(Place(tmp_path / "file" / "run", "bert")) as presence:
-        presence.tell(Reloads())
+    with PidFile(AgentFiles(tmp_path / "file" / "run", "bert")) as pid_file:
+        pid_file.write_status(ReloadStatus())
 
     assert "SHODOHFLO_RUN_DIR names another directory" in caplog.text
 
 
 def test_an_account_is_read_whole_or_not_at_all(tmp_path: Path) -> None:
     """Whatever it held before."""
-    place = Place(tmp_path, "bert")
-    with Presence(place) as presence:
-        none = place.reloads()
-        presence.tell(Reloads(1, 1, "no such file", "defaults"))
-        told = place.reloads()
-        presence.tell(Reloads(2, 2))
-        kept = json.loads(place.account.read_text())
+    files = AgentFiles(tmp_path, "bert")
+    with PidFile(files) as pid_file:
+        none = files.reload_status()
+        pid_file.write_status(ReloadStatus(1, 1, "no such file", "defaults"))
+        told = files.reload_status()
+        pid_file.write_status(ReloadStatus(2, 2))
+        kept = json.loads(files.reload_file.read_text())
 
-    assert (none, told) == (None, Reloads(1, 1, "no such file", "defaults"))
+    assert (none, told) == (None, ReloadStatus(1, 1, "no such file", "defaults"))
     assert kept == {"begun": 2, "answered": 2, "error": "", "configuration": ""}
 
 

@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING
 import pytest
 
 from shodohflo.agent import Terms
-from shodohflo.agent.pidfile import Place, Presence, Reloads
+from shodohflo.agent.pidfile import AgentFiles, PidFile, ReloadStatus
 from shodohflo.agent.reloading import Reloading
 from shodohflo.config import load
 from shodohflo.errors import ConfigurationError
 from shodohflo.rules.networks import OUR_4NETS
 from support.networks import Namespace, namespace, send
 from support.serving import wait_until
-from support.sessions import OURS, PACKETS, a_watch
+from support.sessions import OURS, PACKETS, a_session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from shodohflo.agent.session import Watch
+    from shodohflo.agent.session import Session
 
 
 @pytest.fixture(name="far")
@@ -33,10 +33,10 @@ def _far() -> Iterator[Namespace]:
         yield far
 
 
-@pytest.fixture(name="watch")
-def _watch(far: Namespace, tmp_path: Path) -> Iterator[Watch]:
-    with a_watch(far, tmp_path) as watch:
-        yield watch
+@pytest.fixture(name="session")
+def _session(far: Namespace, tmp_path: Path) -> Iterator[Session]:
+    with a_session(far, tmp_path) as session:
+        yield session
 
 
 def terms(path: Path, ttl: int) -> Terms:
@@ -47,34 +47,34 @@ def terms(path: Path, ttl: int) -> Terms:
 
 def brought_to_its_end(reloading: Reloading) -> None:
     """Ask, and go on until it is done."""
-    reloading.ask()
-    wait_until(reloading.go_on, "the reload has ended")
+    reloading.request()
+    wait_until(reloading.poll, "the reload has ended")
 
 
-def test_what_can_be_used_is_adopted(watch: Watch, tmp_path: Path) -> None:
+def test_what_can_be_used_is_adopted(session: Session, tmp_path: Path) -> None:
     """And said, with its digest, in the account and in the status."""
     new = terms(tmp_path / "new.py", 60)
-    with Presence(Place(tmp_path, "bert")) as presence:
-        reloading = Reloading(lambda: new, watch, presence)
-        before = Place(tmp_path, "bert").reloads()
+    with PidFile(AgentFiles(tmp_path, "bert")) as pid_file:
+        reloading = Reloading(lambda: new, session, pid_file)
+        before = AgentFiles(tmp_path, "bert").reload_status()
         brought_to_its_end(reloading)
-        after = Place(tmp_path, "bert").reloads()
+        after = AgentFiles(tmp_path, "bert").reload_status()
 
     assert before is not None
     assert after is not None
     assert (before.begun, before.answered, before.error) == (0, 0, "")
     assert (after.begun, after.answered, after.error) == (1, 1, "")
     assert new.settings.digest[:12] in after.configuration
-    assert watch.terms is new
-    assert watch.status().configuration.digest == new.settings.digest
+    assert session.terms is new
+    assert session.status().configuration.digest == new.settings.digest
 
 
 def test_what_cannot_be_used_changes_nothing_and_is_told_until_something_can(
-    watch: Watch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    session: Session, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """In the log, in the account and in the agent's hash."""
     caplog.set_level(logging.INFO)
-    before, answers = watch.terms, [ConfigurationError("notes.py:3:1: FLOW_MAPPING[0]: no"), None]
+    before, answers = session.terms, [ConfigurationError("notes.py:3:1: FLOW_MAPPING[0]: no"), None]
     new = terms(tmp_path / "new.py", 60)
 
     def reread() -> Terms:
@@ -82,56 +82,56 @@ def test_what_cannot_be_used_changes_nothing_and_is_told_until_something_can(
             raise error
         return new
 
-    with Presence(Place(tmp_path, "bert")) as presence:
-        reloading = Reloading(reread, watch, presence)
+    with PidFile(AgentFiles(tmp_path, "bert")) as pid_file:
+        reloading = Reloading(reread, session, pid_file)
         brought_to_its_end(reloading)
-        kept, told, account = watch.terms, watch.status().to_fields(), Place(tmp_path, "bert").reloads()
+        kept, told, account = session.terms, session.status().to_fields(), AgentFiles(tmp_path, "bert").reload_status()
         brought_to_its_end(reloading)
-        cleared = watch.status().to_fields()
+        cleared = session.status().to_fields()
 
     assert kept is before
     assert told["configuration.error"] == "notes.py:3:1: FLOW_MAPPING[0]: no"
     assert str(told["configuration.error_time"]) >= str(told["configuration.since"])
-    assert account == Reloads(1, 1, "notes.py:3:1: FLOW_MAPPING[0]: no", str(account and account.configuration))
+    assert account == ReloadStatus(1, 1, "notes.py:3:1: FLOW_MAPPING[0]: no", str(account and account.configuration))
     assert "the configuration stays as it was: notes.py:3:1" in caplog.text
     assert "configuration.error" not in cleared
     assert cleared["configuration.digest"] == new.settings.digest
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError("division by zero"), SystemExit(3), KeyboardInterrupt()])
-def test_whatever_the_file_does_the_agent_goes_on(watch: Watch, error: BaseException) -> None:
+def test_whatever_the_file_does_the_agent_goes_on(session: Session, error: BaseException) -> None:
     """An operator's code may raise anything."""
 
     def reread() -> Terms:
         raise error
 
-    brought_to_its_end(Reloading(reread, watch, None))
+    brought_to_its_end(Reloading(reread, session, None))
 
-    assert type(error).__name__ in watch.configuration.error
+    assert type(error).__name__ in session.configuration.error
 
 
-def test_packets_are_counted_while_the_file_is_read(watch: Watch, far: Namespace, shipped_captures: Path) -> None:
+def test_packets_are_counted_while_the_file_is_read(session: Session, far: Namespace, shipped_captures: Path) -> None:
     """However long its code takes."""
     hurry = Event()
 
     def reread() -> Terms:
         hurry.wait()
-        return watch.terms
+        return session.terms
 
-    reloading = Reloading(reread, watch, None)
-    reloading.ask()
-    began = reloading.go_on()
+    reloading = Reloading(reread, session, None)
+    reloading.request()
+    began = reloading.poll()
     send(far, "far0", shipped_captures / "dpkt-nb6-http.pcap")
-    watch.receive(1.0)
-    during, ended = watch.status().ledger.received, reloading.go_on()
+    session.receive(1.0)
+    during, ended = session.status().ledger.received, reloading.poll()
     hurry.set()
-    wait_until(reloading.go_on, "the reload has ended")
+    wait_until(reloading.poll, "the reload has ended")
 
     assert (began, during, ended) == (False, PACKETS, False)
-    assert watch.status().ledger.received == PACKETS
+    assert session.status().ledger.received == PACKETS
 
 
-def test_being_asked_while_reading_makes_one_more_follow(watch: Watch) -> None:
+def test_being_asked_while_reading_makes_one_more_follow(session: Session) -> None:
     """The file may have changed after it was read; but no more than one is needed."""
     read: list[int] = []
     hurry = Event()
@@ -139,36 +139,36 @@ def test_being_asked_while_reading_makes_one_more_follow(watch: Watch) -> None:
     def reread() -> Terms:
         read.append(1)
         hurry.wait()
-        return watch.terms
+        return session.terms
 
-    reloading = Reloading(reread, watch, None)
-    reloading.ask()
-    reloading.go_on()
+    reloading = Reloading(reread, session, None)
+    reloading.request()
+    reloading.poll()
     for _ in range(3):
-        reloading.ask()
-        reloading.go_on()
+        reloading.request()
+        reloading.poll()
     hurry.set()
-    wait_until(reloading.go_on, "the first has ended")
-    wait_until(reloading.go_on, "the second has ended")
+    wait_until(reloading.poll, "the first has ended")
+    wait_until(reloading.poll, "the second has ended")
 
     assert len(read) == 2
-    assert not reloading.go_on()
+    assert not reloading.poll()
 
 
-def test_a_refused_file_leaves_our_networks_as_they_were(watch: Watch) -> None:
+def test_a_refused_file_leaves_our_networks_as_they_were(session: Session) -> None:
     """It may have named others before it failed."""
 
     def reread() -> Terms:
         OUR_4NETS.prefixes = (ip_network("203.0.113.0/24"),)
         raise ConfigurationError("no")
 
-    brought_to_its_end(Reloading(reread, watch, None))
+    brought_to_its_end(Reloading(reread, session, None))
 
     assert OUR_4NETS.prefixes == OURS
 
 
-def test_a_run_without_a_configuration_to_read_again_says_so(watch: Watch) -> None:
+def test_a_run_without_a_configuration_to_read_again_says_so(session: Session) -> None:
     """And goes on."""
-    brought_to_its_end(Reloading(None, watch, None))
+    brought_to_its_end(Reloading(None, session, None))
 
-    assert watch.configuration.error == "this run was given its settings once and for all"
+    assert session.configuration.error == "this run has no configuration file to reload"

@@ -1,4 +1,4 @@
-"""A watch counts on while its rules are replaced."""
+"""A session counts on while its rules are replaced."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from shodohflo.agent import Terms
 from shodohflo.config import load
 from support.networks import Namespace, namespace, send
 from support.serving import PATIENCE
-from support.sessions import OURS, PACKETS, a_watch
+from support.sessions import OURS, PACKETS, a_session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from shodohflo.agent.session import Watch
+    from shodohflo.agent.session import Session
 
 
 @pytest.fixture(name="far")
@@ -28,14 +28,14 @@ def _far() -> Iterator[Namespace]:
         yield far
 
 
-@pytest.fixture(name="watch")
-def _watch(far: Namespace, tmp_path: Path) -> Iterator[Watch]:
-    with a_watch(far, tmp_path) as watch:
-        yield watch
+@pytest.fixture(name="session")
+def _session(far: Namespace, tmp_path: Path) -> Iterator[Session]:
+    with a_session(far, tmp_path) as session:
+        yield session
 
 
 def test_other_rules_decide_from_then_on_and_no_count_begins_anew(
-    far: Namespace, watch: Watch, shipped_captures: Path, tmp_path: Path
+    far: Namespace, session: Session, shipped_captures: Path, tmp_path: Path
 ) -> None:
     """What was received before counts by the old ones, what comes after by the new ones."""
     capture = shipped_captures / "dpkt-nb6-http.pcap"
@@ -46,13 +46,13 @@ def test_other_rules_decide_from_then_on_and_no_count_begins_anew(
         "FLOW_MAPPING = FlowMapping((None, None, Assign(SRC, SRC, drop=True)))\n"
     )
     send(far, "far0", capture)
-    watch.receive(1.0)
-    before = watch.status()
+    session.receive(1.0)
+    before = session.status()
 
-    watch.adopt(Terms(load(changed, {}, privileged=False), OURS))
+    session.adopt(Terms(load(changed, {}, privileged=False), OURS))
     send(far, "far0", capture)
-    watch.receive(1.0)
-    after = watch.finish()
+    session.receive(1.0)
+    after = session.finish()
 
     assert (before.ledger.received, after.ledger.received) == (PACKETS, 2 * PACKETS)
     flows = before.ledger.outcomes["recorded.flow"]
@@ -64,27 +64,27 @@ def test_other_rules_decide_from_then_on_and_no_count_begins_anew(
     assert after.unmatched == before.unmatched
 
 
-def test_a_status_is_a_copy(far: Namespace, watch: Watch, shipped_captures: Path) -> None:
+def test_a_status_is_a_copy(far: Namespace, session: Session, shipped_captures: Path) -> None:
     """What is shown does not change while it is shown."""
-    before = watch.status()
+    before = session.status()
     kept = replace(before)
 
     send(far, "far0", shipped_captures / "dpkt-nb6-http.pcap")
-    watch.receive(1.0)
+    session.receive(1.0)
 
     assert before.ledger.received == kept.ledger.received == 0
-    assert watch.status().ledger.received == PACKETS
-    watch.finish()
+    assert session.status().ledger.received == PACKETS
+    session.finish()
 
 
 def test_packets_of_networks_without_a_rule_are_told_by_name(
-    far: Namespace, watch: Watch, shipped_captures: Path
+    far: Namespace, session: Session, shipped_captures: Path
 ) -> None:
     """The default rules are about our networks; the others of the enumeration are called all."""
     send(far, "far0", shipped_captures / "brimcap-alerts.pcap")
-    watch.receive(1.0)
+    session.receive(1.0)
 
-    unmatched = watch.finish().unmatched
+    unmatched = session.finish().unmatched
 
     assert unmatched.keys() == {("all", "all")}
     assert unmatched["all", "all"] > 0
@@ -102,17 +102,19 @@ FLOW_MAPPING = FlowMapping((None, None, Failing()), (None, None, LowerPort()))
 """
 
 
-def test_failures_of_own_actions_count_on(far: Namespace, watch: Watch, shipped_captures: Path, tmp_path: Path) -> None:
+def test_failures_of_own_actions_count_on(
+    far: Namespace, session: Session, shipped_captures: Path, tmp_path: Path
+) -> None:
     """By the number of the rule, as outcomes do; the last is that of the rule as it is now."""
     capture, path = shipped_captures / "dpkt-nb6-http.pcap", tmp_path / "failing.py"
     counts, last = [], []
 
     for word in ("first", "second"):
         path.write_text(FAILING.format(word=word))
-        watch.adopt(Terms(load(path, {}, privileged=False), OURS))
+        session.adopt(Terms(load(path, {}, privileged=False), OURS))
         send(far, "far0", capture)
-        watch.receive(1.0)
-        status = watch.status()
+        session.receive(1.0)
+        status = session.status()
         counts.append(status.to_fields()["failures.FLOW_MAPPING[0]"])
         last.append(status.rules.last_failure[0])
 
@@ -121,35 +123,35 @@ def test_failures_of_own_actions_count_on(far: Namespace, watch: Watch, shipped_
 
 
 def test_a_mapping_that_stays_the_same_object_counts_nothing_twice(
-    far: Namespace, watch: Watch, shipped_captures: Path, tmp_path: Path
+    far: Namespace, session: Session, shipped_captures: Path, tmp_path: Path
 ) -> None:
     """A configuration may import its rules from a module, which Python loads once."""
     path = tmp_path / "failing.py"
     path.write_text(FAILING.format(word="always"))
     terms = Terms(load(path, {}, privileged=False), OURS)
-    watch.adopt(terms)
+    session.adopt(terms)
     send(far, "far0", shipped_captures / "dpkt-nb6-http.pcap")
-    watch.receive(1.0)
-    before = watch.status().to_fields()["failures.FLOW_MAPPING[0]"]
+    session.receive(1.0)
+    before = session.status().to_fields()["failures.FLOW_MAPPING[0]"]
 
-    watch.adopt(terms)
+    session.adopt(terms)
 
-    assert watch.status().to_fields()["failures.FLOW_MAPPING[0]"] == before
+    assert session.status().to_fields()["failures.FLOW_MAPPING[0]"] == before
 
 
 def test_another_lifetime_holds_from_then_on(
-    far: Namespace, watch: Watch, shipped_captures: Path, tmp_path: Path
+    far: Namespace, session: Session, shipped_captures: Path, tmp_path: Path
 ) -> None:
     """Keys that are refreshed live as long as the configuration says now."""
     capture, path = shipped_captures / "dpkt-nb6-http.pcap", tmp_path / "short.py"
     path.write_text("TTL_GRACE = 77\n")
     send(far, "far0", capture)
-    watch.receive(1.0)
+    session.receive(1.0)
 
-    watch.adopt(Terms(load(path, {}, privileged=False), OURS))
+    session.adopt(Terms(load(path, {}, privileged=False), OURS))
     send(far, "far0", capture)
-    watch.receive(1.0)
-    watch.finish()
+    session.receive(1.0)
+    session.finish()
 
     with Valkey(unix_socket_path=str(tmp_path / "s.sock"), decode_responses=True, socket_timeout=PATIENCE) as client:
         lifetimes = {client.ttl(key) for key in client.scan_iter("client;*")}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shodohflo.agent.signals import ENDING, SIGNALS, Orders
+from shodohflo.agent.signals import ENDING, SIGNALS, Signals
 from support.serving import PATIENCE
 
 if TYPE_CHECKING:
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 
 _PROGRAM = """
 import os, signal, sys, time
-from shodohflo.agent.signals import Orders
+from shodohflo.agent.signals import Signals
 told = os.fdopen(int(sys.argv[1]), "w", buffering=1)
-with Orders() as orders:
+with Signals() as signals:
     print("ready", file=told)
-    while orders.end is None:
+    while signals.end is None:
         time.sleep(0.01)
-        if orders.take_reread():
+        if signals.take_reload():
             print("reread", file=told)
     print("last words", flush=True)
-    print("end", orders.end.name, file=told)
+    print("end", signals.end.name, file=told)
 """
 
 
@@ -71,16 +71,16 @@ def heard(tells: int) -> str:
 @pytest.mark.parametrize("number", ENDING)
 def test_a_signal_to_end_is_noted(number: signal.Signals) -> None:
     """Whichever of them it was."""
-    with Orders() as orders:
-        before = orders.end
+    with Signals() as signals:
+        before = signals.end
         signal.raise_signal(number)
 
-        assert (before, orders.end) == (None, number)
+        assert (before, signals.end) == (None, number)
 
 
 def test_a_second_interrupt_interrupts() -> None:
     """Who presses the keys again does not want to wait for the store."""
-    with Orders():
+    with Signals():
         signal.raise_signal(signal.SIGINT)
 
         with pytest.raises(KeyboardInterrupt):
@@ -91,7 +91,7 @@ def test_afterwards_the_signals_are_as_they_were() -> None:
     """Also if none came."""
     before = [signal.getsignal(number) for number in SIGNALS]
 
-    with Orders():
+    with Signals():
         during = [signal.getsignal(number) for number in SIGNALS]
 
     assert [signal.getsignal(number) for number in SIGNALS] == before
@@ -100,11 +100,11 @@ def test_afterwards_the_signals_are_as_they_were() -> None:
 
 def test_a_hangup_asks_for_a_reload_and_is_told_once() -> None:
     """However many came since the last time."""
-    with Orders() as orders:
+    with Signals() as signals:
         signal.raise_signal(signal.SIGHUP)
         signal.raise_signal(signal.SIGHUP)
 
-        assert (orders.take_reread(), orders.take_reread(), orders.end) == (True, False, None)
+        assert (signals.take_reload(), signals.take_reload(), signals.end) == (True, False, None)
 
 
 def test_on_a_terminal_a_hangup_is_a_reload_until_the_terminal_closes(tmp_path: Path) -> None:

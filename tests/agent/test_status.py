@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shodohflo.agent.status import MOST_PAIRS, Configuration, summary
+from shodohflo.agent.status import MOST_PAIRS, LoadedConfiguration, summary
 from shodohflo.store.writer import WriterStats
 from support.statuses import a_status
 
@@ -31,8 +31,8 @@ def test_the_configuration_says_where_it_stands_and_since_when(tmp_path: Path) -
     """In words, with the beginning of its digest; the defaults have none."""
     path = tmp_path / "notes.py"
 
-    assert str(Configuration(None, "", 1_700_000_000.0)) == "defaults, loaded 2023-11-14T22:13:20+00:00"
-    assert str(Configuration(path, "0123456789abcdef", 1_700_000_000.0)) == (
+    assert str(LoadedConfiguration(None, "", 1_700_000_000.0)) == "defaults, loaded 2023-11-14T22:13:20+00:00"
+    assert str(LoadedConfiguration(path, "0123456789abcdef", 1_700_000_000.0)) == (
         f"{path} (SHA-256 0123456789ab), loaded 2023-11-14T22:13:20+00:00"
     )
 

@@ -7,21 +7,21 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shodohflo.agent.timers import Every, Quiet
+from shodohflo.agent.timers import Interval, RateLimit
 
 _times = st.lists(st.floats(0, 1000), max_size=50).map(sorted)
 
 
 def test_a_duty_is_due_at_its_first_time_and_not_before() -> None:
     """The first time is the caller's choice."""
-    every = Every(5.0, 100.0)
+    every = Interval(5.0, 100.0)
 
     assert [every.due(now) for now in (99.9, 100.0, 100.1, 104.9, 105.0)] == [False, True, False, False, True]
 
 
 def test_what_was_missed_is_not_made_up_for() -> None:
     """After a long pause there is one turn, not many."""
-    every = Every(5.0, 0.0)
+    every = Interval(5.0, 0.0)
 
     assert [every.due(now) for now in (0.0, 1000.0, 1001.0)] == [True, True, False]
 
@@ -29,7 +29,7 @@ def test_what_was_missed_is_not_made_up_for() -> None:
 @given(_times, st.floats(0.1, 100))
 def test_turns_are_never_closer_than_the_interval(times: list[float], interval: float) -> None:
     """However often it is asked."""
-    every = Every(interval, 0.0)
+    every = Interval(interval, 0.0)
 
     turns = [now for now in times if every.due(now)]
 
@@ -39,7 +39,7 @@ def test_turns_are_never_closer_than_the_interval(times: list[float], interval: 
 
 def test_a_reason_speaks_at_once_and_then_once_a_minute() -> None:
     """Each on its own."""
-    quiet = Quiet()
+    quiet = RateLimit()
 
     heard = [(now, reason) for now in (0, 1, 59, 60, 61) for reason in "ab" if now or reason == "a"]
     spoke = [(now, reason) for now, reason in heard if quiet.allows(reason, float(now))]

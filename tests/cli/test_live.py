@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from shodohflo.agent.status import Configuration, Identity, Status
+from shodohflo.agent.status import Identity, LoadedConfiguration, Status
 from shodohflo.attribution.ledger import Ledger, Outcome
 from shodohflo.cli.live import MOST, Busiest, LiveView
 from shodohflo.columns.addresses import Addresses
@@ -48,7 +48,7 @@ def status(recent: Observations) -> Status:
     """Return the state of an agent that has just recorded `recent`."""
     return Status(
         identity=Identity("bert", 1, NOW - 60, "unix:///x", (ip_network("192.0.2.0/24"),)),
-        configuration=Configuration(None, "", NOW - 60),
+        configuration=LoadedConfiguration(None, "", NOW - 60),
         time=NOW,
         interfaces=("eth0", "eth1"),
         ledger=Ledger(10, 2, Counter({Outcome.FLOW: 10})),

@@ -33,10 +33,10 @@ TRAPPED = RULES.replace("FlowMapping(", 'FlowMapping((None, "bert", LowerPort())
 MUTE = """
 import sys
 from pathlib import Path
-from shodohflo.agent.pidfile import Place, Presence, Reloads
+from shodohflo.agent.pidfile import AgentFiles, PidFile, ReloadStatus
 
-with Presence(Place(Path(sys.argv[1]), "mute")) as presence:
-    presence.tell(Reloads())
+with PidFile(AgentFiles(Path(sys.argv[1]), "mute")) as pid_file:
+    pid_file.write_status(ReloadStatus())
     print("running", flush=True)
     sys.stdin.read()
 """

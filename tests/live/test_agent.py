@@ -215,7 +215,7 @@ def test_a_run_ends_after_its_duration(ends: tuple[Namespace, Namespace], server
     with watching(ends[1], url(server), tmp_path, "--our-nets", _OURS, "--duration", "0.5") as agent:
         assert agent.ledger() == {"received": 0, "kernel_dropped": 0, "outcomes": {}}
 
-    assert "the time is up" in agent.log()
+    assert "the duration is over" in agent.log()
 
 
 def test_a_new_flow_is_readable_soon(

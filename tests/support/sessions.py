@@ -1,4 +1,4 @@
-"""A watch on one end of a wire, for tests of what it does and of what is done to it."""
+"""A session on one end of a wire, for tests of what it does and of what is done to it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from ipaddress import ip_network
 from typing import TYPE_CHECKING, Final
 
 from shodohflo.agent.options import RunOptions, Terms
-from shodohflo.agent.session import Watch
+from shodohflo.agent.session import Session
 from shodohflo.capture.live.interfaces import Wanted
 from shodohflo.capture.live.listener import Listener
 from shodohflo.config import load
@@ -28,7 +28,7 @@ PACKETS: Final = 62
 
 
 @contextmanager
-def a_watch(far: Namespace, directory: Path) -> Iterator[Watch]:
+def a_session(far: Namespace, directory: Path) -> Iterator[Session]:
     """Watch `near0`, in a namespace of its own, joined to `far0` in `far`; the store is in `directory`."""
     with ExitStack() as leaving:
         near = leaving.enter_context(namespace())
@@ -39,4 +39,4 @@ def a_watch(far: Namespace, directory: Path) -> Iterator[Watch]:
         options = RunOptions(wanted=Wanted(), terms=Terms(load(None, {}), OURS), store=store, name="bert")
         leaving.enter_context(near.entered())
         listener = leaving.enter_context(closing(Listener(options.wanted)))
-        yield Watch(options, listener, leaving.enter_context(Writer(store, agent="bert", lifetime=900)))
+        yield Session(options, listener, leaving.enter_context(Writer(store, agent="bert", lifetime=900)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from ipaddress import ip_network
 
-from shodohflo.agent.status import Configuration, Identity, Status
+from shodohflo.agent.status import Identity, LoadedConfiguration, Status
 from shodohflo.attribution.ledger import Ledger
 from shodohflo.rules.compiler import CompiledRules
 from shodohflo.rules.defaults import default_enumeration, default_mapping
@@ -17,7 +17,7 @@ def a_status(**outcomes: int) -> Status:
     counts = Counter({name.replace("_", "."): count for name, count in outcomes.items()})
     return Status(
         identity=Identity("bert", 4711, 1_700_000_000.0, "valkey://localhost:6379", (ip_network("192.168.0.0/16"),)),
-        configuration=Configuration(None, "", 1_700_000_000.0),
+        configuration=LoadedConfiguration(None, "", 1_700_000_000.0),
         time=1_700_000_060.0,
         interfaces=("eth0", "eth1"),
         ledger=Ledger(received=counts.total(), kernel_dropped=5, outcomes=counts),

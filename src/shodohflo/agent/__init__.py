@@ -1,6 +1,7 @@
-"""The agent: the edge that owns the clock, the sockets and the signals, and decides nothing.
+"""The agent: the edge that owns the clock, the sockets, the signals and the log.
 
-`run` listens, sends frames through the pipeline and what comes out of it to the store, until it is told to end.
+`run` is the main loop from the listener through the pipeline to the store, until a signal or the end of the duration.
+It must not know how packets are decoded or decided, what keys look like, or the command line.
 """
 
 from shodohflo.agent.options import RunOptions, Terms

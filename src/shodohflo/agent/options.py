@@ -1,4 +1,4 @@
-"""What a run of the agent is told."""
+"""The arguments of a run of the agent."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from shodohflo.capture.live.packet_socket import RING_OCTETS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from shodohflo.agent.pidfile import Presence
+    from shodohflo.agent.pidfile import PidFile
     from shodohflo.agent.status import Status
     from shodohflo.capture.live.interfaces import Network, Wanted
     from shodohflo.config import Settings
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What the agent decides by, and may be told anew while it runs."""
+    """The part of the arguments that a reload replaces."""
 
     settings: Settings
     our_nets: tuple[Network, ...]
@@ -34,20 +34,20 @@ class RunOptions:
     """The interfaces."""
     terms: Terms
     store: Store
-    """Where to write; need not be there yet."""
+    """Where to write; it need not be reachable yet."""
     name: str = field(default_factory=socket.gethostname)
-    """Under which the agent's own hash stands in the store: one for each agent that writes there."""
+    """The name of the agent's hash in the store, unique among the agents that write there."""
     duration: float | None = None
-    """Seconds; None: until a signal ends it."""
+    """Seconds; None for until a signal."""
     patience: float = 10.0
-    """Seconds that the store has at the end to take what is left."""
+    """Seconds that the store has at the end to take the rest."""
     promiscuous: bool = True
     ring_octets: int = RING_OCTETS
     reread: Callable[[], Terms] | None = None
-    """Returns what the configuration says now, on SIGHUP; `ShodohfloError` if it can't be used, and then the old one
-    stays. Called in another thread."""
-    presence: Presence | None = None
-    """Where reloads are accounted for."""
+    """Loads the configuration again, on SIGHUP; if it raises `ShodohfloError`, the old one stays. Called in another
+    thread."""
+    pid_file: PidFile | None = None
+    """Where the results of reloads are published."""
     on_status: Callable[[Status], None] | None = None
     """Called about twice a second while running; packets wait in the ring meanwhile, so it should take no longer
     than some 50 ms. Without it, a line of statistics goes to the log every `stats_interval` seconds."""

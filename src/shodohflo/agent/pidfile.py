@@ -1,8 +1,8 @@
-"""How a running agent is found by its name: by a locked file in the run directory that holds its process id.
+"""The PID file: a locked file in the run directory by which a running agent is found by name.
 
-The lock says that the agent runs, and the kernel says who holds it. So a file that was left behind by an agent that
-was killed is no agent, and neither is a process that got its number since. Beside it the agent keeps an account of its
-reloads, for whoever told it to reload.
+The lock shows that the agent runs, and the kernel reports the process that holds it. So neither the stale file of a
+killed agent nor a process that reuses its id is mistaken for an agent. Beside it the agent writes its `ReloadStatus`,
+which `shodohflo reload` waits for.
 """
 
 from __future__ import annotations
@@ -37,7 +37,10 @@ _log = logging.getLogger(__name__)
 
 
 def run_directory(environment: Mapping[str, str], user: int) -> Path:
-    """Return where the agent of `user` (0 is root) can be found; with its state, if that has a place of its own."""
+    """Return the run directory of the agents of `user` (0 is root).
+
+    It is the state directory if only that was chosen by the environment.
+    """
     if named := environment.get(VARIABLE):
         return Path(named).absolute()
     if environment.get(STATE_VARIABLE):
@@ -49,38 +52,38 @@ def run_directory(environment: Mapping[str, str], user: int) -> Path:
 
 
 @dataclass(frozen=True, slots=True)
-class Reloads:
-    """An agent's account of how often it read its configuration again, and what became of that."""
+class ReloadStatus:
+    """The reloads of an agent: how many, and the result of the last."""
 
     begun: int = 0
     answered: int = 0
     error: str = ""
-    """Why the last was refused; empty if it was not."""
+    """Why the last one was refused; empty if it was not."""
     configuration: str = ""
-    """What the agent runs, in words."""
+    """The configuration in force: path, digest and load time."""
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """The files of the agent called `name`, whether it runs or not."""
+class AgentFiles:
+    """The files of the agent called `name`, running or not."""
 
     directory: Path
     name: str
 
     @property
     def pid_file(self) -> Path:
-        """The file that a running agent holds locked."""
+        """The file that a running agent keeps locked."""
         return self.directory / f"{quote(self.name, safe='')}.pid"
 
     @property
-    def account(self) -> Path:
-        """The file with its `Reloads`."""
+    def reload_file(self) -> Path:
+        """The file that holds its `ReloadStatus` as JSON."""
         return self.pid_file.with_suffix(".reloads")
 
     def holder(self) -> int:
         """Return the process id of the agent, or 0 if it does not run.
 
-        The agent itself must not ask: closing the file would end its lock.
+        The agent itself must not call this: closing the file would release its lock (fcntl(2)).
         """
         try:
             with self.pid_file.open("rb") as file:
@@ -90,81 +93,84 @@ class Place:
             return 0
         return 0 if kind == fcntl.F_UNLCK else int(pid)
 
-    def reloads(self) -> Reloads | None:
-        """Return the account, or None as long as the agent has not begun to listen to signals."""
+    def reload_status(self) -> ReloadStatus | None:
+        """Return the status, or None while the agent does not yet handle signals."""
         try:
-            return Reloads(**json.loads(self.account.read_text(encoding="utf-8")))
+            return ReloadStatus(**json.loads(self.reload_file.read_text(encoding="utf-8")))
         except FileNotFoundError:
             return None
 
 
-def running(directory: Path) -> list[Place]:
-    """Return the agents that run in `directory`, by name."""
+def running(directory: Path) -> list[AgentFiles]:
+    """Return the running agents of `directory`, sorted by name."""
     try:
-        files = sorted(directory.iterdir())  # unlike `glob`, says what it may not read
-        places = [Place(directory, unquote(file.stem)) for file in files if file.suffix == ".pid"]
-        return [place for place in places if place.holder()]
+        files = sorted(directory.iterdir())  # unlike `glob`, raises PermissionError
+        found = [AgentFiles(directory, unquote(file.stem)) for file in files if file.suffix == ".pid"]
+        return [files for files in found if files.holder()]
     except FileNotFoundError:
         return []
     except PermissionError as error:
         raise ShodohfloError(f"{error.filename}: {error.strerror}: ask as the user that the agent runs as") from error
 
 
-class Presence:
-    """What a running agent shows of itself in the run directory, from `enter` to `leave`."""
+class PidFile:
+    """The locked PID file of a running agent; it exists while the context is entered."""
 
-    def __init__(self, place: Place) -> None:
-        """Show nothing yet."""
-        self._place = place
+    def __init__(self, files: AgentFiles) -> None:
+        """Create nothing yet."""
+        self._files = files
         self._lock: int | None = None
 
     def __enter__(self) -> Self:
-        """Take the name, where there can be a file for it; `ConfigurationError` if another agent has it."""
+        """Create and lock the file; `ConfigurationError` if another agent has this name.
+
+        Without a writable run directory the agent runs all the same, with a warning.
+        """
         try:
-            self._place.directory.mkdir(mode=0o750, parents=True, exist_ok=True)
+            self._files.directory.mkdir(mode=0o750, parents=True, exist_ok=True)
             self._lock = self._take()
-            self._place.account.unlink(missing_ok=True)
+            self._files.reload_file.unlink(missing_ok=True)
         except BlockingIOError:
             raise ConfigurationError(
-                f"an agent called {self._place.name} runs already, as process {self._place.holder()}: "
+                f"an agent called {self._files.name} runs already, as process {self._files.holder()}: "
                 "end it, or give this one another --name"
             ) from None
         except OSError as error:
             _log.warning(
                 "%s: %s: shodohflo reload will not find this agent; %s names another directory",
-                error.filename or self._place.directory,
+                error.filename or self._files.directory,
                 error.strerror,
                 VARIABLE,
             )
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Leave nothing behind."""
+        """Remove the files and release the lock."""
         if self._lock is not None:
-            self._place.account.unlink(missing_ok=True)
-            self._place.pid_file.unlink(missing_ok=True)
+            self._files.reload_file.unlink(missing_ok=True)
+            self._files.pid_file.unlink(missing_ok=True)
             os.close(self._lock)
             self._lock = None
 
-    def tell(self, reloads: Reloads) -> None:
-        """Write the account, in one step for whoever reads it."""
+    def write_status(self, status: ReloadStatus) -> None:
+        """Replace the status atomically."""
         if self._lock is None:
             return
-        unfinished = self._place.account.with_suffix(".new")
+        unfinished = self._files.reload_file.with_suffix(".new")
         try:
-            unfinished.write_text(json.dumps(asdict(reloads)) + "\n", encoding="utf-8")
-            unfinished.replace(self._place.account)
+            unfinished.write_text(json.dumps(asdict(status)) + "\n", encoding="utf-8")
+            unfinished.replace(self._files.reload_file)
         except OSError as error:
-            _log.warning("%s: %s: shodohflo reload will wait in vain", unfinished, error.strerror)
+            _log.warning("%s: %s: shodohflo reload will time out", unfinished, error.strerror)
 
     def _take(self) -> int:
-        """Lock the file that now has the name, and write who we are; BlockingIOError if another process has."""
-        path = self._place.pid_file
+        """Lock the current file and write our process id; BlockingIOError if another process holds the lock."""
+        path = self._files.pid_file
         while True:
             lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
             try:
                 fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                # The agent that had it may have removed it between our two steps.
+                # Its previous owner may have removed the file between `open` and `lockf`.
                 if path.exists() and os.path.samestat(os.fstat(lock), path.stat()):
                     os.ftruncate(lock, 0)
                     os.write(lock, f"{os.getpid()}\n".encode())
@@ -175,14 +181,14 @@ class Presence:
             os.close(lock)
 
 
-def find(name: str | None, environment: Mapping[str, str], user: int) -> Place:
-    """Return the running agent of that name, or the only one there is; else `ShodohfloError`."""
+def find(name: str | None, environment: Mapping[str, str], user: int) -> AgentFiles:
+    """Return the running agent called `name`, or the only one; otherwise raise `ShodohfloError`."""
     directories = list(dict.fromkeys((run_directory(environment, user), SYSTEM_DIRECTORY)))
     looked = " and ".join(map(str, directories))
     for directory in directories:
-        found = [place for place in running(directory) if name in (None, place.name)]
+        found = [files for files in running(directory) if name in (None, files.name)]
         if len(found) > 1:
-            names = ", ".join(place.name for place in found)
+            names = ", ".join(files.name for files in found)
             raise ShodohfloError(f"several agents run: {names}; say which with --name")
         if found:
             return found[0]

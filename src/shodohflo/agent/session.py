@@ -1,4 +1,4 @@
-"""The watch: frames from the listener through the pipeline to the writer, each on its own clock."""
+"""The session: frames from the listener through the pipeline to the writer, each on its own schedule."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from copy import deepcopy
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from shodohflo.agent.status import Configuration, Identity, Status
+from shodohflo.agent.status import Identity, LoadedConfiguration, Status
 from shodohflo.attribution.pipeline import Pipeline
 from shodohflo.attribution.policy import Connection
 from shodohflo.pcap_config import update_our_nets
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from shodohflo.store.writer import Writer
 
 
-class Watch:
-    """One agent's pipeline, with its input and its output."""
+class Session:
+    """The pipeline of a running agent with its input and output."""
 
     def __init__(self, options: RunOptions, listener: Listener, writer: Writer) -> None:
-        """Prepare; nothing is read before `receive`."""
+        """Connect the parts; packets are first read by `receive`."""
         self._listener = listener
         self._writer = writer
         self._patience = options.patience
@@ -50,24 +50,24 @@ class Watch:
 
     @property
     def terms(self) -> Terms:
-        """What is decided by now."""
+        """The settings and our networks in force."""
         return self._terms
 
     @property
-    def configuration(self) -> Configuration:
-        """Which configuration that is."""
+    def configuration(self) -> LoadedConfiguration:
+        """Where they were loaded from, and when."""
         return self._configuration
 
     def receive(self, timeout: float) -> None:
-        """Take in what was received; wait up to `timeout` seconds where there is nothing."""
+        """Decode the packets in the ring; wait up to `timeout` seconds if there are none."""
         self._take_in(self._listener.read(timeout))
 
     def record(self) -> None:
-        """Hand on what was seen and is due."""
+        """Pass the observations that are due to the writer."""
         self._outlet.add(self._pipeline.take(), time.monotonic_ns())
 
     def finish(self) -> Status:
-        """Count and write what is left, as far as the store takes it in time; return how it ended."""
+        """Count and write the rest within the time that the store is given; return the final status."""
         self._take_in(self._listener.finish())
         self.record()
         self._outlet.hand_on_rest()
@@ -78,10 +78,10 @@ class Watch:
         return replace(ended, writer=self._writer.stats)
 
     def adopt(self, terms: Terms) -> None:
-        """Decide by other terms from now on; no packet is lost and no count begins anew."""
+        """Switch to other terms between two batches; no packet is lost and no count restarts."""
         rules = _compiled(terms)
         self.record()
-        # The numbers of networks are those of their configuration.
+        # Network ids are those of one configuration, so counts are kept by name across reloads.
         self._unmatched_before = self._unmatched()
         self._pipeline.ledger.unmatched.clear()
         _carry_failures(self._pipeline.rules.mapping, rules.mapping)
@@ -92,12 +92,12 @@ class Watch:
         self._writer.change_lifetime(terms.settings.ttl)
 
     def refuse(self, error: str) -> None:
-        """Decide as before, and say in every status why, until other terms are adopted."""
+        """Keep the terms in force, and report `error` in every status until others are adopted."""
         update_our_nets(self._terms.our_nets)  # the file that was refused may have named others
         self._configuration = replace(self._configuration, error=error, error_time=time.time())
 
     def status(self) -> Status:
-        """Say how things stand."""
+        """Return the current status."""
         self._pipeline.ledger.kernel_dropped = self._listener.kernel_dropped
         return Status(
             identity=self._identity,
@@ -110,13 +110,13 @@ class Watch:
             unmatched=self._unmatched(),
         )
 
-    def news(self) -> Status:
-        """Say how things stand, and what was recorded since the last time."""
+    def status_with_recent(self) -> Status:
+        """Return the current status with the observations recorded since the last call."""
         return replace(self.status(), recent=self._outlet.take_recent())
 
     def _take_in(self, received: Iterable[Frames]) -> None:
         for frames in received:
-            # Connections are known before their first packet: asking now is early enough for these frames.
+            # The writer knows a connection before its first packet, so these frames are covered.
             own = self._writer.connections()
             if own != self._own:
                 self._own = own
@@ -128,7 +128,7 @@ class Watch:
         return self._terms.settings.policy(self._terms.our_nets, own)
 
     def _unmatched(self) -> Counter[tuple[str, str]]:
-        """Return the packets that nothing decided, by the names of their networks."""
+        """Return the unmatched packets by the names of their networks."""
         names = {number: name or "-" for name, number in self._terms.settings.enumeration.network_id.items()}
         named = self._unmatched_before.copy()
         for (src, dst), count in self._pipeline.ledger.unmatched.items():
@@ -136,8 +136,8 @@ class Watch:
         return named
 
 
-def _loaded(settings: Settings) -> Configuration:
-    return Configuration(settings.path, settings.digest, time.time())
+def _loaded(settings: Settings) -> LoadedConfiguration:
+    return LoadedConfiguration(settings.path, settings.digest, time.time())
 
 
 def _compiled(terms: Terms) -> CompiledRules:
@@ -146,7 +146,7 @@ def _compiled(terms: Terms) -> CompiledRules:
 
 
 def _carry_failures(old: FlowMapping, new: FlowMapping) -> None:
-    """Count on by number, as the ledger does; what a file imports may well be the same object as before."""
+    """Continue the counts by rule number, as the ledger does; both mappings may be the same object."""
     if new is not old:
         new.failures.update(old.failures)
         new.last_failure.update(old.last_failure)

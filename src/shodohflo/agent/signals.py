@@ -1,7 +1,7 @@
-"""What a run is told by signals: to end, or to read its configuration again.
+"""Signals: SIGTERM and SIGINT end a run, SIGHUP reloads the configuration.
 
-SIGHUP is both. A terminal that is closed sends it, and then the agent that was started there ends; anybody else
-who sends it means that the configuration is to be read again. An agent started by `nohup` never takes it for an end.
+SIGHUP has two meanings. The kernel sends it when a terminal is closed, and an agent that was started there then ends.
+In every other case it means reload. An agent started by `nohup` never ends by SIGHUP.
 """
 
 from __future__ import annotations
@@ -19,62 +19,62 @@ SIGNALS: Final = (*ENDING, signal.SIGHUP)
 _STANDARD: Final = (0, 1, 2)
 
 
-class Orders:
-    """Noted when they come, obeyed when it suits; a second signal to end does what it always does."""
+class Signals:
+    """Records signals for the main loop to act on; a second SIGTERM or SIGINT has its default effect."""
 
     def __init__(self) -> None:
-        """Change nothing yet."""
+        """Remember the current handlers; they are replaced by `__enter__`."""
         self.end: signal.Signals | None = None
-        """The signal to end, once there was one."""
-        self._reread = False
+        """The signal that ends the run, if one was received."""
+        self._reload_requested = False
         self._before = {number: signal.getsignal(number) for number in SIGNALS}
         ignored = self._before[signal.SIGHUP] == signal.SIG_IGN
         self._on_terminal = [number for number in _STANDARD if os.isatty(number)]
         self._ends_with_terminal = has_terminal() and not ignored
 
     def __enter__(self) -> Self:
-        """Take over the signals."""
+        """Install the handlers."""
         for number in ENDING:
-            signal.signal(number, self._note_end)
-        signal.signal(signal.SIGHUP, self._note_hangup)
+            signal.signal(number, self._on_end)
+        signal.signal(signal.SIGHUP, self._on_hangup)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Give them back."""
+        """Restore the previous handlers."""
         for number in SIGNALS:
-            self._give_back(number)
+            self._restore(number)
 
-    def take_reread(self) -> bool:
-        """Say whether the configuration is to be read again; it is said once."""
-        told, self._reread = self._reread, False
-        return told
+    def take_reload(self) -> bool:
+        """Return whether a reload was requested since the last call."""
+        requested, self._reload_requested = self._reload_requested, False
+        return requested
 
-    def _note_end(self, number: int, _frame: FrameType | None) -> None:
+    def _on_end(self, number: int, _frame: FrameType | None) -> None:
         self.end = signal.Signals(number)
-        self._give_back(self.end)
+        self._restore(self.end)
 
-    def _note_hangup(self, number: int, _frame: FrameType | None) -> None:
+    def _on_hangup(self, number: int, _frame: FrameType | None) -> None:
         if not self._ends_with_terminal or has_terminal():
-            self._reread = True
+            self._reload_requested = True
             return
         self.end = self.end or signal.Signals(number)
-        self._let_go_of_terminal()
+        self._detach_from_terminal()
 
-    def _let_go_of_terminal(self) -> None:
-        """Have the last words, which are an error where there is no terminal any more, go nowhere."""
-        nowhere = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+    def _detach_from_terminal(self) -> None:
+        """Redirect the standard streams to /dev/null: writing to a closed terminal is an error."""
+        null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
         for number in self._on_terminal:
-            os.dup2(nowhere, number)
-        os.close(nowhere)
+            os.dup2(null, number)
+        os.close(null)
 
-    def _give_back(self, number: signal.Signals) -> None:
+    def _restore(self, number: signal.Signals) -> None:
         signal.signal(number, self._before[number])
 
 
 def has_terminal() -> bool:
-    """Say whether this process has a terminal whose closing would tell it so."""
+    """Return whether this process has a controlling terminal, whose closing sends SIGHUP."""
     try:
         os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC))
     except OSError:

@@ -1,4 +1,4 @@
-"""How the agent is doing, as one frozen value: for a terminal, the log, and the agent's hash in the store."""
+"""The status of the agent as one frozen value: for a terminal, the log, and the agent's hash in the store."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from shodohflo.store.writer import WriterStats
 
 MOST_PAIRS: Final = 20
-"""Pairs of networks told about, of those whose packets no rule decided; those with most packets come first."""
+"""The number of pairs of networks listed in `unmatched` fields; those with most packets come first."""
 
 _DIGITS: Final = 12
-"""Of a digest, for people."""
+"""The length of a digest as shown to people."""
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who and where the agent is; but for our networks, it stays so while the agent runs."""
+    """Name, process and store of the agent; only `our_nets` changes while it runs."""
 
     name: str
     pid: int
@@ -38,8 +38,8 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
-class Configuration:
-    """Which configuration the agent runs, and since when."""
+class LoadedConfiguration:
+    """The configuration in force: its file, and when it was loaded."""
 
     path: Path | None
     digest: str
@@ -52,16 +52,16 @@ class Configuration:
 
     @property
     def place(self) -> str:
-        """Say where it stands."""
+        """The absolute path of the file, or `defaults`."""
         return str(self.path.absolute()) if self.path else "defaults"
 
     def __str__(self) -> str:
-        """Say it in words."""
+        """Return path, digest and load time as text."""
         digest = f" (SHA-256 {self.digest[:_DIGITS]})" if self.digest else ""
         return f"{self.place}{digest}, loaded {_iso(self.since)}"
 
     def to_fields(self) -> dict[str, str]:
-        """Return what the agent's hash says of it."""
+        """Return the fields of the agent's hash that describe it."""
         fields = {
             "configuration": self.place,
             "configuration.digest": self.digest,
@@ -76,7 +76,7 @@ class Status:
     """The agent at one moment."""
 
     identity: Identity
-    configuration: Configuration
+    configuration: LoadedConfiguration
     time: float
     """Seconds since 1970."""
     interfaces: tuple[str, ...]
@@ -85,7 +85,7 @@ class Status:
     rules: CompiledRules
     writer: WriterStats
     unmatched: Counter[tuple[str, str]]
-    """Packets that nothing decided, by the names of their networks; - for none."""
+    """Packets unmatched by any rule, by the names of their networks; - for no network."""
     recent: Observations = field(default_factory=Observations.none)
     """For `on_status`: what was recorded since it was last called, no more than `store.outlet.RECENT` rows."""
     state: str = "running"
@@ -93,11 +93,11 @@ class Status:
 
     @property
     def given_up(self) -> int:
-        """Count the packets that were recorded and could not be brought to the store."""
+        """The number of recorded packets that never reached the store."""
         return sum(self.writer.given_up.values())
 
     def to_fields(self) -> dict[str, str | int]:
-        """Return what the agent's hash says, flat."""
+        """Return the fields of the agent's hash."""
         return {
             "version": __version__,
             "pid": self.identity.pid,
@@ -130,17 +130,17 @@ class Status:
 
 
 def summary(status: Status) -> str:
-    """Say in one line what became of the packets so far, for the log."""
+    """Return the outcomes so far in one line, for the log."""
     by_word = {"recorded": 0, "dropped": 0, "unmatched": 0, "refused": 0}
     for name, count in status.ledger.outcomes.items():
         word = name.partition(".")[0]
         by_word[word] = by_word.get(word, 0) + count
-    told = ", ".join(f"{count:,} {word}" for word, count in by_word.items() if count)
+    counts = ", ".join(f"{count:,} {word}" for word, count in by_word.items() if count)
     away = status.writer.outages and not status.writer.connected and status.state == "running"
     store = "; the store is away" if away else ""
     lost = f", {status.given_up:,} never reached the store" if status.given_up else ""
     return (
-        f"{status.ledger.received:,} packets received ({told or 'nothing yet'}), "
+        f"{status.ledger.received:,} packets received ({counts or 'nothing yet'}), "
         f"{status.ledger.kernel_dropped:,} dropped by the kernel{lost}{store}"
     )
 

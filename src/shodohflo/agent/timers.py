@@ -1,4 +1,4 @@
-"""Things to be done now and then; time is an argument, in seconds of any clock that only goes forward."""
+"""Timers: intervals and rate limits. `now` is an argument, in seconds of any monotonic clock."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
-class Every:
-    """Due once an interval; what was missed is not made up for."""
+class Interval:
+    """A task that is due once per interval; missed intervals are skipped."""
 
     interval: float
     next: float
-    """When it is due again."""
+    """When it is due next."""
 
     def due(self, now: float) -> bool:
-        """Say whether it is time, and if so count the next interval from now."""
+        """Return whether the task is due; if so, the next interval starts at `now`."""
         if now < self.next:
             return False
         self.next = now + self.interval
@@ -22,14 +22,14 @@ class Every:
 
 
 @dataclass(slots=True)
-class Quiet:
-    """Lets each reason through once an interval: one line in the log, however often there is cause for it."""
+class RateLimit:
+    """Allows one log record per reason and interval."""
 
     interval: float = 60.0
     _until: dict[str, float] = field(default_factory=dict)
 
     def allows(self, reason: str, now: float) -> bool:
-        """Say whether `reason` may speak now."""
+        """Return whether `reason` may be logged at `now`; if so, it is blocked for one interval."""
         if now < self._until.get(reason, now):
             return False
         self._until[reason] = now + self.interval

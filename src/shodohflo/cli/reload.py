@@ -15,7 +15,7 @@ from shodohflo.errors import ShodohfloError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from shodohflo.agent.pidfile import Place, Reloads
+    from shodohflo.agent.pidfile import AgentFiles, ReloadStatus
 
 EXAMPLES: Final = """\b
 Examples:
@@ -47,47 +47,47 @@ def reload_command(*, name: str | None, timeout: float) -> int:
 
     Exit status: 0 if the agent has taken the configuration, 1 if it refused it or was not found.
     """
-    place = find(name, os.environ, os.geteuid())
-    answer = _reloaded(place, time.monotonic() + timeout, timeout)
+    files = find(name, os.environ, os.geteuid())
+    answer = _reloaded(files, time.monotonic() + timeout, timeout)
     if answer.error:
-        raise ShodohfloError(f"{place.name} refused it: {answer.error} (and goes on with {answer.configuration})")
-    click.echo(f"{place.name} runs {answer.configuration}")
+        raise ShodohfloError(f"{files.name} refused it: {answer.error} (and goes on with {answer.configuration})")
+    click.echo(f"{files.name} runs {answer.configuration}")
     return 0
 
 
-def _reloaded(place: Place, deadline: float, timeout: float) -> Reloads:
+def _reloaded(files: AgentFiles, deadline: float, timeout: float) -> ReloadStatus:
     """Tell the agent, and return its answer."""
-    late = f"{place.name} has not answered within {timeout:g} s; its log may tell why"
-    before = _awaited(place, place.reloads, deadline, late)
-    _signal(place)
+    late = f"{files.name} has not answered within {timeout:g} s; its log may tell why"
+    before = _awaited(files, files.reload_status, deadline, late)
+    _signal(files)
     # One that began earlier read the file as it was: the one that counts is the next to begin.
 
-    def answered() -> Reloads | None:
-        now = place.reloads()
+    def answered() -> ReloadStatus | None:
+        now = files.reload_status()
         return now if now and now.answered > before.begun else None
 
-    return _awaited(place, answered, deadline, late)
+    return _awaited(files, answered, deadline, late)
 
 
-def _awaited(place: Place, look: Callable[[], T | None], deadline: float, late: str) -> T:
+def _awaited(files: AgentFiles, look: Callable[[], T | None], deadline: float, late: str) -> T:
     """Look until there is something to see, the agent has ended, or the time is up."""
     while True:
-        runs = place.holder() != 0
+        runs = files.holder() != 0
         if (seen := look()) is not None:
             return seen
         if not runs:
-            raise ShodohfloError(f"{place.name} ended before it answered; its log may tell why")
+            raise ShodohfloError(f"{files.name} ended before it answered; its log may tell why")
         if time.monotonic() > deadline:
             raise ShodohfloError(late)
         time.sleep(_LOOK_EVERY)
 
 
-def _signal(place: Place) -> None:
-    pid = place.holder()
+def _signal(files: AgentFiles) -> None:
+    pid = files.holder()
     try:
         if pid:  # 0 would be everybody of our process group
             os.kill(pid, signal.SIGHUP)
     except PermissionError:
         raise ShodohfloError(
-            f"{place.name} is process {pid} of another user: run this as that user, or with sudo"
+            f"{files.name} is process {pid} of another user: run this as that user, or with sudo"
         ) from None

@@ -16,8 +16,8 @@ import click
 
 from shodohflo import __version__
 from shodohflo.agent import RunOptions, Status, Terms
-from shodohflo.agent import run as watch
-from shodohflo.agent.pidfile import Place, Presence, run_directory
+from shodohflo.agent import run as run_agent
+from shodohflo.agent.pidfile import AgentFiles, PidFile, run_directory
 from shodohflo.capture.live.interfaces import Wanted, our_networks
 from shodohflo.capture.live.netlink import list_interfaces
 from shodohflo.capture.live.packet_socket import CaptureNotPermittedError, refuse_without_right
@@ -121,7 +121,7 @@ def attend(request: Request) -> int:
         _refuse_without_right()
         name = request.name or socket.gethostname()
         store = _store(request.store, settings, closing)
-        presence = closing.enter_context(Presence(Place(run_directory(os.environ, os.geteuid()), name)))
+        pid_file = closing.enter_context(PidFile(AgentFiles(run_directory(os.environ, os.geteuid()), name)))
         run_options = RunOptions(
             wanted=request.wanted,
             terms=terms,
@@ -130,11 +130,11 @@ def attend(request: Request) -> int:
             duration=request.duration,
             promiscuous=request.promiscuous,
             reread=partial(request.reread, settings),
-            presence=presence,
+            pid_file=pid_file,
             on_status=on_status,
             on_end=last.append,
         )
-        status = watch(run_options)
+        status = run_agent(run_options)
     for ended in last:
         if request.ledger:
             write_ledger(ended.ledger, request.ledger)

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from shodohflo.agent.complaints import Complaints
+from shodohflo.agent.problems import ProblemLog
 from shodohflo.attribution.ledger import REFUSED
 from shodohflo.store.writer import WriterStats
 from shodohflo.wire.decode import decode
@@ -25,10 +25,10 @@ def _log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
 
 def test_a_complaint_counts_what_is_new(log: pytest.LogCaptureFixture) -> None:
     """At once, and what has gathered since a minute later."""
-    complaints = Complaints()
+    problems = ProblemLog()
 
     for now, refused in ((0.0, 2), (1.0, 5), (59.0, 9), (60.0, 9), (120.0, 9), (121.0, 10)):
-        complaints.hear(a_status(refused_truncated=refused), now)
+        problems.log_new(a_status(refused_truncated=refused), now)
 
     told = [record.getMessage() for record in log.records if "truncated" in record.getMessage()]
     assert told == ["2 packets refused.truncated", "7 packets refused.truncated", "1 packets refused.truncated"]
@@ -38,11 +38,11 @@ def test_a_hostile_wire_is_told_of_once_a_minute_for_each_reason(log: pytest.Log
     """Every reason there is, every second, of every link type that anybody can name."""
     frames = frames_of(*[bytes(4)] * 65_536)
     refused = decode(replace(frames, layer=np.arange(65_536, dtype=np.uint32))).refused
-    complaints, status = Complaints(), a_status()
+    problems, status = ProblemLog(), a_status()
 
     for second in range(180):
         status.ledger.outcomes.update({REFUSED.format(reason): count for reason, count in refused.items()})
-        complaints.hear(status, float(second))
+        problems.log_new(status, float(second))
 
     told = Counter(message.split(" ", 1)[1] for message in log.messages if "refused." in message)
     assert len(refused) < 1_100
@@ -51,7 +51,7 @@ def test_a_hostile_wire_is_told_of_once_a_minute_for_each_reason(log: pytest.Log
 
 def test_losses_of_the_kernel_are_warnings(log: pytest.LogCaptureFixture) -> None:
     """A refused packet is the sender's matter, a dropped one the operator's."""
-    Complaints().hear(a_status(refused_truncated=1), 0.0)
+    ProblemLog().log_new(a_status(refused_truncated=1), 0.0)
 
     assert {record.levelno: record.getMessage().split()[0] for record in log.records} == {
         logging.WARNING: "5",
@@ -65,17 +65,17 @@ def test_actions_that_fail_are_told_by_rule(log: pytest.LogCaptureFixture) -> No
     status.rules.failures[3] = 8
     status.rules.last_failure[3] = "ZeroDivisionError: division by zero"
 
-    Complaints().hear(status, 0.0)
+    ProblemLog().log_new(status, 0.0)
 
-    assert "8 times FLOW_MAPPING[3] gave no answer, the last: ZeroDivisionError: division by zero" in log.messages
+    assert "8 times FLOW_MAPPING[3] gave no answer, most recently: ZeroDivisionError: division by zero" in log.messages
 
 
 def test_counters_that_begin_anew_are_followed(log: pytest.LogCaptureFixture) -> None:
     """A store that was started again counts what it gives up from 0."""
-    complaints = Complaints()
+    problems = ProblemLog()
 
     for now, evicted in ((0.0, 8), (30.0, 0), (90.0, 2)):
-        complaints.hear(replace(a_status(), writer=WriterStats(evicted=evicted)), now)
+        problems.log_new(replace(a_status(), writer=WriterStats(evicted=evicted)), now)
 
     assert [line.split()[0] for line in log.messages if "memory" in line] == ["8", "2"]
 
@@ -84,6 +84,6 @@ def test_nothing_wrong_is_nothing_said(log: pytest.LogCaptureFixture) -> None:
     """However much is received."""
     status = a_status(recorded_flow=10**6)
 
-    Complaints().hear(replace(status, ledger=replace(status.ledger, kernel_dropped=0)), 0.0)
+    ProblemLog().log_new(replace(status, ledger=replace(status.ledger, kernel_dropped=0)), 0.0)
 
     assert log.messages == []

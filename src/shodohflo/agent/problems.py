@@ -1,0 +1,60 @@
+"""Problems in the log: counters that should stay at 0, at most one record per reason and minute."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from shodohflo.agent.timers import RateLimit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from shodohflo.agent.status import Status
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A counter that should stay at 0."""
+
+    reason: str
+    count: int
+    text: str
+    """What was counted; the log record is the increase followed by this text."""
+    level: int = logging.WARNING
+
+
+class ProblemLog:
+    """Logs the increase of each problem since its last record."""
+
+    def __init__(self) -> None:
+        """Start with no problem logged."""
+        self._limit = RateLimit()
+        self._logged: dict[str, int] = {}
+
+    def log_new(self, status: Status, now: float) -> None:
+        """Log what has increased; `now` is in seconds of a monotonic clock."""
+        for problem in _problems(status):
+            logged = self._logged.get(problem.reason, 0)
+            if problem.count < logged:  # the counters of a store begin at 0 after its restart
+                logged = 0
+            if problem.count > logged and self._limit.allows(problem.reason, now):
+                _log.log(problem.level, "%d %s", problem.count - logged, problem.text)
+                logged = problem.count
+            self._logged[problem.reason] = logged
+
+
+def _problems(status: Status) -> Iterator[Problem]:
+    ledger, rules = status.ledger, status.rules
+    yield Problem("kernel_dropped", ledger.kernel_dropped, "packets dropped by the kernel: the ring was full")
+    evicted = "keys evicted by the store before they expired: its memory is full (STORE_MEMORY, if it is embedded)"
+    yield Problem("evicted", status.writer.evicted, evicted)
+    for rule, count in rules.failures.items():
+        place = f"FLOW_MAPPING[{rule}]"
+        yield Problem(place, count, f"times {place} gave no answer, most recently: {rules.last_failure.get(rule, '')}")
+    for outcome, count in ledger.outcomes.items():
+        if outcome.startswith("refused."):
+            yield Problem(outcome, count, f"packets {outcome}", logging.DEBUG)
