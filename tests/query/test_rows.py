@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from ipaddress import ip_address
 
-from shodohflo.query.rows import AgentRow, FlowRow, PeerRow, ProtocolSum
+from shodohflo.keys import ProtocolSum
+from shodohflo.query.rows import AgentRow, FlowRow, PeerRow
 
 
 def test_a_row_says_first_what_it_is_about() -> None:

@@ -11,7 +11,7 @@ from valkey.exceptions import ResponseError
 from shodohflo.keys import counts
 from shodohflo.model import UDP, Kind
 from shodohflo.store.buffer import WithRules
-from shodohflo.store.write import Writing, Written, seconds_text, send, to_write
+from shodohflo.store.write import Writing, Written, send, to_write
 from support.observing import SECOND, Seen, flow, observed
 
 if TYPE_CHECKING:
@@ -157,12 +157,3 @@ def test_a_forbidden_command_refuses_the_write_as_a_whole(client: Valkey) -> Non
 
     assert written_rows(client, *EVERYTHING).now
     assert client.get("client;10.0.0.1") == "8"
-
-
-@pytest.mark.parametrize(
-    ("nanoseconds", "text"),
-    [(0, "0.000000"), (1, "0.000000"), (1999, "0.000001"), (1_700_000_000_123_456_789, "1700000000.123456")],
-)
-def test_times_are_written_in_seconds_with_six_decimals(nanoseconds: int, text: str) -> None:
-    """As tcpdump -tt shows them; what is less than a microsecond is left out."""
-    assert seconds_text(nanoseconds) == text

@@ -3,9 +3,10 @@
 Every reader of ours asks here, and none of them writes. Times are seconds since 1970; `now` is an argument.
 """
 
+from shodohflo.keys import ProtocolSum
 from shodohflo.query.filters import Filter, Network
 from shodohflo.query.reader import Found, Reader
-from shodohflo.query.rows import AgentRow, ClientRow, FlowRow, KeyRow, PeerRow, ProtocolSum, ReconRow
+from shodohflo.query.rows import AgentRow, ClientRow, FlowRow, KeyRow, PeerRow, ReconRow
 
 __all__ = [
     "AgentRow",

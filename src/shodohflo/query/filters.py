@@ -5,17 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 
-from shodohflo.model import Address, ClientKey, FlowKey, PeerKey, ResetKey, UnreachableKey, address_text
+from shodohflo.keys import key_pattern
+from shodohflo.model import Address, address_text
 
 Network = IPv4Network | IPv6Network
-
-_FORMS: dict[type, str] = {
-    FlowKey: "{client};{service};{port};flow",
-    PeerKey: "{client};{service};peer",
-    ResetKey: "{client};{service};*:*;rst",
-    UnreachableKey: "{client};{service};*:*;*;icmp",
-    ClientKey: "client;{client}",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +31,12 @@ class Filter:
 
 
 def pattern(kind: type, wanted: Filter) -> str:
-    """Return one pattern that matches every wanted key of a kind; each further one would walk the whole store again."""
-    ports = sorted(wanted.ports)
-    return _FORMS[kind].format(
-        client=_address_pattern(wanted.clients),
-        service=_address_pattern(wanted.services),
-        port=ports[0] if len(ports) == 1 else "*",
-    )
+    """Return one pattern that matches every wanted key of a kind; a second pattern would scan the whole store again."""
+    client, service = _address_pattern(wanted.clients), _address_pattern(wanted.services)
+    fields = {"client": client, "address": client, "service": service, "remote": service, "peer": service}
+    # Resets and unreachables have two ports and either may be the wanted one: both stay `*`.
+    ports = {"port": str(next(iter(wanted.ports)))} if len(wanted.ports) == 1 else {}
+    return key_pattern(kind, fields | ports)
 
 
 def _holds(networks: tuple[Network, ...], address: Address) -> bool:

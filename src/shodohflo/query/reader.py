@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from shodohflo.keys import FlowDetail
 from shodohflo.model import ClientKey, FlowKey, PeerKey, ResetKey, UnreachableKey
-from shodohflo.query.details import Remembered
+from shodohflo.query.details import join_details
 from shodohflo.query.filters import Filter, pattern
 from shodohflo.query.rows import AgentRow, ClientRow, FlowRow, KeyRow, PeerRow, ReconRow, order
 from shodohflo.store.connection import store_errors
@@ -144,21 +145,21 @@ def _takes_pair(ends: Filter, key: PeerKey) -> bool:
 
 
 def _flow_row(seen: _Seen[FlowKey], now: float) -> FlowRow:
-    remembered = Remembered.joined([Remembered.of(sighting.record.detail) for sighting in seen.sightings])
+    detail = join_details([FlowDetail.from_fields(sighting.record.detail) for sighting in seen.sightings])
     common = seen.common()
-    if remembered.last is not None:
-        common["age"] = max(now - remembered.last, 0.0)
+    if detail.last is not None:
+        common["age"] = max(now - detail.last, 0.0)
     return FlowRow(
         client=seen.key.client,
         service=seen.key.service,
         port=seen.key.port,
-        octets=remembered.octets,
-        first=remembered.first,
-        last=remembered.last,
-        protocols=remembered.protocols,
-        rule=remembered.rule,
-        sentence=remembered.sentence,
-        agents=remembered.agents,
+        octets=detail.octets,
+        first=detail.first,
+        last=detail.last,
+        protocols=detail.protocols,
+        rule=detail.rule,
+        sentence=detail.sentence,
+        agents=detail.agents,
         **common,
     )
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING
 
+from shodohflo.keys import ProtocolSum
 from shodohflo.model import Address, address_text
 
 if TYPE_CHECKING:
@@ -29,15 +30,6 @@ class KeyRow:
         common = [field.name for field in fields(KeyRow)]
         own = [field.name for field in fields(self) if field.name not in common]
         return {name: _plain(getattr(self, name)) for name in (*own, *common)}
-
-
-@dataclass(frozen=True, slots=True)
-class ProtocolSum:
-    """The packets and bytes of a flow by one protocol."""
-
-    protocol: str
-    packets: int
-    octets: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from shodohflo.keys import WRITER, counts, details
+from shodohflo.keys.detail import FIRST, LAST, OCTETS, PACKETS, RULE, SEEN_BY, SENTENCE, seconds_text
 
 if TYPE_CHECKING:
     from valkey import Valkey
@@ -31,7 +32,13 @@ _NUMBER_LIFETIME: Final = 24 * 3600
 # What may be refused (for a full memory, a full disk, a read-only replica, access rules) is refused at the first
 # write or the first EXPIRE, and then the write as a whole is not written; after that nothing stops it half way.
 # A key of ours that holds something else is left as it is, and counted.
-_SCRIPT: Final = """
+_NAMES: Final = f"""
+local FIRST, LAST, RULE, SENTENCE = '{FIRST}', '{LAST}', '{RULE}', '{SENTENCE}'
+local PACKETS, OCTETS, SEEN_BY = '{PACKETS}', '{OCTETS}', '{SEEN_BY}'
+"""
+_SCRIPT: Final = (
+    _NAMES
+    + """
 local number, number_lifetime, lifetime, agent, counted = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
 local at, refused = 5, 0
 
@@ -56,16 +63,16 @@ for i = counted + 2, #KEYS do
     local key = KEYS[i]
     local protocol, packets, octets, first, last, rule, sentence = unpack(ARGV, at + 1, at + 7)
     at = at + 7
-    if type(redis.pcall('HINCRBY', key, 'packets.' .. protocol, packets)) == 'number' then
-        redis.pcall('HINCRBY', key, 'octets.' .. protocol, octets)
-        local known = redis.pcall('HMGET', key, 'first', 'last')
+    if type(redis.pcall('HINCRBY', key, PACKETS .. protocol, packets)) == 'number' then
+        redis.pcall('HINCRBY', key, OCTETS .. protocol, octets)
+        local known = redis.pcall('HMGET', key, FIRST, LAST)
         local known_first, known_last = tonumber(known[1]), tonumber(known[2])
         if known_first and known_first <= tonumber(first) then first = known[1] end
         if known_last and known_last > tonumber(last) then
-            redis.pcall('HSET', key, 'first', first, 'agent.' .. agent, last)
+            redis.pcall('HSET', key, FIRST, first, SEEN_BY .. agent, last)
         else
-            redis.pcall('HSET', key, 'first', first, 'agent.' .. agent, last,
-                'last', last, 'rule', rule, 'sentence', sentence)
+            redis.pcall('HSET', key, FIRST, first, SEEN_BY .. agent, last,
+                LAST, last, RULE, rule, SENTENCE, sentence)
         end
         redis.pcall('EXPIRE', key, lifetime)
     else
@@ -74,6 +81,7 @@ for i = counted + 2, #KEYS do
 end
 return {1, refused}
 """
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +148,3 @@ def _arguments(detail: Detail) -> tuple[str | int, ...]:
         f"FLOW_MAPPING[{detail.rule}]",
         detail.sentence,
     )
-
-
-def seconds_text(nanoseconds: int) -> str:
-    """Write a time as seconds since 1970 with six decimals."""
-    return f"{nanoseconds // 10**9}.{nanoseconds // 1000 % 10**6:06d}"

@@ -1,0 +1,148 @@
+"""Key names: `to_key` writes one, `from_key` parses one, `key_pattern` matches many.
+
+`FORMS` is the grammar. Every name is made from it and parsed by it, so a new kind of key is one more row:
+
+    FlowKey(10.0.0.1, 8.8.8.8, 53)   <->   10.0.0.1;8.8.8.8;53;flow
+    "{client};{service};{port};flow"       each field of the key stands where its name stands
+
+Addresses are RFC 5952 text and numbers are decimal. Each key has exactly one spelling: `10.0.0.1;8.8.8.8;053;flow`
+is a key of somebody else.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from ipaddress import ip_address
+from operator import call
+from typing import TYPE_CHECKING, Final
+
+from shodohflo.model import Address, ClientKey, FlowKey, Key, PeerKey, ResetKey, UnreachableKey, address_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+DETAIL: Final = "detail;"
+"""Prefix of the hash with the times, rule and agents of a flow; see `keys.detail`."""
+
+AGENT: Final = "agent;"
+"""Prefix of the hash with the counters and the heartbeat of an agent."""
+
+WRITER: Final = "writer;"
+"""Prefix of the number of the last write of a writer; see `store.write`."""
+
+FORMS: Final[Mapping[type, str]] = {
+    FlowKey: "{client};{service};{port};flow",
+    PeerKey: "{address};{peer};peer",
+    ResetKey: "{client};{remote};{client_port}:{remote_port};rst",
+    UnreachableKey: "{client};{remote};{client_port}:{remote_port};{code};icmp",
+    ClientKey: "client;{client}",
+}
+"""The name of each kind of key, with the names of its fields in braces and in their order."""
+
+
+def to_key(key: Key) -> str:
+    """Return the name of `key` in the store."""
+    return _GRAMMARS[type(key)].write(key)
+
+
+def from_key(text: str) -> Key | None:
+    """Return the key that `to_key` writes as `text`, or `None`: a store may hold keys of other programs too."""
+    grammar = _BY_WORD.get(text.rpartition(";")[2]) or _BY_WORD.get(text.partition(";")[0])
+    return grammar.parse(text) if grammar else None
+
+
+def key_pattern(kind: type, wanted: Mapping[str, str]) -> str:
+    """Return the glob pattern of a kind of key; a field that `wanted` does not name matches anything."""
+    return FORMS[kind].format_map({field.name: "*" for field in fields(kind)} | dict(wanted))
+
+
+def key_template(kind: type) -> str:
+    """Return the form of a kind of key for the operator `%`: addresses as text, numbers as integers."""
+    return FORMS[kind].format_map({field.name: "%d" if field.name in _PARSERS else "%s" for field in fields(kind)})
+
+
+def detail_key(key: FlowKey) -> str:
+    """Return the name of the `detail` hash of a flow."""
+    return DETAIL_TEMPLATE % (address_text(key.client), address_text(key.service), key.port)
+
+
+DETAIL_TEMPLATE: Final = DETAIL + "%s;%s;%d"
+"""Client, service and port of a flow."""
+
+
+# Another spelling of an address or of a number would be a second key for the same thing.
+@lru_cache(maxsize=1 << 16)
+def _address(text: str) -> Address:
+    address = ip_address(text)
+    if address_text(address) != text or "%" in text:
+        raise ValueError("not the canonical spelling")
+    return address
+
+
+@lru_cache(maxsize=1 << 16)
+def _port(text: str) -> int:
+    return _number(text, 0xFFFF)
+
+
+def _code(text: str) -> int:
+    return _number(text, 0xFF)
+
+
+def _number(text: str, largest: int) -> int:
+    number = int(text)
+    if str(number) != text or not 0 <= number <= largest:
+        raise ValueError("not the canonical spelling")
+    return number
+
+
+_PARSERS: Final[Mapping[str, Callable[[str], int]]] = {
+    "port": _port,
+    "client_port": _port,
+    "remote_port": _port,
+    "code": _code,
+}
+"""How to parse each field that is a number; the other fields are addresses."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Grammar:
+    """One row of `FORMS`, compiled."""
+
+    kind: Callable[..., Key]
+    template: str
+    names: tuple[str, ...]
+    parsers: tuple[Callable[[str], Address | int], ...]
+    expression: re.Pattern[str]
+
+    @classmethod
+    def compile(cls, kind: type) -> _Grammar:
+        names = tuple(field.name for field in fields(kind))
+        parsers = tuple(_PARSERS.get(name, _address) for name in names)
+        # A number may stand beside a colon and an IPv6 address holds colons, so each has a class of its own.
+        groups = {name: "([0-9]+)" if name in _PARSERS else "([^;]+)" for name in names}
+        return cls(kind, key_template(kind), names, parsers, re.compile(FORMS[kind].format_map(groups)))
+
+    @property
+    def word(self) -> str:
+        """Return the field that is the same in all keys of the kind: the first or the last."""
+        first, *_, last = self.template.split(";")
+        return first if "%" in last else last
+
+    def write(self, key: Key) -> str:
+        values = [getattr(key, name) for name in self.names]
+        return self.template % tuple(value if isinstance(value, int) else address_text(value) for value in values)
+
+    def parse(self, text: str) -> Key | None:
+        found = self.expression.fullmatch(text)
+        if not found:
+            return None
+        try:
+            return self.kind(*map(call, self.parsers, found.groups()))
+        except ValueError:
+            return None
+
+
+_GRAMMARS: Final = {kind: _Grammar.compile(kind) for kind in FORMS}
+_BY_WORD: Final = {grammar.word: grammar for grammar in _GRAMMARS.values()}

@@ -1,0 +1,93 @@
+"""The `detail` hash: what a row adds to it, and what its fields mean to a reader."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shodohflo.keys.detail import Detail, FlowDetail, ProtocolSum, details, seconds_text
+from shodohflo.model import UDP, Kind
+from support.observing import Seen, observed
+
+NAMES = st.sampled_from(["first", "last", "rule", "sentence", "packets.tcp", "octets.tcp", "agent.bert", "other"])
+UNKNOWN = FlowDetail(first=None, last=None, protocols=(), rule="", sentence="", agents=())
+
+
+def test_only_flows_have_details_with_the_rule_as_it_was() -> None:
+    """Ignored flows and resets have none; a rule without a text has an empty sentence."""
+    client, service = ip_address("10.0.0.1"), ip_address("8.8.8.8")
+    rows = observed(
+        Seen(client, service, 53, protocol=UDP, rule=1, packets=2, octets=120, first=5, last=9),
+        Seen(client, service, 53, kind=Kind.FLOW_IGNORED),
+        Seen(client, service, 53, kind=Kind.RESET),
+        Seen(client, service, 53, rule=2),
+    )
+
+    added = details(rows, ("the first", "the second"))
+
+    key = "detail;10.0.0.1;8.8.8.8;53"
+    assert added == [
+        Detail(key, "udp", packets=2, octets=120, first=5, last=9, rule=1, sentence="the second"),
+        Detail(key, "tcp", packets=1, octets=60, first=0, last=0, rule=2, sentence=""),
+    ]
+
+
+def test_no_observations_have_no_details() -> None:
+    """An empty table adds nothing."""
+    assert details(observed()) == []
+
+
+@pytest.mark.parametrize(
+    ("nanoseconds", "text"),
+    [(0, "0.000000"), (1, "0.000000"), (1999, "0.000001"), (1_700_000_000_123_456_789, "1700000000.123456")],
+)
+def test_times_are_seconds_with_six_decimals(nanoseconds: int, text: str) -> None:
+    """The format is that of `tcpdump -tt`; fractions of a microsecond are cut off."""
+    assert seconds_text(nanoseconds) == text
+
+
+def test_fields_are_read_by_protocol_with_times_rule_and_agents() -> None:
+    """Protocols and agents are in alphabetical order."""
+    detail = FlowDetail.from_fields(
+        {
+            "packets.udp": "3",
+            "octets.udp": "200",
+            "packets.tcp": "2",
+            "octets.tcp": "150",
+            "first": "1.000001",
+            "last": "9.5",
+            "rule": "FLOW_MAPPING[1]",
+            "sentence": "in words",
+            "agent.ernie": "9.5",
+            "agent.bert": "4.0",
+        }
+    )
+
+    assert detail == FlowDetail(
+        first=1.000001,
+        last=9.5,
+        protocols=(ProtocolSum("tcp", 2, 150), ProtocolSum("udp", 3, 200)),
+        rule="FLOW_MAPPING[1]",
+        sentence="in words",
+        agents=("bert", "ernie"),
+    )
+    assert detail.octets == 350
+
+
+def test_a_missing_hash_is_all_unknown() -> None:
+    """The number of bytes is unknown too, and not 0."""
+    assert FlowDetail.from_fields({}) == UNKNOWN
+    assert UNKNOWN.octets is None
+
+
+@given(st.dictionaries(NAMES | st.text(), st.text() | st.sampled_from(["nan", "inf", "1e400", "-1", "\u0663"])))
+def test_bad_values_are_read_as_unknown(fields: dict[str, str]) -> None:
+    """Whatever a hash holds, reading it raises nothing, and times are finite and sums are not negative."""
+    detail = FlowDetail.from_fields(fields)
+
+    for seconds in (detail.first, detail.last):
+        assert seconds is None or -1e309 < seconds < 1e309
+    assert all(protocol.packets >= 0 <= protocol.octets for protocol in detail.protocols)

@@ -1,0 +1,131 @@
+"""Key names are written, parsed and matched by one grammar."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from ipaddress import IPv4Address, ip_address
+from typing import get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shodohflo.keys.grammar import FORMS, detail_key, from_key, key_pattern, key_template, to_key
+from shodohflo.model import ClientKey, FlowKey, Key, PeerKey, ResetKey, UnreachableKey
+from support.observing import KEYS
+
+LONGEST = IPv4Address("255.255.255.255")
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        (FlowKey(ip_address("10.0.0.1"), ip_address("8.8.8.8"), 53), "10.0.0.1;8.8.8.8;53;flow"),
+        (ResetKey(ip_address("10.0.0.1"), ip_address("8.8.8.8"), 4711, 53), "10.0.0.1;8.8.8.8;4711:53;rst"),
+        (UnreachableKey(ip_address("10.0.0.1"), ip_address("8.8.8.8"), 4711, 53, 3), "10.0.0.1;8.8.8.8;4711:53;3;icmp"),
+        (PeerKey(ip_address("2001:db8::1"), ip_address("::1")), "2001:db8::1;::1;peer"),
+        (ClientKey(ip_address("::ffff:1.2.3.4")), "client;::ffff:1.2.3.4"),
+    ],
+)
+def test_each_kind_is_spelled_as_other_programs_read_it(key: Key, text: str) -> None:
+    """The five forms are pinned letter by letter, because other programs parse them."""
+    assert to_key(key) == text
+    assert from_key(text) == key
+
+
+def test_every_kind_of_key_has_a_form() -> None:
+    """A kind of key without a row in `FORMS` could not be written."""
+    assert set(FORMS) == set(get_args(Key))
+
+
+@given(KEYS)
+def test_parsing_a_name_returns_the_key_that_was_written(key: Key) -> None:
+    """`from_key` is the inverse of `to_key` for every key."""
+    assert from_key(to_key(key)) == key
+
+
+@given(KEYS, st.data())
+def test_a_damaged_name_is_parsed_only_as_the_key_that_it_spells(key: Key, data: st.DataObject) -> None:
+    """A name that is cut short, or has rubbish in it, is no key or a different, correctly spelled key."""
+    text = to_key(key)
+    place = data.draw(st.integers(0, len(text)))
+    damaged = text[:place] + data.draw(st.sampled_from(["", ";", "0", " ", "x", "\n", "\u0663"]))
+
+    for candidate in (damaged, damaged + text[place:]):
+        found = from_key(candidate)
+        assert found is None or to_key(found) == candidate
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        ";",
+        "client",
+        "client;",
+        "client;somebody",
+        "client;10.0.0.1;",
+        "client;10.0.0.1;peer",
+        "client;10.0.0.1\n",
+        "CLIENT;10.0.0.1",
+        "10.0.0.1;8.8.8.8;53;FLOW",
+        "10.0.0.1;8.8.8.8;053;flow",
+        "10.0.0.1;8.8.8.8;+53;flow",
+        "10.0.0.1;8.8.8.8;5_3;flow",
+        "10.0.0.1;8.8.8.8; 53;flow",
+        "10.0.0.1;8.8.8.8;65536;flow",
+        "10.0.0.1;8.8.8.8;-1;flow",
+        "10.0.0.1;8.8.8.8;\u0665\u0663;flow",
+        "10.0.0.1;8.8.8.8;1:2:3;rst",
+        "10.0.0.1;8.8.8.8;12;rst",
+        "10.0.0.1;8.8.8.8;1:2;256;icmp",
+        "010.0.0.1;8.8.8.8;peer",
+        "2001:DB8::1;::1;peer",
+        "2001:db8:0::1;::1;peer",
+        "fe80::1%eth0;::1;peer",
+        "::ffff:102:304;::1;peer",
+        "detail;10.0.0.1;8.8.8.8;53",
+        "agent;bert",
+        "writer;0123456789abcdef",
+    ],
+)
+def test_a_name_in_another_spelling_is_no_key_of_ours(text: str) -> None:
+    """`from_key` returns `None` for it and raises nothing."""
+    assert from_key(text) is None
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        FlowKey(LONGEST, LONGEST, 65535),
+        PeerKey(LONGEST, LONGEST),
+        ResetKey(LONGEST, LONGEST, 65535, 65535),
+        UnreachableKey(LONGEST, LONGEST, 65535, 65535, 255),
+        ClientKey(LONGEST),
+    ],
+)
+def test_every_ipv4_key_fits_a_dns_label(key: Key) -> None:
+    """A label has at most 63 bytes (RFC 1035 section 2.3.4), and RKVDNS reads keys as labels."""
+    assert len(to_key(key).encode()) <= 63
+
+
+@given(KEYS)
+def test_an_unrestricted_pattern_matches_every_key_of_its_kind(key: Key) -> None:
+    """A field that is not named matches anything."""
+    assert fnmatchcase(to_key(key), key_pattern(type(key), {}))
+
+
+def test_a_pattern_holds_the_fields_that_are_named() -> None:
+    """Names of fields that the kind does not have are ignored."""
+    assert key_pattern(FlowKey, {"client": "10.*", "port": "53", "remote": "::1"}) == "10.*;*;53;flow"
+
+
+def test_a_template_formats_addresses_as_text_and_numbers_as_integers() -> None:
+    """`counts` formats many keys with one template."""
+    assert key_template(UnreachableKey) == "%s;%s;%d:%d;%d;icmp"
+    assert key_template(ClientKey) == "client;%s"
+
+
+def test_the_detail_of_a_flow_has_its_own_prefix() -> None:
+    """The rest of the name is the flow's, without the word `flow`."""
+    assert detail_key(FlowKey(ip_address("10.0.0.1"), ip_address("8.8.8.8"), 53)) == "detail;10.0.0.1;8.8.8.8;53"
