@@ -26,7 +26,6 @@ from shodohflo.pcap_config import (
     FlowMapping,
     LowerPort,
     NetworkEnumeration,
-    update_our_nets,
 )
 from shodohflo.process.malloc import keep_freed_memory
 from shodohflo.rules.compiler import CompiledRules
@@ -139,8 +138,7 @@ def _preload(capture: Path) -> list[Frames]:
 
 def _observe(batches: list[Frames]) -> tuple[Observations, float]:
     """Return the observations, and the seconds that the slowest batch took."""
-    update_our_nets(_OUR_NETS)
-    enumeration = NetworkEnumeration(("our_nets", OUR_4NETS, OUR_6NETS), ("all", "0.0.0.0/0", "::/0"))
+    enumeration = NetworkEnumeration(("our_nets", OUR_4NETS, OUR_6NETS), ("all", "0.0.0.0/0", "::/0")).bound(_OUR_NETS)
     mapping = FlowMapping((None, "our_nets", LowerPort(SRC)), ("our_nets", None, LowerPort(DST)))
     pipeline = Pipeline(CompiledRules(enumeration, mapping), Policy(_OUR_NETS))
     slowest = 0.0

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import logging
-from ipaddress import ip_network
+from ipaddress import ip_address
 from threading import Event
 from typing import TYPE_CHECKING
 
 import pytest
 
-from shodohflo.agent import Terms
 from shodohflo.agent.pidfile import AgentFiles, PidFile, ReloadStatus
 from shodohflo.agent.reloading import Reloading
-from shodohflo.config import load
+from shodohflo.config import Configuration, load
 from shodohflo.errors import ConfigurationError
-from shodohflo.rules.networks import OUR_4NETS
+from shodohflo.rules.networks import update_our_nets
 from support.networks import Namespace, namespace, send
+from support.rule_sets import our_nets
 from support.serving import wait_until
 from support.sessions import OURS, PACKETS, a_session
 
@@ -39,10 +39,10 @@ def _session(far: Namespace, tmp_path: Path) -> Iterator[Session]:
         yield session
 
 
-def terms(path: Path, ttl: int) -> Terms:
+def configuration(path: Path, ttl: int) -> Configuration:
     """Write a configuration and load it."""
     path.write_text(f"TTL_GRACE = {ttl}\n")
-    return Terms(load(path, {}, privileged=False), OURS)
+    return Configuration(load(path, {}, privileged=False), OURS)
 
 
 def brought_to_its_end(reloading: Reloading) -> None:
@@ -53,7 +53,7 @@ def brought_to_its_end(reloading: Reloading) -> None:
 
 def test_what_can_be_used_is_adopted(session: Session, tmp_path: Path) -> None:
     """And said, with its digest, in the account and in the status."""
-    new = terms(tmp_path / "new.py", 60)
+    new = configuration(tmp_path / "new.py", 60)
     with PidFile(AgentFiles(tmp_path, "bert")) as pid_file:
         reloading = Reloading(lambda: new, session, pid_file)
         before = AgentFiles(tmp_path, "bert").reload_status()
@@ -65,7 +65,7 @@ def test_what_can_be_used_is_adopted(session: Session, tmp_path: Path) -> None:
     assert (before.begun, before.answered, before.error) == (0, 0, "")
     assert (after.begun, after.answered, after.error) == (1, 1, "")
     assert new.settings.digest[:12] in after.configuration
-    assert session.terms is new
+    assert session.configuration is new
     assert session.status().configuration.digest == new.settings.digest
 
 
@@ -74,10 +74,10 @@ def test_what_cannot_be_used_changes_nothing_and_is_told_until_something_can(
 ) -> None:
     """In the log, in the account and in the agent's hash."""
     caplog.set_level(logging.INFO)
-    before, answers = session.terms, [ConfigurationError("notes.py:3:1: FLOW_MAPPING[0]: no"), None]
-    new = terms(tmp_path / "new.py", 60)
+    before, answers = session.configuration, [ConfigurationError("notes.py:3:1: FLOW_MAPPING[0]: no"), None]
+    new = configuration(tmp_path / "new.py", 60)
 
-    def reread() -> Terms:
+    def reread() -> Configuration:
         if error := answers.pop(0):
             raise error
         return new
@@ -85,7 +85,8 @@ def test_what_cannot_be_used_changes_nothing_and_is_told_until_something_can(
     with PidFile(AgentFiles(tmp_path, "bert")) as pid_file:
         reloading = Reloading(reread, session, pid_file)
         brought_to_its_end(reloading)
-        kept, told, account = session.terms, session.status().to_fields(), AgentFiles(tmp_path, "bert").reload_status()
+        kept, told = session.configuration, session.status().to_fields()
+        account = AgentFiles(tmp_path, "bert").reload_status()
         brought_to_its_end(reloading)
         cleared = session.status().to_fields()
 
@@ -102,21 +103,21 @@ def test_what_cannot_be_used_changes_nothing_and_is_told_until_something_can(
 def test_whatever_the_file_does_the_agent_goes_on(session: Session, error: BaseException) -> None:
     """An operator's code may raise anything."""
 
-    def reread() -> Terms:
+    def reread() -> Configuration:
         raise error
 
     brought_to_its_end(Reloading(reread, session, None))
 
-    assert type(error).__name__ in session.configuration.error
+    assert type(error).__name__ in session.loaded.error
 
 
 def test_packets_are_counted_while_the_file_is_read(session: Session, far: Namespace, shipped_captures: Path) -> None:
     """However long its code takes."""
     hurry = Event()
 
-    def reread() -> Terms:
+    def reread() -> Configuration:
         hurry.wait()
-        return session.terms
+        return session.configuration
 
     reloading = Reloading(reread, session, None)
     reloading.request()
@@ -136,10 +137,10 @@ def test_being_asked_while_reading_makes_one_more_follow(session: Session) -> No
     read: list[int] = []
     hurry = Event()
 
-    def reread() -> Terms:
+    def reread() -> Configuration:
         read.append(1)
         hurry.wait()
-        return session.terms
+        return session.configuration
 
     reloading = Reloading(reread, session, None)
     reloading.request()
@@ -156,19 +157,22 @@ def test_being_asked_while_reading_makes_one_more_follow(session: Session) -> No
 
 
 def test_a_refused_file_leaves_our_networks_as_they_were(session: Session) -> None:
-    """It may have named others before it failed."""
+    """A file that calls `update_our_nets` before it fails does not change what the agent decides by."""
 
-    def reread() -> Terms:
-        OUR_4NETS.prefixes = (ip_network("203.0.113.0/24"),)
+    def reread() -> Configuration:
+        update_our_nets("203.0.113.0/24")
         raise ConfigurationError("no")
 
-    brought_to_its_end(Reloading(reread, session, None))
+    with our_nets():
+        brought_to_its_end(Reloading(reread, session, None))
 
-    assert OUR_4NETS.prefixes == OURS
+        assert session.configuration.our_nets == OURS
+        assert session.configuration.networks.network(OURS[0][1]) == 1
+        assert session.configuration.networks.network(ip_address("203.0.113.1")) == 2
 
 
 def test_a_run_without_a_configuration_to_read_again_says_so(session: Session) -> None:
     """And goes on."""
     brought_to_its_end(Reloading(None, session, None))
 
-    assert session.configuration.error == "this run has no configuration file to reload"
+    assert session.loaded.error == "this run has no configuration file to reload"

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from shodohflo.agent import RunOptions, Status, Terms, run
+from shodohflo.agent import RunOptions, Status, run
 from shodohflo.capture.live.interfaces import Wanted
-from shodohflo.config import load
+from shodohflo.config import Configuration, load
 from shodohflo.errors import CaptureError
 from shodohflo.store.connection import SocketStore
 from support.networks import Namespace, join, namespace, send
@@ -44,8 +44,9 @@ def _options(tmp_path: Path) -> RunOptions:
     """Run for a moment, with the default rules, into the store of `server` if that is asked for, too."""
     settings = replace(load(None, {}), stats_interval=1)
     store = SocketStore(tmp_path / "s.sock")
+    configuration = Configuration(settings, _OURS)
     return RunOptions(
-        wanted=Wanted(), terms=Terms(settings, _OURS), store=store, name="bert", duration=0.5, patience=0.3
+        wanted=Wanted(), configuration=configuration, store=store, name="bert", duration=0.5, patience=0.3
     )
 
 

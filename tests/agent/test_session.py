@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from valkey import Valkey
 
-from shodohflo.agent import Terms
-from shodohflo.config import load
+from shodohflo.config import Configuration, load
 from support.networks import Namespace, namespace, send
 from support.serving import PATIENCE
 from support.sessions import OURS, PACKETS, a_session
@@ -49,7 +48,7 @@ def test_other_rules_decide_from_then_on_and_no_count_begins_anew(
     session.receive(1.0)
     before = session.status()
 
-    session.adopt(Terms(load(changed, {}, privileged=False), OURS))
+    session.adopt(Configuration(load(changed, {}, privileged=False), OURS))
     send(far, "far0", capture)
     session.receive(1.0)
     after = session.finish()
@@ -111,7 +110,7 @@ def test_failures_of_own_actions_count_on(
 
     for word in ("first", "second"):
         path.write_text(FAILING.format(word=word))
-        session.adopt(Terms(load(path, {}, privileged=False), OURS))
+        session.adopt(Configuration(load(path, {}, privileged=False), OURS))
         send(far, "far0", capture)
         session.receive(1.0)
         status = session.status()
@@ -128,13 +127,13 @@ def test_a_mapping_that_stays_the_same_object_counts_nothing_twice(
     """A configuration may import its rules from a module, which Python loads once."""
     path = tmp_path / "failing.py"
     path.write_text(FAILING.format(word="always"))
-    terms = Terms(load(path, {}, privileged=False), OURS)
-    session.adopt(terms)
+    configuration = Configuration(load(path, {}, privileged=False), OURS)
+    session.adopt(configuration)
     send(far, "far0", shipped_captures / "dpkt-nb6-http.pcap")
     session.receive(1.0)
     before = session.status().to_fields()["failures.FLOW_MAPPING[0]"]
 
-    session.adopt(terms)
+    session.adopt(configuration)
 
     assert session.status().to_fields()["failures.FLOW_MAPPING[0]"] == before
 
@@ -148,7 +147,7 @@ def test_another_lifetime_holds_from_then_on(
     send(far, "far0", capture)
     session.receive(1.0)
 
-    session.adopt(Terms(load(path, {}, privileged=False), OURS))
+    session.adopt(Configuration(load(path, {}, privileged=False), OURS))
     send(far, "far0", capture)
     session.receive(1.0)
     session.finish()

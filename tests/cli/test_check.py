@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shodohflo.cli.check import examine, in_one_line
-from shodohflo.config import load
+from shodohflo.analysis.check.proof import check
+from shodohflo.cli.check import in_one_line
+from shodohflo.config import Configuration, load
 from shodohflo.config.findings import Code, Finding
 
 if TYPE_CHECKING:
@@ -172,9 +173,9 @@ def test_a_doubtful_setting_is_a_warning(shodohflo: Command, written: Written) -
 def test_a_finding_fits_one_line_of_a_log(written: Written) -> None:
     """As `run` says it when it starts."""
     path = written(DEAD)
-    settings = load(path, {}, privileged=False)
+    configuration = Configuration(load(path, {}, privileged=False), ())
 
-    (finding,) = examine(settings, ()).findings[:1]
+    (finding,) = check(configuration).findings[:1]
 
     assert in_one_line(finding).startswith(f"{path}:4:3: DEAD-RULE FLOW_MAPPING[1]: ")
     assert in_one_line(finding).endswith(" by FLOW_MAPPING[0])")

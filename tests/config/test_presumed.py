@@ -9,9 +9,9 @@ import pytest
 from shodohflo.analysis.check.proof import check
 from shodohflo.config.findings import Code
 from shodohflo.config.presumed import PRIVATE, presumed_networks
-from shodohflo.config.subject import Subject
-from shodohflo.pcap_config import OUR_4NETS, OUR_6NETS, FlowMapping, LowerPort, NetworkEnumeration, update_our_nets
+from shodohflo.pcap_config import OUR_4NETS, OUR_6NETS, FlowMapping, LowerPort, NetworkEnumeration
 from shodohflo.rules.defaults import default_enumeration
+from support.subjects import configuration
 
 TEN, TWELVE, SIXTEEN, SHARED, UNIQUE_LOCAL = map(str, PRIVATE)
 
@@ -72,11 +72,10 @@ def test_the_defaults_and_no_configuration_at_all_get_all_of_them() -> None:
 def test_everything_before_our_networks_is_found_with_what_is_presumed() -> None:
     """It is the mistake that the guess must not hide."""
     enumeration = NetworkEnumeration(("all", "0.0.0.0/0"), ("ours", OUR_4NETS))
-    mapping = FlowMapping((None, "ours", LowerPort())).number_networks(enumeration)
+    mapping = FlowMapping((None, "ours", LowerPort()))
     ours = presumed_networks(enumeration)
-    update_our_nets(ours)
 
-    report = check(Subject(enumeration=enumeration, mapping=mapping, our_nets=ours))
+    report = check(configuration(enumeration, mapping, ours))
 
     assert ip_network(TEN) in ours
     assert {Code.SHADOWED_PREFIX, Code.DEAD_RULE} <= {finding.code for finding in report.findings}

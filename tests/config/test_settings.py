@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from shodohflo.attribution.policy import IgnoredFlow, Policy
-from shodohflo.config import find, load
+from shodohflo.config import Configuration, find, load
 from shodohflo.errors import ConfigurationError
-from shodohflo.pcap_config import update_our_nets
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from shodohflo.config import Settings
@@ -55,14 +54,6 @@ def written(tmp_path: Path) -> Written:
     return write
 
 
-@pytest.fixture
-def _our_nets() -> Iterator[None]:
-    """Start as for 192.168.0.0/16, and leave the networks unbound as they were."""
-    update_our_nets("192.168.0.0/16")
-    yield
-    update_our_nets("127.0.0.0/24")
-
-
 def plain(path: Path | None) -> Settings:
     """Load without anything in the environment."""
     return load(path, {}, privileged=False)
@@ -84,7 +75,6 @@ def test_without_a_file_the_documented_defaults_hold() -> None:
     assert dict(settings.enumeration.network_id) == {None: 0, "our_nets": 1, "all": 2}
 
 
-@pytest.mark.usefixtures("_our_nets")
 def test_the_notes_file_loads_as_it_stands(written: Written) -> None:
     """The file that operators have works unmodified, its mapping ready to be asked."""
     path = written(NOTES)
@@ -92,9 +82,10 @@ def test_the_notes_file_loads_as_it_stands(written: Written) -> None:
     settings = plain(path)
 
     outside, bert, ours = (ip_address(text) for text in ("198.51.100.9", "10.0.0.1", "192.168.1.5"))
-    assert settings.mapping.match(outside, 53, bert, 40000) is None
-    assert settings.mapping.match(outside, 40000, bert, 22) == (outside, bert, 22)
-    assert settings.mapping.match(ours, 40000, outside, 443) == (ours, outside, 443)
+    mapping = Configuration(settings, (ip_network("192.168.0.0/16"),)).mapping
+    assert mapping.match(outside, 53, bert, 40000) is None
+    assert mapping.match(outside, 40000, bert, 22) == (outside, bert, 22)
+    assert mapping.match(ours, 40000, outside, 443) == (ours, outside, 443)
     assert settings.warnings == ()
     assert settings.path == path
     assert settings.digest == hashlib.sha256(path.read_bytes()).hexdigest()
@@ -130,7 +121,7 @@ def test_settings_become_the_policy_of_a_pipeline(written: Written) -> None:
     """Nothing that decides about packets is left behind."""
     settings = plain(written("SUPPRESS_OWN_NETWORK = True\nIGNORE_FLOW = {('192.0.2.1', 53)}\nTUNNELS = 'teredo'\n"))
 
-    policy = settings.policy([ip_network("10.0.0.0/8")])
+    policy = Configuration(settings, (ip_network("10.0.0.0/8"),)).policy()
 
     assert policy == Policy(
         our_nets=(ip_network("10.0.0.0/8"),),

@@ -25,7 +25,6 @@ from shodohflo.attribution.policy import Policy
 from shodohflo.capture.files.savefile import Savefile
 from shodohflo.errors import CaptureError
 from shodohflo.keys import counts
-from shodohflo.pcap_config import update_our_nets
 from shodohflo.rules.compiler import CompiledRules
 from support.machine import SHIPPED_CAPTURES, outside_captures
 
@@ -109,9 +108,9 @@ def replay(
     capture: Capture, our_nets: Iterable[Prefix], configuration: Path, *, suppress_own_network: bool = False
 ) -> Replay:
     """Send `capture` through our pipeline."""
-    update_our_nets(our_nets := tuple(our_nets))
+    our_nets = tuple(our_nets)
     settings = runpy.run_path(str(configuration))
-    rules = CompiledRules(settings["NETWORK_ENUMERATION"], settings["FLOW_MAPPING"])
+    rules = CompiledRules(settings["NETWORK_ENUMERATION"].bound(our_nets), settings["FLOW_MAPPING"])
     pipeline = Pipeline(rules, Policy(our_nets, suppress_own_network=suppress_own_network))
     broken = _read(capture.path, pipeline)
     return Replay(counts(pipeline.take()), pipeline.ledger, broken)

@@ -6,11 +6,11 @@ from contextlib import ExitStack, closing, contextmanager
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Final
 
-from shodohflo.agent.options import RunOptions, Terms
+from shodohflo.agent.options import RunOptions
 from shodohflo.agent.session import Session
 from shodohflo.capture.live.interfaces import Wanted
 from shodohflo.capture.live.listener import Listener
-from shodohflo.config import load
+from shodohflo.config import Configuration, load
 from shodohflo.store.connection import SocketStore
 from shodohflo.store.writer import Writer
 from support.networks import Namespace, join, namespace
@@ -36,7 +36,8 @@ def a_session(far: Namespace, directory: Path) -> Iterator[Session]:
         server = Server(programs()["valkey"](), directory)
         leaving.callback(server.kill)
         store = SocketStore(server.start().path)
-        options = RunOptions(wanted=Wanted(), terms=Terms(load(None, {}), OURS), store=store, name="bert")
+        configuration = Configuration(load(None, {}), OURS)
+        options = RunOptions(wanted=Wanted(), configuration=configuration, store=store, name="bert")
         leaving.enter_context(near.entered())
         listener = leaving.enter_context(closing(Listener(options.wanted)))
         yield Session(options, listener, leaving.enter_context(Writer(store, agent="bert", lifetime=900)))

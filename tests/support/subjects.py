@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import ip_network
 from itertools import product
 from typing import TYPE_CHECKING
 
 from shodohflo.analysis.check.model import Model
 from shodohflo.analysis.check.proof import check
-from shodohflo.config.subject import Subject
-from support.rule_sets import our_nets
+from shodohflo.config import Configuration, load
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from shodohflo.config.findings import Finding
     from shodohflo.model import Address
     from shodohflo.pcap_config import FlowMapping, NetworkEnumeration
+    from shodohflo.rules.networks import Network
     from support.rule_sets import Packet, RuleSet
 
 OURS_ARE = ip_network("10.0.0.0/8"), ip_network("fd00::/8")
@@ -28,14 +29,9 @@ def is_ours(address: Address) -> bool:
     return any(address in network for network in OURS_ARE)
 
 
-def drawn(rule_set: RuleSet, *, suppress: bool = False) -> Subject:
-    """Make a subject of a rule set."""
-    return Subject(
-        enumeration=rule_set.enumeration(),
-        mapping=rule_set.mapping(),
-        our_nets=OURS_ARE,
-        suppress_own_network=suppress,
-    )
+def drawn(rule_set: RuleSet, *, suppress: bool = False) -> Configuration:
+    """Return a configuration with a drawn rule set."""
+    return configuration(rule_set.enumeration(), rule_set.mapping(), OURS_ARE, suppress=suppress)
 
 
 def corner_packets(rule_set: RuleSet) -> Iterator[Packet]:
@@ -57,28 +53,31 @@ def corner_packets(rule_set: RuleSet) -> Iterator[Packet]:
             yield from ((src, src_port, dst, dst_port) for src_port, dst_port in product(some_ports, repeat=2))
 
 
-def subject(enumeration: NetworkEnumeration, mapping: FlowMapping, *networks: str, suppress: bool = False) -> Subject:
-    """Make a subject of networks and rules, started for `networks`."""
-    return Subject(
-        enumeration=enumeration,
-        mapping=mapping.number_networks(enumeration),
-        our_nets=tuple(ip_network(network) for network in networks),
-        suppress_own_network=suppress,
-    )
+def subject(
+    enumeration: NetworkEnumeration, mapping: FlowMapping, *networks: str, suppress: bool = False
+) -> Configuration:
+    """Return a configuration of these networks and rules, started for `networks`."""
+    return configuration(enumeration, mapping, tuple(map(ip_network, networks)), suppress=suppress)
 
 
-def found(given: Subject) -> tuple[Finding, ...]:
-    """Return what is found, with OUR_4NETS and OUR_6NETS bound."""
-    with our_nets(*map(str, given.our_nets)):
-        return check(given).findings
+def configuration(
+    enumeration: NetworkEnumeration, mapping: FlowMapping, our_nets: tuple[Network, ...], *, suppress: bool = False
+) -> Configuration:
+    """Return a configuration that is the defaults but for what is given."""
+    settings = replace(load(None, {}), enumeration=enumeration, mapping=mapping, suppress_own_network=suppress)
+    return Configuration(settings, our_nets)
 
 
-def labels(given: Subject) -> list[str]:
+def found(given: Configuration) -> tuple[Finding, ...]:
+    """Return what is found."""
+    return check(given).findings
+
+
+def labels(given: Configuration) -> list[str]:
     """Return code and place of what is found."""
     return [finding.label for finding in found(given)]
 
 
-def model_of(given: Subject) -> Model:
-    """Return the subject, worked out."""
-    with our_nets(*map(str, given.our_nets)):
-        return Model(given)
+def model_of(given: Configuration) -> Model:
+    """Return the model of a configuration."""
+    return Model(given)

@@ -4,8 +4,8 @@
 It must not know how packets are decoded or decided, what keys look like, or the command line.
 """
 
-from shodohflo.agent.options import RunOptions, Terms
+from shodohflo.agent.options import RunOptions
 from shodohflo.agent.running import run
 from shodohflo.agent.status import Status
 
-__all__ = ["RunOptions", "Status", "Terms", "run"]
+__all__ = ["RunOptions", "Status", "run"]

@@ -13,17 +13,9 @@ if TYPE_CHECKING:
 
     from shodohflo.agent.pidfile import PidFile
     from shodohflo.agent.status import Status
-    from shodohflo.capture.live.interfaces import Network, Wanted
-    from shodohflo.config import Settings
+    from shodohflo.capture.live.interfaces import Wanted
+    from shodohflo.config import Configuration
     from shodohflo.store.connection import Store
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """The part of the arguments that a reload replaces."""
-
-    settings: Settings
-    our_nets: tuple[Network, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +24,8 @@ class RunOptions:
 
     wanted: Wanted
     """The interfaces."""
-    terms: Terms
+    configuration: Configuration
+    """In force until a reload replaces it."""
     store: Store
     """Where to write; it need not be reachable yet."""
     name: str = field(default_factory=socket.gethostname)
@@ -43,7 +36,7 @@ class RunOptions:
     """Seconds that the store has at the end to take the rest."""
     promiscuous: bool = True
     ring_octets: int = RING_OCTETS
-    reread: Callable[[], Terms] | None = None
+    reread: Callable[[], Configuration] | None = None
     """Loads the configuration again, on SIGHUP; if it raises `ShodohfloError`, the old one stays. Called in another
     thread."""
     pid_file: PidFile | None = None

@@ -17,9 +17,9 @@ from shodohflo.errors import ShodohfloError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from shodohflo.agent.options import Terms
     from shodohflo.agent.pidfile import PidFile
     from shodohflo.agent.session import Session
+    from shodohflo.config import Configuration
 
 _log = logging.getLogger(__name__)
 
@@ -27,13 +27,13 @@ _log = logging.getLogger(__name__)
 class Reloading:
     """Runs one reload at a time; any number of requests during a reload cause one more."""
 
-    def __init__(self, reread: Callable[[], Terms] | None, session: Session, pid_file: PidFile | None) -> None:
+    def __init__(self, reread: Callable[[], Configuration] | None, session: Session, pid_file: PidFile | None) -> None:
         """`reread` loads the configuration, `session` adopts it, `pid_file` publishes the result."""
         self._reread = reread or _nothing_to_read
         self._session = session
         self._pid_file = pid_file
         self._requested = False
-        self._reading: Future[Terms] | None = None
+        self._reading: Future[Configuration] | None = None
         self._status = ReloadStatus()
         self._publish()
 
@@ -60,7 +60,7 @@ class Reloading:
         # A daemon thread, because code in a configuration may never return.
         Thread(target=_read, args=(self._reread, self._reading), name="reload", daemon=True).start()
 
-    def _finish(self, reading: Future[Terms]) -> None:
+    def _finish(self, reading: Future[Configuration]) -> None:
         error = ""
         try:
             self._session.adopt(reading.result())
@@ -72,17 +72,17 @@ class Reloading:
             self._session.refuse(error)
             _log.error("the configuration stays as it was: %s", error)
         else:
-            _log.info("configuration: %s", self._session.configuration)
+            _log.info("configuration: %s", self._session.loaded)
         self._status = replace(self._status, answered=self._status.begun, error=error)
         self._publish()
 
     def _publish(self) -> None:
-        self._status = replace(self._status, configuration=str(self._session.configuration))
+        self._status = replace(self._status, configuration=str(self._session.loaded))
         if self._pid_file is not None:
             self._pid_file.write_status(self._status)
 
 
-def _read(reread: Callable[[], Terms], reading: Future[Terms]) -> None:
+def _read(reread: Callable[[], Configuration], reading: Future[Configuration]) -> None:
     try:
         reading.set_result(reread())
     except Exception as error:  # noqa: BLE001 - raised again by `Future.result`
@@ -91,5 +91,5 @@ def _read(reread: Callable[[], Terms], reading: Future[Terms]) -> None:
         reading.set_exception(ShodohfloError(f"it ended with {type(error).__name__}"))
 
 
-def _nothing_to_read() -> Terms:
+def _nothing_to_read() -> Configuration:
     raise ShodohfloError("this run has no configuration file to reload")

@@ -42,10 +42,10 @@ def run(options: RunOptions) -> int:
     with (
         Signals() as signals,
         closing(Listener(options.wanted, promiscuous=options.promiscuous, ring_octets=options.ring_octets)) as listener,
-        Writer(options.store, agent=options.name, lifetime=options.terms.settings.ttl) as writer,
+        Writer(options.store, agent=options.name, lifetime=options.configuration.settings.ttl) as writer,
     ):
         session = Session(options, listener, writer)
-        _log.info("configuration: %s", session.configuration)
+        _log.info("configuration: %s", session.loaded)
         _main_loop(options, signals, session, writer)
         _log.info("ending: %s", signals.end.name if signals.end else "the duration is over")
         ended = session.finish()
@@ -84,5 +84,5 @@ def _tasks(
         show = options.on_status
         yield Interval(SHOW, now), lambda: show(session.status_with_recent())
     else:
-        interval = session.terms.settings.stats_interval
+        interval = session.configuration.settings.stats_interval
         yield Interval(interval, now + interval), lambda: _log.info("%s", summary(session.status()))

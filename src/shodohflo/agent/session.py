@@ -12,18 +12,16 @@ from typing import TYPE_CHECKING
 from shodohflo.agent.status import Identity, LoadedConfiguration, Status
 from shodohflo.attribution.pipeline import Pipeline
 from shodohflo.attribution.policy import Connection
-from shodohflo.pcap_config import update_our_nets
-from shodohflo.rules.compiler import CompiledRules
 from shodohflo.store.outlet import Outlet
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from shodohflo.agent.options import RunOptions, Terms
+    from shodohflo.agent.options import RunOptions
     from shodohflo.attribution.policy import Policy
     from shodohflo.capture.live.listener import Listener
     from shodohflo.columns.frames import Frames
-    from shodohflo.config import Settings
+    from shodohflo.config import Configuration, Settings
     from shodohflo.rules.mapping import FlowMapping
     from shodohflo.store.connection import TcpEnds
     from shodohflo.store.writer import Writer
@@ -38,25 +36,24 @@ class Session:
         self._writer = writer
         self._patience = options.patience
         self._own: frozenset[TcpEnds] = frozenset()
-        self._identity = Identity(options.name, os.getpid(), time.time(), options.store.name, options.terms.our_nets)
+        configuration = options.configuration
+        self._identity = Identity(options.name, os.getpid(), time.time(), options.store.name, configuration.our_nets)
         self._unmatched_before: Counter[tuple[str, str]] = Counter()
-        self._terms = options.terms
-        self._configuration = _loaded(options.terms.settings)
-        rules = _compiled(options.terms)
+        self._configuration, self._loaded = configuration, _loaded(configuration.settings)
+        rules = configuration.rules()
         self._pipeline = Pipeline(rules, self._policy())
-        self._outlet = Outlet(
-            writer, rules.mapping, options.terms.settings.ttl, keep_recent=options.on_status is not None
-        )
+        ttl = configuration.settings.ttl
+        self._outlet = Outlet(writer, rules.mapping, ttl, keep_recent=options.on_status is not None)
 
     @property
-    def terms(self) -> Terms:
-        """The settings and our networks in force."""
-        return self._terms
-
-    @property
-    def configuration(self) -> LoadedConfiguration:
-        """Where they were loaded from, and when."""
+    def configuration(self) -> Configuration:
+        """The configuration in force."""
         return self._configuration
+
+    @property
+    def loaded(self) -> LoadedConfiguration:
+        """Where it was loaded from, and when."""
+        return self._loaded
 
     def receive(self, timeout: float) -> None:
         """Decode the packets in the ring; wait up to `timeout` seconds if there are none."""
@@ -77,31 +74,30 @@ class Session:
         self._writer.close(self._patience if complete else 0)
         return replace(ended, writer=self._writer.stats)
 
-    def adopt(self, terms: Terms) -> None:
-        """Switch to other terms between two batches; no packet is lost and no count restarts."""
-        rules = _compiled(terms)
+    def adopt(self, configuration: Configuration) -> None:
+        """Switch to another configuration between two batches; no packet is lost and no count restarts."""
+        rules = configuration.rules()
         self.record()
         # Network ids are those of one configuration, so counts are kept by name across reloads.
         self._unmatched_before = self._unmatched()
         self._pipeline.ledger.unmatched.clear()
         _carry_failures(self._pipeline.rules.mapping, rules.mapping)
-        self._terms, self._configuration = terms, _loaded(terms.settings)
-        self._identity = replace(self._identity, our_nets=terms.our_nets)
+        self._configuration, self._loaded = configuration, _loaded(configuration.settings)
+        self._identity = replace(self._identity, our_nets=configuration.our_nets)
         self._pipeline.rules, self._pipeline.policy = rules, self._policy()
-        self._outlet.adopt(rules.mapping, terms.settings.ttl)
-        self._writer.change_lifetime(terms.settings.ttl)
+        self._outlet.adopt(rules.mapping, configuration.settings.ttl)
+        self._writer.change_lifetime(configuration.settings.ttl)
 
     def refuse(self, error: str) -> None:
-        """Keep the terms in force, and report `error` in every status until others are adopted."""
-        update_our_nets(self._terms.our_nets)  # the file that was refused may have named others
-        self._configuration = replace(self._configuration, error=error, error_time=time.time())
+        """Keep the configuration in force, and report `error` in every status until another one is adopted."""
+        self._loaded = replace(self._loaded, error=error, error_time=time.time())
 
     def status(self) -> Status:
         """Return the current status."""
         self._pipeline.ledger.kernel_dropped = self._listener.kernel_dropped
         return Status(
             identity=self._identity,
-            configuration=self._configuration,
+            configuration=self._loaded,
             time=time.time(),
             interfaces=tuple(interface.name for interface in self._listener.listened),
             ledger=deepcopy(self._pipeline.ledger),
@@ -125,11 +121,11 @@ class Session:
 
     def _policy(self) -> Policy:
         own = frozenset(Connection(ends.local, ends.local_port, ends.peer, ends.peer_port) for ends in self._own)
-        return self._terms.settings.policy(self._terms.our_nets, own)
+        return self._configuration.policy(own)
 
     def _unmatched(self) -> Counter[tuple[str, str]]:
         """Return the unmatched packets by the names of their networks."""
-        names = {number: name or "-" for name, number in self._terms.settings.enumeration.network_id.items()}
+        names = {number: name or "-" for name, number in self._configuration.networks.network_id.items()}
         named = self._unmatched_before.copy()
         for (src, dst), count in self._pipeline.ledger.unmatched.items():
             named[names[src], names[dst]] += count
@@ -140,13 +136,7 @@ def _loaded(settings: Settings) -> LoadedConfiguration:
     return LoadedConfiguration(settings.path, settings.digest, time.time())
 
 
-def _compiled(terms: Terms) -> CompiledRules:
-    update_our_nets(terms.our_nets)
-    return CompiledRules(terms.settings.enumeration, terms.settings.mapping)
-
-
 def _carry_failures(old: FlowMapping, new: FlowMapping) -> None:
-    """Continue the counts by rule number, as the ledger does; both mappings may be the same object."""
-    if new is not old:
-        new.failures.update(old.failures)
-        new.last_failure.update(old.last_failure)
+    """Continue the counts by rule number, as the ledger does."""
+    new.failures.update(old.failures)
+    new.last_failure.update(old.last_failure)

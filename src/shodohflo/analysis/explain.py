@@ -109,7 +109,7 @@ class Explanation:
 
 
 def explain(packet: Packet, enumeration: NetworkEnumeration, mapping: FlowMapping, policy: Policy) -> Explanation:
-    """Explain `packet`; OUR_4NETS and OUR_6NETS are as they are bound now."""
+    """Explain `packet` by networks, rules and policy of one configuration in force."""
     # An action that remembers is to give both the answer that it would give now.
     pipeline = Pipeline(CompiledRules(enumeration, apart(mapping, enumeration)), policy)
     pipeline.ingest(to_frames([packet]))

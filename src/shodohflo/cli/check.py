@@ -13,13 +13,12 @@ import click
 from shodohflo.analysis.check.proof import check
 from shodohflo.cli import options
 from shodohflo.cli.replay import named_or_presumed
-from shodohflo.config import Settings, load
+from shodohflo.config import Configuration, load
 from shodohflo.config.findings import Code, Finding, Level, Report
 from shodohflo.errors import ConfigurationError
-from shodohflo.pcap_config import update_our_nets
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from shodohflo.cli.options import Network
 
@@ -31,12 +30,6 @@ Examples:
 """
 
 _STATUS: Final = {None: 0, Level.NOTE: 0, Level.WARNING: 1, Level.ERROR: 2}
-
-
-def examine(settings: Settings, our_nets: Sequence[Network]) -> Report:
-    """Bind our networks, and check a configuration."""
-    update_our_nets(our_nets)
-    return check(settings.subject(our_nets))
 
 
 def in_one_line(finding: Finding) -> str:
@@ -74,7 +67,7 @@ def _report(config: Path | None, our_nets: tuple[Network, ...]) -> Report:
         return Report((_unusable(str(error), config),))
     if config is None:
         click.echo("no CONFIG: checking the defaults", err=True)
-    return examine(settings, named_or_presumed(our_nets, settings.enumeration))
+    return check(Configuration(settings, tuple(named_or_presumed(our_nets, settings.enumeration))))
 
 
 def _unusable(message: str, config: Path | None) -> Finding:

@@ -10,8 +10,8 @@ import click
 
 from shodohflo.analysis.explain import Explanation, Step, explain
 from shodohflo.cli import options
-from shodohflo.cli.replay import make_pipeline, named_or_presumed
-from shodohflo.config import load
+from shodohflo.cli.replay import named_or_presumed
+from shodohflo.config import Configuration, load
 from shodohflo.errors import ConfigurationError
 from shodohflo.report.table import Column, plain
 from shodohflo.rules.packet import Packet
@@ -81,8 +81,8 @@ def _explain(text: str, config: Path | None, our_nets: Sequence[Network]) -> Exp
     except ValueError as error:
         raise ConfigurationError(str(error)) from error
     settings = load(config)
-    pipeline = make_pipeline(settings, named_or_presumed(our_nets, settings.enumeration))
-    return explain(packet, settings.enumeration, settings.mapping, pipeline.policy)
+    configuration = Configuration(settings, tuple(named_or_presumed(our_nets, settings.enumeration)))
+    return explain(packet, configuration.networks, configuration.mapping, configuration.policy())
 
 
 def explained(explanation: Explanation) -> Iterator[str]:

@@ -14,17 +14,15 @@ from shodohflo.attribution.pipeline import Pipeline
 from shodohflo.capture.files.savefile import STDIN, open_savefile
 from shodohflo.cli import options
 from shodohflo.cli.program import fail
-from shodohflo.config import Settings, load
+from shodohflo.config import Configuration, Settings, load
 from shodohflo.config.presumed import PRIVATE, presumed_networks
 from shodohflo.errors import CaptureError
 from shodohflo.keys import counts
 from shodohflo.offline.progress import Progress
-from shodohflo.pcap_config import update_our_nets
 from shodohflo.process.malloc import keep_freed_memory
 from shodohflo.report.flows import COLUMNS, seen_flows
 from shodohflo.report.ledger import print_ledger, write_ledger
 from shodohflo.report.table import show
-from shodohflo.rules.compiler import CompiledRules
 from shodohflo.wire.refusals import Refusal
 
 if TYPE_CHECKING:
@@ -99,10 +97,9 @@ def _total(captures: Sequence[str]) -> int:
 
 
 def make_pipeline(settings: Settings, our_nets: Sequence[Network]) -> Pipeline:
-    """Bind our networks, and compile the rules."""
-    update_our_nets(our_nets)
-    policy = settings.policy(our_nets)
-    return Pipeline(CompiledRules(settings.enumeration, settings.mapping), policy)
+    """Return a pipeline for `settings` and our networks."""
+    configuration = Configuration(settings, tuple(our_nets))
+    return Pipeline(configuration.rules(), configuration.policy())
 
 
 def named_or_presumed(our_nets: Sequence[Network], *enumerations: NetworkEnumeration) -> Sequence[Network]:

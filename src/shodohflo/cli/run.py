@@ -15,17 +15,18 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from shodohflo import __version__
-from shodohflo.agent import RunOptions, Status, Terms
+from shodohflo.agent import RunOptions, Status
 from shodohflo.agent import run as run_agent
 from shodohflo.agent.pidfile import AgentFiles, PidFile, run_directory
+from shodohflo.analysis.check.proof import check
 from shodohflo.capture.live.interfaces import Wanted, our_networks
 from shodohflo.capture.live.netlink import list_interfaces
 from shodohflo.capture.live.packet_socket import CaptureNotPermittedError, refuse_without_right
 from shodohflo.cli import options
-from shodohflo.cli.check import examine, in_one_line
+from shodohflo.cli.check import in_one_line
 from shodohflo.cli.logs import begin_log
 from shodohflo.cli.program import Agent
-from shodohflo.config import SEARCHED, Settings, find, load
+from shodohflo.config import SEARCHED, Configuration, Settings, find, load
 from shodohflo.config.derived import refuse_swallowed
 from shodohflo.config.findings import Level
 from shodohflo.errors import ConfigurationError
@@ -59,7 +60,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class RunArguments:
     """What the command line asks for."""
 
     wanted: Wanted
@@ -71,22 +72,22 @@ class Request:
     ledger: Path | None
     promiscuous: bool
 
-    def settle(self, path: Path | None, tell: Callable[[str], None]) -> Terms:
+    def settle(self, path: Path | None, tell: Callable[[str], None]) -> Configuration:
         """Load the configuration at `path`, and return it with our networks; `tell` of them if they are derived."""
         settings = load(path)
-        return Terms(settings, self.our_nets or self._derive_networks(settings, tell))
+        return Configuration(settings, self.our_nets or self._derive_networks(settings, tell))
 
-    def reread(self, before: Settings) -> Terms:
+    def reread(self, before: Settings) -> Configuration:
         """Load the configuration again, check it and log what was found; `ConfigurationError` if it can't be used."""
-        terms = self.settle(before.path or find(self.config, SEARCHED), _log.info)
-        report = examine(terms.settings, terms.our_nets)
-        log_findings(report, terms.settings)
+        configuration = self.settle(before.path or find(self.config, SEARCHED), _log.info)
+        report = check(configuration)
+        log_findings(report, configuration.settings)
         if report.worst == Level.ERROR:
             raise ConfigurationError(in_one_line(report.findings[0]))
-        for name in changed_in_vain(before, terms.settings, store_named=bool(self.store)):
+        for name in changed_in_vain(before, configuration.settings, store_named=bool(self.store)):
             _log.warning("%s has changed, which takes effect when the agent is started anew", name)
-        logging.getLogger().setLevel(terms.settings.log_level)
-        return terms
+        logging.getLogger().setLevel(configuration.settings.log_level)
+        return configuration
 
     def _derive_networks(self, settings: Settings, tell: Callable[[str], None]) -> tuple[Network, ...]:
         """Return our networks from the addresses of what is listened to."""
@@ -109,35 +110,35 @@ def changed_in_vain(before: Settings, after: Settings, *, store_named: bool) -> 
         yield "STORE_MEMORY"
 
 
-def attend(request: Request) -> int:
+def attend(arguments: RunArguments) -> int:
     """Start the agent, show how it does, and tell at the end what became of the packets."""
     keep_freed_memory()
-    terms = request.settle(find(request.config, SEARCHED), partial(click.echo, err=True))
-    settings = terms.settings
+    configuration = arguments.settle(find(arguments.config, SEARCHED), partial(click.echo, err=True))
+    settings = configuration.settings
     last: list[Status] = []
     with ExitStack() as closing:
         on_status = _on_status(settings, closing)
-        log_findings(examine(settings, terms.our_nets), settings)
+        log_findings(check(configuration), settings)
         _refuse_without_right()
-        name = request.name or socket.gethostname()
-        store = _store(request.store, settings, closing)
+        name = arguments.name or socket.gethostname()
+        store = _store(arguments.store, settings, closing)
         pid_file = closing.enter_context(PidFile(AgentFiles(run_directory(os.environ, os.geteuid()), name)))
         run_options = RunOptions(
-            wanted=request.wanted,
-            terms=terms,
+            wanted=arguments.wanted,
+            configuration=configuration,
             store=store,
             name=name,
-            duration=request.duration,
-            promiscuous=request.promiscuous,
-            reread=partial(request.reread, settings),
+            duration=arguments.duration,
+            promiscuous=arguments.promiscuous,
+            reread=partial(arguments.reread, settings),
             pid_file=pid_file,
             on_status=on_status,
             on_end=last.append,
         )
         status = run_agent(run_options)
     for ended in last:
-        if request.ledger:
-            write_ledger(ended.ledger, request.ledger)
+        if arguments.ledger:
+            write_ledger(ended.ledger, arguments.ledger)
         print_ledger(ended.ledger, ended.rules, err=False)
     return status
 
@@ -233,7 +234,7 @@ def run(*, interfaces: tuple[str, ...], exclude: tuple[str, ...], **rest: Any) -
     held, and end with status 0; so does a terminal that is closed. SIGHUP, or `shodohflo reload`, has the configuration
     read again.
     """
-    return attend(Request(wanted=Wanted(interfaces, exclude), **rest))
+    return attend(RunArguments(wanted=Wanted(interfaces, exclude), **rest))
 
 
 @click.command(cls=Agent, epilog=PCAP_AGENT_EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]})
@@ -246,4 +247,4 @@ def pcap_agent(*, interface: str, prefix: Network, **rest: Any) -> int:  # noqa:
 
     The same agent as `shodohflo run INTERFACE --our-nets PREFIX`, started in the way that older notes describe.
     """
-    return attend(Request(wanted=Wanted((interface,)), our_nets=(prefix,), **rest))
+    return attend(RunArguments(wanted=Wanted((interface,)), our_nets=(prefix,), **rest))

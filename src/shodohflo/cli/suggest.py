@@ -14,7 +14,6 @@ from shodohflo.cli.program import fail
 from shodohflo.cli.replay import Replay
 from shodohflo.config.presumed import PRIVATE
 from shodohflo.errors import CaptureError
-from shodohflo.pcap_config import update_our_nets
 from shodohflo.report.numbers import port_name
 
 if TYPE_CHECKING:
@@ -51,7 +50,6 @@ def suggest_command(*, captures: tuple[str, ...], our_nets: tuple[Network, ...])
     ours = our_nets or our_networks(survey, PRIVATE)
     if not ours:
         raise CaptureError("the captures hold no address that could be ours: name our networks with --our-nets PREFIX")
-    update_our_nets(ours)
     for line in written(suggest(survey, ours), captures):
         click.echo(line)
     for message in reading.broken:

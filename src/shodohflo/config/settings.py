@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from shodohflo.attribution.policy import Policy
 from shodohflo.config.findings import Code, Finding
 from shodohflo.config.known import (
     KNOWN,
@@ -22,17 +21,15 @@ from shodohflo.config.known import (
     TTL_GRACE,
 )
 from shodohflo.config.source import Source, nearest
-from shodohflo.config.subject import Subject
 from shodohflo.config.trust import refuse_strangers
 from shodohflo.errors import ConfigurationError
 from shodohflo.rules.defaults import default_enumeration, default_mapping
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from shodohflo.attribution.policy import Connection, IgnoredFlow
+    from shodohflo.attribution.policy import IgnoredFlow
     from shodohflo.pcap_config import FlowMapping, NetworkEnumeration
-    from shodohflo.rules.networks import Network
 
 SEARCHED: Final = (Path("configuration.py"), Path("/etc/shodohflo/configuration.py"))
 """Where `run` and `pcap_agent` look when no file is named."""
@@ -80,28 +77,6 @@ class Settings:
     def warnings(self) -> tuple[str, ...]:
         """The doubtful settings, one line each."""
         return tuple(f"{doubt.where}: {doubt.sentence}" for doubt in self.doubts)
-
-    def policy(self, our_nets: Sequence[Network], own_connections: frozenset[Connection] = frozenset()) -> Policy:
-        """Return what decides about packets besides the rules."""
-        return Policy(
-            our_nets=tuple(our_nets),
-            suppress_own_network=self.suppress_own_network,
-            ignored=self.ignore_flow,
-            own_connections=own_connections,
-            tunnels=self.tunnels,
-        )
-
-    def subject(self, our_nets: Sequence[Network]) -> Subject:
-        """Return what there is to check, once OUR_4NETS and OUR_6NETS are bound to `our_nets`."""
-        return Subject(
-            enumeration=self.enumeration,
-            mapping=self.mapping,
-            our_nets=tuple(our_nets),
-            suppress_own_network=self.suppress_own_network,
-            doubts=self.doubts,
-            places=self.places,
-            accepted=self.accepted,
-        )
 
 
 def find(named: Path | None, searched: Iterable[Path] = ()) -> Path | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import traceback
 from collections import Counter
 from dataclasses import dataclass
@@ -109,6 +110,12 @@ class FlowMapping:
         )
         self._enumeration = enumeration
         return self
+
+    def numbered(self, enumeration: NetworkEnumeration) -> FlowMapping:
+        """Return a copy with the same rules, numbered with `enumeration`, and with counters of its own."""
+        mapping = copy.copy(self)
+        mapping.failures, mapping.last_failure = Counter(), {}
+        return mapping.number_networks(enumeration)
 
     def match(
         self, src_addr: Address, src_port: int, dst_addr: Address, dst_port: int

@@ -6,9 +6,10 @@ arrays, so that a whole column of addresses is placed in one step.
 
 from __future__ import annotations
 
+import copy
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from heapq import heappop, heappush
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from types import MappingProxyType
@@ -35,13 +36,19 @@ MOST_NETWORKS: Final = 65_534
 
 
 class OurNetworks:
-    """Our networks of one family, wherever a prefix may stand; they are looked up when they are needed."""
+    """A placeholder for our networks of one family, to be written wherever a prefix can be."""
 
-    def __init__(self, name: str, *unbound: Network) -> None:
-        """Hold `unbound` until `update_our_nets` names networks of their family."""
+    def __init__(self, name: str, *default: Network) -> None:
+        """`default` is what it stands for where none of our networks is of its family."""
         self.name = name
-        self.version = unbound[0].version
-        self.prefixes: tuple[Network, ...] = unbound
+        self.version = default[0].version
+        self.default: tuple[Network, ...] = default
+        self.prefixes: tuple[Network, ...] = default
+        """What `update_our_nets` named last, for enumerations that are not bound: for people at a prompt."""
+
+    def among(self, our_nets: Iterable[Network]) -> tuple[Network, ...]:
+        """Return those of `our_nets` that it stands for."""
+        return tuple(network for network in our_nets if network.version == self.version) or self.default
 
     def __repr__(self) -> str:
         """Return the name an operator writes."""
@@ -56,9 +63,10 @@ OUR_6NETS: Final = OurNetworks("OUR_6NETS", IPv6Network("fc00::/7"))
 
 
 def update_our_nets(networks: object) -> None:
-    """Replace the prefixes of OUR_4NETS, OUR_6NETS or both by one network or an iterable of them.
+    """Let OUR_4NETS, OUR_6NETS or both stand for one network or an iterable of them, at a prompt.
 
-    A family of which none is named keeps its prefixes. What has been compiled before does not change.
+    A family of which none is named keeps its prefixes. It changes neither what was compiled before nor any
+    enumeration made by `NetworkEnumeration.bound`; the agent and the commands use only those.
     """
     single = not isinstance(networks, Iterable) or isinstance(networks, str | bytes | IPv4Network | IPv6Network)
     prefixes = [parse_prefix(network) for network in ([networks] if single else networks)]  # type: ignore[attr-defined] # an iterable, by the line above
@@ -88,7 +96,9 @@ class Entry:
 
     name: str
     given: tuple[Network | OurNetworks, ...]
-    """The prefixes as written, OUR_4NETS and OUR_6NETS still unresolved."""
+    """The prefixes as written, with OUR_4NETS and OUR_6NETS unresolved."""
+    our_nets: tuple[Network, ...] | None = None
+    """What they stand for; None for what `update_our_nets` named last."""
 
     @classmethod
     def parse(cls, given: object) -> Entry:
@@ -105,9 +115,14 @@ class Entry:
 
     @property
     def prefixes(self) -> tuple[Network, ...]:
-        """The prefixes as they are now."""
-        parts = ((part.prefixes if isinstance(part, OurNetworks) else (part,)) for part in self.given)
-        return tuple(prefix for part in parts for prefix in part)
+        """The prefixes, with OUR_4NETS and OUR_6NETS resolved."""
+        return tuple(prefix for part in self.given for prefix in self.resolve(part))
+
+    def resolve(self, part: Network | OurNetworks) -> tuple[Network, ...]:
+        """Return what one of `given` stands for."""
+        if not isinstance(part, OurNetworks):
+            return (part,)
+        return part.prefixes if self.our_nets is None else part.among(self.our_nets)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +154,13 @@ class NetworkEnumeration:
         if len(names) > MOST_NETWORKS:
             raise ValueError(f"NETWORK_ENUMERATION: {len(names)} names are too many; {MOST_NETWORKS} will do")
         self.network_id = MappingProxyType({None: NOWHERE} | {name: n for n, name in enumerate(names, start=1)})
+
+    def bound(self, our_nets: Iterable[Network]) -> NetworkEnumeration:
+        """Return the same networks with OUR_4NETS and OUR_6NETS standing for `our_nets`."""
+        ours = tuple(our_nets)
+        bound = copy.copy(self)
+        bound.entries = tuple(replace(entry, our_nets=ours) for entry in self.entries)
+        return bound
 
     def network(self, address: Address) -> int | None:
         """Return the id of the network that `address` belongs to, or None."""

@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 
 from shodohflo.analysis.check.proof import check
-from shodohflo.config import load
+from shodohflo.config import Configuration, load
 from shodohflo.pcap_config import DST, SRC, Assign, FlowMapping, LowerPort, NetworkEnumeration, PortMatch
 from shodohflo.rules.defaults import default_enumeration, default_mapping
-from support.rule_sets import our_nets
 from support.subjects import found, labels, subject
 
 NOTES = load(Path(__file__).parents[3] / "examples" / "notes.py", {}, privileged=False)
@@ -69,7 +68,7 @@ def test_what_a_file_says_of_itself_comes_with_its_place(tmp_path: Path) -> None
         encoding="utf-8",
     )
 
-    findings = check(load(path, {}, privileged=False).subject(())).findings
+    findings = check(Configuration(load(path, {}, privileged=False), ())).findings
 
     assert [(finding.where, finding.label) for finding in findings] == [
         (f"{path}:2:1", "UNKNOWN-SETTING TTL_GARCE"),
@@ -120,8 +119,7 @@ def test_what_is_accepted_is_set_aside_with_its_reason(tmp_path: Path) -> None:
         + b"\nACCEPTED_FINDINGS = {'SPOOFABLE-DROP FLOW_MAPPING[2]': 'seen', 'DEAD-RULE FLOW_MAPPING[9]': 'x'}\n"
     )
 
-    with our_nets("192.168.0.0/16"):
-        report = check(load(path, {}, privileged=False).subject([ip_network("192.168.0.0/16")]))
+    report = check(Configuration(load(path, {}, privileged=False), (ip_network("192.168.0.0/16"),)))
 
     assert [(finding.label, reason) for finding, reason in report.accepted] == [
         ("SPOOFABLE-DROP FLOW_MAPPING[2]", "seen")

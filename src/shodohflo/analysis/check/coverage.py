@@ -22,7 +22,7 @@ def find_uncovered(model: Model) -> Iterator[Finding]:
             for src in pair.src.names:
                 known = targets.setdefault(src, {})
                 targets[src] = dict.fromkeys(pair.dst.names, pair) | known
-    order = model.subject.enumeration.network_id
+    order = model.configuration.networks.network_id
     sources: dict[tuple[str, ...], list[str]] = {}
     for src in sorted(targets, key=lambda name: order[name]):
         sources.setdefault(tuple(sorted(targets[src], key=lambda name: order[name])), []).append(src)
@@ -36,8 +36,8 @@ def find_uncovered(model: Model) -> Iterator[Finding]:
 def find_unused(model: Model) -> Iterator[Finding]:
     """Yield a finding for each network that no rule names, but for those that hold everything else."""
     used = {name for rule in model.mapping.rules for name in (rule.src, rule.dst)}
-    entries = model.subject.enumeration.entries
-    for name in model.subject.enumeration.network_id:
+    entries = model.configuration.networks.entries
+    for name in model.configuration.networks.network_id:
         claims = [claim for claim in model.space.claims if claim.name == name]
         if name is None or name in used or any(claim.prefix.prefixlen == 0 for claim in claims):
             continue

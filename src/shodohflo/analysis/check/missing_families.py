@@ -34,10 +34,10 @@ def find_missing(model: Model) -> Iterator[Finding]:
 
 def find_unbound(model: Model) -> Iterator[Finding]:
     """Yield a finding for each entry that names our networks of a family of which there are none."""
-    bound = {network.version for network in model.subject.our_nets}
-    for number, entry in enumerate(model.subject.enumeration.entries):
+    bound = {network.version for network in model.configuration.our_nets}
+    for number, entry in enumerate(model.configuration.networks.entries):
         for ours in entry.given:
             if isinstance(ours, OurNetworks) and ours.version not in bound:
-                stands_for = ", ".join(map(str, ours.prefixes))
+                stands_for = ", ".join(map(str, entry.resolve(ours)))
                 sentence = f"none of our networks is IPv{ours.version}, so {ours.name} stands for {stands_for}"
                 yield Finding(Code.UNBOUND_NETWORKS, f"NETWORK_ENUMERATION[{number}]", sentence)

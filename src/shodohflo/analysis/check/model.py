@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from shodohflo.columns.batch import Family
-    from shodohflo.config.subject import Subject
+    from shodohflo.config import Configuration
     from shodohflo.model import Address
     from shodohflo.rules.mapping import Ends, Verdict
 
@@ -71,14 +71,14 @@ class Answer:
 
 
 class Model:
-    """A subject, worked out. Own actions are asked apart from the live ones, and only once about each packet."""
+    """A configuration, worked out. Own actions are asked apart from the live ones, and only once about each packet."""
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, configuration: Configuration) -> None:
         """Cut up addresses and ports."""
-        self.subject = subject
-        rules = subject.mapping.rules
-        self.mapping = apart(subject.mapping, subject.enumeration)
-        self.space = Space.cut(subject.enumeration, subject.our_nets)
+        self.configuration = configuration
+        rules = configuration.mapping.rules
+        self.mapping = apart(configuration.mapping, configuration.networks)
+        self.space = Space.cut(configuration.networks, configuration.our_nets)
         self.classes = PortClasses.compile(port_set(rule.action) for rule in rules if is_built_in(rule.action))
         self.takes = [Takes.ask(self.mapping, number, self.classes) for number in range(len(rules))]
         self._takes_all = sum(1 << number for number, takes in enumerate(self.takes) if takes.rest)
@@ -91,7 +91,7 @@ class Model:
         by_kind: dict[tuple[Family, int, int, bool, bool], list[Piece]] = {}
         for piece in self.space.pieces:
             if piece.claim is not None:
-                network = self.subject.enumeration.network_id[piece.claim.name]
+                network = self.configuration.networks.network_id[piece.claim.name]
                 from_here, to_here = self._naming[0][network], self._naming[1][network]
                 by_kind.setdefault((piece.version, from_here, to_here, piece.is_ours, piece.is_open), []).append(piece)
         return tuple(
@@ -102,7 +102,7 @@ class Model:
     @cached_property
     def _naming(self) -> tuple[list[int], list[int]]:
         """The rules for each network, by its id: as source, and as destination."""
-        networks = range(len(self.subject.enumeration.network_id))
+        networks = range(len(self.configuration.networks.network_id))
         src = [_bits(n for n, (src, _) in enumerate(self.mapping.pairs) if src in (0, network)) for network in networks]
         dst = [_bits(n for n, (_, dst) in enumerate(self.mapping.pairs) if dst in (0, network)) for network in networks]
         return src, dst
@@ -116,7 +116,7 @@ class Model:
             for src in self.zones
             for dst in self.zones
             if src.version == dst.version == version
-            and not (self.subject.suppress_own_network and src.is_ours and dst.is_ours)
+            and not (self.configuration.settings.suppress_own_network and src.is_ours and dst.is_ours)
         )
 
     @cached_property
@@ -196,7 +196,8 @@ class Model:
 
     def is_left_out(self, packet: Packet) -> bool:
         """Tell whether SUPPRESS_OWN_NETWORK keeps `packet` from the rules."""
-        return self.subject.suppress_own_network and all(map(self.is_ours, (packet.src_addr, packet.dst_addr)))
+        suppressed = self.configuration.settings.suppress_own_network
+        return suppressed and self.is_ours(packet.src_addr) and self.is_ours(packet.dst_addr)
 
     def is_outsider(self, address: Address) -> bool:
         """Tell whether `address` is in a network, not ours, and not named by itself."""
@@ -205,7 +206,7 @@ class Model:
 
     def is_ours(self, address: Address) -> bool:
         """Tell whether `address` is in our networks."""
-        return any(address in network for network in self.subject.our_nets)
+        return any(address in network for network in self.configuration.our_nets)
 
     def sentence(self, rule: int) -> str:
         """Say a rule in its own words."""

@@ -14,8 +14,8 @@ from shodohflo.analysis.check.prefixes import find_covered
 from shodohflo.config.findings import Report
 
 if TYPE_CHECKING:
+    from shodohflo.config import Configuration
     from shodohflo.config.findings import Finding
-    from shodohflo.config.subject import Subject
 
 _FAMILIES: Final = (
     find_covered,
@@ -29,14 +29,14 @@ _FAMILIES: Final = (
 )
 
 
-def check(subject: Subject) -> Report:
+def check(configuration: Configuration) -> Report:
     """Examine a configuration; the more serious findings come first."""
-    model = Model(subject)
+    model = Model(configuration)
     found = [_completed(finding, model) for family in _FAMILIES for finding in family(model)]
-    return Report.sort_out([*subject.doubts, *found], subject.accepted)
+    return Report.sort_out([*configuration.settings.doubts, *found], configuration.settings.accepted)
 
 
 def _completed(finding: Finding, model: Model) -> Finding:
     """Say where it stands in the file, and what becomes of the witness."""
     outcome = model.outcome(finding.witness) if finding.witness else ""
-    return replace(finding, where=model.subject.places.get(finding.place, ""), outcome=outcome)
+    return replace(finding, where=model.configuration.settings.places.get(finding.place, ""), outcome=outcome)

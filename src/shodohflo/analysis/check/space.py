@@ -122,7 +122,7 @@ def _claims(enumeration: NetworkEnumeration) -> Iterator[Claim]:
     for number, entry in enumerate(enumeration.entries):
         for given in entry.given:
             if isinstance(given, OurNetworks):
-                yield from (Claim(number, entry.name, prefix, given.name) for prefix in given.prefixes)
+                yield from (Claim(number, entry.name, prefix, given.name) for prefix in entry.resolve(given))
             else:
                 yield Claim(number, entry.name, given)
 

@@ -101,7 +101,7 @@ def _our_networks(survey: Survey, private: Sequence[Network], version: int) -> l
 
 
 def suggest(survey: Survey, our_nets: Sequence[Network]) -> Suggestion:
-    """Suggest a configuration; OUR_4NETS and OUR_6NETS are bound to `our_nets` already."""
+    """Suggest a configuration for `our_nets`."""
     rules = (Rule(None, OURS, LowerPort(SRC)), Rule(OURS, None, LowerPort(DST)))
     plain = Trial(tuple(_entries(survey, our_nets)), rules, tuple(our_nets))
     loud = _loud(survey, plain)

@@ -52,8 +52,8 @@ class Trial:
 
     @property
     def enumeration(self) -> NetworkEnumeration:
-        """The networks, in the configuration's own type."""
-        return NetworkEnumeration(*((entry.name, *entry.given) for entry in self.entries))
+        """The networks, with OUR_4NETS and OUR_6NETS bound to `our_nets`."""
+        return NetworkEnumeration(*((entry.name, *entry.given) for entry in self.entries)).bound(self.our_nets)
 
     @property
     def mapping(self) -> FlowMapping:

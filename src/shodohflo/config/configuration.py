@@ -1,0 +1,52 @@
+"""The configuration in force: the settings together with our networks.
+
+Everything that decides about packets comes from one `Configuration`; no process-wide state takes part. So several can
+be used side by side in one process, as `compare` does, and a reload replaces one value by another.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from shodohflo.attribution.policy import Policy
+from shodohflo.rules.compiler import CompiledRules
+
+if TYPE_CHECKING:
+    from shodohflo.attribution.policy import Connection
+    from shodohflo.config.settings import Settings
+    from shodohflo.rules.mapping import FlowMapping
+    from shodohflo.rules.networks import Network, NetworkEnumeration
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """Settings, and our networks as the agent was started for them."""
+
+    settings: Settings
+    our_nets: tuple[Network, ...]
+
+    @cached_property
+    def networks(self) -> NetworkEnumeration:
+        """The enumeration of the settings with OUR_4NETS and OUR_6NETS bound to `our_nets`."""
+        return self.settings.enumeration.bound(self.our_nets)
+
+    @cached_property
+    def mapping(self) -> FlowMapping:
+        """The readable rules, numbered with `networks`; its counters of failures are its own."""
+        return self.settings.mapping.numbered(self.networks)
+
+    def rules(self) -> CompiledRules:
+        """Compile the rules; each call starts with empty tables and counters."""
+        return CompiledRules(self.networks, self.settings.mapping.numbered(self.networks))
+
+    def policy(self, own_connections: frozenset[Connection] = frozenset()) -> Policy:
+        """Return what decides about packets besides the rules; `own_connections` are the agent's own."""
+        return Policy(
+            our_nets=self.our_nets,
+            suppress_own_network=self.settings.suppress_own_network,
+            ignored=self.settings.ignore_flow,
+            own_connections=own_connections,
+            tunnels=self.settings.tunnels,
+        )
