@@ -5,6 +5,7 @@ The tests run every seed and every regression in `corpus` through these, without
 
 from __future__ import annotations
 
+from dataclasses import fields
 from io import BytesIO
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Final
@@ -111,7 +112,7 @@ def _told(packets: Packets) -> list[object]:
     tables: list[Batch | Messages] = [*packets.batches, *packets.messages]
     return [
         packets.refused,
-        *(np.asarray(getattr(table, name)).tolist() for table in tables for name in table.__slots__),
+        *(np.asarray(getattr(table, field.name)).tolist() for table in tables for field in fields(table)),
     ]
 
 

@@ -121,7 +121,7 @@ def test_the_screen_holds_flows_counters_and_the_way_out(width: int) -> None:
     view = LiveView(Console(file=io.StringIO(), width=width))
     view._busiest.add(seen_flows(seen("2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff", 443, 3)))
 
-    lines = screen(view, status(Observations.none()), width)
+    lines = screen(view, status(Observations.empty()), width)
 
     assert max(map(len, lines)) <= width
     text = " ".join(lines)
@@ -135,7 +135,7 @@ def test_the_table_leaves_room_for_the_counters() -> None:
     view = LiveView(Console(file=io.StringIO()))
     view._busiest.add([SeenFlow("c", "s", port, packets=port) for port in range(1, 100)])
 
-    lines = screen(view, status(Observations.none()), 80, height=12)
+    lines = screen(view, status(Observations.empty()), 80, height=12)
 
     assert len(lines) <= 12
 
@@ -147,7 +147,7 @@ def test_folded_addresses_leave_room_for_the_counters_too(width: int, height: in
     view = LiveView(Console(file=io.StringIO()))
     view._busiest.add([SeenFlow(address, address, port, packets=port) for port in range(1, 100)])
 
-    lines = screen(view, status(Observations.none()), width, height)
+    lines = screen(view, status(Observations.empty()), width, height)
 
     assert len(lines) < height
     assert len(lines) > height * 2 // 3

@@ -8,23 +8,36 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shodohflo.columns.merging import merge, merge_packets
+from shodohflo.columns import merging
+from shodohflo.columns.batch import FIN, Batch
+from shodohflo.columns.merging import merge, merge_packets, significant_flags
 from shodohflo.model import UDP, Kind
 from shodohflo.wire.decode import decode
 from support.observing import SEEN, Seen, observed
 from support.packets import ACK, RST, SYN, frames_of, ip, tcp, udp
+from support.tables import made
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from shodohflo.columns.observations import Observations
 
+SYN_ACK = SYN | ACK
+
+FLAGS = st.sampled_from([ACK, SYN, SYN_ACK, RST, 0x18])
 ENDS = st.sampled_from([("10.0.0.1", "10.0.0.2"), ("10.0.0.2", "10.0.0.1"), ("::1", "::2"), ("::1", "::1:0:0:0")])
 PACKETS = st.builds(
     lambda ends, segment: ip(segment[0], segment[1], *ends),
     ENDS,
-    st.builds(lambda port, flags: (tcp(port, 80, flags), 6), st.integers(0, 3), st.sampled_from([ACK, SYN, RST, 0x18]))
+    st.builds(
+        lambda port, flags: (tcp(port, 80, flags), 6),
+        st.integers(0, 3),
+        st.sampled_from([ACK, SYN, SYN_ACK, RST, 0x18]),
+    )
     | st.builds(lambda port: (udp(port, 80), 17), st.integers(0, 3)),
 )
 
@@ -40,7 +53,7 @@ def test_merging_keeps_every_packet_and_byte(packets: list[bytes]) -> None:
                 batch.src_addr.tolist(),
                 batch.dst_addr.tolist(),
                 batch.src_port.tolist(),
-                (batch.tcp_flags & 7).tolist(),
+                significant_flags(batch.tcp_flags).tolist(),
                 strict=True,
             )
         )
@@ -51,13 +64,70 @@ def test_merging_keeps_every_packet_and_byte(packets: list[bytes]) -> None:
         assert merged.last.max() == batch.last.max()
 
 
-def test_only_the_deciding_flags_tell_segments_apart() -> None:
-    """ACK and PSH make no difference; SYN, FIN and RST do."""
-    (batch,) = decode(frames_of(*(ip(tcp(flags=flags), 6) for flags in (0x10, 0x18, 0x02, 0x12, 0x11, 0x04)))).batches
+SEGMENTS = st.lists(st.integers(0, 0xFF), min_size=1, max_size=40)
+"""The control bits of segments of one conversation."""
+
+
+def answers(tcp_flags: NDArray[np.uint8]) -> list[tuple[bool, ...]]:
+    """Return what can be asked about the flags of each row: RST, FIN, SYN, and SYN-ACK."""
+    questions = (RST, FIN, SYN)
+    return [(*(bool(flags & bit) for bit in questions), flags & SYN_ACK == SYN_ACK) for flags in tcp_flags.tolist()]
+
+
+@given(SEGMENTS, st.booleans())
+def test_merging_never_changes_what_the_flags_answer(flags: list[int], mostly_different: bool) -> None:  # noqa: FBT001 - drawn
+    """RST, FIN, SYN and SYN-ACK are told apart alike, whether or not rows are merged."""
+    batch = of_segments(flags)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(merging, "_is_mostly_different", lambda _: mostly_different)
+        merged = merge_packets(batch)
+
+    assert weighed(merged) == weighed(batch)
+    assert set(merged.tcp_flags.tolist()) == set(significant_flags(batch.tcp_flags).tolist())
+    assert len(merged) == (len(flags) if mostly_different else len(set(answers(batch.tcp_flags))))
+
+
+def weighed(batch: Batch) -> Counter[tuple[bool, ...]]:
+    """Count the packets by what their flags answer."""
+    found: Counter[tuple[bool, ...]] = Counter()
+    for answer, packets in zip(answers(batch.tcp_flags), batch.packets.tolist(), strict=True):
+        found[answer] += packets
+    return found
+
+
+def of_segments(flags: list[int]) -> Batch:
+    """Return a batch of segments that differ in their flags alone."""
+    return made(Batch, len(flags), 4, tcp_flags=flags, packets=[1] * len(flags))
+
+
+@pytest.mark.parametrize(
+    ("flags", "significant"),
+    [
+        (0x02, 0x02),
+        (0x12, 0x12),
+        (0xC2, 0x02),
+        (0x52, 0x12),
+        (0x10, 0),
+        (0x18, 0),
+        (0x11, 0x01),
+        (0x14, 0x04),
+        (0x04, 0x04),
+    ],
+)
+def test_only_the_significant_flags_tell_segments_apart(flags: int, significant: int) -> None:
+    """SYN, FIN and RST are kept, ACK only beside SYN, and all other bits are 0."""
+    assert merge_packets(of_segments([flags])).tcp_flags.tolist() == [significant]
+
+
+@pytest.mark.parametrize("count", [10, 5_000])
+def test_syn_acks_come_out_alike_whether_few_or_many_different_ones(count: int) -> None:
+    """Five thousand clients are not merged, ten equal packets are: the flags are 0x12 in both."""
+    clients = np.arange(5_000) if count == 5_000 else np.zeros(count)
+    batch = made(Batch, count, 4, dst_addr=clients, tcp_flags=[SYN_ACK] * count)
 
     merged = merge_packets(batch)
 
-    assert dict(zip(merged.tcp_flags.tolist(), merged.packets.tolist(), strict=True)) == {0: 2, 2: 2, 1: 1, 4: 1}
+    assert (len(merged), set(merged.tcp_flags.tolist())) == (5_000 if count == 5_000 else 1, {SYN_ACK})
 
 
 def test_observations_under_one_key_and_rule_become_one() -> None:

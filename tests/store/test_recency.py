@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -154,7 +155,7 @@ def test_a_hundred_thousand_live_flows_are_decided_in_well_under_a_second() -> N
     """The agent asks between two looks at the ring."""
     number = 100_000
     one = observed(A)[np.zeros(number, np.int64)]
-    rows = Observations(**{name: getattr(one, name) for name in one.__slots__} | {"client": _many(number)})
+    rows = replace(one, client=_many(number))
     recency = Recency(5 * SECOND)
 
     begun = time.process_time()

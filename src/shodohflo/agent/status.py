@@ -86,7 +86,7 @@ class Status:
     writer: WriterStats
     unmatched: Counter[tuple[str, str]]
     """Packets unmatched by any rule, by the names of their networks; - for no network."""
-    recent: Observations = field(default_factory=Observations.none)
+    recent: Observations = field(default_factory=Observations.empty)
     """For `on_status`: what was recorded since it was last called, no more than `store.outlet.RECENT` rows."""
     state: str = "running"
     """Or `ended`, or `cut short` where the store did not take everything at the end."""

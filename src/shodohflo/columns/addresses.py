@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from shodohflo.columns.table import Role, Table, column, table
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from numpy.typing import NDArray
 
@@ -20,21 +21,21 @@ if TYPE_CHECKING:
 _HALF = 2**64
 
 
-@dataclass(frozen=True, slots=True)
-class Addresses:
+@table
+class Addresses(Table):
     """Addresses as version (4 or 6) and the two 64-bit halves of their number; `high` is 0 for IPv4."""
 
-    version: NDArray[np.uint8]
-    high: NDArray[np.uint64]
-    low: NDArray[np.uint64]
+    version: NDArray[np.uint8] = column(np.uint8, Role.KEY)
+    high: NDArray[np.uint64] = column(np.uint64, Role.KEY)
+    low: NDArray[np.uint64] = column(np.uint64, Role.KEY)
 
     @classmethod
-    def from_column(cls, family: Family, column: NDArray[Any]) -> Addresses:
+    def from_column(cls, family: Family, values: NDArray[Any]) -> Addresses:
         """Take a column of a `Batch`: `uint32` for IPv4, `S16` for IPv6."""
-        version = np.full(len(column), family, np.uint8)
+        version = np.full(len(values), family, np.uint8)
         if family == 4:
-            return cls(version, np.zeros(len(column), np.uint64), column.astype(np.uint64))
-        halves = np.ascontiguousarray(column).view(">u8").reshape(-1, 2).astype(np.uint64)
+            return cls(version, np.zeros(len(values), np.uint64), values.astype(np.uint64))
+        halves = np.ascontiguousarray(values).view(">u8").reshape(-1, 2).astype(np.uint64)
         return cls(version, halves[:, 0], halves[:, 1])
 
     @classmethod
@@ -43,23 +44,6 @@ class Addresses:
         rows = [(address.version, *divmod(int(address), _HALF)) for address in addresses]
         version, high, low = zip(*rows, strict=True) if rows else ((), (), ())
         return cls(np.array(version, np.uint8), np.array(high, np.uint64), np.array(low, np.uint64))
-
-    @classmethod
-    def concatenate(cls, parts: Sequence[Addresses]) -> Addresses:
-        """Put the rows of all `parts` (at least one) one after the other."""
-        return cls(
-            np.concatenate([part.version for part in parts]),
-            np.concatenate([part.high for part in parts]),
-            np.concatenate([part.low for part in parts]),
-        )
-
-    def __len__(self) -> int:
-        """Count the addresses."""
-        return len(self.version)
-
-    def __getitem__(self, rows: Any) -> Addresses:  # noqa: ANN401 - whatever indexes an array
-        """Take some rows: a slice, a mask or row numbers."""
-        return Addresses(self.version[rows], self.high[rows], self.low[rows])
 
     def substitute(self, rows: NDArray[np.int64], others: Addresses) -> Addresses:
         """Return these with `others` in the place of `rows`, one for each."""
@@ -107,7 +91,7 @@ def _colonned(addresses: Addresses) -> NDArray[np.object_]:
     for pattern in np.unique(zeros).tolist():
         template, places = _template(pattern)
         rows = zeros == pattern
-        shown = (column.tolist() for column in fields[rows].T[places])
+        shown = (field.tolist() for field in fields[rows].T[places])
         texts[rows] = [template % row for row in zip(*shown, strict=True)] if places else template
     return texts
 

@@ -1,16 +1,15 @@
-"""Batches: decoded packets of one address family as equal-length columns; the seam from wire to rules."""
+"""Batches: decoded packets of one address family as columns; the seam from wire to rules."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+from shodohflo.columns.table import Role, Table, column, shared, table
 
+if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Family = Literal[4, 6]
@@ -18,96 +17,72 @@ Family = Literal[4, 6]
 FIN: Final = 0x01
 SYN: Final = 0x02
 RST: Final = 0x04
+ACK: Final = 0x10
 """TCP control bits (RFC 9293 section 3.1)."""
 
+ADDRESS: Final = {4: np.uint32, 6: "S16"}
+"""The type of a column of addresses, by family: numbers, or 16 bytes in network order."""
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+
+@table
+class Batch(Table):
     """TCP and UDP packets between addresses of one family."""
 
-    family: Family
-    src_addr: NDArray[Any]
-    dst_addr: NDArray[Any]
-    """`uint32` for IPv4; `S16`, the 16 bytes in network order, for IPv6."""
-    src_port: NDArray[np.uint16]
-    dst_port: NDArray[np.uint16]
-    protocol: NDArray[np.uint8]
-    tcp_flags: NDArray[np.uint8]
-    """The TCP control bits, 0 for UDP."""
-    packets: NDArray[np.int64]
+    family: Family = shared()
+    src_addr: NDArray[Any] = column(ADDRESS, Role.KEY)
+    dst_addr: NDArray[Any] = column(ADDRESS, Role.KEY)
+    src_port: NDArray[np.uint16] = column(np.uint16, Role.KEY)
+    dst_port: NDArray[np.uint16] = column(np.uint16, Role.KEY)
+    protocol: NDArray[np.uint8] = column(np.uint8, Role.KEY)
+    """6 or 17."""
+    tcp_flags: NDArray[np.uint8] = column(np.uint8, Role.KEY)
+    """The TCP control bits, 0 for UDP.
+
+    As decoded, all eight. After `merging.merge_packets` only the significant ones, whether or not rows were
+    merged: SYN, FIN and RST, and ACK where SYN is set (0x12 is a SYN-ACK); ACK of other segments and PSH,
+    URG, ECE and CWR of all segments are 0.
+    """
+    packets: NDArray[np.int64] = column(np.int64, Role.SUM)
     """How many packets the row stands for: 1 as decoded, more once rows are merged."""
-    octets: NDArray[np.int64]
+    octets: NDArray[np.int64] = column(np.int64, Role.SUM)
     """Their network-layer bytes."""
-    first: NDArray[np.int64]
-    last: NDArray[np.int64]
-    """When the first and the last of them were received, in ns since 1970."""
-
-    def __len__(self) -> int:
-        """Count the rows."""
-        return len(self.src_port)
-
-    def __getitem__(self, rows: slice | NDArray[np.intp]) -> Batch:
-        """Take some rows."""
-        return Batch(self.family, *(getattr(self, name)[rows] for name in _columns(Batch)))
-
-    def keep(self, mask: NDArray[np.bool_]) -> Batch:
-        """Return the rows where `mask` is true; all of them without copying."""
-        return self if mask.all() else self[np.flatnonzero(mask)]
-
-    @classmethod
-    def concatenate(cls, several: Sequence[Batch]) -> Batch:
-        """Put the rows of `several` of one family, at least one, one after the other."""
-        return several[0] if len(several) == 1 else cls(several[0].family, *_concatenated(cls, several))
+    first: NDArray[np.int64] = column(np.int64, Role.EARLIEST)
+    last: NDArray[np.int64] = column(np.int64, Role.LATEST)
+    """When the first and the last of them were received, in ns since 1970-01-01 UTC."""
 
 
 class Quote(IntEnum):
-    """What an ICMP message says of a packet that the receiver had sent."""
+    """What an ICMP message quotes of a packet that its receiver had sent."""
 
     NONE = 0
-    """It is no unreachable, or the packet it quotes is neither TCP nor UDP."""
+    """The message is no unreachable, or the packet it quotes is neither TCP nor UDP."""
     PORTS = 1
-    """An unreachable, and the quote holds the ports."""
+    """An unreachable whose quote includes the ports."""
     CUT = 2
+    """An unreachable whose quote ends before the ports."""
     FRAGMENT = 3
+    """An unreachable that quotes a later fragment, which has no ports."""
     MALFORMED = 4
-    """An unreachable whose quote is too short for ports, a later fragment, or no IP packet."""
+    """An unreachable whose quote is no IP packet."""
 
 
-@dataclass(frozen=True, slots=True)
-class Messages:
+@table
+class Messages(Table):
     """ICMP or ICMPv6 messages between addresses of one family; the last four columns need `Quote.PORTS`."""
 
-    family: Family
-    src_addr: NDArray[Any]
-    dst_addr: NDArray[Any]
-    """As in `Batch`."""
-    octets: NDArray[np.int64]
+    family: Family = shared()
+    src_addr: NDArray[Any] = column(ADDRESS)
+    dst_addr: NDArray[Any] = column(ADDRESS)
+    octets: NDArray[np.int64] = column(np.int64)
     """Network-layer bytes of the message itself."""
-    time: NDArray[np.int64]
-    """When it was received, in ns since 1970."""
-    quote: NDArray[np.uint8]
+    time: NDArray[np.int64] = column(np.int64)
+    """When it was received, in ns since 1970-01-01 UTC."""
+    quote: NDArray[np.uint8] = column(np.uint8)
     """A `Quote`."""
-    code: NDArray[np.uint8]
-    remote_addr: NDArray[Any]
-    """Where the quoted packet was going."""
-    client_port: NDArray[np.uint16]
-    remote_port: NDArray[np.uint16]
-    """The quoted source and destination port."""
-
-    def __len__(self) -> int:
-        """Count the messages."""
-        return len(self.quote)
-
-    @classmethod
-    def concatenate(cls, several: Sequence[Messages]) -> Messages:
-        """Put the rows of `several` of one family, at least one, one after the other."""
-        return several[0] if len(several) == 1 else cls(several[0].family, *_concatenated(cls, several))
-
-
-def _columns(table: type[Batch | Messages]) -> list[str]:
-    return [field.name for field in fields(table) if field.name != "family"]
-
-
-def _concatenated(table: type[Batch | Messages], several: Sequence[Batch | Messages]) -> Iterator[NDArray[Any]]:
-    for name in _columns(table):
-        yield np.concatenate([getattr(part, name) for part in several])
+    code: NDArray[np.uint8] = column(np.uint8)
+    """The ICMP code of the message."""
+    remote_addr: NDArray[Any] = column(ADDRESS)
+    """The destination of the quoted packet."""
+    client_port: NDArray[np.uint16] = column(np.uint16)
+    remote_port: NDArray[np.uint16] = column(np.uint16)
+    """The source and the destination port of the quoted packet."""

@@ -2,43 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
+from shodohflo.columns.table import Table, column, shared, table
+
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 ETHERTYPE: Final = 1 << 16
 """Added to an EtherType (IEEE 802 numbers, IANA) to make it a layer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Frames:
-    """Frames as equal-length columns over one `buffer`, in the order they were received.
+@table
+class Frames(Table):
+    """Frames as columns over one `buffer`, in the order they were received.
 
     The arrays are only valid until the source is asked for more: a live source reuses the buffer.
     """
 
-    buffer: NDArray[np.uint8]
+    buffer: NDArray[np.uint8] = shared()
     """All bytes; a frame is `buffer[start : start + captured]`, and nothing outside that is its own."""
-    start: NDArray[np.int64]
+    start: NDArray[np.int64] = column(np.int64)
     """Where each frame begins in `buffer`."""
-    captured: NDArray[np.int64]
+    captured: NDArray[np.int64] = column(np.int64)
     """Bytes of each frame that are in `buffer`."""
-    original: NDArray[np.int64]
+    original: NDArray[np.int64] = column(np.int64)
     """Bytes it had on the wire, counted from `start` too; never less than `captured`."""
-    layer: NDArray[np.uint32]
+    layer: NDArray[np.uint32] = column(np.uint32)
     """What begins at `start`: a LINKTYPE_ number (tcpdump.org's registry) as it is, or
     `ETHERTYPE` + n where the kernel has read the link header already."""
-    time: NDArray[np.int64]
+    time: NDArray[np.int64] = column(np.int64)
     """When it was received: nanoseconds since 1970-01-01 UTC."""
-
-    def __len__(self) -> int:
-        """Count the frames."""
-        return len(self.start)
-
-    def __getitem__(self, rows: slice) -> Frames:
-        """Take some frames, over the same buffer."""
-        columns = (getattr(self, field.name)[rows] for field in fields(self) if field.name != "buffer")
-        return Frames(self.buffer, *columns)

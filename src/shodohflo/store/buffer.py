@@ -35,7 +35,7 @@ class Buffer:
     def __init__(self, capacity: int) -> None:
         """Begin empty."""
         self._capacity = capacity
-        self._taking = WithRules(Observations.none(), ())
+        self._taking = WithRules(Observations.empty(), ())
         # Keyed by the rules: after a reload the same number means another rule, so those rows must not be merged.
         self._waiting: dict[RuleTexts, list[Observations]] = {}
         self._rows = 0
@@ -81,7 +81,7 @@ class Buffer:
     def _merge(self) -> None:
         if len(self._taking.observations):
             self._waiting.setdefault(self._taking.rule_texts, []).append(self._taking.observations)
-            self._taking = WithRules(Observations.none(), ())
+            self._taking = WithRules(Observations.empty(), ())
         self._waiting = {rule_texts: [merge(parts)] for rule_texts, parts in self._waiting.items()}
         self._count()
 

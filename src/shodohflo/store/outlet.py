@@ -25,7 +25,7 @@ class Outlet:
         """Write to `writer`, often enough that keys of `lifetime` seconds stay."""
         self._writer = writer
         self._keep_recent = keep_recent
-        self._recent = Observations.none()
+        self._recent = Observations.empty()
         self._expect(mapping, lifetime)
 
     def add(self, observations: Observations, now_ns: int) -> None:
@@ -49,7 +49,7 @@ class Outlet:
 
     def take_recent(self) -> Observations:
         """Return what was recorded since the last call: of `RECENT` rows at most, those with most packets."""
-        recent, self._recent = self._recent, Observations.none()
+        recent, self._recent = self._recent, Observations.empty()
         return recent
 
     def _expect(self, mapping: FlowMapping, lifetime: int) -> None:

@@ -7,24 +7,19 @@ finds its keys refreshed before they expire: the interval is a third of their li
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 
+from shodohflo.columns.labels import key_bytes
 from shodohflo.columns.merging import merge
 from shodohflo.columns.observations import Observations
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 LONGEST_INTERVAL: Final = 5 * 10**9
 """In ns; however long the keys live, a count is at most this old."""
 
 CAPACITY: Final = 500_000
 """Rows to remember; what is forgotten counts as new again, and is written sooner than it would have been."""
-
-_IDENTITY: Final = ("kind", "client_port", "port", "protocol", "code", "rule")
-_ENDS: Final = ("version", "high", "low")
 
 
 def interval_for(lifetime: int) -> int:
@@ -40,7 +35,7 @@ class Recency:
         self._interval = interval
         self._capacity = capacity
         self._written: dict[bytes, int] = {}  # when, of the rows written less than an interval ago, oldest first
-        self._waiting = Observations.none()
+        self._waiting = Observations.empty()
 
     def __len__(self) -> int:
         """Count the rows that wait."""
@@ -50,7 +45,7 @@ class Recency:
         """Take what was seen since the last call, and return what is to be written at `now` (ns, of any clock)."""
         self._forget(now)
         rows = merge([self._waiting, observations])
-        names = _names(rows)
+        names = key_bytes(rows)
         is_due = np.array([name not in self._written for name in names], np.bool_)
         self._written.update((name, now) for name, due in zip(names, is_due.tolist(), strict=True) if due)
         self._waiting = rows[~is_due]
@@ -58,7 +53,7 @@ class Recency:
 
     def rest(self) -> Observations:
         """Return all that waits, to be written at the end or before the rules change."""
-        rest, self._waiting = self._waiting, Observations.none()
+        rest, self._waiting = self._waiting, Observations.empty()
         return rest
 
     def _forget(self, now: int) -> None:
@@ -72,14 +67,3 @@ class Recency:
             over.append(name)
         for name in over:
             del self._written[name]
-
-
-def _names(rows: Observations) -> list[bytes]:
-    """Return bytes for each row that tell what it is recorded under, and by which rule."""
-    columns: list[NDArray[np.generic]] = [getattr(rows, column) for column in _IDENTITY]
-    columns += [getattr(end, half) for end in (rows.client, rows.remote) for half in _ENDS]
-    packed = np.empty(len(rows), [(str(place), column.dtype) for place, column in enumerate(columns)])
-    for place, column in enumerate(columns):
-        packed[str(place)] = column
-    names: list[bytes] = packed.view(f"V{packed.dtype.itemsize}").tolist()
-    return names

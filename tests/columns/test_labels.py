@@ -1,0 +1,141 @@
+"""Labels: rows have equal labels exactly if they are equal in all key columns."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shodohflo.columns.addresses import Addresses
+from shodohflo.columns.batch import Batch
+from shodohflo.columns.grouping import group_by
+from shodohflo.columns.labels import key_bytes, labels
+from shodohflo.columns.observations import Observations
+from shodohflo.columns.table import Role, Table, column, table
+from support.tables import as_rows, declared_tables, extremes, shared_fields, tables
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+WITH_KEYS = [kind for kind in declared_tables() if any(each.role is Role.KEY for each in kind.columns)]
+EVERY_TABLE = pytest.mark.parametrize("kind", WITH_KEYS, ids=lambda kind: kind.__name__)
+SHARED = {"Batch": [(4,), (6,)]}
+
+EVERY_KEY = [
+    pytest.param(kind, shared, place, id=f"{kind.__name__}{list(shared)}-{place}")
+    for kind in WITH_KEYS
+    for shared in SHARED.get(kind.__name__, [()])
+    for place in range(len(list(kind.empty(*shared).keys())))
+]
+
+
+@table
+class Wide(Table):
+    """More key columns than fit one word, or two."""
+
+    one: NDArray[np.uint64] = column(np.uint64, Role.KEY)
+    two: NDArray[np.uint32] = column(np.uint32, Role.KEY)
+    three: NDArray[np.uint32] = column(np.uint32, Role.KEY)
+    four: NDArray[np.uint8] = column(np.uint8, Role.KEY)
+    five: NDArray[np.bool_] = column(np.bool_, Role.KEY)
+
+
+def with_keys(rows: Table, values: list[Any]) -> Table:
+    """Return `rows` with an array from `values` in the place of each key column, in their order."""
+    left = iter(values)
+
+    def replaced(rows: Table) -> Table:
+        return rows.map(
+            lambda each, old: (
+                old if each.role is not Role.KEY else replaced(old) if isinstance(old, Table) else next(left)
+            )
+        )
+
+    return replaced(rows)
+
+
+def same(rows: list[Any]) -> list[list[bool]]:
+    """Return which pairs of `rows` are equal."""
+    return [[one == other for other in rows] for one in rows]
+
+
+@pytest.mark.parametrize(("kind", "shared", "place"), EVERY_KEY)
+def test_rows_that_differ_in_one_key_column_never_share_a_group(
+    kind: type[Table], shared: tuple[Any, ...], place: int
+) -> None:
+    """Whatever the other columns hold, all of them the least or all the greatest value, no bit is shifted off."""
+    keys = list(kind.zeros(1, *shared).keys())
+    for others in (0, 1):
+        values = [np.array([extremes(key.dtype)[others]] * 3, key.dtype) for key in keys]
+        least, greatest = extremes(keys[place].dtype)
+        values[place] = np.array([least, greatest, least], keys[place].dtype)
+        rows = with_keys(kind.zeros(3, *shared), values)
+
+        groups = group_by(labels(rows))
+
+        assert len(groups.leaders) == 2
+        assert groups.group[0] == groups.group[2] != groups.group[1]
+        assert same(key_bytes(rows)) == same([0, 1, 0])
+
+
+@pytest.mark.parametrize("bit", range(64))
+def test_each_single_bit_of_a_key_tells_rows_apart(bit: int) -> None:
+    """Two numbers that differ in one bit, with the greatest values beside them."""
+    numbers = np.array([0, 1 << bit], np.uint64)
+    full, byte = np.full(2, 2**32 - 1, np.uint32), np.full(2, 0xFF, np.uint8)
+
+    wide = Wide(numbers, full, full, byte, np.ones(2, np.bool_))
+
+    assert len(group_by(labels(wide)).leaders) == 2
+
+
+@EVERY_TABLE
+@given(data=st.data())
+def test_labels_are_equal_exactly_where_keys_are(kind: type[Table], data: st.DataObject) -> None:
+    """The words of two rows are equal if and only if all their key columns are."""
+    rows = data.draw(shared_fields(kind).flatmap(lambda shared: tables(kind, *shared)))
+    doubled = kind.concatenate([rows, rows])
+    names = [each.name for each in kind.columns if each.role is Role.KEY]
+    places = [place for place, each in enumerate(kind.columns) if each.name in names]
+
+    words = list(zip(*(word.tolist() for word in labels(doubled)), strict=True))
+
+    keys = [tuple(row[place] for place in places) for row in as_rows(doubled)]
+    assert same(words) == same(keys)
+    assert same(key_bytes(doubled)) == same(keys)
+
+
+def test_labels_are_as_wide_as_their_values_need() -> None:
+    """IPv4 takes two words, and IPv6 five."""
+    ports, udp = np.full(2, 0xFFFF, np.uint16), np.full(2, 17, np.uint8)
+    rest = replace(Observations.zeros(2), client_port=ports, port=ports, protocol=udp)
+    four = replace(rest, client=_addresses(4, 2**32 - 1), remote=_addresses(4, 2**32 - 2))
+    six = replace(rest, client=_addresses(6, 2**64 - 1), remote=_addresses(6, 2**64 - 2))
+
+    assert (len(labels(rest)), len(labels(four)), len(labels(six))) == (1, 2, 5)
+
+
+def _addresses(version: int, low: int) -> Addresses:
+    high = 2**64 - 1 if version == 6 else 0
+    return Addresses(np.full(2, version, np.uint8), np.full(2, high, np.uint64), np.full(2, low, np.uint64))
+
+
+def test_a_table_whose_keys_are_all_zero_has_one_label() -> None:
+    """Also one without rows: grouping needs a column of words."""
+    assert [word.tolist() for word in labels(Batch.zeros(3, 4))] == [[0, 0, 0]]
+    assert [word.tolist() for word in labels(Batch.empty(6))] == [[]]
+    assert key_bytes(Observations.empty()) == []
+
+
+def test_key_bytes_can_be_compared_between_tables() -> None:
+    """A row has the same bytes in whatever company, so they can be remembered."""
+    ports = [np.array(each, np.uint16) for each in ([1, 0xFFFF], [1])]
+    one, other = (replace(Observations.zeros(len(port)), port=port) for port in ports)
+
+    assert key_bytes(one)[0] == key_bytes(other)[0]
+    assert all(a != b for a, b in product(key_bytes(one)[1:], key_bytes(other)))

@@ -1,0 +1,133 @@
+"""Laws of tables, held to every table that is declared anywhere."""
+
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shodohflo.columns.batch import Batch
+from shodohflo.columns.observations import Observations
+from shodohflo.columns.table import Role, Table, column, shared, table
+from support.tables import as_rows, declared_tables, shared_fields, tables
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+EVERY_TABLE = pytest.mark.parametrize("kind", declared_tables(), ids=lambda kind: kind.__name__)
+
+
+@table
+class Sightings(Table):
+    """A small table with a column of each role."""
+
+    place: str = shared()
+    port: NDArray[np.uint16] = column(np.uint16, Role.KEY)
+    packets: NDArray[np.int64] = column(np.int64, Role.SUM)
+    first: NDArray[np.int64] = column(np.int64, Role.EARLIEST)
+    last: NDArray[np.int64] = column(np.int64, Role.LATEST)
+    size: NDArray[np.int64] = column(np.int64)
+
+
+def test_the_tables_that_travel_are_found_by_introspection() -> None:
+    """The laws below are held to all of these."""
+    names = {kind.__name__ for kind in declared_tables()}
+
+    assert names >= {"Frames", "Batch", "Messages", "Observations", "Addresses"}
+
+
+@EVERY_TABLE
+@given(data=st.data())
+def test_some_rows_of_a_table_are_those_of_the_list_of_its_rows(kind: type[Table], data: st.DataObject) -> None:
+    """Slices, masks and row numbers choose rows as they choose items of a list."""
+    made = data.draw(shared_fields(kind).flatmap(lambda shared: tables(kind, *shared)))
+    rows = as_rows(made)
+    chosen = data.draw(st.lists(st.booleans(), min_size=len(rows), max_size=len(rows)))
+    mask = np.array(chosen, np.bool_)
+    expected = [row for row, kept in zip(rows, chosen, strict=True) if kept]
+
+    assert len(made) == len(rows)
+    assert as_rows(made.keep(mask)) == as_rows(made[mask]) == as_rows(made[np.flatnonzero(mask)]) == expected
+    assert as_rows(made[1:3]) == rows[1:3]
+    assert as_rows(made[::-1]) == rows[::-1]
+    assert list(made.keep(mask).shared()) == list(made.shared())
+
+
+@EVERY_TABLE
+@given(data=st.data())
+def test_concatenating_tables_concatenates_their_rows(kind: type[Table], data: st.DataObject) -> None:
+    """Empty parts change nothing, and types stay as they were declared."""
+    shared = data.draw(shared_fields(kind))
+    parts = data.draw(st.lists(tables(kind, *shared), min_size=1, max_size=4))
+
+    joined = kind.concatenate([kind.empty(*shared), *parts])
+
+    assert as_rows(joined) == [row for part in parts for row in as_rows(part)]
+    assert types(joined) == types(kind.empty(*shared))
+    assert list(joined.shared()) == shared
+
+
+@EVERY_TABLE
+@given(data=st.data())
+def test_an_empty_table_has_no_rows_and_all_columns(kind: type[Table], data: st.DataObject) -> None:
+    """Concatenating empty tables gives an empty table."""
+    shared = data.draw(shared_fields(kind))
+    empty = kind.empty(*shared)
+
+    assert len(empty) == len(kind.concatenate([empty, empty])) == 0
+    assert len(empty.keep(np.zeros(0, np.bool_))) == 0
+    assert all(len(getattr(empty, each.name)) == 0 for each in kind.columns)
+
+
+def types(made: Table) -> list[object]:
+    """Return the type of each column, nested ones included."""
+    columns = (getattr(made, each.name) for each in made.columns)
+    return [types(values) if isinstance(values, Table) else values.dtype for values in columns]
+
+
+@EVERY_TABLE
+def test_keeping_all_rows_and_concatenating_one_part_copy_nothing(kind: type[Table]) -> None:
+    """Most packets stay in a batch from end to end; what is not changed is not copied."""
+    made = kind.zeros(3, *(4 for _ in kind.shared_fields))
+
+    assert made.keep(np.ones(3, np.bool_)) is made
+    assert kind.concatenate([made[:0], made]) is made
+
+
+@EVERY_TABLE
+def test_tables_are_frozen(kind: type[Table]) -> None:
+    """Columns cannot be put in the place of others; a changed table is another one."""
+    made = kind.zeros(1, *(4 for _ in kind.shared_fields))
+
+    with pytest.raises(FrozenInstanceError):
+        setattr(made, kind.columns[0].name, None)
+
+
+def test_concatenating_nothing_needs_a_table_without_shared_fields() -> None:
+    """Without a part nobody knows the family of a batch."""
+    assert len(Observations.concatenate([])) == 0
+    with pytest.raises(TypeError):
+        Batch.concatenate([])
+
+
+def test_the_type_of_a_column_may_depend_on_the_shared_field() -> None:
+    """Addresses of IPv4 are numbers of 32 bits, those of IPv6 are 16 bytes."""
+    assert Batch.empty(4).src_addr.dtype == np.uint32
+    assert Batch.empty(6).src_addr.dtype == np.dtype("S16")
+
+
+def test_keys_are_the_columns_of_that_role_with_nested_ones_in_their_place() -> None:
+    """An address is three columns of a key."""
+    assert [key.dtype for key in Sightings.zeros(1, "here").keys()] == [np.uint16]  # noqa: SIM118 - no mapping
+    assert len(list(Observations.zeros(1).keys())) == 6 + 2 * 3
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.float64, "S3", object, "U4"])
+def test_a_type_that_labels_cannot_hold_is_refused_as_a_key(dtype: object) -> None:
+    """A negative number or a float would be packed wrongly in silence."""
+    with pytest.raises(TypeError, match="cannot be a key"):
+        column(dtype, Role.KEY)
