@@ -64,7 +64,7 @@ def fuzz_pipeline(data: bytes) -> None:
     """Send a capture through the whole heart; the ledger must sum, and observations must be what it says."""
     pipeline = Pipeline(_RULES, Policy(_OUR_NETS, tunnels=_TUNNELS))
     received = _ingest(data, pipeline)
-    ledger = pipeline.ledger
+    ledger = pipeline.settle()
     if not received == ledger.received == ledger.outcomes.total():
         raise Wrong(f"{received} packets, {ledger.received} received, outcomes {ledger.outcomes}")
     recorded = _recorded(ledger.outcomes) + _recorded(ledger.inside)

@@ -131,8 +131,8 @@ def test_the_frames_that_should_hurt_are_all_different_and_all_have_an_outcome(k
         frames.buffer[begin : begin + size].tobytes() for begin, size in zip(frames.start, frames.captured, strict=True)
     }
     assert len(packets) > 490
-    assert pipeline.ledger.outcomes.total() == pipeline.ledger.received == 500
-    assert pipeline.ledger.inside.total() == sum(pipeline.ledger.opened[name] for name in UDP_TUNNELS)
+    assert pipeline.settle().outcomes.total() == pipeline.settle().received == 500
+    assert pipeline.settle().inside.total() == sum(pipeline.settle().opened[name] for name in UDP_TUNNELS)
 
 
 @pytest.mark.parametrize("kind", ["extension_chains", "label_stacks", "log_attributes", "tunnels_in_tunnels", "quotes"])
@@ -142,7 +142,7 @@ def test_the_frames_that_should_hurt_are_sound(kind: str) -> None:
 
     pipeline.ingest(worst.block(getattr(worst, kind), 500))
 
-    refused = {outcome for outcome in pipeline.ledger.outcomes if outcome.startswith("refused.")}
+    refused = {outcome for outcome in pipeline.settle().outcomes if outcome.startswith("refused.")}
     assert refused <= {"refused.too_deep", "refused.quote_malformed"}
 
 

@@ -7,13 +7,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 import click
 
 from shodohflo.attribution.ledger import Outcome
+from shodohflo.attribution.order import IGNORED, MESSAGES, ORDER, Many, One, Question
 from shodohflo.cli.program import program
 from shodohflo.cli.run import pcap_agent
 from shodohflo.config.findings import Code
@@ -73,16 +74,40 @@ def settings_page() -> Lines:
 
 
 def outcomes_page() -> Lines:
-    """Print the outcomes of a packet."""
+    """Print the outcomes of a packet, and the order in which they are decided."""
     yield from ("# Outcomes", "", "Every received packet has exactly one outcome. `--ledger FILE` writes them as JSON,")
     yield from ('`{"received": N, "kernel_dropped": N, "outcomes": {...}}`, and the outcomes sum to `received`.', "")
-    yield from ("Apart stands `kernel_dropped`, what the kernel had no room for before we saw it.", "")
-    yield from ("| outcome | meaning |", "|---|---|")
+    yield from ("`kernel_dropped` counts packets that the kernel had no room for; they are not among the received.", "")
+    yield from (
+        "## The order of decisions",
+        "",
+        "A packet that can't be decoded is refused. A TCP or UDP packet is asked",
+    )
+    yield from ("these questions in order, and the first that applies decides:", "")
+    yield from _questions(ORDER)
+    yield from (
+        "If none applies, the rules decide: `unmatched.no_network` if an address is in no network, else by the",
+    )
+    yield from (
+        "first rule with an opinion, `dropped.FLOW_MAPPING[n]` or `recorded.flow`, else `unmatched.no_rule`. A",
+    )
+    yield f"flow becomes `{IGNORED.outcome}` if {IGNORED.words}."
+    yield from ("", "An ICMP or ICMPv6 message is asked these questions; rules are not:", "")
+    yield from _questions(MESSAGES)
+    yield from ("`shodohflo explain PACKET` prints the answers for one packet.", "")
+    yield from ("## All outcomes", "", "| outcome | meaning |", "|---|---|")
     for outcome in Outcome:
         yield f"| `{outcome}` | {outcome.explanation} |"
     yield "| `dropped.FLOW_MAPPING[n]` | by rule n, numbered from 0 as in the configuration, which has `drop=True` |"
     for refusal in Refusal:
         yield f"| `refused.{refusal}` | {refusal.explanation} |"
+    yield ""
+
+
+def _questions(questions: Sequence[Question[One, Many]]) -> Lines:
+    yield from ("| | question | the packet | outcome |", "|---|---|---|---|")
+    for number, question in enumerate(questions, start=1):
+        yield f"| {number} | {question.step.label} | {question.words} | `{question.outcome}` |"
     yield ""
 
 

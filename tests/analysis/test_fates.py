@@ -11,10 +11,10 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shodohflo.analysis.fates import Fate, Judge
+from shodohflo.analysis.fates import Fate, Fates
 from shodohflo.analysis.frame import to_frames
 from shodohflo.attribution.pipeline import Pipeline
-from shodohflo.attribution.policy import IgnoredFlow, Policy
+from shodohflo.attribution.policy import CompiledPolicy, IgnoredFlow, Policy
 from shodohflo.columns.merging import merge_packets
 from shodohflo.keys import counts
 from shodohflo.model import FlowKey
@@ -40,10 +40,14 @@ def batch_of(*texts: str) -> Batch:
     return batch
 
 
+def decided(batch: Batch, policy: Policy = POLICY) -> Fates:
+    """Decide about a batch by the rules above."""
+    return Fates.decide(batch, CompiledRules(NETWORKS, RULES), CompiledPolicy(policy))
+
+
 def told(batch: Batch, policy: Policy = POLICY) -> list[Fate]:
     """Return the fate of every row."""
-    judge = Judge(CompiledRules(NETWORKS, RULES), policy)
-    return judge.tell(batch, judge.fates(batch), np.ones(len(batch), np.bool_))
+    return decided(batch, policy).of(np.arange(len(batch)))
 
 
 def test_each_row_has_its_fate_in_its_place() -> None:
@@ -79,9 +83,8 @@ def test_traffic_between_our_own_addresses_is_told_as_suppressed() -> None:
 def test_only_the_wanted_rows_are_told() -> None:
     """In their order."""
     batch = batch_of(*(f"8.8.8.8:{port} > 192.168.0.1:40000 udp" for port in (80, 53, 443, 53, 22)))
-    judge = Judge(CompiledRules(NETWORKS, RULES), POLICY)
 
-    fates = judge.tell(batch, judge.fates(batch), np.array([False, True, False, False, True]))
+    fates = decided(batch).of(np.array([1, 4]))
 
     assert [fate.rule for fate in fates] == [0, 1]
     assert [fate.key.port for fate in fates if fate.key] == [22]
@@ -95,16 +98,16 @@ def test_what_is_recorded_row_by_row_sums_to_what_the_pipeline_records(data: st.
     some = data.draw(st.lists(packets(addresses), max_size=30))
     frames = to_frames([*some, *some[::2]])
     rules, policy = CompiledRules(rule_set.enumeration(), rule_set.mapping()), data.draw(policies(rule_set))
-    pipeline, judge = Pipeline(rules, policy), Judge(rules, policy)
+    pipeline, compiled = Pipeline(rules, policy), CompiledPolicy(policy)
 
     pipeline.ingest(frames)
 
     summed: Counter[str] = Counter()
     for batch in map(merge_packets, decode(frames).batches):
-        fates = judge.fates(batch)
+        fates = Fates.decide(batch, rules, compiled)
         kept = fates.of_row >= 0
         assert fates.seen.packets[fates.of_row[kept]].tolist() == batch.packets[kept].tolist()
-        assert not fates.differ(judge.fates(batch)).any()
+        assert not fates.differ(Fates.decide(batch, rules, compiled)).any()
         summed.update(counts(fates.seen))
     recorded = {key: count for key, count in counts(pipeline.take()).items() if not key.endswith(";icmp")}
     clients = {key for key in recorded if key.startswith("client;")}

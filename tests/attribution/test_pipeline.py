@@ -44,8 +44,8 @@ def outcome(packet: bytes, **policy: Any) -> str:  # noqa: ANN401 - the fields o
     """Return the outcome of the only packet."""
     one = pipeline(**policy)
     one.ingest(frames_of(packet))
-    ((name, count),) = one.ledger.outcomes.items()
-    assert count == one.ledger.received == 1
+    ((name, count),) = one.settle().outcomes.items()
+    assert count == one.settle().received == 1
     return str(name)
 
 
@@ -189,7 +189,7 @@ def test_the_agents_own_connections_are_left_out(near: str, far: str) -> None:
         )
     )
 
-    assert one.ledger.outcomes == {"own_traffic": 3, "recorded.flow": 2}
+    assert one.settle().outcomes == {"own_traffic": 3, "recorded.flow": 2}
 
 
 def test_rules_and_policy_may_be_replaced_between_frames() -> None:
@@ -201,7 +201,7 @@ def test_rules_and_policy_may_be_replaced_between_frames() -> None:
     one.policy = replace(one.policy, suppress_own_network=True)
     one.ingest(frames_of(ip(udp(), 17, US, THEM), ip(udp(), 17, US, ALSO_US)))
 
-    assert one.ledger.outcomes == {"recorded.flow": 1, "dropped.FLOW_MAPPING[0]": 1, "own_network": 1}
+    assert one.settle().outcomes == {"recorded.flow": 1, "dropped.FLOW_MAPPING[0]": 1, "own_network": 1}
 
 
 class Elsewhere(MappingAction):
@@ -231,7 +231,7 @@ def test_unmatched_packets_are_counted_by_network_pair() -> None:
     one.ingest(frames_of(*[ip(udp(), 17, THEM, "8.8.4.4")] * 2, ip(udp(), 17, US, NOWHERE)))
 
     far, ours = NETWORKS.network_id["far"], NETWORKS.network_id["ours"]
-    assert one.ledger.unmatched == {(far, far): 2, (ours, 0): 1}
+    assert one.settle().unmatched == {(far, far): 2, (ours, 0): 1}
 
 
 def test_more_frames_than_a_block_are_taken_in_order() -> None:
@@ -255,8 +255,8 @@ def test_the_ledger_sums_and_columns_decide_as_single_packets_do(packets: list[b
     for packet in packets:
         alone.ingest(frames_of(packet))
 
-    assert together.ledger.received == together.ledger.outcomes.total() == len(packets)
-    assert together.ledger == alone.ledger
+    assert together.settle().received == together.settle().outcomes.total() == len(packets)
+    assert together.settle() == alone.settle()
     assert recorded(together) == recorded(alone)
 
 
@@ -272,7 +272,7 @@ def test_a_tunnel_over_udp_is_a_udp_flow_where_nobody_names_it() -> None:
     one.ingest(frames_of(IN_VXLAN))
 
     assert recorded(one) == [(Kind.FLOW, US, THEM, 0, 4789, 1)]
-    assert one.ledger.as_dict() == {"received": 1, "kernel_dropped": 0, "outcomes": {"recorded.flow": 1}}
+    assert one.settle().as_dict() == {"received": 1, "kernel_dropped": 0, "outcomes": {"recorded.flow": 1}}
 
 
 def test_a_named_tunnel_is_recorded_and_so_is_what_is_inside() -> None:
@@ -286,7 +286,7 @@ def test_a_named_tunnel_is_recorded_and_so_is_what_is_inside() -> None:
         (Kind.FLOW, US, THEM, 0, 4789, 3),
         (Kind.FLOW, "192.168.9.1", "8.9.9.9", 0, 443, 3),
     ]
-    assert one.ledger.as_dict() == {
+    assert one.settle().as_dict() == {
         "received": 4,
         "kernel_dropped": 0,
         "outcomes": {"recorded.flow": 4},
@@ -307,8 +307,8 @@ def test_what_is_inside_goes_through_the_same_order_of_decisions() -> None:
 
     one.ingest(frames_of(*(ip(udp(9, 2152, gtpu(inside)), 17, US, THEM) for inside in insides)))
 
-    assert one.ledger.outcomes == {"recorded.flow": 4}
-    assert one.ledger.inside == {
+    assert one.settle().outcomes == {"recorded.flow": 4}
+    assert one.settle().inside == {
         "recorded.rst": 1,
         "dropped.FLOW_MAPPING[0]": 1,
         "recorded.icmp": 1,
@@ -323,8 +323,8 @@ def test_a_tunnel_in_a_dropped_packet_is_looked_into_all_the_same() -> None:
 
     one.ingest(frames_of(IN_VXLAN))
 
-    assert one.ledger.outcomes == {"dropped.FLOW_MAPPING[0]": 1}
-    assert one.ledger.inside == {"recorded.flow": 1}
+    assert one.settle().outcomes == {"dropped.FLOW_MAPPING[0]": 1}
+    assert one.settle().inside == {"recorded.flow": 1}
 
 
 def test_tunnels_without_ports_are_opened_and_counted_once() -> None:
@@ -338,7 +338,7 @@ def test_tunnels_without_ports_are_opened_and_counted_once() -> None:
         (Kind.FLOW, "192.168.9.1", "8.9.9.9", 0, 443, 3),
         (Kind.FLOW, US6, THEM6, 0, 53, 1),
     ]
-    assert one.ledger.as_dict() == {
+    assert one.settle().as_dict() == {
         "received": 4,
         "kernel_dropped": 0,
         "outcomes": {"recorded.flow": 4},
@@ -354,9 +354,9 @@ def test_the_inside_of_tunnels_sums_too(insides: list[bytes]) -> None:
     outside.ingest(frames_of(*insides))
     inside.ingest(frames_of(*(ip(udp(9, 2152, gtpu(packet)), 17, US, THEM) for packet in insides)))
 
-    assert inside.ledger.inside == outside.ledger.outcomes
-    assert inside.ledger.inside.total() == inside.ledger.opened.total() == len(insides)
-    assert inside.ledger.outcomes == {"recorded.flow": len(insides)}
+    assert inside.settle().inside == outside.settle().outcomes
+    assert inside.settle().inside.total() == inside.settle().opened.total() == len(insides)
+    assert inside.settle().outcomes == {"recorded.flow": len(insides)}
 
 
 def gtpu(payload: bytes) -> bytes:

@@ -23,10 +23,11 @@ from  8.8.8.8   external  NETWORK_ENUMERATION[3], 0.0.0.0/0
 to    10.0.0.1  bert      NETWORK_ENUMERATION[1], 10.0.0.1/32
 
 before the rules
-  unreachable  no   it is not ICMP
-  reset        no   it is not TCP
-  own network  no   SUPPRESS_OWN_NETWORK is not set
-  handshake    no   it is not TCP
+  own traffic      no   it is no connection of the agent to its store
+  reset            no   it is not TCP
+  reset elsewhere  no   it is not TCP
+  own network      no   SUPPRESS_OWN_NETWORK is not set
+  handshake        no   it is not TCP
 
 rules
   FLOW_MAPPING[0]  no   from any network to our_nets: the end with the lower port is the service, the source if they \
@@ -49,7 +50,7 @@ from  8.8.8.8      external  NETWORK_ENUMERATION[3], 0.0.0.0/0
 to    192.168.0.1  our_nets  NETWORK_ENUMERATION[0], 192.168.0.0/16
 
 before the rules
-  unreachable  no   it is not ICMP
+  own traffic  no   it is no connection of the agent to its store
   reset        yes  192.168.0.1 is ours, by 192.168.0.0/16
 
 the rules are not asked
@@ -66,10 +67,11 @@ from  2001:db8::1  in no network
 to    2001:db8::2  in no network
 
 before the rules
-  unreachable  no   it is not ICMP
-  reset        no   it is not TCP
-  own network  no   SUPPRESS_OWN_NETWORK is not set
-  handshake    no   it is not TCP
+  own traffic      no   it is no connection of the agent to its store
+  reset            no   it is not TCP
+  reset elsewhere  no   it is not TCP
+  own network      no   SUPPRESS_OWN_NETWORK is not set
+  handshake        no   it is not TCP
 
 the rules are not asked
 

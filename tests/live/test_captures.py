@@ -85,6 +85,6 @@ def test_the_wire_and_the_file_say_the_same(ends: tuple[Namespace, Namespace], p
             live.ingest(frames)
         kernel_dropped = listener.kernel_dropped
 
-    assert (live.ledger.received, kernel_dropped) == (sent, 0)
-    assert live.ledger.as_dict() == read.ledger.as_dict()
+    assert (live.settle().received, kernel_dropped) == (sent, 0)
+    assert live.settle().as_dict() == read.settle().as_dict()
     assert counts(live.take()) == counts(read.take())

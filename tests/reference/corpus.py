@@ -113,7 +113,7 @@ def replay(
     rules = CompiledRules(settings["NETWORK_ENUMERATION"].bound(our_nets), settings["FLOW_MAPPING"])
     pipeline = Pipeline(rules, Policy(our_nets, suppress_own_network=suppress_own_network))
     broken = _read(capture.path, pipeline)
-    return Replay(counts(pipeline.take()), pipeline.ledger, broken)
+    return Replay(counts(pipeline.take()), pipeline.settle(), broken)
 
 
 def frames_of(capture: Capture) -> Iterator[Frames]:

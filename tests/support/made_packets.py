@@ -1,21 +1,27 @@
-"""Packets for tests: any that can be written."""
+"""Packets for tests: any that can be written as text, and the same as columns."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, cast
 
+import numpy as np
 from hypothesis import strategies as st
 
 from shodohflo.attribution.policy import IgnoredFlow, Policy
+from shodohflo.columns.batch import Batch, Messages
 from shodohflo.model import ICMP, TCP, UDP
 from shodohflo.rules.packet import FLAGS, Packet
+from support import rule_sets
 from support.observing import ADDRESSES, PORTS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shodohflo.attribution.questions import Message
     from shodohflo.columns.batch import Family
     from shodohflo.model import Address
-    from support.rule_sets import RuleSet
 
 FAMILIES: tuple[Family, ...] = (4, 6)
 ANY_ADDRESS = cast("st.SearchStrategy[Address]", ADDRESSES)
@@ -32,9 +38,38 @@ def packets(draw: st.DrawFn, addresses: st.SearchStrategy[Address] = ANY_ADDRESS
 
 
 @st.composite
-def policies(draw: st.DrawFn, rule_set: RuleSet) -> Policy:
+def policies(draw: st.DrawFn, rule_set: rule_sets.RuleSet) -> Policy:
     """Make policies whose networks and ignored flows have to do with a rule set."""
     prefixes = [ip_network(prefix) for _, prefixes in rule_set.entries for prefix in prefixes]
     some = st.lists(st.sampled_from(prefixes), max_size=2) if prefixes else st.just([])
     ignored = [IgnoredFlow(prefix, draw(PORTS)) for prefix in draw(some)]
     return Policy(tuple(draw(some)), suppress_own_network=draw(st.booleans()), ignored=tuple(ignored))
+
+
+def batch_of(several: Sequence[Packet]) -> Batch:
+    """Put TCP and UDP packets of one family (at least one) into columns: a row of one packet for each."""
+    family = several[0].src_addr.version
+    return replace(
+        rule_sets.batch_of(family, [packet.ends for packet in several]),
+        protocol=np.array([packet.protocol for packet in several], np.uint8),
+        tcp_flags=np.array([packet.tcp_flags for packet in several], np.uint8),
+        packets=np.ones(len(several), np.int64),
+    )
+
+
+def messages_of(family: Family, several: Sequence[Message]) -> Messages:
+    """Put ICMP messages into columns; what they quote is all zeros."""
+    ends = rule_sets.batch_of(family, [(each.src_addr, 0, each.dst_addr, 0) for each in several])
+    quote = np.array([each.quote for each in several], np.uint8)
+    return Messages(
+        family=family,
+        src_addr=ends.src_addr,
+        dst_addr=ends.dst_addr,
+        octets=ends.octets,
+        time=ends.first,
+        quote=quote,
+        code=np.zeros_like(quote),
+        remote_addr=ends.dst_addr,
+        client_port=ends.src_port,
+        remote_port=ends.dst_port,
+    )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from copy import deepcopy
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -79,8 +78,7 @@ class Session:
         rules = configuration.rules()
         self.record()
         # Network ids are those of one configuration, so counts are kept by name across reloads.
-        self._unmatched_before = self._unmatched()
-        self._pipeline.ledger.unmatched.clear()
+        self._unmatched_before = self._unmatched(self._pipeline.take_unmatched())
         _carry_failures(self._pipeline.rules.mapping, rules.mapping)
         self._configuration, self._loaded = configuration, _loaded(configuration.settings)
         self._identity = replace(self._identity, our_nets=configuration.our_nets)
@@ -94,16 +92,16 @@ class Session:
 
     def status(self) -> Status:
         """Return the current status."""
-        self._pipeline.ledger.kernel_dropped = self._listener.kernel_dropped
+        ledger = replace(self._pipeline.settle(), kernel_dropped=self._listener.kernel_dropped)
         return Status(
             identity=self._identity,
             configuration=self._loaded,
             time=time.time(),
             interfaces=tuple(interface.name for interface in self._listener.listened),
-            ledger=deepcopy(self._pipeline.ledger),
+            ledger=ledger,
             rules=self._pipeline.rules,
             writer=self._writer.stats,
-            unmatched=self._unmatched(),
+            unmatched=self._unmatched(ledger.unmatched),
         )
 
     def status_with_recent(self) -> Status:
@@ -123,11 +121,11 @@ class Session:
         own = frozenset(Connection(ends.local, ends.local_port, ends.peer, ends.peer_port) for ends in self._own)
         return self._configuration.policy(own)
 
-    def _unmatched(self) -> Counter[tuple[str, str]]:
+    def _unmatched(self, pairs: Counter[tuple[int, int]]) -> Counter[tuple[str, str]]:
         """Return the unmatched packets by the names of their networks."""
         names = {number: name or "-" for name, number in self._configuration.networks.network_id.items()}
         named = self._unmatched_before.copy()
-        for (src, dst), count in self._pipeline.ledger.unmatched.items():
+        for (src, dst), count in pairs.items():
             named[names[src], names[dst]] += count
         return named
 

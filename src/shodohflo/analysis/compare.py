@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
 from shodohflo.analysis.check.model import RULE
-from shodohflo.analysis.fates import Fate, Judge
+from shodohflo.analysis.fates import Fate, Fates
 from shodohflo.attribution.ledger import Outcome
 from shodohflo.attribution.pipeline import BLOCK, Pipeline
+from shodohflo.attribution.policy import CompiledPolicy
 from shodohflo.columns.merging import merge_packets
 from shodohflo.keys import counts, to_key
 from shodohflo.wire.decode import decode
@@ -157,7 +160,7 @@ class Comparison:
     def __init__(self, old: Pipeline, new: Pipeline) -> None:
         """Compare what is ingested from now on."""
         self._old, self._new = old, new
-        self._judges = Judge(old.rules, old.policy), Judge(new.rules, new.policy)
+        self._policies = CompiledPolicy(old.policy), CompiledPolicy(new.policy)
         self._fates: Counter[tuple[Fate, Fate]] = Counter()
 
     def ingest(self, frames: Frames) -> None:
@@ -176,13 +179,14 @@ class Comparison:
         yield from map(merge_packets, [*decoded.batches, *inside])
 
     def _compare(self, batch: Batch) -> None:
-        old, new = self._judges
-        old_fates, new_fates = old.fates(batch), new.fates(batch)
-        differ = old_fates.differ(new_fates)
-        if differ.any():
-            told = zip(old.tell(batch, old_fates, differ), new.tell(batch, new_fates, differ), strict=True)
-            for pair, packets in zip(told, batch.packets[differ].tolist(), strict=True):
-                self._fates[pair] += packets
+        old, new = (
+            Fates.decide(batch, pipeline.rules, policy)
+            for pipeline, policy in zip((self._old, self._new), self._policies, strict=True)
+        )
+        differ = np.flatnonzero(old.differ(new))
+        pairs = zip(old.of(differ), new.of(differ), strict=True)
+        for pair, packets in zip(pairs, batch.packets[differ].tolist(), strict=True):
+            self._fates[pair] += packets
 
     def difference(self) -> Difference:
         """Return what differs; asked once, at the end."""
@@ -193,7 +197,7 @@ class Comparison:
         ]
         changes.sort(key=lambda change: (-change.packets, str(change.old.key), str(change.new.key)))
         return Difference(
-            packets=self._old.ledger.received,
+            packets=self._old.settle().received,
             old=counts(self._old.take()),
             new=counts(self._new.take()),
             changes=tuple(changes),

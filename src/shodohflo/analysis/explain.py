@@ -13,21 +13,24 @@ from shodohflo.analysis.check.copied_rules import apart
 from shodohflo.analysis.check.model import RULE
 from shodohflo.analysis.frame import to_frames
 from shodohflo.attribution.ledger import Outcome
+from shodohflo.attribution.order import IGNORED, MESSAGES, ORDER
 from shodohflo.attribution.pipeline import Pipeline
-from shodohflo.columns.batch import FIN, RST, SYN
+from shodohflo.attribution.questions import Message
+from shodohflo.columns.batch import Quote
 from shodohflo.keys import counts
-from shodohflo.model import ICMP, SRC, TCP, address_text
+from shodohflo.model import ICMP, SRC, address_text
 from shodohflo.rules.actions import Assign, PortMatch, is_built_in
 from shodohflo.rules.compiler import CompiledRules
 from shodohflo.rules.verdicts import Decision
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from shodohflo.attribution.order import Many, One, Question
     from shodohflo.attribution.policy import Policy
     from shodohflo.model import Address
     from shodohflo.rules.mapping import FlowMapping, Verdict
-    from shodohflo.rules.networks import Network, NetworkEnumeration, Place
+    from shodohflo.rules.networks import NetworkEnumeration, Place
     from shodohflo.rules.packet import Packet
 
 
@@ -58,11 +61,11 @@ class End:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """Something that is asked about the packet, in order."""
+class Asked:
+    """A question or a rule that the packet was held against, with the answer."""
 
     name: str
-    """`reset` and the like, or `FLOW_MAPPING[2]`."""
+    """`reset` and the like, `FLOW_MAPPING[2]`, or `IGNORE_FLOW`."""
     applies: bool
     because: str
     sentence: str = ""
@@ -81,11 +84,11 @@ class Explanation:
     packet: Packet
     source: End
     destination: End
-    before: tuple[Step, ...]
+    before: tuple[Asked, ...]
     """What is asked before the rules, up to what applies."""
-    rules: tuple[Step, ...]
+    rules: tuple[Asked, ...]
     """The rules up to the one that decides; none if the packet never comes to them."""
-    after: tuple[Step, ...]
+    after: tuple[Asked, ...]
     """What is asked after them."""
     outcome: str
     """As the ledger names it."""
@@ -113,7 +116,7 @@ def explain(packet: Packet, enumeration: NetworkEnumeration, mapping: FlowMappin
     # An action that remembers is to give both the answer that it would give now.
     pipeline = Pipeline(CompiledRules(enumeration, apart(mapping, enumeration)), policy)
     pipeline.ingest(to_frames([packet]))
-    (outcome,) = (str(name) for name in pipeline.ledger.outcomes)
+    (outcome,) = (str(name) for name in pipeline.settle().outcomes)
     source, destination = (End(address, enumeration.find(address)) for address in (packet.src_addr, packet.dst_addr))
     before = tuple(_before(packet, policy))
     comes_to_rules = not before[-1].applies and source.place and destination.place
@@ -134,55 +137,23 @@ def _meaning(outcome: str) -> str:
     return _MEANINGS.get(outcome, "by that rule")
 
 
-def _before(packet: Packet, policy: Policy) -> Iterator[Step]:
-    """Go through what is asked before the rules, up to what applies."""
-    for step in (_unreachable, _reset, _own_network, _handshake):
-        asked = step(packet, policy)
-        yield asked
-        if asked.applies:
+def _before(packet: Packet, policy: Policy) -> Iterator[Asked]:
+    """Go through the order of decisions, up to the question that applies."""
+    if packet.protocol == ICMP:
+        message = Message(packet.src_addr, packet.dst_addr, Quote.PORTS)
+        return _asked(MESSAGES, message, policy)
+    return _asked(ORDER, packet, policy)
+
+
+def _asked(questions: Sequence[Question[One, Many]], packet: One, policy: Policy) -> Iterator[Asked]:
+    for question in questions:
+        reason = question.plain(packet, policy)
+        yield Asked(question.step.label, reason.applies, reason.because)
+        if reason.applies:
             return
 
 
-def _unreachable(packet: Packet, policy: Policy) -> Step:
-    if packet.protocol != ICMP:
-        return Step("unreachable", applies=False, because="it is not ICMP")
-    return Step("unreachable", applies=True, because=_to_us(packet, policy))
-
-
-def _reset(packet: Packet, policy: Policy) -> Step:
-    if not packet.tcp_flags & RST:
-        return Step("reset", applies=False, because="it has no RST" if packet.protocol == TCP else "it is not TCP")
-    return Step("reset", applies=True, because=_to_us(packet, policy))
-
-
-def _to_us(packet: Packet, policy: Policy) -> str:
-    ours = _ours(packet.dst_addr, policy)
-    address = address_text(packet.dst_addr)
-    return f"{address} is ours, by {ours}" if ours else f"but {address} is in none of our networks: it makes nothing"
-
-
-def _own_network(packet: Packet, policy: Policy) -> Step:
-    foreign = [end for end in (packet.src_addr, packet.dst_addr) if _ours(end, policy) is None]
-    if not policy.suppress_own_network:
-        because = "SUPPRESS_OWN_NETWORK is not set"
-    elif foreign:
-        because = f"{address_text(foreign[0])} is in none of our networks"
-    else:
-        because = "both ends are ours, and SUPPRESS_OWN_NETWORK is set"
-    return Step("own network", applies=policy.suppress_own_network and not foreign, because=because)
-
-
-def _handshake(packet: Packet, _policy: Policy) -> Step:
-    named = [word for word, bit in (("SYN", SYN), ("FIN", FIN)) if packet.tcp_flags & bit]
-    without = "it has neither SYN nor FIN" if packet.protocol == TCP else "it is not TCP"
-    return Step("handshake", applies=bool(named), because=f"it has {' and '.join(named)}" if named else without)
-
-
-def _ours(address: Address, policy: Policy) -> Network | None:
-    return next((prefix for prefix in policy.our_nets if address in prefix), None)
-
-
-def _trail(packet: Packet, source: End, destination: End, mapping: FlowMapping) -> Iterator[Step]:
+def _trail(packet: Packet, source: End, destination: End, mapping: FlowMapping) -> Iterator[Asked]:
     """Go through the rules, up to the one that decides."""
     for number, rule in enumerate(mapping.rules):
         name, sentence = RULE.format(number), rule.describe()
@@ -192,16 +163,16 @@ def _trail(packet: Packet, source: End, destination: End, mapping: FlowMapping) 
             if named not in (None, found.network)
         ]
         if elsewhere:
-            yield Step(name, applies=False, because=" and ".join(elsewhere), sentence=sentence)
+            yield Asked(name, applies=False, because=" and ".join(elsewhere), sentence=sentence)
             continue
         failures = mapping.failures[number]
         verdict = mapping.first_opinion([number], packet.ends)
         if verdict.decision != Decision.NO_RULE:
-            yield Step(name, applies=True, because=_opinion(verdict), sentence=sentence)
+            yield Asked(name, applies=True, because=_opinion(verdict), sentence=sentence)
             return
         failed = mapping.failures[number] > failures
         because = f"it {mapping.last_failure[number]}" if failed else _silence(packet, rule.action)
-        yield Step(name, applies=False, because=because, sentence=sentence)
+        yield Asked(name, applies=False, because=because, sentence=sentence)
 
 
 def _opinion(verdict: Verdict) -> str:
@@ -225,13 +196,8 @@ def _silence(packet: Packet, action: object) -> str:
             return "it never has an opinion"
 
 
-def _after(packet: Packet, policy: Policy) -> Iterator[Step]:
-    """Say whether IGNORE_FLOW, if there is any, holds one of the ends."""
-    for address, port in ((packet.src_addr, packet.src_port), (packet.dst_addr, packet.dst_port)):
-        for ignored in policy.ignored:
-            if ignored.port == port and address in ignored.prefix:
-                because = f"it holds ({ignored.prefix}, {port}): no flow, only peers and client"
-                yield Step("IGNORE_FLOW", applies=True, because=because)
-                return
+def _after(packet: Packet, policy: Policy) -> Iterator[Asked]:
+    """Answer whether IGNORE_FLOW, if it is set, holds one of the ends."""
     if policy.ignored:
-        yield Step("IGNORE_FLOW", applies=False, because="it holds neither end")
+        reason = IGNORED.plain(packet, policy)
+        yield Asked("IGNORE_FLOW", reason.applies, reason.because)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from shodohflo.model import Explained, Kind
+from shodohflo.model import Explained
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,12 +34,15 @@ DROPPED = "dropped.FLOW_MAPPING[{}]"
 REFUSED = "refused.{}"
 """By a `wire.Refusal`."""
 
-RECORDED: Mapping[Kind, Outcome] = {
-    Kind.FLOW: Outcome.FLOW,
-    Kind.FLOW_IGNORED: Outcome.FLOW_IGNORED,
-    Kind.RESET: Outcome.RESET,
-    Kind.UNREACHABLE: Outcome.UNREACHABLE,
-}
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What became of some packets, as counts to be added to a ledger."""
+
+    outcomes: Mapping[str, int]
+    """Packets by outcome."""
+    unmatched: Mapping[tuple[int, int], int]
+    """The unmatched ones again, by the ids of their source and destination networks."""
 
 
 @dataclass(slots=True)
@@ -56,6 +59,26 @@ class Ledger:
     """Outcomes of the packets inside UDP tunnels: beside `outcomes`, where the packet around them has its own."""
     unmatched: Counter[tuple[int, int]] = field(default_factory=Counter)
     """The unmatched ones again, by the ids of their source and destination networks."""
+
+    def add(self, tally: Tally) -> None:
+        """Add packets that were received."""
+        self.outcomes.update(tally.outcomes)
+        self.unmatched.update(tally.unmatched)
+
+    def add_inside(self, tally: Tally) -> None:
+        """Add packets that were found inside UDP tunnels."""
+        self.inside.update(tally.outcomes)
+        self.unmatched.update(tally.unmatched)
+
+    def copy(self) -> Ledger:
+        """Return the ledger as it is now; later additions to this one do not change the copy."""
+        return replace(
+            self,
+            outcomes=self.outcomes.copy(),
+            opened=self.opened.copy(),
+            inside=self.inside.copy(),
+            unmatched=self.unmatched.copy(),
+        )
 
     def as_dict(self) -> dict[str, object]:
         """Return what `--ledger FILE` writes; tunnels are told of where there were any."""

@@ -1,232 +1,282 @@
-"""The order of decisions: what becomes of decoded packets.
+"""The order of decisions: what becomes of every decoded packet. This is the only place where it is stated.
 
-It is the contract's (docs/reference/outcomes.md): the agent's own traffic, unreachables, resets,
-our own network, handshakes, rules, `IGNORE_FLOW`.
+A TCP or UDP packet is asked the questions of `ORDER`, an ICMP message those of `MESSAGES`; the first question that
+applies decides. A packet to which no question of `ORDER` applies goes to the rules, and `JUDGED` says what their
+decision makes of it. `IGNORED` is asked last, of packets for which the rules found a client.
+
+Each question has a plain form, which answers for one packet with a reason, and a column form, which answers for all
+rows of a batch at once. The plain form is the specification: `explain` and `check` use it, `decide` uses the columns,
+and a property test holds them together. `questions` has both forms side by side.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 import numpy as np
 
+from shodohflo.attribution import questions as ask
 from shodohflo.attribution.ledger import DROPPED, REFUSED, Outcome
-from shodohflo.columns.addresses import Addresses
-from shodohflo.columns.batch import FIN, RST, SYN, Batch, Messages, Quote
-from shodohflo.columns.merging import merge_packets
-from shodohflo.columns.observations import Observations
-from shodohflo.model import ICMP, ICMPV6, Kind
+from shodohflo.columns.batch import Batch, Messages
+from shodohflo.rules.packet import Packet
 from shodohflo.rules.verdicts import Decision, Verdicts
 from shodohflo.wire.refusals import Refusal
 
 if TYPE_CHECKING:
-    from collections import Counter
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
-    from shodohflo.attribution.policy import CompiledPolicy
+    from shodohflo.attribution.policy import CompiledPolicy, Policy
+    from shodohflo.attribution.questions import Mask, Message, Reason
     from shodohflo.rules.compiler import CompiledRules
-    from shodohflo.wire.decode import Packets
 
 
 class Step(IntEnum):
-    """Where a TCP or UDP packet leaves the order of decisions; the first that applies counts."""
+    """What decided about a packet; every packet ends at exactly one step."""
 
     OWN_TRAFFIC = 0
     RESET = 1
     RESET_ELSEWHERE = 2
     OWN_NETWORK = 3
     HANDSHAKE = 4
-    RULES = 5
+    NO_NETWORK = 5
+    NO_RULE = 6
+    DROPPED = 7
+    FLOW = 8
+    FLOW_IGNORED = 9
+    UNREACHABLE = 10
+    QUOTE_CUT = 11
+    QUOTE_FRAGMENT = 12
+    QUOTE_MALFORMED = 13
+    ICMP_OTHER = 14
+
+    @property
+    def label(self) -> str:
+        """The name as people read it, such as `own traffic`."""
+        return self.name.lower().replace("_", " ")
 
 
-_STEP_OUTCOMES = {
-    Step.OWN_TRAFFIC: Outcome.OWN_TRAFFIC,
-    Step.RESET: Outcome.RESET,
-    Step.RESET_ELSEWHERE: Outcome.RESET_ELSEWHERE,
-    Step.OWN_NETWORK: Outcome.OWN_NETWORK,
-    Step.HANDSHAKE: Outcome.HANDSHAKE,
+One = TypeVar("One", Packet, "Message")
+Many = TypeVar("Many", Batch, Messages)
+
+
+@dataclass(frozen=True, slots=True)
+class Question(Generic[One, Many]):
+    """One row of the order of decisions."""
+
+    step: Step
+    outcome: str
+    """What the ledger counts where this question decides."""
+    words: str
+    """The condition in words, for the reference page."""
+    plain: Callable[[One, Policy], Reason]
+    """Whether the question applies to one packet, and why."""
+    columns: Callable[[Many, CompiledPolicy], Mask]
+    """To which rows of a batch it applies. It may look at any row, whatever an earlier question decided."""
+
+
+ORDER: Final[tuple[Question[Packet, Batch], ...]] = (
+    Question(
+        Step.OWN_TRAFFIC,
+        Outcome.OWN_TRAFFIC,
+        "it belongs to a connection of the agent to its store",
+        plain=ask.is_own_traffic,
+        columns=ask.own_traffic_rows,
+    ),
+    Question(
+        Step.RESET,
+        Outcome.RESET,
+        "it has RST, and its destination is in our networks",
+        plain=ask.is_reset_to_us,
+        columns=ask.reset_to_us_rows,
+    ),
+    Question(
+        Step.RESET_ELSEWHERE,
+        Outcome.RESET_ELSEWHERE,
+        "it has RST",
+        plain=ask.is_reset,
+        columns=ask.reset_rows,
+    ),
+    Question(
+        Step.OWN_NETWORK,
+        Outcome.OWN_NETWORK,
+        "SUPPRESS_OWN_NETWORK is set, and both ends are in our networks",
+        plain=ask.is_own_network,
+        columns=ask.own_network_rows,
+    ),
+    Question(
+        Step.HANDSHAKE,
+        Outcome.HANDSHAKE,
+        "it has SYN or FIN",
+        plain=ask.is_handshake,
+        columns=ask.handshake_rows,
+    ),
+)
+"""For TCP and UDP packets, before the rules."""
+
+JUDGED: Final = {
+    Decision.NO_NETWORK: Step.NO_NETWORK,
+    Decision.NO_RULE: Step.NO_RULE,
+    Decision.DROPPED: Step.DROPPED,
+    Decision.SRC_IS_CLIENT: Step.FLOW,
+    Decision.DST_IS_CLIENT: Step.FLOW,
+    Decision.ANSWERED: Step.FLOW,
 }
+"""For packets to which no question of `ORDER` applies: the step by the decision of the rules."""
 
-_QUOTE_REFUSALS = {
-    Quote.CUT: Refusal.QUOTE_CUT,
-    Quote.FRAGMENT: Refusal.QUOTE_FRAGMENT,
-    Quote.MALFORMED: Refusal.QUOTE_MALFORMED,
+IGNORED: Final[Question[Packet, Batch]] = Question(
+    Step.FLOW_IGNORED,
+    Outcome.FLOW_IGNORED,
+    "IGNORE_FLOW holds the address and the port of one end",
+    plain=ask.is_ignored,
+    columns=ask.ignored_rows,
+)
+"""For packets that the rules made a flow."""
+
+MESSAGES: Final[tuple[Question[Message, Messages], ...]] = (
+    Question(
+        Step.UNREACHABLE,
+        Outcome.UNREACHABLE,
+        "it is an unreachable to our networks, and quotes both ports",
+        plain=ask.is_unreachable_to_us,
+        columns=ask.unreachable_to_us_rows,
+    ),
+    Question(
+        Step.QUOTE_CUT,
+        REFUSED.format(Refusal.QUOTE_CUT),
+        "it is an unreachable to our networks whose quote is too short",
+        plain=ask.is_cut_quote,
+        columns=ask.cut_quote_rows,
+    ),
+    Question(
+        Step.QUOTE_FRAGMENT,
+        REFUSED.format(Refusal.QUOTE_FRAGMENT),
+        "it is an unreachable to our networks that quotes a later fragment",
+        plain=ask.is_quoted_fragment,
+        columns=ask.quoted_fragment_rows,
+    ),
+    Question(
+        Step.QUOTE_MALFORMED,
+        REFUSED.format(Refusal.QUOTE_MALFORMED),
+        "it is an unreachable to our networks that quotes no IP packet",
+        plain=ask.is_malformed_quote,
+        columns=ask.malformed_quote_rows,
+    ),
+    Question(
+        Step.OWN_NETWORK,
+        Outcome.OWN_NETWORK,
+        "SUPPRESS_OWN_NETWORK is set, and both ends are in our networks",
+        plain=ask.is_own_network,
+        columns=ask.own_network_rows,
+    ),
+    Question(
+        Step.ICMP_OTHER,
+        Outcome.ICMP_OTHER,
+        "it is any other ICMP message",
+        plain=ask.is_any_message,
+        columns=ask.any_message_rows,
+    ),
+)
+"""For ICMP and ICMPv6 messages; the last question applies to all of them."""
+
+OUTCOMES: Final = {
+    **{question.step: question.outcome for question in (*ORDER, IGNORED)},
+    **{question.step: question.outcome for question in MESSAGES},
+    Step.NO_NETWORK: Outcome.NO_NETWORK,
+    Step.NO_RULE: Outcome.NO_RULE,
+    Step.DROPPED: DROPPED,
+    Step.FLOW: Outcome.FLOW,
 }
+"""The outcome that the ledger counts for each step; for `Step.DROPPED` the number of the rule is to be put in."""
 
 
-class Attribution:
-    """Gives every packet its outcome, and keeps what was recorded of them."""
-
-    def __init__(
-        self,
-        rules: CompiledRules,
-        policy: CompiledPolicy,
-        outcomes: Counter[str],
-        unmatched: Counter[tuple[int, int]],
-    ) -> None:
-        """Decide by `rules` and `policy`; count `outcomes`, and `unmatched` packets by their pair of networks."""
-        self.seen: list[Observations] = []
-        self._rules = rules
-        self._policy = policy
-        self._outcomes = outcomes
-        self._unmatched = unmatched
-
-    def decide(self, packets: Packets) -> None:
-        """Give each of `packets` its outcome."""
-        for reason, count in packets.refused.items():
-            self._count(REFUSED.format(reason), count)
-        for batch in packets.batches:
-            self._decide_packets(merge_packets(batch))
-        for messages in packets.messages:
-            self._decide_messages(messages)
-
-    def _decide_packets(self, batch: Batch) -> None:
-        """Take the packets through the order of decisions, as far as the rules."""
-        step = self._steps(batch)
-        totals = np.bincount(step, weights=batch.packets, minlength=len(Step))
-        for left, outcome in _STEP_OUTCOMES.items():
-            self._count(outcome, totals[left])
-        self._see(_resets(batch.keep(step == Step.RESET)))
-        rest = batch.keep(step == Step.RULES)
-        if len(rest):
-            self._judge(rest)
-
-    def _steps(self, batch: Batch) -> NDArray[np.int64]:
-        """Return the `Step` at which each row leaves."""
-        to_us = self._policy.is_ours(batch.dst_addr)
-        reset = batch.tcp_flags & RST != 0
-        conditions = {
-            Step.OWN_TRAFFIC: self._policy.is_own_traffic(batch),
-            Step.RESET: reset & to_us,
-            Step.RESET_ELSEWHERE: reset,
-            Step.OWN_NETWORK: self._is_own_network(batch, to_us),
-            Step.HANDSHAKE: batch.tcp_flags & (SYN | FIN) != 0,
-        }
-        step = np.full(len(batch), Step.RULES, np.int64)
-        for leaving, condition in reversed(conditions.items()):
-            step[condition] = leaving
-        return step
-
-    def _is_own_network(self, batch: Batch, to_us: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        if not self._policy.suppress_own_network:
-            return np.zeros(len(batch), np.bool_)
-        return to_us & self._policy.is_ours(batch.src_addr)
-
-    def _judge(self, batch: Batch) -> None:
-        """Ask the rules, and keep what they attributed."""
-        verdicts = self._rules.judge(batch)
-        self._count_unattributed(batch, verdicts)
-        attributed = verdicts.decision >= Decision.SRC_IS_CLIENT
-        flows = _flows(batch, verdicts).keep(attributed)
-        ignored = self._policy.is_ignored(batch)[attributed]
-        flows.kind[ignored] = Kind.FLOW_IGNORED
-        self._count(Outcome.FLOW_IGNORED, flows.packets[ignored].sum())
-        self._count(Outcome.FLOW, flows.packets[~ignored].sum())
-        self._see(flows)
-
-    def _count_unattributed(self, batch: Batch, verdicts: Verdicts) -> None:
-        for decision, outcome in ((Decision.NO_NETWORK, Outcome.NO_NETWORK), (Decision.NO_RULE, Outcome.NO_RULE)):
-            unmatched = verdicts.decision == decision
-            self._count(outcome, batch.packets[unmatched].sum())
-            self._count_pairs(verdicts, unmatched, batch.packets)
-        dropped = verdicts.decision == Decision.DROPPED
-        by_rule = np.bincount(verdicts.rule[dropped], weights=batch.packets[dropped])
-        for rule in np.flatnonzero(by_rule).tolist():
-            self._count(DROPPED.format(rule), by_rule[rule])
-
-    def _count_pairs(self, verdicts: Verdicts, rows: NDArray[np.bool_], packets: NDArray[np.int64]) -> None:
-        if not rows.any():
-            return
-        pairs = verdicts.src_network[rows].astype(np.uint32) << 16 | verdicts.dst_network[rows]
-        distinct, group = np.unique(pairs, return_inverse=True)
-        totals = np.bincount(group, weights=packets[rows])
-        for pair, total in zip(distinct.tolist(), totals.tolist(), strict=True):
-            self._unmatched[divmod(pair, 1 << 16)] += int(total)
-
-    def _decide_messages(self, messages: Messages) -> None:
-        """Take ICMP through the order of decisions: unreachables first, then our own network."""
-        from_us, to_us = self._policy.is_ours(messages.src_addr), self._policy.is_ours(messages.dst_addr)
-        unreachable = to_us & (messages.quote == Quote.PORTS)
-        self._count(Outcome.UNREACHABLE, unreachable.sum())
-        self._see(_unreachables(messages, unreachable))
-        other = ~unreachable
-        for quote, reason in _QUOTE_REFUSALS.items():
-            refused = to_us & (messages.quote == quote)
-            self._count(REFUSED.format(reason), refused.sum())
-            other &= ~refused
-        own = other & from_us & to_us & self._policy.suppress_own_network
-        self._count(Outcome.OWN_NETWORK, own.sum())
-        self._count(Outcome.ICMP_OTHER, (other & ~own).sum())
-
-    def _see(self, observations: Observations) -> None:
-        if len(observations):
-            self.seen.append(observations)
-
-    def _count(self, outcome: str, packets: Any) -> None:  # noqa: ANN401 - an integer of Python's or of NumPy's
-        if packets:
-            self._outcomes[outcome] += int(packets)
+def first_to_apply(questions: Sequence[Question[One, Many]], packet: One, policy: Policy) -> Question[One, Many] | None:
+    """Return the question that decides about `packet`, or None if none applies."""
+    return next((question for question in questions if question.plain(packet, policy).applies), None)
 
 
-def _resets(batch: Batch) -> Observations:
-    """Record each reset under the end that received it."""
-    rows = len(batch)
-    return Observations(
-        kind=np.full(rows, Kind.RESET, np.uint8),
-        client=Addresses.from_column(batch.family, batch.dst_addr),
-        remote=Addresses.from_column(batch.family, batch.src_addr),
-        client_port=batch.dst_port,
-        port=batch.src_port,
-        protocol=batch.protocol,
-        code=np.zeros(rows, np.uint8),
-        rule=np.zeros(rows, np.uint16),
-        packets=batch.packets,
-        octets=batch.octets,
-        first=batch.first,
-        last=batch.last,
-    )
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """What was decided about a batch or about messages: one row for each of their rows, in the same order."""
+
+    step: NDArray[np.uint8]
+    """A `Step`."""
+    verdicts: Verdicts
+    """What the rules said. Rows that an earlier question decided hold zeros here."""
+
+    def __len__(self) -> int:
+        """Count the rows."""
+        return len(self.step)
+
+    def outcome(self, row: int) -> str:
+        """Return what the ledger counts for the packets of `row`."""
+        return OUTCOMES[Step(self.step[row])].format(self.verdicts.rule[row])
 
 
-def _unreachables(messages: Messages, chosen: NDArray[np.bool_]) -> Observations:
-    """Record each of the `chosen` unreachables under the end that is told."""
-    rows = int(chosen.sum())
-    return Observations(
-        kind=np.full(rows, Kind.UNREACHABLE, np.uint8),
-        client=Addresses.from_column(messages.family, messages.dst_addr[chosen]),
-        remote=Addresses.from_column(messages.family, messages.remote_addr[chosen]),
-        client_port=messages.client_port[chosen],
-        port=messages.remote_port[chosen],
-        protocol=np.full(rows, ICMP if messages.family == 4 else ICMPV6, np.uint8),
-        code=messages.code[chosen],
-        rule=np.zeros(rows, np.uint16),
-        packets=np.ones(rows, np.int64),
-        octets=messages.octets[chosen],
-        first=messages.time[chosen],
-        last=messages.time[chosen],
-    )
+_RULES: Final = 0xFF
+"""Stands in a column of steps for rows that the rules are to judge."""
+
+_STEP_OF_DECISION: Final = np.array([JUDGED[decision] for decision in sorted(Decision)], np.uint8)
 
 
-def _flows(batch: Batch, verdicts: Verdicts) -> Observations:
-    """Put client and service where the verdicts say; rows without a client hold anything."""
-    swapped = verdicts.decision == Decision.DST_IS_CLIENT
-    client = Addresses.from_column(batch.family, np.where(swapped, batch.dst_addr, batch.src_addr))
-    service = Addresses.from_column(batch.family, np.where(swapped, batch.src_addr, batch.dst_addr))
-    if verdicts.answers:
-        answered = np.flatnonzero(verdicts.decision == Decision.ANSWERED)
-        client = client.substitute(answered, Addresses.from_objects(answer.client for answer in verdicts.answers))
-        service = service.substitute(answered, Addresses.from_objects(answer.service for answer in verdicts.answers))
-    return Observations(
-        kind=np.full(len(batch), Kind.FLOW, np.uint8),
-        client=client,
-        remote=service,
-        client_port=np.zeros(len(batch), np.uint16),
-        port=verdicts.port,
-        protocol=batch.protocol,
-        code=np.zeros(len(batch), np.uint8),
-        rule=verdicts.rule,
-        packets=batch.packets,
-        octets=batch.octets,
-        first=batch.first,
-        last=batch.last,
+def decide(rows: Batch | Messages, rules: CompiledRules, policy: CompiledPolicy) -> Decisions:
+    """Decide about every row; each stands for packets that are alike in all that the questions and rules look at."""
+    if isinstance(rows, Messages):
+        return Decisions(_first_steps(MESSAGES, rows, policy), _not_judged(len(rows)))
+    step = _first_steps(ORDER, rows, policy)
+    left = step == _RULES
+    if left.all():
+        verdicts = rules.judge(rows)
+        return Decisions(_judged_steps(rows, verdicts, policy), verdicts)
+    numbers = np.flatnonzero(left)
+    if not len(numbers):
+        return Decisions(step, _not_judged(len(rows)))
+    # Only these rows: looking up networks and ports is what costs most of a decision.
+    batch = rows[numbers]
+    verdicts = rules.judge(batch)
+    step[numbers] = _judged_steps(batch, verdicts, policy)
+    return Decisions(step, _spread(verdicts, numbers, len(rows)))
+
+
+def _first_steps(questions: Sequence[Question[One, Many]], rows: Many, policy: CompiledPolicy) -> NDArray[np.uint8]:
+    """Return for each row the step of the first question that applies, or `_RULES`."""
+    # Last to first, so that an earlier question overwrites a later one. Each is cheap where it rarely applies.
+    step = np.full(len(rows), _RULES, np.uint8)
+    for question in reversed(questions):
+        step[question.columns(rows, policy)] = question.step
+    return step
+
+
+def _judged_steps(batch: Batch, verdicts: Verdicts, policy: CompiledPolicy) -> NDArray[np.uint8]:
+    """Return the step of each row that came to the rules."""
+    step = _STEP_OF_DECISION[verdicts.decision]
+    step[IGNORED.columns(batch, policy) & (step == Step.FLOW)] = Step.FLOW_IGNORED
+    return step
+
+
+def _not_judged(rows: int) -> Verdicts:
+    number = np.zeros(rows, np.uint16)
+    return Verdicts(np.zeros(rows, np.uint8), number, number, number, number, ())
+
+
+def _spread(verdicts: Verdicts, rows: NDArray[np.intp], total: int) -> Verdicts:
+    """Put verdicts on `rows` of a batch in the place of those rows, among `total`."""
+
+    def placed(column: NDArray[np.uint16]) -> NDArray[np.uint16]:
+        whole = np.zeros(total, column.dtype)
+        whole[rows] = column
+        return whole
+
+    decision = np.zeros(total, np.uint8)
+    decision[rows] = verdicts.decision
+    return Verdicts(
+        decision,
+        placed(verdicts.port),
+        placed(verdicts.rule),
+        placed(verdicts.src_network),
+        placed(verdicts.dst_network),
+        verdicts.answers,
     )

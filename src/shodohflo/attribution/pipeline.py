@@ -6,18 +6,22 @@ are many packets to decide on together, or until somebody asks what became of th
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from shodohflo.attribution.ledger import Ledger
-from shodohflo.attribution.order import Attribution
+from shodohflo.attribution.order import decide
 from shodohflo.attribution.policy import CompiledPolicy
-from shodohflo.columns.merging import merge
+from shodohflo.attribution.results import observe, tally, tally_refused
+from shodohflo.columns.merging import merge, merge_packets
 from shodohflo.wire.decode import Packets, decode
 
 if TYPE_CHECKING:
-    from collections import Counter
+    from collections.abc import Callable
 
+    from shodohflo.attribution.ledger import Tally
     from shodohflo.attribution.policy import Policy
+    from shodohflo.columns.batch import Batch, Messages
     from shodohflo.columns.frames import Frames
     from shodohflo.columns.observations import Observations
     from shodohflo.rules.compiler import CompiledRules
@@ -43,11 +47,16 @@ class Pipeline:
         self._seen: list[Observations] = []
         self._rows_seen = self._rows_merged = 0
 
-    @property
-    def ledger(self) -> Ledger:
-        """What became of all packets so far."""
+    def settle(self) -> Ledger:
+        """Decide about all packets taken in so far, and return what became of them: a copy, which later ones leave."""
         self._decide()
-        return self._ledger
+        return self._ledger.copy()
+
+    def take_unmatched(self) -> Counter[tuple[int, int]]:
+        """Return the unmatched packets by their pairs of network ids, and count them from zero again."""
+        self._decide()
+        taken, self._ledger.unmatched = self._ledger.unmatched, Counter()
+        return taken
 
     @property
     def rules(self) -> CompiledRules:
@@ -94,16 +103,22 @@ class Pipeline:
         decoded, self._undecided, self._frames_undecided = self._undecided, [], 0
         for each in decoded:
             self._ledger.opened.update(each.opened)
-        self._attribute(Packets.join(decoded), self._ledger.outcomes)
-        self._attribute(Packets.join([each.inside for each in decoded]), self._ledger.inside)
+        self._attribute(Packets.join(decoded), self._ledger.add)
+        self._attribute(Packets.join([each.inside for each in decoded]), self._ledger.add_inside)
         if self._rows_seen > _MANY + 2 * self._rows_merged:
             self._merge()
 
-    def _attribute(self, packets: Packets, outcomes: Counter[str]) -> None:
-        attribution = Attribution(self._rules, self._compiled_policy, outcomes, self._ledger.unmatched)
-        attribution.decide(packets)
-        self._seen += attribution.seen
-        self._rows_seen += sum(map(len, attribution.seen))
+    def _attribute(self, packets: Packets, count: Callable[[Tally], None]) -> None:
+        """Decide about `packets`, keep what is to be recorded of them, and `count` them all."""
+        count(tally_refused(packets.refused))
+        tables: list[Batch | Messages] = [*map(merge_packets, packets.batches), *packets.messages]
+        for rows in tables:
+            decisions = decide(rows, self._rules, self._compiled_policy)
+            count(tally(rows, decisions))
+            observations = observe(rows, decisions)
+            if len(observations):
+                self._seen.append(observations)
+                self._rows_seen += len(observations)
 
     def _merge(self) -> None:
         self._seen = [merge(self._seen)]

@@ -49,7 +49,11 @@ class Policy:
     own_connections: frozenset[Connection] = frozenset()
     """The agent's own, to its store: they change while it runs."""
     tunnels: frozenset[str] = frozenset()
-    """The UDP tunnels that are looked into, by the names of `wire.udp_tunnels.UDP_TUNNELS`."""
+    """The UDP tunnels that are looked into, by the names of `wire.tunnels.UDP_TUNNELS`."""
+
+    def our_network(self, address: Address) -> IPv4Network | IPv6Network | None:
+        """Return the first of our networks that holds `address`, or None."""
+        return next((network for network in self.our_nets if address in network), None)
 
 
 class CompiledPolicy:

@@ -54,7 +54,7 @@ def demo() -> int:
         store.connect().connection_pool.disconnect()
         write_all(seen, store, settings.mapping, settings.ttl)
         _show(Reader([store]))
-    print_ledger(pipeline.ledger, pipeline.rules, err=False)
+    print_ledger(pipeline.settle(), pipeline.rules, err=False)
     return 1 if replay.broken else 0
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from shodohflo.analysis.explain import Explanation, Step, explain
+from shodohflo.analysis.explain import Asked, Explanation, explain
 from shodohflo.cli import options
 from shodohflo.cli.replay import named_or_presumed
 from shodohflo.config import Configuration, load
@@ -115,7 +115,7 @@ def _ends(explanation: Explanation) -> tuple[Sequence[Column], Sequence[tuple[st
     return (Column("END"), Column("ADDRESS"), Column("NETWORK"), Column("WHERE")), rows
 
 
-def _steps(steps: Sequence[Step]) -> Iterator[str]:
+def _steps(steps: Sequence[Asked]) -> Iterator[str]:
     width = max((len(step.name) for step in steps), default=0)
     for step in steps:
         head = f"  {step.name:<{width}}  {'yes' if step.applies else 'no':<3}"

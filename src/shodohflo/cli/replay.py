@@ -187,11 +187,11 @@ def replay(  # noqa: PLR0913 - one for each option
     elif not write:
         show(COLUMNS, [flow.to_row() for flow in seen_flows(seen)])
         click.echo()
-    if _is_unreadable(pipeline.ledger):
+    if _is_unreadable(pipeline.settle()):
         reading.broken.append("nothing could be read: the captures are of link types we do not read")
     for message in reading.broken:
         fail(message, "shodohflo replay")
-    print_ledger(pipeline.ledger, pipeline.rules, err=keys or as_json)
+    print_ledger(pipeline.settle(), pipeline.rules, err=keys or as_json)
     if ledger:
-        write_ledger(pipeline.ledger, ledger)
+        write_ledger(pipeline.settle(), ledger)
     return 1 if reading.broken else 0

@@ -154,10 +154,10 @@ def _replayed(captures: Sequence[str], settings: Settings, our_nets: Sequence[Ne
     rules = _worded(settings)
     decided = count_decided(pipeline.take(), rules)
     for rule in rules:
-        decided.dropped[rule] = pipeline.ledger.outcomes[DROPPED.format(rule.number)]
+        decided.dropped[rule] = pipeline.settle().outcomes[DROPPED.format(rule.number)]
     for message in reading.broken:
         fail(message, "shodohflo rules")
-    print_ledger(pipeline.ledger, pipeline.rules, err=True)
+    print_ledger(pipeline.settle(), pipeline.rules, err=True)
     return (1 if reading.broken else 0), decided
 
 

@@ -113,4 +113,4 @@ def test_what_never_comes_to_the_rules_is_not_tried() -> None:
     tried = list(likely_packets(left_out, [(pair, Block(1, 1)) for pair in left_out.pairs]))
 
     assert tried
-    assert not any(left_out.is_ours(packet.src_addr) and left_out.is_ours(packet.dst_addr) for packet in tried)
+    assert all(left_out.is_judged(packet) for packet in tried)

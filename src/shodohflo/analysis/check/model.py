@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from shodohflo.analysis.check.copied_rules import apart
 from shodohflo.analysis.check.ports import Block, Chart, Takes, example
 from shodohflo.analysis.check.space import FAMILIES, Piece, Space
+from shodohflo.attribution.order import ORDER, Step, first_to_apply
 from shodohflo.model import UDP, address_text
 from shodohflo.rules.actions import is_built_in
 from shodohflo.rules.packet import Packet
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from shodohflo.rules.mapping import Ends, Verdict
 
 RULE: Final = "FLOW_MAPPING[{}]"
+
+_BEFORE_RULES: Final = {Step.OWN_NETWORK: "left out by SUPPRESS_OWN_NETWORK"}
+"""What becomes of a UDP packet that never comes to the rules; a subject has no connections of the agent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,7 @@ class Model:
     def __init__(self, configuration: Configuration) -> None:
         """Cut up addresses and ports."""
         self.configuration = configuration
+        self.policy = configuration.policy()
         rules = configuration.mapping.rules
         self.mapping = apart(configuration.mapping, configuration.networks)
         self.space = Space.cut(configuration.networks, configuration.our_nets)
@@ -115,8 +120,7 @@ class Model:
             for version in FAMILIES
             for src in self.zones
             for dst in self.zones
-            if src.version == dst.version == version
-            and not (self.configuration.settings.suppress_own_network and src.is_ours and dst.is_ours)
+            if src.version == dst.version == version and self.is_judged(Packet(src.examples[0], 0, dst.examples[1], 0))
         )
 
     @cached_property
@@ -182,8 +186,9 @@ class Model:
     def outcome(self, packet: Packet) -> str:
         """Say what becomes of a UDP packet."""
         assert packet.protocol == UDP, "TCP flags decide before the rules do"
-        if self.is_left_out(packet):
-            return "left out by SUPPRESS_OWN_NETWORK"
+        decided = first_to_apply(ORDER, packet, self.policy)
+        if decided:
+            return _BEFORE_RULES[decided.step]
         verdict = self.ask(packet).verdict
         if verdict.decision == Decision.NO_NETWORK:
             return "unmatched: an address is in no network"
@@ -194,19 +199,14 @@ class Model:
             return f"dropped by {by}"
         return f"recorded as {address_text(verdict.client)};{address_text(verdict.service)};{verdict.port} by {by}"
 
-    def is_left_out(self, packet: Packet) -> bool:
-        """Tell whether SUPPRESS_OWN_NETWORK keeps `packet` from the rules."""
-        suppressed = self.configuration.settings.suppress_own_network
-        return suppressed and self.is_ours(packet.src_addr) and self.is_ours(packet.dst_addr)
+    def is_judged(self, packet: Packet) -> bool:
+        """Tell whether `packet` comes to the rules."""
+        return first_to_apply(ORDER, packet, self.policy) is None
 
     def is_outsider(self, address: Address) -> bool:
         """Tell whether `address` is in a network, not ours, and not named by itself."""
         (piece,) = self.space.within(ip_network(address))
         return piece.is_open
-
-    def is_ours(self, address: Address) -> bool:
-        """Tell whether `address` is in our networks."""
-        return any(address in network for network in self.configuration.our_nets)
 
     def sentence(self, rule: int) -> str:
         """Say a rule in its own words."""

@@ -81,7 +81,7 @@ def _packets_between(
     for port in dict.fromkeys([*ports, *classes, *_PORTS]):
         for src_port, dst_port in ((_CLIENT, port), (port, _CLIENT), (_OTHER_CLIENT, port), (port, port)):
             found = (Packet(src, src_port, dst, dst_port) for src, dst in ends)
-            yield from (packet for packet in found if not model.is_left_out(packet))
+            yield from (packet for packet in found if model.is_judged(packet))
 
 
 def _holds(model: Model, block: Block, port: int) -> bool:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from shodohflo.attribution.order import Attribution
+from shodohflo.attribution.order import decide
 from shodohflo.attribution.pipeline import BLOCK
 from shodohflo.attribution.policy import CompiledPolicy, Policy
+from shodohflo.attribution.results import observe
 from shodohflo.columns.addresses import Addresses
 from shodohflo.columns.grouping import group_by
 from shodohflo.columns.merging import merge, merge_packets
@@ -95,9 +96,9 @@ class Survey:
     def attempt(self, trial: Trial) -> Observations:
         """Return what a configuration would record of the packets, decided as the pipeline decides."""
         rules = CompiledRules(trial.enumeration, trial.mapping)
-        attribution = Attribution(rules, CompiledPolicy(Policy(trial.our_nets)), Counter(), Counter())
-        attribution.decide(self.packets)
-        return merge(attribution.seen)
+        policy = CompiledPolicy(Policy(trial.our_nets))
+        tables: list[Batch | Messages] = [*self.packets.batches, *self.packets.messages]
+        return merge([observe(table, decide(table, rules, policy)) for table in tables])
 
     def prefixes(self) -> Counter[Network]:
         """Return the /24 and /64 prefixes of all ends, with the packets to or from each, counted once for each end."""
