@@ -5,6 +5,7 @@ Frozen values without I/O and without arrays: the meaning of one row of the colu
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from ipaddress import IPv4Address, IPv6Address
@@ -112,3 +113,22 @@ def address_text(address: Address) -> str:
     """
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     return str(address) if mapped is None else f"::ffff:{mapped}"
+
+
+def rule_place(number: int) -> str:
+    """Return the place of a rule in a configuration, as logs, tables, JSON and the store name it."""
+    return f"FLOW_MAPPING[{number}]"
+
+
+def entry_place(number: int) -> str:
+    """Return the place of an entry of the networks in a configuration."""
+    return f"NETWORK_ENUMERATION[{number}]"
+
+
+def rule_number(place: str) -> int | None:
+    """Return the number of the rule that `rule_place` writes as `place`, or None."""
+    found = _RULE.fullmatch(place)
+    return int(found[1]) if found else None
+
+
+_RULE: Final = re.compile(r"FLOW_MAPPING\[([0-9]{1,5})\]", re.ASCII)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shodohflo.agent.timers import RateLimit
+from shodohflo.model import rule_place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,7 +54,7 @@ def _problems(status: Status) -> Iterator[Problem]:
     evicted = "keys evicted by the store before they expired: its memory is full (STORE_MEMORY, if it is embedded)"
     yield Problem("evicted", status.writer.evicted, evicted)
     for rule, count in rules.failures.items():
-        place = f"FLOW_MAPPING[{rule}]"
+        place = rule_place(rule)
         yield Problem(place, count, f"times {place} gave no answer, most recently: {rules.last_failure.get(rule, '')}")
     for outcome, count in ledger.outcomes.items():
         if outcome.startswith("refused."):

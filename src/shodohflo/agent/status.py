@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from shodohflo import __version__
 from shodohflo.columns.observations import Observations
+from shodohflo.model import rule_place
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -114,7 +115,7 @@ class Status:
     def _counters(self) -> dict[str, str | int]:
         outcomes = {f"outcomes.{name}": count for name, count in sorted(self.ledger.outcomes.items()) if count}
         pairs = {f"unmatched.{src};{dst}": count for (src, dst), count in self.unmatched.most_common(MOST_PAIRS)}
-        failures = {f"failures.FLOW_MAPPING[{rule}]": count for rule, count in sorted(self.rules.failures.items())}
+        failures = {f"failures.{rule_place(rule)}": count for rule, count in sorted(self.rules.failures.items())}
         return {
             "received": self.ledger.received,
             "kernel_dropped": self.ledger.kernel_dropped,

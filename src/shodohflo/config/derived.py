@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shodohflo.errors import ConfigurationError
+from shodohflo.model import entry_place
 from shodohflo.rules.networks import OurNetworks
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class Swallowed:
 
     def __str__(self) -> str:
         """Say it in words."""
-        place = f"NETWORK_ENUMERATION[{self.entry}] {self.name!r}"
+        place = f"{entry_place(self.entry)} {self.name!r}"
         return f"{self.by}, derived from this machine's addresses, swallows {self.prefix} of {place}"
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from shodohflo.attribution.ledger import Outcome
+from shodohflo.model import rule_place
 from shodohflo.wire.refusals import Refusal
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def ledger_lines(ledger: Ledger, rules: CompiledRules) -> Iterator[str]:
         yield "  inside the tunnels over UDP, counted beside these packets:"
         yield from (f"  {line}" for line in _outcome_lines(ledger.inside))
     for rule, failures in sorted(rules.failures.items()):
-        yield f"  FLOW_MAPPING[{rule}] gave no answer {failures:,} times, the last: {rules.last_failure.get(rule, '')}"
+        yield f"  {rule_place(rule)} gave no answer {failures:,} times, the last: {rules.last_failure.get(rule, '')}"
 
 
 def _outcome_lines(counted: Counter[str]) -> Iterator[str]:

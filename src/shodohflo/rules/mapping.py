@@ -11,6 +11,7 @@ from ipaddress import IPv4Address, IPv6Address
 from reprlib import repr as short_repr
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from shodohflo.model import rule_place
 from shodohflo.rules.actions import Action, Opinion, describe
 from shodohflo.rules.verdicts import Decision
 
@@ -170,7 +171,7 @@ def _parse_rule(number: int, rule: object) -> Rule:
     try:
         return Rule.parse(rule)
     except ValueError as error:
-        raise ValueError(f"FLOW_MAPPING[{number}]: {error}") from None
+        raise ValueError(f"{rule_place(number)}: {error}") from None
 
 
 def _number(enumeration: NetworkEnumeration, rule: int, name: str | None) -> int:
@@ -180,7 +181,7 @@ def _number(enumeration: NetworkEnumeration, rule: int, name: str | None) -> int
         str(name), [known for known in enumeration.network_id if known is not None], n=1, cutoff=0.0
     )
     way_out = f"did you mean {nearest[0]!r}?" if nearest else "it is empty"
-    raise ValueError(f"FLOW_MAPPING[{rule}]: there is no network {name!r} in NETWORK_ENUMERATION; {way_out}")
+    raise ValueError(f"{rule_place(rule)}: there is no network {name!r} in NETWORK_ENUMERATION; {way_out}")
 
 
 def _is_well_formed(answer: object) -> bool:

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from shodohflo.model import entry_place
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -180,7 +182,7 @@ def _parse_entry(place: int, entry: object) -> Entry:
     try:
         return Entry.parse(entry)
     except ValueError as error:
-        raise ValueError(f"NETWORK_ENUMERATION[{place}]{error}") from None
+        raise ValueError(f"{entry_place(place)}{error}") from None
 
 
 @dataclass(frozen=True, slots=True)

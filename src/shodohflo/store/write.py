@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from shodohflo.keys import WRITER, counts, details
 from shodohflo.keys.detail import FIRST, LAST, OCTETS, PACKETS, RULE, SEEN_BY, SENTENCE, seconds_text
+from shodohflo.model import rule_place
 
 if TYPE_CHECKING:
     from valkey import Valkey
@@ -145,6 +146,6 @@ def _arguments(detail: Detail) -> tuple[str | int, ...]:
         detail.octets,
         first,
         last,
-        f"FLOW_MAPPING[{detail.rule}]",
+        rule_place(detail.rule),
         detail.sentence,
     )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from shodohflo.analysis.check.prefixes import packet_to
 from shodohflo.config.findings import Code, Finding
+from shodohflo.model import entry_place
 from shodohflo.rules.packet import Packet
 
 if TYPE_CHECKING:
@@ -43,4 +44,4 @@ def find_unused(model: Model) -> Iterator[Finding]:
             continue
         number = next(number for number, entry in enumerate(entries) if entry.name == name)
         witness = packet_to(claims[0], model) if claims else None
-        yield Finding(Code.UNUSED_NETWORK, f"NETWORK_ENUMERATION[{number}]", f"no rule names {name}", witness)
+        yield Finding(Code.UNUSED_NETWORK, entry_place(number), f"no rule names {name}", witness)

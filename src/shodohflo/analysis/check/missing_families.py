@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from shodohflo.analysis.check.space import FAMILIES, Space
 from shodohflo.config.findings import Code, Finding
+from shodohflo.model import entry_place
 from shodohflo.rules.networks import OurNetworks
 from shodohflo.rules.packet import Packet
 
@@ -40,4 +41,4 @@ def find_unbound(model: Model) -> Iterator[Finding]:
             if isinstance(ours, OurNetworks) and ours.version not in bound:
                 stands_for = ", ".join(map(str, entry.resolve(ours)))
                 sentence = f"none of our networks is IPv{ours.version}, so {ours.name} stands for {stands_for}"
-                yield Finding(Code.UNBOUND_NETWORKS, f"NETWORK_ENUMERATION[{number}]", sentence)
+                yield Finding(Code.UNBOUND_NETWORKS, entry_place(number), sentence)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING, Final
 
+from shodohflo.model import entry_place
 from shodohflo.rules.networks import OurNetworks, segments
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class Claim:
     @property
     def place(self) -> str:
         """The entry."""
-        return f"NETWORK_ENUMERATION[{self.entry}]"
+        return entry_place(self.entry)
 
     def __str__(self) -> str:
         """Name the prefix as the operator knows it."""
