@@ -6,6 +6,7 @@ import io
 from collections import Counter
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -17,10 +18,13 @@ from shodohflo.cli.live import MOST, Busiest, LiveView
 from shodohflo.columns.addresses import Addresses
 from shodohflo.columns.observations import Observations
 from shodohflo.model import Kind
-from shodohflo.report.flows import SeenFlow, seen_flows
+from shodohflo.report.flows import flow_rows
 from shodohflo.rules.compiler import CompiledRules
 from shodohflo.rules.defaults import default_enumeration, default_mapping
 from shodohflo.store.writer import WriterStats
+
+if TYPE_CHECKING:
+    from shodohflo.query.rows import FlowRow
 
 NOW = 1_800_000_000
 
@@ -42,6 +46,12 @@ def seen(client: str, port: int, packets: int, *, last: float = NOW, protocol: i
         first=nanoseconds,
         last=nanoseconds,
     )
+
+
+def row(client: str = "192.0.2.1", *, port: int = 443, packets: int = 1) -> FlowRow:
+    """Return one flow."""
+    (flow,) = flow_rows(seen(client, port, packets))
+    return flow
 
 
 def status(recent: Observations) -> Status:
@@ -72,17 +82,19 @@ def test_a_flow_that_is_seen_again_adds_up() -> None:
     """The table shows the run so far, not only the last half second."""
     busiest = Busiest()
 
-    busiest.add(seen_flows(seen("192.0.2.1", 443, 3, last=NOW - 10)))
-    busiest.add(seen_flows(seen("192.0.2.1", 443, 4, last=NOW - 2)))
+    busiest.add(flow_rows(seen("192.0.2.1", 443, 3, last=NOW - 10)))
+    busiest.add(flow_rows(seen("192.0.2.1", 443, 4, last=NOW - 2)))
 
-    assert busiest.rows(10, NOW) == [("192.0.2.1", "198.51.100.1", "443", "https", "7", "700 B", "2s")]
+    assert busiest.rows(10, NOW) == [
+        ("192.0.2.1", "198.51.100.1", "443", "https", "7", "700 B", "2s", "tcp", "FLOW_MAPPING[0]")
+    ]
 
 
 def test_the_flow_with_most_packets_comes_first_as_far_as_there_is_room() -> None:
     """The busiest are what one looks for."""
     busiest = Busiest()
     for port in range(1, 30):
-        busiest.add([SeenFlow("c", "s", port, packets=port, protocols={"udp"})])
+        busiest.add([row(port=port, packets=port)])
 
     assert [row[2] for row in busiest.rows(3, NOW)] == ["29", "28", "27"]
 
@@ -90,36 +102,24 @@ def test_the_flow_with_most_packets_comes_first_as_far_as_there_is_room() -> Non
 def test_what_is_remembered_is_bounded() -> None:
     """What was not seen for longest is forgotten first."""
     busiest = Busiest()
-    busiest.add([SeenFlow("old", "s", 1, packets=10**6)])
-    busiest.add([SeenFlow("kept", "s", 1)])
-    busiest.add([SeenFlow("c", "s", port) for port in range(MOST - 2)])
-    busiest.add([SeenFlow("kept", "s", 1)])
+    old, kept, new = (row(f"192.0.2.{host}", packets=10**6) for host in (1, 2, 3))
+    busiest.add([old])
+    busiest.add([kept])
+    busiest.add([row("192.0.2.9", port=port) for port in range(MOST - 2)])
+    busiest.add([kept])
 
-    busiest.add([SeenFlow("new", "s", 1)])
+    busiest.add([new])
 
     assert len(busiest.flows) == MOST
-    assert ("old", "s", 1) not in busiest.flows
-    assert ("kept", "s", 1) in busiest.flows
-
-
-def test_protocols_and_rules_of_a_flow_are_put_together() -> None:
-    """One flow may be TCP and UDP, decided by several rules."""
-    several = Observations.concatenate(
-        [seen("192.0.2.1", 53, 3, protocol=17, rule=1), seen("192.0.2.1", 53, 1, protocol=6, rule=4, last=NOW - 1)]
-    )
-
-    (flow,) = seen_flows(several)
-
-    assert (flow.packets, flow.octets) == (4, 400)
-    assert (flow.protocols, flow.rules) == ({"tcp", "udp"}, {1, 4})
-    assert (flow.first, flow.last) == ((NOW - 1) * 10**9, NOW * 10**9)
+    assert old.client not in {client for client, _, _ in busiest.flows}
+    assert {kept.client, new.client} <= {client for client, _, _ in busiest.flows}
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])
 def test_the_screen_holds_flows_counters_and_the_way_out(width: int) -> None:
     """On terminals of all widths, long addresses included."""
     view = LiveView(Console(file=io.StringIO(), width=width))
-    view._busiest.add(seen_flows(seen("2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff", 443, 3)))
+    view._busiest.add(flow_rows(seen("2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff", 443, 3)))
 
     lines = screen(view, status(Observations.empty()), width)
 
@@ -133,7 +133,7 @@ def test_the_screen_holds_flows_counters_and_the_way_out(width: int) -> None:
 def test_the_table_leaves_room_for_the_counters() -> None:
     """A low terminal shows fewer flows."""
     view = LiveView(Console(file=io.StringIO()))
-    view._busiest.add([SeenFlow("c", "s", port, packets=port) for port in range(1, 100)])
+    view._busiest.add([row(port=port, packets=port) for port in range(1, 100)])
 
     lines = screen(view, status(Observations.empty()), 80, height=12)
 
@@ -145,7 +145,7 @@ def test_folded_addresses_leave_room_for_the_counters_too(width: int, height: in
     """A long IPv6 address takes two lines or three of a narrow terminal; what does not fit is cut off from below."""
     address = "2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff"
     view = LiveView(Console(file=io.StringIO()))
-    view._busiest.add([SeenFlow(address, address, port, packets=port) for port in range(1, 100)])
+    view._busiest.add([row(address, port=port, packets=port) for port in range(1, 100)])
 
     lines = screen(view, status(Observations.empty()), width, height)
 

@@ -67,7 +67,17 @@ def test_the_table_is_for_people_with_the_ledger_after_it(shodohflo: Command, de
     lines = shodohflo("replay", *OURS, demo).stdout.splitlines()
 
     assert lines[0].split() == ["CLIENT", "SERVICE", "PORT", "PACKETS", "BYTES", "PROTOCOL", "RULE"]
-    assert lines[1].split() == ["192.168.7.20", "192.168.7.2", "22", "ssh", "182", "68.1", "kB", "tcp", "0"]
+    assert lines[1].split() == [
+        "192.168.7.20",
+        "192.168.7.2",
+        "22",
+        "ssh",
+        "182",
+        "68.1",
+        "kB",
+        "tcp",
+        "FLOW_MAPPING[0]",
+    ]
     assert "1,677 packets received, 0 dropped by the kernel" in lines
 
 
@@ -78,8 +88,10 @@ def test_json_is_one_object_a_line(shodohflo: Command, demo: Path) -> None:
     (ssh,) = (flow for flow in flows if flow["port"] == 22 and flow["client"] == "192.168.7.20")
     assert ssh["service"] == "192.168.7.2"
     assert (ssh["packets"], ssh["octets"]) == (182, 68073)
-    assert ssh["protocols"] == ["tcp"]
-    assert ssh["rules"] == ["FLOW_MAPPING[0]"]
+    assert ssh["protocols"] == [{"protocol": "tcp", "packets": 182, "octets": 68073}]
+    assert ssh["rule"] == "FLOW_MAPPING[0]"
+    assert ssh["sentence"].startswith("from any network to our_nets: ")
+    assert (ssh["age"], ssh["expires_in"], ssh["stores"], ssh["agents"]) == (None, None, [], [])
     assert ssh["first"] < ssh["last"] < 1_767_607_260
 
 

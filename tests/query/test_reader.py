@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from shodohflo.errors import StoreError
+from shodohflo.keys.detail import ProtocolSum
 from shodohflo.model import UDP, Kind
-from shodohflo.query import Filter, FlowRow, ProtocolSum, Reader
+from shodohflo.query.filters import Filter
+from shodohflo.query.reader import Reader
+from shodohflo.query.rows import FlowRow
 from shodohflo.store.connection import SocketStore
 from shodohflo.store.writer import Writer
 from support.cutting import CuttingWire

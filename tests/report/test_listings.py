@@ -6,8 +6,10 @@ from ipaddress import ip_address
 
 import pytest
 
-from shodohflo.query import ClientRow, FlowRow, Found, PeerRow, ProtocolSum, ReconRow
-from shodohflo.report.listings import CLIENTS, FLOWS, PEERS, RECON, clients_of, peers_of
+from shodohflo.keys.detail import ProtocolSum
+from shodohflo.query.rows import ClientRow, FlowRow, PeerRow, ReconRow
+from shodohflo.query.sums import clients_of
+from shodohflo.report.listings import CLIENTS, FLOWS, PEERS, RECON
 
 
 def flow(client: str, port: int, packets: int, *, age: float | None = 3.0, expires_in: float | None = 9.0) -> FlowRow:
@@ -123,28 +125,4 @@ def test_orders() -> None:
     assert ports("port") == [22, 80, 443]
     assert ports("client") == [443, 80, 22]
     assert ports("service") == [22, 80, 443]
-    assert [row.packets for row in CLIENTS.sorted(clients_of(Found(tuple(rows), 0)).rows, "port")] == [1, 5, 3]
-
-
-def test_flows_gathered_by_client_and_by_pair() -> None:
-    """Packets add up, the youngest age and the longest life count."""
-    found = Found(
-        (
-            flow("192.0.2.1", 80, 2, age=5.0, expires_in=3.0),
-            flow("192.0.2.1", 443, 3, age=None, expires_in=8.0),
-            flow("192.0.2.2", 80, 1, expires_in=None),
-        ),
-        foreign=4,
-    )
-
-    clients, peers = clients_of(found), peers_of(found)
-
-    assert [(str(row.client), row.packets, row.age, row.expires_in) for row in clients.rows] == [
-        ("192.0.2.1", 5, 5.0, 8.0),
-        ("192.0.2.2", 1, 3.0, None),
-    ]
-    assert [(str(row.address), str(row.peer), row.packets) for row in peers.rows] == [
-        ("192.0.2.1", "198.51.100.1", 5),
-        ("192.0.2.2", "198.51.100.1", 1),
-    ]
-    assert clients.foreign == peers.foreign == 4
+    assert [row.packets for row in CLIENTS.sorted(clients_of(rows), "port")] == [1, 5, 3]

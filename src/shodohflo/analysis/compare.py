@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from shodohflo.analysis.check.model import RULE
 from shodohflo.analysis.fates import Fate, Fates
 from shodohflo.attribution.ledger import Outcome
 from shodohflo.attribution.pipeline import BLOCK, Pipeline
 from shodohflo.attribution.policy import CompiledPolicy
 from shodohflo.columns.merging import merge_packets
 from shodohflo.keys import counts, to_key
+from shodohflo.model import rule_place
 from shodohflo.wire.decode import decode
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Side:
         key = to_key(fate.key) if fate.key and fate.outcome == Outcome.FLOW else None
         if fate.rule is None:
             return cls(fate.outcome, key, "", "")
-        return cls(fate.outcome, key, RULE.format(fate.rule), mapping.rules[fate.rule].describe())
+        return cls(fate.outcome, key, rule_place(fate.rule), mapping.rules[fate.rule].describe())
 
     def as_dict(self) -> dict[str, object]:
         """Return it as JSON takes it."""

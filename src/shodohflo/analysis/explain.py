@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from shodohflo.analysis.check.copied_rules import apart
-from shodohflo.analysis.check.model import RULE
 from shodohflo.analysis.frame import to_frames
 from shodohflo.attribution.ledger import Outcome
 from shodohflo.attribution.order import IGNORED, MESSAGES, ORDER
@@ -18,7 +17,7 @@ from shodohflo.attribution.pipeline import Pipeline
 from shodohflo.attribution.questions import Message
 from shodohflo.columns.batch import Quote
 from shodohflo.keys import counts
-from shodohflo.model import ICMP, SRC, address_text
+from shodohflo.model import ICMP, SRC, address_text, rule_place
 from shodohflo.rules.actions import Assign, PortMatch, is_built_in
 from shodohflo.rules.compiler import CompiledRules
 from shodohflo.rules.verdicts import Decision
@@ -156,7 +155,7 @@ def _asked(questions: Sequence[Question[One, Many]], packet: One, policy: Policy
 def _trail(packet: Packet, source: End, destination: End, mapping: FlowMapping) -> Iterator[Asked]:
     """Go through the rules, up to the one that decides."""
     for number, rule in enumerate(mapping.rules):
-        name, sentence = RULE.format(number), rule.describe()
+        name, sentence = rule_place(number), rule.describe()
         elsewhere = [
             f"the {end} is in {found.network}"
             for end, named, found in (("source", rule.src, source), ("destination", rule.dst, destination))

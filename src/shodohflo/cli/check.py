@@ -12,9 +12,9 @@ import click
 
 from shodohflo.analysis.check.proof import check
 from shodohflo.cli import options
-from shodohflo.cli.replay import named_or_presumed
 from shodohflo.config import Configuration, load
 from shodohflo.config.findings import Code, Finding, Level, Report
+from shodohflo.config.presumed import presumed
 from shodohflo.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def _report(config: Path | None, our_nets: tuple[Network, ...]) -> Report:
         return Report((_unusable(str(error), config),))
     if config is None:
         click.echo("no CONFIG: checking the defaults", err=True)
-    return check(Configuration(settings, tuple(named_or_presumed(our_nets, settings.enumeration))))
+    return check(Configuration(settings, options.named_or(our_nets, lambda: presumed(settings.enumeration))))
 
 
 def _unusable(message: str, config: Path | None) -> Finding:

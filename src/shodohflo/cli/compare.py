@@ -12,8 +12,9 @@ import click
 from shodohflo.analysis.compare import Change, Comparison, Difference, Side, What
 from shodohflo.cli import options
 from shodohflo.cli.program import fail
-from shodohflo.cli.replay import Replay, make_pipeline, named_or_presumed
-from shodohflo.config import load
+from shodohflo.config import Configuration, load
+from shodohflo.config.presumed import presumed
+from shodohflo.offline.session import Replay, make_pipeline
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -52,8 +53,8 @@ def compare(*, old: Path, new: Path, captures: tuple[str, ...], our_nets: tuple[
     read.
     """
     both = [_load(path) for path in (old, new)]
-    ours = named_or_presumed(our_nets, *(settings.enumeration for settings in both))
-    comparison = Comparison(*(make_pipeline(settings, ours) for settings in both))
+    ours = options.named_or(our_nets, lambda: presumed(*(settings.enumeration for settings in both)))
+    comparison = Comparison(*(make_pipeline(Configuration(settings, ours)) for settings in both))
     reading = Replay(comparison)
     reading.read(captures)
     difference = comparison.difference()

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from shodohflo.cli.replay import Replay, make_pipeline
-from shodohflo.config import load
+from shodohflo.config import Configuration, load
+from shodohflo.offline.session import Replay, make_pipeline
 from shodohflo.offline.writing import write_all
-from shodohflo.query import Filter, Reader
+from shodohflo.query.filters import Filter
+from shodohflo.query.reader import Reader
 from shodohflo.report import listings
 from shodohflo.report.ledger import print_ledger
 from shodohflo.report.table import show
@@ -44,7 +45,7 @@ def demo() -> int:
     IPv6 addresses in 2001:db8:7::/48. Needs no rights, and leaves nothing behind.
     """
     settings = load(None, {})
-    pipeline = make_pipeline(settings, OUR_NETS)
+    pipeline = make_pipeline(Configuration(settings, OUR_NETS))
     replay = Replay(pipeline)
     with as_file(files("shodohflo") / "demo" / "demo.pcap") as capture:
         replay.read([str(capture)])

@@ -10,8 +10,8 @@ import click
 
 from shodohflo.analysis.explain import Asked, Explanation, explain
 from shodohflo.cli import options
-from shodohflo.cli.replay import named_or_presumed
 from shodohflo.config import Configuration, load
+from shodohflo.config.presumed import presumed
 from shodohflo.errors import ConfigurationError
 from shodohflo.report.table import Column, plain
 from shodohflo.rules.packet import Packet
@@ -75,13 +75,13 @@ def explain_command(  # noqa: PLR0913 - one for each option
     return 0
 
 
-def _explain(text: str, config: Path | None, our_nets: Sequence[Network]) -> Explanation:
+def _explain(text: str, config: Path | None, our_nets: tuple[Network, ...]) -> Explanation:
     try:
         packet = Packet.from_text(text)
     except ValueError as error:
         raise ConfigurationError(str(error)) from error
     settings = load(config)
-    configuration = Configuration(settings, tuple(named_or_presumed(our_nets, settings.enumeration)))
+    configuration = Configuration(settings, options.named_or(our_nets, lambda: presumed(settings.enumeration)))
     return explain(packet, configuration.networks, configuration.mapping, configuration.policy())
 
 

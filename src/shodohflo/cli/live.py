@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Self
 
 from rich.console import Console, Group, RenderableType
@@ -12,27 +12,20 @@ from rich.live import Live
 from rich.text import Text
 
 from shodohflo.agent.status import summary
-from shodohflo.report.flows import SeenFlow, seen_flows
-from shodohflo.report.numbers import age_text, port_name, size_text
-from shodohflo.report.table import Column, Row, rich_table
+from shodohflo.query.sums import join_flows
+from shodohflo.report.flows import flow_rows
+from shodohflo.report.listings import FLOWS
+from shodohflo.report.table import Row, rich_table
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from shodohflo.agent import Status
+    from shodohflo.model import Address
+    from shodohflo.query.rows import FlowRow
 
 MOST: Final = 2_000
 """Flows that are remembered for showing; beyond that, those seen longest ago are forgotten."""
-
-COLUMNS: Final = (
-    Column("CLIENT"),
-    Column("SERVICE"),
-    Column("PORT", right=True),
-    Column("", from_width=70, style="dim"),
-    Column("PACKETS", right=True),
-    Column("BYTES", right=True, from_width=80),
-    Column("AGE", right=True),
-)
 
 _SPARE: Final = 1
 """Lines left empty: a terminal that is full to the last line scrolls."""
@@ -42,27 +35,21 @@ _SPARE: Final = 1
 class Busiest:
     """The flows of a run so far, as far as they are remembered."""
 
-    flows: dict[tuple[str, str, int], SeenFlow] = field(default_factory=dict)
+    flows: dict[tuple[Address, Address, int], FlowRow] = field(default_factory=dict)
 
-    def add(self, seen: list[SeenFlow]) -> None:
+    def add(self, seen: list[FlowRow]) -> None:
         """Add what was seen since the last time; what is seen again moves to the end."""
         for flow in seen:
             key = (flow.client, flow.service, flow.port)
             before = self.flows.pop(key, None)
-            self.flows[key] = flow if before is None else before.plus(flow)
+            self.flows[key] = flow if before is None else join_flows([before, flow])
         for key in list(self.flows)[: max(len(self.flows) - MOST, 0)]:
             del self.flows[key]
 
     def rows(self, most: int, now: float) -> list[Row]:
         """Return the rows of a table, the flow with most packets first."""
         busiest = sorted(self.flows.values(), key=lambda flow: -flow.packets)[:most]
-        return [_row(flow, now) for flow in busiest]
-
-
-def _row(flow: SeenFlow, now: float) -> Row:
-    name = port_name(flow.port, min(flow.protocols, default="tcp"))
-    age = age_text(now - flow.last / 1e9)
-    return flow.client, flow.service, str(flow.port), name, f"{flow.packets:,}", size_text(flow.octets), age
+        return [FLOWS.cells(replace(flow, age=now - (flow.last or now))) for flow in busiest]
 
 
 class LiveView:
@@ -88,7 +75,7 @@ class LiveView:
 
     def show(self, status: Status) -> None:
         """Show the flows and the counters as they are now."""
-        self._busiest.add(seen_flows(status.recent))
+        self._busiest.add(flow_rows(status.recent))
         with contextlib.suppress(OSError):  # the terminal was closed: the signal that says so is on its way
             self._live.update(self.render(status), refresh=True)
 
@@ -108,11 +95,11 @@ class LiveView:
         width, height = self._console.size
         room = max(height - below - _SPARE, 2)
         rows = self._busiest.rows(room - 1, now)
-        table = rich_table(COLUMNS, rows, width)
+        table = rich_table(FLOWS.columns, rows, width)
         # Long addresses are folded on narrow terminals, and how long they are is seen when they are drawn.
         while len(rows) > 1 and (lines := self._lines(table)) > room:
             rows = rows[: len(rows) * room // lines]
-            table = rich_table(COLUMNS, rows, width)
+            table = rich_table(FLOWS.columns, rows, width)
         return table
 
     def _lines(self, shown: RenderableType) -> int:

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from shodohflo.config.presumed import Presumed
 
 Network = IPv4Network | IPv6Network
 
@@ -69,3 +74,13 @@ ledger = click.option(
     callback=_in_a_directory,
     help="Write what became of the packets to FILE, as JSON.",
 )
+
+
+def named_or(our_nets: tuple[Network, ...], presumed: Callable[[], Presumed]) -> tuple[Network, ...]:
+    """Return `our_nets`; if none are named, those that are presumed, after naming them on standard error."""
+    if our_nets:
+        return our_nets
+    taken = presumed()
+    for note in taken.notes:
+        click.echo(note, err=True)
+    return taken.networks

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from shodohflo.cli import options
-from shodohflo.query import Filter, Found, KeyRow, Reader
+from shodohflo.query.filters import Filter
+from shodohflo.query.reader import Found, Reader
+from shodohflo.query.rows import KeyRow
 from shodohflo.report import listings
 from shodohflo.report.table import show
 from shodohflo.store.connection import RemoteStore, Store
@@ -146,7 +148,7 @@ def peers(*, stores: tuple[str, ...], sort: str, as_json: bool, **wanted: Any) -
     --client and --service name the two ends, in any order; with --port, only the flows on that port are looked at.
     """
     reader, filters = Reader(opened(stores)), _wanted(**wanted)
-    found = listings.peers_of(reader.flows(filters, time.time())) if filters.ports else reader.peers(filters)
+    found = reader.peers_by_port(filters, time.time()) if filters.ports else reader.peers(filters)
     _print(found, listings.PEERS, sort, as_json=as_json)
 
 
@@ -158,7 +160,7 @@ def clients(*, stores: tuple[str, ...], sort: str, as_json: bool, **wanted: Any)
     """
     reader, filters = Reader(opened(stores)), _wanted(**wanted)
     by_flows = filters.ports or filters.services
-    found = listings.clients_of(reader.flows(filters, time.time())) if by_flows else reader.clients(filters)
+    found = reader.clients_by_flow(filters, time.time()) if by_flows else reader.clients(filters)
     _print(found, listings.CLIENTS, sort, as_json=as_json)
 
 

@@ -10,7 +10,9 @@ from shodohflo.cli.readers import opened
 from shodohflo.errors import ConfigurationError, ShodohfloError
 from shodohflo.keys import from_key
 from shodohflo.model import ClientKey, FlowKey, Key, PeerKey, ResetKey, UnreachableKey, address_text
-from shodohflo.query import Filter, FlowRow, KeyRow, Reader
+from shodohflo.query.filters import Filter
+from shodohflo.query.reader import Reader
+from shodohflo.query.rows import FlowRow, KeyRow
 from shodohflo.report.numbers import age_text, port_name, size_text, unreachable_name
 
 if TYPE_CHECKING:

@@ -2,38 +2,30 @@
 
 from __future__ import annotations
 
-import os
+import json
 import sys
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 import click
 
-from shodohflo.attribution.ledger import REFUSED, Ledger
-from shodohflo.attribution.pipeline import Pipeline
-from shodohflo.capture.files.savefile import STDIN, open_savefile
 from shodohflo.cli import options
 from shodohflo.cli.program import fail
 from shodohflo.config import Configuration, Settings, load
-from shodohflo.config.presumed import PRIVATE, presumed_networks
-from shodohflo.errors import CaptureError
+from shodohflo.config.presumed import presumed_for_captures
 from shodohflo.keys import counts
-from shodohflo.offline.progress import Progress
+from shodohflo.offline.session import Replay, is_unreadable, make_pipeline
 from shodohflo.process.malloc import keep_freed_memory
-from shodohflo.report.flows import COLUMNS, seen_flows
+from shodohflo.report.flows import flow_rows
 from shodohflo.report.ledger import print_ledger, write_ledger
+from shodohflo.report.listings import FLOWS
 from shodohflo.report.table import show
-from shodohflo.wire.refusals import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from shodohflo.capture.files.savefile import Savefile
     from shodohflo.cli.options import Network
-    from shodohflo.columns.frames import Frames
     from shodohflo.columns.observations import Observations
-    from shodohflo.rules.networks import NetworkEnumeration
 
 EXAMPLES: Final = """\b
 Examples:
@@ -41,91 +33,6 @@ Examples:
   shodohflo replay --keys --our-nets 192.0.2.0/24 a.pcap    the keys that would be in the store
   tcpdump -c 1000 -w - | shodohflo replay -                 from standard input
 """
-
-
-class Ingesting(Protocol):
-    """Whatever takes frames in."""
-
-    def ingest(self, frames: Frames, /) -> None:
-        """Take frames in; none of their memory is needed afterwards."""
-
-
-@dataclass(slots=True)
-class Replay:
-    """Captures read into a pipeline, or into something like it, and where reading them broke."""
-
-    into: Ingesting
-    broken: list[str] = field(default_factory=list)
-
-    def read(self, captures: Sequence[str]) -> None:
-        """Read every capture; one that breaks is used as far as it goes."""
-        with Progress(_total(captures)) as progress:
-            done = 0
-            for name in captures:
-                done = self._read_one(name, done, progress)
-
-    def _read_one(self, name: str, done: int, progress: Progress) -> int:
-        """Read one capture; `done` bytes were read before it, and are afterwards returned with its own."""
-        savefile: Savefile | None = None
-        try:
-            with open_savefile(name) as savefile:
-                for frames in _until_interrupted(savefile) if name == STDIN else savefile:
-                    self.into.ingest(frames)
-                    progress.advance_to(done + savefile.position)
-        except CaptureError as error:
-            used = f" ({savefile.packets:,} packets before that were used)" if savefile and savefile.packets else ""
-            self.broken.append(f"{error}{used}")
-        return done + (savefile.position if savefile else 0)
-
-
-def _until_interrupted(savefile: Savefile) -> Iterator[Frames]:
-    """Yield frames; Ctrl-C while waiting for some ends both sides of a pipe, and what was written is to be seen."""
-    try:
-        yield from savefile
-    except KeyboardInterrupt:
-        if savefile.packets == 0:
-            raise
-        raise CaptureError("standard input: interrupted") from None
-
-
-def _total(captures: Sequence[str]) -> int:
-    """Return the bytes there are to read, 0 if that cannot be known."""
-    try:
-        return 0 if STDIN in captures else sum(os.stat(name).st_size for name in captures)  # noqa: PTH116 - as above
-    except OSError:
-        return 0
-
-
-def make_pipeline(settings: Settings, our_nets: Sequence[Network]) -> Pipeline:
-    """Return a pipeline for `settings` and our networks."""
-    configuration = Configuration(settings, tuple(our_nets))
-    return Pipeline(configuration.rules(), configuration.policy())
-
-
-def named_or_presumed(our_nets: Sequence[Network], *enumerations: NetworkEnumeration) -> Sequence[Network]:
-    """Return our networks; if none are named, what is presumed for configurations, and say so."""
-    if our_nets:
-        return our_nets
-    taken = presumed_networks(*enumerations)
-    click.echo(f"no --our-nets: taking {', '.join(map(str, taken)) or 'none'} for our networks", err=True)
-    return taken
-
-
-def named_or_private(our_nets: Sequence[Network], enumeration: NetworkEnumeration) -> Sequence[Network]:
-    """Return our networks; if none are named, all private ones, and say so, also where the configuration objects."""
-    if our_nets:
-        return our_nets
-    click.echo(f"no --our-nets: taking {', '.join(map(str, PRIVATE))} for our networks", err=True)
-    if clashing := set(PRIVATE) - set(presumed_networks(enumeration)):
-        told = ", ".join(map(str, sorted(clashing, key=str)))
-        click.echo(f"warning: the configuration has another use for addresses of {told}: name --our-nets", err=True)
-    return PRIVATE
-
-
-def _is_unreadable(ledger: Ledger) -> bool:
-    """Tell whether there were packets, and every one of a link type that no decoder reads."""
-    refused = REFUSED.format(Refusal.LINK_TYPE)
-    return ledger.received > 0 and all(outcome.startswith(refused) for outcome in ledger.outcomes)
 
 
 def key_lines(counted: Mapping[str, int]) -> Iterator[str]:
@@ -174,20 +81,23 @@ def replay(  # noqa: PLR0913 - one for each option
     for warning in settings.warnings:
         click.echo(f"warning: {warning}", err=True)
     write = writer_to(store, settings) if store else None
-    pipeline = make_pipeline(settings, named_or_private(our_nets, settings.enumeration))
+    ours = options.named_or(our_nets, lambda: presumed_for_captures(settings.enumeration))
+    configuration = Configuration(settings, ours)
+    pipeline = make_pipeline(configuration)
     reading = Replay(pipeline)
     reading.read(captures)
     seen = pipeline.take()
+    sentences = [rule.describe() for rule in settings.mapping.rules]
     if write:
         write(seen)
     if keys:
         sys.stdout.write("".join(key_lines(counts(seen))))
     elif as_json:
-        sys.stdout.writelines(f"{flow.to_json()}\n" for flow in seen_flows(seen))
+        sys.stdout.writelines(f"{json.dumps(row.as_dict())}\n" for row in flow_rows(seen, sentences))
     elif not write:
-        show(COLUMNS, [flow.to_row() for flow in seen_flows(seen)])
+        show(FLOWS.columns, [FLOWS.cells(row) for row in flow_rows(seen)])
         click.echo()
-    if _is_unreadable(pipeline.settle()):
+    if is_unreadable(pipeline.settle()):
         reading.broken.append("nothing could be read: the captures are of link types we do not read")
     for message in reading.broken:
         fail(message, "shodohflo replay")

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import click
 import numpy as np
 
-from shodohflo.analysis.check.model import RULE
 from shodohflo.attribution.ledger import DROPPED
 from shodohflo.cli import options
 from shodohflo.cli.program import fail
-from shodohflo.cli.replay import Replay, make_pipeline, named_or_presumed
 from shodohflo.columns.grouping import group_by
-from shodohflo.config import Settings, load
-from shodohflo.model import Kind
+from shodohflo.config import Configuration, Settings, load
+from shodohflo.config.presumed import presumed
+from shodohflo.model import Kind, rule_place
+from shodohflo.offline.session import Replay, make_pipeline
 from shodohflo.report.ledger import print_ledger
 from shodohflo.report.table import Column, Row, show
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from shodohflo.cli.options import Network
     from shodohflo.columns.observations import Observations
-    from shodohflo.query import AgentRow, FlowRow
+    from shodohflo.query.rows import AgentRow, FlowRow
     from shodohflo.rules.networks import Entry
 
 COLUMNS: Final = (
@@ -126,14 +126,14 @@ def _print(settings: Settings | None, decided: Decided | None, *, as_json: bool)
     told = sorted([*configured, *others], key=lambda rule: rule.number)
     if as_json:
         for rule in told:
-            line: dict[str, object] = {"place": RULE.format(rule.number), "sentence": rule.sentence}
+            line: dict[str, object] = {"place": rule_place(rule.number), "sentence": rule.sentence}
             click.echo(json.dumps(line | (decided.as_dict(rule) if decided else {})))
         return
     rows = [_network_row(n, entry) for n, entry in enumerate(settings.enumeration.entries)] if settings else []
     for rule in told:
         counts = map("{:,}".format, decided.as_dict(rule).values()) if decided else ("", "", "")
         foreign = " (in another configuration)" if settings and rule not in configured else ""
-        rows.append((RULE.format(rule.number), *counts, f"{rule.sentence}{foreign}"))
+        rows.append((rule_place(rule.number), *counts, f"{rule.sentence}{foreign}"))
     show(COLUMNS, rows)
 
 
@@ -146,9 +146,11 @@ def _network_row(number: int, entry: Entry) -> Row:
     return (f"NETWORK_ENUMERATION[{number}]", "", "", "", f"{entry.name}: {held}")
 
 
-def _replayed(captures: Sequence[str], settings: Settings, our_nets: Sequence[Network]) -> tuple[int, Decided]:
+def _replayed(captures: Sequence[str], settings: Settings, our_nets: tuple[Network, ...]) -> tuple[int, Decided]:
     """Count what the rules decide of captures."""
-    pipeline = make_pipeline(settings, named_or_presumed(our_nets, settings.enumeration))
+    pipeline = make_pipeline(
+        Configuration(settings, options.named_or(our_nets, lambda: presumed(settings.enumeration)))
+    )
     reading = Replay(pipeline)
     reading.read(captures)
     rules = _worded(settings)
@@ -180,7 +182,8 @@ def count_decided(seen: Observations, rules: Sequence[Worded]) -> Decided:
 def _running(stores: Sequence[str], settings: Settings | None) -> Decided:
     """Count what is in the stores, and say where an agent runs something else than `settings`."""
     from shodohflo.cli.readers import opened  # noqa: PLC0415 - captures need no store's client
-    from shodohflo.query import Filter, Reader  # noqa: PLC0415 - as above
+    from shodohflo.query.filters import Filter  # noqa: PLC0415 - as above
+    from shodohflo.query.reader import Reader  # noqa: PLC0415 - as above
 
     named = stores or tuple(os.environ.get("SHODOHFLO_STORE", "").split())
     reader = Reader(opened(named))

@@ -11,9 +11,9 @@ from shodohflo.analysis.suggest.proposals import OURS, Proposal, Suggestion, our
 from shodohflo.analysis.suggest.survey import Survey
 from shodohflo.cli import options
 from shodohflo.cli.program import fail
-from shodohflo.cli.replay import Replay
 from shodohflo.config.presumed import PRIVATE
 from shodohflo.errors import CaptureError
+from shodohflo.offline.session import Replay
 from shodohflo.report.numbers import port_name
 
 if TYPE_CHECKING:

@@ -1,7 +1,13 @@
-"""What is taken for our networks where nobody names them and no machine can tell."""
+"""Our networks where neither the operator nor this machine's addresses name them: the private ones.
+
+There is one policy with two uses. Commands that examine a configuration (`presumed`) leave out the private networks
+that it has another use for, so that their findings are about the configuration and not about a guess. `replay`
+(`presumed_for_captures`) takes all of them, because a capture may hold any, and warns of those.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from ipaddress import collapse_addresses, ip_network
 from typing import TYPE_CHECKING, Final
 
@@ -16,6 +22,32 @@ PRIVATE: Final = tuple(
     ip_network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
 )
 """RFC 1918, RFC 6598, RFC 4193."""
+
+
+@dataclass(frozen=True, slots=True)
+class Presumed:
+    """Networks taken for ours, and the lines that tell the user so."""
+
+    networks: tuple[Network, ...]
+    notes: tuple[str, ...]
+
+
+def presumed(*enumerations: NetworkEnumeration) -> Presumed:
+    """Return the private networks for which none of the configurations has another use."""
+    networks = presumed_networks(*enumerations)
+    return Presumed(networks, (_taken(networks),))
+
+
+def presumed_for_captures(enumeration: NetworkEnumeration) -> Presumed:
+    """Return all private networks, with a warning for those that the configuration has another use for."""
+    clashing = sorted(set(PRIVATE) - set(presumed_networks(enumeration)), key=str)
+    named = ", ".join(map(str, clashing))
+    warning = f"warning: the configuration has another use for addresses of {named}: name --our-nets"
+    return Presumed(PRIVATE, (_taken(PRIVATE), *([warning] if clashing else [])))
+
+
+def _taken(networks: tuple[Network, ...]) -> str:
+    return f"no --our-nets: taking {', '.join(map(str, networks)) or 'none'} for our networks"
 
 
 def presumed_networks(*enumerations: NetworkEnumeration) -> tuple[Network, ...]:

@@ -1,23 +1,6 @@
-"""What a reader may ask: flows, peers, clients, reconnaissance and agents, of one store or of several as if one.
+"""What a store holds, for every reader: flows, peers, clients, resets and unreachables, and agents.
 
-Every reader of ours asks here, and none of them writes. Times are seconds since 1970; `now` is an argument.
+`reader` asks one store or several as if they were one, `rows` are its answers, `sums` adds them up. Times are seconds
+since 1970, and `now` is an argument. It reads only. It must not know the agent, how rows are shown, or the
+command line.
 """
-
-from shodohflo.keys import ProtocolSum
-from shodohflo.query.filters import Filter, Network
-from shodohflo.query.reader import Found, Reader
-from shodohflo.query.rows import AgentRow, ClientRow, FlowRow, KeyRow, PeerRow, ReconRow
-
-__all__ = [
-    "AgentRow",
-    "ClientRow",
-    "Filter",
-    "FlowRow",
-    "Found",
-    "KeyRow",
-    "Network",
-    "PeerRow",
-    "ProtocolSum",
-    "Reader",
-    "ReconRow",
-]

@@ -10,6 +10,7 @@ from shodohflo.model import ClientKey, FlowKey, PeerKey, ResetKey, UnreachableKe
 from shodohflo.query.details import join_details
 from shodohflo.query.filters import Filter, pattern
 from shodohflo.query.rows import AgentRow, ClientRow, FlowRow, KeyRow, PeerRow, ReconRow, order
+from shodohflo.query.sums import clients_of, peers_of
 from shodohflo.store.connection import store_errors
 from shodohflo.store.reading import AnyKey, KeyRecord, read_heartbeats, read_records
 
@@ -95,6 +96,16 @@ class Reader:
         seen, foreign = self._gather(ClientKey, wanted)
         rows = [ClientRow(client=one.key.client, **one.common()) for one in seen if wanted.takes_client(one.key.client)]
         return _found(rows, foreign, lambda row: order(row.client))
+
+    def peers_by_port(self, wanted: Filter, now: float) -> Found[PeerRow]:
+        """Return the ends of the flows that are wanted, which have ports, with the packets of these flows."""
+        flows = self.flows(wanted, now)
+        return Found(peers_of(flows.rows), flows.foreign)
+
+    def clients_by_flow(self, wanted: Filter, now: float) -> Found[ClientRow]:
+        """Return the clients of the flows that are wanted, with the packets of these flows."""
+        flows = self.flows(wanted, now)
+        return Found(clients_of(flows.rows), flows.foreign)
 
     def recon(self, wanted: Filter) -> Found[ReconRow]:
         """Return the resets and the unreachables; a wanted port may be at either end."""

@@ -1,4 +1,4 @@
-"""What a reader gets: one row for each key, summed up over the stores that have it. Pure."""
+"""Rows: one for each key, with the sums over the stores that have it. `docs/reference/json.md` is made from them."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyRow:
-    """What is known of every key."""
+    """The fields of every row."""
 
     packets: int
+    """Packets counted under the key."""
     age: float | None
-    """Seconds since it was last seen; `None` where the store doesn't say."""
+    """Seconds since the last packet; null where no store tells, as in `replay`."""
     expires_in: float | None
-    """Seconds until it is forgotten; `None` for never."""
+    """Seconds until the key expires; null if it does not, or without a store."""
     stores: tuple[str, ...]
-    """The stores that have it."""
+    """The stores that have the key; empty in `replay`."""
 
     def as_dict(self) -> dict[str, object]:
         """Return the row as JSON takes it, what it is about first."""
@@ -34,20 +35,31 @@ class KeyRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlowRow(KeyRow):
-    """`client` talks to the service at `service`, on `port`; the rest is unknown where no detail is kept."""
+    """A flow: `client` uses the service at `service` on `port`.
+
+    It is the same row for the readers of a store, for `replay` and for the live table.
+    """
 
     client: Address
+    """The end that uses the service."""
     service: Address
+    """The end that provides the service."""
     port: int
+    """The port of the service."""
     octets: int | None
+    """Bytes of the network layer, headers included; null if the `detail` hash is gone."""
     first: float | None
+    """When the first packet was received, in seconds since 1970; null as above."""
     last: float | None
+    """When the last packet was received, in seconds since 1970; null as above."""
     protocols: tuple[ProtocolSum, ...]
+    """The sums of each protocol; empty as above."""
     rule: str
-    """The rule that decided last, as `FLOW_MAPPING[3]`."""
+    """The rule that decided the last packet, such as `FLOW_MAPPING[3]`; empty if unknown."""
     sentence: str
-    """The rule in words, as it was when it decided."""
+    """That rule in words, as they were when it decided."""
     agents: tuple[str, ...]
+    """The agents that have seen the flow; empty in `replay`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,28 +67,35 @@ class PeerRow(KeyRow):
     """Two ends of flows, whichever of them is the client."""
 
     address: Address
+    """One end."""
     peer: Address
+    """The other end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientRow(KeyRow):
-    """An address that was the client of something."""
+    """A client of any recorded flow, reset or unreachable message."""
 
     client: Address
+    """Its address."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReconRow(KeyRow):
-    """`remote` refused `client`, or could not be reached by it."""
+    """A reset or an unreachable message: `remote` refused `client`, or could not be reached."""
 
     kind: str
     """`rst` or `icmp`, as in the key."""
     client: Address
+    """The address that was refused."""
     remote: Address
+    """The address that refused, or could not be reached."""
     client_port: int
+    """The port of the client."""
     remote_port: int
+    """The port that was tried."""
     code: int | None
-    """Why it could not be reached: the code of the ICMP message."""
+    """The code of the ICMP message; null for a reset."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,106 +1,65 @@
-"""What a replay saw, for people and for scripts: its flows, without a store between."""
+"""The flows of observations as the rows that a store's reader gets: for replays and the live table."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from shodohflo.model import PROTOCOL_NAMES, Kind
-from shodohflo.report.numbers import port_name, size_text
-from shodohflo.report.table import Column, Row
+from shodohflo.keys.detail import ProtocolSum
+from shodohflo.model import PROTOCOL_NAMES, Kind, rule_place
+from shodohflo.query.rows import FlowRow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator, Sequence
 
     from shodohflo.columns.observations import Observations
+    from shodohflo.model import Address
 
-COLUMNS: Final = (
-    Column("CLIENT"),
-    Column("SERVICE"),
-    Column("PORT", right=True),
-    Column("", from_width=70, style="dim"),
-    Column("PACKETS", right=True),
-    Column("BYTES", right=True, from_width=80),
-    Column("PROTOCOL", from_width=100),
-    Column("RULE", from_width=100),
-)
+_PROTOCOL, _RULE, _PACKETS, _OCTETS, _FIRST, _LAST = range(6)
+"""The places in a part of a flow: what one rule decided of one protocol."""
+
+_NS: Final = 1e9
 
 
-@dataclass(slots=True)
-class SeenFlow:
-    """A flow of the captures, its packets of all protocols and rules together."""
+def flow_rows(observations: Observations, sentences: Sequence[str] = ()) -> list[FlowRow]:
+    """Return the flows of `observations`, those with most packets first.
 
-    client: str
-    service: str
-    port: int
-    packets: int = 0
-    octets: int = 0
-    first: int = 2**63 - 1
-    last: int = 0
-    """In ns since 1970."""
-    protocols: set[str] = field(default_factory=set)
-    rules: set[int] = field(default_factory=set)
-
-    def plus(self, later: SeenFlow) -> SeenFlow:
-        """Return both as one."""
-        return SeenFlow(
-            self.client,
-            self.service,
-            self.port,
-            self.packets + later.packets,
-            self.octets + later.octets,
-            min(self.first, later.first),
-            max(self.last, later.last),
-            self.protocols | later.protocols,
-            self.rules | later.rules,
-        )
-
-    def to_json(self) -> str:
-        """Write one line for scripts; times are seconds since 1970."""
-        fields: dict[str, Any] = {
-            "client": self.client,
-            "service": self.service,
-            "port": self.port,
-            "packets": self.packets,
-            "octets": self.octets,
-            "first": self.first / 1e9,
-            "last": self.last / 1e9,
-            "protocols": sorted(self.protocols),
-            "rules": [f"FLOW_MAPPING[{rule}]" for rule in sorted(self.rules)],
-        }
-        return json.dumps(fields)
-
-    def to_row(self) -> Row:
-        """Write one row of the table."""
-        protocols = sorted(self.protocols)
-        return (
-            self.client,
-            self.service,
-            str(self.port),
-            port_name(self.port, protocols[0]),
-            f"{self.packets:,}",
-            size_text(self.octets),
-            ",".join(protocols),
-            ",".join(str(rule) for rule in sorted(self.rules)),
-        )
+    `sentences` are the rules in words, by number. Where several rules decided packets of a flow, the row has the rule
+    of the last packet, as in a store. The fields that only a store knows are empty: `age` and `expires_in` are None.
+    """
+    flows: dict[tuple[Address, Address, int], list[tuple[int, ...]]] = {}
+    for key, part in _parts(observations):
+        flows.setdefault(key, []).append(part)
+    rows = [_row(key, parts, sentences) for key, parts in flows.items()]
+    return sorted(rows, key=lambda row: (-row.packets, str(row.client), str(row.service), row.port))
 
 
-def seen_flows(observations: Observations) -> list[SeenFlow]:
-    """Put the rows of each flow together, the flow with most packets first."""
-    flows: dict[tuple[str, str, int], SeenFlow] = {}
-    for client, service, port, protocol, rule, packets, octets, first, last in _rows(observations):
-        flow = flows.setdefault((client, service, port), SeenFlow(client, service, port))
-        flow.packets += packets
-        flow.octets += octets
-        flow.first, flow.last = min(flow.first, first), max(flow.last, last)
-        flow.protocols.add(PROTOCOL_NAMES[protocol])
-        flow.rules.add(rule)
-    return sorted(flows.values(), key=lambda flow: (-flow.packets, flow.client, flow.service, flow.port))
-
-
-def _rows(observations: Observations) -> Iterator[tuple[Any, ...]]:
+def _parts(observations: Observations) -> Iterator[tuple[tuple[Address, Address, int], tuple[int, ...]]]:
     flows = observations[observations.kind == Kind.FLOW]
-    numbers = (flows.port, flows.protocol, flows.rule, flows.packets, flows.octets, flows.first, flows.last)
-    columns: Iterable[list[Any]] = (flows.client.texts(), flows.remote.texts(), *(n.tolist() for n in numbers))
-    yield from zip(*columns, strict=True)
+    keys = zip(flows.client.objects(), flows.remote.objects(), flows.port.tolist(), strict=True)
+    columns = (flows.protocol, flows.rule, flows.packets, flows.octets, flows.first, flows.last)
+    return zip(keys, zip(*(column.tolist() for column in columns), strict=True), strict=True)
+
+
+def _row(key: tuple[Address, Address, int], parts: Sequence[tuple[int, ...]], sentences: Sequence[str]) -> FlowRow:
+    client, service, port = key
+    rule = max(parts, key=lambda part: part[_LAST])[_RULE]
+    protocols: dict[str, Any] = {}
+    for part in parts:
+        packets, octets = protocols.get(PROTOCOL_NAMES[part[_PROTOCOL]], (0, 0))
+        protocols[PROTOCOL_NAMES[part[_PROTOCOL]]] = packets + part[_PACKETS], octets + part[_OCTETS]
+    return FlowRow(
+        client=client,
+        service=service,
+        port=port,
+        octets=sum(part[_OCTETS] for part in parts),
+        first=min(part[_FIRST] for part in parts) / _NS,
+        last=max(part[_LAST] for part in parts) / _NS,
+        protocols=tuple(ProtocolSum(name, *protocols[name]) for name in sorted(protocols)),
+        rule=rule_place(rule),
+        sentence=sentences[rule] if rule < len(sentences) else "",
+        agents=(),
+        packets=sum(part[_PACKETS] for part in parts),
+        age=None,
+        expires_in=None,
+        stores=(),
+    )

@@ -7,8 +7,6 @@ import shutil
 import sys
 from typing import TYPE_CHECKING, Final
 
-import click
-
 from shodohflo.attribution.ledger import Outcome
 from shodohflo.model import rule_place
 from shodohflo.wire.refusals import Refusal
@@ -57,7 +55,7 @@ def print_ledger(ledger: Ledger, rules: CompiledRules, *, err: bool) -> None:
     stream = sys.stderr if err else sys.stdout
     width = shutil.get_terminal_size().columns if stream.isatty() else None
     for line in ledger_lines(ledger, rules):
-        click.echo(line if width is None or len(line) <= width else f"{line[: width - 3]}...", err=err)
+        stream.write((line if width is None or len(line) <= width else f"{line[: width - 3]}...") + "\n")
 
 
 def write_ledger(ledger: Ledger, path: Path) -> None:

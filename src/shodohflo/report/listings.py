@@ -1,4 +1,4 @@
-"""How each kind of row is listed: its columns, its cells, and the orders it can be sorted in. Pure."""
+"""The tables of each kind of row: columns, cells, and the orders they can be sorted in."""
 
 from __future__ import annotations
 
@@ -6,21 +6,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from shodohflo.model import address_text
-from shodohflo.query import ClientRow, FlowRow, Found, KeyRow, PeerRow, ReconRow
-from shodohflo.query.rows import order
+from shodohflo.query.rows import ClientRow, FlowRow, KeyRow, PeerRow, ReconRow, order
 from shodohflo.report.numbers import age_text, port_name, size_text, unreachable_name
 from shodohflo.report.table import Column
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from shodohflo.report import table
 
 AnyRow = TypeVar("AnyRow", bound=KeyRow)
-OtherRow = TypeVar("OtherRow", bound=KeyRow)
 
-Place = tuple[Any, ...]
-"""What rows are sorted by."""
+SortKey = tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +26,12 @@ class Listing(Generic[AnyRow]):
 
     columns: tuple[Column, ...]
     cells: Callable[[AnyRow], table.Row]
-    orders: dict[str, Callable[[AnyRow], Place]]
-    """By which a reader may sort beside packets and age."""
+    orders: dict[str, Callable[[AnyRow], SortKey]]
+    """The sort keys beside packets and age, by the name that `--sort` takes."""
 
     def sorted(self, rows: Sequence[AnyRow], by: str) -> list[AnyRow]:
-        """Sort: most packets first, the youngest first, or ascending; a column the rows don't have changes nothing."""
-        common: dict[str, Callable[[AnyRow], Place]] = {
+        """Sort by packets (most first), age (youngest first) or ascending; a column the rows lack changes nothing."""
+        common: dict[str, Callable[[AnyRow], SortKey]] = {
             "packets": lambda row: (-row.packets,),
             "age": lambda row: (row.age is None, row.age or 0.0),
         }
@@ -131,36 +128,3 @@ RECON: Final[Listing[ReconRow]] = Listing(
         "port": lambda row: (row.remote_port, order(row.remote), order(row.client)),
     },
 )
-
-
-def clients_of(found: Found[FlowRow]) -> Found[ClientRow]:
-    """Return the clients of these flows only, with the packets of these flows."""
-    return _gathered(found, lambda row: row.client, lambda key, common: ClientRow(client=key, **common))
-
-
-def peers_of(found: Found[FlowRow]) -> Found[PeerRow]:
-    """Return the ends of these flows only, the client as the first of each pair."""
-    return _gathered(
-        found, lambda row: (row.client, row.service), lambda key, common: PeerRow(address=key[0], peer=key[1], **common)
-    )
-
-
-def _gathered(
-    found: Found[FlowRow], key_of: Callable[[FlowRow], Any], make: Callable[[Any, dict[str, Any]], OtherRow]
-) -> Found[OtherRow]:
-    by_key: dict[Any, list[FlowRow]] = {}
-    for row in found.rows:
-        by_key.setdefault(key_of(row), []).append(row)
-    return Found(tuple(make(key, _common(rows)) for key, rows in by_key.items()), found.foreign)
-
-
-def _common(rows: Iterable[FlowRow]) -> dict[str, Any]:
-    """Sum up what all kinds of row have."""
-    several = list(rows)
-    expiries = [row.expires_in for row in several]
-    return {
-        "packets": sum(row.packets for row in several),
-        "age": min((row.age for row in several if row.age is not None), default=None),
-        "expires_in": None if None in expiries else max(expiry for expiry in expiries if expiry is not None),
-        "stores": tuple(dict.fromkeys(store for row in several for store in row.stores)),
-    }

@@ -6,11 +6,11 @@ from dataclasses import replace
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Final
 
-from shodohflo.analysis.check.model import RULE
 from shodohflo.analysis.check.ports import Block, example
 from shodohflo.analysis.check.sampling import MOST, likely_packets
 from shodohflo.analysis.check.words import listed
 from shodohflo.config.findings import Code, Finding
+from shodohflo.model import rule_place
 from shodohflo.rules.packet import Packet
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def _spoofable(model: Model, rule: int) -> Iterator[Finding]:
                     f'"{model.sentence(rule)}" hides whatever outsiders in {who} send from port {dropped.src_port}; '
                     f"from port {seen_from} this packet would be recorded"
                 )
-                yield Finding(Code.SPOOFABLE_DROP, RULE.format(rule), sentence, dropped)
+                yield Finding(Code.SPOOFABLE_DROP, rule_place(rule), sentence, dropped)
 
 
 def _spoofable_when_tried(model: Model, rule: int) -> Iterator[Finding]:
@@ -51,7 +51,7 @@ def _spoofable_when_tried(model: Model, rule: int) -> Iterator[Finding]:
                     f'"{model.sentence(rule)}" drops this packet of an outsider for its source port; '
                     f"from port {seen_from} it would be recorded (found by sampling)"
                 )
-                yield Finding(Code.SPOOFABLE_DROP, RULE.format(rule), sentence, dropped)
+                yield Finding(Code.SPOOFABLE_DROP, rule_place(rule), sentence, dropped)
 
 
 def _dropped_when_tried(model: Model, rule: int, pairs: Iterable[Pair]) -> Iterator[Packet]:
@@ -89,14 +89,15 @@ def find_one_way(model: Model) -> Iterator[Finding]:
 def _one_way(model: Model, rule: int, dropped: Packet, how: str = "") -> Finding | None:
     """Look whether `rule` drops a packet whose answer is recorded."""
     answer = Packet(dropped.dst_addr, dropped.dst_port, dropped.src_addr, dropped.src_port)
-    if not (model.drops(rule, dropped) and model.records(answer)):
+    by = model.ask(answer).verdict.rule
+    if by is None or not (model.drops(rule, dropped) and model.records(answer)):
         return None
-    recorder = RULE.format(model.ask(answer).verdict.rule)
+    recorder = rule_place(by)
     sentence = (
         f'"{model.sentence(rule)}" drops this packet; the one back, {answer.to_text()}, is recorded by '
         f"{recorder} if the agent receives it too{how}"
     )
-    return Finding(Code.ONE_WAY_DROP, RULE.format(rule), sentence, dropped)
+    return Finding(Code.ONE_WAY_DROP, rule_place(rule), sentence, dropped)
 
 
 def _answered(model: Model, rule: int) -> Iterator[Packet]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from shodohflo.analysis.check.model import RULE, Pair
+from shodohflo.analysis.check.model import Pair
 from shodohflo.analysis.check.ports import claimed, example
 from shodohflo.analysis.check.prefixes import elsewhere, holders_of
 from shodohflo.analysis.check.sampling import sample
 from shodohflo.analysis.check.words import listed, rules_named
 from shodohflo.config.findings import Code, Finding
+from shodohflo.model import rule_place
 from shodohflo.rules.packet import Packet
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def find_dead(model: Model) -> Iterator[Finding]:
     """Yield a finding for each rule that decides nothing, and for each own action that fails."""
     known = examine(model)
     for rule in range(len(model.takes)):
-        place, words = RULE.format(rule), model.sentence(rule)
+        place, words = rule_place(rule), model.sentence(rule)
         if rule in known.failing:
             what = model.mapping.last_failure[rule]
             yield Finding(Code.FAILING_ACTION, place, f'"{words}" {what} (found by sampling)', known.failing[rule])

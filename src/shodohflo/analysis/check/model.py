@@ -11,7 +11,7 @@ from shodohflo.analysis.check.copied_rules import apart
 from shodohflo.analysis.check.ports import Block, Chart, Takes, example
 from shodohflo.analysis.check.space import FAMILIES, Piece, Space
 from shodohflo.attribution.order import ORDER, Step, first_to_apply
-from shodohflo.model import UDP, address_text
+from shodohflo.model import UDP, address_text, rule_place
 from shodohflo.rules.actions import is_built_in
 from shodohflo.rules.packet import Packet
 from shodohflo.rules.table import PortClasses, port_set
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from shodohflo.model import Address
     from shodohflo.rules.mapping import Ends, Verdict
 
-RULE: Final = "FLOW_MAPPING[{}]"
 
 _BEFORE_RULES: Final = {Step.OWN_NETWORK: "left out by SUPPRESS_OWN_NETWORK"}
 """What becomes of a UDP packet that never comes to the rules; a subject has no connections of the agent."""
@@ -194,7 +193,7 @@ class Model:
             return "unmatched: an address is in no network"
         if verdict.rule is None:
             return "unmatched: no rule has an opinion"
-        by = RULE.format(verdict.rule)
+        by = rule_place(verdict.rule)
         if verdict.client is None or verdict.service is None:
             return f"dropped by {by}"
         return f"recorded as {address_text(verdict.client)};{address_text(verdict.service)};{verdict.port} by {by}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shodohflo.analysis.check.model import RULE
+from shodohflo.model import rule_place
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,5 +26,5 @@ def rules_named(rules: Iterable[int]) -> str:
             runs.append([number])
     short = [run if len(run) < 3 else [run[0], run[-1]] for run in runs]
     joints = [" and " if len(run) < 3 else " to " for run in runs]
-    named = [joint.join(RULE.format(n) for n in run) for run, joint in zip(short, joints, strict=True)]
+    named = [joint.join(rule_place(n) for n in run) for run, joint in zip(short, joints, strict=True)]
     return listed(named)

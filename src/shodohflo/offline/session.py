@@ -1,0 +1,87 @@
+"""A session over capture files: every frame of every file goes into a pipeline, or into something like it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from shodohflo.attribution.ledger import REFUSED
+from shodohflo.attribution.pipeline import Pipeline
+from shodohflo.capture.files.savefile import STDIN, open_savefile
+from shodohflo.errors import CaptureError
+from shodohflo.offline.progress import Progress
+from shodohflo.wire.refusals import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from shodohflo.attribution.ledger import Ledger
+    from shodohflo.capture.files.savefile import Savefile
+    from shodohflo.columns.frames import Frames
+    from shodohflo.config import Configuration
+
+
+class Ingesting(Protocol):
+    """A consumer of frames: a `Pipeline`, a comparison of two, or a survey."""
+
+    def ingest(self, frames: Frames, /) -> None:
+        """Take frames in; none of their memory is needed afterwards."""
+
+
+@dataclass(slots=True)
+class Replay:
+    """Reads captures into a consumer and collects the errors of captures that could not be read to their end."""
+
+    into: Ingesting
+    broken: list[str] = field(default_factory=list)
+    """One line for each such capture."""
+
+    def read(self, captures: Sequence[str]) -> None:
+        """Read every capture, `-` for standard input; a broken one is used as far as it goes."""
+        with Progress(_total(captures)) as progress:
+            done = 0
+            for name in captures:
+                done = self._read_one(name, done, progress)
+
+    def _read_one(self, name: str, done: int, progress: Progress) -> int:
+        """Read one capture after `done` bytes of others; return the sum."""
+        savefile: Savefile | None = None
+        try:
+            with open_savefile(name) as savefile:
+                for frames in _until_interrupted(savefile) if name == STDIN else savefile:
+                    self.into.ingest(frames)
+                    progress.advance_to(done + savefile.position)
+        except CaptureError as error:
+            used = f" ({savefile.packets:,} packets before that were used)" if savefile and savefile.packets else ""
+            self.broken.append(f"{error}{used}")
+        return done + (savefile.position if savefile else 0)
+
+
+def make_pipeline(configuration: Configuration) -> Pipeline:
+    """Return a pipeline that decides by `configuration`."""
+    return Pipeline(configuration.rules(), configuration.policy())
+
+
+def is_unreadable(ledger: Ledger) -> bool:
+    """Return whether there were packets, and all of them of link types without a decoder."""
+    refused = REFUSED.format(Refusal.LINK_TYPE)
+    return ledger.received > 0 and all(outcome.startswith(refused) for outcome in ledger.outcomes)
+
+
+def _until_interrupted(savefile: Savefile) -> Iterator[Frames]:
+    """Yield frames; after Ctrl-C, which also ends the writer of a pipe, what was read before is still used."""
+    try:
+        yield from savefile
+    except KeyboardInterrupt:
+        if savefile.packets == 0:
+            raise
+        raise CaptureError("standard input: interrupted") from None
+
+
+def _total(captures: Sequence[str]) -> int:
+    """Return the number of bytes to read, or 0 if it is unknown."""
+    try:
+        return 0 if STDIN in captures else sum(os.stat(name).st_size for name in captures)  # noqa: PTH116 - names as given, also those that Path would change
+    except OSError:
+        return 0
