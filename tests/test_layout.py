@@ -12,8 +12,8 @@ SOURCE: Final = TESTS.parent / "src" / "shodohflo"
 BESIDE: Final = {"data", "fuzz", "live", "reference", "support"}
 """Folders of the tests that are about the whole: what they read, and what runs through all of it."""
 
-ABOUT_THE_PROJECT: Final = {"test_bench", "test_docs", "test_examples", "test_layout", "test_makefile"}
-"""Tests of what is not in `src`."""
+ABOUT_THE_PROJECT: Final = {f"test_{what}" for what in ("bench", "docs", "examples", "json_page", "layout", "makefile")}
+"""Tests of files outside `src`."""
 
 
 def _modules() -> set[Path]:

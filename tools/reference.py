@@ -1,6 +1,6 @@
 """Write the reference pages that are made from the code, or check that they are as the code says.
 
-`python tools/reference.py` writes `cli.md`, `settings.md`, `outcomes.md`, `findings.md` and `formats.md` in
+`python tools/reference.py` writes `cli.md`, `settings.md`, `outcomes.md`, `findings.md`, `formats.md` and `json.md` in
 `docs/reference`; with `--check` it writes nothing and fails if one of them would change.
 """  # noqa: INP001 - a script, not a package
 
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 import click
+from json_page import json_page
 
 from shodohflo.attribution.ledger import Outcome
 from shodohflo.attribution.order import IGNORED, MESSAGES, ORDER, Many, One, Question
@@ -217,6 +218,7 @@ PAGES: Final = {
     "outcomes.md": outcomes_page,
     "findings.md": findings_page,
     "formats.md": formats_page,
+    "json.md": json_page,
 }
 
 

@@ -87,8 +87,11 @@ class ProtocolSum:
     """Packets and bytes of a flow by one protocol."""
 
     protocol: str
+    """`tcp` or `udp`."""
     packets: int
+    """Packets of the flow by this protocol."""
     octets: int
+    """Bytes of the network layer, headers included."""
 
 
 @dataclass(frozen=True, slots=True)
