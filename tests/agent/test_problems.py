@@ -11,7 +11,7 @@ import pytest
 
 from shodohflo.agent.problems import ProblemLog
 from shodohflo.attribution.ledger import REFUSED
-from shodohflo.store.writer import WriterStats
+from shodohflo.store.stats import WriterStats
 from shodohflo.wire.decode import decode
 from support.packets import frames_of
 from support.statuses import a_status

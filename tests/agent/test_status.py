@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from shodohflo.agent.status import MOST_PAIRS, LoadedConfiguration, summary
-from shodohflo.store.writer import WriterStats
+from shodohflo.store.stats import WriterStats
 from support.statuses import a_status
 
 if TYPE_CHECKING:

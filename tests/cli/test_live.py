@@ -21,7 +21,7 @@ from shodohflo.model import Kind
 from shodohflo.report.flows import flow_rows
 from shodohflo.rules.compiler import CompiledRules
 from shodohflo.rules.defaults import default_enumeration, default_mapping
-from shodohflo.store.writer import WriterStats
+from shodohflo.store.stats import WriterStats
 
 if TYPE_CHECKING:
     from shodohflo.query.rows import FlowRow

@@ -15,6 +15,7 @@ from shodohflo.query.filters import Filter
 from shodohflo.query.reader import Reader
 from shodohflo.query.rows import FlowRow
 from shodohflo.store.connection import SocketStore
+from shodohflo.store.sinks.single import Single
 from shodohflo.store.writer import Writer
 from support.cutting import CuttingWire
 from support.observing import SECOND, Seen, flow, observed
@@ -29,7 +30,7 @@ EVERYTHING = Filter()
 
 def written(server: Server, *rows: Seen, agent: str = "bert", heartbeats: bool = True) -> None:
     """Have a writer write `rows` to a store."""
-    with Writer(SocketStore(server.path), agent=agent, lifetime=900) as writer:
+    with Writer(Single(SocketStore(server.path)), agent=agent, lifetime=900) as writer:
         writer.offer(observed(*rows), ("the rule in words",))
         if heartbeats:
             writer.heartbeat({"received": 7})

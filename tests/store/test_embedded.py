@@ -17,6 +17,7 @@ import pytest
 from shodohflo.errors import StoreError
 from shodohflo.store.connection import SocketStore
 from shodohflo.store.embedded import EmbeddedStore
+from shodohflo.store.sinks.single import Single
 from shodohflo.store.writer import Writer
 from support.observing import flow, observed
 from support.serving import PATIENCE, wait_until
@@ -169,7 +170,7 @@ def test_counts_are_exact_when_the_owner_of_the_server_goes(directory: Path) -> 
     """A writer that joined notices nothing but an outage."""
     with another_agent(directory) as owner:
         second = EmbeddedStore(directory)
-        with Writer(second, agent="ernie", lifetime=900) as writer:
+        with Writer(Single(second), agent="ernie", lifetime=900) as writer:
             writer.offer(observed(flow("10.0.0.1", "8.8.8.8", 53, packets=3)))
             assert writer.flush(PATIENCE)
             owner.communicate("")
@@ -203,7 +204,7 @@ def test_a_flood_of_keys_does_not_make_it_grow_without_end(directory: Path) -> N
     store = EmbeddedStore(directory, megabytes=8)
     lasting = observed(flow("192.168.0.1", "198.51.100.1", 443))
 
-    with Writer(store, agent="bert", lifetime=900) as writer:
+    with Writer(Single(store), agent="bert", lifetime=900) as writer:
         for number in range(12):
             scan = [flow(f"10.{number}.{last // 250}.{last % 250}", "198.51.100.1", 80) for last in range(2000)]
             writer.offer(observed(*scan))

@@ -9,6 +9,7 @@ import pytest
 from shodohflo.pcap_config import SRC, FlowMapping, LowerPort, PortMatch
 from shodohflo.store.connection import SocketStore
 from shodohflo.store.outlet import RECENT, Outlet
+from shodohflo.store.sinks.single import Single
 from shodohflo.store.writer import Writer
 from support.observing import SECOND, flow, observed
 from support.serving import PATIENCE, Server, programs
@@ -33,7 +34,7 @@ def _server(tmp_path: Path) -> Iterator[Server]:
 
 @pytest.fixture(name="writer")
 def _writer(server: Server) -> Iterator[Writer]:
-    with Writer(SocketStore(server.path), agent="bert", lifetime=_LIFETIME) as writer:
+    with Writer(Single(SocketStore(server.path)), agent="bert", lifetime=_LIFETIME) as writer:
         yield writer
 
 

@@ -10,7 +10,7 @@ from valkey.exceptions import ResponseError
 
 from shodohflo.keys import counts
 from shodohflo.model import UDP, Kind
-from shodohflo.store.buffer import WithRules
+from shodohflo.store.outbox import WithRules
 from shodohflo.store.write import Writing, Written, send, to_write
 from support.observing import SECOND, Seen, flow, observed
 

@@ -15,6 +15,7 @@ from valkey.exceptions import ValkeyError
 from shodohflo.keys import counts
 from shodohflo.model import Kind
 from shodohflo.store.connection import RemoteStore, SocketStore
+from shodohflo.store.sinks.single import Single
 from shodohflo.store.urls import StoreUrl
 from shodohflo.store.writer import Writer
 from support.cutting import CuttingWire
@@ -70,7 +71,7 @@ def test_all_that_is_offered_is_written(store: SocketStore, client: Valkey) -> N
     """The store holds the sums, whatever writes they went in."""
     offered = [made_up(seed, rows=900) for seed in range(3)]
 
-    with Writer(store, agent="bert", lifetime=900) as writer:
+    with Writer(Single(store), agent="bert", lifetime=900) as writer:
         for observations in offered:
             writer.offer(observations)
         flushed = writer.flush(PATIENCE)
@@ -89,7 +90,7 @@ def test_counts_are_exact_over_a_wire_that_keeps_breaking(server: Server, client
     offered = [made_up(seed, rows=700) for seed in range(10)]
 
     with CuttingWire(tmp_path / "wire", server.path, lambda: chance.random() < 0.05) as wire:
-        writer = Writer(SocketStore(tmp_path / "wire"), agent="bert", lifetime=900).start()
+        writer = Writer(Single(SocketStore(tmp_path / "wire")), agent="bert", lifetime=900).start()
         for observations in offered:
             writer.offer(observations)
             assert writer.flush(PATIENCE)
@@ -109,7 +110,7 @@ def test_counts_are_exact_when_the_store_is_killed_while_it_writes(make: str, tm
     server = Server(programs()[make](), tmp_path, ("--appendonly", "yes", "--appendfsync", "always")).start()
     offered = [made_up(seed, rows=3000) for seed in range(5)]
 
-    with Writer(SocketStore(server.path), agent="bert", lifetime=900) as writer:
+    with Writer(Single(SocketStore(server.path)), agent="bert", lifetime=900) as writer:
         for observations in offered:
             before = writer.stats.writes
             writer.offer(observations)
@@ -129,7 +130,7 @@ def test_what_was_seen_before_the_store_came_is_written_when_it_comes(make: str,
     """An agent may start before its store."""
     server = Server(programs()[make](), tmp_path)
 
-    with Writer(SocketStore(server.path), agent="bert", lifetime=900) as writer:
+    with Writer(Single(SocketStore(server.path)), agent="bert", lifetime=900) as writer:
         writer.offer(observed(flow("10.0.0.1", "8.8.8.8", 53, packets=3)))
         wait_until(lambda: writer.stats.outages > 0, "the store is missed")
         writer.offer(observed(flow("10.0.0.1", "8.8.8.8", 53, packets=4)))
@@ -146,7 +147,7 @@ def test_a_store_that_refuses_to_write_gets_it_all_once_it_agrees(store: SocketS
     """A full memory is an outage like others."""
     client.config_set("maxmemory", "1")
     try:
-        with Writer(store, agent="bert", lifetime=900) as writer:
+        with Writer(Single(store), agent="bert", lifetime=900) as writer:
             writer.offer(observed(flow("10.0.0.1", "8.8.8.8", 53, packets=3)))
             wait_until(lambda: "memory" in writer.stats.last_error, "the refusal is noticed")
             client.config_set("maxmemory", "0")
@@ -161,7 +162,7 @@ def test_what_does_not_fit_while_the_store_is_away_is_given_up_by_name(tmp_path:
     """Written, waiting and given up add up to what was offered."""
     offered = [made_up(seed, rows=500) for seed in range(4)]
 
-    writer = Writer(SocketStore(tmp_path / "nobody"), agent="bert", lifetime=900, capacity=300).start()
+    writer = Writer(Single(SocketStore(tmp_path / "nobody")), agent="bert", lifetime=900, capacity=300).start()
     for observations in offered:
         writer.offer(observations)
     waiting = writer.stats.waiting
@@ -176,7 +177,7 @@ def test_what_does_not_fit_while_the_store_is_away_is_given_up_by_name(tmp_path:
 
 def test_closing_while_the_store_is_silent_does_not_take_for_ever(own_server: Server) -> None:
     """A write that is not answered is given up with the rest when time is up."""
-    with Writer(SocketStore(own_server.path), agent="bert", lifetime=900) as writer:
+    with Writer(Single(SocketStore(own_server.path)), agent="bert", lifetime=900) as writer:
         writer.offer(observed(flow("10.0.0.1", "8.8.8.8", 53, packets=3)))
         assert writer.flush(PATIENCE)
         own_server.send(signal.SIGSTOP)
@@ -192,7 +193,7 @@ def test_closing_while_the_store_is_silent_does_not_take_for_ever(own_server: Se
 
 def test_what_is_offered_after_the_end_is_counted_as_given_up(store: SocketStore) -> None:
     """Nothing disappears without a number."""
-    writer = Writer(store, agent="bert", lifetime=900).start()
+    writer = Writer(Single(store), agent="bert", lifetime=900).start()
     writer.close()
 
     writer.offer(observed(flow("10.0.0.1", "8.8.8.8", 53, packets=3)))
@@ -204,7 +205,7 @@ def test_the_agents_hash_says_what_it_was_told_last(store: SocketStore, client: 
     """Fields that are no longer told are gone; the hash outlives the agent by a day."""
     client.set("agent;bert", "somebody's")
 
-    with Writer(store, agent="bert", lifetime=900) as writer:
+    with Writer(Single(store), agent="bert", lifetime=900) as writer:
         writer.heartbeat({"received": 1, "old": "yes"})
         assert writer.flush(PATIENCE)
         writer.heartbeat({"received": 2})
@@ -218,7 +219,7 @@ def test_the_agents_hash_says_what_it_was_told_last(store: SocketStore, client: 
 
 def test_a_heartbeat_waits_for_the_store_too(own_server: Server) -> None:
     """The last one before the store went is told when it is back, or a later one."""
-    with Writer(SocketStore(own_server.path), agent="bert", lifetime=900) as writer:
+    with Writer(Single(SocketStore(own_server.path)), agent="bert", lifetime=900) as writer:
         own_server.kill()
         writer.heartbeat({"received": 1})
         wait_until(lambda: writer.stats.outages > 0, "the loss is noticed")
@@ -231,7 +232,7 @@ def test_a_heartbeat_waits_for_the_store_too(own_server: Server) -> None:
 
 def test_the_rules_of_before_and_after_a_reload_keep_their_words(store: SocketStore, client: Valkey) -> None:
     """The same rule number under other rules is another row."""
-    writer = Writer(store, agent="bert", lifetime=900)
+    writer = Writer(Single(store), agent="bert", lifetime=900)
     writer.offer(observed(flow("10.0.0.1", "8.8.8.8", 53, last=1)), ("the old rule",))
     writer.offer(observed(flow("10.0.0.2", "8.8.8.8", 53, last=2)), ("the new rule",))
     writer.start()
@@ -247,7 +248,7 @@ def test_own_connections_are_the_ones_that_the_store_sees(server: Server, client
     """Both ends, as the store names them; nothing is our own over a unix socket."""
     tcp = RemoteStore(StoreUrl(host="127.0.0.1", port=server.port))
 
-    with Writer(tcp, agent="bert", lifetime=900) as writer:
+    with Writer(Single(tcp), agent="bert", lifetime=900) as writer:
         writer.heartbeat({})
         assert writer.flush(PATIENCE)
         [ends] = writer.connections()
@@ -263,7 +264,7 @@ def test_an_outage_is_one_line_in_the_log_and_its_end_another(tmp_path: Path, ca
     caplog.set_level(logging.INFO, "shodohflo")
     server = Server(programs()["valkey"](), tmp_path)
 
-    with Writer(SocketStore(server.path), agent="bert", lifetime=900) as writer:
+    with Writer(Single(SocketStore(server.path)), agent="bert", lifetime=900) as writer:
         writer.heartbeat({})
         wait_until(lambda: writer.stats.outages > 3, "the store was missed several times")
         server.start()
@@ -280,7 +281,7 @@ def test_a_password_is_in_no_message(own_server: Server, caplog: pytest.LogCaptu
         client.config_set("requirepass", "right-secret")
     store = RemoteStore(StoreUrl(host="127.0.0.1", port=own_server.port, password="wrong-secret"))
 
-    with Writer(store, agent="bert", lifetime=900) as writer:
+    with Writer(Single(store), agent="bert", lifetime=900) as writer:
         writer.heartbeat({})
         wait_until(lambda: writer.stats.outages > 0, "the refusal is noticed")
         said = writer.stats.last_error

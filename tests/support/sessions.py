@@ -12,6 +12,7 @@ from shodohflo.capture.live.interfaces import Wanted
 from shodohflo.capture.live.listener import Listener
 from shodohflo.config import Configuration, load
 from shodohflo.store.connection import SocketStore
+from shodohflo.store.sinks.single import Single
 from shodohflo.store.writer import Writer
 from support.networks import Namespace, join, namespace
 from support.serving import Server, programs
@@ -40,4 +41,4 @@ def a_session(far: Namespace, directory: Path) -> Iterator[Session]:
         options = RunOptions(wanted=Wanted(), configuration=configuration, store=store, name="bert")
         leaving.enter_context(near.entered())
         listener = leaving.enter_context(closing(Listener(options.wanted)))
-        yield Session(options, listener, leaving.enter_context(Writer(store, agent="bert", lifetime=900)))
+        yield Session(options, listener, leaving.enter_context(Writer(Single(store), agent="bert", lifetime=900)))

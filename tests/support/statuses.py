@@ -9,7 +9,7 @@ from shodohflo.agent.status import Identity, LoadedConfiguration, Status
 from shodohflo.attribution.ledger import Ledger
 from shodohflo.rules.compiler import CompiledRules
 from shodohflo.rules.defaults import default_enumeration, default_mapping
-from shodohflo.store.writer import WriterStats
+from shodohflo.store.stats import WriterStats
 
 
 def a_status(**outcomes: int) -> Status:

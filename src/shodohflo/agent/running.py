@@ -15,6 +15,7 @@ from shodohflo.agent.signals import Signals
 from shodohflo.agent.status import summary
 from shodohflo.agent.timers import Interval
 from shodohflo.capture.live.listener import Listener
+from shodohflo.store.sinks.single import Single
 from shodohflo.store.writer import Writer
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def run(options: RunOptions) -> int:
     with (
         Signals() as signals,
         closing(Listener(options.wanted, promiscuous=options.promiscuous, ring_octets=options.ring_octets)) as listener,
-        Writer(options.store, agent=options.name, lifetime=options.configuration.settings.ttl) as writer,
+        Writer(Single(options.store), agent=options.name, lifetime=options.configuration.settings.ttl) as writer,
     ):
         session = Session(options, listener, writer)
         _log.info("configuration: %s", session.loaded)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from shodohflo.attribution.ledger import Ledger
     from shodohflo.capture.live.interfaces import Network
     from shodohflo.rules.compiler import CompiledRules
-    from shodohflo.store.writer import WriterStats
+    from shodohflo.store.stats import WriterStats
 
 MOST_PAIRS: Final = 20
 """The number of pairs of networks listed in `unmatched` fields; those with most packets come first."""

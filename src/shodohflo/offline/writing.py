@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from shodohflo.errors import StoreError
 from shodohflo.store.connection import RemoteStore, Store
+from shodohflo.store.sinks.single import Single
 from shodohflo.store.urls import parse_url
 from shodohflo.store.writer import CAPACITY, Writer
 
@@ -33,7 +34,7 @@ def reachable(url: str) -> Store:
 def write_all(seen: Observations, store: Store, mapping: FlowMapping, lifetime: int) -> None:
     """Write `seen`; every key lives for `lifetime` seconds from now."""
     sentences = tuple(rule.describe() for rule in mapping.rules)
-    with Writer(store, agent=AGENT, lifetime=lifetime) as writer:
+    with Writer(Single(store), agent=AGENT, lifetime=lifetime) as writer:
         for begin in range(0, len(seen), _SLICE):
             writer.offer(seen[begin : begin + _SLICE], sentences)
             if not writer.flush(PATIENCE):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from valkey import Valkey
 
     from shodohflo.keys import Detail
-    from shodohflo.store.buffer import WithRules
+    from shodohflo.store.outbox import WithRules
 
 ROWS: Final = 400
 """Rows in a write: each makes at most five keys, and 2,000 keys keep the store busy for some 10 ms."""
@@ -100,6 +100,7 @@ class Writing:
 class Write:
     """What is written in one step; sending it again writes nothing."""
 
+    number: int
     keys: list[str]
     arguments: list[str | int]
     decided: WithRules
@@ -120,6 +121,7 @@ def to_write(decided: WithRules, number: int, writing: Writing) -> Write:
     counted = counts(decided.observations)
     detailed = details(decided.observations, decided.rule_texts)
     return Write(
+        number=number,
         keys=[WRITER + writing.session, *counted, *(detail.key for detail in detailed)],
         arguments=[
             *(number, _NUMBER_LIFETIME, writing.lifetime, writing.agent, len(counted)),

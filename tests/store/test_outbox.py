@@ -11,16 +11,16 @@ from hypothesis import strategies as st
 from shodohflo.columns.observations import Observations
 from shodohflo.keys import counts
 from shodohflo.model import Kind
-from shodohflo.store.buffer import Buffer, packets_by_kind
+from shodohflo.store.outbox import Outbox, packets_by_kind
 from support.observing import SEEN, Seen, flow, observed
 
 SENTENCES = st.sampled_from([(), ("one",), ("one", "two")])
 
 
-def taken(buffer: Buffer, rows: int) -> list[Observations]:
+def taken(outbox: Outbox, rows: int) -> list[Observations]:
     """Take all there is, `rows` at a time."""
     parts = []
-    while (decided := buffer.take(rows)) is not None:
+    while (decided := outbox.take(rows)) is not None:
         parts.append(decided.observations)
     return parts
 
@@ -33,16 +33,16 @@ def packets(several: list[Observations]) -> Counter[str]:
 @given(st.lists(st.tuples(st.lists(SEEN), SENTENCES)), st.integers(1, 20))
 def test_what_is_added_is_taken(added: list[tuple[list[Seen], tuple[str, ...]]], rows: int) -> None:
     """With room enough, every packet comes out again, in parts as small as wanted."""
-    buffer = Buffer(capacity=10_000)
+    outbox = Outbox(capacity=10_000)
 
     for seen, rule_texts in added:
-        buffer.add(observed(*seen), rule_texts)
-    parts = taken(buffer, rows)
+        outbox.add(observed(*seen), rule_texts)
+    parts = taken(outbox, rows)
 
     everything = observed(*(row for seen, _ in added for row in seen))
     assert counts(Observations.concatenate(parts)) == counts(everything)
     assert all(0 < len(part) <= rows for part in parts)
-    assert (len(buffer), buffer.given_up) == (0, Counter())
+    assert (len(outbox), outbox.given_up) == (0, Counter())
 
 
 @given(st.lists(st.tuples(st.lists(SEEN), SENTENCES, st.booleans())), st.integers(1, 10))
@@ -50,51 +50,51 @@ def test_what_does_not_fit_is_given_up_by_kind(
     added: list[tuple[list[Seen], tuple[str, ...], bool]], capacity: int
 ) -> None:
     """Whatever is added and taken in between: taken and given up are what was added, and it is never overfull."""
-    buffer = Buffer(capacity)
+    outbox = Outbox(capacity)
     parts = []
 
     for seen, rule_texts, takes in added:
-        buffer.add(observed(*seen), rule_texts)
-        assert len(buffer) <= capacity
-        if takes and (decided := buffer.take(2)) is not None:
+        outbox.add(observed(*seen), rule_texts)
+        assert len(outbox) <= capacity
+        if takes and (decided := outbox.take(2)) is not None:
             parts.append(decided.observations)
-    parts += taken(buffer, 3)
+    parts += taken(outbox, 3)
 
     everything = [observed(*seen) for seen, _, _ in added]
-    assert packets(parts) + buffer.given_up == packets(everything)
+    assert packets(parts) + outbox.given_up == packets(everything)
 
 
 def test_rows_of_the_same_flow_are_merged_before_any_is_given_up() -> None:
     """An outage costs room by flows, not by packets."""
-    buffer = Buffer(capacity=2)
+    outbox = Outbox(capacity=2)
 
     for _ in range(100):
-        buffer.add(observed(flow("10.0.0.1", "8.8.8.8", 53), flow("10.0.0.1", "8.8.8.8", 443)), ())
+        outbox.add(observed(flow("10.0.0.1", "8.8.8.8", 53), flow("10.0.0.1", "8.8.8.8", 443)), ())
 
-    assert len(buffer) == 2
-    assert not buffer.given_up
-    assert [part.packets.tolist() for part in taken(buffer, 5)] == [[100, 100]]
+    assert len(outbox) == 2
+    assert not outbox.given_up
+    assert [part.packets.tolist() for part in taken(outbox, 5)] == [[100, 100]]
 
 
 def test_the_rows_seen_longest_ago_are_given_up_first() -> None:
     """Who talks now matters more than who talked before."""
-    buffer = Buffer(capacity=4)
+    outbox = Outbox(capacity=4)
 
-    buffer.add(observed(*(flow("10.0.0.1", "8.8.8.8", port, packets=port, last=port) for port in range(1, 6))), ())
+    outbox.add(observed(*(flow("10.0.0.1", "8.8.8.8", port, packets=port, last=port) for port in range(1, 6))), ())
 
-    [kept] = taken(buffer, 10)
+    [kept] = taken(outbox, 10)
     assert sorted(kept.port.tolist()) == [3, 4, 5]
-    assert buffer.given_up == {"flow": 1 + 2}
+    assert outbox.given_up == {"flow": 1 + 2}
 
 
 def test_rows_of_other_rules_are_never_mixed() -> None:
     """What is handed out together was decided by the same rules."""
-    buffer = Buffer(capacity=10)
-    buffer.add(observed(flow("10.0.0.1", "8.8.8.8", 53, packets=1)), ("old",))
-    buffer.add(observed(flow("10.0.0.1", "8.8.8.8", 53, packets=2)), ("new",))
-    buffer.add(observed(flow("10.0.0.1", "8.8.8.8", 53, packets=4)), ("old",))
+    outbox = Outbox(capacity=10)
+    outbox.add(observed(flow("10.0.0.1", "8.8.8.8", 53, packets=1)), ("old",))
+    outbox.add(observed(flow("10.0.0.1", "8.8.8.8", 53, packets=2)), ("new",))
+    outbox.add(observed(flow("10.0.0.1", "8.8.8.8", 53, packets=4)), ("old",))
 
-    handed = [buffer.take(10), buffer.take(10), buffer.take(10)]
+    handed = [outbox.take(10), outbox.take(10), outbox.take(10)]
 
     assert [(one.rule_texts, one.observations.packets.tolist()) for one in handed if one] == [
         (("old",), [5]),
@@ -105,13 +105,13 @@ def test_rows_of_other_rules_are_never_mixed() -> None:
 @pytest.mark.parametrize("takes", [0, 1])
 def test_giving_up_counts_all_that_waits(takes: int) -> None:
     """Also what was half taken."""
-    buffer = Buffer(capacity=10)
+    outbox = Outbox(capacity=10)
     rows = [flow("10.0.0.1", "8.8.8.8", port) for port in (1, 2, 3)]
-    buffer.add(observed(*rows, Seen(rows[0].client, rows[0].remote, 1, kind=Kind.RESET)), ())
-    buffer.take(takes)
+    outbox.add(observed(*rows, Seen(rows[0].client, rows[0].remote, 1, kind=Kind.RESET)), ())
+    outbox.take(takes)
 
-    buffer.give_up()
+    outbox.give_up()
 
-    assert buffer.given_up.total() == 4 - takes
-    assert buffer.given_up["rst"] == 1
-    assert (len(buffer), buffer.take(1)) == (0, None)
+    assert outbox.given_up.total() == 4 - takes
+    assert outbox.given_up["rst"] == 1
+    assert (len(outbox), outbox.take(1)) == (0, None)

@@ -1,4 +1,12 @@
-"""What waits to be written: bounded, merged by row, and what did not fit counted by name. Pure."""
+"""The outbox: rows that wait to be written. Bounded, and rows of the same flow are merged. Pure.
+
+Invariants, after every call:
+
+1. Added = taken + waiting + given up, in packets of each kind.
+2. At most `capacity` rows wait.
+3. Rows that are taken together were decided by the same rules, so one list of rule texts fits all of them.
+4. The rows given up are those that were seen longest ago, and their packets are counted by kind.
+"""
 
 from __future__ import annotations
 
@@ -15,39 +23,39 @@ from shodohflo.model import Kind
 RuleTexts = tuple[str, ...]
 """The sentence of each rule, by its number."""
 
-_KEPT = 0.75
-"""How full the buffer is after it gave rows up: not brimful, or the next row would make it merge again."""
+_FILLED_TO: Final = 0.75
+"""The part of the capacity that is still used after rows were given up: a full outbox would merge at every `add`."""
 
 KIND_NAMES: Final = {Kind.FLOW: "flow", Kind.FLOW_IGNORED: "flow_ignored", Kind.RESET: "rst", Kind.UNREACHABLE: "icmp"}
 
 
 @dataclass(frozen=True, slots=True)
 class WithRules:
-    """Observations with the rules that decided them, as they were then."""
+    """Observations with the texts of the rules that decided them, as worded at that time."""
 
     observations: Observations
     rule_texts: RuleTexts
 
 
-class Buffer:
-    """Observations on their way to the store, at most `capacity` rows."""
+class Outbox:
+    """A queue of observations, at most `capacity` rows."""
 
     def __init__(self, capacity: int) -> None:
-        """Begin empty."""
+        """Start empty."""
         self._capacity = capacity
         self._taking = WithRules(Observations.empty(), ())
         # Keyed by the rules: after a reload the same number means another rule, so those rows must not be merged.
         self._waiting: dict[RuleTexts, list[Observations]] = {}
         self._rows = 0
         self.given_up: Counter[str] = Counter()
-        """Packets that did not fit, by kind."""
+        """Packets that were given up, by kind."""
 
     def __len__(self) -> int:
-        """Count the rows."""
+        """Return the number of rows that wait."""
         return self._rows
 
     def add(self, observations: Observations, rule_texts: RuleTexts) -> None:
-        """Take rows in; where they don't fit, the rows that were seen longest ago are given up."""
+        """Append rows. If they do not fit, merge all rows; if they still do not fit, give up the stalest."""
         if not len(observations):
             return
         self._waiting.setdefault(rule_texts, []).append(observations)
@@ -58,7 +66,7 @@ class Buffer:
             self._give_up_stalest()
 
     def take(self, rows: int) -> WithRules | None:
-        """Hand out at most so many rows, all of the same rules; `None` when there are none."""
+        """Remove and return at most `rows` rows that the same rules decided; `None` if the outbox is empty."""
         if not len(self._taking.observations):
             if not self._waiting:
                 return None
@@ -71,12 +79,16 @@ class Buffer:
         return WithRules(observations[:rows], rule_texts)
 
     def give_up(self) -> None:
-        """Give up everything that waits."""
+        """Give up every row that waits."""
         self._merge()
         for parts in self._waiting.values():
-            self.given_up.update(packets_by_kind(parts[0]))
+            self.refuse(parts[0])
         self._waiting.clear()
         self._count()
+
+    def refuse(self, observations: Observations) -> None:
+        """Count `observations` as given up without queueing them."""
+        self.given_up.update(packets_by_kind(observations))
 
     def _merge(self) -> None:
         if len(self._taking.observations):
@@ -86,15 +98,15 @@ class Buffer:
         self._count()
 
     def _give_up_stalest(self) -> None:
-        """Keep the rows that were seen last; call it merged."""
-        excess = self._rows - int(self._capacity * _KEPT)
+        """Keep the rows that were seen last; the rows must have been merged before."""
+        excess = self._rows - int(self._capacity * _FILLED_TO)
         last = np.concatenate([parts[0].last for parts in self._waiting.values()])
         leaving = np.zeros(len(last), np.bool_)
         leaving[np.argpartition(last, excess - 1)[:excess]] = True
         kept: dict[RuleTexts, list[Observations]] = {}
         for rule_texts, [observations] in self._waiting.items():
             leaves, leaving = leaving[: len(observations)], leaving[len(observations) :]
-            self.given_up.update(packets_by_kind(observations[leaves]))
+            self.refuse(observations[leaves])
             if not leaves.all():
                 kept[rule_texts] = [observations[~leaves]]
         self._waiting = kept
@@ -106,6 +118,6 @@ class Buffer:
 
 
 def packets_by_kind(observations: Observations) -> Counter[str]:
-    """Add up packets under the name of their kind."""
+    """Return the sum of packets under the name of each kind."""
     sums = np.bincount(observations.kind, weights=observations.packets, minlength=len(Kind)).astype(int).tolist()
     return Counter({name: sums[kind] for kind, name in KIND_NAMES.items() if sums[kind]})

@@ -1,0 +1,81 @@
+"""Exactly-once delivery: numbers the writes, and keeps the one in flight until it is answered. Pure.
+
+Invariants, after every call:
+
+1. At most one write is in flight, and its number is one more than the number of the write before it.
+2. The write in flight does not change until it is confirmed or given up, so sending it again is harmless: the store
+   keeps the number of the last write it applied, and applies no number twice in a row.
+3. Added to the outbox = waiting + in flight + confirmed + given up, in packets of each kind.
+
+Number, loss and repeat of write 7:
+
+    add --> [ outbox ] --next_write--> [ write 7 in flight ] --send--> store: writer;<session> is 6
+               |                          |       ^                       |
+               | full: the                |       |  no answer:           |-- 6, not 7: add the counts, set it to 7
+               | stalest rows             |       +--send 7 again---------|
+               v                          |          (repeat)             |-- 7 already: add nothing
+            given up <-- close -----------+                               |
+             (loss)                       [ confirmed ] <--answer---------+
+
+A write that is in flight when the writer closes is counted as given up although the store may have applied it: the
+answer that would tell is the one that did not come.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shodohflo.store.write import ROWS, to_write
+
+if TYPE_CHECKING:
+    from shodohflo.store.outbox import Outbox
+    from shodohflo.store.write import Write, Writing, Written
+
+
+class Delivery:
+    """Takes rows out of an outbox, one numbered write after the other, and counts what became of the writes."""
+
+    def __init__(self, outbox: Outbox, writing: Writing) -> None:
+        """Start with nothing in flight; the first write has number 1."""
+        self.writing = writing
+        """Who writes and how long keys live; a change applies from the next new write."""
+        self.packets = 0
+        """Packets in confirmed writes."""
+        self.writes = 0
+        """Confirmed writes."""
+        self.repeated = 0
+        """Confirmed writes that the store had applied before: the first answer was lost."""
+        self.refused = 0
+        """Keys in confirmed writes that the store left alone because they hold another type of value."""
+        self._outbox = outbox
+        self._in_flight: Write | None = None
+        self._number = 0
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing waits and nothing is in flight."""
+        return self._in_flight is None and not len(self._outbox)
+
+    def next_write(self) -> Write | None:
+        """Return the write in flight; if there is none, make it of the next rows; `None` if no rows wait."""
+        if self._in_flight is None and (decided := self._outbox.take(ROWS)) is not None:
+            self._number += 1
+            self._in_flight = to_write(decided, self._number, self.writing)
+        return self._in_flight
+
+    def confirm(self, write: Write, written: Written) -> None:
+        """Count `write` as applied; an answer to a write that was given up meanwhile is ignored."""
+        if self._in_flight is not write:
+            return
+        self._in_flight = None
+        self.writes += 1
+        self.packets += int(write.decided.observations.packets.sum())
+        self.repeated += not written.now
+        self.refused += written.refused
+
+    def give_up(self) -> None:
+        """Give up the write in flight and all rows that wait."""
+        self._outbox.give_up()
+        if self._in_flight is not None:
+            self._outbox.refuse(self._in_flight.decided.observations)
+            self._in_flight = None

@@ -1,0 +1,33 @@
+"""Log lines about outages of the store: one when it is lost, at most one a minute, and one when it is back."""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+
+_INTERVAL: Final = 60.0
+"""Seconds between two warnings, however often the store is lost."""
+
+_LOG = logging.getLogger(__name__)
+
+
+class OutageLog:
+    """Limits the rate of the warnings about one store."""
+
+    def __init__(self, name: str) -> None:
+        """Start with nothing logged; `name` is what messages call the store."""
+        self._name = name
+        self._warned_at = -_INTERVAL
+        self._is_away = False
+
+    def lost(self, reason: str, now: float) -> None:
+        """Log that the store failed, unless a warning was logged in the last minute; `now` in seconds of any clock."""
+        if now - self._warned_at >= _INTERVAL:
+            self._warned_at, self._is_away = now, True
+            _LOG.warning("%s; counting on, trying again", reason)
+
+    def recovered(self) -> None:
+        """Log that the store works again, if the last warning has not been followed by this line yet."""
+        if self._is_away:
+            self._is_away = False
+            _LOG.info("store %s: writing again", self._name)

@@ -1,0 +1,95 @@
+"""A sink with one store: writes through, and disconnects whenever something goes wrong."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from shodohflo.errors import StoreError
+from shodohflo.store.connection import RemoteStore, SocketStore
+from shodohflo.store.outbox import WithRules
+from shodohflo.store.sinks.single import Single
+from shodohflo.store.urls import StoreUrl
+from shodohflo.store.write import Write, Writing, Written, to_write
+from support.observing import flow, observed
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from valkey import Valkey
+
+    from support.serving import Server
+
+WRITING = Writing(session="0123", agent="bert", lifetime=900)
+
+
+def a_write(number: int) -> Write:
+    """Return a write of one packet."""
+    return to_write(WithRules(observed(flow("10.0.0.1", "8.8.8.8", 53)), ()), number, WRITING)
+
+
+def test_a_write_is_applied_once(store: SocketStore, client: Valkey) -> None:
+    """Sending it again, over another connection too, adds nothing."""
+    sink = Single(store)
+    sink.connect()
+
+    first, again = sink.write(a_write(1)), sink.write(a_write(1))
+    sink.connect()
+    later = sink.write(a_write(1))
+    sink.disconnect()
+
+    assert (first, again, later) == (Written(now=True, refused=0), *[Written(now=False, refused=0)] * 2)
+    assert client.get("10.0.0.1;8.8.8.8;53;flow") == "1"
+
+
+def test_a_heartbeat_returns_the_number_of_evicted_keys(store: SocketStore, client: Valkey) -> None:
+    """The store has room, so it has evicted none."""
+    sink = Single(store)
+    sink.connect()
+
+    evicted = sink.write_heartbeat("bert", {"state": "running"})
+    sink.disconnect()
+
+    assert evicted == 0
+    assert client.hgetall("agent;bert") == {"state": "running"}
+
+
+def test_an_unreachable_store_is_named_in_one_line(tmp_path: Path) -> None:
+    """The error has the name of the store, and the sink stays disconnected."""
+    sink = Single(SocketStore(tmp_path / "nobody"))
+
+    with pytest.raises(StoreError, match=f"^store unix://{tmp_path}/nobody: "):
+        sink.connect()
+    with pytest.raises(StoreError, match=r"not connected$"):
+        sink.write(a_write(1))
+
+
+def test_an_error_closes_the_connection(store: SocketStore, client: Valkey) -> None:
+    """After an error the next call must be `connect`, even if the store is well again."""
+    sink = Single(store)
+    sink.connect()
+    client.config_set("maxmemory", "1")
+    try:
+        with pytest.raises(StoreError, match="memory"):
+            sink.write(a_write(1))
+    finally:
+        client.config_set("maxmemory", "0")
+
+    with pytest.raises(StoreError, match=r"not connected$"):
+        sink.write(a_write(1))
+    sink.connect()
+    assert sink.write(a_write(1)).now
+    sink.disconnect()
+
+
+def test_connections_are_those_of_the_store(server: Server) -> None:
+    """A TCP connection is named with both ends; a unix socket has none."""
+    over_tcp, over_socket = RemoteStore(StoreUrl(host="127.0.0.1", port=server.port)), SocketStore(server.path)
+
+    for store, number in ((over_tcp, 1), (over_socket, 0)):
+        sink = Single(store)
+        sink.connect()
+        assert len(sink.connections()) >= number
+        assert sink.connections() == store.connections()
+        sink.disconnect()

@@ -1,0 +1,130 @@
+"""Exactly-once delivery as a property: any order of additions, lost requests and lost answers leaves exact counts."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shodohflo.keys import counts
+from shodohflo.store.delivery import Delivery
+from shodohflo.store.outbox import Outbox, packets_by_kind
+from shodohflo.store.write import Write, Writing, Written
+from support.observing import SEEN, Seen, flow, observed
+
+WRITING = Writing(session="0123", agent="bert", lifetime=900)
+
+EVENTS = st.one_of(st.lists(SEEN, max_size=5), st.sampled_from(["request lost", "answer lost", "answered"]))
+"""Rows that are added, or what becomes of an attempt to send."""
+
+
+class Store:
+    """The law of `store.write` in a few lines: a number that equals the last one adds nothing."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self.number = 0
+        self.counts: Counter[str] = Counter()
+
+    def apply(self, write: Write) -> Written:
+        """Apply `write`, unless its number is the last one."""
+        if write.number == self.number:
+            return Written(now=False, refused=0)
+        assert write.number == self.number + 1
+        self.number = write.number
+        self.counts.update(counts(write.decided.observations))
+        return Written(now=True, refused=0)
+
+
+@given(st.lists(EVENTS, max_size=30))
+def test_counts_are_exact_whatever_gets_lost(events: list[list[Seen] | str]) -> None:
+    """Lost requests are sent again, lost answers are recognised, and every packet is counted once."""
+    outbox, store = Outbox(10_000), Store()
+    delivery = Delivery(outbox, WRITING)
+    added: Counter[str] = Counter()
+    lost_answers = 0
+
+    for event in [*events, *["answered"] * 31]:
+        if isinstance(event, list):
+            outbox.add(observed(*event), ())
+            added.update(counts(observed(*event)))
+        elif event != "request lost" and (write := delivery.next_write()) is not None:
+            was_applied = store.number == write.number
+            written = store.apply(write)
+            lost_answers += event == "answer lost" and not was_applied
+            if event == "answered":
+                delivery.confirm(write, written)
+
+    assert store.counts == added
+    assert delivery.is_idle
+    assert (delivery.writes, delivery.repeated) == (store.number, lost_answers)
+
+
+@given(st.lists(st.lists(SEEN, min_size=1, max_size=5), min_size=1, max_size=5), st.integers(0, 5))
+def test_packets_are_confirmed_or_given_up(added: list[list[Seen]], confirmed: int) -> None:
+    """Whenever the writer closes, confirmed and given up add up to what was added."""
+    outbox = Outbox(10_000)
+    delivery = Delivery(outbox, WRITING)
+    for rows in added:
+        outbox.add(observed(*rows), ())
+        if confirmed > 0 and (write := delivery.next_write()) is not None:
+            delivery.confirm(write, Written(now=True, refused=0))
+            confirmed -= 1
+    delivery.next_write()
+
+    delivery.give_up()
+
+    total = sum((packets_by_kind(observed(*rows)) for rows in added), Counter()).total()
+    assert delivery.packets + outbox.given_up.total() == total
+    assert delivery.is_idle
+    assert delivery.next_write() is None
+
+
+def test_the_write_in_flight_does_not_change() -> None:
+    """New rows and a new lifetime go into the next write, which has the next number."""
+    outbox = Outbox(100)
+    delivery = Delivery(outbox, WRITING)
+    outbox.add(observed(flow("10.0.0.1", "8.8.8.8", 53)), ())
+    first = delivery.next_write()
+    assert first is not None
+    keys, arguments = list(first.keys), list(first.arguments)
+
+    outbox.add(observed(flow("10.0.0.2", "8.8.8.8", 53)), ())
+    delivery.writing = Writing(session="0123", agent="bert", lifetime=60)
+
+    assert delivery.next_write() is first
+    assert (first.keys, first.arguments) == (keys, arguments)
+    delivery.confirm(first, Written(now=True, refused=0))
+    second = delivery.next_write()
+    assert second is not None
+    assert (first.number, second.number) == (1, 2)
+    assert 60 in second.arguments
+
+
+def test_refused_keys_are_added_up() -> None:
+    """The store says for each write how many keys it left alone."""
+    outbox = Outbox(100)
+    delivery = Delivery(outbox, WRITING)
+
+    for refused in (1, 2):
+        outbox.add(observed(flow("10.0.0.1", "8.8.8.8", 53)), ())
+        write = delivery.next_write()
+        assert write is not None
+        delivery.confirm(write, Written(now=True, refused=refused))
+
+    assert delivery.refused == 3
+
+
+def test_an_answer_that_comes_after_giving_up_is_not_counted() -> None:
+    """The packets were counted as given up already, and are counted once."""
+    outbox = Outbox(100)
+    delivery = Delivery(outbox, WRITING)
+    outbox.add(observed(flow("10.0.0.1", "8.8.8.8", 53, packets=3)), ())
+    write = delivery.next_write()
+    assert write is not None
+
+    delivery.give_up()
+    delivery.confirm(write, Written(now=True, refused=0))
+
+    assert (delivery.packets, dict(outbox.given_up)) == (0, {"flow": 3})

@@ -1,0 +1,53 @@
+"""An outage is logged once a minute at most, and its end once."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from shodohflo.store.outage_log import OutageLog
+
+
+@pytest.fixture(autouse=True)
+def _informed(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "shodohflo")
+
+
+def test_repeated_failures_within_a_minute_are_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    """The first failure is logged, and the next line comes 60 seconds later at the earliest."""
+    log = OutageLog("unix:///s.sock")
+
+    for now in (0.0, 1.0, 59.9, 60.0, 61.0):
+        log.lost(f"failure at {now}", now)
+
+    assert caplog.messages == [
+        "failure at 0.0; counting on, trying again",
+        "failure at 60.0; counting on, trying again",
+    ]
+
+
+def test_the_end_of_an_outage_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    """Success without a warning before it is no news."""
+    log = OutageLog("unix:///s.sock")
+
+    log.recovered()
+    log.lost("gone", 0.0)
+    log.recovered()
+    log.recovered()
+
+    assert [(record.levelname, record.message) for record in caplog.records] == [
+        ("WARNING", "gone; counting on, trying again"),
+        ("INFO", "store unix:///s.sock: writing again"),
+    ]
+
+
+def test_an_outage_that_was_not_logged_has_no_end_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """A store that comes and goes within a minute costs two lines, not hundreds."""
+    log = OutageLog("unix:///s.sock")
+
+    for second in range(10):
+        log.lost("gone", float(second))
+        log.recovered()
+
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]

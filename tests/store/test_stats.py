@@ -1,0 +1,16 @@
+"""The counters of a writer before it has done anything."""
+
+from __future__ import annotations
+
+from shodohflo.store.stats import WriterStats
+
+
+def test_a_new_writer_has_counted_nothing() -> None:
+    """All counters start at zero, and counters of different writers are not shared."""
+    stats = WriterStats()
+
+    numbers = (stats.waiting, stats.packets, stats.writes, stats.repeated, stats.refused, stats.evicted, stats.outages)
+    assert set(numbers) == {0}
+    assert not stats.connected
+    assert not stats.given_up
+    assert stats.given_up is not WriterStats().given_up
