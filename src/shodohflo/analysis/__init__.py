@@ -1,5 +1,7 @@
-"""What can be said of a configuration without a live packet: `check`, `suggest`, `explain` and `compare`.
+"""What can be found out about a configuration without live packets: `check`, `suggest`, `explain` and `compare`.
 
-It asks the same rules and the same order of decisions that live packets meet, and must not know a terminal,
-a clock or a socket.
+`check/` proves findings, `suggest/` drafts a configuration from captures, `explain` follows one packet, `compare` and
+`fates` hold two configurations against each other, and `frame` writes packets as frames. All of them ask the rules and
+the order of decisions that live packets meet (`attribution.order`) and state no condition of their own. This package
+must not know terminals, clocks, sockets or the store.
 """

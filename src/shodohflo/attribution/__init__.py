@@ -1,4 +1,7 @@
-"""Who is the client of what: the order of decisions, the policy beside the rules, the ledger, and the pipeline.
+"""Who is the client of what: decoded packets in, observations and counts out.
 
-Pure: no sockets, no clock, no store. Import the modules; importing this package loads none of them.
+`order` states what becomes of a packet, and nothing else in the project does; `questions` holds its conditions in both
+forms, `policy` the settings that they look at. `results` turns decisions into observations and counts, `ledger` adds
+the counts up, and `pipeline` runs all of it over frames. This package must not know sockets, clocks, processes, the
+store, or where frames come from; time is a column of the frames. Importing the package loads none of its modules.
 """

@@ -1,4 +1,4 @@
-"""`shodohflo suggest`: a configuration for what captures hold, with the price of each further rule beside it."""
+"""`shodohflo suggest`: a configuration for what captures hold, with the cost of each further rule beside it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from shodohflo.report.numbers import port_name
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Sequence
 
-    from shodohflo.analysis.suggest.cost import Price
+    from shodohflo.analysis.suggest.cost import Cost
     from shodohflo.cli.options import Network
 
 EXAMPLES: Final = """\b
@@ -116,11 +116,11 @@ def _proposed(text: str, proposal: Proposal) -> Iterator[str]:
 
 
 def _drop_text(proposal: Proposal, trusted: Container[str | None]) -> str:
-    price, there = proposal.price, proposal.rules[0]
+    cost, there = proposal.cost, proposal.rules[0]
     text = (
         f"Dropping {_port(proposal.ports[0])} from clients in {there.src} to services in {there.dst} removes "
-        f"{percent(price.keys_removed)} of the keys and {percent(price.packets_removed)} of the recorded packets; "
-        f"hides {_hidden(price)}."
+        f"{percent(cost.keys_removed)} of the keys and {percent(cost.packets_removed)} of the recorded packets; "
+        f"hides {_hidden(cost)}."
     )
     for rule in proposal.rules[1:]:
         if rule.src not in trusted:
@@ -128,19 +128,19 @@ def _drop_text(proposal: Proposal, trusted: Container[str | None]) -> str:
     return text
 
 
-def _hidden(price: Price) -> str:
-    if not price.hidden:
+def _hidden(cost: Cost) -> str:
+    if not cost.hidden:
         return "no service entirely"
-    more = f" and {len(price.hidden) - NAMED} more" if len(price.hidden) > NAMED else ""
-    clients = f", and {price.clients_hidden} of the clients" if price.clients_hidden else ""
-    return f"{_services(len(price.hidden))}: {', '.join(price.hidden[:NAMED])}{more}{clients}"
+    more = f" and {len(cost.hidden) - NAMED} more" if len(cost.hidden) > NAMED else ""
+    clients = f", and {cost.clients_hidden} of the clients" if cost.clients_hidden else ""
+    return f"{_services(len(cost.hidden))}: {', '.join(cost.hidden[:NAMED])}{more}{clients}"
 
 
 def _high_text(proposal: Proposal) -> str:
-    price, ports = proposal.price, ", ".join(map(_port, proposal.ports))
+    cost, ports = proposal.cost, ", ".join(map(_port, proposal.ports))
     return (
         f"Many talk with {ports}, but from lower ports, which are taken for the service's. Named as services, "
-        f"they make {_services(price.services_after)} of what are {price.services_before:,} now."
+        f"they make {_services(cost.services_after)} of what are {cost.services_before:,} now."
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shodohflo.analysis.suggest.cost import Price
+from shodohflo.analysis.suggest.cost import Cost
 
 BEFORE = {
     "10.0.0.1;8.8.8.8;53;flow": 60,
@@ -24,23 +24,23 @@ AFTER = {
 
 def test_keys_services_and_packets_are_compared() -> None:
     """Peers and clients repeat the packets of flows: they count as keys only."""
-    price = Price.between(BEFORE, AFTER)
+    cost = Cost.between(BEFORE, AFTER)
 
-    assert (price.keys_before, price.keys_after) == (8, 4)
-    assert (price.services_before, price.services_after) == (3, 1)
-    assert (price.packets_before, price.packets_after) == (200, 40)
-    assert (price.keys_removed, price.packets_removed) == (0.5, 0.8)
+    assert (cost.keys_before, cost.keys_after) == (8, 4)
+    assert (cost.services_before, cost.services_after) == (3, 1)
+    assert (cost.packets_before, cost.packets_after) == (200, 40)
+    assert (cost.keys_removed, cost.packets_removed) == (0.5, 0.8)
 
 
 def test_what_disappears_is_named_the_loudest_first() -> None:
     """A service is an address and a port; one that is only quieter does not."""
-    price = Price.between(BEFORE, AFTER)
+    cost = Cost.between(BEFORE, AFTER)
 
-    assert price.hidden == ("1.1.1.1 port 53", "8.8.8.8 port 53")
-    assert price.clients_hidden == 1
+    assert cost.hidden == ("1.1.1.1 port 53", "8.8.8.8 port 53")
+    assert cost.clients_hidden == 1
 
 
 def test_nothing_costs_nothing() -> None:
     """Also of nothing."""
-    assert Price.between({}, {}).keys_removed == 0
-    assert Price.between(BEFORE, BEFORE).packets_removed == 0
+    assert Cost.between({}, {}).keys_removed == 0
+    assert Cost.between(BEFORE, BEFORE).packets_removed == 0

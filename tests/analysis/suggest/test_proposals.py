@@ -93,7 +93,7 @@ def test_few_loud_outsiders_are_named_one_by_one() -> None:
     assert [(rule.src, rule.dst) for rule in names.rules] == [("our_nets", "port_53"), ("port_53", "our_nets")]
     (web,) = (proposal for proposal in suggestion.drops if proposal.ports == (443,))
     assert [(rule.src, rule.dst) for rule in web.rules] == [("our_nets", "outside"), ("outside", "our_nets")]
-    assert len(web.price.hidden) == 20
+    assert len(web.cost.hidden) == 20
 
 
 def test_an_outsider_with_two_parts_is_not_named_for_one() -> None:
@@ -111,7 +111,7 @@ def test_services_on_high_ports_are_found_and_priced() -> None:
 
     assert suggestion.high is not None
     assert suggestion.high.ports == (50051,)
-    assert (suggestion.high.price.services_before, suggestion.high.price.services_after) == (10, 1)
+    assert (suggestion.high.cost.services_before, suggestion.high.cost.services_after) == (10, 1)
 
 
 def test_high_ports_that_change_nothing_are_not_suggested() -> None:
@@ -159,7 +159,7 @@ def test_every_price_is_what_a_pipeline_measures(shipped_captures: Path) -> None
                     for frames in savefile:
                         pipeline.ingest(frames)
 
-                assert len(counts(pipeline.take())) == proposal.price.keys_after
-                assert proposal.price.keys_before == suggestion.keys
+                assert len(counts(pipeline.take())) == proposal.cost.keys_after
+                assert proposal.cost.keys_before == suggestion.keys
                 seen += 1
     assert seen > 5

@@ -1,4 +1,7 @@
-"""Proofs about a configuration: `space` and `ports` are the algebra, `model` joins them, one file for each finding.
+"""Proofs about a configuration: `check` yields findings, each with a packet that shows it where there can be one.
 
-What depends on an operator's own action cannot be proven; it is sampled, and the finding says so.
+`space` cuts up the addresses and `ports` the port pairs, both exactly; `model` joins them, and there is one file for
+each family of findings, listed in `proof`. Nothing can be proven about custom actions; `sampling` tries packets on
+copies of them (`copied_rules`), and the finding says that it was found by sampling. This package must not know
+captures, the store, or how findings are printed.
 """

@@ -1,4 +1,15 @@
-"""Drops that hide more than was meant, or only half of it."""
+"""Rules that drop more than was meant (SPOOFABLE-DROP), or only one direction of it (ONE-WAY-DROP).
+
+Given ("world", "lan", Assign(DST, SRC, {53}, drop=True)) before (None, None, LowerPort()), and 10.0.0.0/8 as lan and
+ours: an outsider who sends from source port 53 is dropped, whatever he sends.
+
+    198.51.100.9:53 > 10.0.0.2:443       dropped by rule 0; from port 40000 rule 1 would record it: SPOOFABLE-DROP
+    198.51.100.9:53 > 10.0.0.2:40000     dropped by rule 0
+    10.0.0.2:40000 > 198.51.100.9:53     the answer, recorded by rule 1: ONE-WAY-DROP
+
+Both are found by intersecting the blocks of `ports.Chart`: what rule 0 takes by its source port, with what another rule
+takes between the same networks (spoofable), or takes in the other direction (one-way).
+"""
 
 from __future__ import annotations
 
@@ -20,18 +31,18 @@ if TYPE_CHECKING:
 
 
 _OTHER_PORTS: Final = (40000, 50001)
-"""Source ports of clients that nobody takes for a service's."""
+"""Source ports that no service uses."""
 
 
 def find_spoofable(model: Model) -> Iterator[Finding]:
-    """Yield a finding for each rule behind which an outsider can hide by choosing a source port."""
+    """Yield a finding for each rule that an outsider can hide behind by choosing a source port."""
     for rule, takes in enumerate(model.takes):
         if takes.is_own or (takes.drops and takes.src and not takes.rest):
             yield from islice(chain(_spoofable(model, rule), _spoofable_when_tried(model, rule)), 1)
 
 
 def _spoofable(model: Model, rule: int) -> Iterator[Finding]:
-    """Look for a packet that is dropped, and that would be recorded if it only came from another port."""
+    """Yield findings for packets that are dropped, but would be recorded if they came from another port."""
     for rules, pair in model.intrusions.items():
         for dropped, seen_from in _hidden(model, rule, rules, pair) if rules >> rule & 1 else ():
             if model.drops(rule, dropped) and model.records(replace(dropped, src_port=seen_from)):
@@ -55,7 +66,7 @@ def _spoofable_when_tried(model: Model, rule: int) -> Iterator[Finding]:
 
 
 def _dropped_when_tried(model: Model, rule: int, pairs: Iterable[Pair]) -> Iterator[Packet]:
-    """Yield packets that `rule` drops, found by trying where operators' own actions have a say."""
+    """Yield packets that `rule` drops, found by sampling where custom actions may decide."""
     shares = [(pair, model.chart(pair.rules).of(rule)) for pair in pairs if pair.rules >> rule & 1]
     places = [(pair, block) for pair, share in shares if share and not share.is_sure for block in share.blocks]
     return (packet for packet in islice(likely_packets(model, places), MOST) if model.drops(rule, packet))
@@ -87,7 +98,7 @@ def find_one_way(model: Model) -> Iterator[Finding]:
 
 
 def _one_way(model: Model, rule: int, dropped: Packet, how: str = "") -> Finding | None:
-    """Look whether `rule` drops a packet whose answer is recorded."""
+    """Return a finding if `rule` drops the packet and its answer is recorded."""
     answer = Packet(dropped.dst_addr, dropped.dst_port, dropped.src_addr, dropped.src_port)
     by = model.ask(answer).verdict.rule
     if by is None or not (model.drops(rule, dropped) and model.records(answer)):
@@ -101,7 +112,7 @@ def _one_way(model: Model, rule: int, dropped: Packet, how: str = "") -> Finding
 
 
 def _answered(model: Model, rule: int) -> Iterator[Packet]:
-    """Yield packets that `rule` drops where another rule records what comes back."""
+    """Yield packets that `rule` drops, where another rule records the answer."""
     for (rules, turned), pair in model.exchanges.items():
         share = model.chart(rules).of(rule) if rules >> rule & 1 else None
         back = model.chart(turned).shares if share else ()

@@ -1,4 +1,8 @@
-"""One configuration, ready to be asked: which rules meet between which addresses, and an example of everything."""
+"""One configuration, ready to be asked: which rules apply between which addresses, and an example packet for each case.
+
+Which packets come to the rules at all is asked of `attribution.order`, with an example of each pair of zones: the
+addresses of a zone are alike in all that the questions there look at.
+"""
 
 from __future__ import annotations
 
@@ -32,52 +36,55 @@ _BEFORE_RULES: Final = {Step.OWN_NETWORK: "left out by SUPPRESS_OWN_NETWORK"}
 
 @dataclass(frozen=True, slots=True)
 class Zone:
-    """Addresses of one family that are all the same to the rules, and to whoever asks what is ours."""
+    """Addresses of one family that no rule and no question of the order of decisions tells apart."""
 
     version: Family
     names: tuple[str, ...]
-    """Their networks."""
+    """The networks that they are in."""
     from_here: int
     to_here: int
-    """The rules for what they send and for what they are sent, a bit for each."""
+    """The rules for packets from and to these addresses, as bit masks."""
     is_ours: bool
     is_open: bool
-    """Outsiders' addresses: not ours, and not named one by one."""
+    """Whether anybody may have these addresses: not ours, and not the only address of their prefix."""
     examples: tuple[Address, Address]
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Where packets go from and to."""
+    """A source and a destination."""
 
     src: Zone
     dst: Zone
 
     @property
     def rules(self) -> int:
-        """The rules for them, a bit for each."""
+        """The rules for packets from `src` to `dst`, as a bit mask."""
         return self.src.from_here & self.dst.to_here
 
     @property
     def turned(self) -> Pair:
-        """The other way round."""
+        """The other direction."""
         return Pair(self.dst, self.src)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What the rules say of a packet."""
+class Ruling:
+    """What the rules decide about a packet."""
 
     verdict: Verdict
     failed: frozenset[int]
-    """The rules whose own actions had no proper answer to it."""
+    """The rules whose custom actions raised or returned something malformed."""
 
 
 class Model:
-    """A configuration, worked out. Own actions are asked apart from the live ones, and only once about each packet."""
+    """A configuration with all it implies, computed on demand.
+
+    Custom actions are copied, so that live ones notice nothing, and asked only once about each packet.
+    """
 
     def __init__(self, configuration: Configuration) -> None:
-        """Cut up addresses and ports."""
+        """Cut up the addresses and the ports of `configuration`."""
         self.configuration = configuration
         self.policy = configuration.policy()
         rules = configuration.mapping.rules
@@ -87,11 +94,11 @@ class Model:
         self.takes = [Takes.ask(self.mapping, number, self.classes) for number in range(len(rules))]
         self._takes_all = sum(1 << number for number, takes in enumerate(self.takes) if takes.rest)
         self._charts: dict[int, Chart] = {}
-        self._answers: dict[Ends, Answer] = {}
+        self._answers: dict[Ends, Ruling] = {}
 
     @cached_property
     def zones(self) -> tuple[Zone, ...]:
-        """All addresses that are in a network."""
+        """The zones; together, all addresses that are in a network."""
         by_kind: dict[tuple[Family, int, int, bool, bool], list[Piece]] = {}
         for piece in self.space.pieces:
             if piece.claim is not None:
@@ -105,7 +112,7 @@ class Model:
 
     @cached_property
     def _naming(self) -> tuple[list[int], list[int]]:
-        """The rules for each network, by its id: as source, and as destination."""
+        """The rules for each network as source, and as destination, by network id."""
         networks = range(len(self.configuration.networks.network_id))
         src = [_bits(n for n, (src, _) in enumerate(self.mapping.pairs) if src in (0, network)) for network in networks]
         dst = [_bits(n for n, (_, dst) in enumerate(self.mapping.pairs) if dst in (0, network)) for network in networks]
@@ -113,7 +120,7 @@ class Model:
 
     @cached_property
     def pairs(self) -> tuple[Pair, ...]:
-        """All pairs that packets to be judged by rules can have."""
+        """All pairs of zones whose packets come to the rules."""
         return tuple(
             Pair(src, dst)
             for version in FAMILIES
@@ -124,7 +131,7 @@ class Model:
 
     @cached_property
     def exchanges(self) -> dict[tuple[int, int], Pair]:
-        """An example for each two sets of rules that meet the one way and the other way round."""
+        """One pair for each combination of the rules for it and the rules for the other direction."""
         found: dict[tuple[int, int], Pair] = {}
         for pair in self.pairs:
             found.setdefault((pair.rules, pair.turned.rules), pair)
@@ -132,7 +139,7 @@ class Model:
 
     @cached_property
     def intrusions(self) -> dict[int, Pair]:
-        """An example for each set of rules that outsiders' packets meet."""
+        """One pair for each set of rules that packets of outsiders come to."""
         found: dict[int, Pair] = {}
         for pair in self.pairs:
             if pair.src.is_open:
@@ -141,14 +148,14 @@ class Model:
 
     @cached_property
     def meetings(self) -> dict[int, Pair]:
-        """An example for each set of rules that meet."""
+        """One pair for each set of rules."""
         found: dict[int, Pair] = {}
         for pair in self.pairs:
             found.setdefault(pair.rules, pair)
         return found
 
     def chart(self, rules: int) -> Chart:
-        """Return who decides what where `rules` meet."""
+        """Return which of `rules` decides each pair of ports."""
         last = rules & self._takes_all
         if last:  # nothing gets past the first that takes all, which is its lowest bit
             rules &= ((last & -last) << 1) - 1
@@ -157,33 +164,33 @@ class Model:
         return self._charts[rules]
 
     def packet(self, pair: Pair, block: Block) -> Packet:
-        """Return an example of a packet."""
+        """Return an example of a packet of `pair` with ports of `block`."""
         src_port, dst_port = example(self.classes, block)
         return Packet(pair.src.examples[0], src_port, pair.dst.examples[1], dst_port)
 
-    def ask(self, packet: Packet) -> Answer:
-        """Ask the rules about `packet`."""
+    def ask(self, packet: Packet) -> Ruling:
+        """Return what the rules decide about `packet`."""
         if packet.ends not in self._answers:
             before = self.mapping.failures.copy()
             verdict = self.mapping.decide(*packet.ends)
-            self._answers[packet.ends] = Answer(verdict, frozenset(self.mapping.failures - before))
+            self._answers[packet.ends] = Ruling(verdict, frozenset(self.mapping.failures - before))
         return self._answers[packet.ends]
 
     def decides(self, rule: int, packet: Packet) -> bool:
-        """Tell whether it is this rule that decides about `packet`."""
+        """Return whether `rule` decides about `packet`."""
         return self.ask(packet).verdict.rule == rule
 
     def drops(self, rule: int, packet: Packet) -> bool:
-        """Tell whether it is this rule that drops `packet`."""
+        """Return whether `rule` drops `packet`."""
         verdict = self.ask(packet).verdict
         return verdict.rule == rule and verdict.decision == Decision.DROPPED
 
     def records(self, packet: Packet) -> bool:
-        """Tell whether the rules make a flow of `packet`."""
+        """Return whether the rules record `packet` as a flow."""
         return self.ask(packet).verdict.decision >= Decision.SRC_IS_CLIENT
 
     def outcome(self, packet: Packet) -> str:
-        """Say what becomes of a UDP packet."""
+        """Describe what becomes of a UDP packet."""
         assert packet.protocol == UDP, "TCP flags decide before the rules do"
         decided = first_to_apply(ORDER, packet, self.policy)
         if decided:
@@ -199,21 +206,21 @@ class Model:
         return f"recorded as {address_text(verdict.client)};{address_text(verdict.service)};{verdict.port} by {by}"
 
     def is_judged(self, packet: Packet) -> bool:
-        """Tell whether `packet` comes to the rules."""
+        """Return whether `packet` comes to the rules."""
         return first_to_apply(ORDER, packet, self.policy) is None
 
     def is_outsider(self, address: Address) -> bool:
-        """Tell whether `address` is in a network, not ours, and not named by itself."""
+        """Return whether anybody may have `address`: in a network, not ours, and not the only one of its prefix."""
         (piece,) = self.space.within(ip_network(address))
         return piece.is_open
 
     def sentence(self, rule: int) -> str:
-        """Say a rule in its own words."""
+        """Return the description of a rule."""
         return self.mapping.rules[rule].describe()
 
 
 def numbers(rules: int) -> Iterator[int]:
-    """Yield the rules of a set, in order."""
+    """Yield the numbers of the rules in a bit mask, in order."""
     while rules:
         lowest = rules & -rules
         yield lowest.bit_length() - 1

@@ -1,8 +1,17 @@
-"""Who takes which ports: exact sets of (source port, destination port), as rectangles of classes of ports.
+"""Which rule decides which ports: exact sets of (source port, destination port), as rectangles of port classes.
 
-Our own actions have an opinion by the source port, by the destination port, or on everything, so what a row of them
-leaves over for the next is always all pairs from one set of source ports and one of destination ports. Sets of ports
-are numbers with a bit for each class of `PortClasses`.
+A built-in action has an opinion by the source port, by the destination port, or on every packet. What a sequence of
+them leaves for the next rule is therefore always one rectangle: any of some source ports with any of some destination
+ports. A set of ports is a bit mask over the classes of `PortClasses`.
+
+Three rules between the same networks make three classes: port 53 is bit 4, port 443 is bit 2, all others are bit 1.
+
+    0  PortMatch({53}, drop=True)    takes src=4, dst=7  and  src=3, dst=4;  leaves src=3, dst=3
+    1  Assign(DST, SRC, {443})       takes src=2, dst=3;                     leaves src=1, dst=3
+    2  LowerPort()                   takes src=1, dst=3, which is all that is left
+
+The first rectangle of rule 0 is "from port 53 to any port". Rule 2 decides from any port but 53 and 443 to any port but
+53, and its example is 40000 > 443.
 """
 
 from __future__ import annotations
@@ -23,40 +32,40 @@ if TYPE_CHECKING:
 
 _ANY: Final = IPv4Address(1)
 _OUTSIDE: Final = 0
-"""A port that no set can hold."""
+"""A port that no set of an action can contain."""
 
 
 @dataclass(frozen=True, slots=True)
 class Takes:
-    """Which packets between its networks a rule has an opinion on."""
+    """The packets between its networks that a rule has an opinion on."""
 
     ports: int
-    """The ports that its action tells from the others, as classes."""
+    """The classes of the ports that its action names."""
     src: bool
-    """It takes packets whose source port is one of them,"""
+    """Whether it takes packets whose source port is one of them."""
     dst: bool
-    """whose destination port is one of them,"""
+    """Whether it takes packets whose destination port is one of them."""
     rest: bool
-    """and all others as well."""
+    """Whether it takes all other packets as well."""
     drops: bool
     is_own: bool = False
-    """An operator's own action; what it takes is not known."""
+    """A custom action; what it takes is not known."""
 
     @classmethod
     def ask(cls, mapping: FlowMapping, number: int, classes: PortClasses) -> Takes:
-        """Ask one rule of `mapping`, with an example of each case."""
+        """Find out by asking rule `number` of `mapping` about one example of each case."""
         action = mapping.rules[number].action
         if not is_built_in(action):
             return cls(0, src=False, dst=False, rest=False, drops=False, is_own=True)
         ports = port_set(action)
         inside = min(ports, default=_OUTSIDE)
         examples = ((inside, _OUTSIDE), (_OUTSIDE, inside), (_OUTSIDE, _OUTSIDE))
-        said = [mapping.first_opinion((number,), Ends(_ANY, src, _ANY, dst)).decision for src, dst in examples]
-        src, dst, rest = (decision != Decision.NO_RULE for decision in said)
+        decisions = [mapping.first_opinion((number,), Ends(_ANY, src, _ANY, dst)).decision for src, dst in examples]
+        src, dst, rest = (decision != Decision.NO_RULE for decision in decisions)
         bits = 0
         for place in {int(classes.of_port[port]) for port in ports}:
             bits |= 1 << place
-        return cls(bits, src=src, dst=dst, rest=rest, drops=Decision.DROPPED in said)
+        return cls(bits, src=src, dst=dst, rest=rest, drops=Decision.DROPPED in decisions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,47 +76,47 @@ class Block:
     dst: int
 
     def __bool__(self) -> bool:
-        """Tell whether there is any."""
+        """Return whether it contains any packet."""
         return self.src != 0 and self.dst != 0
 
     def __and__(self, other: Block) -> Block:
-        """Return what is in both."""
+        """Return the packets in both."""
         return Block(self.src & other.src, self.dst & other.dst)
 
     @property
     def turned(self) -> Block:
-        """The same packets the other way round."""
+        """The packets in the other direction."""
         return Block(self.dst, self.src)
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What one rule is left to decide, where it is reached."""
+    """The packets that one rule decides, after the rules before it."""
 
     rule: int
     blocks: tuple[Block, ...]
-    """They don't overlap."""
+    """Disjoint, and none of them empty."""
     is_sure: bool
-    """False at and after the first operator's own action, which may take any of it."""
+    """False for the first custom action and every rule after it, since that action may take any of these packets."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Which rule decides, of those between two networks, for all ports there are."""
+    """Which rule decides between two networks, for all pairs of ports."""
 
     shares: tuple[Share, ...]
 
     @classmethod
     def draw(cls, rules: Iterable[int], takes: Sequence[Takes], classes: int) -> Chart:
-        """Let each of `rules` in order take what it has an opinion on."""
+        """Give each of `rules`, in order, what it takes of what is left; `classes` is the number of port classes."""
         return cls(tuple(_shares(rules, takes, (1 << classes) - 1)))
 
     def of(self, rule: int) -> Share | None:
-        """Return the share of `rule`, if there is any left for it."""
+        """Return the share of `rule`, or None if nothing is left for it."""
         return next((share for share in self.shares if share.rule == rule), None)
 
     def takers(self, rule: int, takes: Sequence[Takes], classes: int) -> list[int]:
-        """Return the rules before `rule` that take packets it has an opinion on, for all we know."""
+        """Return the rules before `rule` that are known to take packets it has an opinion on."""
         wanted = claimed(takes[rule], classes)
         return [
             share.rule
@@ -119,7 +128,7 @@ class Chart:
 
 
 def claimed(takes: Takes, classes: int) -> tuple[Block, ...]:
-    """Return what a rule would decide if it were the only one; of an operator's own nothing is known but its limits."""
+    """Return what a rule would decide if it were the only one; for a custom action, everything."""
     everything = (1 << classes) - 1
     left = Block(everything, everything)
     return (left,) if takes.is_own else _carve(takes, left)[0]
@@ -140,7 +149,7 @@ def _shares(rules: Iterable[int], takes: Sequence[Takes], everything: int) -> It
 
 
 def _carve(takes: Takes, left: Block) -> tuple[tuple[Block, ...], Block]:
-    """Return what a rule takes of `left`, and what it leaves."""
+    """Return the blocks that a rule takes of `left`, and what it leaves."""
     if takes.rest:
         return (left,), Block(0, 0)
     blocks = []
@@ -155,11 +164,11 @@ def _carve(takes: Takes, left: Block) -> tuple[tuple[Block, ...], Block]:
 
 _CLIENTS: Final = (40000, 50000)
 _SERVICES: Final = (443, 22, 53)
-"""Ports that say something to whoever reads them."""
+"""Ports that readers recognise as a client's or a service's."""
 
 
 def example(classes: PortClasses, block: Block) -> tuple[int, int]:
-    """Return a source and a destination port of a block that is not empty, a client's and a service's if it may be."""
+    """Return a source and a destination port of a block that is not empty; a client's and a service's if possible."""
     src = _pick(classes, block.src, (*_CLIENTS, *_SERVICES))
     other_end = (*_SERVICES, *_CLIENTS) if src in _CLIENTS else (*_CLIENTS, *_SERVICES)
     return src, _pick(classes, block.dst, other_end)

@@ -1,7 +1,17 @@
-"""The address space as a configuration cuts it up: exact, over both families, by sorted segments.
+"""The address space as a configuration cuts it up: exact, for both families, in sorted pieces.
 
-A `Claim` is one prefix of one entry. Where several claims hold an address, the earliest has it. A `Piece` is a run of
-addresses with the same earliest claim that are all ours, or all not; the pieces of a family are all its addresses.
+A `Claim` is one prefix of one entry of NETWORK_ENUMERATION; an address belongs to the first claim that holds it. A
+`Piece` is a run of addresses with the same claim that are either all ours or all not ours. The pieces of a family cover
+all its addresses without overlap.
+
+With the entries ("bert", "10.0.0.1/32"), ("lan", "10.0.0.0/8") and `--our-nets 10.0.0.0/24`, IPv4 has six pieces:
+
+    0.0.0.0  to 9.255.255.255    in no network
+    10.0.0.0 to 10.0.0.0         lan    ours
+    10.0.0.1 to 10.0.0.1         bert   ours
+    10.0.0.2 to 10.0.0.255       lan    ours
+    10.0.1.0 to 10.255.255.255   lan    not ours, so its addresses may be anybody's (`is_open`)
+    11.0.0.0 to 255.255.255.255  in no network
 """
 
 from __future__ import annotations
@@ -28,7 +38,7 @@ _KNOWN: Final = (
     [int(IPv4Address(text)) for text in ("198.51.100.9", "203.0.113.7")],
     [int(IPv6Address(text)) for text in ("2001:db8::9", "2001:db8:ffff::7")],
 )
-"""Addresses for documentation (RFC 5737, RFC 3849): whoever reads them knows that they stand for any."""
+"""Addresses for documentation (RFC 5737, RFC 3849), which readers recognise as examples."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +49,15 @@ class Claim:
     name: str
     prefix: Network
     word: str = ""
-    """OUR_4NETS or OUR_6NETS, where that is how the prefix came in."""
+    """OUR_4NETS or OUR_6NETS if the entry names the prefix that way, else empty."""
 
     @property
     def place(self) -> str:
-        """The entry."""
+        """The entry, as `NETWORK_ENUMERATION[2]`."""
         return entry_place(self.entry)
 
     def __str__(self) -> str:
-        """Name the prefix as the operator knows it."""
+        """Return the prefix, with the word that stands for it in the configuration."""
         return f"{self.prefix} ({self.word})" if self.word else str(self.prefix)
 
 
@@ -68,21 +78,21 @@ class Piece:
 
     @property
     def is_open(self) -> bool:
-        """Tell whether they are outsiders': in a network, not ours, and not named one by one."""
+        """Whether anybody may have these addresses: in a network, not ours, and not alone in their prefix."""
         return self.claim is not None and not self.is_ours and self.claim.prefix.num_addresses > 1
 
     @property
     def known(self) -> list[int]:
-        """The addresses for documentation that it holds."""
+        """The documentation addresses among them."""
         return [number for number in _KNOWN[self.version == 6] if self.first <= number <= self.last]
 
     def cut_to(self, prefix: Network) -> Piece:
-        """Return what is also in `prefix`."""
+        """Return the part that is in `prefix`, which must overlap."""
         return replace(self, first=max(self.first, int(prefix[0])), last=min(self.last, int(prefix[-1])))
 
     def examples(self) -> tuple[Address, Address]:
-        """Return two of the addresses, the second another one if there is one: telling ones where it holds any."""
-        # The first address of a subnet is no host's.
+        """Return two of the addresses, documentation addresses first; the same one twice if there is only one."""
+        # The first address of a subnet belongs to no host.
         hosts = [number for number in (self.first + 1, self.first + 2, self.first) if number <= self.last]
         numbers = [*self.known, *hosts]
         return address_of(self.version, numbers[0]), address_of(self.version, numbers[min(1, len(numbers) - 1)])
@@ -90,32 +100,32 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """All addresses."""
+    """All addresses of both families."""
 
     claims: tuple[Claim, ...]
-    """In the order in which they are tried."""
+    """In the order in which an address is looked up."""
     pieces: tuple[Piece, ...]
 
     @classmethod
     def cut(cls, enumeration: NetworkEnumeration, our_nets: Sequence[Network]) -> Space:
-        """Cut up the space as `enumeration` is now, and by what is ours."""
+        """Cut the space by the prefixes of `enumeration` and of `our_nets`."""
         claims = tuple(_claims(enumeration))
         return cls(claims, tuple(piece for version in FAMILIES for piece in _pieces(version, claims, our_nets)))
 
     def within(self, prefix: Network) -> list[Piece]:
-        """Return `prefix` in pieces."""
+        """Return the pieces of `prefix`, cut to it."""
         ends = [(prefix.version, int(prefix[end])) for end in (0, -1)]
         begin, end = (bisect_right(self.pieces, end, key=lambda piece: (piece.version, piece.first)) for end in ends)
         return [piece.cut_to(prefix) for piece in self.pieces[begin - 1 : end]]
 
     @staticmethod
     def foremost(pieces: Iterable[Piece]) -> Piece:
-        """Return the piece with the most telling examples: with addresses for documentation, else with most of all."""
+        """Return the piece with the most documentation addresses; among equals, the largest."""
         return max(pieces, key=lambda piece: (len(piece.known), piece.size))
 
 
 def address_of(version: int, number: int) -> Address:
-    """Return the address of a family with that number."""
+    """Return address `number` of IP `version`."""
     return IPv4Address(number) if version == 4 else IPv6Address(number)
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Price:
+class Cost:
     """What a suggestion makes of what is recorded without it."""
 
     keys_before: int
@@ -31,7 +31,7 @@ class Price:
     """Clients of which nothing appears any more."""
 
     @classmethod
-    def between(cls, before: Mapping[str, int], after: Mapping[str, int]) -> Price:
+    def between(cls, before: Mapping[str, int], after: Mapping[str, int]) -> Cost:
         """Compare the keys of two trials."""
         services_before, services_after = _services(before), _services(after)
         return cls(

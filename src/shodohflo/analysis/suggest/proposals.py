@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Final
 
-from shodohflo.analysis.suggest.cost import Price
+from shodohflo.analysis.suggest.cost import Cost
 from shodohflo.analysis.suggest.high_ports import ENOUGH, high_ports
 from shodohflo.analysis.suggest.survey import Survey, Trial, holds
 from shodohflo.keys import counts
@@ -64,7 +64,7 @@ class Proposal:
 
     ports: tuple[int, ...]
     rules: tuple[Rule, ...]
-    price: Price
+    cost: Cost
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +110,8 @@ def suggest(survey: Survey, our_nets: Sequence[Network]) -> Suggestion:
     trial = replace(plain, entries=(*entries, *plain.entries))
     base = counts(survey.attempt(trial))
     drops = [_propose(survey, trial, base, (group.port,), group.drops(named.get(group))) for group in loud]
-    drops = [proposal for proposal in drops if _is_loud(proposal.price)]
-    drops.sort(key=lambda proposal: (-proposal.price.keys_removed, proposal.ports))
+    drops = [proposal for proposal in drops if _is_loud(proposal.cost)]
+    drops.sort(key=lambda proposal: (-proposal.cost.keys_removed, proposal.ports))
     return Suggestion(
         trial=trial,
         packets=survey.received,
@@ -197,12 +197,12 @@ def _loud(survey: Survey, trial: Trial) -> list[Group]:
     ]
     largest = sorted(likely, key=lambda between: (-len(ends[between]), between))[:MOST_TRIED]
     groups = [Group.of(*between, ends[between]) for between in largest]
-    priced = [(group, _price(survey, trial, base, group.drops(None))) for group in groups]
-    return [group for group, price in priced if _is_loud(price)]
+    costed = [(group, _cost_of(survey, trial, base, group.drops(None))) for group in groups]
+    return [group for group, cost in costed if _is_loud(cost)]
 
 
-def _is_loud(price: Price) -> bool:
-    return max(price.keys_removed, price.packets_removed) >= LOUD
+def _is_loud(cost: Cost) -> bool:
+    return max(cost.keys_removed, cost.packets_removed) >= LOUD
 
 
 def _can_be_named(group: Group, loud: Sequence[Group]) -> bool:
@@ -220,17 +220,17 @@ def _high(survey: Survey, trial: Trial, base: Mapping[str, int]) -> Proposal | N
         return None
     rules = (Rule(None, OURS, PortMatch(ports, SRC)), Rule(OURS, None, PortMatch(ports, DST)))
     proposal = _propose(survey, trial, base, tuple(sorted(ports)), rules)
-    return proposal if proposal.price.services_after < proposal.price.services_before else None
+    return proposal if proposal.cost.services_after < proposal.cost.services_before else None
 
 
 def _propose(
     survey: Survey, trial: Trial, base: Mapping[str, int], ports: tuple[int, ...], rules: tuple[Rule, ...]
 ) -> Proposal:
-    return Proposal(ports, rules, _price(survey, trial, base, rules))
+    return Proposal(ports, rules, _cost_of(survey, trial, base, rules))
 
 
-def _price(survey: Survey, trial: Trial, base: Mapping[str, int], rules: tuple[Rule, ...]) -> Price:
-    return Price.between(base, counts(survey.attempt(replace(trial, rules=(*rules, *trial.rules)))))
+def _cost_of(survey: Survey, trial: Trial, base: Mapping[str, int], rules: tuple[Rule, ...]) -> Cost:
+    return Cost.between(base, counts(survey.attempt(replace(trial, rules=(*rules, *trial.rules)))))
 
 
 def _busiest(survey: Survey, our_nets: Sequence[Network]) -> Iterator[tuple[Network, float]]:

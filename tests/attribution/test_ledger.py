@@ -1,0 +1,66 @@
+"""The ledger: tallies add up, copies stay as they are, and the words are unique."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from shodohflo.attribution.ledger import DROPPED, Ledger, Outcome, Tally
+
+FLOWS = Tally({Outcome.FLOW: 3, Outcome.NO_RULE: 2}, {(1, 2): 2})
+
+
+def test_tallies_are_added_to_the_outcomes() -> None:
+    """Counts of the same outcome are summed, also where one tally has it and the other does not."""
+    ledger = Ledger(received=9)
+
+    ledger.add(FLOWS)
+    ledger.add(Tally({Outcome.NO_RULE: 1, Outcome.HANDSHAKE: 3}, {(1, 2): 1}))
+
+    assert ledger.outcomes == {Outcome.FLOW: 3, Outcome.NO_RULE: 3, Outcome.HANDSHAKE: 3}
+    assert ledger.unmatched == {(1, 2): 3}
+    assert ledger.inside == {}
+    assert ledger.outcomes.total() == ledger.received
+
+
+def test_packets_inside_tunnels_are_counted_beside_the_received_ones() -> None:
+    """They change neither `outcomes` nor `received`; unmatched ones are counted with all others."""
+    ledger = Ledger()
+
+    ledger.add_inside(FLOWS)
+
+    assert ledger.inside == {Outcome.FLOW: 3, Outcome.NO_RULE: 2}
+    assert ledger.unmatched == {(1, 2): 2}
+    assert (ledger.outcomes, ledger.received) == ({}, 0)
+
+
+def test_a_copy_does_not_change_with_the_original() -> None:
+    """None of the four counters is shared."""
+    ledger = Ledger(received=5, kernel_dropped=1, opened=Counter(gre=1))
+    ledger.add(FLOWS)
+    copy = ledger.copy()
+
+    ledger.add(FLOWS)
+    ledger.add_inside(FLOWS)
+    ledger.opened["gre"] += 1
+
+    assert copy == Ledger(5, 1, Counter(FLOWS.outcomes), Counter(gre=1), Counter(), Counter(FLOWS.unmatched))
+
+
+def test_the_json_form_is_sorted_and_leaves_out_zeros_and_missing_tunnels() -> None:
+    """`opened` and `inside` appear only where there was a tunnel."""
+    ledger = Ledger(received=2, kernel_dropped=7)
+    ledger.add(Tally({DROPPED.format(1): 1, Outcome.HANDSHAKE: 0, Outcome.FLOW: 1}, {}))
+
+    assert list(ledger.as_dict()) == ["received", "kernel_dropped", "outcomes"]
+    assert ledger.as_dict()["outcomes"] == {"dropped.FLOW_MAPPING[1]": 1, "recorded.flow": 1}
+
+    ledger.opened["vxlan"] += 1
+    ledger.add_inside(Tally({Outcome.FLOW: 1}, {}))
+
+    assert ledger.as_dict()["opened"] == {"vxlan": 1}
+    assert ledger.as_dict()["inside"] == {"recorded.flow": 1}
+
+
+def test_every_outcome_is_explained_in_words_of_its_own() -> None:
+    """The reference page prints them."""
+    assert len({outcome.explanation for outcome in Outcome}) == len(Outcome)
