@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shodohflo.wire.rows import Rows
+from shodohflo.wire.rows import Header, Rows
 from support.packets import frames_of
 
 
@@ -108,3 +108,27 @@ def test_joining_puts_rows_one_after_the_other() -> None:
 
     assert columns(Rows.join(parts)) == columns(rows)
     assert Rows.join(parts[:1]) is parts[0]
+
+
+class Pair(Header):
+    """A header of two bytes."""
+
+    SIZE = 2
+
+
+def test_a_header_keeps_its_kind() -> None:
+    """Rows that are kept of a named header can still be read by name; all rows at once are not copied."""
+    header = Pair.of(Rows.from_frames(frames_of(b"\1\2\3", b"\4\5\6")))
+
+    kept = header.keep(np.array([False, True]))
+
+    assert isinstance(kept, Pair)
+    assert kept.octets.tolist() == [[4, 5]]
+    assert header.keep(np.array([True, True])) is header
+
+
+def test_a_header_may_be_fetched_in_part() -> None:
+    """A decoder fetches no more bytes than it has required."""
+    rows = Rows.from_frames(frames_of(b"\1"))
+
+    assert Pair.of(rows, 1).u8(0).tolist() == [1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
@@ -32,35 +32,46 @@ class Bytes:
 
 
 class Header:
-    """The same bytes of many headers, one row each: fetching them at once costs as little as one field would."""
+    """The same bytes of many headers, one header in each row of a matrix.
 
-    def __init__(self, matrix: NDArray[np.uint8]) -> None:
-        """Take a matrix of bytes, a header in each row."""
-        self._matrix = matrix
+    Fetching them all at once costs as little as fetching one field. A subclass names the fields of one kind of
+    header; each access reads the column anew, and the caller may write into it.
+    """
+
+    SIZE: ClassVar[int] = 0
+    """Bytes that `of` fetches: the part of the header that is always there."""
+
+    def __init__(self, octets: NDArray[np.uint8]) -> None:
+        """Take a matrix of bytes; columns behind the header do no harm."""
+        self.octets = octets
+
+    @classmethod
+    def of(cls, rows: Rows, size: int = 0) -> Self:
+        """Fetch the header at each row's `at`; only its first `size` bytes if that is given.
+
+        The bytes must have been captured (`Decoding.require`); fields that lie behind them must not be read.
+        """
+        return cls(rows.header(size or cls.SIZE).octets)
 
     def u8(self, offset: int) -> NDArray[np.uint8]:
         """Return the byte at `offset`."""
-        return self._matrix[:, offset].copy()
+        return self.octets[:, offset].copy()
 
     def u16(self, offset: int) -> NDArray[np.uint16]:
         """Return the two bytes at `offset`, in network order."""
-        return self._matrix[:, offset : offset + 2].view(">u2")[:, 0].astype(np.uint16)
+        return self.octets[:, offset : offset + 2].view(">u2")[:, 0].astype(np.uint16)
 
     def u32(self, offset: int) -> NDArray[np.uint32]:
         """Return the four bytes at `offset`, in network order."""
-        return self._matrix[:, offset : offset + 4].view(">u4")[:, 0].astype(np.uint32)
+        return self.octets[:, offset : offset + 4].view(">u4")[:, 0].astype(np.uint32)
 
     def s16(self, offset: int) -> NDArray[np.bytes_]:
         """Return the sixteen bytes at `offset`."""
-        return self._matrix[:, offset : offset + 16].view("S16")[:, 0].copy()
+        return self.octets[:, offset : offset + 16].view("S16")[:, 0].copy()
 
-    def behind(self, size: int) -> Header:
-        """Return what follows the first `size` bytes, without copying."""
-        return Header(self._matrix[:, size:])
-
-    def keep(self, mask: NDArray[np.bool_]) -> Header:
+    def keep(self, mask: NDArray[np.bool_]) -> Self:
         """Return the rows where `mask` is true; all of them without copying."""
-        return self if mask.all() else Header(self._matrix[mask])
+        return self if mask.all() else type(self)(self.octets[mask])
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ import pytest
 
 from shodohflo.columns.frames import ETHERTYPE
 from shodohflo.wire.decode import decode
+from shodohflo.wire.headers.ipv4 import Ipv4Header
+from shodohflo.wire.rows import Rows
 from support.feeding import Found, assert_survives_everything, found, refusal
 from support.packets import frames_of, ip, tcp, udp
 from support.sound import SOUND, authentication, extension
@@ -102,3 +104,16 @@ def test_a_total_length_of_zero_in_a_cut_frame_means_all_that_was_sent() -> None
     decoded = decode(frames_of(ip(tcp(), 6, length=0), original=70_000))
 
     assert [batch.octets.tolist() for batch in decoded.batches] == [[70_000]]
+
+
+def test_the_fields_stand_where_rfc_791_has_them() -> None:
+    """A header of 24 bytes of a first fragment, read field by field; lengths are in bytes, the offset in 8 bytes."""
+    packet = bytes.fromhex("46000032 1234 2005 4011 0000 0a000001 0a000002 00000000")
+
+    header = Ipv4Header.of(Rows.from_frames(frames_of(packet)))
+
+    assert header.version_and_length.tolist() == [0x46]
+    assert (header.version.tolist(), header.header_length.tolist()) == ([4], [24])
+    assert (header.total_length.tolist(), header.protocol.tolist()) == ([50], [17])
+    assert (header.is_fragment.tolist(), header.fragment_offset.tolist()) == ([True], [5])
+    assert (header.src_addr.tolist(), header.dst_addr.tolist()) == ([0x0A000001], [0x0A000002])

@@ -14,48 +14,100 @@ import numpy as np
 
 from shodohflo.wire.layers import IPV4_PAYLOAD
 from shodohflo.wire.refusals import Refusal
+from shodohflo.wire.rows import Header
 
 if TYPE_CHECKING:
-    from shodohflo.wire.decoding import Decoding
-    from shodohflo.wire.rows import Header, Rows
+    from numpy.typing import NDArray
 
-_SHORTEST = 20
+    from shodohflo.wire.decoding import Decoding
+    from shodohflo.wire.rows import Rows
 
 _MORE_FRAGMENTS = 0x2000
 _FRAGMENT_OFFSET = 0x1FFF
 
 LONGEST_DATAGRAM = 65_535
-"""Where a datagram ends is unknown while its later fragments are: at most here (RFC 791)."""
+"""Bytes (RFC 791): an upper bound for a datagram's end, which is unknown while later fragments are missing."""
+
+
+class Ipv4Header(Header):
+    """The fields of an IPv4 header, without its options."""
+
+    SIZE = 20
+
+    @property
+    def version_and_length(self) -> NDArray[np.uint8]:
+        """Both in one byte: 0x45 in a header without options."""
+        return self.u8(0)
+
+    @property
+    def version(self) -> NDArray[np.uint8]:
+        """4, unless the header is something else."""
+        return self.u8(0) >> np.uint8(4)
+
+    @property
+    def header_length(self) -> NDArray[np.int64]:
+        """Bytes, options included: 20 to 60 in a valid header."""
+        return (self.u8(0) & 0x0F).astype(np.int64) * 4
+
+    @property
+    def total_length(self) -> NDArray[np.int64]:
+        """Bytes of header and payload; 0 where segmentation offload left the field empty."""
+        return self.u16(2).astype(np.int64)
+
+    @property
+    def is_fragment(self) -> NDArray[np.bool_]:
+        """Whether the packet is a fragment, the first one included."""
+        fragmented: NDArray[np.bool_] = self.u16(6) & (_MORE_FRAGMENTS | _FRAGMENT_OFFSET) != 0
+        return fragmented
+
+    @property
+    def fragment_offset(self) -> NDArray[np.uint16]:
+        """Units of 8 bytes: 0 in the first fragment, and in packets that are no fragments."""
+        return self.u16(6) & np.uint16(_FRAGMENT_OFFSET)
+
+    @property
+    def protocol(self) -> NDArray[np.uint8]:
+        """The IP protocol number of the payload."""
+        return self.u8(9)
+
+    @property
+    def src_addr(self) -> NDArray[np.uint32]:
+        """The source address."""
+        return self.u32(12)
+
+    @property
+    def dst_addr(self) -> NDArray[np.uint32]:
+        """The destination address."""
+        return self.u32(16)
 
 
 def ipv4(decoding: Decoding[Any], rows: Rows) -> None:
     """Check the header and its lengths, then go on with the payload."""
-    rows = decoding.require(rows, _SHORTEST, Refusal.IP_CUT)
-    header = rows.header(_SHORTEST)
-    first, left = header.u8(0), rows.wire_left()
-    size = (first & 0x0F).astype(np.int64) * 4
-    total = header.u16(2).astype(np.int64)
-    # Segmentation offload leaves a zero where the length does not fit: the frame's length then counts.
+    rows = decoding.require(rows, Ipv4Header.SIZE, Refusal.IP_CUT)
+    header, left = Ipv4Header.of(rows), rows.wire_left()
+    size, total = header.header_length, header.total_length
+    # Segmentation offload writes 0 for a length that does not fit the field: the frame's length then counts.
     total = np.where(total == 0, left, total)
     good = decoding.check(
         rows,
-        (first >> 4 == 4, Refusal.IP_VERSION),
-        (size >= _SHORTEST, Refusal.IP_HEADER_LENGTH),
+        (header.version == 4, Refusal.IP_VERSION),
+        (size >= Ipv4Header.SIZE, Refusal.IP_HEADER_LENGTH),
         (rows.end - rows.at >= size, Refusal.IP_CUT),
         ((total >= size) & (total <= left), Refusal.IP_LENGTH),
     )
     _payload(decoding, rows.keep(good).within(size[good], total[good]), header.keep(good))
 
 
-def _payload(decoding: Decoding[Any], rows: Rows, header: Header) -> None:
-    """Go on with what the header carries; of fragments, only the first holds ports."""
-    protocol, fragment = header.u8(9), header.u16(6) & (_MORE_FRAGMENTS | _FRAGMENT_OFFSET)
-    if fragment.any():
-        first = fragment & _FRAGMENT_OFFSET == 0
-        rows = _unbounded(rows, fragment != 0)
-        rows, protocol = decoding.keep_if(rows, first, Refusal.LATER_FRAGMENT), protocol[first]
+def _payload(decoding: Decoding[Any], rows: Rows, header: Ipv4Header) -> None:
+    """Go on with the payload; of fragments, only the first has ports."""
+    protocol, is_fragment = header.protocol, header.is_fragment
+    if is_fragment.any():
+        is_first = header.fragment_offset == 0
+        rows = _unbounded(rows, is_fragment)
+        rows, protocol = decoding.keep_if(rows, is_first, Refusal.LATER_FRAGMENT), protocol[is_first]
     decoding.dispatch(rows, IPV4_PAYLOAD, protocol)
 
 
-def _unbounded(rows: Rows, fragmented: np.ndarray) -> Rows:
-    return replace(rows, wire_end=np.where(fragmented, rows.network + LONGEST_DATAGRAM, rows.wire_end))
+def _unbounded(rows: Rows, is_fragment: NDArray[np.bool_]) -> Rows:
+    """Move the end of fragments to where that of the whole datagram may be: lengths in it are about the whole."""
+    return replace(rows, wire_end=np.where(is_fragment, rows.network + LONGEST_DATAGRAM, rows.wire_end))

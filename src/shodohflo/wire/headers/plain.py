@@ -14,14 +14,16 @@ import numpy as np
 from shodohflo.columns.batch import Batch
 from shodohflo.columns.frames import ETHERTYPE
 from shodohflo.model import TCP, UDP
+from shodohflo.wire.headers.ipv4 import Ipv4Header
 from shodohflo.wire.layers import IPV4
+from shodohflo.wire.rows import Header
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from shodohflo.columns.batch import Family
     from shodohflo.wire.decoding import Decoder, Decoding
-    from shodohflo.wire.rows import Header, Rows
+    from shodohflo.wire.rows import Rows
 
 _TRANSPORT = 20
 """The shortest TCP header; so many bytes behind the IP header must have been captured, for UDP too."""
@@ -29,7 +31,8 @@ _TRANSPORT = 20
 _ETHERNET, _IPV4, _IPV6, _UDP = 14, 20, 40, 8
 """Bytes of the headers."""
 
-_MORE_OR_OFFSET = 0x3FFF
+_WITHOUT_OPTIONS = 0x45
+"""Version 4 and a header of 5 words of 4 bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,7 @@ def plain_ethernet(decoding: Decoding[Any], rows: Rows, otherwise: Decoder) -> N
     candidates = rows.keep(enough)
     header = candidates.header(_ETHERNET + _IPV4 + _TRANSPORT)
     is_ipv4 = header.u16(_ETHERNET - 2) == IPV4 - ETHERTYPE
-    _take(decoding, candidates.advance(_ETHERNET), header.behind(_ETHERNET), 4, is_ipv4)
+    _take(decoding, candidates.advance(_ETHERNET), Header(header.octets[:, _ETHERNET:]), 4, is_ipv4)
     _leave(decoding, rows, enough, is_ipv4, otherwise)
 
 
@@ -80,8 +83,9 @@ def _leave(
 
 
 def _ipv4(header: Header) -> _Network:
-    plain = (header.u8(0) == 0x45) & (header.u16(6) & _MORE_OR_OFFSET == 0)
-    return _Network(_IPV4, header.u8(9), header.u16(2).astype(np.int64), plain)
+    ip = Ipv4Header(header.octets)
+    plain = (ip.version_and_length == _WITHOUT_OPTIONS) & ~ip.is_fragment
+    return _Network(_IPV4, ip.protocol, ip.total_length, plain)
 
 
 def _ipv6(header: Header) -> _Network:
@@ -104,7 +108,8 @@ def _udp(header: Header, network: _Network) -> NDArray[np.bool_]:
 
 def _batch(rows: Rows, header: Header, network: _Network, chosen: NDArray[np.intp]) -> Batch:
     family: Family = 4 if network.size == _IPV4 else 6
-    ends = (header.u32(12), header.u32(16)) if family == 4 else (header.s16(8), header.s16(24))
+    ip = Ipv4Header(header.octets)
+    ends = (ip.src_addr, ip.dst_addr) if family == 4 else (header.s16(8), header.s16(24))
     protocol = network.protocol[chosen]
     time = rows.time[chosen]
     return Batch(
