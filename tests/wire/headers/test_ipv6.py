@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from shodohflo.columns.frames import ETHERTYPE
 from shodohflo.wire.decode import decode
+from shodohflo.wire.headers.ipv6 import AuthenticationHeader, ExtensionHeader, FragmentHeader, Ipv6Header
+from shodohflo.wire.rows import Rows
 from support.feeding import Found, assert_survives_everything, found, refusal
 from support.packets import frames_of, ip, tcp, udp
 from support.sound import SOUND, A, B, extension, fragment
@@ -102,3 +104,26 @@ def _header(kind: int, after: int, units: int) -> bytes:
     if kind == 51:
         return bytes([after, 2 * units + 1]) + bytes(8 * units + 10)
     return extension(after, units)
+
+
+def test_the_fields_stand_where_rfc_8200_has_them() -> None:
+    """An IPv6 header, and the three forms of extension header, read field by field; lengths are in bytes."""
+    packet = bytes.fromhex("60000000 0019 2c 40") + bytes(range(32))
+
+    header = Ipv6Header.of(Rows.from_frames(frames_of(packet)))
+
+    assert (header.version.tolist(), header.payload_length.tolist()) == ([6], [25])
+    assert header.next_header.tolist() == [44]
+    assert (header.src_addr.tobytes(), header.dst_addr.tobytes()) == (bytes(range(16)), bytes(range(16, 32)))
+
+
+def test_the_fields_of_extension_headers_have_their_places() -> None:
+    """Options count units of 8 bytes less one, authentication units of 4 less two; a fragment has a fixed size."""
+    rows = Rows.from_frames(frames_of(bytes.fromhex("11 02 0009 12345678")))
+
+    assert ExtensionHeader.of(rows).length.tolist() == [24]
+    assert AuthenticationHeader.of(rows).length.tolist() == [16]
+    fragment = FragmentHeader.of(rows)
+    assert (fragment.is_first.tolist(), fragment.has_more.tolist()) == ([False], [True])
+    for header in (ExtensionHeader.of(rows), AuthenticationHeader.of(rows), fragment):
+        assert header.next_header.tolist() == [17]

@@ -14,57 +14,134 @@ import numpy as np
 from shodohflo.wire.headers.ipv4 import LONGEST_DATAGRAM
 from shodohflo.wire.layers import IPV6_PAYLOAD
 from shodohflo.wire.refusals import Refusal
+from shodohflo.wire.rows import Header
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from shodohflo.wire.decoding import Decoding
     from shodohflo.wire.rows import Rows
 
-_HEADER = 40
 _THROUGH_NEXT_HEADER = 7
-_FRAGMENT_HEADER = 8
 _MORE_FRAGMENTS = 0x0001
 _FRAGMENT_OFFSET = 0xFFF8
 
 
+class Ipv6Header(Header):
+    """The fields of an IPv6 header."""
+
+    SIZE = 40
+
+    @property
+    def version(self) -> NDArray[np.uint8]:
+        """6, unless the header is something else."""
+        return self.u8(0) >> np.uint8(4)
+
+    @property
+    def payload_length(self) -> NDArray[np.int64]:
+        """Bytes behind the header; 0 in jumbograms, and where segmentation offload left the field empty."""
+        return self.u16(4).astype(np.int64)
+
+    @property
+    def next_header(self) -> NDArray[np.uint8]:
+        """The IP protocol number of what follows."""
+        return self.u8(6)
+
+    @property
+    def src_addr(self) -> NDArray[np.bytes_]:
+        """The source address, 16 bytes."""
+        return self.s16(8)
+
+    @property
+    def dst_addr(self) -> NDArray[np.bytes_]:
+        """The destination address, 16 bytes."""
+        return self.s16(24)
+
+
+class ExtensionHeader(Header):
+    """The beginning that most extension headers share: options, routing, mobility, HIP and Shim6."""
+
+    SIZE = 2
+
+    @property
+    def next_header(self) -> NDArray[np.uint8]:
+        """The IP protocol number of what follows."""
+        return self.u8(0)
+
+    @property
+    def length(self) -> NDArray[np.int64]:
+        """Bytes; the field counts units of 8 bytes, less the first (RFC 8200 section 4)."""
+        return (self.u8(1).astype(np.int64) + 1) * 8
+
+
+class AuthenticationHeader(ExtensionHeader):
+    """The same of an authentication header, whose length is counted otherwise."""
+
+    @property
+    def length(self) -> NDArray[np.int64]:
+        """Bytes; the field counts units of 4 bytes, less two (RFC 4302 section 2.2)."""
+        return (self.u8(1).astype(np.int64) + 2) * 4
+
+
+class FragmentHeader(Header):
+    """The fields of a fragment header (RFC 8200 section 4.5)."""
+
+    SIZE = 8
+
+    @property
+    def next_header(self) -> NDArray[np.uint8]:
+        """The IP protocol number of what follows."""
+        return self.u8(0)
+
+    @property
+    def is_first(self) -> NDArray[np.bool_]:
+        """Whether the fragment begins the packet: its offset is 0."""
+        first: NDArray[np.bool_] = self.u16(2) & _FRAGMENT_OFFSET == 0
+        return first
+
+    @property
+    def has_more(self) -> NDArray[np.bool_]:
+        """Whether more fragments follow."""
+        more: NDArray[np.bool_] = self.u16(2) & _MORE_FRAGMENTS != 0
+        return more
+
+
 def ipv6(decoding: Decoding[Any], rows: Rows) -> None:
     """Check the header and its length, then go on with the payload."""
-    rows = decoding.require(rows, _HEADER, Refusal.IP_CUT)
-    header, left = rows.header(_THROUGH_NEXT_HEADER), rows.wire_left()
-    payload = header.u16(4).astype(np.int64)
+    rows = decoding.require(rows, Ipv6Header.SIZE, Refusal.IP_CUT)
+    header, left = Ipv6Header.of(rows, _THROUGH_NEXT_HEADER), rows.wire_left()
+    payload = header.payload_length
     # Zero in jumbograms (RFC 2675) and after segmentation offload: the frame's length then counts.
-    total = np.where(payload == 0, left, payload + _HEADER)
-    good = decoding.check(rows, (header.u8(0) >> 4 == 6, Refusal.IP_VERSION), (total <= left, Refusal.IP_LENGTH))
-    decoding.dispatch(rows.keep(good).within(_HEADER, total[good]), IPV6_PAYLOAD, header.u8(6)[good])
+    total = np.where(payload == 0, left, payload + Ipv6Header.SIZE)
+    good = decoding.check(rows, (header.version == 6, Refusal.IP_VERSION), (total <= left, Refusal.IP_LENGTH))
+    inside = rows.keep(good).within(Ipv6Header.SIZE, total[good])
+    decoding.dispatch(inside, IPV6_PAYLOAD, header.next_header[good])
 
 
 def extension(decoding: Decoding[Any], rows: Rows) -> None:
-    """Step over an extension header: next header, then its length in 8-byte units less the first (RFC 8200 section 4).
-
-    Hop-by-hop, routing and destination options, mobility, HIP and Shim6 have this form; fragment and
-    authentication headers have their own.
-    """
-    rows = decoding.require(rows, 2, Refusal.EXTENSION_CUT)
-    size = (rows.u8(1).astype(np.int64) + 1) * 8
-    decoding.dispatch(rows.advance(size), IPV6_PAYLOAD, rows.u8(0))
+    """Step over an extension header that is neither a fragment header nor an authentication header."""
+    rows = decoding.require(rows, ExtensionHeader.SIZE, Refusal.EXTENSION_CUT)
+    header = ExtensionHeader.of(rows)
+    decoding.dispatch(rows.advance(header.length), IPV6_PAYLOAD, header.next_header)
 
 
 def authentication(decoding: Decoding[Any], rows: Rows, base: int) -> None:
-    """Step over an authentication header: its length is in 4-byte units less two (RFC 4302 section 2.2)."""
-    rows = decoding.require(rows, 2, Refusal.EXTENSION_CUT)
-    size = (rows.u8(1).astype(np.int64) + 2) * 4
-    decoding.dispatch(rows.advance(size), base, rows.u8(0))
+    """Step over an authentication header; `base` is that of the payloads of the IP that carries it."""
+    rows = decoding.require(rows, AuthenticationHeader.SIZE, Refusal.EXTENSION_CUT)
+    header = AuthenticationHeader.of(rows)
+    decoding.dispatch(rows.advance(header.length), base, header.next_header)
 
 
 def fragment(decoding: Decoding[Any], rows: Rows) -> None:
-    """Step over a fragment header (RFC 8200 section 4.5); only a first fragment holds ports."""
-    rows = decoding.require(rows, _FRAGMENT_HEADER, Refusal.EXTENSION_CUT)
-    offset = rows.u16(2)
-    rows = decoding.keep_if(rows, offset & _FRAGMENT_OFFSET == 0, Refusal.LATER_FRAGMENT)
-    more = rows.u16(2) & _MORE_FRAGMENTS != 0
-    unbounded = replace(rows, wire_end=np.where(more, rows.network + LONGEST_DATAGRAM, rows.wire_end))
-    decoding.dispatch(unbounded.advance(_FRAGMENT_HEADER), IPV6_PAYLOAD, rows.u8(0))
+    """Step over a fragment header; only a first fragment has ports."""
+    rows = decoding.require(rows, FragmentHeader.SIZE, Refusal.EXTENSION_CUT)
+    rows = decoding.keep_if(rows, FragmentHeader.of(rows).is_first, Refusal.LATER_FRAGMENT)
+    header = FragmentHeader.of(rows)
+    unbounded = np.where(header.has_more, rows.network + LONGEST_DATAGRAM, rows.wire_end)
+    inside = replace(rows, wire_end=unbounded).advance(FragmentHeader.SIZE)
+    decoding.dispatch(inside, IPV6_PAYLOAD, header.next_header)
 
 
 def encrypted(decoding: Decoding[Any], rows: Rows) -> None:
-    """Give up before an encapsulating security payload (RFC 4303): what follows is encrypted."""
+    """Refuse an encapsulating security payload (RFC 4303): what follows is encrypted."""
     decoding.refuse(rows, Refusal.ENCRYPTED)

@@ -15,6 +15,7 @@ from shodohflo.columns.batch import Batch
 from shodohflo.columns.frames import ETHERTYPE
 from shodohflo.model import TCP, UDP
 from shodohflo.wire.headers.ipv4 import Ipv4Header
+from shodohflo.wire.headers.ipv6 import Ipv6Header
 from shodohflo.wire.layers import IPV4
 from shodohflo.wire.rows import Header
 
@@ -89,9 +90,9 @@ def _ipv4(header: Header) -> _Network:
 
 
 def _ipv6(header: Header) -> _Network:
-    payload = header.u16(4).astype(np.int64)
-    plain = (header.u8(0) >> 4 == 6) & (payload > 0)
-    return _Network(_IPV6, header.u8(6), payload + _IPV6, plain)
+    ip = Ipv6Header(header.octets)
+    payload = ip.payload_length
+    return _Network(_IPV6, ip.next_header, payload + _IPV6, (ip.version == 6) & (payload > 0))
 
 
 def _tcp(header: Header, network: _Network) -> NDArray[np.bool_]:
@@ -108,14 +109,13 @@ def _udp(header: Header, network: _Network) -> NDArray[np.bool_]:
 
 def _batch(rows: Rows, header: Header, network: _Network, chosen: NDArray[np.intp]) -> Batch:
     family: Family = 4 if network.size == _IPV4 else 6
-    ip = Ipv4Header(header.octets)
-    ends = (ip.src_addr, ip.dst_addr) if family == 4 else (header.s16(8), header.s16(24))
+    ip = Ipv4Header(header.octets) if family == 4 else Ipv6Header(header.octets)
     protocol = network.protocol[chosen]
     time = rows.time[chosen]
     return Batch(
         family=family,
-        src_addr=ends[0][chosen],
-        dst_addr=ends[1][chosen],
+        src_addr=ip.src_addr[chosen],
+        dst_addr=ip.dst_addr[chosen],
         src_port=header.u16(network.size)[chosen],
         dst_port=header.u16(network.size + 2)[chosen],
         protocol=protocol,
