@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from shodohflo.wire.decode import decode
+from shodohflo.wire.headers.tcp import TcpHeader
+from shodohflo.wire.rows import Rows
 from support.feeding import Found, found, refusal
 from support.packets import ACK, RST, SYN, frames_of, ip, tcp
 from support.sound import RAW, A, B
@@ -90,3 +92,11 @@ def test_refusing_some_keeps_the_flags_of_the_others_in_their_place() -> None:
     (batch,) = decoded.batches
     assert batch.src_port.tolist() == batch.tcp_flags.tolist() == [1, 2, 3]
     assert batch.first.tolist() == [0, 2_000_000_000, 4_000_000_000]
+
+
+def test_the_fields_stand_where_rfc_9293_has_them() -> None:
+    """A header of 24 bytes, read field by field."""
+    header = TcpHeader.of(Rows.from_frames(frames_of(tcp(40000, 443, SYN | ACK, words=6))))
+
+    assert (header.src_port.tolist(), header.dst_port.tolist()) == ([40000], [443])
+    assert (header.header_length.tolist(), header.flags.tolist()) == ([24], [SYN | ACK])

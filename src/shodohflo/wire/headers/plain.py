@@ -16,6 +16,7 @@ from shodohflo.columns.frames import ETHERTYPE
 from shodohflo.model import TCP, UDP
 from shodohflo.wire.headers.ipv4 import Ipv4Header
 from shodohflo.wire.headers.ipv6 import Ipv6Header
+from shodohflo.wire.headers.tcp import TcpHeader
 from shodohflo.wire.layers import IPV4
 from shodohflo.wire.rows import Header
 
@@ -96,9 +97,9 @@ def _ipv6(header: Header) -> _Network:
 
 
 def _tcp(header: Header, network: _Network) -> NDArray[np.bool_]:
-    words = (header.u8(network.size + 12) >> 4).astype(np.int64)
+    size = TcpHeader(header.octets[:, network.size :]).header_length
     is_tcp: NDArray[np.bool_] = network.protocol == TCP
-    return is_tcp & (words >= _TRANSPORT // 4) & (words * 4 <= network.total - network.size)
+    return is_tcp & (size >= TcpHeader.SIZE) & (size <= network.total - network.size)
 
 
 def _udp(header: Header, network: _Network) -> NDArray[np.bool_]:
@@ -110,16 +111,18 @@ def _udp(header: Header, network: _Network) -> NDArray[np.bool_]:
 def _batch(rows: Rows, header: Header, network: _Network, chosen: NDArray[np.intp]) -> Batch:
     family: Family = 4 if network.size == _IPV4 else 6
     ip = Ipv4Header(header.octets) if family == 4 else Ipv6Header(header.octets)
+    # Both transport headers begin with the ports, and a UDP datagram gets no flags.
+    tcp = TcpHeader(header.octets[:, network.size :])
     protocol = network.protocol[chosen]
     time = rows.time[chosen]
     return Batch(
         family=family,
         src_addr=ip.src_addr[chosen],
         dst_addr=ip.dst_addr[chosen],
-        src_port=header.u16(network.size)[chosen],
-        dst_port=header.u16(network.size + 2)[chosen],
+        src_port=tcp.src_port[chosen],
+        dst_port=tcp.dst_port[chosen],
         protocol=protocol,
-        tcp_flags=header.u8(network.size + 13)[chosen] * (protocol == TCP),
+        tcp_flags=tcp.flags[chosen] * (protocol == TCP),
         packets=np.ones(len(chosen), np.int64),
         octets=network.total[chosen],
         first=time,

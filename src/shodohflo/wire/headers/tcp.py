@@ -12,31 +12,59 @@ import numpy as np
 from shodohflo.model import TCP
 from shodohflo.wire.headers.segments import segments
 from shodohflo.wire.refusals import Refusal
+from shodohflo.wire.rows import Header
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from shodohflo.columns.batch import Family
     from shodohflo.wire.decoding import Decoding
     from shodohflo.wire.rows import Rows
 
-_SHORTEST = 20
 _THROUGH_FLAGS = 14
 """The first bytes, with the ports and the flags; the rest need not have been captured."""
 
 
+class TcpHeader(Header):
+    """The fields of a TCP header that flows are made of, without its options."""
+
+    SIZE = 20
+
+    @property
+    def src_port(self) -> NDArray[np.uint16]:
+        """The source port."""
+        return self.u16(0)
+
+    @property
+    def dst_port(self) -> NDArray[np.uint16]:
+        """The destination port."""
+        return self.u16(2)
+
+    @property
+    def header_length(self) -> NDArray[np.int64]:
+        """Bytes, options included: 20 to 60 in a valid header."""
+        return (self.u8(12) >> 4).astype(np.int64) * 4
+
+    @property
+    def flags(self) -> NDArray[np.uint8]:
+        """The eight control bits, from CWR (0x80) to FIN (0x01)."""
+        return self.u8(13)
+
+
 def tcp(decoding: Decoding[Any], rows: Rows, family: Family) -> None:
-    """Find a segment."""
+    """Decode a segment, or the first fragment of one."""
     left = rows.wire_left()
     good = decoding.check(
         rows,
-        (left >= _SHORTEST, Refusal.TCP_LENGTH),
+        (left >= TcpHeader.SIZE, Refusal.TCP_LENGTH),
         (rows.end - rows.at >= _THROUGH_FLAGS, Refusal.TCP_CUT),
     )
     rows, left = rows.keep(good), left[good]
-    header = rows.header(_THROUGH_FLAGS)
-    words = (header.u8(12) >> 4).astype(np.int64)
+    header = TcpHeader.of(rows, _THROUGH_FLAGS)
+    size = header.header_length
     good = decoding.check(
         rows,
-        (words * 4 >= _SHORTEST, Refusal.TCP_DATA_OFFSET),
-        (words * 4 <= left, Refusal.TCP_LENGTH),
+        (size >= TcpHeader.SIZE, Refusal.TCP_DATA_OFFSET),
+        (size <= left, Refusal.TCP_LENGTH),
     )
-    decoding.decoded.append(segments(rows.keep(good), family, TCP, header.u8(13)[good]))
+    decoding.decoded.append(segments(rows.keep(good), family, TCP, header.flags[good]))
