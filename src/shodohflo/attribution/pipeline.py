@@ -14,6 +14,7 @@ from shodohflo.attribution.order import decide
 from shodohflo.attribution.policy import CompiledPolicy
 from shodohflo.attribution.results import observe, tally, tally_refused
 from shodohflo.columns.merging import merge, merge_packets
+from shodohflo.columns.pile import Pile
 from shodohflo.wire.decode import Packets, decode
 
 if TYPE_CHECKING:
@@ -44,8 +45,7 @@ class Pipeline:
         self._ledger = Ledger()
         self._undecided: list[Decoded] = []
         self._frames_undecided = 0
-        self._seen: list[Observations] = []
-        self._rows_seen = self._rows_merged = 0
+        self._seen: Pile[Observations] = Pile(merge, _MANY)
 
     def settle(self) -> Ledger:
         """Decide about all packets taken in so far, and return what became of them: a copy, which later ones leave."""
@@ -93,10 +93,7 @@ class Pipeline:
     def take(self) -> Observations:
         """Return what was seen since the last call, one row for each key and deciding rule."""
         self._decide()
-        self._merge()
-        (taken,), self._seen = self._seen, []
-        self._rows_seen = self._rows_merged = 0
-        return taken
+        return self._seen.take()
 
     def _decide(self) -> None:
         """Give every packet that waits its outcome."""
@@ -105,8 +102,6 @@ class Pipeline:
             self._ledger.opened.update(each.opened)
         self._attribute(Packets.join(decoded), self._ledger.add)
         self._attribute(Packets.join([each.inside for each in decoded]), self._ledger.add_inside)
-        if self._rows_seen > _MANY + 2 * self._rows_merged:
-            self._merge()
 
     def _attribute(self, packets: Packets, count: Callable[[Tally], None]) -> None:
         """Decide about `packets`, keep what is to be recorded of them, and `count` them all."""
@@ -115,11 +110,4 @@ class Pipeline:
         for rows in tables:
             decisions = decide(rows, self._rules, self._compiled_policy)
             count(tally(rows, decisions))
-            observations = observe(rows, decisions)
-            if len(observations):
-                self._seen.append(observations)
-                self._rows_seen += len(observations)
-
-    def _merge(self) -> None:
-        self._seen = [merge(self._seen)]
-        self._rows_seen = self._rows_merged = len(self._seen[0])
+            self._seen.add(observe(rows, decisions))

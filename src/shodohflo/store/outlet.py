@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from shodohflo.columns.merging import merge
-from shodohflo.columns.observations import Observations
+from shodohflo.columns.pile import Pile
 from shodohflo.store.recency import Recency, interval_for
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shodohflo.columns.observations import Observations
     from shodohflo.rules.mapping import FlowMapping
     from shodohflo.store.writer import Writer
 
@@ -25,14 +28,14 @@ class Outlet:
         """Write to `writer`, often enough that keys of `lifetime` seconds stay."""
         self._writer = writer
         self._keep_recent = keep_recent
-        self._recent = Observations.empty()
+        self._recent: Pile[Observations] = Pile(_foremost, RECENT)
         self._expect(mapping, lifetime)
 
     def add(self, observations: Observations, now_ns: int) -> None:
         """Take `observations`, and hand on what is due at `now_ns`, of a clock that only goes forward."""
         self._offer(self._recency.due(observations, now_ns))
         if self._keep_recent:
-            self._recent = _foremost(merge([self._recent, observations]))
+            self._recent.add(observations)
 
     def adopt(self, mapping: FlowMapping, lifetime: int) -> None:
         """Expect decisions of other rules from now on, for keys of another lifetime."""
@@ -49,15 +52,16 @@ class Outlet:
 
     def take_recent(self) -> Observations:
         """Return what was recorded since the last call: of `RECENT` rows at most, those with most packets."""
-        recent, self._recent = self._recent, Observations.empty()
-        return recent
+        return self._recent.take()
 
     def _expect(self, mapping: FlowMapping, lifetime: int) -> None:
         self._recency = Recency(interval_for(lifetime))
         self._sentences = tuple(rule.describe() for rule in mapping.rules)
 
 
-def _foremost(observations: Observations) -> Observations:
+def _foremost(parts: Sequence[Observations]) -> Observations:
+    """Merge `parts`, and keep the `RECENT` rows with most packets."""
+    observations = merge(parts)
     if len(observations) <= RECENT:
         return observations
     return observations[np.argpartition(observations.packets, -RECENT)[-RECENT:]]

@@ -13,8 +13,10 @@ from shodohflo.attribution.pipeline import BLOCK
 from shodohflo.attribution.policy import CompiledPolicy, Policy
 from shodohflo.attribution.results import observe
 from shodohflo.columns.addresses import Addresses
+from shodohflo.columns.batch import Batch, Messages
 from shodohflo.columns.grouping import group_by
 from shodohflo.columns.merging import merge, merge_packets
+from shodohflo.columns.pile import Pile
 from shodohflo.rules.compiler import CompiledRules
 from shodohflo.rules.mapping import FlowMapping
 from shodohflo.rules.networks import NetworkEnumeration, parse_prefix
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from shodohflo.columns.batch import Batch, Messages
+    from shodohflo.columns.batch import Family
     from shodohflo.columns.frames import Frames
     from shodohflo.columns.observations import Observations
     from shodohflo.rules.mapping import Rule
@@ -68,30 +70,25 @@ class Survey:
     def __init__(self) -> None:
         """Begin with nothing."""
         self.received = 0
-        self._packets = Packets()
-        self._waiting: list[Packets] = []
-        self._rows_waiting = 0
+        self._batches: dict[Family, Pile[Batch]] = {}
+        self._messages: dict[Family, Pile[Messages]] = {}
 
     def ingest(self, frames: Frames) -> None:
         """Take `frames` in; none of their memory is needed afterwards."""
         self.received += len(frames)
         for begin in range(0, len(frames), BLOCK):
             decoded = decode(frames[begin : begin + BLOCK])
-            self._waiting.append(Packets(list(map(merge_packets, decoded.batches)), decoded.messages))
-            self._rows_waiting += sum(map(len, decoded.batches))
-            if self._rows_waiting > _MANY:
-                self._merge()
+            for batch in decoded.batches:
+                self._batches.setdefault(batch.family, Pile(_merge, _MANY)).add(merge_packets(batch))
+            for messages in decoded.messages:
+                self._messages.setdefault(messages.family, Pile(Messages.concatenate, _MANY)).add(messages)
 
     @property
     def packets(self) -> Packets:
-        """All of them."""
-        self._merge()
-        return self._packets
-
-    def _merge(self) -> None:
-        joined = Packets.join([self._packets, *self._waiting])
-        self._packets = Packets(list(map(merge_packets, joined.batches)), joined.messages)
-        self._waiting, self._rows_waiting = [], 0
+        """All of them, one batch and one table of messages for each family."""
+        return Packets(
+            [pile.merged() for pile in self._batches.values()], [pile.merged() for pile in self._messages.values()]
+        )
 
     def attempt(self, trial: Trial) -> Observations:
         """Return what a configuration would record of the packets, decided as the pipeline decides."""
@@ -112,6 +109,10 @@ class Survey:
             for column in (rows.src_addr, rows.dst_addr):
                 found.update(_prefixes(Addresses.from_column(rows.family, column), number))
         return found
+
+
+def _merge(parts: Sequence[Batch]) -> Batch:
+    return merge_packets(Batch.concatenate(parts))
 
 
 def _prefixes(addresses: Addresses, packets: NDArray[np.int64]) -> dict[Network, int]:

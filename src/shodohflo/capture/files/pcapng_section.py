@@ -14,6 +14,7 @@ import numpy as np
 from shodohflo.capture.files.pcapng_interface import Interface
 from shodohflo.capture.files.records import NO_RECORD, ByteOrder, words
 from shodohflo.columns.frames import Frames
+from shodohflo.columns.table import Table, column, table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -41,17 +42,13 @@ _LARGEST: Final = 1 << 24
 _MOST_INTERFACES: Final = 1 << 16
 
 
-@dataclass(frozen=True, slots=True)
-class Blocks:
+@table
+class Blocks(Table):
     """Complete blocks, in the order they stand in."""
 
-    offset: NDArray[np.int64]
-    kind: NDArray[np.int64]
-    size: NDArray[np.int64]
-
-    def __getitem__(self, rows: slice | NDArray[np.bool_]) -> Blocks:
-        """Take some blocks."""
-        return Blocks(self.offset[rows], self.kind[rows], self.size[rows])
+    offset: NDArray[np.int64] = column(np.int64)
+    kind: NDArray[np.int64] = column(np.int64)
+    size: NDArray[np.int64] = column(np.int64)
 
 
 @dataclass(frozen=True, slots=True)

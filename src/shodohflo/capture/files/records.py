@@ -20,14 +20,6 @@ ByteOrder = Literal["<", ">"]
 NO_RECORD: Final = 1 << 62
 """Stands for the size of what cannot be a record: more than any data have."""
 
-_COLUMNS: Final = {
-    "start": np.int64,
-    "captured": np.int64,
-    "original": np.int64,
-    "layer": np.uint32,
-    "time": np.int64,
-}
-
 
 class Records(Protocol):
     """What a format knows about the records of one stretch of a file."""
@@ -79,13 +71,7 @@ def needed(records: Records, data: memoryview, offset: int) -> int:
 
 def join(data: memoryview, parts: list[Frames]) -> Frames:
     """Put frames of one buffer in a row."""
-    kept = [part for part in parts if len(part)]
-    if len(kept) == 1:
-        return kept[0]
-    columns = (
-        np.concatenate([np.empty(0, kind), *(getattr(part, name) for part in kept)]) for name, kind in _COLUMNS.items()
-    )
-    return Frames(np.frombuffer(data, np.uint8), *columns)
+    return Frames.concatenate([Frames.empty(np.frombuffer(data, np.uint8)), *parts])
 
 
 def words(data: memoryview, offsets: NDArray[np.int64], count: int, order: ByteOrder) -> NDArray[np.uint32]:
