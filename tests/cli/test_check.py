@@ -9,11 +9,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shodohflo.analysis.check.proof import check
-from shodohflo.cli.check import in_one_line
-from shodohflo.config import Configuration, load
-from shodohflo.config.findings import Code, Finding
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -168,15 +163,3 @@ def test_a_doubtful_setting_is_a_warning(shodohflo: Command, written: Written) -
         ":5:1: warning: UNKNOWN-SETTING TTL_GARCE\n    TTL_GARCE is no setting (did you mean TTL_GRACE?)"
         in result.stdout
     )
-
-
-def test_a_finding_fits_one_line_of_a_log(written: Written) -> None:
-    """As `run` says it when it starts."""
-    path = written(DEAD)
-    configuration = Configuration(load(path, {}, privileged=False), ())
-
-    (finding,) = check(configuration).findings[:1]
-
-    assert in_one_line(finding).startswith(f"{path}:4:3: DEAD-RULE FLOW_MAPPING[1]: ")
-    assert in_one_line(finding).endswith(" by FLOW_MAPPING[0])")
-    assert in_one_line(Finding(Code.UNUSABLE, "x", "y")) == "UNUSABLE x: y"

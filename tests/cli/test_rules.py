@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from shodohflo.cli.rules import Worded, count_decided, count_stored, strangers
-from shodohflo.config import load
-from shodohflo.model import Kind
-from shodohflo.query.rows import AgentRow
 from shodohflo.store.heartbeat import write_heartbeat
-from support.observing import flow, observed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -138,37 +132,6 @@ def test_a_running_agents_rules_are_counted_from_the_store(
     assert remembered[0]["dropped"] == expected[0]["dropped"]
 
 
-def test_flows_are_counted_once_for_each_rule() -> None:
-    """However many rows there are of them; resets are nobody's decision."""
-    first = flow("10.0.0.1", "10.0.0.2", 53, 3)
-    seen = observed(
-        first,
-        replace(first, protocol=17),
-        replace(first, port=54),
-        replace(first, rule=2, kind=Kind.FLOW_IGNORED),
-        replace(first, rule=1, kind=Kind.RESET),
-    )
-
-    rules = [Worded(number, f"rule {number}") for number in range(3)]
-    decided = count_decided(seen, rules)
-
-    assert decided.packets == {rules[0]: 9, rules[2]: 3}
-    assert decided.flows == {rules[0]: 2, rules[2]: 1}
-    assert count_decided(observed(), rules).packets == {}
-
-
-def test_what_agents_say_is_read_with_patience() -> None:
-    """A hash may hold anything; the drops of several agents add up."""
-    agents = [
-        AgentRow("bert", "db", 1.0, {"outcomes.dropped.FLOW_MAPPING[3]": "5", "outcomes.dropped.FLOW_MAPPING[x]": "1"}),
-        AgentRow(
-            "ernie", "db", 1.0, {"outcomes.dropped.FLOW_MAPPING[3]": "2", "outcomes.dropped.FLOW_MAPPING[4]": "-"}
-        ),
-    ]
-
-    assert count_stored([], agents, [Worded(3, "now")]).dropped == {Worded(3, "now"): 7}
-
-
 def test_rules_that_had_the_same_number_one_after_the_other_are_told_apart(
     shodohflo: Command, configuration: Path, demo: Path, tmp_path: Path, server: Server
 ) -> None:
@@ -188,13 +151,3 @@ def test_rules_that_had_the_same_number_one_after_the_other_are_told_apart(
     assert all(row["packets"] == 0 for row in told if row["sentence"] in new)
     assert [row for row in told if row["packets"]] == [row for row in remembered if row["packets"]] != []
     assert "(in another configuration)" in text
-
-
-def test_an_agent_with_the_same_configuration_is_no_stranger(configuration: Path) -> None:
-    """By the digest of the file; without a file there is nothing to compare."""
-    settings = load(configuration, {}, privileged=False)
-    agents = [AgentRow("bert", "db", 1.0, {"configuration.digest": settings.digest}), AgentRow("ernie", "db", 1.0, {})]
-    agents.append(AgentRow("gone", "db", 900.0, {"state": "ended"}))
-
-    assert list(strangers(agents, settings)) == ["agent ernie runs another configuration: ?, since ?"]
-    assert list(strangers(agents, None)) == []

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -13,14 +10,14 @@ import click
 from shodohflo.analysis.check.proof import check
 from shodohflo.cli import options
 from shodohflo.config import Configuration, load
-from shodohflo.config.findings import Code, Finding, Level, Report
+from shodohflo.config.findings import Level, Report
 from shodohflo.config.presumed import presumed
 from shodohflo.errors import ConfigurationError
+from shodohflo.report.findings import json_lines, text_lines, unusable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from shodohflo.cli.options import Network
+
 
 EXAMPLES: Final = """\b
 Examples:
@@ -29,14 +26,8 @@ Examples:
   shodohflo check configuration.py --json                        for scripts: one JSON object a line
 """
 
+
 _STATUS: Final = {None: 0, Level.NOTE: 0, Level.WARNING: 1, Level.ERROR: 2}
-
-
-def in_one_line(finding: Finding) -> str:
-    """Say a finding for a log."""
-    where = f"{finding.where}: " if finding.where else ""
-    shown = f" ({finding.witness.to_text()}: {finding.outcome})" if finding.witness else ""
-    return f"{where}{finding.label}: {finding.sentence}{shown}"
 
 
 @click.command("check", epilog=EXAMPLES)
@@ -64,34 +55,7 @@ def _report(config: Path | None, our_nets: tuple[Network, ...]) -> Report:
     try:
         settings = load(config)
     except ConfigurationError as error:
-        return Report((_unusable(str(error), config),))
+        return Report((unusable(str(error), config),))
     if config is None:
         click.echo("no CONFIG: checking the defaults", err=True)
     return check(Configuration(settings, options.named_or(our_nets, lambda: presumed(settings.enumeration))))
-
-
-def _unusable(message: str, config: Path | None) -> Finding:
-    """Take an error apart into where it is and what it says."""
-    known = re.match(rf"{re.escape(str(config))}(?::\d+)*(?=: )", message)
-    where, sentence = (known[0], message[known.end() + 2 :]) if known else ("", message)
-    return Finding(Code.UNUSABLE, "configuration", sentence, where=where)
-
-
-def text_lines(report: Report) -> Iterator[str]:
-    """Yield the report for people."""
-    for finding in report.findings:
-        where = f"{finding.where}: " if finding.where else ""
-        yield f"{where}{finding.level}: {finding.label}"
-        yield f"    {finding.sentence}"
-        if finding.witness:
-            yield f"    {finding.witness.to_text()}: {finding.outcome}"
-    levels = Counter(finding.level for finding in report.findings)
-    counts = [f"{levels[level]} {level}{'s' if levels[level] > 1 else ''}" for level in Level if levels[level]]
-    accepted = [f"{len(report.accepted)} accepted, with reasons"] if report.accepted else []
-    yield ", ".join([*(counts or ["nothing found"]), *accepted])
-
-
-def json_lines(report: Report) -> Iterator[str]:
-    """Yield the report for scripts, what is accepted with its reason."""
-    for finding, reason in [*((finding, None) for finding in report.findings), *report.accepted]:
-        yield json.dumps(finding.as_dict() | {"accepted": reason})

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from shodohflo.analysis.explain import Asked, Explanation, explain
+from shodohflo.analysis.explain import Explanation, explain
 from shodohflo.cli import options
 from shodohflo.config import Configuration, load
 from shodohflo.config.presumed import presumed
 from shodohflo.errors import ConfigurationError
-from shodohflo.report.table import Column, plain
+from shodohflo.report.explanation import explanation_lines
 from shodohflo.rules.packet import Packet
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from shodohflo.cli.options import Network
+
 
 EXAMPLES: Final = """\b
 Examples:
@@ -69,7 +69,7 @@ def explain_command(  # noqa: PLR0913 - one for each option
         lines, told = recall(key, stores, time.time())
     else:
         explanation = _explain(packet or "", config, our_nets)
-        lines, told = list(explained(explanation)), explanation.as_dict()
+        lines, told = list(explanation_lines(explanation)), explanation.as_dict()
     for line in [json.dumps(told)] if as_json else lines:
         click.echo(line)
     return 0
@@ -83,42 +83,3 @@ def _explain(text: str, config: Path | None, our_nets: tuple[Network, ...]) -> E
     settings = load(config)
     configuration = Configuration(settings, options.named_or(our_nets, lambda: presumed(settings.enumeration)))
     return explain(packet, configuration.networks, configuration.mapping, configuration.policy())
-
-
-def explained(explanation: Explanation) -> Iterator[str]:
-    """Write an explanation for people."""
-    yield explanation.packet.to_text()
-    yield ""
-    yield from plain(*_ends(explanation))[1:]
-    yield ""
-    yield "before the rules"
-    yield from _steps(explanation.before)
-    yield ""
-    yield "rules" if explanation.rules else "the rules are not asked"
-    yield from _steps(explanation.rules)
-    if explanation.after:
-        yield ""
-        yield "after the rules"
-        yield from _steps(explanation.after)
-    yield ""
-    yield f"outcome  {explanation.outcome}: {explanation.meaning}"
-    for place, key in enumerate(explanation.keys or ["none"]):
-        yield f"{'' if place else 'keys':<9}{key}"
-
-
-def _ends(explanation: Explanation) -> tuple[Sequence[Column], Sequence[tuple[str, ...]]]:
-    rows = []
-    for name, end in (("from", explanation.source), ("to", explanation.destination)):
-        place = end.place
-        where = f"NETWORK_ENUMERATION[{place.entry}], {place.prefix}" if place else ""
-        rows.append((name, str(end.as_dict()["address"]), end.network or "in no network", where))
-    return (Column("END"), Column("ADDRESS"), Column("NETWORK"), Column("WHERE")), rows
-
-
-def _steps(steps: Sequence[Asked]) -> Iterator[str]:
-    width = max((len(step.name) for step in steps), default=0)
-    for step in steps:
-        head = f"  {step.name:<{width}}  {'yes' if step.applies else 'no':<3}"
-        yield f"{head}  {step.sentence or step.because}"
-        if step.sentence:
-            yield f"{'':<{len(head)}}  {step.because}"

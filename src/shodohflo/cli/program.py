@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from shodohflo import __version__
+from shodohflo.cli.messages import fail
 from shodohflo.errors import ShodohfloError
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ INTERRUPTED: Final = 130
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Command:
     """Where a command is defined, and what it does in one line, so that listing commands imports none of them."""
 
     module: str
@@ -34,29 +35,24 @@ class Place:
 
 
 COMMANDS: Final = {
-    "run": Place("run", "run", "Watch interfaces and record the flows they receive."),
-    "reload": Place("reload", "reload_command", "Have a running agent read its configuration again."),
-    "replay": Place("replay", "replay", "Send capture files through the same rules as live packets."),
-    "flows": Place("readers", "flows", "List flows: which client uses which service."),
-    "peers": Place("readers", "peers", "List pairs of addresses that talk to each other."),
-    "clients": Place("readers", "clients", "List the clients of anything recorded."),
-    "recon": Place("readers", "recon", "List resets and unreachables: who met closed doors."),
-    "check": Place(
+    "run": Command("run", "run", "Watch interfaces and record the flows they receive."),
+    "reload": Command("reload", "reload_command", "Have a running agent read its configuration again."),
+    "replay": Command("replay", "replay", "Send capture files through the same rules as live packets."),
+    "flows": Command("readers", "flows", "List flows: which client uses which service."),
+    "peers": Command("readers", "peers", "List pairs of addresses that talk to each other."),
+    "clients": Command("readers", "clients", "List the clients of anything recorded."),
+    "recon": Command("readers", "recon", "List resets and unreachables: who met closed doors."),
+    "check": Command(
         "check", "check_command", "Prove what is wrong, or doubtful, with the networks and rules of a configuration."
     ),
-    "rules": Place("rules", "rules_command", "Print a configuration in sentences, with what each rule decided."),
-    "explain": Place("explain", "explain_command", "Say what would become of a packet, and why."),
-    "compare": Place("compare", "compare", "Say what another configuration would change, over captures."),
-    "suggest": Place("suggest", "suggest_command", "Write a configuration for what was seen in captures."),
-    "init": Place("init", "init", "Write a starting configuration from this machine's interfaces."),
-    "demo": Place("demo", "demo", "Replay a shipped capture into a store of its own and show the flows."),
-    "completion": Place("completion", "completion", "Print the completion script of a shell."),
+    "rules": Command("rules", "rules_command", "Print a configuration in sentences, with what each rule decided."),
+    "explain": Command("explain", "explain_command", "Say what would become of a packet, and why."),
+    "compare": Command("compare", "compare", "Say what another configuration would change, over captures."),
+    "suggest": Command("suggest", "suggest_command", "Write a configuration for what was seen in captures."),
+    "init": Command("init", "init", "Write a starting configuration from this machine's interfaces."),
+    "demo": Command("demo", "demo", "Replay a shipped capture into a store of its own and show the flows."),
+    "completion": Command("completion", "completion", "Print the completion script of a shell."),
 }
-
-
-def fail(message: str, program: str = "shodohflo") -> None:
-    """Say one line on standard error."""
-    click.echo(f"{program}: {' '.join(message.split())}", err=True)
 
 
 class Ending:

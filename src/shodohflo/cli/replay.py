@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from shodohflo.cli import options
-from shodohflo.cli.program import fail
+from shodohflo.cli.messages import fail
 from shodohflo.config import Configuration, Settings, load
 from shodohflo.config.presumed import presumed_for_captures
 from shodohflo.keys import counts

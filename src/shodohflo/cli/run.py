@@ -23,7 +23,6 @@ from shodohflo.capture.live.interfaces import Wanted, our_networks
 from shodohflo.capture.live.netlink import list_interfaces
 from shodohflo.capture.live.packet_socket import CaptureNotPermittedError, refuse_without_right
 from shodohflo.cli import options
-from shodohflo.cli.check import in_one_line
 from shodohflo.cli.logs import begin_log
 from shodohflo.cli.program import Agent
 from shodohflo.config import SEARCHED, Configuration, Settings, find, load
@@ -31,6 +30,7 @@ from shodohflo.config.derived import refuse_swallowed
 from shodohflo.config.findings import Level
 from shodohflo.errors import ConfigurationError
 from shodohflo.process.malloc import keep_freed_memory
+from shodohflo.report.findings import in_one_line
 from shodohflo.report.ledger import print_ledger, write_ledger
 from shodohflo.store.connection import RemoteStore, Store
 from shodohflo.store.directory import invoking_group, state_directory

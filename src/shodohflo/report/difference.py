@@ -1,0 +1,77 @@
+"""The difference between two configurations as text, grouped by the rules that make it."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from shodohflo.analysis.compare import Change, Difference, Side, What
+
+
+SHOWN: Final = 20
+"""Keys of one kind of change that people are shown; scripts get all."""
+
+
+_INSIDE: Final = "in tunnels that only one of the two looks into (TUNNELS):"
+
+
+_UNSURE: Final = "an action of your own, asked again about the same packets, answered otherwise:"
+
+
+def difference_lines(difference: Difference) -> Iterator[str]:
+    """Write a difference for people."""
+    yield f"{difference.packets:,} packets; {len(difference.old):,} keys before, {len(difference.new):,} after"
+    if difference.is_none:
+        yield "no difference"
+        return
+    yield (
+        f"{len(difference.added):,} keys added, {len(difference.gone):,} gone, "
+        f"{len(difference.recounted):,} with another count"
+    )
+    changes = sorted(difference.changes, key=_reason)
+    groups = [list(group) for _, group in groupby(changes, key=_reason)]
+    for group in sorted(groups, key=lambda group: -sum(change.packets for change in group)):
+        yield ""
+        yield from _group(group)
+    yield from _inside(difference)
+
+
+def _reason(change: Change) -> tuple[What, str, str, str, str]:
+    return change.what, change.old.outcome, change.old.rule, change.new.outcome, change.new.rule
+
+
+def _group(changes: Sequence[Change]) -> Iterator[str]:
+    """Write the changes that the same rules make."""
+    yield f"{changes[0].what}: {sum(change.packets for change in changes):,} packets"
+    yield f"  before  {_side(changes[0].old)}"
+    yield f"  after   {_side(changes[0].new)}"
+    yield from _counted([(change.packets, _keys(change)) for change in changes])
+
+
+def _side(side: Side) -> str:
+    by = f" by {side.rule}, {side.sentence}" if side.rule else ""
+    return f"{side.outcome.partition('.FLOW_MAPPING')[0]}{by}"
+
+
+def _keys(change: Change) -> str:
+    return " -> ".join(key for key in (change.old.key, change.new.key) if key)
+
+
+def _inside(difference: Difference) -> Iterator[str]:
+    """Write what differs without any rule's doing."""
+    if difference.inside:
+        yield ""
+        yield _UNSURE if difference.same_tunnels else _INSIDE
+        rows = [(after, f"{key}  (before: {before:,})") for key, (before, after) in difference.inside.items()]
+        yield from _counted(sorted(rows, reverse=True))
+
+
+def _counted(rows: Sequence[tuple[int, str]]) -> Iterator[str]:
+    width = max(len(f"{count:,}") for count, _ in rows)
+    for count, text in rows[:SHOWN]:
+        yield f"    {count:>{width},}  {text}"
+    if len(rows) > SHOWN:
+        yield f"    ... and {len(rows) - SHOWN:,} more (--json has all)"

@@ -1,0 +1,148 @@
+"""The rules in sentences, with what each of them decided of a capture or of live packets."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+
+from shodohflo.columns.grouping import group_by
+from shodohflo.model import Kind, entry_place, rule_number, rule_place
+from shodohflo.report.table import Column, Row
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from shodohflo.columns.observations import Observations
+    from shodohflo.config import Settings
+    from shodohflo.query.rows import AgentRow, FlowRow
+    from shodohflo.rules.networks import Entry
+
+
+COLUMNS: Final = (
+    Column("PLACE"),
+    Column("PACKETS", right=True),
+    Column("FLOWS", right=True),
+    Column("DROPPED", right=True),
+    Column("SENTENCE"),
+)
+
+
+_DROPPED: Final = "outcomes.dropped."
+"""Before the place of a rule, in the fields of an agent's hash."""
+
+
+_FORGOTTEN: Final = "(it recorded nothing, so nobody kept its words)"
+
+
+class RuleText(NamedTuple):
+    """A rule by its number and its words; after a reload, the same number may stand for another rule."""
+
+    number: int
+    sentence: str
+
+
+@dataclass(slots=True)
+class Decided:
+    """The packets and flows that each rule decided."""
+
+    packets: Counter[RuleText] = field(default_factory=Counter)
+    """Recorded."""
+    flows: Counter[RuleText] = field(default_factory=Counter)
+    dropped: Counter[RuleText] = field(default_factory=Counter)
+
+    @property
+    def rules(self) -> set[RuleText]:
+        """The rules that decided anything."""
+        return {*self.packets, *self.dropped}
+
+    def as_dict(self, rule: RuleText) -> dict[str, int]:
+        """Return the counts of one rule."""
+        return {"packets": self.packets[rule], "flows": self.flows[rule], "dropped": self.dropped[rule]}
+
+
+def rule_texts(settings: Settings) -> list[RuleText]:
+    """Return the rules of a configuration in words."""
+    return [RuleText(number, rule.describe()) for number, rule in enumerate(settings.mapping.rules)]
+
+
+def _network_row(number: int, entry: Entry) -> Row:
+    held = ", ".join(str(given) for given in entry.given) or "no address"
+    return (entry_place(number), "", "", "", f"{entry.name}: {held}")
+
+
+def count_decided(seen: Observations, rules: Sequence[RuleText]) -> Decided:
+    """Count packets and distinct flows by the rule that decided them."""
+    decided = Decided()
+    flows = seen[(seen.kind == Kind.FLOW) | (seen.kind == Kind.FLOW_IGNORED)]
+    if not len(flows):
+        return decided
+    ends = [(end.version.astype(np.uint64), end.high, end.low) for end in (flows.client, flows.remote)]
+    columns = [*ends[0], *ends[1], flows.port.astype(np.uint64), flows.rule.astype(np.uint64)]
+    groups = group_by(columns)
+    numbers, packets = flows.rule[groups.leaders].tolist(), groups.sum(flows.packets).tolist()
+    for number, count in zip(numbers, packets, strict=True):
+        decided.packets[rules[number]] += count
+        decided.flows[rules[number]] += 1
+    return decided
+
+
+def other_configurations(agents: Iterable[AgentRow], settings: Settings | None) -> Iterator[str]:
+    """Yield a line for each running agent whose configuration is not `settings`, by the digest of its file."""
+    for agent in agents:
+        if (
+            settings is not None
+            and agent.fields.get("state") != "ended"
+            and agent.fields.get("configuration.digest", "") != settings.digest
+        ):
+            runs, since = (agent.fields.get(name, "?") for name in ("configuration", "configuration.since"))
+            yield f"agent {agent.agent} runs another configuration: {runs}, since {since}"
+
+
+def count_stored(flows: Iterable[FlowRow], agents: Iterable[AgentRow], rules: Sequence[RuleText]) -> Decided:
+    """Count flows by the rule that decided their last packet, and drops as the agents count them.
+
+    Drops, and flows without a stored sentence, have only a number: they count for the rule of `rules` with that number,
+    otherwise for the latest sentence known.
+    """
+    decided = Decided()
+    words = {rule.number: rule.sentence for rule in rules}
+    latest: defaultdict[int, tuple[float, str]] = defaultdict(lambda: (0.0, _FORGOTTEN))
+    for row in flows:
+        if (number := rule_number(row.rule)) is not None:
+            rule = RuleText(number, row.sentence or words.get(number, _FORGOTTEN))
+            decided.packets[rule] += row.packets
+            decided.flows[rule] += 1
+            latest[number] = max(latest[number], (row.last or 0.0, rule.sentence))
+    for agent in agents:
+        for name, text in agent.fields.items():
+            number = rule_number(name.removeprefix(_DROPPED)) if name.startswith(_DROPPED) else None
+            if number is not None and text.isascii() and text.isdigit():
+                decided.dropped[RuleText(number, words.get(number, latest[number][1]))] += int(text)
+    return decided
+
+
+def rule_objects(settings: Settings | None, decided: Decided | None) -> Iterator[dict[str, object]]:
+    """Yield each rule of the configuration, and each other one that decided anything, as JSON takes it."""
+    for rule in _shown(settings, decided):
+        counts = decided.as_dict(rule) if decided else {}
+        yield {"place": rule_place(rule.number), "sentence": rule.sentence, **counts}
+
+
+def rule_rows(settings: Settings | None, decided: Decided | None) -> list[Row]:
+    """Return the rows of `COLUMNS`: the networks of the configuration and the same rules."""
+    rows = [_network_row(n, entry) for n, entry in enumerate(settings.enumeration.entries)] if settings else []
+    configured = rule_texts(settings) if settings else []
+    for rule in _shown(settings, decided):
+        counts = map("{:,}".format, decided.as_dict(rule).values()) if decided else ("", "", "")
+        other = " (in another configuration)" if settings and rule not in configured else ""
+        rows.append((rule_place(rule.number), *counts, f"{rule.sentence}{other}"))
+    return rows
+
+
+def _shown(settings: Settings | None, decided: Decided | None) -> list[RuleText]:
+    configured = rule_texts(settings) if settings else []
+    others = sorted(decided.rules - {*configured}) if decided else []
+    return sorted([*configured, *others], key=lambda rule: rule.number)

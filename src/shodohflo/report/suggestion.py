@@ -1,0 +1,119 @@
+"""A suggested configuration as a file, with the cost of each further rule in a comment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from shodohflo.analysis.suggest.draft import INDENT, comment, entry_lines, import_lines, rule_code
+from shodohflo.analysis.suggest.proposals import OURS, Proposal, Suggestion
+from shodohflo.report.numbers import port_name
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterator, Sequence
+
+    from shodohflo.analysis.suggest.cost import Cost
+
+
+NAMED: Final = 3
+"""Hidden services that are named."""
+
+
+def suggestion_lines(suggestion: Suggestion, captures: Sequence[str]) -> Iterator[str]:
+    """Write a suggestion as a configuration file."""
+    yield from _head(suggestion, captures)
+    yield ""
+    yield from import_lines(_imports(suggestion))
+    yield ""
+    yield "# An address belongs to the first entry that holds it."
+    yield "NETWORK_ENUMERATION = NetworkEnumeration("
+    for entry in suggestion.trial.entries:
+        if entry.name in suggestion.named:
+            yield from comment("Outsiders, one by one, for a rule below: it drops only what these send.")
+        if entry.name == OURS:
+            yield from _missing(suggestion)
+        yield from entry_lines(entry)
+    yield ")"
+    yield ""
+    yield "# The first rule that has an opinion decides; rules are numbered from 0."
+    yield "FLOW_MAPPING = FlowMapping("
+    for proposal in suggestion.drops:
+        yield from _proposed(_drop_text(proposal, (OURS, *suggestion.named)), proposal)
+    if suggestion.high:
+        yield from _proposed(_high_text(suggestion.high), suggestion.high)
+    yield from comment("All that our networks receive and send; the lower port names the service.")
+    yield from (f"{INDENT}{rule_code(rule)}," for rule in suggestion.trial.rules)
+    yield ")"
+
+
+def _missing(suggestion: Suggestion) -> Iterator[str]:
+    """Remind of the family that we had no network of."""
+    bound = {network.version for network in suggestion.trial.our_nets}
+    for version, name in ((4, "OUR_4NETS"), (6, "OUR_6NETS")):
+        if version not in bound:
+            yield from comment(f"{name} belongs here too as soon as we have a network of that family.")
+
+
+def _imports(suggestion: Suggestion) -> list[str]:
+    names = ["DST", "OUR_4NETS", "OUR_6NETS", "SRC", "FlowMapping", "LowerPort", "NetworkEnumeration"]
+    return [*names, *(["Assign"] if suggestion.drops else []), *(["PortMatch"] if suggestion.high else [])]
+
+
+def _head(suggestion: Suggestion, captures: Sequence[str]) -> Iterator[str]:
+    ours = " ".join(f"--our-nets {network}" for network in suggestion.trial.our_nets)
+    sources = ", ".join("standard input" if name == "-" else name.rsplit("/", 1)[-1] for name in captures)
+    yield "# Suggested by `shodohflo suggest`, to be read before it is used:"
+    yield "#"
+    yield f"#     shodohflo run {ours} --config FILE"
+    yield "#"
+    yield f"# From {suggestion.packets:,} packets ({ascii(sources)[1:-1]}), that make {suggestion.keys:,} keys."
+    yield "# All numbers are measured on these packets: other days have others."
+    for network, share in suggestion.busiest:
+        yield f"# Busy outside: {network}, an end of {percent(share)} of the packets."
+
+
+def _proposed(text: str, proposal: Proposal) -> Iterator[str]:
+    yield from comment(text)
+    yield from (f"{INDENT}# {rule_code(rule)}," for rule in proposal.rules)
+
+
+def _drop_text(proposal: Proposal, trusted: Container[str | None]) -> str:
+    cost, there = proposal.cost, proposal.rules[0]
+    text = (
+        f"Dropping {_port(proposal.ports[0])} from clients in {there.src} to services in {there.dst} removes "
+        f"{percent(cost.keys_removed)} of the keys and {percent(cost.packets_removed)} of the recorded packets; "
+        f"hides {_hidden(cost)}."
+    )
+    for rule in proposal.rules[1:]:
+        if rule.src not in trusted:
+            text += f" Anybody in {rule.src} could then hide by sending from that port: `shodohflo check` warns."
+    return text
+
+
+def _hidden(cost: Cost) -> str:
+    if not cost.hidden:
+        return "no service entirely"
+    more = f" and {len(cost.hidden) - NAMED} more" if len(cost.hidden) > NAMED else ""
+    clients = f", and {cost.clients_hidden} of the clients" if cost.clients_hidden else ""
+    return f"{_services(len(cost.hidden))}: {', '.join(cost.hidden[:NAMED])}{more}{clients}"
+
+
+def _high_text(proposal: Proposal) -> str:
+    cost, ports = proposal.cost, ", ".join(map(_port, proposal.ports))
+    return (
+        f"Many talk with {ports}, but from lower ports, which are taken for the service's. Named as services, "
+        f"they make {_services(cost.services_after)} of what are {cost.services_before:,} now."
+    )
+
+
+def _services(number: int) -> str:
+    return "1 service" if number == 1 else f"{number:,} services"
+
+
+def _port(port: int) -> str:
+    name = port_name(port)
+    return f"port {port} ({name})" if name else f"port {port}"
+
+
+def percent(share: float) -> str:
+    """Write a share; what is little is not nothing."""
+    return "less than 1 %" if 0 < share < 0.01 else f"{100 * share:.0f} %"

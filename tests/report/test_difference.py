@@ -1,0 +1,49 @@
+"""The difference between two configurations as text: the counts first, then the changes by the rules that make them."""
+
+from __future__ import annotations
+
+import pytest
+
+from shodohflo.analysis.compare import Change, Difference, Side, What
+from shodohflo.report.difference import SHOWN, difference_lines
+
+OLD = Side("recorded.flow", "10.0.0.1;10.0.0.2;53;flow", "FLOW_MAPPING[0]", "the old rule")
+NEW = Side("dropped.FLOW_MAPPING[1]", "", "FLOW_MAPPING[1]", "the new rule")
+
+
+def difference(*changes: Change, same_tunnels: bool = True) -> Difference:
+    """Return a difference whose keys are those of its changes."""
+    old = {change.old.key: change.packets for change in changes if change.old.key}
+    new = {change.new.key: change.packets for change in changes if change.new.key}
+    return Difference(10, old, new, changes, same_tunnels=same_tunnels)
+
+
+def test_no_difference_is_one_line_after_the_counts() -> None:
+    """The counts are shown all the same, so that an empty capture is noticed."""
+    assert list(difference_lines(difference())) == ["10 packets; 0 keys before, 0 after", "no difference"]
+
+
+def test_a_change_is_shown_with_both_rules_and_its_keys() -> None:
+    """The outcome, the rule and its sentence before and after; the rule of a drop is not written twice."""
+    assert list(difference_lines(difference(Change(What.DROPPED, 3, OLD, NEW)))) == [
+        "10 packets; 1 keys before, 0 after",
+        "0 keys added, 1 gone, 0 with another count",
+        "",
+        "newly dropped: 3 packets",
+        "  before  recorded.flow by FLOW_MAPPING[0], the old rule",
+        "  after   dropped by FLOW_MAPPING[1], the new rule",
+        "    3  10.0.0.1;10.0.0.2;53;flow",
+    ]
+
+
+@pytest.mark.parametrize("more", [0, 1, 7])
+def test_long_lists_of_keys_are_cut(more: int) -> None:
+    """People see the first keys and how many more there are; scripts get all with --json."""
+    sides = [
+        Side(OLD.outcome, f"10.0.0.1;10.0.0.2;{port};flow", OLD.rule, OLD.sentence) for port in range(SHOWN + more)
+    ]
+
+    lines = list(difference_lines(difference(*(Change(What.DROPPED, 1, side, NEW) for side in sides))))
+
+    assert sum(line.endswith(";flow") for line in lines) == SHOWN
+    assert [line for line in lines if "more" in line] == [f"    ... and {more} more (--json has all)"] * (more > 0)

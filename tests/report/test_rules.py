@@ -1,0 +1,94 @@
+"""The rules as rows and as objects, with what each of them decided."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from shodohflo.config import load
+from shodohflo.model import Kind
+from shodohflo.query.rows import AgentRow
+from shodohflo.report.rules import (
+    Decided,
+    RuleText,
+    count_decided,
+    count_stored,
+    other_configurations,
+    rule_objects,
+    rule_rows,
+    rule_texts,
+)
+from support.observing import flow, observed
+
+
+def test_rules_stand_beside_what_they_decided_and_others_are_marked() -> None:
+    """A rule of another configuration that decided something is listed in its place, and named as such."""
+    settings = load(None, {})
+    first, second = rule_texts(settings)
+    decided = Decided()
+    decided.packets[first], decided.flows[first], decided.dropped[RuleText(1, "old words")] = 1200, 2, 7
+
+    rows = rule_rows(settings, decided)
+
+    assert [row[0] for row in rows] == [
+        "NETWORK_ENUMERATION[0]",
+        "NETWORK_ENUMERATION[1]",
+        "FLOW_MAPPING[0]",
+        "FLOW_MAPPING[1]",
+        "FLOW_MAPPING[1]",
+    ]
+    assert rows[2] == ("FLOW_MAPPING[0]", "1,200", "2", "0", first.sentence)
+    assert rows[4] == ("FLOW_MAPPING[1]", "0", "0", "7", "old words (in another configuration)")
+    assert list(rule_objects(settings, decided))[1:] == [
+        {"place": "FLOW_MAPPING[1]", "sentence": second.sentence, "packets": 0, "flows": 0, "dropped": 0},
+        {"place": "FLOW_MAPPING[1]", "sentence": "old words", "packets": 0, "flows": 0, "dropped": 7},
+    ]
+
+
+def test_without_counts_and_without_a_configuration_only_what_is_known_is_shown() -> None:
+    """Counts are left out where nothing was counted, and networks where there is no configuration."""
+    decided = Decided()
+    decided.dropped[RuleText(3, "words")] = 1
+
+    assert next(iter(rule_objects(load(None, {}), None))).keys() == {"place", "sentence"}
+    assert rule_rows(None, decided) == [("FLOW_MAPPING[3]", "0", "0", "1", "words")]
+
+
+def test_flows_are_counted_once_for_each_rule() -> None:
+    """A flow of several rows counts once; resets are not decided by rules."""
+    first = flow("10.0.0.1", "10.0.0.2", 53, 3)
+    seen = observed(
+        first,
+        replace(first, protocol=17),
+        replace(first, port=54),
+        replace(first, rule=2, kind=Kind.FLOW_IGNORED),
+        replace(first, rule=1, kind=Kind.RESET),
+    )
+
+    rules = [RuleText(number, f"rule {number}") for number in range(3)]
+    decided = count_decided(seen, rules)
+
+    assert decided.packets == {rules[0]: 9, rules[2]: 3}
+    assert decided.flows == {rules[0]: 2, rules[2]: 1}
+    assert count_decided(observed(), rules).packets == {}
+
+
+def test_malformed_fields_of_an_agents_hash_are_skipped() -> None:
+    """Anybody may write into a hash; the drops of several agents add up."""
+    agents = [
+        AgentRow("bert", "db", 1.0, {"outcomes.dropped.FLOW_MAPPING[3]": "5", "outcomes.dropped.FLOW_MAPPING[x]": "1"}),
+        AgentRow(
+            "ernie", "db", 1.0, {"outcomes.dropped.FLOW_MAPPING[3]": "2", "outcomes.dropped.FLOW_MAPPING[4]": "-"}
+        ),
+    ]
+
+    assert count_stored([], agents, [RuleText(3, "now")]).dropped == {RuleText(3, "now"): 7}
+
+
+def test_only_agents_with_another_configuration_are_named() -> None:
+    """The digests of the files are compared; without a file there is nothing to compare."""
+    settings = replace(load(None, {}), digest="d1")
+    agents = [AgentRow("bert", "db", 1.0, {"configuration.digest": settings.digest}), AgentRow("ernie", "db", 1.0, {})]
+    agents.append(AgentRow("gone", "db", 900.0, {"state": "ended"}))
+
+    assert list(other_configurations(agents, settings)) == ["agent ernie runs another configuration: ?, since ?"]
+    assert list(other_configurations(agents, None)) == []
