@@ -1,4 +1,4 @@
-"""Comparisons: every change is a real one, and together they explain the difference."""
+"""Comparisons: each change is real, and together they account for the difference in keys."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ def pipeline(mapping: FlowMapping, policy: Policy = POLICY) -> Pipeline:
 
 
 def compared(old: Pipeline, new: Pipeline, *texts: str) -> Difference:
-    """Compare over some packets."""
+    """Compare two pipelines over packets written as text."""
     comparison = Comparison(old, new)
     comparison.ingest(to_frames([Packet.from_text(text) for text in texts]))
     return comparison.difference()
 
 
 def brief(change: Change) -> tuple[str, int, str | None, str | None]:
-    """Return the gist of a change."""
+    """Return kind, packets and keys of a change."""
     return change.what, change.packets, change.old.key, change.new.key
 
 
@@ -86,7 +86,7 @@ FLOW = "192.168.0.1;8.8.8.8;{};flow"
 def test_each_kind_of_change_has_its_name(
     rules: list[tuple[str | None, str | None, object]], expected: list[tuple[str, int, str | None, str | None]]
 ) -> None:
-    """With its packets and both keys."""
+    """Each change has its kind, its packets and both keys."""
     difference = compared(pipeline(OLD), pipeline(FlowMapping(*rules)), WEB, NAMES, NAMES, SHELL, OTHERS)
 
     assert [brief(change) for change in difference.changes] == expected
@@ -96,7 +96,7 @@ def test_each_kind_of_change_has_its_name(
 
 
 def test_both_sides_name_the_rule_that_decides() -> None:
-    """With its sentence, so that nobody has to count."""
+    """Both sides name their deciding rule with its description."""
     new = FlowMapping(("all", "ours", Assign(DST, SRC, {53}, drop=True)), (None, "ours", LowerPort(SRC)))
 
     (change,) = compared(pipeline(OLD), pipeline(new), NAMES, WEB).changes
@@ -108,7 +108,7 @@ def test_both_sides_name_the_rule_that_decides() -> None:
 
 
 def test_settings_make_changes_too() -> None:
-    """What is ignored or suppressed by only one of them."""
+    """IGNORE_FLOW and SUPPRESS_OWN_NETWORK in only one configuration make changes."""
     ignoring = Policy((US,), ignored=(IgnoredFlow(ip_network("8.8.8.8/32"), 443),))
     suppressing = Policy((US,), suppress_own_network=True)
 
@@ -125,7 +125,7 @@ def test_settings_make_changes_too() -> None:
 
 
 def test_keys_are_added_gone_and_recounted() -> None:
-    """Of all five kinds."""
+    """The keys of all kinds are compared, with their counts."""
     new = FlowMapping((None, None, PortMatch({443}, drop=True)), (None, None, LowerPort()))
 
     difference = compared(pipeline(OLD), pipeline(new), WEB, NAMES, NAMES, OTHERS)
@@ -147,7 +147,7 @@ def test_keys_are_added_gone_and_recounted() -> None:
 
 @given(st.data())
 def test_the_changes_explain_the_whole_difference(data: st.DataObject) -> None:
-    """For any two rule sets: each change is what `explain` says of such a packet, and nothing is left unexplained."""
+    """For any two rule sets, the changes are those that `explain` gives for each packet, and nothing is left over."""
     one, other = data.draw(rule_sets(OURS | OPERATORS)), data.draw(rule_sets(OURS | OPERATORS))
     family = data.draw(st.sampled_from(FAMILIES))
     addresses = st.sampled_from(sorted({*one.addresses(family), *other.addresses(family)}))
@@ -189,12 +189,12 @@ def _side(packet: Packet, rule_set: RuleSet, policy: Policy) -> tuple[str, str |
 
 
 def _recorded(outcome: str) -> str:
-    """Return the outcome if it is recorded as one, else nothing: which nothing is no change."""
+    """Return the outcome if packets are recorded under it, else an empty text."""
     return outcome if outcome in (Outcome.FLOW, Outcome.FLOW_IGNORED, Outcome.RESET, Outcome.UNREACHABLE) else ""
 
 
 def test_nothing_is_left_unexplained_on_any_capture(shipped_captures: Path) -> None:
-    """All link types, tunnels that are opened, fragments and rubbish."""
+    """The changes account for all differences on every shipped capture."""
     new = FlowMapping((None, None, Assign(DST, SRC, {53, 80}, drop=True)), (None, None, LowerPort(DST)))
     changed = 0
     for path in sorted(shipped_captures.glob("*.pcap*")):
@@ -219,7 +219,7 @@ def _ingest_all(comparison: Comparison, savefile: Any) -> None:  # noqa: ANN401 
 
 
 def test_what_only_one_of_them_looks_into_is_told_apart(shipped_captures: Path) -> None:
-    """No rule made that difference."""
+    """Packets in tunnels that only one side decodes are reported apart from changes."""
     anything = FlowMapping((None, None, LowerPort()))
     comparison = Comparison(pipeline(anything), pipeline(anything, Policy((US,), tunnels=frozenset({"gtpu"}))))
     with open_savefile(str(shipped_captures / "zeek-gtp1_gn_normal_incl_fragmentation.pcap")) as savefile:

@@ -1,4 +1,4 @@
-"""Explanations: the readable trail, and the pipeline's own outcome and keys, which must agree."""
+"""Explanations: the reasons agree with the outcome and the keys of the pipeline."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NETWORKS = NetworkEnumeration(("ours", OURS_, "fd00::/8"), ("bert", "10.0.0.1/32
 
 
 class Broken(MappingAction):
-    """An own action with a mistake in it."""
+    """A custom action with a bug."""
 
     def match(self, src_addr: Address, src_port: int, dst_addr: Address, dst_port: int) -> None:  # noqa: ARG002 - as they are
         """Raise."""
@@ -40,18 +40,18 @@ class Broken(MappingAction):
 
 
 class Alternating(MappingAction):
-    """An own action that remembers, and answers every other time."""
+    """A custom action with a memory, which answers every other time."""
 
     asked = 0
 
     def match(self, src_addr: Address, src_port: int, dst_addr: Address, dst_port: int) -> Opinion:  # noqa: ARG002 - as they are
-        """Have an opinion on the first packet, the third, and so on."""
+        """Answer for the first packet, the third, and so on."""
         self.asked += 1
         return (src_addr, dst_addr, dst_port) if self.asked % 2 else None
 
 
 class Silent(MappingAction):
-    """An own action without an opinion."""
+    """A custom action without an opinion."""
 
 
 RULES = FlowMapping(
@@ -73,7 +73,7 @@ def explained(text: str, policy: Policy = POLICY) -> Explanation:
 
 
 def test_every_rule_before_the_winner_says_why_it_did_not_apply() -> None:
-    """One reason for each way not to apply."""
+    """Each rule before the deciding one gives its reason."""
     told = explained("8.8.8.8:53 > 10.0.0.1:40000 udp")
 
     assert [(step.name, step.because) for step in told.rules] == [
@@ -92,7 +92,7 @@ def test_every_rule_before_the_winner_says_why_it_did_not_apply() -> None:
 
 
 def test_the_networks_are_told_with_entry_and_prefix() -> None:
-    """Which entry took the address is the commonest surprise."""
+    """Both ends show the entry and the prefix that hold them, or nothing."""
     told = explained("[fd00::1]:53 > [2001:db8::1]:40000 udp").as_dict()
 
     assert told["source"] == {
@@ -142,7 +142,7 @@ def test_the_networks_are_told_with_entry_and_prefix() -> None:
 def test_what_decides_before_the_rules_is_the_last_that_is_asked(
     text: str, last: str, because: str, outcome: str
 ) -> None:
-    """The rules are not asked then."""
+    """The last question listed is the one that applies, and no rules are listed."""
     told = explained(text, replace(POLICY, suppress_own_network=True))
 
     assert (told.before[-1].name, told.before[-1].applies, told.before[-1].because) == (last, True, because)
@@ -167,7 +167,7 @@ def test_what_decides_before_the_rules_is_the_last_that_is_asked(
     ],
 )
 def test_what_does_not_apply_before_the_rules_says_why(text: str, suppress: bool, expected: list[str]) -> None:  # noqa: FBT001 - a setting
-    """In the order of the contract."""
+    """Every question of `ORDER` is listed with its reason."""
     told = explained(text, replace(POLICY, suppress_own_network=suppress))
 
     assert [step.name for step in told.before] == [question.step.label for question in ORDER]
@@ -183,7 +183,7 @@ def test_what_does_not_apply_before_the_rules_says_why(text: str, suppress: bool
     ],
 )
 def test_what_is_ignored_is_told_after_the_rules(ignored: str, because: str, outcome: str) -> None:
-    """Only where there is an IGNORE_FLOW, and something it could hide."""
+    """IGNORE_FLOW is listed only if it is set and the rules made a flow."""
     policy = replace(POLICY, ignored=(IgnoredFlow(ip_network(ignored), 53),))
 
     told = explained("8.8.8.8:53 > 192.168.0.1:40000 udp", policy)
@@ -196,7 +196,7 @@ def test_what_is_ignored_is_told_after_the_rules(ignored: str, because: str, out
 
 
 def test_the_keys_are_all_that_the_packet_is_counted_under() -> None:
-    """As `replay --keys` would print them."""
+    """The keys are those that `replay --keys` prints for the packet."""
     told = explained("8.8.8.8:53 > 192.168.0.1:40000 udp")
 
     assert told.rules[-1].because == "the client is 192.168.0.1, the service 8.8.8.8, on port 53"
@@ -215,7 +215,7 @@ def our_nets_of(rule_set: RuleSet) -> tuple[IPv4Network | IPv6Network, ...]:
 
 @given(st.data())
 def test_the_trail_the_outcome_and_a_second_opinion_agree(data: st.DataObject) -> None:
-    """Whatever the rules: the reasons belong to what the pipeline did."""
+    """For any rules, the reasons match the outcome of the pipeline and an independent matcher."""
     rule_set = data.draw(rule_sets(OURS | OPERATORS))
     family = data.draw(st.sampled_from(FAMILIES))
     addresses = st.sampled_from(rule_set.addresses(family))
@@ -247,7 +247,7 @@ def test_the_trail_the_outcome_and_a_second_opinion_agree(data: st.DataObject) -
 
 
 def test_a_reset_is_explained_though_the_addresses_are_in_no_network() -> None:
-    """Resets bypass the rules."""
+    """A reset to us is recorded without asking the rules."""
     told = explain(Packet.from_text("1.1.1.1:1 > 192.168.0.1:2 tcp rst"), NetworkEnumeration(), FlowMapping(), POLICY)
 
     assert told.packet.protocol == TCP
@@ -256,7 +256,7 @@ def test_a_reset_is_explained_though_the_addresses_are_in_no_network() -> None:
 
 
 def test_an_action_that_remembers_gives_outcome_and_reasons_the_same_answer() -> None:
-    """Both ask it as it is now, and neither changes what it will say next."""
+    """The outcome and the reasons come from copies of the action, and the live one does not change."""
     action = Alternating()
     mapping = FlowMapping((None, None, action), (None, None, Assign(SRC, DST, drop=True))).number_networks(NETWORKS)
     packet = Packet.from_text("8.8.8.8:53 > 10.0.0.1:40000 udp")

@@ -1,4 +1,4 @@
-"""What became of each row: the sums are the pipeline's, and the rows keep their places."""
+"""The fate of each row: the sums equal those of the pipeline, and rows keep their places."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ POLICY = Policy((OURS_,), ignored=(IgnoredFlow(ip_network("8.8.4.4/32"), 80),))
 
 
 def batch_of(*texts: str) -> Batch:
-    """Return packets of one family as a batch, one row for each that is different."""
+    """Return packets of one family as a batch, one row for each."""
     (batch,) = decode(to_frames([Packet.from_text(text) for text in texts])).batches
     return batch
 
@@ -51,7 +51,7 @@ def told(batch: Batch, policy: Policy = POLICY) -> list[Fate]:
 
 
 def test_each_row_has_its_fate_in_its_place() -> None:
-    """One of each kind that comes to the rules."""
+    """Each outcome that the rules can lead to is found at its row."""
     batch = batch_of(
         "8.8.8.8:53 > 192.168.0.1:40000 udp",
         "9.9.9.9:53 > 192.168.0.1:40000 udp",
@@ -72,7 +72,7 @@ def test_each_row_has_its_fate_in_its_place() -> None:
 
 
 def test_traffic_between_our_own_addresses_is_told_as_suppressed() -> None:
-    """Before the rules, which would have recorded it."""
+    """SUPPRESS_OWN_NETWORK decides about packets that the rules would record."""
     batch = batch_of("192.168.0.1:40000 > 192.168.0.2:443 udp", "8.8.8.8:53 > 192.168.0.1:40000 udp")
 
     fates = told(batch, replace(POLICY, suppress_own_network=True))
@@ -81,7 +81,7 @@ def test_traffic_between_our_own_addresses_is_told_as_suppressed() -> None:
 
 
 def test_only_the_wanted_rows_are_told() -> None:
-    """In their order."""
+    """Only the chosen rows are returned, in their order."""
     batch = batch_of(*(f"8.8.8.8:{port} > 192.168.0.1:40000 udp" for port in (80, 53, 443, 53, 22)))
 
     fates = decided(batch).of(np.array([1, 4]))
@@ -92,7 +92,7 @@ def test_only_the_wanted_rows_are_told() -> None:
 
 @given(st.data())
 def test_what_is_recorded_row_by_row_sums_to_what_the_pipeline_records(data: st.DataObject) -> None:
-    """Also with operators' own actions, ties, resets and handshakes among the rows."""
+    """The recorded rows sum to the pipeline's counts, also with custom actions, ties, resets and handshakes."""
     rule_set = data.draw(rule_sets(OURS | OPERATORS))
     addresses = st.sampled_from(rule_set.addresses(data.draw(st.sampled_from(FAMILIES))))
     some = data.draw(st.lists(packets(addresses), max_size=30))

@@ -1,4 +1,4 @@
-"""Frames made of packets: decoded by scapy, which knows nothing of us, they say what they say."""
+"""Frames made of packets, checked with scapy as an independent decoder."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from support.made_packets import packets
 
 @given(packets())
 def test_another_decoder_reads_what_the_probe_says(packet: Packet) -> None:
-    """Addresses, ports and flags stand where the standards put them."""
+    """An independent decoder, scapy, reads the same addresses, ports and flags."""
     read = (IP if packet.src_addr.version == 4 else IPv6)(to_bytes(packet))
 
     assert (ip_address(read.src), ip_address(read.dst)) == (packet.src_addr, packet.dst_addr)
@@ -40,7 +40,7 @@ def test_another_decoder_reads_what_the_probe_says(packet: Packet) -> None:
 
 @given(st.lists(packets(), max_size=8))
 def test_our_own_decoder_refuses_none(several: list[Packet]) -> None:
-    """A packet that cannot be decoded would be explained as refused."""
+    """Every packet that can be written as text can be decoded."""
     decoded = decode(to_frames(several))
 
     rows = sum(map(len, decoded.batches)) + sum(map(len, decoded.messages))
@@ -49,7 +49,7 @@ def test_our_own_decoder_refuses_none(several: list[Packet]) -> None:
 
 
 def test_frames_stand_one_after_the_other() -> None:
-    """Raw IP, each with its whole length."""
+    """Frames follow each other in the buffer, as raw IP of full length."""
     several = [Packet.from_text("10.0.0.1:1 > 10.0.0.2:2 udp"), Packet.from_text("[::1]:1 > [::2]:2 tcp")]
 
     frames = to_frames(several)

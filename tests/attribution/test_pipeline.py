@@ -1,4 +1,4 @@
-"""The order of decisions, packet by packet; and the ledger, which always sums."""
+"""The pipeline: outcomes packet by packet, tunnels, and a ledger that always sums."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def outcome(packet: bytes, **policy: Any) -> str:  # noqa: ANN401 - the fields o
 
 
 def recorded(one: Pipeline) -> list[tuple[int, str, str, int, int, int]]:
-    """Return what was seen, as (kind, client, remote, client port, port, packets)."""
+    """Return the observations as (kind, client, remote, client port, port, packets)."""
     seen = one.take()
     return sorted(
         zip(
@@ -97,7 +97,7 @@ OUTCOMES = {
 
 @pytest.mark.parametrize(("packet", "expected"), OUTCOMES.values(), ids=OUTCOMES)
 def test_every_packet_has_its_outcome(packet: bytes, expected: str) -> None:
-    """The order of decisions, one packet at a time."""
+    """Each kind of packet has its outcome when it is alone."""
     assert outcome(packet) == expected
 
 
@@ -113,12 +113,12 @@ SUPPRESSED = {
 
 @pytest.mark.parametrize(("packet", "expected"), SUPPRESSED.values(), ids=SUPPRESSED)
 def test_our_own_network_is_suppressed_where_that_is_set(packet: bytes, expected: str) -> None:
-    """Resets and unreachables are recorded all the same."""
+    """With SUPPRESS_OWN_NETWORK, resets and unreachables are still recorded."""
     assert outcome(packet, suppress_own_network=True) == expected
 
 
 def test_both_directions_of_a_flow_are_one() -> None:
-    """The lower port names the service, whoever sent; which rule said so is kept apart."""
+    """Both directions have the same key; they stay separate rows by their deciding rule."""
     one = pipeline()
 
     one.ingest(frames_of(*[ip(tcp(40000, 443), 6, US, THEM)] * 2, ip(tcp(443, 40001), 6, THEM, US)))
@@ -131,7 +131,7 @@ def test_both_directions_of_a_flow_are_one() -> None:
 
 
 def test_a_reset_is_recorded_under_who_received_it() -> None:
-    """Ports: ours, then theirs."""
+    """The key has our port first, then theirs."""
     one = pipeline()
 
     one.ingest(frames_of(ip(tcp(22, 50000, RST), 6, THEM, US)))
@@ -140,7 +140,7 @@ def test_a_reset_is_recorded_under_who_received_it() -> None:
 
 
 def test_an_unreachable_is_recorded_under_who_is_told_of_whom() -> None:
-    """The outer source, a router, is not recorded; the code is."""
+    """The key has the quoted destination and the code, not the router that sent the message."""
     one = pipeline()
 
     one.ingest(frames_of(ip(unreachable(ip(udp(9, 10), 17, US6, "2001:db8::9"), 4, 1), 58, THEM6, US6)))
@@ -165,7 +165,7 @@ IGNORED = (IgnoredFlow(ip_network("8.8.8.0/24"), 443), IgnoredFlow(ip_network("2
     ],
 )
 def test_an_ignored_end_hides_the_flow_only(packet: bytes, kind: Kind) -> None:
-    """Its peers and its client are still recorded."""
+    """IGNORE_FLOW changes the kind, and peers and client are still recorded."""
     one = pipeline(ignored=IGNORED)
 
     one.ingest(frames_of(packet))
@@ -175,7 +175,7 @@ def test_an_ignored_end_hides_the_flow_only(packet: bytes, kind: Kind) -> None:
 
 @pytest.mark.parametrize(("near", "far"), [(US, THEM), (US6, THEM6)])
 def test_the_agents_own_connections_are_left_out(near: str, far: str) -> None:
-    """Both directions of that connection, also its resets, and nothing else."""
+    """Both directions and the resets of the connection are left out, and nothing else is."""
     own = frozenset({Connection(ip_address(near), 50000, ip_address(far), 6379)})
     one = pipeline(own_connections=own)
 
@@ -193,7 +193,7 @@ def test_the_agents_own_connections_are_left_out(near: str, far: str) -> None:
 
 
 def test_rules_and_policy_may_be_replaced_between_frames() -> None:
-    """What was counted before stays."""
+    """Packets ingested before a change are decided by the former rules and policy."""
     one = pipeline()
     one.ingest(frames_of(ip(udp(), 17, US, THEM)))
 
@@ -205,7 +205,7 @@ def test_rules_and_policy_may_be_replaced_between_frames() -> None:
 
 
 class Elsewhere(MappingAction):
-    """An operator's own action: every flow is between two addresses of its own choice."""
+    """A custom action that names two fixed addresses as the ends."""
 
     def match(
         self, src_addr: Address, src_port: int, dst_addr: Address, dst_port: int
@@ -216,7 +216,7 @@ class Elsewhere(MappingAction):
 
 
 def test_an_operators_own_action_may_name_any_address() -> None:
-    """Also of the other family, among rows that our own actions decide."""
+    """A custom action may name addresses of the other family, among rows of built-in actions."""
     one = pipeline(FlowMapping((None, None, Elsewhere()), (None, None, LowerPort())))
 
     one.ingest(frames_of(ip(udp(1, 9), 17, US, THEM), ip(udp(50000, 9), 17, US, THEM), ip(udp(1, 8), 17, US, THEM)))
@@ -225,7 +225,7 @@ def test_an_operators_own_action_may_name_any_address() -> None:
 
 
 def test_unmatched_packets_are_counted_by_network_pair() -> None:
-    """Silence about them would hide a forgotten rule."""
+    """Unmatched packets are counted by the ids of both networks."""
     one = pipeline()
 
     one.ingest(frames_of(*[ip(udp(), 17, THEM, "8.8.4.4")] * 2, ip(udp(), 17, US, NOWHERE)))
@@ -235,7 +235,7 @@ def test_unmatched_packets_are_counted_by_network_pair() -> None:
 
 
 def test_more_frames_than_a_block_are_taken_in_order() -> None:
-    """Blocks are an affair of the caches alone."""
+    """Splitting frames into blocks changes neither counts nor times."""
     one = pipeline()
     frames = frames_of(*[ip(udp(), 17, US, THEM)] * (2 * BLOCK + 1))
 
@@ -248,7 +248,7 @@ def test_more_frames_than_a_block_are_taken_in_order() -> None:
 
 @given(st.lists(st.sampled_from([packet for packet, _ in OUTCOMES.values()]) | st.binary(max_size=60), max_size=40))
 def test_the_ledger_sums_and_columns_decide_as_single_packets_do(packets: list[bytes]) -> None:
-    """Every packet has one outcome, the same in company as alone."""
+    """Every packet has the same single outcome whether it is ingested alone or with others."""
     together, alone = pipeline(), pipeline()
 
     together.ingest(frames_of(*packets))
@@ -266,7 +266,7 @@ IN_VXLAN = ip(udp(50000, 4789, b"\x08" + bytes(7) + ethernet(INNER)), 17, US, TH
 
 
 def test_a_tunnel_over_udp_is_a_udp_flow_where_nobody_names_it() -> None:
-    """Anybody may use the port."""
+    """Without TUNNELS, a packet on a tunnel's port is only a UDP flow."""
     one = pipeline()
 
     one.ingest(frames_of(IN_VXLAN))
@@ -276,7 +276,7 @@ def test_a_tunnel_over_udp_is_a_udp_flow_where_nobody_names_it() -> None:
 
 
 def test_a_named_tunnel_is_recorded_and_so_is_what_is_inside() -> None:
-    """The packet counts once; that it was opened, and what became of the inside, is told beside."""
+    """The packet counts once as received; the tunnel and its inside have counters of their own."""
     one = pipeline(tunnels=TUNNELS)
 
     one.ingest(frames_of(*[IN_VXLAN] * 3, ip(udp(), 17, US, THEM)))
@@ -296,7 +296,7 @@ def test_a_named_tunnel_is_recorded_and_so_is_what_is_inside() -> None:
 
 
 def test_what_is_inside_goes_through_the_same_order_of_decisions() -> None:
-    """A reset, a dropped answer, an unreachable and what cannot be read, each inside a tunnel."""
+    """Packets inside a tunnel get the same outcomes as others."""
     insides = [
         ip(tcp(22, 50000, RST), 6, THEM, US),
         ip(udp(53, 40000), 17, THEM, US),
@@ -317,7 +317,7 @@ def test_what_is_inside_goes_through_the_same_order_of_decisions() -> None:
 
 
 def test_a_tunnel_in_a_dropped_packet_is_looked_into_all_the_same() -> None:
-    """A rule decides about the packet it is asked about, and about no other."""
+    """A rule that drops the outer packet does not affect the packet inside."""
     mapping = FlowMapping((None, None, PortMatch({4789}, drop=True)), (None, None, LowerPort()))
     one = pipeline(mapping, tunnels=TUNNELS)
 
@@ -328,7 +328,7 @@ def test_a_tunnel_in_a_dropped_packet_is_looked_into_all_the_same() -> None:
 
 
 def test_tunnels_without_ports_are_opened_and_counted_once() -> None:
-    """GRE, IP in IP and 6in4: the packet is what is inside, and beside it stands what was opened."""
+    """For GRE, IP in IP and 6in4 only the inner packet counts, and `opened` counts the tunnels."""
     one = pipeline()
     inner6 = ip(udp(), 17, US6, THEM6)
 
@@ -348,7 +348,7 @@ def test_tunnels_without_ports_are_opened_and_counted_once() -> None:
 
 @given(st.lists(st.sampled_from([packet for packet, _ in OUTCOMES.values()]), min_size=1, max_size=20))
 def test_the_inside_of_tunnels_sums_too(insides: list[bytes]) -> None:
-    """As many outcomes inside as tunnels were opened, and the same as outside."""
+    """There are as many outcomes inside as opened tunnels, the same as without a tunnel."""
     outside, inside = pipeline(), pipeline(tunnels=TUNNELS)
 
     outside.ingest(frames_of(*insides))

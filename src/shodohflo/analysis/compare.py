@@ -1,7 +1,7 @@
-"""What would change: two configurations over the same packets, and which rules make the difference.
+"""The difference between two configurations over the same packets, and the rules that make it.
 
-Which keys there are and how often is what two pipelines say. Why they differ is found by asking both about each
-conversation whose keys are not the same.
+The keys and their counts come from two pipelines fed with the same frames. The reasons come from the decisions of both
+configurations on each conversation (`fates`), where what they record is not the same.
 """
 
 from __future__ import annotations
@@ -31,54 +31,54 @@ if TYPE_CHECKING:
 
 
 _OWN_KINDS: Final = (";flow", ";rst", ";icmp")
-"""Ends of the keys that are not merely sums over others."""
+"""Endings of the keys that are not sums over other keys."""
 
 
 class What(StrEnum):
-    """What happened to packets."""
+    """The kinds of change."""
 
     EXCHANGED = "exchanged"
-    """Client and service are exchanged."""
+    """Client and service have changed places."""
     MOVED = "moved"
-    """They are recorded under another key."""
+    """The packets are recorded under another key."""
     RECORDED = "newly recorded"
     DROPPED = "newly dropped"
-    """By a rule."""
+    """A rule of the new configuration drops them."""
     LOST = "no longer recorded"
-    """Not by a rule."""
+    """They are not recorded, and no rule drops them."""
     IGNORED = "newly ignored"
     NOT_IGNORED = "no longer ignored"
-    """By IGNORE_FLOW: the flow, but not its peers and its client."""
+    """IGNORE_FLOW hides the flow, or no longer does; peers and client are recorded in both."""
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """What one of the configurations made of them."""
+    """What one of the two configurations makes of the packets."""
 
     outcome: str
     key: str | None
-    """The flow key, if they are recorded under one."""
+    """The flow key, or None if they are not recorded under one."""
     rule: str
-    """The rule that decided, as `FLOW_MAPPING[2]`; empty if none did."""
+    """The deciding rule, as `FLOW_MAPPING[2]`; empty if no rule decided."""
     sentence: str
-    """That rule in words."""
+    """The description of that rule."""
 
     @classmethod
     def of(cls, fate: Fate, mapping: FlowMapping) -> Side:
-        """Put a fate into words."""
+        """Describe a fate with the rules of its configuration."""
         key = to_key(fate.key) if fate.key and fate.outcome == Outcome.FLOW else None
         if fate.rule is None:
             return cls(fate.outcome, key, "", "")
         return cls(fate.outcome, key, rule_place(fate.rule), mapping.rules[fate.rule].describe())
 
     def as_dict(self) -> dict[str, object]:
-        """Return it as JSON takes it."""
+        """Return a JSON object."""
         return {"outcome": self.outcome, "key": self.key, "rule": self.rule or None, "sentence": self.sentence or None}
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Packets that are recorded otherwise by the new configuration, or only by one of the two."""
+    """Packets that the two configurations record under different keys, or that only one of them records."""
 
     what: What
     packets: int
@@ -86,32 +86,32 @@ class Change:
     new: Side
 
     def as_dict(self) -> dict[str, object]:
-        """Return it as JSON takes it."""
+        """Return a JSON object."""
         sides = {"old": self.old.as_dict(), "new": self.new.as_dict()}
         return {"what": str(self.what), "packets": self.packets} | sides
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """All that differs between two configurations over some packets."""
+    """Everything that differs between two configurations over some packets."""
 
     packets: int
     old: Mapping[str, int]
     new: Mapping[str, int]
-    """The keys of each, with their counts."""
+    """The keys of each configuration, with their counts."""
     changes: tuple[Change, ...]
-    """The loudest first."""
+    """The change with most packets first."""
     same_tunnels: bool
-    """Both look into the same tunnels."""
+    """Whether both decode the same UDP tunnels."""
 
     @property
     def added(self) -> dict[str, int]:
-        """The keys that only the new one has."""
+        """The keys that only the new configuration has."""
         return {key: count for key, count in sorted(self.new.items()) if key not in self.old}
 
     @property
     def gone(self) -> dict[str, int]:
-        """The keys that only the old one has."""
+        """The keys that only the old configuration has."""
         return {key: count for key, count in sorted(self.old.items()) if key not in self.new}
 
     @property
@@ -122,10 +122,10 @@ class Difference:
 
     @property
     def inside(self) -> dict[str, tuple[int, int]]:
-        """The keys of flows, resets and unreachables whose counts differ by more, or less, than `changes` says.
+        """The keys of flows, resets and unreachables whose counts `changes` does not account for.
 
-        Only those of packets in tunnels that only one of the configurations looks into, and of packets that an
-        operator's own action, asked twice, answered twice in different ways.
+        They come from packets in tunnels that only one of the configurations decodes, and from custom actions that
+        answer differently when they are asked about the same packet again.
         """
         expected = Counter(self.old)
         for change in self.changes:
@@ -138,11 +138,11 @@ class Difference:
 
     @property
     def is_none(self) -> bool:
-        """Tell whether both say the same."""
+        """Whether both configurations record the same."""
         return self.old == self.new and not self.changes
 
     def as_dict(self) -> dict[str, object]:
-        """Return it as JSON takes it."""
+        """Return a JSON object."""
         return {
             "packets": self.packets,
             "keys": {"old": len(self.old), "new": len(self.new)},
@@ -158,13 +158,13 @@ class Comparison:
     """Two pipelines, fed with the same frames."""
 
     def __init__(self, old: Pipeline, new: Pipeline) -> None:
-        """Compare what is ingested from now on."""
+        """Compare over the frames ingested from now on."""
         self._old, self._new = old, new
         self._policies = CompiledPolicy(old.policy), CompiledPolicy(new.policy)
         self._fates: Counter[tuple[Fate, Fate]] = Counter()
 
     def ingest(self, frames: Frames) -> None:
-        """Take `frames` in; none of their memory is needed afterwards."""
+        """Decode `frames`; their memory may be reused afterwards."""
         self._old.ingest(frames)
         self._new.ingest(frames)
         for begin in range(0, len(frames), BLOCK):
@@ -172,7 +172,7 @@ class Comparison:
                 self._compare(batch)
 
     def _conversations(self, frames: Frames) -> Iterator[Batch]:
-        """Yield what both are to be asked about: not what only one of them looks into."""
+        """Yield the packets that both configurations decide about, without those in tunnels that only one decodes."""
         tunnels = self._old.policy.tunnels
         decoded = decode(frames, tunnels)
         inside = decoded.inside.batches if tunnels == self._new.policy.tunnels else []
@@ -189,7 +189,7 @@ class Comparison:
             self._fates[pair] += packets
 
     def difference(self) -> Difference:
-        """Return what differs; asked once, at the end."""
+        """Return what differs; call it once, after the last frames."""
         old_mapping, new_mapping = self._old.rules.mapping, self._new.rules.mapping
         changes = [
             Change(what(old, new), packets, Side.of(old, old_mapping), Side.of(new, new_mapping))

@@ -1,7 +1,7 @@
-"""Why a packet gets its keys: the way of one packet through the order of decisions and the rules.
+"""Why a packet gets its keys: one packet followed through the order of decisions and the rules.
 
-The outcome and the keys are the pipeline's own, which is given the packet as a frame; the readable rules tell the
-reasons. A property test holds both together.
+Outcome and keys come from a pipeline that is fed the packet as a frame. The reasons come from the plain questions of
+`attribution.order` and from the readable rules. A property test checks that both agree.
 """
 
 from __future__ import annotations
@@ -38,19 +38,19 @@ _MEANINGS: Final = {str(outcome): outcome.explanation for outcome in Outcome}
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """One end of the packet, and where it belongs."""
+    """One end of the packet, and the network it is in."""
 
     address: Address
     place: Place | None
-    """The entry that holds it, and the prefix; None if it is in no network."""
+    """The entry and the prefix that hold it, or None if it is in no network."""
 
     @property
     def network(self) -> str | None:
-        """The name of its network."""
+        """The name of its network, if it is in one."""
         return self.place.name if self.place else None
 
     def as_dict(self) -> dict[str, object]:
-        """Return it as JSON takes it."""
+        """Return a JSON object."""
         return {
             "address": address_text(self.address),
             "network": self.network,
@@ -68,35 +68,35 @@ class Asked:
     applies: bool
     because: str
     sentence: str = ""
-    """A rule in words."""
+    """The description of a rule; empty for a question."""
 
     def as_dict(self) -> dict[str, object]:
-        """Return it as JSON takes it."""
-        told: dict[str, object] = {"name": self.name, "applies": self.applies, "because": self.because}
-        return told | ({"sentence": self.sentence} if self.sentence else {})
+        """Return a JSON object."""
+        answer: dict[str, object] = {"name": self.name, "applies": self.applies, "because": self.because}
+        return answer | ({"sentence": self.sentence} if self.sentence else {})
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What becomes of one packet, and why."""
+    """The outcome of one packet, and the reasons."""
 
     packet: Packet
     source: End
     destination: End
     before: tuple[Asked, ...]
-    """What is asked before the rules, up to what applies."""
+    """The questions of the order of decisions, up to the one that applies."""
     rules: tuple[Asked, ...]
-    """The rules up to the one that decides; none if the packet never comes to them."""
+    """The rules up to the one that decides; empty if the packet does not come to them."""
     after: tuple[Asked, ...]
-    """What is asked after them."""
+    """IGNORE_FLOW, if it is set and the rules made a flow."""
     outcome: str
     """As the ledger names it."""
     meaning: str
     keys: tuple[str, ...]
-    """All keys under which it is counted."""
+    """All keys under which the packet is counted."""
 
     def as_dict(self) -> dict[str, object]:
-        """Return it as JSON takes it."""
+        """Return a JSON object."""
         return {
             "packet": self.packet.to_text(),
             "source": self.source.as_dict(),
@@ -112,7 +112,7 @@ class Explanation:
 
 def explain(packet: Packet, enumeration: NetworkEnumeration, mapping: FlowMapping, policy: Policy) -> Explanation:
     """Explain `packet` by networks, rules and policy of one configuration in force."""
-    # An action that remembers is to give both the answer that it would give now.
+    # Copies, so that an action with a memory answers twice as it would answer now, and the live one notices nothing.
     pipeline = Pipeline(CompiledRules(enumeration, apart(mapping, enumeration)), policy)
     pipeline.ingest(to_frames([packet]))
     (outcome,) = (str(name) for name in pipeline.settle().outcomes)
@@ -137,7 +137,7 @@ def _meaning(outcome: str) -> str:
 
 
 def _before(packet: Packet, policy: Policy) -> Iterator[Asked]:
-    """Go through the order of decisions, up to the question that applies."""
+    """Yield the questions of the order of decisions, up to the one that applies."""
     if packet.protocol == ICMP:
         message = Message(packet.src_addr, packet.dst_addr, Quote.PORTS)
         return _asked(MESSAGES, message, policy)
@@ -153,7 +153,7 @@ def _asked(questions: Sequence[Question[One, Many]], packet: One, policy: Policy
 
 
 def _trail(packet: Packet, source: End, destination: End, mapping: FlowMapping) -> Iterator[Asked]:
-    """Go through the rules, up to the one that decides."""
+    """Yield the rules up to the one that decides, each with its reason."""
     for number, rule in enumerate(mapping.rules):
         name, sentence = rule_place(number), rule.describe()
         elsewhere = [
@@ -182,7 +182,7 @@ def _opinion(verdict: Verdict) -> str:
 
 
 def _silence(packet: Packet, action: object) -> str:
-    """Say why an action has no opinion."""
+    """Return why an action has no opinion on `packet`."""
     match action:
         case _ if not is_built_in(action):
             return "it has no opinion on this packet"
@@ -196,7 +196,7 @@ def _silence(packet: Packet, action: object) -> str:
 
 
 def _after(packet: Packet, policy: Policy) -> Iterator[Asked]:
-    """Answer whether IGNORE_FLOW, if it is set, holds one of the ends."""
+    """Yield the answer of IGNORE_FLOW, if that is set."""
     if policy.ignored:
         reason = IGNORED.plain(packet, policy)
         yield Asked("IGNORE_FLOW", reason.applies, reason.because)

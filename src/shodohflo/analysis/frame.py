@@ -1,4 +1,4 @@
-"""Packets as frames: headers made of what they say, so that the pipeline can be asked about it."""
+"""Packets as frames, with the headers that the pipeline decodes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from shodohflo.rules.packet import Packet
 
 RAW: Final = 101
-"""LINKTYPE_RAW (tcpdump.org): IP of either version, and nothing before it."""
+"""LINKTYPE_RAW (tcpdump.org): IP of either version without a link header."""
 
 _PORT_UNREACHABLE: Final = {4: (3, 3), 6: (1, 4)}
 """Type and code by IP version (RFC 792; RFC 4443 section 3.1)."""
@@ -25,7 +25,7 @@ _HOP_LIMIT: Final = 64
 
 
 def to_frames(several: Sequence[Packet]) -> Frames:
-    """Write every packet as a frame, in order and without link headers; all at time 0, with checksums of 0."""
+    """Return a frame for each packet, in order, without link headers, with time 0 and checksums of 0."""
     packets = [to_bytes(packet) for packet in several]
     lengths = np.array([len(packet) for packet in packets], np.int64)
     return Frames(
@@ -39,7 +39,7 @@ def to_frames(several: Sequence[Packet]) -> Frames:
 
 
 def to_bytes(packet: Packet) -> bytes:
-    """Write one packet, from the IP header on."""
+    """Return one packet as bytes, from the IP header on."""
     payload = {UDP: _udp, TCP: _tcp, ICMP: _unreachable}[packet.protocol](packet)
     protocol = ICMPV6 if packet.protocol == ICMP and packet.src_addr.version == 6 else packet.protocol
     return _ip(packet.src_addr, packet.dst_addr, protocol, payload)
@@ -65,7 +65,7 @@ def _tcp(packet: Packet) -> bytes:
 
 
 def _unreachable(packet: Packet) -> bytes:
-    """Write the message that the packet's source has no such port; it quotes what the destination had sent there."""
+    """Return a port unreachable from the packet's source; it quotes a datagram that the destination had sent there."""
     kind, code = _PORT_UNREACHABLE[packet.src_addr.version]
     ports = struct.pack("!HHHH", packet.dst_port, packet.src_port, 8, 0)
     return struct.pack("!BBHI", kind, code, 0, 0) + _ip(packet.dst_addr, packet.src_addr, UDP, ports)

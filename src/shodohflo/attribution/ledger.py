@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Outcome(Explained):
-    """The outcomes without a number or a reason of their own."""
+    """The outcomes that carry no rule number and no reason for refusal."""
 
     FLOW = "recorded.flow", "recorded under flow, peer and client keys"
     FLOW_IGNORED = "recorded.flow_ignored", "one end is in IGNORE_FLOW: recorded under peer and client keys only"
@@ -23,16 +23,16 @@ class Outcome(Explained):
     RESET_ELSEWHERE = "rst_elsewhere", "a TCP reset to an address outside our networks"
     ICMP_OTHER = "icmp_other", "ICMP that is no unreachable of TCP or UDP to our networks"
     OWN_NETWORK = "own_network", "between two of our own addresses, with SUPPRESS_OWN_NETWORK"
-    OWN_TRAFFIC = "own_traffic", "the agent's own talk with its store"
+    OWN_TRAFFIC = "own_traffic", "the agent's own traffic with its store"
     NO_NETWORK = "unmatched.no_network", "an address in no network of NETWORK_ENUMERATION"
     NO_RULE = "unmatched.no_rule", "no rule of FLOW_MAPPING had an opinion"
 
 
 DROPPED = "dropped.FLOW_MAPPING[{}]"
-"""By rule n, which has `drop=True`."""
+"""Dropped by rule n, which has `drop=True`."""
 
 REFUSED = "refused.{}"
-"""By a `wire.Refusal`."""
+"""Refused by a decoder, for a `wire.refusals.Refusal`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,23 +42,23 @@ class Tally:
     outcomes: Mapping[str, int]
     """Packets by outcome."""
     unmatched: Mapping[tuple[int, int], int]
-    """The unmatched ones again, by the ids of their source and destination networks."""
+    """The unmatched packets by the ids of their source and destination networks; they are in `outcomes` as well."""
 
 
 @dataclass(slots=True)
 class Ledger:
-    """What became of the packets, so far."""
+    """The counts of all packets so far."""
 
     received: int = 0
     kernel_dropped: int = 0
-    """Packets that the kernel counted and had no room for: received + kernel_dropped is its count."""
+    """Packets that the kernel had no buffer space for; `received + kernel_dropped` is the count of the kernel."""
     outcomes: Counter[str] = field(default_factory=Counter)
     opened: Counter[str] = field(default_factory=Counter)
-    """Tunnels opened, by name; one packet may be several within each other."""
+    """Tunnels opened, by name; one packet may hold several nested ones."""
     inside: Counter[str] = field(default_factory=Counter)
-    """Outcomes of the packets inside UDP tunnels: beside `outcomes`, where the packet around them has its own."""
+    """Outcomes of the packets inside UDP tunnels; the packet around them is counted in `outcomes`."""
     unmatched: Counter[tuple[int, int]] = field(default_factory=Counter)
-    """The unmatched ones again, by the ids of their source and destination networks."""
+    """The unmatched packets by the ids of their source and destination networks; they are in `outcomes` as well."""
 
     def add(self, tally: Tally) -> None:
         """Add packets that were received."""
@@ -81,14 +81,14 @@ class Ledger:
         )
 
     def as_dict(self) -> dict[str, object]:
-        """Return what `--ledger FILE` writes; tunnels are told of where there were any."""
-        told: dict[str, object] = {
+        """Return what `--ledger FILE` writes; `opened` and `inside` are left out if there was no tunnel."""
+        counts: dict[str, object] = {
             "received": self.received,
             "kernel_dropped": self.kernel_dropped,
             "outcomes": _sorted(self.outcomes),
         }
-        tunnels = {"opened": _sorted(self.opened), "inside": _sorted(self.inside)}
-        return told | {name: counts for name, counts in tunnels.items() if counts}
+        of_tunnels = {"opened": _sorted(self.opened), "inside": _sorted(self.inside)}
+        return counts | {name: counted for name, counted in of_tunnels.items() if counted}
 
 
 def _sorted(counts: Counter[str]) -> dict[str, int]:

@@ -1,7 +1,7 @@
-"""The heart, without any I/O: frames in, observations out, and every packet in the ledger.
+"""Frames in, observations out, and every packet counted in the ledger; without any I/O.
 
-Frames are decoded at once, because a live source needs its memory back. Deciding waits until there
-are many packets to decide on together, or until somebody asks what became of them.
+Frames are decoded as they arrive, because a live source reuses their memory. Decoded packets are queued until there are
+enough of them to decide on together, or until a caller asks for results.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ if TYPE_CHECKING:
     from shodohflo.wire.decode import Decoded
 
 BLOCK = 1 << 15
-"""Frames decoded, and packets decided on, at once, or half as many again: their columns still fit the caches."""
+"""Frames decoded, and packets decided on, at a time, or up to half as many again: their columns fit the CPU caches."""
 
 _MANY = 1 << 19
-"""Observations that may wait unmerged."""
+"""Observations that may be kept unmerged."""
 
 
 class Pipeline:
-    """Attributes packets to flows and keeps what was seen until it is taken."""
+    """Attributes packets to flows, and keeps the observations until they are taken."""
 
     def __init__(self, rules: CompiledRules, policy: Policy) -> None:
-        """Decide by `rules` and `policy`; either may be replaced at any time, for the frames to come."""
+        """Decide by `rules` and `policy`; either may be replaced at any time, for frames ingested afterwards."""
         self._rules = rules
         self._policy, self._compiled_policy = policy, CompiledPolicy(policy)
         self._ledger = Ledger()
@@ -48,12 +48,12 @@ class Pipeline:
         self._seen: Pile[Observations] = Pile(merge, _MANY)
 
     def settle(self) -> Ledger:
-        """Decide about all packets taken in so far, and return what became of them: a copy, which later ones leave."""
+        """Decide about all packets ingested so far, and return their ledger, a copy that does not change any more."""
         self._decide()
         return self._ledger.copy()
 
     def take_unmatched(self) -> Counter[tuple[int, int]]:
-        """Return the unmatched packets by their pairs of network ids, and count them from zero again."""
+        """Return the unmatched packets by their pairs of network ids, and restart that count at zero."""
         self._decide()
         taken, self._ledger.unmatched = self._ledger.unmatched, Counter()
         return taken
@@ -70,7 +70,7 @@ class Pipeline:
 
     @property
     def policy(self) -> Policy:
-        """The settings that decide besides the rules."""
+        """The settings that decide beside the rules."""
         return self._policy
 
     @policy.setter
@@ -79,8 +79,8 @@ class Pipeline:
         self._policy, self._compiled_policy = policy, CompiledPolicy(policy)
 
     def ingest(self, frames: Frames) -> None:
-        """Take `frames` in; none of their memory is needed afterwards."""
-        # Parts of one size: a small rest would cost nearly as much as a whole block.
+        """Decode `frames`; their memory may be reused afterwards."""
+        # Blocks of equal size: a small remainder would cost nearly as much as a whole block.
         parts = max(1, round(len(frames) / BLOCK))
         for part in range(parts):
             block = frames[len(frames) * part // parts : len(frames) * (part + 1) // parts]
@@ -91,12 +91,12 @@ class Pipeline:
                 self._decide()
 
     def take(self) -> Observations:
-        """Return what was seen since the last call, one row for each key and deciding rule."""
+        """Return the observations since the last call, one row for each key and deciding rule."""
         self._decide()
         return self._seen.take()
 
     def _decide(self) -> None:
-        """Give every packet that waits its outcome."""
+        """Decide about all queued packets."""
         decoded, self._undecided, self._frames_undecided = self._undecided, [], 0
         for each in decoded:
             self._ledger.opened.update(each.opened)
@@ -104,7 +104,7 @@ class Pipeline:
         self._attribute(Packets.join([each.inside for each in decoded]), self._ledger.add_inside)
 
     def _attribute(self, packets: Packets, count: Callable[[Tally], None]) -> None:
-        """Decide about `packets`, keep what is to be recorded of them, and `count` them all."""
+        """Decide about `packets`, keep their observations, and pass their counts to `count`."""
         count(tally_refused(packets.refused))
         tables: list[Batch | Messages] = [*map(merge_packets, packets.batches), *packets.messages]
         for rows in tables:

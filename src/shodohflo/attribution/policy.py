@@ -1,4 +1,7 @@
-"""What decides about a packet besides the rules: our networks, what is ignored, what is our own talk."""
+"""The settings that decide beside the rules: our networks, IGNORE_FLOW, and the agent's own connections.
+
+`Policy` holds them as the operator gave them and answers for one address; `CompiledPolicy` answers for columns.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class IgnoredFlow:
-    """An end that makes no flow record: an address in `prefix`, with `port`."""
+    """An end whose flows are not recorded: an address in `prefix`, with `port`."""
 
     prefix: IPv4Network | IPv6Network
     port: int
@@ -31,7 +34,7 @@ class IgnoredFlow:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A connection of this host, as its packets show it; the other direction is meant too."""
+    """A TCP connection of this host; packets of both directions belong to it."""
 
     src_addr: Address
     src_port: int
@@ -47,9 +50,9 @@ class Policy:
     suppress_own_network: bool = False
     ignored: tuple[IgnoredFlow, ...] = ()
     own_connections: frozenset[Connection] = frozenset()
-    """The agent's own, to its store: they change while it runs."""
+    """The connections of the agent to its store; they change while it runs."""
     tunnels: frozenset[str] = frozenset()
-    """The UDP tunnels that are looked into, by the names of `wire.tunnels.UDP_TUNNELS`."""
+    """The UDP tunnels whose packets are decoded, by the names of `wire.tunnels.UDP_TUNNELS`."""
 
     def our_network(self, address: Address) -> IPv4Network | IPv6Network | None:
         """Return the first of our networks that holds `address`, or None."""
@@ -57,7 +60,7 @@ class Policy:
 
 
 class CompiledPolicy:
-    """A policy, ready to be asked about whole columns."""
+    """A policy as lookup tables for whole columns."""
 
     def __init__(self, policy: Policy) -> None:
         """Compile `policy`."""
@@ -69,11 +72,11 @@ class CompiledPolicy:
         self._connections = policy.own_connections
 
     def is_ours(self, addresses: NDArray[Any]) -> Mask:
-        """Tell which addresses, a column of a batch, are in our networks."""
+        """Return which addresses, a column of a batch, are in our networks."""
         return self._our_nets.find(addresses).astype(np.bool_)
 
     def is_ignored(self, batch: Batch) -> Mask:
-        """Tell which rows have an end in `IGNORE_FLOW`."""
+        """Return which rows have an end in `IGNORE_FLOW`."""
         ignored = np.zeros(len(batch), np.bool_)
         for port, table in self._ignored.items():
             ignored |= (batch.src_port == port) & (table.find(batch.src_addr) != 0)
@@ -81,7 +84,7 @@ class CompiledPolicy:
         return ignored
 
     def is_own_traffic(self, batch: Batch) -> Mask:
-        """Tell which rows are the agent's own connections, in either direction."""
+        """Return which rows belong to one of the agent's own connections, in either direction."""
         own = np.zeros(len(batch), np.bool_)
         for connection in self._connections:
             if connection.src_addr.version == batch.family:

@@ -1,4 +1,4 @@
-"""What is asked by way of trial must leave no trace in what decides live packets."""
+"""Trial questions do not change the actions and counters that decide live packets."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ HERE, THERE = ip_address("192.0.2.1"), ip_address("192.0.2.2")
 
 
 class Remembering(MappingAction):
-    """Keeps what it was asked, and fails."""
+    """An action that remembers the ports it was asked about, and raises."""
 
     def __init__(self, *more: object) -> None:
-        """Begin with nothing."""
+        """Start with an empty memory."""
         self.ports: list[int] = []
         self.more = more
 
     def match(self, src_addr: Address, src_port: int, dst_addr: Address, dst_port: int) -> Opinion:  # noqa: ARG002 - as they are
-        """Remember a port, and raise."""
+        """Remember the source port, and raise."""
         self.ports.append(dst_port)
         raise ValueError("never")
 
 
 def test_neither_memory_nor_counters_of_the_live_rules_move() -> None:
-    """An action's memory is copied as deep as it goes."""
+    """The attributes of an action are copied deeply."""
     action = Remembering()
     live = FlowMapping((None, "all", action), ("all", None, LowerPort())).number_networks(EVERYTHING)
 
@@ -45,7 +45,7 @@ def test_neither_memory_nor_counters_of_the_live_rules_move() -> None:
 
 
 def test_a_copy_begins_with_what_the_action_remembers() -> None:
-    """So it answers as the live one would now."""
+    """The copy answers as the live action would answer now."""
     action = Remembering()
     action.ports = [22]
     live = FlowMapping((None, None, action)).number_networks(EVERYTHING)
@@ -59,7 +59,7 @@ def test_a_copy_begins_with_what_the_action_remembers() -> None:
 
 @pytest.mark.parametrize("action", [Remembering(Lock()), LowerPort()])
 def test_what_cannot_or_need_not_be_copied_is_asked_itself(action: MappingAction) -> None:
-    """Locks and connections can't be; our own actions remember nothing."""
+    """Actions with locks cannot be copied, and built-in actions have no memory to protect."""
     live = FlowMapping((None, None, action)).number_networks(EVERYTHING)
 
     assert apart(live, EVERYTHING).rules[0].action is action

@@ -1,4 +1,4 @@
-"""Pairs of networks and networks that no rule is about: all of them, and no others."""
+"""Uncovered pairs of networks and unused networks: all are found, and nothing else is."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WORLD = NetworkEnumeration(
 @settings(max_examples=20, deadline=None)
 @given(rule_sets(OURS))
 def test_a_pair_is_uncovered_exactly_if_no_packet_of_it_is_decided(rule_set: RuleSet) -> None:
-    """Held against a matcher written from the contract, over packets of every kind there can be."""
+    """The findings agree with an independent matcher over packets of every kind."""
     told = {
         (src, dst)
         for finding in find_uncovered(Model(drawn(rule_set)))
@@ -37,8 +37,8 @@ def test_a_pair_is_uncovered_exactly_if_no_packet_of_it_is_decided(rule_set: Rul
     assert told == undecided - decided
 
 
-def test_pairs_with_the_same_targets_are_told_together() -> None:
-    """In the order of the configuration."""
+def test_pairs_with_the_same_targets_are_reported_together() -> None:
+    """One finding lists all sources with the same destinations, in the order of the configuration."""
     rules = FlowMapping((None, "ours", LowerPort()), ("ours", None, LowerPort()), ("external", "bert", PortMatch({1})))
 
     assert [label for label in labels(subject(WORLD, rules)) if label.startswith("UNCOVERED")] == [
@@ -48,7 +48,7 @@ def test_pairs_with_the_same_targets_are_told_together() -> None:
 
 
 def test_the_witness_of_an_uncovered_pair_is_unmatched() -> None:
-    """By asking the rules."""
+    """The rules have no opinion on the example packet of the finding."""
     finding = next(f for f in found(subject(WORLD, FlowMapping())) if f.code == "UNCOVERED-PAIR")
 
     assert finding.level == "note"
@@ -57,16 +57,16 @@ def test_the_witness_of_an_uncovered_pair_is_unmatched() -> None:
 
 
 class Own(MappingAction):
-    """An operator's own, which may have an opinion on anything."""
+    """A custom action, which may have an opinion on any packet."""
 
 
 def test_an_own_action_may_cover_anything() -> None:
-    """So nothing is said of the pairs it is asked about."""
+    """No pair that a custom action is asked about is reported."""
     assert not any(label.startswith("UNCOVERED") for label in labels(subject(WORLD, FlowMapping((None, None, Own())))))
 
 
-def test_networks_that_no_rule_names_are_told() -> None:
-    """But for those that are there to hold everything else."""
+def test_networks_that_no_rule_names_are_reported() -> None:
+    """A network with a prefix of length 0 is not reported."""
     rules = FlowMapping((None, "ours", LowerPort()), ("bert", None, Assign(SRC, DST)), (None, None, LowerPort(DST)))
 
     unused = [f for f in found(subject(WORLD, rules)) if f.code == "UNUSED-NETWORK"]
@@ -78,7 +78,7 @@ def test_networks_that_no_rule_names_are_told() -> None:
 
 
 def test_a_network_without_addresses_has_no_witness() -> None:
-    """No packet can show it."""
+    """A finding about a network without prefixes has no example packet."""
     enumeration = NetworkEnumeration(("empty",), ("all", "0.0.0.0/0", "::/0"))
 
     (finding,) = found(subject(enumeration, FlowMapping((None, None, LowerPort()))))

@@ -1,4 +1,4 @@
-"""Drops that outsiders can hide behind, and drops of one direction only: all of them, and no others."""
+"""Spoofable drops and one-way drops: all are found, and nothing else is."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WORLD = NetworkEnumeration(
 
 
 def is_outsider(rule_set: RuleSet, address: Address) -> bool:
-    """Tell whether an address is neither ours nor named by itself, in the entry that it belongs to."""
+    """Return whether an address is not ours, and not the only one of its prefix."""
     place = rule_set.enumeration().find(address)
     return place is not None and place.prefix.num_addresses > 1 and not is_ours(address)
 
@@ -41,14 +41,14 @@ def goes_by_source_port(rule_set: RuleSet, number: int) -> frozenset[int]:
 
 
 def is_recorded(rule_set: RuleSet, packet: Packet) -> bool:
-    """Tell whether a packet becomes a flow."""
+    """Return whether a packet becomes a flow."""
     return isinstance(second_opinion(rule_set, packet)[0], tuple)
 
 
 @settings(max_examples=30, deadline=None)
 @given(rule_sets(OURS))
 def test_a_drop_is_spoofable_exactly_if_another_source_port_would_be_recorded(rule_set: RuleSet) -> None:
-    """Held against a matcher written from the contract, over packets of every kind there can be."""
+    """The findings agree with an independent matcher over packets of every kind."""
     told = {finding.place for finding in find_spoofable(Model(drawn(rule_set)))}
 
     packets = [(packet, *second_opinion(rule_set, packet)) for packet in corner_packets(rule_set)]
@@ -65,7 +65,7 @@ def test_a_drop_is_spoofable_exactly_if_another_source_port_would_be_recorded(ru
 @settings(max_examples=30, deadline=None)
 @given(rule_sets(OURS))
 def test_a_drop_is_one_way_exactly_if_the_packet_back_would_be_recorded(rule_set: RuleSet) -> None:
-    """The same for the other direction, and the witness is dropped indeed."""
+    """The findings agree with an independent matcher, and the rule drops the example packet."""
     findings = list(find_one_way(Model(drawn(rule_set))))
 
     halves = set()
@@ -93,7 +93,7 @@ def test_a_drop_is_one_way_exactly_if_the_packet_back_would_be_recorded(rule_set
     ],
 )
 def test_drops_are_told_apart(rule: tuple[object, ...], codes: set[str]) -> None:
-    """By who can choose the port, and by what becomes of the packets back: bert's to our hosts are recorded."""
+    """Each drop gets the findings that suit it: who can choose the port, and whether the answers are recorded."""
     rules = FlowMapping(rule, (None, "bert", LowerPort()), (None, "ours", LowerPort()))
 
     told = {finding.code for finding in found(subject(WORLD, rules, "192.168.0.0/16"))}
@@ -102,7 +102,7 @@ def test_drops_are_told_apart(rule: tuple[object, ...], codes: set[str]) -> None
 
 
 def test_a_spoofable_drop_shows_what_can_be_hidden() -> None:
-    """A packet to a service, from the port that hides it."""
+    """The example is a packet to a service from the dropped source port."""
     rules = FlowMapping(("external", "bert", Assign(DST, SRC, {53}, drop=True)), (None, "bert", LowerPort()))
 
     (finding,) = [f for f in found(subject(WORLD, rules)) if f.code == "SPOOFABLE-DROP"]
@@ -117,7 +117,7 @@ def test_a_spoofable_drop_shows_what_can_be_hidden() -> None:
 
 
 def test_nobody_hides_behind_a_port_where_everything_is_dropped_anyway() -> None:
-    """Choosing the port gains nothing then."""
+    """A drop is not spoofable if a packet from another port would be dropped as well."""
     rules = FlowMapping(
         ("external", "bert", Assign(DST, SRC, {53}, drop=True)), ("external", "bert", Assign(SRC, DST, drop=True))
     )
@@ -126,7 +126,7 @@ def test_nobody_hides_behind_a_port_where_everything_is_dropped_anyway() -> None
 
 
 def test_an_address_of_ours_is_no_outsider() -> None:
-    """However its network is called."""
+    """An address in our networks is never an outsider, whatever network names it."""
     rules = FlowMapping(("external", "bert", Assign(DST, SRC, {53}, drop=True)), (None, "bert", LowerPort()))
     everything = [str(ip_network("0.0.0.0/0"))]
 
@@ -134,7 +134,7 @@ def test_an_address_of_ours_is_no_outsider() -> None:
 
 
 def test_a_one_way_drop_names_the_packet_back_and_who_records_it() -> None:
-    """And says that it matters only where both directions are received."""
+    """The sentence adds that it only matters if the agent receives both directions."""
     rules = FlowMapping(("ours", "bert", Assign(SRC, DST, {53}, drop=True)), (None, "ours", LowerPort()))
 
     (finding,) = [f for f in found(subject(WORLD, rules, "192.168.0.0/16")) if f.code == "ONE-WAY-DROP"]
@@ -148,18 +148,18 @@ def test_a_one_way_drop_names_the_packet_back_and_who_records_it() -> None:
 
 
 class Quiet(Assign):
-    """An operator's own drop, made of ours."""
+    """A custom action that drops as a built-in one does."""
 
     def match(self, src_addr: Address, src_port: int, dst_addr: Address, dst_port: int) -> Opinion:
-        """Do what ours does."""
+        """Answer as the built-in action does."""
         return super().match(src_addr, src_port, dst_addr, dst_port)
 
 
 class Web:
-    """An own action that decides about web traffic, and leaves the rest."""
+    """A custom action that decides about web traffic only."""
 
     def match(self, src_addr: Address, src_port: int, dst_addr: Address, dst_port: int) -> Opinion:  # noqa: ARG002 - as they are
-        """Have an opinion on three ports."""
+        """Answer for three ports."""
         return (src_addr, dst_addr, dst_port) if dst_port in {443, 22, 40000} else None
 
 
@@ -182,7 +182,7 @@ class Web:
     ],
 )
 def test_drops_are_tried_where_own_actions_have_a_say(rules: list[tuple[object, ...]], codes: set[str]) -> None:
-    """What is found so says that it was found by sampling."""
+    """Findings that depend on custom actions say that they were found by sampling."""
     mapping = FlowMapping(*rules, (None, "bert", LowerPort()), (None, "ours", LowerPort()))
 
     told = [f for f in found(subject(WORLD, mapping, "192.168.0.0/16")) if f.code in {"SPOOFABLE-DROP", "ONE-WAY-DROP"}]

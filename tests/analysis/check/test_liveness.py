@@ -1,4 +1,4 @@
-"""What is said of dead rules is true of every packet, and every other rule is shown alive by a packet."""
+"""A rule reported as dead decides no packet, and every other rule has an example that it decides."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @settings(max_examples=40, deadline=None)
 @given(rule_sets(OURS), st.booleans())
 def test_every_dead_rule_is_dead_and_every_other_is_shown_alive(rule_set: RuleSet, suppress: bool) -> None:  # noqa: FBT001 - drawn
-    """Held against a matcher written from the contract, over packets of every kind there can be."""
+    """The findings agree with an independent matcher over packets of every kind."""
     model = Model(drawn(rule_set, suppress=suppress))
 
     known = examine(model)
@@ -51,7 +51,7 @@ def test_every_dead_rule_is_dead_and_every_other_is_shown_alive(rule_set: RuleSe
 @settings(max_examples=40, deadline=None)
 @given(rule_sets(OURS | OPERATORS))
 def test_with_operators_own_actions_nothing_false_is_said(rule_set: RuleSet) -> None:
-    """A rule that is called dead decides no packet; one that is called alive decides its witness."""
+    """With custom actions, a dead rule decides no packet, and a living one decides its example."""
     known = examine(Model(drawn(rule_set)))
 
     dead = set(range(len(rule_set.rules))) - known.alive.keys() - known.tried.keys()
@@ -63,7 +63,7 @@ def test_with_operators_own_actions_nothing_false_is_said(rule_set: RuleSet) -> 
 @settings(max_examples=20, deadline=None)
 @given(rule_sets(OURS))
 def test_the_rules_that_are_blamed_take_packets_of_the_dead_one(rule_set: RuleSet) -> None:
-    """And together they take all of them: each packet that a dead rule is about is decided by one that is named."""
+    """Every packet that a dead rule would decide is decided by one of the rules that the sentence names."""
     model = Model(drawn(rule_set))
     dead = {finding.place: finding for finding in find_dead(model)}
 
@@ -117,7 +117,7 @@ WORLD = NetworkEnumeration(("bert", "10.0.0.1/32"), ("six", "2001:db8::/64"), ("
 def test_a_dead_rule_is_told_with_its_reason(
     rules: list[tuple[str | None, str | None, object]], sentence: str | None, witness: str | None
 ) -> None:
-    """In one sentence, with a packet that it was meant for."""
+    """The finding is one sentence with a packet that the rule was written for."""
     dead = [finding for finding in found(subject(WORLD, FlowMapping(*rules))) if finding.code == "DEAD-RULE"]
 
     if sentence is None:
@@ -128,7 +128,7 @@ def test_a_dead_rule_is_told_with_its_reason(
 
 
 def test_a_rule_between_our_own_hosts_is_dead_when_they_are_suppressed() -> None:
-    """The setting decides before the rules do."""
+    """SUPPRESS_OWN_NETWORK decides before the rules are asked."""
     mapping = FlowMapping(("bert", "bert", LowerPort()), (None, None, LowerPort()))
 
     dead = [f for f in found(subject(WORLD, mapping, "10.0.0.0/8", suppress=True)) if f.code == "DEAD-RULE"]
@@ -139,7 +139,7 @@ def test_a_rule_between_our_own_hosts_is_dead_when_they_are_suppressed() -> None
 
 
 def test_a_rule_of_an_entry_without_prefixes_is_dead() -> None:
-    """Such an entry is legal and holds nothing."""
+    """An entry without prefixes is legal, and no address is in it."""
     enumeration = NetworkEnumeration(("empty",), ("all", "0.0.0.0/0"))
 
     (dead,) = [
@@ -151,21 +151,21 @@ def test_a_rule_of_an_entry_without_prefixes_is_dead() -> None:
 
 
 class Picky(MappingAction):
-    """Has an opinion on one port, which stands in its attributes."""
+    """A custom action with an opinion on one port, which is an attribute."""
 
     def __init__(self, port: int) -> None:
-        """Say which."""
+        """Store the port."""
         self.port = port
 
     def match(
         self, src_addr: Address, src_port: int, dst_addr: Address, dst_port: int
     ) -> tuple[Address, Address, int] | None:
-        """Answer for that port."""
+        """Answer for the stored port."""
         return (src_addr, dst_addr, dst_port) if self.port in (dst_port, src_port) else None
 
 
 class Failing(MappingAction):
-    """Has an accident with low ports."""
+    """A custom action that raises on low ports."""
 
     def match(self, src_addr: Address, src_port: int, dst_addr: Address, dst_port: int) -> None:
         """Raise."""
@@ -174,7 +174,7 @@ class Failing(MappingAction):
 
 
 def test_an_own_action_is_shown_alive_by_sampling_what_it_speaks_of() -> None:
-    """The port is found among the attributes of the action, wherever the rule stands."""
+    """Sampling finds the port among the attributes of the action, wherever the rule is."""
     known = examine(model_of(subject(WORLD, FlowMapping((None, "bert", Picky(27017)), (None, "bert", LowerPort())))))
 
     assert known.alive[0].dst_port == 27017
@@ -182,7 +182,7 @@ def test_an_own_action_is_shown_alive_by_sampling_what_it_speaks_of() -> None:
 
 
 def test_an_own_action_that_was_never_seen_deciding_is_no_more_than_a_note() -> None:
-    """Sampling proves nothing, and the sentence says so."""
+    """The finding is a note, because sampling is no proof, and the sentence says so."""
     mapping = FlowMapping((None, None, LowerPort()), (None, None, Picky(1)), (None, "bert", Picky(99999)))
 
     dead, *_ = (finding for finding in found(subject(WORLD, mapping)) if "RULE" in finding.code)
@@ -194,7 +194,7 @@ def test_an_own_action_that_was_never_seen_deciding_is_no_more_than_a_note() -> 
 
 
 def test_an_own_action_that_fails_is_a_warning_with_the_packet_it_failed_on() -> None:
-    """And nobody else's counters move."""
+    """The failure counters of the live rules do not change."""
     mapping = FlowMapping((None, "bert", Failing()), (None, None, LowerPort()))
 
     (failing,) = [f for f in found(subject(WORLD, mapping)) if f.code == "FAILING-ACTION"]

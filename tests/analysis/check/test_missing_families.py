@@ -1,4 +1,4 @@
-"""A family that is forgotten is told about, wholly or in part."""
+"""Address families that a configuration leaves out are reported."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ RULES = FlowMapping((None, None, LowerPort()))
         ([], [f"no entry holds an IPv{v} address, so all IPv{v} packets are unmatched" for v in (4, 6)]),
     ],
 )
-def test_a_missing_family_is_told(prefixes: list[str], told: list[str]) -> None:
-    """Not where both are covered alike, however little."""
+def test_a_missing_family_is_reported(prefixes: list[str], told: list[str]) -> None:
+    """Nothing is reported if both families are covered partly."""
     missing = [
         finding
         for finding in found(subject(NetworkEnumeration(("a", *prefixes)), RULES))
@@ -40,7 +40,7 @@ def test_a_missing_family_is_told(prefixes: list[str], told: list[str]) -> None:
 
 
 def test_the_witness_is_of_the_family_that_is_missing() -> None:
-    """Both ends of it are in no network."""
+    """Both ends of the example are in no network."""
     (finding,) = (
         f for f in found(subject(NetworkEnumeration(("a", "0.0.0.0/0")), RULES)) if f.code == "MISSING-FAMILY"
     )
@@ -58,8 +58,8 @@ def test_the_witness_is_of_the_family_that_is_missing() -> None:
         (["2001:db8::/32"], ["none of our networks is IPv4, so OUR_4NETS stands for 127.0.0.0/24"]),
     ],
 )
-def test_our_networks_that_stand_for_nobodys_are_told(networks: list[str], told: list[str]) -> None:
-    """Where nothing was named, the names stand for something all the same."""
+def test_our_networks_that_stand_for_nobodys_are_reported(networks: list[str], told: list[str]) -> None:
+    """The finding names the default prefixes that OUR_4NETS or OUR_6NETS stand for."""
     enumeration = NetworkEnumeration(("ours", OUR_4NETS, OUR_6NETS), ("all", "0.0.0.0/0", "::/0"))
 
     unbound = [f for f in found(subject(enumeration, RULES, *networks)) if f.code == "UNBOUND-NETWORKS"]

@@ -1,4 +1,4 @@
-"""Who meets whom, and what becomes of a packet, in words."""
+"""The model of a configuration: which rules meet, and the outcome of a packet in words."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RULES = FlowMapping(("external", "bert", Assign(DST, SRC, {53}, drop=True)), (No
 @settings(max_examples=30, deadline=None)
 @given(rule_sets(OURS))
 def test_the_meetings_are_those_that_packets_have(rule_set: RuleSet) -> None:
-    """Neither more sets of rules nor fewer, and each with an example."""
+    """The sets of rules are exactly those of all packets, each with an example."""
     model = Model(drawn(rule_set, suppress=True))
     enumeration = rule_set.enumeration()
 
@@ -36,7 +36,7 @@ def test_the_meetings_are_those_that_packets_have(rule_set: RuleSet) -> None:
 @settings(max_examples=30, deadline=None)
 @given(rule_sets(OURS))
 def test_outsiders_are_neither_ours_nor_named_one_by_one(rule_set: RuleSet) -> None:
-    """By the example of every zone."""
+    """The examples of open zones are outsiders, and those of other zones are not."""
     for zone in Model(drawn(rule_set)).zones:
         for example in zone.examples:
             place = rule_set.enumeration().find(example)
@@ -58,13 +58,13 @@ def test_outsiders_are_neither_ours_nor_named_one_by_one(rule_set: RuleSet) -> N
     ],
 )
 def test_what_becomes_of_a_packet_is_said_in_words(packet: str, outcome: str) -> None:
-    """The same words for every witness."""
+    """Each kind of outcome has its description."""
     model = model_of(subject(WORLD, RULES, "192.168.0.0/16", suppress=True))
 
     assert model.outcome(Packet.from_text(packet)) == outcome
 
 
 def test_a_set_of_rules_is_counted_from_its_lowest_bit() -> None:
-    """As rules are numbered."""
+    """The lowest bit is rule 0."""
     assert list(numbers(0b10110)) == [1, 2, 4]
     assert list(numbers(0)) == []

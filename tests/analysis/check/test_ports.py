@@ -1,4 +1,4 @@
-"""Charts say of every pair of ports which rule decides, as the readable rules do."""
+"""Charts agree with the readable rules for every pair of ports."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ WORLD = (("all", ("0.0.0.0/0",)),)
 
 
 def charted(mapping: FlowMapping) -> tuple[Chart, list[Takes], PortClasses]:
-    """Draw the chart of rules that all meet."""
+    """Draw the chart of rules that all apply between the same networks."""
     classes = PortClasses.compile(port_set(rule.action) for rule in mapping.rules)
     takes = [Takes.ask(mapping, number, classes) for number in range(len(mapping.rules))]
     return Chart.draw(range(len(takes)), takes, len(classes)), takes, classes
 
 
 def in_block(block: Block, classes: PortClasses, src_port: int, dst_port: int) -> bool:
-    """Tell whether a pair of ports is in a block."""
+    """Return whether a pair of ports is in a block."""
     src, dst = (1 << int(classes.of_port[port]) for port in (src_port, dst_port))
     return bool(block & Block(src, dst))
 
 
 @given(st.lists(OURS, max_size=8), st.lists(st.tuples(PORTS, PORTS), max_size=20))
 def test_a_chart_says_which_rule_decides(actions: list[tuple[object, ...]], pairs: list[tuple[int, int]]) -> None:
-    """Exactly one block of one share holds a pair of ports that is decided, and none one that is not."""
+    """A decided pair of ports is in exactly one block of one share, an undecided one in none."""
     rule_set = RuleSet(WORLD, tuple((None, None, action) for action in actions))
     mapping = rule_set.mapping().number_networks(rule_set.enumeration())
     chart, _, classes = charted(mapping)
@@ -50,7 +50,7 @@ def test_a_chart_says_which_rule_decides(actions: list[tuple[object, ...]], pair
 
 @given(st.lists(OURS, max_size=6))
 def test_the_example_of_a_block_is_in_it(actions: list[tuple[object, ...]]) -> None:
-    """Telling ports are preferred, and never at the price of truth."""
+    """Well-known ports are preferred, but only if they are in the block."""
     mapping = RuleSet(WORLD, tuple((None, None, action) for action in actions)).mapping()
     chart, _, classes = charted(mapping)
 
@@ -59,7 +59,7 @@ def test_the_example_of_a_block_is_in_it(actions: list[tuple[object, ...]]) -> N
 
 
 def test_what_an_action_takes_is_asked_of_the_action() -> None:
-    """By source port, by destination port, everything, nothing; dropped or not."""
+    """All kinds of built-in actions: by source port, by destination port, everything, nothing, and drops."""
     actions = (
         PortMatch({53}),
         Assign(DST, SRC, {53}, drop=True),
@@ -83,11 +83,11 @@ def test_what_an_action_takes_is_asked_of_the_action() -> None:
 
 
 class Own(MappingAction):
-    """An operator's own."""
+    """A custom action."""
 
 
 def test_nothing_is_sure_behind_an_own_action() -> None:
-    """It may take anything, so what is left for the next is all that was left before."""
+    """A custom action may take any packet, so the next rule is left the same packets, and its share is not sure."""
     mapping = FlowMapping((None, None, PortMatch({1})), (None, None, Own()), (None, None, LowerPort()))
 
     chart, takes, classes = charted(mapping)
@@ -98,7 +98,7 @@ def test_nothing_is_sure_behind_an_own_action() -> None:
 
 
 def test_examples_look_like_a_client_and_a_service() -> None:
-    """Whoever reads them should see at once which is which."""
+    """A client's port and a service's port are chosen if the block has them."""
     _, takes, classes = charted(FlowMapping((None, None, Assign(DST, SRC, {53})), (None, None, LowerPort())))
     (answers,), (everything,) = (claimed(one, len(classes)) for one in takes)
 
@@ -107,7 +107,7 @@ def test_examples_look_like_a_client_and_a_service() -> None:
 
 
 def test_blocks_are_exact() -> None:
-    """Common parts, turning, emptiness."""
+    """Intersection, turning and emptiness of blocks are exact."""
     some, other = Block(0b110, 0b011), Block(0b010, 0b100)
 
     assert not some & other

@@ -1,4 +1,4 @@
-"""Prefixes that never get an address: all of them, and no others."""
+"""Covered prefixes: all are found, and nothing else is."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RULES = FlowMapping((None, None, LowerPort()))
 
 @given(rule_sets())
 def test_a_prefix_is_covered_exactly_if_it_changes_no_answer(rule_set: RuleSet) -> None:
-    """Of the readable enumeration, at and beside the edges of all prefixes."""
+    """Removing the prefix changes no lookup at or beside the edges of all prefixes."""
     told = [
         (finding.code, finding.place, finding.sentence.split(" ")[0])
         for finding in find_covered(Model(drawn(rule_set)))
@@ -70,14 +70,14 @@ def test_a_prefix_is_covered_exactly_if_it_changes_no_answer(rule_set: RuleSet) 
     ],
 )
 def test_a_covered_prefix_names_what_covers_it(entries: list[tuple[str, ...]], told: list[str]) -> None:
-    """Entry by entry, and many are cut short."""
+    """The sentence names the covering entries, at most `MOST` of them."""
     covered = [f for f in found(subject(NetworkEnumeration(*entries), RULES)) if f.code.endswith("-PREFIX")]
 
     assert [finding.sentence.replace("NETWORK_ENUMERATION", "") for finding in covered] == told
 
 
 def test_our_networks_are_named_as_the_operator_wrote_them() -> None:
-    """Both as what covers and as what is covered, of both families."""
+    """OUR_4NETS and OUR_6NETS are named as such, both as covering and as covered prefixes."""
     enumeration = NetworkEnumeration(
         ("ours", OUR_4NETS, OUR_6NETS), ("bert", "10.0.0.1/32", "2001:db8::1/128"), ("again", OUR_4NETS)
     )
@@ -92,7 +92,7 @@ def test_our_networks_are_named_as_the_operator_wrote_them() -> None:
 
 
 def test_the_witness_goes_to_an_address_that_was_meant() -> None:
-    """And what becomes of it shows who has it instead."""
+    """The outcome of the example shows which network has its address."""
     enumeration = NetworkEnumeration(("wide", "10.0.0.0/8"), ("host", "10.0.0.1/32"), ("all", "0.0.0.0/0"))
 
     finding = found(subject(enumeration, RULES))[0]
@@ -103,7 +103,7 @@ def test_the_witness_goes_to_an_address_that_was_meant() -> None:
 
 
 def test_a_redundant_prefix_is_no_more_than_a_note() -> None:
-    """Nothing changes without it."""
+    """A prefix that belongs to the same network anyway is a note."""
     enumeration = NetworkEnumeration(("a", "0.0.0.0/0", "::/0"), ("a", "10.0.0.0/8"))
 
     assert labels(subject(enumeration, RULES)) == ["REDUNDANT-PREFIX NETWORK_ENUMERATION[1]"]

@@ -1,4 +1,4 @@
-"""The whole check: the notes' example, big configurations, and what a configuration accepts."""
+"""The whole check: the example configuration, large configurations, and accepted findings."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NOTES = load(Path(__file__).parents[3] / "examples" / "notes.py", {}, privileged
 
 
 def test_the_notes_example_as_it_is_meant_has_no_finding_about_order() -> None:
-    """Our networks are elsewhere: every entry and every rule has its part, and one drop can be abused."""
+    """With our networks elsewhere, every entry and rule is in use, and one drop is spoofable."""
     assert labels(subject(NOTES.enumeration, NOTES.mapping, "192.168.0.0/16")) == [
         "SPOOFABLE-DROP FLOW_MAPPING[2]",
         "UNCOVERED-PAIR bert, ernie, external > external",
@@ -28,7 +28,7 @@ def test_the_notes_example_as_it_is_meant_has_no_finding_about_order() -> None:
 
 
 def test_the_trap_of_the_notes_example_is_named() -> None:
-    """Our networks hold bert and ernie, come first and swallow them; four rules are dead."""
+    """If our networks contain bert and ernie and come first, four rules are dead."""
     findings = found(subject(NOTES.enumeration, NOTES.mapping, "10.0.0.0/8"))
 
     assert [finding.label for finding in findings] == [
@@ -51,14 +51,14 @@ def test_the_trap_of_the_notes_example_is_named() -> None:
 
 
 def test_the_defaults_are_sound() -> None:
-    """Third parties' traffic is not recorded, on purpose."""
+    """The defaults have no finding except that traffic between third parties is not recorded."""
     assert labels(subject(default_enumeration(), default_mapping(), "10.0.0.0/8", "fd00::/8")) == [
         "UNCOVERED-PAIR all > all"
     ]
 
 
 def test_what_a_file_says_of_itself_comes_with_its_place(tmp_path: Path) -> None:
-    """Doubtful settings among the rest, and everything in the file with its line."""
+    """Warnings from reading the file are among the findings, and each finding has its line."""
     path = tmp_path / "c.py"
     path.write_text(
         "from shodohflo.pcap_config import *\n"
@@ -77,7 +77,7 @@ def test_what_a_file_says_of_itself_comes_with_its_place(tmp_path: Path) -> None
 
 
 def test_checking_moves_nobodys_counters_and_renumbers_nothing() -> None:
-    """The mapping that is examined may be deciding live packets."""
+    """The failure counters and the network ids of the examined mapping do not change."""
     mapping = FlowMapping((None, None, LowerPort()))
     enumeration = NetworkEnumeration(("a", "0.0.0.0/0"))
     mapping.number_networks(enumeration)
@@ -90,7 +90,7 @@ def test_checking_moves_nobodys_counters_and_renumbers_nothing() -> None:
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_big_configuration_takes_seconds_at_most(seed: int) -> None:
-    """Fifty networks of both families, a hundred rules that reach many pairs."""
+    """Fifty networks of both families with a hundred rules are checked within seconds."""
     draw = random.Random(seed)
     entries = [(f"n{n}", f"10.{n}.0.0/24", f"2001:db8:{n:x}::/48") for n in range(50)]
     enumeration = NetworkEnumeration(*entries, ("all", "0.0.0.0/0", "::/0"))
@@ -112,7 +112,7 @@ def test_a_big_configuration_takes_seconds_at_most(seed: int) -> None:
 
 
 def test_what_is_accepted_is_set_aside_with_its_reason(tmp_path: Path) -> None:
-    """By code and place; what is accepted in vain is a note."""
+    """Findings are accepted by code and place; an acceptance without a finding is a note."""
     path = tmp_path / "c.py"
     path.write_bytes(
         (Path(__file__).parents[3] / "examples" / "notes.py").read_bytes().partition(b"\nACCEPTED")[0]

@@ -1,4 +1,4 @@
-"""Operators' own actions are asked about what they speak of, between the places where they are reached."""
+"""Custom actions are sampled with the ports and addresses that they mention."""
 
 from __future__ import annotations
 
@@ -22,48 +22,48 @@ Answer = tuple[IPv4Address | IPv6Address, IPv4Address | IPv6Address, int] | None
 
 
 class Table(MappingAction):
-    """Speaks of ports in a set in a list among its attributes."""
+    """A custom action with its ports in a set in a list."""
 
     def __init__(self) -> None:
-        """Remember them."""
+        """Store the ports."""
         self.known = [{27017}]
 
     def match(self, src_addr: Address, src_port: int, dst_addr: Address, dst_port: int) -> Answer:
-        """Answer for these, from clients only."""
+        """Answer for the stored ports, if the source port is a client's."""
         return (src_addr, dst_addr, dst_port) if dst_port in self.known[0] and src_port > 1023 else None
 
 
 class Code(MappingAction):
-    """Speaks of a port in its code."""
+    """A custom action with its port as a constant in the code."""
 
     def match(self, src_addr: Address, src_port: int, dst_addr: Address, dst_port: int) -> Answer:
-        """Answer for it, as a source port."""
+        """Answer for one source port."""
         return (src_addr, dst_addr, dst_port) if src_port == 31337 else None
 
 
 class Host(MappingAction):
-    """Speaks of an address, as text."""
+    """A custom action with an address as text."""
 
     def __init__(self) -> None:
-        """Remember it."""
+        """Store the address."""
         self.host = "10.0.0.77"
 
     def match(self, src_addr: Address, src_port: int, dst_addr: Address, dst_port: int) -> Answer:
-        """Answer for it."""
+        """Answer for the stored address."""
         return (src_addr, dst_addr, min(src_port, dst_port)) if str(dst_addr) == self.host else None
 
 
 class Nothing:
-    """An action that is no class of ours, has no attributes and no opinion."""
+    """An action that inherits from nothing, has no attributes and no opinion."""
 
     __slots__ = ()
 
     def match(self, *_: object) -> None:
-        """Have no opinion."""
+        """Return None."""
 
 
 def sampled(action: object, *before: tuple[str | None, str | None, object]) -> Sampled:
-    """Sample a rule for `action`, from anywhere to bert, behind others."""
+    """Sample a rule with `action`, from anywhere to bert, after other rules."""
     model = model_of(subject(WORLD, FlowMapping(*before, (None, "bert", action))))
     rule = len(before)
     shares = [(pair, model.chart(rules).of(rule)) for rules, pair in model.meetings.items()]
@@ -72,7 +72,7 @@ def sampled(action: object, *before: tuple[str | None, str | None, object]) -> S
 
 @pytest.mark.parametrize("action", [Table(), Code(), Host()], ids=lambda action: type(action).__name__)
 def test_a_packet_that_means_something_to_an_action_is_found(action: object) -> None:
-    """Ports and addresses are taken from attributes and code."""
+    """Ports and addresses are taken from attributes and from code constants."""
     found = sampled(action)
 
     assert found.decided is not None
@@ -82,7 +82,7 @@ def test_a_packet_that_means_something_to_an_action_is_found(action: object) -> 
 
 
 def test_trying_ends() -> None:
-    """At a fixed number, or when there is nothing more to try."""
+    """Sampling ends after `MOST` packets, or when there are no more candidates."""
     found = sampled(Nothing())
 
     assert found.decided is None
@@ -90,14 +90,14 @@ def test_trying_ends() -> None:
 
 
 def test_what_a_rule_before_takes_is_not_called_decided() -> None:
-    """The whole configuration is asked, not only the action."""
+    """A packet that an earlier rule decides does not count for the sampled rule."""
     found = sampled(Table(), (None, "bert", PortMatch({27017})))
 
     assert found.decided is None
 
 
 def test_a_rule_of_ours_behind_an_own_action_is_tried_too() -> None:
-    """What the own action leaves it is found by asking."""
+    """A built-in rule after a custom action is sampled as well."""
     found = sampled(LowerPort(), (None, "bert", Host()))
 
     assert found.decided is not None
@@ -105,7 +105,7 @@ def test_a_rule_of_ours_behind_an_own_action_is_tried_too() -> None:
 
 
 def test_what_never_comes_to_the_rules_is_not_tried() -> None:
-    """SUPPRESS_OWN_NETWORK leaves out packets between our own hosts, also between those that an action speaks of."""
+    """With SUPPRESS_OWN_NETWORK no packet between our own hosts is tried, even if an action mentions them."""
     everything = NetworkEnumeration(("all", "0.0.0.0/0"))
     mapping = FlowMapping((None, None, Host()))
     left_out = model_of(subject(everything, mapping, "10.0.0.0/8", suppress=True))

@@ -1,4 +1,4 @@
-"""The pieces of the address space say of every address what the readable enumeration says."""
+"""The pieces of the address space agree with the readable enumeration for every address."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @given(rule_sets(), st.sampled_from([4, 6]))
 def test_every_address_is_in_the_piece_of_its_first_holder(rule_set: RuleSet, family: Family) -> None:
-    """Held against `NetworkEnumeration.find`, at and beside all edges."""
+    """The pieces agree with `NetworkEnumeration.find` at and beside all edges."""
     enumeration = rule_set.enumeration()
     space = Space.cut(enumeration, OURS_ARE)
 
@@ -34,7 +34,7 @@ def test_every_address_is_in_the_piece_of_its_first_holder(rule_set: RuleSet, fa
 
 @given(rule_sets(), st.sampled_from([4, 6]))
 def test_the_pieces_of_a_family_are_all_its_addresses(rule_set: RuleSet, family: Family) -> None:
-    """Each once, in order."""
+    """The pieces are in order, without gaps and without overlap."""
     pieces = [piece for piece in Space.cut(rule_set.enumeration(), OURS_ARE).pieces if piece.version == family]
 
     assert pieces[0].first == 0
@@ -44,7 +44,7 @@ def test_the_pieces_of_a_family_are_all_its_addresses(rule_set: RuleSet, family:
 
 @given(rule_sets())
 def test_a_prefix_is_cut_as_all_addresses_are(rule_set: RuleSet) -> None:
-    """What is asked about one prefix is what the pieces of all addresses say, cut to it."""
+    """The pieces of a prefix are the pieces of the whole space, cut to it."""
     space = Space.cut(rule_set.enumeration(), OURS_ARE)
 
     for claim in space.claims:
@@ -72,7 +72,7 @@ def test_a_prefix_is_cut_as_all_addresses_are(rule_set: RuleSet) -> None:
     ],
 )
 def test_examples_are_addresses_that_people_know(prefix: str, examples: tuple[str, str]) -> None:
-    """Those for documentation where there are any, else hosts rather than the address of a network."""
+    """Documentation addresses come first, then host addresses rather than the network address."""
     space = Space.cut(NetworkEnumeration(("a", prefix)), ())
 
     (piece,) = space.within(ip_network(prefix))
@@ -81,7 +81,7 @@ def test_examples_are_addresses_that_people_know(prefix: str, examples: tuple[st
 
 
 def test_a_claim_says_how_its_prefix_came_in() -> None:
-    """An operator knows OUR_4NETS, and not what it stands for today."""
+    """A claim by OUR_4NETS or OUR_6NETS shows that name."""
     with our_nets("192.168.0.0/16"):
         space = Space.cut(NetworkEnumeration(("ours", OUR_4NETS), ("rest", "0.0.0.0/0")), ())
 
@@ -90,7 +90,7 @@ def test_a_claim_says_how_its_prefix_came_in() -> None:
 
 
 def test_the_foremost_piece_is_one_with_known_addresses() -> None:
-    """However small it is."""
+    """A piece with documentation addresses is preferred, however small it is."""
     space = Space.cut(NetworkEnumeration(("a", "10.0.0.0/8"), ("b", "203.0.113.0/24")), ())
     claimed = [piece for piece in space.pieces if piece.claim]
 

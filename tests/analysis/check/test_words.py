@@ -1,4 +1,4 @@
-"""Lists are written as people do."""
+"""Lists in sentences."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from shodohflo.analysis.check.words import listed, rules_named
     [(["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c"), (["x", "and"], "x and and")],
 )
 def test_parts_are_joined(parts: list[str], text: str) -> None:
-    """Commas, and a word before the last."""
+    """Parts are joined by commas, and by a word before the last."""
     assert listed(parts) == text
     assert listed(iter(parts), "or") == text.replace(" and ", " or ", 1)
 
@@ -28,5 +28,5 @@ def test_parts_are_joined(parts: list[str], text: str) -> None:
     ],
 )
 def test_rules_have_their_numbers(rules: list[int], text: str) -> None:
-    """As everywhere, and many in a row from the first to the last."""
+    """Rules are named `FLOW_MAPPING[n]`, and three or more in a row as a range."""
     assert rules_named(rules).replace("FLOW_MAPPING", "") == text

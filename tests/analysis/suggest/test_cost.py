@@ -1,4 +1,4 @@
-"""What a change costs, counted from the keys before and after it."""
+"""The cost of a change of rules, counted from the keys before and after it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ AFTER = {
 
 
 def test_keys_services_and_packets_are_compared() -> None:
-    """Peers and clients repeat the packets of flows: they count as keys only."""
+    """Peer and client keys count as keys, but not as packets, because they repeat those of flows."""
     cost = Cost.between(BEFORE, AFTER)
 
     assert (cost.keys_before, cost.keys_after) == (8, 4)
@@ -33,7 +33,7 @@ def test_keys_services_and_packets_are_compared() -> None:
 
 
 def test_what_disappears_is_named_the_loudest_first() -> None:
-    """A service is an address and a port; one that is only quieter does not."""
+    """Only services without any key left are hidden, not those with fewer packets."""
     cost = Cost.between(BEFORE, AFTER)
 
     assert cost.hidden == ("1.1.1.1 port 53", "8.8.8.8 port 53")
@@ -41,6 +41,6 @@ def test_what_disappears_is_named_the_loudest_first() -> None:
 
 
 def test_nothing_costs_nothing() -> None:
-    """Also of nothing."""
+    """No keys and equal keys give a cost of 0."""
     assert Cost.between({}, {}).keys_removed == 0
     assert Cost.between(BEFORE, BEFORE).packets_removed == 0

@@ -1,4 +1,4 @@
-"""Configurations as text: what is written can be executed, and means what was meant."""
+"""Entries and rules as source text, which evaluates to the same entries and rules."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ WRITABLE = OURS.filter(lambda action: action[0] != "nothing")
 
 
 def executed(text: str) -> Any:  # noqa: ANN401 - whatever it is
-    """Evaluate `text` as a configuration would be."""
+    """Evaluate `text` in the configuration language."""
     return eval(text, vars(pcap_config).copy())
 
 
 @given(rule_sets(WRITABLE))
 def test_what_is_written_means_what_was_meant(rule_set: RuleSet) -> None:
-    """Entries and rules come back as they were."""
+    """Evaluating the source gives the same entries and rules."""
     enumeration, mapping = rule_set.enumeration(), rule_set.mapping()
     lines = [line for entry in enumeration.entries for line in entry_lines(entry)]
 
@@ -50,18 +50,18 @@ def test_what_is_written_means_what_was_meant(rule_set: RuleSet) -> None:
     ],
 )
 def test_actions_are_written_as_people_would(action: object, code: str) -> None:
-    """With names for the ends, and ports in order."""
+    """Ends are written as SRC and DST, ports in ascending order."""
     assert action_code(action) == code
 
 
 def test_an_action_that_cannot_be_written_is_an_error() -> None:
-    """Rather than half of it."""
+    """An action that `suggest` never proposes raises TypeError."""
     with pytest.raises(TypeError, match="not among the actions that can be written"):
         action_code(MappingAction())
 
 
 def test_long_entries_have_a_line_for_each_prefix() -> None:
-    """So that a difference shows one prefix."""
+    """Each prefix of a long entry is on its own line, so that diffs are small."""
     short = Entry.parse(("ours", OUR_4NETS, "10.0.0.0/8"))
     long = Entry.parse(("names", *(f"192.0.2.{host}/32" for host in range(12))))
 
@@ -74,7 +74,7 @@ def test_long_entries_have_a_line_for_each_prefix() -> None:
 
 @given(st.lists(st.sampled_from(["word", "a", "61 %", "x" * 30]), min_size=1, max_size=60))
 def test_comments_fit_and_keep_numbers_with_their_per_cent_sign(words: list[str]) -> None:
-    """Nothing is lost, and no line begins with a sign."""
+    """No word is lost, and no line begins with a per cent sign."""
     lines = list(comment(" ".join(words)))
 
     assert all(line.startswith("    # ") and len(line) <= WIDTH for line in lines)

@@ -1,4 +1,4 @@
-"""Suggestions: guessed from what was seen, and every number measured."""
+"""Suggestions are guessed from packets, and their costs are measured."""
 
 from __future__ import annotations
 
@@ -56,12 +56,12 @@ def suggested(*texts: str, ours: str = "10.0.0.0/8") -> Suggestion:
     ids=["private", "many", "busiest", "both families", "no one's", "nothing"],
 )
 def test_our_networks_are_the_private_ones_else_the_busiest(texts: list[str], expected: list[str]) -> None:
-    """For each family by itself; many are put together."""
+    """Each family is guessed separately; many prefixes become one private network."""
     assert [str(network) for network in our_networks(surveyed(*texts), PRIVATE)] == expected
 
 
 def test_neighbours_and_groups_are_named_where_there_were_any() -> None:
-    """And only there, so that nothing stands without a reason."""
+    """Multicast and link-local entries appear only if there are packets of them."""
     with_them = suggested(*WEB, *NEIGHBOURS)
     without = suggested(*WEB)
 
@@ -70,21 +70,21 @@ def test_neighbours_and_groups_are_named_where_there_were_any() -> None:
 
 
 def test_special_networks_that_are_ours_are_not_taken_away_from_us() -> None:
-    """The operator's word counts more than the registry's."""
+    """A link-local prefix named with --our-nets stays ours."""
     suggestion = suggested("169.254.0.1:1 > 169.254.0.2:80 udp", ours="169.254.0.0/16")
 
     assert [entry.name for entry in suggestion.trial.entries] == ["our_nets", "outside"]
 
 
 def test_everything_may_be_ours() -> None:
-    """Then nothing of that family is outside."""
+    """If all addresses of a family are ours, it has no prefix outside."""
     suggestion = suggested(*WEB, ours="0.0.0.0/0")
 
     assert [str(prefix) for prefix in suggestion.trial.entries[-1].prefixes] == ["::/0"]
 
 
 def test_few_loud_outsiders_are_named_one_by_one() -> None:
-    """So that nobody else can hide behind their port."""
+    """A few loud services get a network, so that the drop applies to them only."""
     suggestion = suggested(*WEB, *NAMES)
 
     assert suggestion.named == ("port_53",)
@@ -97,7 +97,7 @@ def test_few_loud_outsiders_are_named_one_by_one() -> None:
 
 
 def test_an_outsider_with_two_parts_is_not_named_for_one() -> None:
-    """Its other packets would be in another network than their rules say."""
+    """An address that is an end of two groups gets no network of its own."""
     also_web = [f"8.8.8.8:443 > 10.0.0.{client}:43000 tcp" for client in range(20)]
     also_client = [f"8.8.8.8:43000 > 10.0.0.{server}:80 tcp" for server in range(20)]
 
@@ -105,8 +105,8 @@ def test_an_outsider_with_two_parts_is_not_named_for_one() -> None:
     assert suggested(*NAMES, *also_client).named == ()
 
 
-def test_services_on_high_ports_are_found_and_priced() -> None:
-    """Ten clients of one service, instead of ten services with one client."""
+def test_services_on_high_ports_are_found_with_their_cost() -> None:
+    """Ten clients of one service replace ten services with one client."""
     suggestion = suggested(*GRPC)
 
     assert suggestion.high is not None
@@ -115,12 +115,12 @@ def test_services_on_high_ports_are_found_and_priced() -> None:
 
 
 def test_high_ports_that_change_nothing_are_not_suggested() -> None:
-    """Where the lower port is the service's, all is well."""
+    """Nothing is proposed if the lower port is the service's."""
     assert suggested(*WEB, *NAMES).high is None
 
 
-def test_the_busiest_prefixes_outside_are_told() -> None:
-    """With their share of the packets."""
+def test_the_busiest_prefixes_outside_are_reported() -> None:
+    """The busiest prefixes outside come with their share of the packets."""
     suggestion = suggested(*WEB, *NAMES)
 
     assert [(str(prefix), round(share, 2)) for prefix, share in suggestion.busiest] == [
@@ -130,7 +130,7 @@ def test_the_busiest_prefixes_outside_are_told() -> None:
 
 
 def test_quiet_services_and_single_conversations_are_no_suggestion() -> None:
-    """A drop must be worth its rule."""
+    """No drop is proposed below the share of `LOUD`."""
     quiet = ["10.0.0.1:40000 > 9.9.9.9:70 tcp", "10.0.0.1:60001 > 10.0.0.2:60000 udp"]
 
     ports = [proposal.ports for proposal in suggested(*WEB, *NAMES, *quiet).drops]
@@ -139,8 +139,8 @@ def test_quiet_services_and_single_conversations_are_no_suggestion() -> None:
     assert (60000,) not in ports
 
 
-def test_every_price_is_what_a_pipeline_measures(shipped_captures: Path) -> None:
-    """On real captures, drop by drop."""
+def test_every_cost_is_what_a_pipeline_measures(shipped_captures: Path) -> None:
+    """On real captures, each cost equals what a pipeline with the proposed rules records."""
     seen = 0
     for name in ("brimcap-alerts.pcap", "zeek-smb_v2_only_non_zero_reserved1.pcap", "zeek-ftp-ipv6.pcap"):
         path = str(shipped_captures / name)

@@ -1,4 +1,4 @@
-"""A survey keeps conversations, and what is tried on them is what the pipeline would do."""
+"""A survey keeps conversations, and a trial on them records what the pipeline records."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def surveyed(*texts: str) -> Survey:
 
 @given(st.data())
 def test_a_trial_is_what_the_pipeline_would_record(data: st.DataObject) -> None:
-    """Any rules, any packets, resets and unreachables among them."""
+    """For any rules and packets, including resets and unreachables, a trial equals the pipeline."""
     rule_set = data.draw(rule_sets())
     addresses = st.sampled_from(rule_set.addresses(data.draw(st.sampled_from(FAMILIES))))
     frames = to_frames(data.draw(st.lists(packets(addresses), max_size=30)))
@@ -54,7 +54,7 @@ def test_a_trial_is_what_the_pipeline_would_record(data: st.DataObject) -> None:
 
 
 def test_every_capture_is_surveyed_as_it_is_replayed(shipped_captures: Path) -> None:
-    """With everything that real captures have."""
+    """A trial over each shipped capture records what replaying it records."""
     for name in ("zeek-mixed-vlan-mpls.pcap", "brimcap-alerts.pcap", "pcapplusplus-IcmpPackets.pcap"):
         pipeline = Pipeline(CompiledRules(EVERYTHING.enumeration, EVERYTHING.mapping), Policy(OURS))
         survey = Survey()
@@ -67,7 +67,7 @@ def test_every_capture_is_surveyed_as_it_is_replayed(shipped_captures: Path) -> 
 
 
 def test_a_survey_keeps_each_conversation_once() -> None:
-    """Memory grows with conversations, not with packets."""
+    """Repeated packets of one conversation are one row."""
     survey = surveyed(*["10.0.0.1:1 > 10.0.0.2:2 udp"] * 50, "10.0.0.2:2 > 10.0.0.1:1 udp")
 
     (batch,) = survey.packets.batches
@@ -75,7 +75,7 @@ def test_a_survey_keeps_each_conversation_once() -> None:
 
 
 def test_prefixes_are_counted_by_their_packets() -> None:
-    """Each end of a packet counts, those within one prefix too."""
+    """A packet counts for both of its ends, even if they are in the same prefix."""
     survey = surveyed(
         *["10.0.0.1:1 > 10.0.1.255:2 udp"] * 3,
         "10.0.0.1:1 > 10.0.0.2:2 tcp",
@@ -104,7 +104,7 @@ def test_nothing_can_be_surveyed_too() -> None:
 
 
 def test_a_network_is_held_by_one_that_is_as_large() -> None:
-    """Of its own family."""
+    """A network is contained by an equal or larger one of its family."""
     assert holds(OURS, ip_network("10.1.0.0/16"))
     assert holds(OURS, ip_network("10.0.0.0/8"))
     assert not holds(OURS, ip_network("8.0.0.0/5"))

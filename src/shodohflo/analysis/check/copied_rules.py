@@ -1,4 +1,4 @@
-"""Rules to be asked by way of trial: what an operator's action remembers of that must not reach the live one."""
+"""Copies of rules for trial questions, so that custom actions with a memory are not changed by them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def apart(mapping: FlowMapping, enumeration: NetworkEnumeration) -> FlowMapping:
-    """Return the same rules with counters of their own, and with operators' actions as they are now."""
+    """Return the same rules with separate failure counters and copied custom actions."""
     rules = ((rule.src, rule.dst, _copied(rule.action)) for rule in mapping.rules)
     return FlowMapping(*rules).number_networks(enumeration)
 
@@ -24,5 +24,5 @@ def _copied(action: Action) -> Action:
         return action
     try:
         return deepcopy(action)
-    except Exception:  # noqa: BLE001 - whatever holds a lock or a connection raises what it likes, and is asked itself
+    except Exception:  # noqa: BLE001 - an action with a lock or a connection may raise anything; it is then asked itself
         return action

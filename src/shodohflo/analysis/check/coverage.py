@@ -1,4 +1,4 @@
-"""What no rule is about: pairs of networks, and networks."""
+"""Pairs of networks that no rule covers (UNCOVERED-PAIR), and networks that no rule names (UNUSED-NETWORK)."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def find_uncovered(model: Model) -> Iterator[Finding]:
 
 
 def find_unused(model: Model) -> Iterator[Finding]:
-    """Yield a finding for each network that no rule names, but for those that hold everything else."""
+    """Yield a finding for each network that no rule names, except those with a prefix of length 0."""
     used = {name for rule in model.mapping.rules for name in (rule.src, rule.dst)}
     entries = model.configuration.networks.entries
     for name in model.configuration.networks.network_id:

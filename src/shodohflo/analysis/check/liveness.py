@@ -1,4 +1,4 @@
-"""Rules that never decide anything, and for all others a packet that they do decide."""
+"""Rules that never decide anything (DEAD-RULE), and for every other rule a packet that it decides."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Liveness:
-    """What is known of the rules, by their numbers; a rule in none of the three is dead, which is proven."""
+    """What is known about the rules, by number; a rule in none of the three is proven dead."""
 
     alive: dict[int, Packet] = field(default_factory=dict)
     """A packet that the rule decides."""
     tried: dict[int, int] = field(default_factory=dict)
-    """How many packets were tried in vain, where an operator's own action has a say."""
+    """How many packets were tried without success, for rules that depend on a custom action."""
     failing: dict[int, Packet] = field(default_factory=dict)
-    """A packet that an own action has no proper answer to; the rule may be alive all the same."""
+    """A packet on which a custom action fails; the rule may be alive nevertheless."""
 
 
 def examine(model: Model) -> Liveness:
-    """Find out about every rule."""
+    """Classify every rule."""
     known = Liveness()
     places: dict[int, list[tuple[Pair, Block]]] = {}
     for rules, pair in model.meetings.items():
@@ -56,7 +56,7 @@ def examine(model: Model) -> Liveness:
 
 
 def find_dead(model: Model) -> Iterator[Finding]:
-    """Yield a finding for each rule that decides nothing, and for each own action that fails."""
+    """Yield a finding for each rule that decides nothing, and for each custom action that fails."""
     known = examine(model)
     for rule in range(len(model.takes)):
         place, words = rule_place(rule), model.sentence(rule)
@@ -74,7 +74,7 @@ def find_dead(model: Model) -> Iterator[Finding]:
 
 
 def _why_dead(model: Model, rule: int) -> tuple[str, Packet | None]:
-    """Return the reason, and a packet that shows it if there can be any."""
+    """Return the reason, and a packet that shows it if there is one."""
     wanted = claimed(model.takes[rule], len(model.classes))
     if not wanted:
         return "its action never has an opinion", None
@@ -88,7 +88,7 @@ def _why_dead(model: Model, rule: int) -> tuple[str, Packet | None]:
 
 
 def _why_unmet(model: Model, rule: int, block: Block) -> tuple[str, Packet | None]:
-    """Say why no packet ever comes to a rule."""
+    """Return why no packet comes to a rule, and a packet that shows it if there is one."""
     src, dst = model.mapping.rules[rule].src, model.mapping.rules[rule].dst
     peopled = {name for zone in model.zones for name in zone.names}
     empty = [name for name in dict.fromkeys((src, dst)) if name is not None and name not in peopled]
@@ -115,7 +115,7 @@ def _why_empty(empty: list[str], claims: list[Claim], model: Model) -> str:
 
 
 def _instead(model: Model, rule: int) -> str:
-    """Name the rules that take the packets of a rule whose networks are swallowed by others."""
+    """Return half a sentence about the rules that get the packets of a rule whose networks are empty."""
     src, dst = (_holding(name, model) for name in (model.mapping.rules[rule].src, model.mapping.rules[rule].dst))
     wanted = claimed(model.takes[rule], len(model.classes))
     takers = {
@@ -130,13 +130,13 @@ def _instead(model: Model, rule: int) -> str:
 
 
 def _holding(name: str | None, model: Model) -> set[str]:
-    """Return the networks that hold the addresses meant by a name."""
+    """Return the networks that hold the addresses in the prefixes of `name`."""
     claims = [claim for claim in model.space.claims if name in (None, claim.name)]
     return {holder.name for claim in claims for holder in holders_of(claim, model.space)}
 
 
 def _meant(model: Model, rule: int, claims: list[Claim], block: Block) -> Packet | None:
-    """Return a packet that the operator meant for a rule whose networks are empty."""
+    """Return a packet that a rule with empty networks was probably written for."""
     if not claims:
         return None
     address = model.space.within(claims[0].prefix)[0].examples()[0]

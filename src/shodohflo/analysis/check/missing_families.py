@@ -1,4 +1,4 @@
-"""Address families that a configuration forgets, wholly or in part."""
+"""Address families that a configuration leaves out (MISSING-FAMILY, UNBOUND-NETWORKS)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def find_missing(model: Model) -> Iterator[Finding]:
-    """Yield a finding for each family that is in no network, or only in part where the other is wholly."""
+    """Yield a finding for each family that is in no network, or only partly while the other is covered completely."""
     nowhere = {v: [p for p in model.space.pieces if p.version == v and p.claim is None] for v in FAMILIES}
     for version, other in zip(FAMILIES, reversed(FAMILIES), strict=True):
         is_named = any(claim.prefix.version == version for claim in model.space.claims)
@@ -34,7 +34,7 @@ def find_missing(model: Model) -> Iterator[Finding]:
 
 
 def find_unbound(model: Model) -> Iterator[Finding]:
-    """Yield a finding for each entry that names our networks of a family of which there are none."""
+    """Yield a finding for each entry with OUR_4NETS or OUR_6NETS if none of our networks is of that family."""
     bound = {network.version for network in model.configuration.our_nets}
     for number, entry in enumerate(model.configuration.networks.entries):
         for ours in entry.given:

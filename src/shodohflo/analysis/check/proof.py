@@ -1,4 +1,4 @@
-"""Everything that can be found in a configuration."""
+"""All findings about a configuration; `_FAMILIES` lists the functions that find them."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ _FAMILIES: Final = (
 
 
 def check(configuration: Configuration) -> Report:
-    """Examine a configuration; the more serious findings come first."""
+    """Return the findings about a configuration, the most serious first."""
     model = Model(configuration)
     found = [_completed(finding, model) for family in _FAMILIES for finding in family(model)]
     return Report.sort_out([*configuration.settings.doubts, *found], configuration.settings.accepted)
 
 
 def _completed(finding: Finding, model: Model) -> Finding:
-    """Say where it stands in the file, and what becomes of the witness."""
+    """Add the place in the file, and the outcome of the example packet."""
     outcome = model.outcome(finding.witness) if finding.witness else ""
     return replace(finding, where=model.configuration.settings.places.get(finding.place, ""), outcome=outcome)

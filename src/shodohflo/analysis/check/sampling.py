@@ -1,6 +1,6 @@
-"""Operators' own actions can't be worked out, only asked: about packets that are likely to mean something to them.
+"""Custom actions are tried on packets that are likely to matter to them, because nothing can be proven about them.
 
-Likely are the ports and addresses that the action itself speaks of, in its attributes and in its code.
+Likely ports and addresses are those that stand in the attributes of an action and among the constants of its code.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from shodohflo.analysis.check.ports import Block
 
 MOST: Final = 2_000
-"""Packets tried for one rule: some tens of milliseconds, if its action is as quick as it should be."""
+"""Packets tried for one rule; some tens of milliseconds if its action takes 10 µs."""
 
 _PLACES: Final = 20
-"""Pairs of networks tried for one rule."""
+"""Pairs of zones tried for one rule."""
 
 _PORTS: Final = (0, 22, 25, 53, 80, 123, 443, 1023, 1024, 3306, 5353, 5432, 8080, 8443, 49152, 65535)
 _CLIENT: Final = 40000
@@ -31,17 +31,17 @@ _OTHER_CLIENT: Final = 50001
 
 @dataclass(frozen=True, slots=True)
 class Sampled:
-    """What trying came to."""
+    """The result of sampling one rule."""
 
     tried: int
     decided: Packet | None
-    """The first that the rule decided."""
+    """The first packet that the rule decided, if any."""
     failed: Packet | None
-    """The first that its own action had no proper answer to."""
+    """The first packet for which its custom action raised or returned something malformed, if any."""
 
 
 def sample(model: Model, rule: int, places: Sequence[tuple[Pair, Block]]) -> Sampled:
-    """Try packets on `rule`, between places where rules before it that can be proven leave it some."""
+    """Try packets on `rule`, from the blocks that built-in rules before it leave over."""
     is_own = model.takes[rule].is_own
     tried, decided, failed = 0, None, None
     for packet in islice(likely_packets(model, places), MOST):
@@ -56,7 +56,7 @@ def sample(model: Model, rule: int, places: Sequence[tuple[Pair, Block]]) -> Sam
 
 
 def likely_packets(model: Model, places: Sequence[tuple[Pair, Block]]) -> Iterator[Packet]:
-    """Yield packets that may mean something to own actions, so that the first few are of every place."""
+    """Yield packets that may matter to custom actions, about 50 from each place in turn."""
     spoken = list(_spoken(rule.action for rule in model.mapping.rules))
     addresses = [value for value in spoken if not isinstance(value, int)]
     ports = [value for value in spoken if isinstance(value, int)]
@@ -73,7 +73,7 @@ def likely_packets(model: Model, places: Sequence[tuple[Pair, Block]]) -> Iterat
 def _packets_between(
     model: Model, pair: Pair, block: Block, addresses: Sequence[IPv4Address | IPv6Address], ports: Sequence[int]
 ) -> Iterator[Packet]:
-    """Yield packets between two places, those with ports that are spoken of first."""
+    """Yield packets of a pair of zones, those with ports that actions mention first."""
     version = pair.src.version
     known = [address for address in addresses if address.version == version]
     ends = list(product([*pair.src.examples, *known], [*reversed(pair.dst.examples), *known]))
@@ -89,7 +89,7 @@ def _holds(model: Model, block: Block, port: int) -> bool:
 
 
 def _spoken(actions: Iterable[object]) -> Iterator[int | IPv4Address | IPv6Address]:
-    """Yield ports and addresses that operators' own actions speak of."""
+    """Yield the ports and addresses that custom actions mention."""
     for action in actions:
         code = getattr(getattr(type(action), "match", None), "__code__", None)
         yield from _values([*vars(action).values()] if hasattr(action, "__dict__") else [])

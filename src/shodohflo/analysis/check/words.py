@@ -1,4 +1,4 @@
-"""Lists in sentences."""
+"""Lists of names and of rule numbers as parts of sentences."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 
 
 def listed(parts: Iterable[str], joint: str = "and") -> str:
-    """Join as people do: `a, b and c`."""
+    """Join `parts`, at least one, as `a, b and c`."""
     *most, last = parts
     return f"{', '.join(most)} {joint} {last}" if most else last
 
 
 def rules_named(rules: Iterable[int]) -> str:
-    """Name rules by their numbers, more than two in a row as from the first to the last."""
+    """Name rules, at least one; three or more consecutive ones as a range, `FLOW_MAPPING[2] to FLOW_MAPPING[5]`."""
     runs: list[list[int]] = []
     for number in sorted(rules):
         if runs and runs[-1][-1] == number - 1:

@@ -1,4 +1,4 @@
-"""What a change of rules costs: the keys with it against the keys without it."""
+"""The cost of a change of rules: what it removes from the keys."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a suggestion makes of what is recorded without it."""
+    """The keys before and after a change of rules, as counts."""
 
     keys_before: int
     keys_after: int
     services_before: int
     services_after: int
-    """Different (address, port) that flows have for their service."""
+    """Distinct services, (address, port), in the flow keys."""
     packets_before: int
     packets_after: int
     """Packets under flows, resets and unreachables."""
     hidden: tuple[str, ...]
-    """The services (address, port) that don't appear any more."""
+    """The services that no longer appear, the one with most packets first."""
     clients_hidden: int
-    """Clients of which nothing appears any more."""
+    """Clients that no longer appear in any key."""
 
     @classmethod
     def between(cls, before: Mapping[str, int], after: Mapping[str, int]) -> Cost:
@@ -47,12 +47,12 @@ class Cost:
 
     @property
     def keys_removed(self) -> float:
-        """The share of the keys that is gone."""
+        """The share of the keys that is removed, 0 to 1."""
         return (self.keys_before - self.keys_after) / max(self.keys_before, 1)
 
     @property
     def packets_removed(self) -> float:
-        """The share of the recorded packets that is gone."""
+        """The share of the recorded packets that is removed, 0 to 1."""
         return (self.packets_before - self.packets_after) / max(self.packets_before, 1)
 
 

@@ -1,4 +1,4 @@
-"""Configurations as text: entries and rules in the operator's language, as one would write them."""
+"""Entries and rules as source text in the configuration language."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
 INDENT: Final = " " * 4
 
 _SPACES: Final = re.compile(r" (?!%)")
-"""A per cent sign stays with its number."""
+"""Where lines may break: a per cent sign stays with its number."""
 
 WIDTH: Final = 110
-"""Columns that comments may have."""
+"""The maximal length of a line."""
 
 
 def import_lines(names: Iterable[str]) -> Iterator[str]:
-    """Write the import of some names of the configuration language, constants first."""
+    """Yield the import statement for names of the configuration language, constants first."""
     yield "from shodohflo.pcap_config import ("
     yield from (f"{INDENT}{name}," for name in sorted(names, key=lambda name: (not name.isupper(), name)))
     yield ")"
 
 
 def entry_lines(entry: Entry) -> Iterator[str]:
-    """Write an entry of NETWORK_ENUMERATION, on lines of their own if it is long."""
+    """Yield the lines of an entry of NETWORK_ENUMERATION; a long one has a line for each part."""
     prefixes = [repr(part) if isinstance(part, OurNetworks) else _quoted(str(part)) for part in entry.given]
     line = f"{INDENT}({', '.join([_quoted(entry.name), *prefixes])}{',' if not prefixes else ''}),"
     if len(line) <= WIDTH:
@@ -44,13 +44,13 @@ def entry_lines(entry: Entry) -> Iterator[str]:
 
 
 def rule_code(rule: Rule) -> str:
-    """Write a rule of FLOW_MAPPING; its action is one of `PortMatch`, `Assign` and `LowerPort`."""
+    """Return the source of a rule; its action must be `PortMatch`, `Assign` or `LowerPort`."""
     networks = [_quoted(name) if name is not None else "None" for name in (rule.src, rule.dst)]
     return f"({', '.join([*networks, action_code(rule.action)])})"
 
 
 def action_code(action: object) -> str:
-    """Write an action as it would be constructed."""
+    """Return the constructor call of an action, or raise TypeError for one that `suggest` never proposes."""
     match action:
         case LowerPort():
             return f"LowerPort({_end(action.precedence)})"
@@ -63,7 +63,7 @@ def action_code(action: object) -> str:
 
 
 def comment(text: str) -> Iterator[str]:
-    """Write `text` as lines of a comment within a list."""
+    """Yield `text` as indented comment lines."""
     line = f"{INDENT}#"
     for word in _SPACES.split(text):
         if len(line) + 1 + len(word) > WIDTH:

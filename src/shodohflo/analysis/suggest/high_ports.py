@@ -1,4 +1,4 @@
-"""Services on high ports: ends that many others talk with, although their own port is the higher one."""
+"""Services on high ports: ends with several clients whose own port is higher than that of their clients."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
     from shodohflo.columns.batch import Batch
 
 ENOUGH: Final = 3
-"""Others that an end must talk with to be taken for a service."""
+"""Peers that an end must have to be taken for a service."""
 
 UNPRIVILEGED: Final = 1024
-"""The lowest port of a client, as a rule (RFC 6335 section 6 has the ranges)."""
+"""The lowest port that clients usually have (RFC 6335 section 6 lists the ranges)."""
 
 
 def high_ports(batches: Sequence[Batch]) -> Counter[int]:
     """Return the ports of services that `LowerPort` takes for clients, with the conversations it gets wrong.
 
-    A service is the end that talks with more others than the other end does, each of them on a port of a client.
+    A service is the end with more peers than the other end; only ports from `UNPRIVILEGED` on are considered.
     """
     wrong: Counter[int] = Counter()
     for batch in batches:

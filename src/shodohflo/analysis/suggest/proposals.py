@@ -1,6 +1,6 @@
-"""Suggestions: networks and rules for what captures hold, and what each further rule would cost.
+"""Suggestions: networks and rules for the packets of captures, and the cost of each further rule.
 
-What is proposed is guessed from what is there; what is said of it is measured, by trying it on the same packets.
+Proposals are guesses from the packets; their costs are measured, by applying them to the same packets.
 """
 
 from __future__ import annotations
@@ -35,32 +35,32 @@ SPECIAL: Final = (
     Entry(MULTICAST, tuple(map(ip_network, ("224.0.0.0/4", "255.255.255.255/32", "ff00::/8")))),
     Entry("link_local", tuple(map(ip_network, ("169.254.0.0/16", "fe80::/10")))),
 )
-"""Neighbours and groups (RFC 5771, RFC 4291 section 2.7; RFC 3927, RFC 4291 section 2.5.6)."""
+"""Multicast (RFC 5771, RFC 4291 section 2.7) and link-local (RFC 3927, RFC 4291 section 2.5.6) networks."""
 
 UNSPECIFIED: Final = ip_network("0.0.0.0/8")
-"""Hosts that have no address yet (RFC 6890)."""
+"""Source addresses of hosts that have no address yet (RFC 6890)."""
 
 MOST_NETWORKS: Final = 8
-"""Prefixes of our own that are told one by one."""
+"""Prefixes of our own that are listed one by one."""
 
 MOST_DROPS: Final = 5
 MOST_TRIED: Final = 16
 LOUD: Final = 0.05
-"""The share of the keys, or of the packets, from which on a service is loud."""
+"""The share of the keys or of the packets at which a service is worth a rule."""
 
 EPHEMERAL: Final = 32768
-"""From here on systems take clients' ports (Linux's ip_local_port_range); a service there has several clients."""
+"""The lowest ephemeral port of Linux (ip_local_port_range); a service above it must have several clients."""
 
 MOST_NAMED: Final = 8
-"""Outsiders' addresses of one service that are named one by one."""
+"""Addresses of a service outside that get a network of their own; with more, the rule is for all outsiders."""
 
 MOST_PORTS: Final = 8
-"""High ports that are suggested."""
+"""High ports in one suggestion."""
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """Rules to put before the others, and what they cost."""
+    """Rules to put before the others, and their cost."""
 
     ports: tuple[int, ...]
     rules: tuple[Rule, ...]
@@ -69,21 +69,21 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A configuration for what was seen."""
+    """A configuration for the packets of a survey."""
 
     trial: Trial
-    """What is suggested as it stands."""
+    """The suggested configuration without the proposals below."""
     packets: int
     keys: int
-    """What it records."""
+    """The number of keys it records."""
     named: tuple[str, ...]
-    """Networks of outsiders that stand there for the drops alone."""
+    """Networks outside that only the proposed drops use."""
     busiest: tuple[tuple[Network, float], ...]
-    """Prefixes of others, with the share of all packets that they have an end of."""
+    """Prefixes that are not ours, with the share of all packets that have an end in them."""
     high: Proposal | None
-    """Ports of services that are the higher ones."""
+    """Services whose port is higher than that of their clients, if there are any."""
     drops: tuple[Proposal, ...]
-    """The loudest services; the one that removes most keys first."""
+    """Services to drop, at most `MOST_DROPS`; the one that removes most keys first."""
 
 
 def our_networks(survey: Survey, private: Sequence[Network]) -> tuple[Network, ...]:
@@ -124,7 +124,7 @@ def suggest(survey: Survey, our_nets: Sequence[Network]) -> Suggestion:
 
 
 def _entries(survey: Survey, our_nets: Sequence[Network]) -> Iterator[Entry]:
-    """Name neighbours and groups if there were any, our networks, and all else."""
+    """Yield entries for multicast and link-local networks if there are packets of them, for ours, and for all else."""
     seen = survey.prefixes()
     for entry in SPECIAL:
         disjoint = not any(
@@ -132,7 +132,7 @@ def _entries(survey: Survey, our_nets: Sequence[Network]) -> Iterator[Entry]:
         )
         if disjoint and any(holds(entry.prefixes, network) for network in seen):
             yield entry
-    # Unbound, OUR_6NETS would hold networks that nobody said are ours.
+    # Unbound, OUR_6NETS would stand for its default, which the operator did not name.
     bound = {network.version for network in our_nets}
     yield Entry(OURS, tuple(ours for ours in (OUR_4NETS, OUR_6NETS) if ours.version in bound))
     everything = [ip_network(text) for text in ("0.0.0.0/0", "::/0")]
@@ -160,12 +160,12 @@ class Group:
 
     @classmethod
     def of(cls, client_network: str, service_network: str, port: int, ends: Sequence[tuple[Address, Address]]) -> Group:
-        """Put (client, service) pairs together."""
+        """Collect (client, service) pairs."""
         clients, services = zip(*ends, strict=True)
         return cls(client_network, service_network, port, frozenset(services), frozenset(clients))
 
     def drops(self, services: str | None) -> tuple[Rule, ...]:
-        """Return the rules that drop what is sent to the services, and what they answer; they may have a name.
+        """Return the rules that drop both directions; `services` is the network of the services if they have their own.
 
         Nothing is ever sent from a multicast address (RFC 1112 section 7.2, RFC 4291 section 2.7).
         """
@@ -177,7 +177,7 @@ class Group:
 
 
 def _loud(survey: Survey, trial: Trial) -> list[Group]:
-    """Return the groups of flows that are worth a rule to drop them."""
+    """Return the groups of flows that are large enough for a rule that drops them."""
     seen = survey.attempt(trial)
     base = counts(seen)
     flows = seen[seen.kind == Kind.FLOW]
@@ -206,14 +206,14 @@ def _is_loud(cost: Cost) -> bool:
 
 
 def _can_be_named(group: Group, loud: Sequence[Group]) -> bool:
-    """Tell whether a network of these few outsiders would take no address away from another group's rules."""
+    """Return whether the services may have a network of their own without affecting the rules of another group."""
     wanted = [other.clients | other.services for other in loud if other != group]
     is_free = all(ends.isdisjoint(group.services) for ends in [group.clients, *wanted])
     return group.service_network == OUTSIDE and len(group.services) <= MOST_NAMED and is_free
 
 
 def _high(survey: Survey, trial: Trial, base: Mapping[str, int]) -> Proposal | None:
-    """Propose to name services by their own port, if that makes fewer services of the same packets."""
+    """Propose rules for services on high ports, if they reduce the number of services in the keys."""
     found = high_ports(survey.packets.batches)
     ports = frozenset(port for port, wrong in found.most_common(MOST_PORTS) if wrong > 1)
     if not ports:
@@ -234,7 +234,7 @@ def _cost_of(survey: Survey, trial: Trial, base: Mapping[str, int], rules: tuple
 
 
 def _busiest(survey: Survey, our_nets: Sequence[Network]) -> Iterator[tuple[Network, float]]:
-    """Yield the busiest prefixes of others."""
+    """Yield the three busiest prefixes that are not ours."""
     known = [*our_nets, UNSPECIFIED, *(prefix for entry in SPECIAL for prefix in entry.prefixes)]
     others = [(n, packets) for n, packets in survey.prefixes().most_common() if not _overlap(known, [n])]
     for network, packets in others[:3]:

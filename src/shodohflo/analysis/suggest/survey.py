@@ -1,4 +1,4 @@
-"""What captures hold, kept in memory: each conversation once, so that rules can be tried on it again and again."""
+"""The packets of captures in memory, one row for each conversation, so that rules can be tried on them repeatedly."""
 
 from __future__ import annotations
 
@@ -37,17 +37,17 @@ if TYPE_CHECKING:
     Network = IPv4Network | IPv6Network
 
 _MANY: Final = 1 << 18
-"""Rows that may wait unmerged."""
+"""Rows that may be kept unmerged."""
 
 AGGREGATES: Final = {4: 24, 6: 64}
-"""The length of the prefixes that addresses are put together in, by IP version."""
+"""The length of the prefixes that addresses are grouped by, by IP version."""
 
 _HALF: Final = 2**64
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A configuration that is tried."""
+    """A configuration to be tried on a survey."""
 
     entries: tuple[Entry, ...]
     rules: tuple[Rule, ...]
@@ -65,16 +65,16 @@ class Trial:
 
 
 class Survey:
-    """Packets of captures, those of one conversation as one row."""
+    """Packets of captures, one row for each conversation."""
 
     def __init__(self) -> None:
-        """Begin with nothing."""
+        """Create an empty survey."""
         self.received = 0
         self._batches: dict[Family, Pile[Batch]] = {}
         self._messages: dict[Family, Pile[Messages]] = {}
 
     def ingest(self, frames: Frames) -> None:
-        """Take `frames` in; none of their memory is needed afterwards."""
+        """Decode `frames`; their memory may be reused afterwards."""
         self.received += len(frames)
         for begin in range(0, len(frames), BLOCK):
             decoded = decode(frames[begin : begin + BLOCK])
@@ -85,20 +85,20 @@ class Survey:
 
     @property
     def packets(self) -> Packets:
-        """All of them, one batch and one table of messages for each family."""
+        """All packets so far, one batch and one table of messages for each family."""
         return Packets(
             [pile.merged() for pile in self._batches.values()], [pile.merged() for pile in self._messages.values()]
         )
 
     def attempt(self, trial: Trial) -> Observations:
-        """Return what a configuration would record of the packets, decided as the pipeline decides."""
+        """Return what a configuration would record of the packets."""
         rules = CompiledRules(trial.enumeration, trial.mapping)
         policy = CompiledPolicy(Policy(trial.our_nets))
         tables: list[Batch | Messages] = [*self.packets.batches, *self.packets.messages]
         return merge([observe(table, decide(table, rules, policy)) for table in tables])
 
     def prefixes(self) -> Counter[Network]:
-        """Return the /24 and /64 prefixes of all ends, with the packets to or from each, counted once for each end."""
+        """Return the /24 and /64 prefixes of all ends with their packets; a packet counts once for each of its ends."""
         found: Counter[Network] = Counter()
         packets = self.packets
         counted: list[tuple[Batch | Messages, NDArray[np.int64]]] = [
@@ -129,5 +129,5 @@ def _prefixes(addresses: Addresses, packets: NDArray[np.int64]) -> dict[Network,
 
 
 def holds(networks: Sequence[Network], network: Network) -> bool:
-    """Tell whether one of `networks` holds all of `network`."""
+    """Return whether one of `networks` contains all of `network`."""
     return any(one.version == network.version and network.subnet_of(one) for one in networks)  # type: ignore[arg-type] # one family
