@@ -176,3 +176,26 @@ def test_a_modified_action_is_not_built_in() -> None:
     patched.match = lambda *_: None  # type: ignore[method-assign] # what an operator might try
 
     assert not any(is_built_in(action) for action in (Wordless(), Quiet(), Wordy(), patched))
+
+
+@pytest.mark.parametrize(
+    ("action", "code", "silence"),
+    [
+        (MappingAction(), "MappingAction()", "it never has an opinion"),
+        (PortMatch({443, 80}, DST), "PortMatch({80, 443}, DST)", "neither 1 nor 2 is one of its ports"),
+        (PortMatch((), drop=True), "PortMatch((), SRC, drop=True)", "neither 1 nor 2 is one of its ports"),
+        (Assign(DST, SRC, {53}), "Assign(DST, SRC, {53})", "the source port, 1, is not one of its ports"),
+        (Assign(SRC, DST, {53}), "Assign(SRC, DST, {53})", "the destination port, 2, is not one of its ports"),
+    ],
+)
+def test_a_silent_action_gives_its_reason_and_its_source(action: MappingAction, code: str, silence: str) -> None:
+    """`explain` prints the reason, and `suggest` the source, which evaluates to an equal action."""
+    assert action.match(S, 1, D, 2) is None
+    assert action.why_silent(1, 2) == silence
+    assert action.to_code() == code
+    assert vars(eval(code)) == vars(action)
+
+
+def test_an_action_with_an_opinion_on_everything_has_its_source_too() -> None:
+    """It is never silent."""
+    assert LowerPort(DST).to_code() == "LowerPort(DST)"

@@ -17,8 +17,8 @@ from shodohflo.attribution.pipeline import Pipeline
 from shodohflo.attribution.questions import Message
 from shodohflo.columns.batch import Quote
 from shodohflo.keys import counts
-from shodohflo.model import ICMP, SRC, address_text, rule_place
-from shodohflo.rules.actions import Assign, PortMatch, is_built_in
+from shodohflo.model import ICMP, address_text, rule_place
+from shodohflo.rules.actions import is_built_in
 from shodohflo.rules.compiler import CompiledRules
 from shodohflo.rules.verdicts import Decision
 
@@ -183,16 +183,9 @@ def _opinion(verdict: Verdict) -> str:
 
 def _silence(packet: Packet, action: object) -> str:
     """Return why an action has no opinion on `packet`."""
-    match action:
-        case _ if not is_built_in(action):
-            return "it has no opinion on this packet"
-        case PortMatch():
-            return f"neither {packet.src_port} nor {packet.dst_port} is one of its ports"
-        case Assign():
-            end, port = ("source", packet.src_port) if action.port_from == SRC else ("destination", packet.dst_port)
-            return f"the {end} port, {port}, is not one of its ports"
-        case _:
-            return "it never has an opinion"
+    if is_built_in(action):
+        return action.why_silent(packet.src_port, packet.dst_port)
+    return "it has no opinion on this packet"
 
 
 def _after(packet: Packet, policy: Policy) -> Iterator[Asked]:

@@ -7,7 +7,7 @@ which the service, and which port names it; or that the packet is dropped; or no
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeGuard
 
 from shodohflo.model import DST, SRC, Address
 
@@ -21,6 +21,8 @@ Opinion = tuple[Address, Address, int] | tuple[None, None, None] | None
 DROP: Final = (None, None, None)
 
 _WORDS: Final = {SRC: "source", DST: "destination"}
+
+_DROP_CODE: Final = {False: "", True: ", drop=True"}
 
 
 class Action(Protocol):
@@ -47,6 +49,14 @@ class MappingAction:
     def describe(self) -> str:
         """Describe the action in words."""
         return "no opinion"
+
+    def why_silent(self, src_port: int, dst_port: int) -> str:  # noqa: ARG002 - the ports are for built-in actions
+        """Return why the action has no opinion on a packet with these ports."""
+        return "it never has an opinion"
+
+    def to_code(self) -> str:
+        """Return the call that constructs the action, in the configuration language."""
+        return f"{type(self).__name__}()"
 
 
 class PortMatch(MappingAction):
@@ -80,6 +90,14 @@ class PortMatch(MappingAction):
         if self.drop:
             return f"dropped if the {first} or the {second} port is {ports}"
         return f"the end whose port is {ports} is the service, the {first} if both are"
+
+    def why_silent(self, src_port: int, dst_port: int) -> str:
+        """Return why the action has no opinion on a packet with these ports."""
+        return f"neither {src_port} nor {dst_port} is one of its ports"
+
+    def to_code(self) -> str:
+        """Return the call that constructs the action, in the configuration language."""
+        return f"PortMatch({_ports_code(self.ports)}, {self.precedence.upper()}{_DROP_CODE[self.drop]})"
 
 
 class Assign(MappingAction):
@@ -122,6 +140,16 @@ class Assign(MappingAction):
         only = "" if ports is None else f", if it is {ports}"
         return f"the {client} is the client and the {service} the service, on {port}{only}"
 
+    def why_silent(self, src_port: int, dst_port: int) -> str:
+        """Return why the action has no opinion on a packet with these ports."""
+        port = src_port if self.port_from == SRC else dst_port
+        return f"the {_WORDS[self.port_from]} port, {port}, is not one of its ports"
+
+    def to_code(self) -> str:
+        """Return the call that constructs the action, in the configuration language."""
+        ports = "" if self.ports is None else f", {_ports_code(self.ports)}"
+        return f"Assign({self.client_from.upper()}, {self.port_from.upper()}{ports}{_DROP_CODE[self.drop]})"
+
 
 class LowerPort(MappingAction):
     """The end with the lower port is the service, and its port is the port of interest.
@@ -143,11 +171,15 @@ class LowerPort(MappingAction):
         """Describe the action in words."""
         return f"the end with the lower port is the service, the {_WORDS[self.precedence]} if they are equal"
 
+    def to_code(self) -> str:
+        """Return the call that constructs the action, in the configuration language."""
+        return f"LowerPort({self.precedence.upper()})"
+
 
 BUILT_IN: Final = (MappingAction, PortMatch, Assign, LowerPort)
 
 
-def is_built_in(action: object) -> bool:
+def is_built_in(action: object) -> TypeGuard[MappingAction]:
     """Return whether `action` is a built-in one, unmodified, so that its answers can be tabulated."""
     return type(action) in BUILT_IN and "match" not in vars(action)
 
@@ -169,6 +201,10 @@ def _end(argument: str, given: str) -> str:
     if given not in (SRC, DST):
         raise ValueError(f"{argument}: {given!r} is not an end of a packet; write SRC or DST")
     return given
+
+
+def _ports_code(ports: frozenset[int]) -> str:
+    return f"{{{', '.join(map(str, sorted(ports)))}}}" if ports else "()"
 
 
 def _ports(action: str, given: Iterable[int]) -> frozenset[int]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from shodohflo.model import SRC
-from shodohflo.rules.actions import Assign, LowerPort, PortMatch
+from shodohflo.rules.actions import is_built_in
 from shodohflo.rules.networks import OurNetworks
 
 if TYPE_CHECKING:
@@ -44,22 +43,16 @@ def entry_lines(entry: Entry) -> Iterator[str]:
 
 
 def rule_code(rule: Rule) -> str:
-    """Return the source of a rule; its action must be `PortMatch`, `Assign` or `LowerPort`."""
+    """Return the source of a rule, whose action must be built-in."""
     networks = [_quoted(name) if name is not None else "None" for name in (rule.src, rule.dst)]
     return f"({', '.join([*networks, action_code(rule.action)])})"
 
 
 def action_code(action: object) -> str:
-    """Return the constructor call of an action, or raise TypeError for one that `suggest` never proposes."""
-    match action:
-        case LowerPort():
-            return f"LowerPort({_end(action.precedence)})"
-        case PortMatch():
-            return f"PortMatch({_ports(action.ports)}, {_end(action.precedence)}{_drop(action.drop)})"
-        case Assign():
-            ports = "" if action.ports is None else f", {_ports(action.ports)}"
-            return f"Assign({_end(action.client_from)}, {_end(action.port_from)}{ports}{_drop(action.drop)})"
-    raise TypeError(f"{action!r} is not among the actions that can be written")
+    """Return the constructor call of a built-in action, or raise TypeError for a custom one."""
+    if not is_built_in(action):
+        raise TypeError(f"{action!r} is not among the actions that can be written")
+    return action.to_code()
 
 
 def comment(text: str) -> Iterator[str]:
@@ -75,15 +68,3 @@ def comment(text: str) -> Iterator[str]:
 
 def _quoted(text: str) -> str:
     return f'"{text}"'
-
-
-def _end(end: str) -> str:
-    return "SRC" if end == SRC else "DST"
-
-
-def _ports(ports: frozenset[int]) -> str:
-    return f"{{{', '.join(map(str, sorted(ports)))}}}" if ports else "()"
-
-
-def _drop(drop: bool) -> str:  # noqa: FBT001 - an attribute of the action
-    return ", drop=True" if drop else ""
