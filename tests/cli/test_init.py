@@ -11,8 +11,7 @@ import pytest
 
 from shodohflo.capture.live.interfaces import Interface
 from shodohflo.capture.live.netlink import list_interfaces
-from shodohflo.cli.init import starting
-from shodohflo.config.known import KNOWN
+from shodohflo.report.starting import starting_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -67,7 +66,7 @@ def test_it_loads_and_passes_check_on_every_host(
     shodohflo: Command, interfaces: list[Interface], tmp_path: Path
 ) -> None:
     """As it stands, and by the command that it tells."""
-    lines = list(starting(interfaces))
+    lines = list(starting_lines(interfaces))
 
     result = shodohflo("check", saved(tmp_path / "configuration.py", lines), *options_of(lines))
 
@@ -78,7 +77,7 @@ def test_everything_that_is_commented_out_passes_check_too(
     shodohflo: Command, interfaces: list[Interface], tmp_path: Path
 ) -> None:
     """Nobody should uncomment a line and find it wrong."""
-    lines = list(starting(interfaces))
+    lines = list(starting_lines(interfaces))
     uncommented = [re.sub(r"^    # \(", "    (", line) for line in lines]
 
     result = shodohflo("check", saved(tmp_path / "configuration.py", uncommented), *options_of(lines))
@@ -92,35 +91,11 @@ def test_it_records_what_is_recorded_without_any(shodohflo: Command, demo: Path,
     hosts = [interface("eth0", "192.168.7.1/24", "2001:db8:7::1/48")]
     old = saved(tmp_path / "nothing.py", [])
 
-    result = shodohflo("compare", old, saved(tmp_path / "new.py", starting(hosts)), *options_of(starting(hosts)), demo)
+    result = shodohflo(
+        "compare", old, saved(tmp_path / "new.py", starting_lines(hosts)), *options_of(starting_lines(hosts)), demo
+    )
 
     assert result.exit_code == 0, result.stdout
-
-
-def test_this_machine_is_described() -> None:
-    """Its interfaces, its networks and its own addresses."""
-    text = "\n".join(starting(HOSTS["a router"]))
-
-    assert "#     lan: 10.0.0.1/8" in text
-    assert "#     wg (down): no address" in text
-    assert "shodohflo check FILE --our-nets 10.0.0.0/8 --our-nets 203.0.113.4/30\n" in text
-    assert '    # ("this_host", "10.0.0.1/32", "203.0.113.7/32"),' in text
-
-
-def test_a_machine_without_networks_has_no_host_to_name() -> None:
-    """An entry without a prefix would be no help."""
-    assert "this_host" not in "\n".join(starting(HOSTS["without a network"]))
-
-
-def test_a_name_cannot_become_code() -> None:
-    """Interfaces can be named almost anything."""
-    assert not any(line.startswith("import os") for line in starting(HOSTS["with an odd name"]))
-
-
-@pytest.mark.parametrize("name", sorted(KNOWN.keys() - {"USE_DNSPYTHON"}))
-def test_every_setting_is_in_it(name: str) -> None:
-    """So that nobody has to look for them elsewhere."""
-    assert any(line.startswith((f"# {name} (", f"{name} = ")) for line in starting(HOSTS["an ordinary one"]))
 
 
 def test_it_goes_to_standard_output(shodohflo: Command) -> None:
@@ -128,7 +103,7 @@ def test_it_goes_to_standard_output(shodohflo: Command) -> None:
     result = shodohflo("init")
 
     assert result.exit_code == 0
-    assert result.stdout.splitlines() == list(starting(list_interfaces()))
+    assert result.stdout.splitlines() == list(starting_lines(list_interfaces()))
     assert shodohflo("init", "-").stdout == result.stdout
     assert result.stderr == ""
 

@@ -9,14 +9,11 @@ import signal
 import subprocess
 import sys
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from shodohflo.cli.run import changed_in_vain
-from shodohflo.config import load
 from shodohflo.store.connection import SocketStore
 from shodohflo.store.embedded import EmbeddedStore
 from support.machine import require
@@ -314,18 +311,6 @@ def test_a_terminal_that_is_closed_ends_it_well(here: tuple[Namespace, Namespace
 
     assert status == 0
     assert json.loads(ledger.read_text())["kernel_dropped"] == 0
-
-
-def test_settings_that_only_a_new_start_changes_are_named() -> None:
-    """Those that the command line beats are not."""
-    before = load(None, {})
-    other_store, more = replace(before, store="valkey://db"), replace(before, store_memory=512)
-
-    assert list(changed_in_vain(before, other_store, store_named=False)) == ["REDIS_SERVER"]
-    assert list(changed_in_vain(before, more, store_named=False)) == ["STORE_MEMORY"]
-    assert list(changed_in_vain(before, replace(before, ttl=3), store_named=False)) == []
-    assert list(changed_in_vain(before, other_store, store_named=True)) == []
-    assert list(changed_in_vain(other_store, replace(other_store, store_memory=512), store_named=False)) == []
 
 
 @pytest.mark.parametrize(

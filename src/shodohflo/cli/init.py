@@ -2,44 +2,19 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_network
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import click
 
-from shodohflo.analysis.suggest.draft import INDENT, comment, entry_lines, import_lines, rule_code
-from shodohflo.analysis.suggest.proposals import OURS, OUTSIDE, SPECIAL
-from shodohflo.capture.live.interfaces import Interface, Wanted, our_networks
-from shodohflo.config.known import KNOWN
 from shodohflo.errors import ConfigurationError
-from shodohflo.model import DST, SRC
-from shodohflo.pcap_config import OUR_4NETS, OUR_6NETS, Assign, LowerPort
-from shodohflo.rules.mapping import Rule
-from shodohflo.rules.networks import Entry
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from shodohflo.capture.live.interfaces import Network
-    from shodohflo.rules.actions import Action
+from shodohflo.report.starting import starting_lines
 
 EXAMPLES: Final = """\b
 Examples:
   shodohflo init                         to look at
   shodohflo init configuration.py        to start from; `run` finds it in the directory it is started in
 """
-
-HOST: Final = "this_host"
-
-_ELSEWHERE: Final = frozenset({"NETWORK_ENUMERATION", "FLOW_MAPPING", "USE_DNSPYTHON"})
-"""Settings that stand in the file already, or do nothing."""
-
-_DISCOVERY: Final = frozenset({137, 138, 1900, 3702, 5353, 5355})
-"""NetBIOS, SSDP, WS-Discovery, mDNS, LLMNR (IANA "Service Name and Transport Protocol Port Number Registry")."""
-
-
-_NAMES: Final = ("DST", "OUR_4NETS", "OUR_6NETS", "SRC", "Assign", "FlowMapping", "LowerPort", "NetworkEnumeration")
 
 
 @click.command(epilog=EXAMPLES)
@@ -53,7 +28,7 @@ def init(*, file: Path | None, force: bool) -> None:
     """
     from shodohflo.capture.live.netlink import list_interfaces  # noqa: PLC0415 - to be asked for its help it is not needed
 
-    text = "".join(f"{line}\n" for line in starting(list_interfaces()))
+    text = "".join(f"{line}\n" for line in starting_lines(list_interfaces()))
     if file is None or str(file) == "-":
         click.echo(text, nl=False)
         return
@@ -63,88 +38,3 @@ def init(*, file: Path | None, force: bool) -> None:
     except FileExistsError:
         raise ConfigurationError(f"{file} is there already; --force writes over it") from None
     click.echo(f"written: {file}; see what it says with `shodohflo rules {file}`", err=True)
-
-
-def starting(interfaces: Sequence[Interface]) -> Iterator[str]:
-    """Write the configuration for a machine with such interfaces."""
-    ours = our_networks(Wanted().choose(interfaces).listened, interfaces)
-    host = _host(interfaces, ours)
-    yield from _head(interfaces, ours)
-    yield ""
-    yield from import_lines(_NAMES)
-    yield ""
-    yield "# An address belongs to the first entry that holds it: a host goes before the network around it."
-    yield "NETWORK_ENUMERATION = NetworkEnumeration("
-    if host.given:
-        yield from comment("Uncomment this, and its rules below, to treat this machine apart from our networks.")
-        yield from _commented_out(entry_lines(host))
-    for entry in (*SPECIAL, Entry(OURS, (OUR_4NETS, OUR_6NETS)), _outside()):
-        yield from entry_lines(entry)
-    yield ")"
-    yield ""
-    yield "# The first rule that has an opinion decides: an exception goes before the general rule."
-    yield "FLOW_MAPPING = FlowMapping("
-    yield from _rules(with_host=bool(host.given))
-    yield ")"
-    yield ""
-    yield from _settings()
-
-
-def _head(interfaces: Iterable[Interface], ours: Iterable[Network]) -> Iterator[str]:
-    options = " ".join(f"--our-nets {network}" for network in ours)
-    yield "# A configuration to start from, written by `shodohflo init`. After each change:"
-    yield "#"
-    yield f"#     shodohflo check FILE {options}".rstrip()
-    yield "#"
-    yield "# This machine's interfaces; `shodohflo run` takes our networks from them, unless --our-nets names others."
-    yield "#"
-    for interface in interfaces:
-        state = "" if interface.up else " (down)"
-        addresses = ", ".join(map(str, interface.addresses)) or "no address"
-        yield f"#     {ascii(interface.name)[1:-1]}{state}: {addresses}"
-
-
-def _host(interfaces: Iterable[Interface], ours: Sequence[Network]) -> Entry:
-    """Return this machine's own addresses in our networks, but for those that are the whole network."""
-    larger = [network for network in ours if network.num_addresses > 1]
-    addresses = {address.ip for interface in interfaces for address in interface.addresses}
-    held = [address for address in addresses if any(address in network for network in larger)]
-    held.sort(key=lambda address: (address.version, int(address)))
-    return Entry(HOST, tuple(map(ip_network, held)))
-
-
-def _outside() -> Entry:
-    return Entry(OUTSIDE, (ip_network("0.0.0.0/0"), ip_network("::/0")))
-
-
-def _rules(*, with_host: bool) -> Iterator[str]:
-    yield from comment("Devices that look for each other:")
-    yield from _commented_out(
-        [f"{INDENT}{rule_code(Rule(OURS, 'multicast', Assign(SRC, DST, _DISCOVERY, drop=True)))},"]
-    )
-    if with_host:
-        yield from comment("Visitors of a web server on this machine, which keeps a log of its own:")
-        yield from _commented_out([_rule(OUTSIDE, HOST, Assign(SRC, DST, {80, 443}, drop=True))])
-        yield from comment("What else this machine does:")
-        yield from _commented_out([_rule(None, HOST, LowerPort(SRC)), _rule(HOST, None, LowerPort(DST))])
-    yield from comment("All that our networks receive and send; the lower port names the service.")
-    yield _rule(None, OURS, LowerPort(SRC))
-    yield _rule(OURS, None, LowerPort(DST))
-
-
-def _rule(src: str | None, dst: str | None, action: Action) -> str:
-    return f"{INDENT}{rule_code(Rule(src, dst, action))},"
-
-
-def _settings() -> Iterator[str]:
-    yield "# What else can be set, with what holds if it is not:"
-    yield "#"
-    for setting in KNOWN.values():
-        if setting.name not in _ELSEWHERE:
-            text = f"{setting.name} ({setting.default.replace('`', '')}): {setting.meaning.replace('`', '')}"
-            yield from (line.removeprefix(INDENT) for line in comment(text))
-
-
-def _commented_out(lines: Iterable[str]) -> Iterator[str]:
-    """Put a comment sign where the code begins."""
-    return (f"{INDENT}# {line.removeprefix(INDENT)}" for line in lines)

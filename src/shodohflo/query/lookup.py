@@ -1,0 +1,43 @@
+"""The row of one key, as the stores know it."""
+
+from __future__ import annotations
+
+from ipaddress import ip_network
+from typing import TYPE_CHECKING, Any
+
+from shodohflo.model import ClientKey, FlowKey, Key, PeerKey, ResetKey, UnreachableKey
+from shodohflo.query.filters import Filter
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shodohflo.model import Address
+    from shodohflo.query.reader import Reader
+    from shodohflo.query.rows import KeyRow
+
+
+def find_row(reader: Reader, key: Key, now: float) -> KeyRow | None:
+    """Return the row of `key`, or None if no store has it; `now` in seconds since 1970."""
+    found: Sequence[KeyRow]
+    match key:
+        case FlowKey(client, service, port):
+            found = reader.flows(Filter(_only(client), _only(service), frozenset({port})), now).rows
+        case PeerKey(address, peer):
+            found = reader.peers(Filter(_only(address), _only(peer))).rows
+        case ClientKey(client):
+            found = reader.clients(Filter(_only(client))).rows
+        case ResetKey() | UnreachableKey():
+            found = _recon(reader, key)
+    return found[0] if found else None
+
+
+def _recon(reader: Reader, key: ResetKey | UnreachableKey) -> Sequence[KeyRow]:
+    """Return the row between both ends with the ports and the code of `key`, if there is one."""
+    code = key.code if isinstance(key, UnreachableKey) else None
+    rows = reader.recon(Filter(_only(key.client), _only(key.remote))).rows
+    wanted = (key.client_port, key.remote_port, code)
+    return [row for row in rows if (row.client_port, row.remote_port, row.code) == wanted]
+
+
+def _only(address: Address) -> tuple[Any]:
+    return (ip_network(address),)

@@ -1,0 +1,66 @@
+"""What the stores remember of one key, as lines of a name and a value."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from shodohflo.model import ClientKey, FlowKey, Key, PeerKey, ResetKey, UnreachableKey, address_text
+from shodohflo.query.rows import FlowRow
+from shodohflo.report.numbers import age_text, port_name, size_text, unreachable_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from shodohflo.query.rows import KeyRow
+
+
+def memory_lines(key: Key, row: KeyRow, now: float) -> Iterator[str]:
+    """Yield a line for each thing that is known of `key`; `now` in seconds since 1970."""
+    return (f"  {name:<10}  {value}" for name, value in _known(key, row, now))
+
+
+def _known(key: Key, row: KeyRow, now: float) -> Iterator[tuple[str, str]]:
+    """Yield name and value of each thing that is known."""
+    yield from _meant(key)
+    yield "packets", f"{row.packets:,}"
+    if isinstance(row, FlowRow):
+        yield from _remembered(row, now)
+    elif row.age is not None:
+        yield "refreshed", f"{age_text(row.age)} ago"
+    if row.expires_in is not None:
+        yield "expires", f"in {age_text(row.expires_in)}"
+    yield "stores", ", ".join(row.stores)
+
+
+def _meant(key: Key) -> Iterator[tuple[str, str]]:
+    match key:
+        case FlowKey(client, service, port):
+            name = port_name(port)
+            yield "client", address_text(client)
+            yield "service", f"{address_text(service)}, port {port}{f' ({name})' if name else ''}"
+        case PeerKey(address, peer):
+            yield "address", address_text(address)
+            yield "peer", address_text(peer)
+        case ClientKey(client):
+            yield "client", address_text(client)
+        case ResetKey(client, remote, client_port, remote_port):
+            yield "client", f"{address_text(client)}, port {client_port}"
+            yield "reset by", f"{address_text(remote)}, port {remote_port}"
+        case UnreachableKey(client, remote, client_port, remote_port, code):
+            yield "client", f"{address_text(client)}, port {client_port}"
+            yield "wanted", f"{address_text(remote)}, port {remote_port}"
+            yield "told", unreachable_name(code, client.version)
+
+
+def _remembered(row: FlowRow, now: float) -> Iterator[tuple[str, str]]:
+    """Yield what the `detail` hash knows beside the counter."""
+    for protocol in row.protocols:
+        yield protocol.protocol, f"{protocol.packets:,} packets, {size_text(protocol.octets)}"
+    for name, seconds in (("first seen", row.first), ("last seen", row.last)):
+        if seconds is not None:
+            yield name, f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC, {age_text(now - seconds)} ago"
+    if row.agents:
+        yield "agents", ", ".join(row.agents)
+    if row.rule:
+        yield "decided by", f"{row.rule}, as it was then: {row.sentence}" if row.sentence else row.rule

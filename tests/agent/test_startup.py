@@ -1,0 +1,90 @@
+"""What happens before the first packet: findings in the log, the store, and what a reload cannot change."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import ExitStack
+from dataclasses import replace
+from ipaddress import ip_network
+from typing import TYPE_CHECKING
+
+import pytest
+
+from shodohflo.agent.startup import RunArguments, log_findings, named_store, not_reloadable
+from shodohflo.capture.live.interfaces import Wanted
+from shodohflo.config import load
+from shodohflo.config.findings import Code, Finding, Report
+from shodohflo.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+OURS = (ip_network("10.0.0.0/8"),)
+FINDINGS = Report((Finding(Code.DEAD_RULE, "FLOW_MAPPING[1]", "dead"), Finding(Code.UNCOVERED_PAIR, "a > b", "bare")))
+
+
+def arguments(config: Path | None = None) -> RunArguments:
+    """Return the arguments of a run with our networks named."""
+    return RunArguments(
+        wanted=Wanted(),
+        our_nets=OURS,
+        config=config,
+        store=None,
+        duration=None,
+        name=None,
+        ledger=None,
+        promiscuous=True,
+    )
+
+
+def test_settings_that_only_a_new_start_changes_are_named() -> None:
+    """A setting that the command line overrides is not named."""
+    before = load(None, {})
+    other_store, more = replace(before, store="valkey://db"), replace(before, store_memory=512)
+
+    assert list(not_reloadable(before, other_store, store_named=False)) == ["REDIS_SERVER"]
+    assert list(not_reloadable(before, more, store_named=False)) == ["STORE_MEMORY"]
+    assert list(not_reloadable(before, replace(before, ttl=3), store_named=False)) == []
+    assert list(not_reloadable(before, other_store, store_named=True)) == []
+    assert list(not_reloadable(other_store, replace(other_store, store_memory=512), store_named=False)) == []
+
+
+def test_notes_are_logged_only_about_rules_of_the_operator(caplog: pytest.LogCaptureFixture) -> None:
+    """Warnings are always logged; notes about the default rules would be noise."""
+    caplog.set_level(logging.INFO)
+    defaults = load(None, {})
+
+    log_findings(FINDINGS, defaults)
+    about_defaults = [record.levelname for record in caplog.records]
+    caplog.clear()
+    log_findings(FINDINGS, replace(defaults, places={"FLOW_MAPPING": "c.py:1:1"}))
+
+    assert about_defaults == ["WARNING"]
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+
+
+def test_named_networks_are_taken_as_they_are() -> None:
+    """Nothing is derived from interfaces, and nothing is said about it."""
+    said: list[str] = []
+
+    configuration = arguments().settle(None, said.append)
+
+    assert (configuration.our_nets, said) == (OURS, [])
+
+
+def test_a_reload_of_a_file_that_is_gone_is_refused(tmp_path: Path) -> None:
+    """The error names the file, and the caller keeps the configuration in force."""
+    path = tmp_path / "gone.py"
+
+    with pytest.raises(ConfigurationError, match=r"gone\.py: no such file"):
+        arguments(path).reread(replace(load(None, {}), path=path))
+
+
+def test_a_named_store_need_not_be_reachable() -> None:
+    """The writer retries later; the command line beats the setting."""
+    settings = replace(load(None, {}), store="valkey://setting:1")
+
+    with ExitStack() as closing:
+        stores = [named_store(named, settings, closing).name for named in (None, "valkey://argument:1")]
+
+    assert ["setting" in stores[0], "argument" in stores[1]] == [True, True]

@@ -1,0 +1,89 @@
+"""What the stores remember of a key, as lines."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from ipaddress import ip_address
+
+import pytest
+
+from shodohflo.keys import from_key
+from shodohflo.keys.detail import ProtocolSum
+from shodohflo.query.rows import FlowRow, ReconRow
+from shodohflo.report.memory import memory_lines
+
+FLOW = FlowRow(
+    client=ip_address("10.0.0.1"),
+    service=ip_address("8.8.8.8"),
+    port=53,
+    octets=240,
+    first=1000.0,
+    last=1060.0,
+    protocols=(ProtocolSum("udp", 1200, 240),),
+    rule="FLOW_MAPPING[3]",
+    sentence="the rule in words",
+    agents=("bert", "ernie"),
+    packets=1200,
+    age=5.0,
+    expires_in=60.0,
+    stores=("one", "two"),
+)
+
+
+def lines(text: str, row: FlowRow | ReconRow) -> list[str]:
+    """Return the lines about a key at second 1065, with single spaces."""
+    key = from_key(text)
+    assert key is not None
+    return [" ".join(line.split()) for line in memory_lines(key, row, 1065.0)]
+
+
+def test_a_flow_is_told_with_its_detail() -> None:
+    """The lines have counts by protocol, times with their age, agents, and the rule in the words of that time."""
+    assert lines("10.0.0.1;8.8.8.8;53;flow", FLOW) == [
+        "client 10.0.0.1",
+        "service 8.8.8.8, port 53 (domain)",
+        "packets 1,200",
+        "udp 1,200 packets, 240 B",
+        "first seen 1970-01-01 00:16:40 UTC, 1m ago",
+        "last seen 1970-01-01 00:17:40 UTC, 5s ago",
+        "agents bert, ernie",
+        "decided by FLOW_MAPPING[3], as it was then: the rule in words",
+        "expires in 1m",
+        "stores one, two",
+    ]
+
+
+def test_a_flow_without_detail_has_what_its_counter_knows() -> None:
+    """The `detail` hash may be gone; what is unknown is left out."""
+    bare = replace(FLOW, octets=None, first=None, last=None, protocols=(), rule="", sentence="", agents=())
+
+    assert lines("10.0.0.1;8.8.8.8;53;flow", bare)[2:] == ["packets 1,200", "expires in 1m", "stores one, two"]
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "told"),
+    [
+        ("10.0.0.1;8.8.8.8;40000:23;rst", None, "reset by 8.8.8.8, port 23"),
+        ("10.0.0.1;8.8.8.8;40000:23;3;icmp", 3, "told port unreachable"),
+    ],
+)
+def test_refusals_name_both_ports_and_the_reason(text: str, code: int | None, told: str) -> None:
+    """A reset names who sent it, an unreachable message its reason."""
+    row = ReconRow(
+        kind=text.rpartition(";")[2],
+        client=ip_address("10.0.0.1"),
+        remote=ip_address("8.8.8.8"),
+        client_port=40000,
+        remote_port=23,
+        code=code,
+        packets=1,
+        age=3.0,
+        expires_in=None,
+        stores=("one",),
+    )
+
+    shown = lines(text, row)
+
+    assert shown[0] == "client 10.0.0.1, port 40000"
+    assert told in shown
+    assert "refreshed 3s ago" in shown

@@ -1,0 +1,59 @@
+"""The starting configuration as text; that it loads and passes `check` is tested with the command."""
+
+from __future__ import annotations
+
+from ipaddress import ip_interface
+
+import pytest
+
+from shodohflo.capture.live.interfaces import Interface
+from shodohflo.config.known import KNOWN
+from shodohflo.report.starting import starting_lines
+
+LOOPBACK = Interface("lo", 1, loopback=True, addresses=(ip_interface("127.0.0.1/8"), ip_interface("::1/128")))
+
+
+def interface(name: str, *addresses: str, up: bool = True) -> Interface:
+    """Return an interface with these addresses."""
+    return Interface(name, 2 + len(name), up=up, addresses=tuple(map(ip_interface, addresses)))
+
+
+HOSTS = {
+    "an ordinary one": [LOOPBACK, interface("eth0", "192.168.1.5/24", "fd00::5/64", "fe80::5/64")],
+    "a router": [
+        LOOPBACK,
+        interface("lan", "10.0.0.1/8"),
+        interface("wan0", "203.0.113.7/30"),
+        interface("wg", up=False),
+    ],
+    "without IPv6": [LOOPBACK, interface("eth0", "192.0.2.1/32")],
+    "without a network": [LOOPBACK, interface("eth0", "fe80::5/64")],
+    "without anything": [],
+    "with an odd name": [interface("e\nimport os", "192.168.1.5/24")],
+}
+
+
+def test_this_machine_is_described() -> None:
+    """The text names its interfaces, its networks and its own addresses."""
+    text = "\n".join(starting_lines(HOSTS["a router"]))
+
+    assert "#     lan: 10.0.0.1/8" in text
+    assert "#     wg (down): no address" in text
+    assert "shodohflo check FILE --our-nets 10.0.0.0/8 --our-nets 203.0.113.4/30\n" in text
+    assert '    # ("this_host", "10.0.0.1/32", "203.0.113.7/32"),' in text
+
+
+def test_a_machine_without_networks_has_no_host_to_name() -> None:
+    """There is no entry for this host, not even a commented one."""
+    assert "this_host" not in "\n".join(starting_lines(HOSTS["without a network"]))
+
+
+def test_a_name_cannot_become_code() -> None:
+    """A line break in the name of an interface does not begin a line of the file."""
+    assert not any(line.startswith("import os") for line in starting_lines(HOSTS["with an odd name"]))
+
+
+@pytest.mark.parametrize("name", sorted(KNOWN.keys() - {"USE_DNSPYTHON"}))
+def test_every_setting_is_in_it(name: str) -> None:
+    """Each setting is either set or described with its default."""
+    assert any(line.startswith((f"# {name} (", f"{name} = ")) for line in starting_lines(HOSTS["an ordinary one"]))
