@@ -106,8 +106,8 @@ def test_joining_puts_rows_one_after_the_other() -> None:
     rows = Rows.from_frames(frames_of(b"1", b"22", b"333"))
     parts = [rows.keep(np.arange(3) == row) for row in range(3)]
 
-    assert columns(Rows.join(parts)) == columns(rows)
-    assert Rows.join(parts[:1]) is parts[0]
+    assert columns(Rows.concatenate(parts)) == columns(rows)
+    assert Rows.concatenate(parts[:1]) is parts[0]
 
 
 class Pair(Header):

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 from enum import Enum, auto
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, dataclass_transform
 
 import numpy as np
@@ -87,6 +88,8 @@ def table(cls: type[T]) -> type[T]:
     made.columns = tuple(
         Column(each.name, each.metadata["dtype"], each.metadata["role"]) for each in declared if each.metadata
     )
+    made.names = tuple(each.name for each in made.columns)
+    made.values = attrgetter(*made.shared_fields, *made.names)
     return made
 
 
@@ -97,6 +100,10 @@ class Table:
     __dataclass_fields__: ClassVar[dict[str, Any]]
     columns: ClassVar[tuple[Column, ...]] = ()
     """The declared columns, in their order."""
+    names: ClassVar[tuple[str, ...]] = ()
+    """The names of the columns."""
+    values: ClassVar[attrgetter[tuple[Any, ...]]]
+    """Returns the values of all fields of a table, in one step because the decoders choose rows most often."""
     shared_fields: ClassVar[tuple[str, ...]] = ()
     """The names of the fields that are no columns."""
 
@@ -119,18 +126,18 @@ class Table:
 
         The shared fields of all `parts` must be equal. A table that has some needs at least one part.
         """
+        if len(parts) == 1:
+            return parts[0]
         filled = [part for part in parts if len(part)]
         if len(filled) == 1:
             return filled[0]
         if not filled:
             return parts[0] if parts else cls.empty()
-        return cls(
-            *filled[0].shared(), *(_joined([getattr(part, each.name) for part in filled]) for each in cls.columns)
-        )
+        return cls(*filled[0].shared(), *[_joined([getattr(part, name) for part in filled]) for name in cls.names])
 
-    def shared(self) -> Iterator[Any]:
-        """Yield the values of the shared fields."""
-        return (getattr(self, name) for name in self.shared_fields)
+    def shared(self) -> list[Any]:
+        """Return the values of the shared fields."""
+        return [getattr(self, name) for name in self.shared_fields]
 
     def map(self, change: Callable[[Column, Any], Any]) -> Self:
         """Return a table with `change(column, values)` in the place of each column's values."""
@@ -138,15 +145,16 @@ class Table:
 
     def __len__(self) -> int:
         """Count the rows."""
-        return len(getattr(self, self.columns[0].name))
+        return len(getattr(self, self.names[0]))
 
     def __getitem__(self, rows: Any) -> Self:  # noqa: ANN401 - whatever indexes an array
         """Return some rows: a slice, a mask or row numbers. A slice copies nothing."""
-        return self.map(lambda _, values: values[rows])
+        values, shared = self.values(self), len(self.shared_fields)
+        return type(self)(*values[:shared], *[column[rows] for column in values[shared:]])
 
     def keep(self, mask: NDArray[np.bool_]) -> Self:
         """Return the rows where `mask` is true; all of them without copying."""
-        return self if mask.all() else self[mask.nonzero()[0]]
+        return self if np.count_nonzero(mask) == len(mask) else self[mask.nonzero()[0]]
 
     def keys(self) -> Iterator[NDArray[Any]]:
         """Yield the key columns as arrays, those of nested tables one by one."""

@@ -84,13 +84,13 @@ class Decoding(Generic[Result]):
         for _ in range(self._depth):
             level, self._next = self._next, defaultdict(list)
             for layer, several in level.items():
-                self._decode(layer, Rows.join(several))
+                self._decode(layer, Rows.concatenate(several))
             if not self._next:
                 break
         for several in self._next.values():
-            self.refuse(Rows.join(several), Refusal.TOO_DEEP)
+            self.refuse(Rows.concatenate(several), Refusal.TOO_DEEP)
         for layer, several in self._last.items():
-            self._decode(layer, Rows.join(several))
+            self._decode(layer, Rows.concatenate(several))
 
     def waiting(self) -> int:
         """Count the rows that `run` would decode."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
+
+from shodohflo.columns.table import Table, column, shared, table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -74,26 +75,26 @@ class Header:
         return self if mask.all() else type(self)(self.octets[mask])
 
 
-@dataclass(frozen=True, slots=True)
-class Rows:
+@table
+class Rows(Table):
     """The packets whose next header is of one kind, as equal-length columns.
 
     A decoder may read a row's bytes from `at` up to `end` and no others: it calls `Decoding.require`
     before it reads.
     """
 
-    data: Bytes
-    frame: NDArray[np.int64]
+    data: Bytes = shared()
+    frame: NDArray[np.int64] = column(np.int64)
     """Which frame each row is of."""
-    at: NDArray[np.int64]
+    at: NDArray[np.int64] = column(np.int64)
     """Where the header begins."""
-    end: NDArray[np.int64]
+    end: NDArray[np.int64] = column(np.int64)
     """Where the captured bytes that belong to it end."""
-    wire_end: NDArray[np.int64]
+    wire_end: NDArray[np.int64] = column(np.int64)
     """Where they would end, had all that was sent been captured; never before `end`."""
-    network: NDArray[np.int64]
+    network: NDArray[np.int64] = column(np.int64)
     """Where the innermost IP header begins."""
-    octets: NDArray[np.int64]
+    octets: NDArray[np.int64] = column(np.int64)
     """The network-layer bytes of the innermost IP packet."""
 
     @classmethod
@@ -101,10 +102,6 @@ class Rows:
         """Begin at the first byte of each frame."""
         end, wire_end = frames.start + frames.captured, frames.start + frames.original
         return cls(Bytes(frames), np.arange(len(frames)), frames.start, end, wire_end, frames.start, frames.original)
-
-    def __len__(self) -> int:
-        """Count the rows."""
-        return len(self.at)
 
     def header(self, size: int) -> Header:
         """Fetch the first `size` bytes of the header."""
@@ -131,14 +128,6 @@ class Rows:
         """Count the bytes from the header to the end of what was sent."""
         return self.wire_end - self.at
 
-    def keep(self, mask: NDArray[np.bool_]) -> Rows:
-        """Return the rows where `mask` is true; all of them without copying."""
-        if np.count_nonzero(mask) == len(mask):
-            return self
-        chosen = mask.nonzero()[0]
-        columns = (self.frame, self.at, self.end, self.wire_end, self.network, self.octets)
-        return Rows(self.data, *(column[chosen] for column in columns))
-
     def advance(self, size: int | NDArray[Any]) -> Rows:
         """Step over `size` bytes, to the header that follows."""
         return Rows(self.data, self.frame, self.at + size, self.end, self.wire_end, self.network, self.octets)
@@ -147,14 +136,3 @@ class Rows:
         """Step into the payload of IP packets of `total` bytes that begin at `at` with a header of `header` bytes."""
         wire_end = self.at + total
         return Rows(self.data, self.frame, self.at + header, np.minimum(self.end, wire_end), wire_end, self.at, total)
-
-    @staticmethod
-    def join(several: list[Rows]) -> Rows:
-        """Put rows over the same buffer into one."""
-        if len(several) == 1:
-            return several[0]
-        columns = (
-            np.concatenate([getattr(rows, name) for rows in several])
-            for name in ("frame", "at", "end", "wire_end", "network", "octets")
-        )
-        return Rows(several[0].data, *columns)

@@ -6,12 +6,13 @@ read it as read a received packet, but its lengths cannot be held against the fe
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from shodohflo.columns.batch import Quote
+from shodohflo.columns.batch import ADDRESS, Quote
+from shodohflo.columns.table import Table, column, shared, table
 from shodohflo.wire.decoding import Decoding
 from shodohflo.wire.headers.ipv4 import LONGEST_DATAGRAM
 from shodohflo.wire.headers.segments import addresses
@@ -40,26 +41,20 @@ _STATUS: Final[dict[str, Quote]] = {
 """What a refusal means for the message; any other is a malformed quote."""
 
 
-@dataclass(frozen=True, slots=True)
-class Quotes:
+@table
+class Quotes(Table):
     """What each unreachable quotes, as columns of `batch.Messages`."""
 
-    quote: NDArray[np.uint8]
-    remote_addr: NDArray[Any]
-    client_port: NDArray[np.uint16]
-    remote_port: NDArray[np.uint16]
-
-    @classmethod
-    def none(cls, count: int, family: Family) -> Quotes:
-        """Return `count` rows that quote nothing."""
-        ports = np.zeros(count, np.uint16)
-        addresses = np.zeros(count, np.uint32 if family == 4 else "S16")
-        return cls(np.full(count, Quote.NONE, np.uint8), addresses, ports, ports.copy())
+    family: Family = shared()
+    quote: NDArray[np.uint8] = column(np.uint8)
+    remote_addr: NDArray[Any] = column(ADDRESS)
+    client_port: NDArray[np.uint16] = column(np.uint16)
+    remote_port: NDArray[np.uint16] = column(np.uint16)
 
 
 def read_quotes(rows: Rows, family: Family, where: NDArray[np.bool_], table: DecoderTable) -> Quotes:
     """Decode, by `table`, the quoted packet that begins at each row of `rows` for which `where` is true."""
-    quotes = Quotes.none(len(rows), family)
+    quotes = Quotes.zeros(len(rows), family)  # Quote.NONE is 0
     numbered = replace(rows, frame=np.arange(len(rows)), wire_end=rows.at + 2 * LONGEST_DATAGRAM)
     decoding: Decoding[Rows] = Decoding(table, depth=_MAX_DEPTH)
     decoding.next_header(numbered.keep(where), _NETWORK_LAYER[family])
