@@ -1,7 +1,7 @@
 """The command line: `shodohflo` with its commands, and `pcap_agent`.
 
-A command's module is imported when the command is called, so that none waits for what only another needs. `options`,
-`program`, `check`, `readers` and `replay` are shared by several commands.
+The module of a command is imported when the command is called, so that none waits for what only another needs.
+`options`, `messages` and `readers` are shared by several commands. It must not decide anything about packets.
 """
 
 from shodohflo.cli.program import main, pcap_agent

@@ -1,5 +1,4 @@
-"""What people are shown, on a terminal or a page: tables, the ledger, flows, rules, numbers in words.
+"""What people and scripts are shown: tables, flows, rules, findings, the ledger, and numbers in words.
 
-It turns values into text and must not ask a store or read a capture. It should not know click either: `ledger` still
-prints with it.
+It turns values into rows and lines. It must not ask a store, read a capture, or know the command line.
 """

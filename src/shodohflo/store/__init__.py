@@ -1,1 +1,4 @@
-"""The store: the grammar of its keys, and the client side of the Valkey or Redis that holds them."""
+"""The client's side of Valkey and Redis: connections, the embedded server, exactly-once writing, and reading keys.
+
+The names of keys are in `keys`. It must not know how packets are decided, nor the command line.
+"""
