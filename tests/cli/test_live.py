@@ -8,20 +8,18 @@ from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
 from rich.console import Console
 
 from shodohflo.agent.status import Identity, LoadedConfiguration, Status
 from shodohflo.attribution.ledger import Ledger, Outcome
 from shodohflo.cli.live import MOST, Busiest, LiveView
-from shodohflo.columns.addresses import Addresses
 from shodohflo.columns.observations import Observations
-from shodohflo.model import Kind
 from shodohflo.report.flows import flow_rows
 from shodohflo.rules.compiler import CompiledRules
 from shodohflo.rules.defaults import default_enumeration, default_mapping
 from shodohflo.store.stats import WriterStats
+from support.observing import Seen, observed
 
 if TYPE_CHECKING:
     from shodohflo.query.rows import FlowRow
@@ -31,21 +29,18 @@ NOW = 1_800_000_000
 
 def seen(client: str, port: int, packets: int, *, last: float = NOW, protocol: int = 6, rule: int = 0) -> Observations:
     """Return one row of what was seen."""
-    nanoseconds = np.array([int(last * 1e9)])
-    return Observations(
-        kind=np.array([Kind.FLOW], np.uint8),
-        client=Addresses.from_objects([ip_address(client)]),
-        remote=Addresses.from_objects([ip_address("198.51.100.1")]),
-        client_port=np.zeros(1, np.uint16),
-        port=np.array([port], np.uint16),
-        protocol=np.array([protocol], np.uint8),
-        code=np.zeros(1, np.uint8),
-        rule=np.array([rule], np.uint16),
-        packets=np.array([packets]),
-        octets=np.array([packets * 100]),
-        first=nanoseconds,
-        last=nanoseconds,
+    row = Seen(
+        ip_address(client),
+        ip_address("198.51.100.1"),
+        port,
+        protocol=protocol,
+        rule=rule,
+        packets=packets,
+        octets=packets * 100,
+        first=int(last * 1e9),
+        last=int(last * 1e9),
     )
+    return observed(row)
 
 
 def row(client: str = "192.0.2.1", *, port: int = 443, packets: int = 1) -> FlowRow:

@@ -15,6 +15,7 @@ from shodohflo.model import ICMP, TCP, UDP
 from shodohflo.rules.packet import FLAGS, Packet
 from support import rule_sets
 from support.observing import ADDRESSES, PORTS
+from support.tables import made
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,16 +61,12 @@ def batch_of(several: Sequence[Packet]) -> Batch:
 def messages_of(family: Family, several: Sequence[Message]) -> Messages:
     """Put ICMP messages into columns; what they quote is all zeros."""
     ends = rule_sets.batch_of(family, [(each.src_addr, 0, each.dst_addr, 0) for each in several])
-    quote = np.array([each.quote for each in several], np.uint8)
-    return Messages(
-        family=family,
+    return made(
+        Messages,
+        len(several),
+        family,
         src_addr=ends.src_addr,
         dst_addr=ends.dst_addr,
-        octets=ends.octets,
-        time=ends.first,
-        quote=quote,
-        code=np.zeros_like(quote),
+        quote=[each.quote for each in several],
         remote_addr=ends.dst_addr,
-        client_port=ends.src_port,
-        remote_port=ends.dst_port,
     )

@@ -1,16 +1,15 @@
-"""Observations written row by row, as tests want to read them, and strategies that make them up."""
+"""Observations written row by row, as tests read best, and strategies that make up rows, addresses and keys."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
-import numpy as np
 from hypothesis import strategies as st
 
-from shodohflo.columns.addresses import Addresses
 from shodohflo.columns.observations import Observations
 from shodohflo.model import TCP, UDP, Address, ClientKey, FlowKey, Key, Kind, PeerKey, ResetKey, UnreachableKey
+from support.tables import made
 
 SECOND = 10**9
 """In ns."""
@@ -40,21 +39,9 @@ def flow(client: str, service: str, port: int, packets: int = 1, *, last: int = 
 
 
 def observed(*rows: Seen) -> Observations:
-    """Return `rows` as columns."""
-    return Observations(
-        kind=np.array([row.kind for row in rows], np.uint8),
-        client=Addresses.from_objects(row.client for row in rows),
-        remote=Addresses.from_objects(row.remote for row in rows),
-        client_port=np.array([row.client_port for row in rows], np.uint16),
-        port=np.array([row.port for row in rows], np.uint16),
-        protocol=np.array([row.protocol for row in rows], np.uint8),
-        code=np.array([row.code for row in rows], np.uint8),
-        rule=np.array([row.rule for row in rows], np.uint16),
-        packets=np.array([row.packets for row in rows], np.int64),
-        octets=np.array([row.octets for row in rows], np.int64),
-        first=np.array([row.first for row in rows], np.int64),
-        last=np.array([row.last for row in rows], np.int64),
-    )
+    """Return `rows` as columns; a column that `Seen` does not have is 0."""
+    given = {field.name: [getattr(row, field.name) for row in rows] for field in fields(Seen)}
+    return made(Observations, len(rows), **given)
 
 
 ADDRESSES = st.one_of(
@@ -66,7 +53,7 @@ ADDRESSES = st.one_of(
         lambda fields: IPv6Address(b"".join(field.to_bytes(2, "big") for field in fields))
     ),
 )
-"""Addresses of both families, with the ones that are spelled in a special way."""
+"""Addresses of both families, among them those that RFC 5952 writes in a special form."""
 
 PORTS = st.integers(0, 0xFFFF)
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from hypothesis import strategies as st
 
 from shodohflo.columns.batch import Batch, Family
@@ -27,6 +26,7 @@ from shodohflo.pcap_config import (
     PortMatch,
     update_our_nets,
 )
+from support.tables import made
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -227,23 +227,21 @@ def packets(draw: st.DrawFn, rule_set: RuleSet, family: Family) -> list[Packet]:
 
 def batch_of(family: Family, rows: Sequence[Packet]) -> Batch:
     """Put packets into columns as the decoders do."""
-    nothing = np.zeros(len(rows), np.int64)
-    octets = nothing.astype(np.uint8)
     src, dst = ([int(row[end]) for row in rows] for end in (0, 2))
-    return Batch(
+    return made(
+        Batch,
+        len(rows),
         family,
-        _column(family, src),
-        _column(family, dst),
-        np.array([row[1] for row in rows], np.uint16),
-        np.array([row[3] for row in rows], np.uint16),
-        *(octets, octets, nothing, nothing, nothing, nothing),
+        src_addr=_values(family, src),
+        dst_addr=_values(family, dst),
+        src_port=[row[1] for row in rows],
+        dst_port=[row[3] for row in rows],
     )
 
 
-def _column(family: Family, numbers: list[int]) -> Any:  # noqa: ANN401 - the type depends on the family
-    if family == 4:
-        return np.array(numbers, np.uint32)
-    return np.frombuffer(b"".join(number.to_bytes(16, "big") for number in numbers), "S16")
+def _values(family: Family, numbers: list[int]) -> list[int] | list[bytes]:
+    """Return the values of a column of addresses."""
+    return numbers if family == 4 else [number.to_bytes(16, "big") for number in numbers]
 
 
 def packet(text: str) -> Packet:

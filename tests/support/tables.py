@@ -27,7 +27,7 @@ def declared_tables() -> list[type[Table]]:
     return sorted((each for each in Table.__subclasses__() if each.columns), key=lambda each: each.__name__)
 
 
-def made(kind: type[T], count: int, *shared: Any, **given: Any) -> T:  # noqa: ANN401 - values of any column
+def made(kind: type[T], count: int, /, *shared: Any, **given: Any) -> T:  # noqa: ANN401 - values of any column
     """Return `count` rows of a table: the columns that are `given`, and zeros in all others.
 
     A column is given as one value for each row, or as a table; the `shared` values come first.
