@@ -1,8 +1,8 @@
-"""Columns of addresses say the same as `ipaddress` objects do."""
+"""Columns of addresses give the same objects and texts as `ipaddress`."""
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ from support.observing import ADDRESSES
 @example([IPv6Address(0), IPv6Address(1), IPv6Address(2**128 - 1), IPv6Address(1 << 112)])
 @example([IPv4Address(0), IPv4Address(2**32 - 1)])
 def test_texts_and_objects_agree_with_ipaddress(addresses: list[Address]) -> None:
-    """The quick way to write a column gives what the plain way gives address by address."""
+    """Formatting a column gives the same texts as formatting each address."""
     column = Addresses.from_objects(addresses)
 
     assert column.objects() == addresses
@@ -27,7 +27,7 @@ def test_texts_and_objects_agree_with_ipaddress(addresses: list[Address]) -> Non
 
 @pytest.mark.parametrize("zeros", range(256))
 def test_every_pattern_of_zero_fields_is_shortened_as_ipaddress_does_it(zeros: int) -> None:
-    """`::` stands for the first of the longest runs of zeros, and never for a single one."""
+    """`::` replaces the first of the longest runs of zero fields, and never a single one."""
     number = sum(0x10 << 16 * (7 - field) for field in range(8) if not zeros & 0x80 >> field)
 
     texts = Addresses.from_objects([IPv6Address(number)]).texts()
@@ -36,7 +36,7 @@ def test_every_pattern_of_zero_fields_is_shortened_as_ipaddress_does_it(zeros: i
 
 
 def test_ipv4_mapped_addresses_end_in_dotted_decimal() -> None:
-    """RFC 5952 section 5, whatever this Python's `str` says."""
+    """RFC 5952 section 5 recommends it; `str` differs between versions of Python."""
     mapped = Addresses.from_objects([IPv6Address("::ffff:102:304")])
 
     assert mapped.texts() == ["::ffff:1.2.3.4"]
@@ -44,7 +44,7 @@ def test_ipv4_mapped_addresses_end_in_dotted_decimal() -> None:
 
 @given(st.lists(st.ip_addresses(v=4)), st.lists(st.ip_addresses(v=6)))
 def test_columns_of_batches_hold_the_same_addresses(fours: list[IPv4Address], sixes: list[IPv6Address]) -> None:
-    """Both families' columns, put one after the other, are the addresses that went in."""
+    """Columns of both families convert to the addresses that they were made from, also concatenated."""
     four = Addresses.from_column(4, np.array([int(address) for address in fours], np.uint32))
     six = Addresses.from_column(6, np.array([address.packed for address in sixes], "S16"))
 
@@ -53,3 +53,25 @@ def test_columns_of_batches_hold_the_same_addresses(fours: list[IPv4Address], si
     assert both.objects() == [*fours, *sixes]
     assert len(both) == len(fours) + len(sixes)
     assert both[::-1].objects() == [*fours, *sixes][::-1]
+
+
+def test_the_example_of_the_module_is_true() -> None:
+    """The three addresses of the module's docstring have the halves that it gives."""
+    texts = ["10.0.0.1", "2001:db8:0:1::1", "::ffff:10.0.0.1"]
+
+    column = Addresses.from_objects(map(ip_address, texts))
+
+    assert column.version.tolist() == [4, 6, 6]
+    assert column.high.tolist() == [0, 0x20010DB800000001, 0]
+    assert column.low.tolist() == [0x0A000001, 1, 0xFFFF0A000001]
+    assert column.texts() == texts
+
+
+def test_substitute_replaces_rows_in_a_copy() -> None:
+    """The original column stays as it was, and the version changes with the address."""
+    column = Addresses.from_objects(map(ip_address, ["10.0.0.1", "10.0.0.2", "10.0.0.3"]))
+
+    changed = column.substitute(np.array([0, 2]), Addresses.from_objects(map(ip_address, ["::1", "10.0.0.9"])))
+
+    assert changed.texts() == ["::1", "10.0.0.2", "10.0.0.9"]
+    assert column.texts() == ["10.0.0.1", "10.0.0.2", "10.0.0.3"]

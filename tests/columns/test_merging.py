@@ -44,7 +44,7 @@ PACKETS = st.builds(
 
 @given(st.lists(PACKETS, max_size=40))
 def test_merging_keeps_every_packet_and_byte(packets: list[bytes]) -> None:
-    """What a conversation is counted under before and after is the same."""
+    """The packets of each conversation add up to the same number before and after merging."""
     for batch in decode(frames_of(*packets)).batches:
         merged = merge_packets(batch)
 
@@ -131,7 +131,7 @@ def test_syn_acks_come_out_alike_whether_few_or_many_different_ones(count: int) 
 
 
 def test_observations_under_one_key_and_rule_become_one() -> None:
-    """Counts are added, the span of time is widened, all else is kept apart."""
+    """Counts are summed and the time span is widened; rows that differ in a key column stay apart."""
     flow = Seen(ip_address("10.0.0.1"), ip_address("10.0.0.2"), 80, packets=2, octets=100, first=5, last=6)
     different = [
         replace(flow, rule=1),
@@ -152,7 +152,7 @@ def test_observations_under_one_key_and_rule_become_one() -> None:
 
 @given(st.lists(SEEN, max_size=30), st.integers(0, 30))
 def test_merging_in_parts_is_merging_at_once(rows: list[Seen], cut: int) -> None:
-    """What waits may be merged at any time, as often as one likes."""
+    """Rows that wait can be merged at any time and any number of times."""
     at_once = merge([observed(*rows)])
 
     in_parts = merge([merge([observed(*rows[:cut])]), merge([observed(*rows[cut:])])])
@@ -169,5 +169,5 @@ def as_set(seen: Observations) -> set[tuple[object, ...]]:
 
 
 def test_nothing_merges_to_nothing() -> None:
-    """A tick without packets leaves no rows."""
+    """An interval without packets leaves no rows."""
     assert len(merge([])) == 0

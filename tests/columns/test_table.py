@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shodohflo.columns.batch import Batch
+from shodohflo.columns.merging import merge_rows
 from shodohflo.columns.observations import Observations
 from shodohflo.columns.table import Role, Table, column, shared, table
-from support.tables import as_rows, declared_tables, shared_fields, tables
+from support.tables import as_rows, declared_tables, made, shared_fields, tables
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -131,3 +132,13 @@ def test_a_type_that_labels_cannot_hold_is_refused_as_a_key(dtype: object) -> No
     """A negative number or a float would be packed wrongly in silence."""
     with pytest.raises(TypeError, match="cannot be a key"):
         column(dtype, Role.KEY)
+
+
+def test_the_example_of_the_module_is_true() -> None:
+    """Two sightings of port 53 merge into one: packets are summed, and the latest time is kept."""
+    rows = made(Sightings, 3, "here", port=[53, 53, 80], packets=[2, 3, 1], first=[9, 6, 8], last=[10, 7, 8])
+
+    merged = merge_rows(rows)
+
+    assert sorted(row[:4] for row in as_rows(merged)) == [(53, 5, 6, 10), (80, 1, 8, 8)]
+    assert merged.place == "here"

@@ -1,4 +1,4 @@
-"""What was written lately, with the clock in the test's hand."""
+"""Which rows are written when; the tests set the clock."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_what_is_new_is_due_at_once() -> None:
 
 
 def test_what_was_written_lately_is_added_up_until_its_interval_is_over() -> None:
-    """Once in five seconds, with all that came in between."""
+    """It is written once in five seconds, with all packets that came in between."""
     recency = Recency(5 * SECOND)
     recency.due(observed(A), now=0)
 
@@ -47,7 +47,7 @@ def test_what_was_written_lately_is_added_up_until_its_interval_is_over() -> Non
 
 
 def test_what_waits_is_due_even_when_nothing_more_comes() -> None:
-    """The last packets of a flow are written too."""
+    """The last packets of a flow are written even if no more arrive."""
     recency = Recency(5 * SECOND)
     recency.due(observed(A), now=0)
     recency.due(observed(A), now=1)
@@ -57,7 +57,7 @@ def test_what_waits_is_due_even_when_nothing_more_comes() -> None:
 
 
 def test_a_flow_that_was_quiet_for_a_while_is_due_at_once() -> None:
-    """Its keys may be about to expire: they must not wait."""
+    """Its keys may be about to expire, so it is written at once."""
     recency = Recency(5 * SECOND)
     recency.due(observed(A), now=0)
 
@@ -66,7 +66,7 @@ def test_a_flow_that_was_quiet_for_a_while_is_due_at_once() -> None:
 
 @pytest.mark.parametrize(("lifetime", "interval"), [(900, 5 * SECOND), (15, 5 * SECOND), (3, SECOND), (1, SECOND // 3)])
 def test_the_interval_is_five_seconds_or_a_third_of_the_lifetime(lifetime: int, interval: int) -> None:
-    """Whichever is shorter."""
+    """The interval is five seconds or a third of the lifetime, whichever is shorter."""
     assert interval_for(lifetime) == interval
 
 
@@ -90,7 +90,7 @@ def test_the_keys_of_a_live_flow_never_expire(lifetime: int, gaps: list[int]) ->
 
 @given(st.lists(st.tuples(st.lists(SEEN, max_size=5), st.integers(-3, 8))), st.integers(1, 4))
 def test_every_packet_comes_out_once(steps: list[tuple[list[Seen], int]], capacity: int) -> None:
-    """Whatever the clock does, and however little is remembered."""
+    """No packet is lost or counted twice, for any clock and any capacity."""
     recency = Recency(5 * SECOND, capacity=capacity)
     now = 0
     out = []
@@ -107,7 +107,7 @@ def test_every_packet_comes_out_once(steps: list[tuple[list[Seen], int]], capaci
 
 @given(st.lists(st.lists(st.sampled_from([A, B]), max_size=3), min_size=1))
 def test_no_row_is_written_twice_in_an_interval_nor_waits_longer(steps: list[list[Seen]]) -> None:
-    """Asked once a second: each row at most every five seconds, and five seconds late at most."""
+    """With a call each second, a row is written at most every five seconds and at most five seconds late."""
     recency = Recency(5 * SECOND)
     written = dict.fromkeys((53, 443), -100)
     seen_at: dict[int, int] = {}
@@ -124,7 +124,7 @@ def test_no_row_is_written_twice_in_an_interval_nor_waits_longer(steps: list[lis
 
 
 def test_a_clock_that_is_set_back_makes_nothing_wait() -> None:
-    """An hour earlier: what waits is due, and so is what comes."""
+    """After the clock goes back an hour, waiting rows and new rows are due."""
     recency = Recency(5 * SECOND)
     recency.due(observed(A), now=3600 * SECOND)
     recency.due(observed(A), now=3601 * SECOND)
@@ -133,7 +133,7 @@ def test_a_clock_that_is_set_back_makes_nothing_wait() -> None:
 
 
 def test_what_is_forgotten_for_want_of_room_counts_as_new_again() -> None:
-    """The stalest goes first, and it does no harm."""
+    """The row written longest ago is forgotten first, and is then due again."""
     recency = Recency(5 * SECOND, capacity=1)
     recency.due(observed(A), now=0)
     recency.due(observed(B), now=1)
@@ -143,7 +143,7 @@ def test_what_is_forgotten_for_want_of_room_counts_as_new_again() -> None:
 
 
 def test_the_same_flow_by_another_rule_is_another_row() -> None:
-    """Each rule's packets are told by themselves."""
+    """The packets that each rule decided are counted apart."""
     recency = Recency(5 * SECOND)
     recency.due(observed(A), now=0)
 
@@ -152,7 +152,7 @@ def test_the_same_flow_by_another_rule_is_another_row() -> None:
 
 
 def test_a_hundred_thousand_live_flows_are_decided_in_well_under_a_second() -> None:
-    """The agent asks between two looks at the ring."""
+    """The agent calls `due` between two reads of the ring, which must not overflow."""
     number = 100_000
     one = observed(A)[np.zeros(number, np.int64)]
     rows = replace(one, client=_many(number))

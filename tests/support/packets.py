@@ -1,6 +1,6 @@
 """Packets for tests: headers as bytes, written out by hand, and frames made of them.
 
-Nothing here shares code with the decoders, so that the two can disagree.
+Nothing here shares code with the decoders, so a mistake in one shows against the other.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SYN, RST, ACK = 0x02, 0x04, 0x10
 
 
 def frames_of(*packets: bytes, layer: int = RAW, guard: bytes = b"", original: int | None = None) -> Frames:
-    """Lay `packets` one after the other, with `guard` before, between and after them; a second apart."""
+    """Put `packets` into one buffer, with `guard` before, between and after them; they were received a second apart."""
     starts, buffer = [], guard
     for packet in packets:
         starts.append(len(buffer))
@@ -41,12 +41,12 @@ def ethernet(payload: bytes, ethertype: int = 0x0800) -> bytes:
 
 
 def tag(ethertype: int, number: int = 7) -> bytes:
-    """Return a VLAN tag, before what `ethertype` names."""
+    """Return a VLAN tag; `ethertype` names what follows it."""
     return struct.pack("!HH", number, ethertype)
 
 
 def ip(payload: bytes, protocol: int, src: str = "192.168.0.1", dst: str = "8.8.8.8", **fields: int) -> bytes:
-    """Put an IPv4 or IPv6 header before `payload`, by what `src` is; `fields` are made to lie."""
+    """Put a header of the family of `src` before `payload`; `fields` override header fields with false values."""
     if ip_address(src).version == 6:
         return _ipv6(payload, protocol, src, dst, **fields)
     return _ipv4(payload, protocol, src, dst, **fields)
@@ -88,5 +88,5 @@ def udp(sport: int = 40000, dport: int = 53, payload: bytes = b"", length: int |
 
 
 def unreachable(quoted: bytes, code: int = 3, kind: int = 3) -> bytes:
-    """Return an ICMP message about `quoted`: type 3 in IPv4, 1 in ICMPv6."""
+    """Return an ICMP unreachable that quotes `quoted`; `kind` is 3 for IPv4 and 1 for ICMPv6."""
     return struct.pack("!BBHI", kind, code, 0, 0) + quoted

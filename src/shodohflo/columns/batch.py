@@ -20,7 +20,7 @@ RST: Final = 0x04
 ACK: Final = 0x10
 """TCP control bits (RFC 9293 section 3.1)."""
 
-ADDRESS: Final = {4: np.uint32, 6: "S16"}
+ADDRESS: Final[dict[Family, Any]] = {4: np.uint32, 6: "S16"}
 """The type of a column of addresses, by family: numbers, or 16 bytes in network order."""
 
 

@@ -1,4 +1,4 @@
-"""Frames: what capture hands to the decoders; bytes with a place, a size and a time, no meaning yet."""
+"""Frames: what capture hands to the decoders, bytes with a place, a size and a time, not yet decoded."""
 
 from __future__ import annotations
 

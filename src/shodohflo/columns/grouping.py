@@ -1,9 +1,9 @@
-"""Exact group-by: which rows of some columns are equal, found by election instead of by sorting.
+"""Exact group-by: find the rows that are equal in some columns, by election instead of by sorting.
 
-Every row writes its number into the slot that its hash names, and looks who stayed: the last one
-there stands for all rows equal to it. Rows that lost to a different key try again with another
-hash. Equal rows always share a slot, so they are always elected together, whatever the hash does:
-it decides how long the answer takes, never what it is.
+Every row writes its number into the slot that its hash selects, then reads the slot back. The number found
+there is the slot's winner, and it leads all rows that are equal to it. The rows that found a winner with
+another key go on to the next round, with another hash. Equal rows always share a slot, so the result does
+not depend on the hash; only the time it takes does.
 """
 
 from __future__ import annotations
@@ -21,15 +21,16 @@ if TYPE_CHECKING:
     Columns = Sequence[NDArray[np.uint64]]
 
 _ROUNDS = 16
-"""Elections before sorting the rest: each leaves a fraction of the last, unless someone found our seeds."""
+"""Rounds before the rest is sorted. Each round leaves a fraction of the rows of the one before, unless an
+attacker knows `_SEEDS`."""
 
 _SEEDS = np.random.default_rng()
-"""Secret multipliers, so that nobody can send packets whose keys all share a slot."""
+"""Source of secret multipliers, so that nobody can send packets whose keys all share a slot."""
 
 
 @dataclass(frozen=True, slots=True)
 class Groups:
-    """Rows that are equal form a group."""
+    """The groups of equal rows."""
 
     leaders: NDArray[np.int32]
     """The number of one row of each group, in ascending order."""
@@ -61,7 +62,17 @@ def group_by(columns: Columns) -> Groups:
 
 
 def _elect(columns: Columns) -> NDArray[np.int32]:
-    """Return, for each row, the row that stands for it."""
+    """Return, for each row, the number of the row that leads its group.
+
+    For example, five rows with the keys 7, 9, 7, 4, 9, where the first hash puts 7 into slot 3 and both 9 and 4
+    into slot 8:
+
+        ballot[slot] = voters    slot 3 gets 0, then 2; slot 8 gets 1, 3, then 4
+        winner                   2  4  2  4  4
+        won                      T  T  T  F  T      row 3 has key 4, its winner has 9
+        leader                   2  4  2  ?  4      row 3 votes again with a new hash
+        second round             row 3 is alone in its slot, and leads itself: 2  4  2  3  4
+    """
     leader = np.arange(len(columns[0]), dtype=np.int32)
     voters, mine = leader, columns
     bits = max(10, int(2 * len(leader)).bit_length())
@@ -82,7 +93,7 @@ def _elect(columns: Columns) -> NDArray[np.int32]:
 
 
 def _hash(columns: Columns, bits: int) -> NDArray[np.int64]:
-    """Hash each row to `bits` bits: the high ones of a sum of products with secret odd numbers."""
+    """Hash each row to `bits` bits: the highest of a sum of products with secret odd numbers."""
     total = np.zeros(len(columns[0]), np.uint64)
     for column in columns:
         mixed = column ^ (column >> np.uint64(32))
@@ -93,7 +104,7 @@ def _hash(columns: Columns, bits: int) -> NDArray[np.int64]:
 
 
 def _elect_by_sorting(columns: Columns) -> NDArray[np.int64]:
-    """Do the same the plain way."""
+    """Return what `_elect` returns, by sorting the rows."""
     order = np.lexsort(columns)
     begins = np.ones(len(order), np.bool_)
     begins[1:] = np.any([column[order][1:] != column[order][:-1] for column in columns], axis=0)

@@ -45,7 +45,7 @@ def merge_packets(batch: Batch) -> Batch:
     it saves; their `tcp_flags` are reduced to the significant ones all the same.
     """
     batch = replace(batch, tcp_flags=significant_flags(batch.tcp_flags))
-    return batch if _is_mostly_different(batch) else _merged(batch)
+    return batch if _is_mostly_different(batch) else merge_rows(batch)
 
 
 def significant_flags(tcp_flags: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -69,10 +69,10 @@ def merge(parts: Sequence[Observations]) -> Observations:
     is_ipv4 = [(part.client.version == 4) & (part.remote.version == 4) for part in parts]
     ipv4 = Observations.concatenate([part.keep(mask) for part, mask in zip(parts, is_ipv4, strict=True)])
     rest = Observations.concatenate([part.keep(~mask) for part, mask in zip(parts, is_ipv4, strict=True)])
-    return Observations.concatenate([_merged(ipv4), _merged(rest)])
+    return Observations.concatenate([merge_rows(ipv4), merge_rows(rest)])
 
 
-def _merged(rows: T) -> T:
+def merge_rows(rows: T) -> T:
     """Merge rows with equal keys, each column by its role."""
     if len(rows) == 0:
         return rows

@@ -1,8 +1,9 @@
-"""What was written lately: rows that are news go out at once, the others are added up for a while.
+"""Which rows are written when: a new row at once, packets of a row written lately after an interval.
 
-A row written less than `interval` ago waits until the interval is over; any other row is due. So no row is
-written more than once in an interval, none waits longer than that, and a row that comes back after a pause
-finds its keys refreshed before they expire: the interval is a third of their lifetime at most.
+A row is due unless it was written less than `interval` ago; then it waits, and the packets of further rows
+with the same key are added to it. So a row is written at most once per interval and waits no longer than
+that. The interval is at most a third of the lifetime of the keys, so a row that comes back after a pause
+refreshes them before they expire.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ from shodohflo.columns.merging import merge
 from shodohflo.columns.observations import Observations
 
 LONGEST_INTERVAL: Final = 5 * 10**9
-"""In ns; however long the keys live, a count is at most this old."""
+"""In ns: the greatest age of a count in the store, however long the keys live."""
 
 CAPACITY: Final = 500_000
-"""Rows to remember; what is forgotten counts as new again, and is written sooner than it would have been."""
+"""Rows to remember as written; a row that is forgotten is new again, and is written sooner than necessary."""
 
 
 def interval_for(lifetime: int) -> int:
@@ -28,13 +29,14 @@ def interval_for(lifetime: int) -> int:
 
 
 class Recency:
-    """Decides when rows are written; to be asked a few times each second, whether there is news or not."""
+    """Decides when rows are written. Call `due` a few times per second, also without new observations."""
 
     def __init__(self, interval: int, *, capacity: int = CAPACITY) -> None:
-        """Begin with nothing written; `interval` in ns."""
+        """Begin with no row written or waiting; `interval` is in ns."""
         self._interval = interval
         self._capacity = capacity
-        self._written: dict[bytes, int] = {}  # when, of the rows written less than an interval ago, oldest first
+        # When each row was written, in ns, the oldest first.
+        self._written: dict[bytes, int] = {}
         self._waiting = Observations.empty()
 
     def __len__(self) -> int:
@@ -42,7 +44,7 @@ class Recency:
         return len(self._waiting)
 
     def due(self, observations: Observations, now: int) -> Observations:
-        """Take what was seen since the last call, and return what is to be written at `now` (ns, of any clock)."""
+        """Add the observations since the last call, and return the rows to write at `now`, in ns of any clock."""
         self._forget(now)
         rows = merge([self._waiting, observations])
         names = key_bytes(rows)
@@ -52,16 +54,16 @@ class Recency:
         return rows[is_due]
 
     def rest(self) -> Observations:
-        """Return all that waits, to be written at the end or before the rules change."""
+        """Return and drop all rows that wait, to be written at the end or before the rules change."""
         rest, self._waiting = self._waiting, Observations.empty()
         return rest
 
     def _forget(self, now: int) -> None:
-        """Forget the rows whose interval is over, and the oldest where there are too many."""
+        """Forget the rows written at least an interval ago, and the oldest rows beyond the capacity."""
         excess = len(self._written) - self._capacity
         over: list[bytes] = []
         for name, written in self._written.items():
-            # A clock that was set back is no reason to wait for it to catch up.
+            # If the clock was set back, forget the row now instead of waiting for the clock to catch up.
             if 0 <= now - written < self._interval and len(over) >= excess:
                 break
             over.append(name)

@@ -1,0 +1,48 @@
+"""Observations: which columns keep rows apart, and that rows of both families stand in one table."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+
+from shodohflo.columns.observations import Observations
+from shodohflo.columns.table import Role
+from shodohflo.model import Kind
+from support.observing import Seen, flow, observed
+
+
+def test_each_column_has_the_role_that_recording_needs() -> None:
+    """Rows are kept apart by what their key is made of and by their rule; all else is summed or widened."""
+    roles = {role: [each.name for each in Observations.columns if each.role is role] for role in Role}
+
+    assert roles == {
+        Role.KEY: ["kind", "client", "remote", "client_port", "port", "protocol", "code", "rule"],
+        Role.SUM: ["packets", "octets"],
+        Role.EARLIEST: ["first"],
+        Role.LATEST: ["last"],
+        Role.ANY: [],
+    }
+
+
+def test_rows_of_both_families_and_mixed_ones_stand_in_one_table() -> None:
+    """An action of an operator may answer with a service of the other family."""
+    four, six = ip_address("10.0.0.1"), ip_address("2001:db8::1")
+    rows = Observations.concatenate([observed(Seen(four, four, 53)), observed(Seen(six, six, 53), Seen(four, six, 53))])
+
+    assert rows.client.objects() == [four, six, four]
+    assert rows.remote.objects() == [four, six, six]
+
+
+def test_choosing_rows_chooses_their_addresses_too() -> None:
+    """The two columns of addresses are tables themselves."""
+    rows = observed(flow("10.0.0.1", "10.0.0.9", 53), flow("10.0.0.2", "10.0.0.8", 443))
+
+    chosen = rows.keep(rows.port == 443)
+
+    assert (chosen.client.texts(), chosen.remote.texts()) == (["10.0.0.2"], ["10.0.0.8"])
+
+
+def test_the_kinds_fit_their_column() -> None:
+    """A kind beyond 255 would wrap around in silence."""
+    assert observed(*(Seen(ip_address("::1"), ip_address("::2"), 1, kind=kind) for kind in Kind)).kind.tolist() == [
+        *Kind
+    ]
