@@ -8,22 +8,27 @@ from typing import TYPE_CHECKING
 from shodohflo.keys import FlowDetail, ProtocolSum
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 
 def join_details(several: Sequence[FlowDetail]) -> FlowDetail:
     """Sum up what several stores know about one flow; the rule is the one of the latest `last`."""
-    packets: Counter[str] = Counter()
-    octets: Counter[str] = Counter()
-    for protocol in (protocol for one in several for protocol in one.protocols):
-        packets[protocol.protocol] += protocol.packets
-        octets[protocol.protocol] += protocol.octets
     latest = max(several, key=lambda one: one.last or 0.0)
     return FlowDetail(
         first=min((one.first for one in several if one.first is not None), default=None),
         last=latest.last,
-        protocols=tuple(ProtocolSum(name, packets[name], octets[name]) for name in sorted(packets)),
+        protocols=sum_protocols(protocol for one in several for protocol in one.protocols),
         rule=latest.rule,
         sentence=latest.sentence,
         agents=tuple(sorted({agent for one in several for agent in one.agents})),
     )
+
+
+def sum_protocols(parts: Iterable[ProtocolSum]) -> tuple[ProtocolSum, ...]:
+    """Add up `parts` by protocol, in alphabetical order."""
+    packets: Counter[str] = Counter()
+    octets: Counter[str] = Counter()
+    for part in parts:
+        packets[part.protocol] += part.packets
+        octets[part.protocol] += part.octets
+    return tuple(ProtocolSum(name, packets[name], octets[name]) for name in sorted(packets))

@@ -10,7 +10,7 @@ from shodohflo.model import ClientKey, FlowKey, PeerKey, ResetKey, UnreachableKe
 from shodohflo.query.details import join_details
 from shodohflo.query.filters import Filter, pattern
 from shodohflo.query.rows import AgentRow, ClientRow, FlowRow, KeyRow, PeerRow, ReconRow, order
-from shodohflo.query.sums import clients_of, peers_of
+from shodohflo.query.sums import clients_of, common_fields, flow_row, peers_of
 from shodohflo.store.connection import store_errors
 from shodohflo.store.reading import AnyKey, KeyRecord, read_heartbeats, read_records
 
@@ -47,6 +47,12 @@ class _Sighting(Generic[AnyKey]):
             return None
         return max(self.lifetime - self.record.expires_in, 0.0)
 
+    def row(self) -> KeyRow:
+        """Return the fields that the rows of all kinds have."""
+        return KeyRow(
+            packets=self.record.packets, age=self.age, expires_in=self.record.expires_in, stores=(self.store,)
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class _Seen(Generic[AnyKey]):
@@ -56,15 +62,8 @@ class _Seen(Generic[AnyKey]):
     sightings: list[_Sighting[AnyKey]]
 
     def common(self) -> dict[str, Any]:
-        """Return the part that all rows have."""
-        ages = [sighting.age for sighting in self.sightings if sighting.age is not None]
-        expiries = [sighting.record.expires_in for sighting in self.sightings]
-        return {
-            "packets": sum(sighting.record.packets for sighting in self.sightings),
-            "age": min(ages, default=None),
-            "expires_in": None if None in expiries else max(expiry for expiry in expiries if expiry is not None),
-            "stores": tuple(sighting.store for sighting in self.sightings),
-        }
+        """Return the fields that all rows have."""
+        return common_fields([sighting.row() for sighting in self.sightings])
 
 
 class Reader:
@@ -160,19 +159,7 @@ def _flow_row(seen: _Seen[FlowKey], now: float) -> FlowRow:
     common = seen.common()
     if detail.last is not None:
         common["age"] = max(now - detail.last, 0.0)
-    return FlowRow(
-        client=seen.key.client,
-        service=seen.key.service,
-        port=seen.key.port,
-        octets=detail.octets,
-        first=detail.first,
-        last=detail.last,
-        protocols=detail.protocols,
-        rule=detail.rule,
-        sentence=detail.sentence,
-        agents=detail.agents,
-        **common,
-    )
+    return flow_row(seen.key, detail, common)
 
 
 def _recon_row(seen: _Seen[ResetKey] | _Seen[UnreachableKey], kind: str, code: int | None) -> ReconRow:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from shodohflo.keys.detail import ProtocolSum
+from shodohflo.keys.detail import FlowDetail
+from shodohflo.model import FlowKey
+from shodohflo.query.details import join_details
 from shodohflo.query.rows import ClientRow, FlowRow, KeyRow, PeerRow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 
 Row = TypeVar("Row", bound=KeyRow)
 
@@ -30,25 +31,28 @@ def peers_of(flows: Iterable[FlowRow]) -> tuple[PeerRow, ...]:
 
 def join_flows(rows: Sequence[FlowRow]) -> FlowRow:
     """Return several rows of the same flow as one; the rule is the one that decided last."""
-    latest = max(rows, key=lambda row: row.last or 0.0)
-    octets = [row.octets for row in rows if row.octets is not None]
-    return replace(
-        latest,
-        octets=sum(octets) if octets else None,
-        first=min((row.first for row in rows if row.first is not None), default=None),
-        protocols=_protocols(protocol for row in rows for protocol in row.protocols),
-        agents=tuple(sorted({agent for row in rows for agent in row.agents})),
-        **_common(rows),
+    first = rows[0]
+    detail = join_details(
+        [FlowDetail(row.first, row.last, row.protocols, row.rule, row.sentence, row.agents) for row in rows]
     )
+    return flow_row(FlowKey(first.client, first.service, first.port), detail, common_fields(rows))
 
 
-def _protocols(parts: Iterable[ProtocolSum]) -> tuple[ProtocolSum, ...]:
-    """Add up the sums of each protocol, in alphabetical order."""
-    sums: dict[str, ProtocolSum] = {}
-    for part in parts:
-        before = sums.get(part.protocol, ProtocolSum(part.protocol, 0, 0))
-        sums[part.protocol] = ProtocolSum(part.protocol, before.packets + part.packets, before.octets + part.octets)
-    return tuple(sums[name] for name in sorted(sums))
+def flow_row(key: FlowKey, detail: FlowDetail, common: Mapping[str, Any]) -> FlowRow:
+    """Return the row of a flow from what is known of it and the fields that all rows have."""
+    return FlowRow(
+        client=key.client,
+        service=key.service,
+        port=key.port,
+        octets=detail.octets,
+        first=detail.first,
+        last=detail.last,
+        protocols=detail.protocols,
+        rule=detail.rule,
+        sentence=detail.sentence,
+        agents=detail.agents,
+        **common,
+    )
 
 
 def _gathered(
@@ -59,15 +63,15 @@ def _gathered(
     by_key: dict[Hashable, list[FlowRow]] = {}
     for row in flows:
         by_key.setdefault(key_of(row), []).append(row)
-    return tuple(make(rows[0], _common(rows)) for rows in by_key.values())
+    return tuple(make(rows[0], common_fields(rows)) for rows in by_key.values())
 
 
-def _common(rows: Sequence[KeyRow]) -> dict[str, Any]:
-    """Return the fields of `KeyRow` for several rows together."""
-    expiries = [row.expires_in for row in rows]
+def common_fields(parts: Sequence[KeyRow]) -> dict[str, Any]:
+    """Return the fields of `KeyRow` for several parts together: the youngest age and the longest lifetime count."""
+    expiries = [part.expires_in for part in parts]
     return {
-        "packets": sum(row.packets for row in rows),
-        "age": min((row.age for row in rows if row.age is not None), default=None),
+        "packets": sum(part.packets for part in parts),
+        "age": min((part.age for part in parts if part.age is not None), default=None),
         "expires_in": None if None in expiries else max(expiry for expiry in expiries if expiry is not None),
-        "stores": tuple(dict.fromkeys(store for row in rows for store in row.stores)),
+        "stores": tuple(dict.fromkeys(store for part in parts for store in part.stores)),
     }

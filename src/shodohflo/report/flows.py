@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from shodohflo.keys.detail import ProtocolSum
-from shodohflo.model import PROTOCOL_NAMES, Kind, rule_place
-from shodohflo.query.rows import FlowRow
+from shodohflo.keys.detail import FlowDetail, ProtocolSum
+from shodohflo.model import PROTOCOL_NAMES, FlowKey, Kind, rule_place
+from shodohflo.query.details import sum_protocols
+from shodohflo.query.sums import flow_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from shodohflo.columns.observations import Observations
     from shodohflo.model import Address
+    from shodohflo.query.rows import FlowRow
 
 _PROTOCOL, _RULE, _PACKETS, _OCTETS, _FIRST, _LAST = range(6)
 """The places in a part of a flow: what one rule decided of one protocol."""
@@ -41,25 +43,16 @@ def _parts(observations: Observations) -> Iterator[tuple[tuple[Address, Address,
 
 
 def _row(key: tuple[Address, Address, int], parts: Sequence[tuple[int, ...]], sentences: Sequence[str]) -> FlowRow:
-    client, service, port = key
     rule = max(parts, key=lambda part: part[_LAST])[_RULE]
-    protocols: dict[str, Any] = {}
-    for part in parts:
-        packets, octets = protocols.get(PROTOCOL_NAMES[part[_PROTOCOL]], (0, 0))
-        protocols[PROTOCOL_NAMES[part[_PROTOCOL]]] = packets + part[_PACKETS], octets + part[_OCTETS]
-    return FlowRow(
-        client=client,
-        service=service,
-        port=port,
-        octets=sum(part[_OCTETS] for part in parts),
+    detail = FlowDetail(
         first=min(part[_FIRST] for part in parts) / _NS,
         last=max(part[_LAST] for part in parts) / _NS,
-        protocols=tuple(ProtocolSum(name, *protocols[name]) for name in sorted(protocols)),
+        protocols=sum_protocols(
+            ProtocolSum(PROTOCOL_NAMES[part[_PROTOCOL]], part[_PACKETS], part[_OCTETS]) for part in parts
+        ),
         rule=rule_place(rule),
         sentence=sentences[rule] if rule < len(sentences) else "",
         agents=(),
-        packets=sum(part[_PACKETS] for part in parts),
-        age=None,
-        expires_in=None,
-        stores=(),
     )
+    packets = sum(part[_PACKETS] for part in parts)
+    return flow_row(FlowKey(*key), detail, {"packets": packets, "age": None, "expires_in": None, "stores": ()})
