@@ -6,34 +6,17 @@ from dataclasses import replace
 from ipaddress import ip_address
 
 from shodohflo.keys.detail import ProtocolSum
-from shodohflo.query.rows import FlowRow
 from shodohflo.query.sums import clients_of, join_flows, peers_of
-
-ONE = FlowRow(
-    client=ip_address("192.0.2.1"),
-    service=ip_address("198.51.100.1"),
-    port=80,
-    octets=200,
-    first=10.0,
-    last=20.0,
-    protocols=(ProtocolSum("tcp", 2, 200),),
-    rule="FLOW_MAPPING[0]",
-    sentence="the first",
-    agents=("bert",),
-    packets=2,
-    age=5.0,
-    expires_in=3.0,
-    stores=("one",),
-)
+from support.rows import FLOW
 
 
 def test_packets_of_a_client_and_of_a_pair_add_up() -> None:
     """The youngest age and the longest lifetime of the flows are those of the sum; no expiry beats any other."""
     other = ip_address("192.0.2.2")
     flows = [
-        ONE,
-        replace(ONE, port=443, packets=3, age=None, expires_in=8.0, stores=("two", "one")),
-        replace(ONE, client=other, packets=1, age=3.0, expires_in=None),
+        FLOW,
+        replace(FLOW, port=443, packets=3, age=None, expires_in=8.0, stores=("two", "one")),
+        replace(FLOW, client=other, packets=1, age=3.0, expires_in=None),
     ]
 
     clients, peers = clients_of(flows), peers_of(flows)
@@ -51,7 +34,7 @@ def test_packets_of_a_client_and_of_a_pair_add_up() -> None:
 def test_rows_of_one_flow_become_one_with_the_rule_that_decided_last() -> None:
     """Sums by protocol, the earliest first and the latest last packet, all agents and stores."""
     later = replace(
-        ONE,
+        FLOW,
         octets=70,
         first=15.0,
         last=30.0,
@@ -62,7 +45,7 @@ def test_rows_of_one_flow_become_one_with_the_rule_that_decided_last() -> None:
         stores=("two",),
     )
 
-    joined = join_flows([later, ONE])
+    joined = join_flows([later, FLOW])
 
     assert joined == replace(
         later,
@@ -77,7 +60,7 @@ def test_rows_of_one_flow_become_one_with_the_rule_that_decided_last() -> None:
 
 def test_a_row_without_detail_does_not_hide_what_another_row_knows() -> None:
     """Unknown bytes and times are left out of the sums, not counted as zero."""
-    unknown = replace(ONE, octets=None, first=None, last=None, protocols=(), rule="", sentence="", agents=())
+    unknown = replace(FLOW, octets=None, first=None, last=None, protocols=(), rule="", sentence="", agents=())
 
-    assert join_flows([unknown, ONE]) == replace(ONE, packets=4)
+    assert join_flows([unknown, FLOW]) == replace(FLOW, packets=4)
     assert join_flows([unknown, unknown]).octets is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import ip_address
 
 import pytest
@@ -10,25 +11,21 @@ from shodohflo.keys.detail import ProtocolSum
 from shodohflo.query.rows import ClientRow, FlowRow, PeerRow, ReconRow
 from shodohflo.query.sums import clients_of
 from shodohflo.report.listings import CLIENTS, FLOWS, PEERS, RECON
+from support.rows import FLOW
 
 
 def flow(client: str, port: int, packets: int, *, age: float | None = 3.0, expires_in: float | None = 9.0) -> FlowRow:
     """Return a flow to one service."""
-    return FlowRow(
+    return replace(
+        FLOW,
         client=ip_address(client),
-        service=ip_address("198.51.100.1"),
         port=port,
         octets=packets * 100,
-        first=0.0,
-        last=1.0,
         protocols=(ProtocolSum("udp", packets, packets * 100),),
         rule="FLOW_MAPPING[1]",
-        sentence="",
-        agents=("bert",),
         packets=packets,
         age=age,
         expires_in=expires_in,
-        stores=("one",),
     )
 
 

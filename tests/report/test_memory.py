@@ -11,11 +11,14 @@ from shodohflo.keys import from_key
 from shodohflo.keys.detail import ProtocolSum
 from shodohflo.query.rows import FlowRow, ReconRow
 from shodohflo.report.memory import memory_lines
+from support.rows import FLOW
 
-FLOW = FlowRow(
+DNS = replace(
+    FLOW,
     client=ip_address("10.0.0.1"),
     service=ip_address("8.8.8.8"),
     port=53,
+    packets=1200,
     octets=240,
     first=1000.0,
     last=1060.0,
@@ -23,8 +26,6 @@ FLOW = FlowRow(
     rule="FLOW_MAPPING[3]",
     sentence="the rule in words",
     agents=("bert", "ernie"),
-    packets=1200,
-    age=5.0,
     expires_in=60.0,
     stores=("one", "two"),
 )
@@ -39,7 +40,7 @@ def lines(text: str, row: FlowRow | ReconRow) -> list[str]:
 
 def test_a_flow_is_told_with_its_detail() -> None:
     """The lines have counts by protocol, times with their age, agents, and the rule in the words of that time."""
-    assert lines("10.0.0.1;8.8.8.8;53;flow", FLOW) == [
+    assert lines("10.0.0.1;8.8.8.8;53;flow", DNS) == [
         "client 10.0.0.1",
         "service 8.8.8.8, port 53 (domain)",
         "packets 1,200",
@@ -55,7 +56,7 @@ def test_a_flow_is_told_with_its_detail() -> None:
 
 def test_a_flow_without_detail_has_what_its_counter_knows() -> None:
     """The `detail` hash may be gone; what is unknown is left out."""
-    bare = replace(FLOW, octets=None, first=None, last=None, protocols=(), rule="", sentence="", agents=())
+    bare = replace(DNS, octets=None, first=None, last=None, protocols=(), rule="", sentence="", agents=())
 
     assert lines("10.0.0.1;8.8.8.8;53;flow", bare)[2:] == ["packets 1,200", "expires in 1m", "stores one, two"]
 
