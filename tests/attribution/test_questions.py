@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING
 
@@ -77,10 +78,10 @@ def test_each_answer_about_a_packet_has_its_reason(
 def test_a_message_to_us_is_known_by_its_quote(quote: Quote) -> None:
     """At most one of the four questions applies, and none to a message that is not to us."""
     asked = {
-        Quote.PORTS: questions.is_unreachable_to_us,
-        Quote.CUT: questions.is_cut_quote,
-        Quote.FRAGMENT: questions.is_quoted_fragment,
-        Quote.MALFORMED: questions.is_malformed_quote,
+        Quote.PORTS: partial(questions.is_quote, Quote.PORTS),
+        Quote.CUT: partial(questions.is_quote, Quote.CUT),
+        Quote.FRAGMENT: partial(questions.is_quote, Quote.FRAGMENT),
+        Quote.MALFORMED: partial(questions.is_quote, Quote.MALFORMED),
     }
     to_us = Message(ip_address("8.8.8.8"), ip_address("10.0.0.1"), quote)
     elsewhere = replace(to_us, dst_addr=ip_address("9.9.9.9"))

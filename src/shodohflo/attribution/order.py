@@ -13,13 +13,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import partial
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 import numpy as np
 
 from shodohflo.attribution import questions as ask
 from shodohflo.attribution.ledger import DROPPED, REFUSED, Outcome
-from shodohflo.columns.batch import Batch, Messages
+from shodohflo.columns.batch import Batch, Messages, Quote
 from shodohflo.rules.packet import Packet
 from shodohflo.rules.verdicts import Decision, Verdicts
 from shodohflo.wire.refusals import Refusal
@@ -136,34 +137,35 @@ IGNORED: Final[Question[Packet, Batch]] = Question(
 )
 """For packets that the rules made a flow."""
 
+
+def _about_quotes(step: Step, outcome: str, words: str, quote: Quote) -> Question[Message, Messages]:
+    return Question(step, outcome, words, plain=partial(ask.is_quote, quote), columns=partial(ask.quote_rows, quote))
+
+
 MESSAGES: Final[tuple[Question[Message, Messages], ...]] = (
-    Question(
+    _about_quotes(
         Step.UNREACHABLE,
         Outcome.UNREACHABLE,
         "it is an unreachable to our networks, and quotes both ports",
-        plain=ask.is_unreachable_to_us,
-        columns=ask.unreachable_to_us_rows,
+        Quote.PORTS,
     ),
-    Question(
+    _about_quotes(
         Step.QUOTE_CUT,
         REFUSED.format(Refusal.QUOTE_CUT),
         "it is an unreachable to our networks whose quote is too short",
-        plain=ask.is_cut_quote,
-        columns=ask.cut_quote_rows,
+        Quote.CUT,
     ),
-    Question(
+    _about_quotes(
         Step.QUOTE_FRAGMENT,
         REFUSED.format(Refusal.QUOTE_FRAGMENT),
         "it is an unreachable to our networks that quotes a later fragment",
-        plain=ask.is_quoted_fragment,
-        columns=ask.quoted_fragment_rows,
+        Quote.FRAGMENT,
     ),
-    Question(
+    _about_quotes(
         Step.QUOTE_MALFORMED,
         REFUSED.format(Refusal.QUOTE_MALFORMED),
         "it is an unreachable to our networks that quotes no IP packet",
-        plain=ask.is_malformed_quote,
-        columns=ask.malformed_quote_rows,
+        Quote.MALFORMED,
     ),
     Question(
         Step.OWN_NETWORK,

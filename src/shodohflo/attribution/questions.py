@@ -124,44 +124,16 @@ def ignored_rows(batch: Batch, policy: CompiledPolicy) -> Mask:
     return policy.is_ignored(batch)
 
 
-def is_unreachable_to_us(message: Message, policy: Policy) -> Reason:
-    """Answer whether the message is an unreachable to one of our networks and quotes both ports."""
-    return _is_quote(message, Quote.PORTS, policy)
+def is_quote(quote: Quote, message: Message, policy: Policy) -> Reason:
+    """Answer whether the message is an unreachable to one of our networks with this kind of quote."""
+    if message.quote != quote:
+        return Reason(applies=False, because=_QUOTES[message.quote])
+    return _is_to_us(message, policy)
 
 
-def unreachable_to_us_rows(messages: Messages, policy: CompiledPolicy) -> Mask:
-    """Answer `is_unreachable_to_us` for each row."""
-    return _quote_rows(messages, Quote.PORTS, policy)
-
-
-def is_cut_quote(message: Message, policy: Policy) -> Reason:
-    """Answer whether the message is an unreachable to one of our networks with too short a quote."""
-    return _is_quote(message, Quote.CUT, policy)
-
-
-def cut_quote_rows(messages: Messages, policy: CompiledPolicy) -> Mask:
-    """Answer `is_cut_quote` for each row."""
-    return _quote_rows(messages, Quote.CUT, policy)
-
-
-def is_quoted_fragment(message: Message, policy: Policy) -> Reason:
-    """Answer whether the message is an unreachable to one of our networks that quotes a later fragment."""
-    return _is_quote(message, Quote.FRAGMENT, policy)
-
-
-def quoted_fragment_rows(messages: Messages, policy: CompiledPolicy) -> Mask:
-    """Answer `is_quoted_fragment` for each row."""
-    return _quote_rows(messages, Quote.FRAGMENT, policy)
-
-
-def is_malformed_quote(message: Message, policy: Policy) -> Reason:
-    """Answer whether the message is an unreachable to one of our networks that quotes no IP packet."""
-    return _is_quote(message, Quote.MALFORMED, policy)
-
-
-def malformed_quote_rows(messages: Messages, policy: CompiledPolicy) -> Mask:
-    """Answer `is_malformed_quote` for each row."""
-    return _quote_rows(messages, Quote.MALFORMED, policy)
+def quote_rows(quote: Quote, messages: Messages, policy: CompiledPolicy) -> Mask:
+    """Answer `is_quote` for each row."""
+    return _where_ours(messages.quote == quote, messages.dst_addr, policy)
 
 
 def is_any_message(_message: Message, _policy: Policy) -> Reason:
@@ -181,16 +153,6 @@ _QUOTES = {
     Quote.FRAGMENT: "it quotes a later fragment",
     Quote.MALFORMED: "it quotes no IP packet",
 }
-
-
-def _is_quote(message: Message, quote: Quote, policy: Policy) -> Reason:
-    if message.quote != quote:
-        return Reason(applies=False, because=_QUOTES[message.quote])
-    return _is_to_us(message, policy)
-
-
-def _quote_rows(messages: Messages, quote: Quote, policy: CompiledPolicy) -> Mask:
-    return _where_ours(messages.quote == quote, messages.dst_addr, policy)
 
 
 def _is_to_us(packet: Packet | Message, policy: Policy) -> Reason:
