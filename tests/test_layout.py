@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import tomllib
+from collections import Counter
 from pathlib import Path
 from typing import Final
 
@@ -80,6 +82,18 @@ def test_every_package_says_what_it_holds() -> None:
     unsigned = [path for path in SOURCE.rglob("__init__.py") if not path.read_text(encoding="utf-8").startswith('"""')]
 
     assert unsigned == []
+
+
+def test_no_class_name_stands_twice() -> None:
+    """A name means one thing wherever it is read."""
+    defined = Counter(
+        node.name
+        for path in SOURCE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef)
+    )
+
+    assert [name for name, times in defined.items() if times > 1] == []
 
 
 def test_the_architecture_page_prints_the_layers_of_the_contract() -> None:

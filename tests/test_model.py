@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,6 +21,9 @@ from shodohflo.model import (
     Kind,
     PeerKey,
     address_text,
+    covers,
+    rule_number,
+    rule_place,
 )
 
 if TYPE_CHECKING:
@@ -80,3 +83,34 @@ def test_every_recorded_protocol_has_a_name_of_its_own() -> None:
 def test_kinds_fit_in_two_bits() -> None:
     """The label of a group has two bits for the kind."""
     assert all(0 <= kind < 4 for kind in Kind)
+
+
+@pytest.mark.parametrize(
+    ("outer", "inner", "expected"),
+    [
+        ("10.0.0.0/8", "10.1.0.0/16", True),
+        ("10.0.0.0/8", "10.0.0.0/8", True),
+        ("10.1.0.0/16", "10.0.0.0/8", False),
+        ("10.0.0.0/8", "11.0.0.0/16", False),
+        ("::/0", "10.0.0.0/8", False),
+        ("0.0.0.0/0", "2001:db8::/32", False),
+        ("::/0", "2001:db8::/32", True),
+    ],
+)
+def test_a_network_covers_itself_and_its_parts(outer: str, inner: str, expected: bool) -> None:  # noqa: FBT001 - a value of the table
+    """A network of one family never covers one of the other."""
+    assert covers(ip_network(outer), ip_network(inner)) is expected
+
+
+@given(st.integers(0, 0xFFFF))
+def test_the_place_of_a_rule_is_read_back_as_its_number(number: int) -> None:
+    """Places in the store and in hashes lead back to the rule."""
+    assert rule_number(rule_place(number)) == number
+
+
+@pytest.mark.parametrize(
+    "text", ["", "FLOW_MAPPING[]", "FLOW_MAPPING[-1]", "FLOW_MAPPING[x]", "NETWORK_ENUMERATION[1]"]
+)
+def test_other_texts_are_no_place_of_a_rule(text: str) -> None:
+    """Anybody may write into a store, so every text is possible."""
+    assert rule_number(text) is None

@@ -8,10 +8,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Final, Self
 
 Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
 
 SRC: Final = "src"
 """The sending end of a packet."""
@@ -27,6 +28,9 @@ ICMPV6: Final = 58
 
 PROTOCOL_NAMES: Final = {ICMP: "icmp", TCP: "tcp", UDP: "udp", ICMPV6: "icmpv6"}
 """The recorded protocols, as tables and `detail` hashes name them."""
+
+
+_RULE: Final = re.compile(r"FLOW_MAPPING\[([0-9]{1,5})\]", re.ASCII)
 
 
 class Kind(IntEnum):
@@ -115,6 +119,11 @@ def address_text(address: Address) -> str:
     return str(address) if mapped is None else f"::ffff:{mapped}"
 
 
+def covers(outer: Network, inner: Network) -> bool:
+    """Return whether `outer` contains all of `inner`, which is so for a network and itself; never across families."""
+    return outer.version == inner.version and inner.subnet_of(outer)  # type: ignore[arg-type] # one family
+
+
 def rule_place(number: int) -> str:
     """Return the place of a rule in a configuration, as logs, tables, JSON and the store name it."""
     return f"FLOW_MAPPING[{number}]"
@@ -129,6 +138,3 @@ def rule_number(place: str) -> int | None:
     """Return the number of the rule that `rule_place` writes as `place`, or None."""
     found = _RULE.fullmatch(place)
     return int(found[1]) if found else None
-
-
-_RULE: Final = re.compile(r"FLOW_MAPPING\[([0-9]{1,5})\]", re.ASCII)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shodohflo.columns.addresses import Addresses
-from shodohflo.keys.counting import Ends, counts
+from shodohflo.keys.counting import AddressIndex, counts
 from shodohflo.keys.grammar import to_key
 from shodohflo.model import ClientKey, FlowKey, Key, Kind, PeerKey, ResetKey, UnreachableKey, address_text
 from support.observing import SEEN, Seen, flow, observed
@@ -67,7 +67,7 @@ def test_no_observations_have_no_keys() -> None:
 @given(st.lists(SEEN))
 def test_ends_index_the_text_of_each_address(rows: list[Seen]) -> None:
     """Each distinct address has one text, and both columns point to it."""
-    ends = Ends.of(observed(*rows))
+    ends = AddressIndex.of(observed(*rows))
 
     assert [ends.texts[index] for index in ends.client.tolist()] == [address_text(row.client) for row in rows]
     assert [ends.texts[index] for index in ends.remote.tolist()] == [address_text(row.remote) for row in rows]

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shodohflo.keys import to_key
-from shodohflo.model import Address, ClientKey, FlowKey, Key, PeerKey, ResetKey, UnreachableKey
-from shodohflo.query.filters import Filter, Network, pattern
+from shodohflo.model import Address, ClientKey, FlowKey, Key, Network, PeerKey, ResetKey, UnreachableKey
+from shodohflo.query.filters import Filter, pattern
 from support.observing import KEYS, PORTS
 
 

@@ -11,7 +11,7 @@ from shodohflo.model import DST, SRC
 from shodohflo.rules.actions import Assign, LowerPort, MappingAction, PortMatch
 from shodohflo.rules.mapping import FlowMapping
 from shodohflo.rules.networks import NetworkEnumeration
-from shodohflo.rules.table import PortClasses, ReachableRules, Table, combinations, port_set
+from shodohflo.rules.table import LookupTable, PortClasses, ReachableRules, combinations, port_set
 from support.rule_sets import PORT_SETS, PORTS
 
 WORLD = NetworkEnumeration(("a", "10.0.0.0/8"), ("b", "11.0.0.0/8"))
@@ -75,8 +75,8 @@ def test_a_table_has_only_the_classes_of_the_rules_that_reach_it() -> None:
     mapping = FlowMapping(*rules, ("a", "b", PortMatch({7}))).number_networks(WORLD)
     classes = PortClasses.compile(port_set(rule.action) for rule in mapping.rules)
 
-    small = Table.compile(mapping, ReachableRules.find(mapping, 1, 2), classes)
-    large = Table.compile(mapping, ReachableRules.find(mapping, 2, 2), classes)
+    small = LookupTable.compile(mapping, ReachableRules.find(mapping, 1, 2), classes)
+    large = LookupTable.compile(mapping, ReachableRules.find(mapping, 2, 2), classes)
 
     assert small is not None
     assert large is not None
@@ -88,4 +88,4 @@ def test_a_table_that_would_ask_too_many_questions_is_not_made() -> None:
     mapping = FlowMapping(*((None, None, PortMatch({port})) for port in range(1, 201))).number_networks(WORLD)
     classes = PortClasses.compile(port_set(rule.action) for rule in mapping.rules)
 
-    assert Table.compile(mapping, ReachableRules.find(mapping, 1, 1), classes) is None
+    assert LookupTable.compile(mapping, ReachableRules.find(mapping, 1, 1), classes) is None

@@ -15,9 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from shodohflo.config.findings import Finding
-    from shodohflo.model import Address
+    from shodohflo.model import Address, Network
     from shodohflo.pcap_config import FlowMapping, NetworkEnumeration
-    from shodohflo.rules.networks import Network
     from support.rule_sets import Packet, RuleSet
 
 OURS_ARE = ip_network("10.0.0.0/8"), ip_network("fd00::/8")

@@ -1,4 +1,4 @@
-"""Column tables for tests, made from their declarations alone."""
+"""ColumnSpec tables for tests, made from their declarations alone."""
 
 from __future__ import annotations
 

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from contextlib import ExitStack
     from pathlib import Path
 
-    from shodohflo.capture.live.interfaces import Network
     from shodohflo.config.findings import Report
+    from shodohflo.model import Network
 
 
 _log = logging.getLogger(__name__)

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Final
 
 from shodohflo import __version__
 from shodohflo.columns.observations import Observations
-from shodohflo.model import rule_place
+from shodohflo.model import Network, rule_place
 
 if TYPE_CHECKING:
     from collections import Counter
     from pathlib import Path
 
     from shodohflo.attribution.ledger import Ledger
-    from shodohflo.capture.live.interfaces import Network
     from shodohflo.rules.compiler import CompiledRules
     from shodohflo.store.stats import WriterStats
 

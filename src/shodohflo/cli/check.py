@@ -16,8 +16,7 @@ from shodohflo.errors import ConfigurationError
 from shodohflo.report.findings import json_lines, text_lines, unusable
 
 if TYPE_CHECKING:
-    from shodohflo.cli.options import Network
-
+    from shodohflo.model import Network
 
 EXAMPLES: Final = """\b
 Examples:

@@ -17,8 +17,8 @@ from shodohflo.offline.session import Replay, make_pipeline
 from shodohflo.report.difference import difference_lines
 
 if TYPE_CHECKING:
-    from shodohflo.cli.options import Network
     from shodohflo.config import Settings
+    from shodohflo.model import Network
 
 
 EXAMPLES: Final = """\b

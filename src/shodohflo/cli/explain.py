@@ -19,7 +19,7 @@ from shodohflo.rules.packet import Packet
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from shodohflo.cli.options import Network
+    from shodohflo.model import Network
 
 
 EXAMPLES: Final = """\b

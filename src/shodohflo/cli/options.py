@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -12,8 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from shodohflo.config.presumed import Presumed
-
-Network = IPv4Network | IPv6Network
+    from shodohflo.model import Network
 
 
 def prefix(text: str) -> Network:

@@ -25,7 +25,7 @@ from shodohflo.store.directory import find_store
 from shodohflo.store.urls import parse_url
 
 if TYPE_CHECKING:
-    from shodohflo.cli.options import Network
+    from shodohflo.model import Network
 
 AnyRow = TypeVar("AnyRow", bound=KeyRow)
 Command = Callable[..., None]

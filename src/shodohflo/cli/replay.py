@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from shodohflo.cli.options import Network
     from shodohflo.columns.observations import Observations
+    from shodohflo.model import Network
 
 EXAMPLES: Final = """\b
 Examples:

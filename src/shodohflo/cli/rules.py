@@ -32,7 +32,7 @@ from shodohflo.report.table import show
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shodohflo.cli.options import Network
+    from shodohflo.model import Network
 
 
 EXAMPLES: Final = """\b

@@ -28,8 +28,7 @@ from shodohflo.process.malloc import keep_freed_memory
 from shodohflo.report.ledger import print_ledger, write_ledger
 
 if TYPE_CHECKING:
-    from shodohflo.cli.options import Network
-
+    from shodohflo.model import Network
 
 RUN_EXAMPLES: Final = """\b
 Examples:

@@ -16,8 +16,7 @@ from shodohflo.offline.session import Replay
 from shodohflo.report.suggestion import suggestion_lines
 
 if TYPE_CHECKING:
-    from shodohflo.cli.options import Network
-
+    from shodohflo.model import Network
 
 EXAMPLES: Final = """\b
 Examples:

@@ -11,7 +11,7 @@ from shodohflo.columns.batch import ACK, FIN, RST, SYN, Batch
 from shodohflo.columns.grouping import group_by
 from shodohflo.columns.labels import labels
 from shodohflo.columns.observations import Observations
-from shodohflo.columns.table import Column, Role, Table
+from shodohflo.columns.table import ColumnSpec, Role, Table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -78,7 +78,7 @@ def merge_rows(rows: T) -> T:
         return rows
     groups = group_by(labels(rows))
 
-    def merged(column: Column, values: Any) -> Any:  # noqa: ANN401 - an array or a table
+    def merged(column: ColumnSpec, values: Any) -> Any:  # noqa: ANN401 - an array or a table
         return _MERGED[column.role](groups, values)
 
     return rows.map(merged)

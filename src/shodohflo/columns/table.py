@@ -47,7 +47,7 @@ class Role(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class ColumnSpec:
     """The declaration of a column."""
 
     name: str
@@ -63,7 +63,7 @@ class Column:
 
 
 def column(dtype: Any, role: Role = Role.ANY) -> Any:  # noqa: ANN401 - stands for a value of the field's type
-    """Declare a field of a table to be a column; see `Column.dtype`.
+    """Declare a field of a table to be a column; see `ColumnSpec.dtype`.
 
     Keys must be unsigned integers, booleans, tables, or byte strings of a multiple of 8 bytes.
     """
@@ -86,7 +86,7 @@ def table(cls: type[T]) -> type[T]:
     declared = fields(made)
     made.shared_fields = tuple(each.name for each in declared if not each.metadata)
     made.columns = tuple(
-        Column(each.name, each.metadata["dtype"], each.metadata["role"]) for each in declared if each.metadata
+        ColumnSpec(each.name, each.metadata["dtype"], each.metadata["role"]) for each in declared if each.metadata
     )
     made.names = tuple(each.name for each in made.columns)
     made.values = attrgetter(*made.shared_fields, *made.names)
@@ -98,7 +98,7 @@ class Table:
 
     __slots__ = ()
     __dataclass_fields__: ClassVar[dict[str, Any]]
-    columns: ClassVar[tuple[Column, ...]] = ()
+    columns: ClassVar[tuple[ColumnSpec, ...]] = ()
     """The declared columns, in their order."""
     names: ClassVar[tuple[str, ...]] = ()
     """The names of the columns."""
@@ -139,7 +139,7 @@ class Table:
         """Return the values of the shared fields."""
         return [getattr(self, name) for name in self.shared_fields]
 
-    def map(self, change: Callable[[Column, Any], Any]) -> Self:
+    def map(self, change: Callable[[ColumnSpec, Any], Any]) -> Self:
         """Return a table with `change(column, values)` in the place of each column's values."""
         return type(self)(*self.shared(), *[change(each, getattr(self, each.name)) for each in self.columns])
 

@@ -16,8 +16,9 @@ from shodohflo.rules.compiler import CompiledRules
 if TYPE_CHECKING:
     from shodohflo.attribution.policy import Connection
     from shodohflo.config.settings import Settings
+    from shodohflo.model import Network
     from shodohflo.rules.mapping import FlowMapping
-    from shodohflo.rules.networks import Network, NetworkEnumeration
+    from shodohflo.rules.networks import NetworkEnumeration
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shodohflo.errors import ConfigurationError
-from shodohflo.model import entry_place
+from shodohflo.model import Network, covers, entry_place
 from shodohflo.rules.networks import OurNetworks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from shodohflo.rules.networks import Entry, Network, NetworkEnumeration
+    from shodohflo.rules.networks import Entry, NetworkEnumeration
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def swallowed(enumeration: NetworkEnumeration, derived: Sequence[Network]) -> It
         earlier = list(_bound(enumeration.entries[:number], derived))
         for prefix in entry.given:
             if not isinstance(prefix, OurNetworks):
-                cover = next((network for network in earlier if _covers(network, prefix)), None)
+                cover = next((network for network in earlier if covers(network, prefix)), None)
                 if cover is not None:
                     yield Swallowed(number, entry.name, prefix, cover)
 
@@ -61,7 +61,3 @@ def _bound(entries: Iterable[Entry], derived: Sequence[Network]) -> Iterator[Net
     for entry in entries:
         for ours in (part for part in entry.given if isinstance(part, OurNetworks)):
             yield from (network for network in derived if network.version == ours.version)
-
-
-def _covers(outer: Network, inner: Network) -> bool:
-    return outer.version == inner.version and inner.subnet_of(outer)  # type: ignore[arg-type] # same version, same type

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from ipaddress import collapse_addresses, ip_network
 from typing import TYPE_CHECKING, Final
 
+from shodohflo.model import Network, covers
 from shodohflo.rules.networks import OurNetworks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from shodohflo.rules.networks import Network, NetworkEnumeration
+    from shodohflo.rules.networks import NetworkEnumeration
 
 PRIVATE: Final = tuple(
     ip_network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
@@ -75,8 +76,4 @@ def _clashes(network: Network, enumeration: NetworkEnumeration) -> bool:
     # An entry for everything that stands before our networks is a mistake in the configuration, to be found.
     before = [one for one in given[:ours] if not isinstance(one, OurNetworks) and one.prefixlen > 0]
     after = [one for one in given[ours:] if not isinstance(one, OurNetworks)]
-    return any(_covers(one, network) for one in before) or any(_covers(network, one) for one in after)
-
-
-def _covers(outer: Network, inner: Network) -> bool:
-    return inner.subnet_of(outer)  # type: ignore[arg-type] # both of one family
+    return any(covers(one, network) for one in before) or any(covers(network, one) for one in after)

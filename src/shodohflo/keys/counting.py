@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def counts(observations: Observations) -> dict[str, int]:
     """Return the packets to add to each key that counts `observations`."""
     # Rows are summed before keys are formatted, so each distinct key and each distinct address is formatted once.
-    ends = Ends.of(observations)
+    ends = AddressIndex.of(observations)
     counted: dict[str, int] = {}
     for keys, packets in (
         _counts_of(Kind.FLOW, FlowKey, ["port"], ends),
@@ -42,7 +42,7 @@ def counts(observations: Observations) -> dict[str, int]:
 
 
 @dataclass(frozen=True, slots=True)
-class Ends:
+class AddressIndex:
     """Observations whose addresses are indexes into the texts of the distinct addresses."""
 
     observations: Observations
@@ -51,7 +51,7 @@ class Ends:
     remote: NDArray[np.int32]
 
     @classmethod
-    def of(cls, observations: Observations) -> Ends:
+    def of(cls, observations: Observations) -> AddressIndex:
         """Group the addresses of both ends together and format each distinct one once."""
         both = Addresses.concatenate([observations.client, observations.remote])
         groups = group_by([both.version.astype(np.uint64), both.high, both.low])
@@ -59,7 +59,7 @@ class Ends:
         return cls(observations, both[groups.leaders].texts(), client, remote)
 
 
-def _counts_of(kind: Kind, key: type, columns: list[str], ends: Ends) -> tuple[list[str], list[int]]:
+def _counts_of(kind: Kind, key: type, columns: list[str], ends: AddressIndex) -> tuple[list[str], list[int]]:
     """Sum the rows of one kind by both ends and `columns`, which are the fields of `key` in order."""
     rows = ends.observations.kind == kind
     rest = [getattr(ends.observations, column)[rows] for column in columns]
@@ -70,7 +70,7 @@ def _counts_of(kind: Kind, key: type, columns: list[str], ends: Ends) -> tuple[l
     return [template % row for row in named], packets
 
 
-def _counts_of_peers(ends: Ends) -> tuple[list[str], list[int]]:
+def _counts_of_peers(ends: AddressIndex) -> tuple[list[str], list[int]]:
     """Sum the flows by their pair of ends, in both directions; a host that talks to itself has one key."""
     rows = (ends.observations.kind == Kind.FLOW) | (ends.observations.kind == Kind.FLOW_IGNORED)
     client, remote = ends.client[rows], ends.remote[rows]
@@ -81,7 +81,7 @@ def _counts_of_peers(ends: Ends) -> tuple[list[str], list[int]]:
     return [template % pair for pair in pairs] + [template % (peer, address) for address, peer in pairs], packets * 2
 
 
-def _counts_of_clients(ends: Ends) -> tuple[list[str], list[int]]:
+def _counts_of_clients(ends: AddressIndex) -> tuple[list[str], list[int]]:
     """Sum all rows by client."""
     (clients,), packets = _sums(ends.observations.packets, [ends.client])
     template = key_template(ClientKey)

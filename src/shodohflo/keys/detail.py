@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import TYPE_CHECKING, Final, Self
 
-from shodohflo.keys.counting import Ends
+from shodohflo.keys.counting import AddressIndex
 from shodohflo.keys.grammar import DETAIL_TEMPLATE
 from shodohflo.model import PROTOCOL_NAMES, Kind
 
@@ -68,7 +68,7 @@ class Detail:
 def details(observations: Observations, rule_texts: Sequence[str] = ()) -> list[Detail]:
     """Return what the flows among `observations` add to their `detail` hashes; `rule_texts` has a text per rule."""
     flows = observations[observations.kind == Kind.FLOW]
-    ends = Ends.of(flows)
+    ends = AddressIndex.of(flows)
     names = zip(ends.client.tolist(), ends.remote.tolist(), flows.port.tolist(), strict=True)
     keys = [DETAIL_TEMPLATE % (ends.texts[client], ends.texts[service], port) for client, service, port in names]
     protocols = [PROTOCOL_NAMES.get(number, str(number)) for number in flows.protocol.tolist()]

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network
 
 from shodohflo.keys import key_pattern
-from shodohflo.model import Address, address_text
-
-Network = IPv4Network | IPv6Network
+from shodohflo.model import Address, Network, address_text
 
 
 @dataclass(frozen=True, slots=True)

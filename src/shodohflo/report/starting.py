@@ -9,7 +9,7 @@ from shodohflo.analysis.suggest.draft import INDENT, comment, entry_lines, impor
 from shodohflo.analysis.suggest.proposals import OURS, OUTSIDE, SPECIAL
 from shodohflo.capture.live.interfaces import Interface, Wanted, our_networks
 from shodohflo.config.known import KNOWN
-from shodohflo.model import DST, SRC
+from shodohflo.model import DST, SRC, Network
 from shodohflo.pcap_config import OUR_4NETS, OUR_6NETS, Assign, LowerPort
 from shodohflo.rules.mapping import Rule
 from shodohflo.rules.networks import Entry
@@ -17,7 +17,6 @@ from shodohflo.rules.networks import Entry
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from shodohflo.capture.live.interfaces import Network
     from shodohflo.rules.actions import Action
 
 

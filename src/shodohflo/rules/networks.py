@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from shodohflo.model import entry_place
+from shodohflo.model import Network, entry_place
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 FEW_STARTS: Final = 16
 MANY_ROWS: Final = 4096
 """Where counting is faster than searching: a comparison per start, but of the whole column at once."""
-
-Network = IPv4Network | IPv6Network
 
 NOWHERE: Final = 0
 """The id of an address that no prefix holds."""

@@ -122,7 +122,7 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class LookupTable:
     """The verdicts between two networks: `cells[src_steps[s] + dst_steps[d] + c]`.
 
     s and d are the classes of the two ports, c is their comparison: 0 less, 1 equal, 2 greater.
@@ -133,13 +133,13 @@ class Table:
     cells: NDArray[np.uint32]
 
     @classmethod
-    def constant(cls, classes: int, content: int) -> Table:
+    def constant(cls, classes: int, content: int) -> LookupTable:
         """Return a table with the same content for all ports."""
         steps = np.zeros(classes, np.int32)
         return cls(steps, steps, np.full(3, content, np.uint32))
 
     @classmethod
-    def compile(cls, mapping: FlowMapping, reachable: ReachableRules, classes: PortClasses) -> Table | None:
+    def compile(cls, mapping: FlowMapping, reachable: ReachableRules, classes: PortClasses) -> LookupTable | None:
         """Return the table of the verdicts of `reachable`; None if it would take more than `MOST_QUESTIONS`."""
         merged = _merged_classes(mapping, reachable, classes)
         width = max(merged) + 1

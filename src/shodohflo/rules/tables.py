@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from shodohflo.rules.networks import NOWHERE
-from shodohflo.rules.table import ASK, PortClasses, ReachableRules, Table
+from shodohflo.rules.table import ASK, LookupTable, PortClasses, ReachableRules
 from shodohflo.rules.verdicts import Decision
 
 if TYPE_CHECKING:
@@ -62,7 +62,10 @@ class Tables:
         # come first in each direction.
         self._first_step = np.full(self._count_slots(), _EMPTY, np.int64)
         self._src_slots = self._src_roles * (self._dst_roles.max() + 1)
-        self._tables = [Table.constant(len(classes), Decision.NO_NETWORK), Table.constant(len(classes), ASK)]
+        self._tables = [
+            LookupTable.constant(len(classes), Decision.NO_NETWORK),
+            LookupTable.constant(len(classes), ASK),
+        ]
         self._table_of: dict[ReachableRules, int] = {}
         self._reachable: dict[tuple[int, int], ReachableRules] = {}
         self._join()
@@ -114,10 +117,10 @@ class Tables:
             return _ASK_ALWAYS
         rules = self.reachable(src_network, dst_network)
         if rules not in self._table_of:
-            self._table_of[rules] = self._add(Table.compile(self._mapping, rules, self._classes))
+            self._table_of[rules] = self._add(LookupTable.compile(self._mapping, rules, self._classes))
         return self._table_of[rules]
 
-    def _add(self, table: Table | None) -> int:
+    def _add(self, table: LookupTable | None) -> int:
         """Keep `table` if there is one and it fits, and return its number; otherwise `_ASK_ALWAYS`."""
         if table is None or table.size + sum(known.size for known in self._tables) > MOST_ELEMENTS:
             return _ASK_ALWAYS

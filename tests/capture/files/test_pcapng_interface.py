@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shodohflo.capture.files.pcapng_clock import Clock
-from shodohflo.capture.files.pcapng_interface import Interface
+from shodohflo.capture.files.pcapng_interface import InterfaceBlock
 from support.savefiles import Order, option
 
 ORDERS: list[Order] = ["<", ">"]
@@ -25,7 +25,7 @@ def body(options: bytes = b"", order: Order = "<") -> bytes:
 @pytest.mark.parametrize("order", ORDERS)
 def test_without_options_ticks_are_microseconds(order: Order) -> None:
     """And are counted from 1970."""
-    assert Interface.from_block(body(order=order), order) == Interface(113, 96, Clock(6, 0))
+    assert InterfaceBlock.from_block(body(order=order), order) == InterfaceBlock(113, 96, Clock(6, 0))
 
 
 @pytest.mark.parametrize("order", ORDERS)
@@ -39,7 +39,7 @@ def test_resolution_and_offset_are_found_among_other_options(order: Order) -> No
         option(0, b"", order),
     ]
 
-    described = Interface.from_block(body(b"".join(options), order), order)
+    described = InterfaceBlock.from_block(body(b"".join(options), order), order)
 
     assert described.clock == Clock(0x8A, -3600)
 
@@ -48,20 +48,20 @@ def test_nothing_is_read_after_the_end_of_the_options() -> None:
     """What stands there is no option any more."""
     options = option(0, b"") + option(RESOLUTION, b"\x09") + b"\xff\xff\xff\xff"
 
-    assert Interface.from_block(body(options), "<").clock == Clock(6, 0)
+    assert InterfaceBlock.from_block(body(options), "<").clock == Clock(6, 0)
 
 
 @pytest.mark.parametrize("rest", [b"", b"\x09", b"\x09\x00\x01"])
 def test_bytes_too_few_for_an_option_are_none(rest: bytes) -> None:
     """The end of the block is the end of the options."""
-    assert Interface.from_block(body(option(RESOLUTION, b"\x09") + rest), "<").clock == Clock(9, 0)
+    assert InterfaceBlock.from_block(body(option(RESOLUTION, b"\x09") + rest), "<").clock == Clock(9, 0)
 
 
 @pytest.mark.parametrize("length", [1, 4, 0xFFFF])
 def test_an_option_that_runs_past_its_block_is_damage(length: int) -> None:
     """Its value would be that of something else."""
     with pytest.raises(ValueError, match="option 2 of an interface runs past the end of its block"):
-        Interface.from_block(body(struct.pack("<HH", 2, length)), "<")
+        InterfaceBlock.from_block(body(struct.pack("<HH", 2, length)), "<")
 
 
 @pytest.mark.parametrize(
@@ -75,11 +75,11 @@ def test_an_option_that_runs_past_its_block_is_damage(length: int) -> None:
 def test_a_number_of_the_wrong_size_is_damage(code: int, value: bytes, message: str) -> None:
     """All times would be wrong."""
     with pytest.raises(ValueError, match=message):
-        Interface.from_block(body(option(code, value)), "<")
+        InterfaceBlock.from_block(body(option(code, value)), "<")
 
 
 @given(st.binary(max_size=60), st.sampled_from(ORDERS))
 def test_no_options_end_in_anything_but_an_answer_or_a_value_error(options: bytes, order: Order) -> None:
     """However they are made."""
     with suppress(ValueError):
-        assert Interface.from_block(body(options, order), order).layer == 113
+        assert InterfaceBlock.from_block(body(options, order), order).layer == 113

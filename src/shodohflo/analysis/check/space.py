@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING, Final
 
-from shodohflo.model import entry_place
+from shodohflo.model import Network, entry_place
 from shodohflo.rules.networks import OurNetworks, segments
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from shodohflo.columns.batch import Family
     from shodohflo.model import Address
-    from shodohflo.rules.networks import Network, NetworkEnumeration
+    from shodohflo.rules.networks import NetworkEnumeration
 
 FAMILIES: Final[tuple[Family, Family]] = (4, 6)
 BITS: Final = {4: 32, 6: 128}

@@ -14,7 +14,7 @@ from shodohflo.analysis.suggest.cost import Cost
 from shodohflo.analysis.suggest.high_ports import ENOUGH, high_ports
 from shodohflo.analysis.suggest.survey import Survey, Trial, holds
 from shodohflo.keys import counts
-from shodohflo.model import DST, SRC, Kind
+from shodohflo.model import DST, SRC, Kind, Network
 from shodohflo.pcap_config import OUR_4NETS, OUR_6NETS, Assign, LowerPort, PortMatch
 from shodohflo.rules.mapping import Rule
 from shodohflo.rules.networks import Entry
@@ -22,7 +22,6 @@ from shodohflo.rules.networks import Entry
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from shodohflo.analysis.suggest.survey import Network
     from shodohflo.model import Address
     from shodohflo.rules.actions import Action
 

@@ -23,7 +23,7 @@ _OFFSET: Final = 14
 
 
 @dataclass(frozen=True, slots=True)
-class Interface:
+class InterfaceBlock:
     """One interface of a section."""
 
     layer: int
@@ -33,7 +33,7 @@ class Interface:
     clock: Clock
 
     @classmethod
-    def from_block(cls, body: bytes, order: ByteOrder) -> Interface:
+    def from_block(cls, body: bytes, order: ByteOrder) -> InterfaceBlock:
         """Read what stands between a block's two lengths; a `ValueError` says what is wrong with it."""
         link, snap_length = struct.unpack_from(f"{order}HxxI", body)
         resolution, offset = 6, 0

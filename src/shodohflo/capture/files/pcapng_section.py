@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 
-from shodohflo.capture.files.pcapng_interface import Interface
+from shodohflo.capture.files.pcapng_interface import InterfaceBlock
 from shodohflo.capture.files.records import NO_RECORD, ByteOrder, words
 from shodohflo.columns.frames import Frames
 from shodohflo.columns.table import Table, column, table
@@ -52,7 +52,7 @@ class Blocks(Table):
 
 
 @dataclass(frozen=True, slots=True)
-class Packets:
+class PacketBlocks:
     """Packet blocks, with what all kinds of them say."""
 
     block: NDArray[np.int64]
@@ -89,7 +89,7 @@ class Section:
         """When the last packet was received: the best guess for a simple packet, which does not say."""
         self.endian: Literal["little", "big"] = "little" if order == "<" else "big"
         self._head = struct.Struct(f"{order}II")
-        self._interfaces: list[Interface] = []
+        self._interfaces: list[InterfaceBlock] = []
 
     def size(self, data: memoryview, offset: int) -> int:
         """Return the size of the block at `offset`, or `NO_RECORD` if it cannot be one or begins a section."""
@@ -148,12 +148,12 @@ class Section:
                 return blocks[:row], Damage(offset, f"a section has more than {_MOST_INTERFACES} interfaces")
             try:
                 body = data[offset + 8 : offset + int(blocks.size[row]) - 4]
-                self._interfaces.append(Interface.from_block(bytes(body), self.order))
+                self._interfaces.append(InterfaceBlock.from_block(bytes(body), self.order))
             except ValueError as error:
                 return blocks[:row], Damage(offset, str(error))
         return blocks, None
 
-    def _packets(self, data: memoryview, blocks: Blocks) -> Packets:
+    def _packets(self, data: memoryview, blocks: Blocks) -> PacketBlocks:
         """Read what the packet blocks say (sections 4.3, 4.4 and, obsolete, appendix A)."""
         timed = blocks.kind != _SIMPLE_PACKET
         fields = np.zeros((len(timed), 5), np.int64)
@@ -167,7 +167,7 @@ class Section:
         # The obsolete block has a 16-bit interface, and beside it a count of drops.
         half = interface & 0xFFFF if self.order == "<" else interface >> 16
         start = blocks.offset + np.where(timed, 28, 12)
-        return Packets(
+        return PacketBlocks(
             block=blocks.offset,
             start=start,
             room=blocks.offset + blocks.size - 4 - start,
@@ -178,7 +178,7 @@ class Section:
             original=np.maximum(captured, original),
         )
 
-    def _sound(self, packets: Packets, known: NDArray[np.int64]) -> tuple[slice, Damage | None]:
+    def _sound(self, packets: PacketBlocks, known: NDArray[np.int64]) -> tuple[slice, Damage | None]:
         """Return which packets stand before the first that cannot be true."""
         wrong = np.flatnonzero((packets.interface >= known) | (packets.captured > packets.room))
         if len(wrong) == 0:
@@ -190,7 +190,7 @@ class Section:
             what = f"a packet claims {packets.captured[row]} captured bytes, and its block has {packets.room[row]}"
         return slice(row), Damage(int(packets.block[row]), what)
 
-    def _frames(self, data: memoryview, packets: Packets, rows: slice) -> Frames:
+    def _frames(self, data: memoryview, packets: PacketBlocks, rows: slice) -> Frames:
         interface = packets.interface[rows]
         layers = np.array([described.layer for described in self._interfaces], np.uint32)
         return Frames(

@@ -17,7 +17,7 @@ else:
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from shodohflo.capture.files.window import Source
+    from shodohflo.capture.files.window import ByteSource
 
 _PACKED: Final = 1 << 15
 _UNPACKED: Final = 1 << 17
@@ -122,9 +122,9 @@ def packing(head: bytes) -> Packing | None:
 
 
 class Unpacked:
-    """The unpacked bytes of a packed `Source`, as a `Source` themselves."""
+    """The unpacked bytes of a packed `ByteSource`, as a `ByteSource` themselves."""
 
-    def __init__(self, source: Source, packed_as: Packing) -> None:
+    def __init__(self, source: ByteSource, packed_as: Packing) -> None:
         """Read from `source`, which begins with a member."""
         self._source = source
         self._packing = packed_as

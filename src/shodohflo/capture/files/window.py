@@ -18,7 +18,7 @@ _PIECE: Final = 1 << 20
 """How many bytes are read at once: what fits into the processor's cache is cheap to put in its place."""
 
 
-class Source(Protocol):
+class ByteSource(Protocol):
     """Bytes in order, read as they come."""
 
     def read(self, most: int) -> bytes:
@@ -29,7 +29,7 @@ class Source(Protocol):
 
 
 class Stream:
-    """A binary file, pipe or socket as a `Source`."""
+    """A binary file, pipe or socket as a `ByteSource`."""
 
     def __init__(self, stream: BinaryIO) -> None:
         """Read from `stream`, which stays the caller's to close."""
@@ -74,7 +74,7 @@ def _poll(descriptor: int | None) -> select.poll | None:
 class Window:
     """A stretch of a source's bytes that moves on, never back; what is in hand can be given on, as a source."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: ByteSource) -> None:
         """Begin with nothing in hand."""
         self._source = source
         self.failure: CaptureError | None = None

@@ -7,15 +7,14 @@ packet is counted once, a device is left out where something it stands on is lis
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import IPv4Interface, IPv4Network, IPv6Interface, IPv6Network
 from typing import TYPE_CHECKING, Final
 
 from shodohflo.errors import CaptureError
+from shodohflo.model import Network, covers
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
-
-Network = IPv4Network | IPv6Network
+    from ipaddress import IPv4Interface, IPv6Interface
 
 STANDS_ON_LOWER: Final = frozenset({"vlan", "macvlan", "macvtap", "ipvlan", "ipvtap"})
 """Kinds (netlink's words) that show packets which the device under them shows too, as readable there as here.
@@ -90,7 +89,9 @@ def our_networks(listened: Iterable[Interface], interfaces: Sequence[Interface])
         if not (address.is_loopback or address.is_link_local)
     }
     ordered = sorted(telling, key=lambda network: (network.version, int(network.network_address), network.prefixlen))
-    return tuple(network for network in ordered if not any(_covers(other, network) for other in ordered))
+    return tuple(
+        network for network in ordered if not any(other != network and covers(other, network) for other in ordered)
+    )
 
 
 def _each_packet_once(allowed: Iterable[Interface], interfaces: Sequence[Interface]) -> tuple[Interface, ...]:
@@ -132,9 +133,3 @@ def _reachable(start: int, direct: Mapping[int, set[int]]) -> set[int]:
         found.add(index)
         waiting |= direct[index] - found
     return found
-
-
-def _covers(other: Network, network: Network) -> bool:
-    """Say whether `other` is another network that holds all of `network`."""
-    same_family = other.version == network.version
-    return same_family and other != network and network.subnet_of(other)  # type: ignore[arg-type] # same family
