@@ -1,28 +1,15 @@
-"""The programs: which commands there are, and how each ends: with one line for an error, and a status that tells.
-
-0: done. 1: something could not be read, reached or found. 2: the command line or the configuration is wrong.
-130: interrupted.
-"""
+"""The program `shodohflo`: which commands there are. None is imported before it is called."""
 
 from __future__ import annotations
 
-import os
-import sys
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 import click
 
 from shodohflo import __version__
-from shodohflo.cli.messages import fail
-from shodohflo.errors import ShodohfloError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-INTERRUPTED: Final = 130
-"""What a shell reports for a program that SIGINT ended (128 + 2)."""
+from shodohflo.cli.ending import Ending
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,55 +42,6 @@ COMMANDS: Final = {
 }
 
 
-class Ending:
-    """Mixed into a click command that is a program: every way to end has its line and its status."""
-
-    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's own signature
-        """Run, and write everything out, so that a closed pipe is noticed where click keeps quiet about it."""
-        result = super().invoke(ctx)  # type: ignore[misc] # mixed into a click.Command
-        sys.stdout.flush()
-        return result
-
-    def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> None:  # noqa: ANN401 - click's own signature
-        """Run and exit; commands return their status, or nothing for 0."""
-        extra["standalone_mode"] = False
-        name = prog_name or "shodohflo"
-        try:
-            result = super().main(args, name, **extra)  # type: ignore[misc] # mixed into a click.Command
-        except click.Abort:
-            sys.exit(INTERRUPTED)
-        except Exception as error:
-            if os.environ.get("SHODOHFLO_DEBUG"):
-                raise
-            sys.exit(_report(error, name))
-        sys.exit(result if isinstance(result, int) else 0)
-
-
-def _report(error: Exception, program: str) -> int:
-    """Say what went wrong in one line, or what there is where nothing was asked for; return the status."""
-    match error:
-        case click.exceptions.NoArgsIsHelpError():
-            click.echo(error.format_message(), err=True)
-            return error.exit_code
-        case click.UsageError():
-            path = error.ctx.command_path if error.ctx else program
-            fail(f"{error.format_message().rstrip('.')} (see {path} --help)", path)
-            return error.exit_code
-        case click.ClickException():
-            fail(error.format_message(), program)
-            return error.exit_code
-        case ShodohfloError():
-            fail(str(error), program)
-            return error.exit_code
-        case OSError(strerror=str(reason), filename=str(path)):
-            fail(f"{path}: {reason}", program)
-        case _:
-            fail(
-                f"unexpected {type(error).__name__}: {error} (SHODOHFLO_DEBUG=1 shows where; please report it)", program
-            )
-    return 1
-
-
 class Program(Ending, click.Group):  # type: ignore[misc] # click overloads `main`
     """`shodohflo`, whose commands are imported when they are called."""
 
@@ -124,10 +62,6 @@ class Program(Ending, click.Group):  # type: ignore[misc] # click overloads `mai
         """List the commands without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, place.summary) for name, place in COMMANDS.items()])
-
-
-class Agent(Ending, click.Command):  # type: ignore[misc] # as above
-    """`pcap_agent`, a program of one command."""
 
 
 EXAMPLES: Final = """\b

@@ -6,23 +6,20 @@ Readers only read the stores. They take no configuration, so that looking never 
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
 from shodohflo.cli import options
+from shodohflo.cli.stores import opened
 from shodohflo.query.filters import Filter
 from shodohflo.query.reader import Found, Reader
 from shodohflo.query.rows import KeyRow
 from shodohflo.report import listings
 from shodohflo.report.table import show
-from shodohflo.store.connection import RemoteStore, Store
-from shodohflo.store.directory import find_store
-from shodohflo.store.urls import parse_url
 
 if TYPE_CHECKING:
     from shodohflo.model import Network
@@ -56,11 +53,6 @@ Examples:
 }
 
 _ORDERS: Final = ("packets", "age", "client", "service", "port")
-
-
-def opened(urls: Sequence[str]) -> list[Store]:
-    """Return the stores that were named, else the embedded one of this machine."""
-    return [RemoteStore(parse_url(url)) for url in urls] or [find_store(os.environ)]
 
 
 def _reader(name: str, sort: str) -> Callable[[Command], click.Command]:

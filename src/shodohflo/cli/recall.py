@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shodohflo.cli.readers import opened
+from shodohflo.cli.stores import opened
 from shodohflo.errors import ConfigurationError, ShodohfloError
 from shodohflo.keys import from_key
 from shodohflo.query.lookup import find_row

@@ -41,6 +41,16 @@ def key_lines(counted: Mapping[str, int]) -> Iterator[str]:
     return map("%s\t%d\n".__mod__, zip(keys, map(counted.__getitem__, keys), strict=True))
 
 
+def print_flows(seen: Observations, settings: Settings, *, as_json: bool) -> None:
+    """Print the flows as a table, or as JSON lines."""
+    rows = flow_rows(seen, [rule.describe() for rule in settings.mapping.rules])
+    if as_json:
+        sys.stdout.writelines(f"{json.dumps(row.as_dict())}\n" for row in rows)
+    else:
+        show(FLOWS.columns, [FLOWS.cells(row) for row in rows])
+        click.echo()
+
+
 def writer_to(url: str, settings: Settings) -> Callable[[Observations], None]:
     """Return a way to write to the store at `url`, which has answered by then."""
     from shodohflo.offline.writing import reachable, write_all  # noqa: PLC0415 - most replays need no store's client
@@ -87,16 +97,12 @@ def replay(  # noqa: PLR0913 - one for each option
     reading = Replay(pipeline)
     reading.read(captures)
     seen = pipeline.take()
-    sentences = [rule.describe() for rule in settings.mapping.rules]
     if write:
         write(seen)
     if keys:
         sys.stdout.write("".join(key_lines(counts(seen))))
-    elif as_json:
-        sys.stdout.writelines(f"{json.dumps(row.as_dict())}\n" for row in flow_rows(seen, sentences))
-    elif not write:
-        show(FLOWS.columns, [FLOWS.cells(row) for row in flow_rows(seen)])
-        click.echo()
+    elif as_json or not write:
+        print_flows(seen, settings, as_json=as_json)
     if is_unreadable(pipeline.settle()):
         reading.broken.append("nothing could be read: the captures are of link types we do not read")
     for message in reading.broken:

@@ -106,7 +106,7 @@ def _replayed(captures: Sequence[str], settings: Settings, our_nets: tuple[Netwo
 
 def _running(stores: Sequence[str], settings: Settings | None) -> Decided:
     """Count what is in the stores, and say where an agent runs something else than `settings`."""
-    from shodohflo.cli.readers import opened  # noqa: PLC0415 - captures need no store's client
+    from shodohflo.cli.stores import opened  # noqa: PLC0415 - captures need no store's client
     from shodohflo.query.filters import Filter  # noqa: PLC0415 - as above
     from shodohflo.query.reader import Reader  # noqa: PLC0415 - as above
 

@@ -21,8 +21,8 @@ from shodohflo.agent.startup import RunArguments, log_findings, named_store, ref
 from shodohflo.analysis.check.proof import check
 from shodohflo.capture.live.interfaces import Wanted
 from shodohflo.cli import options
+from shodohflo.cli.ending import Ending
 from shodohflo.cli.logs import begin_log
-from shodohflo.cli.program import Agent
 from shodohflo.config import SEARCHED, Settings, find
 from shodohflo.process.malloc import keep_freed_memory
 from shodohflo.report.ledger import print_ledger, write_ledger
@@ -140,6 +140,10 @@ def run(*, interfaces: tuple[str, ...], exclude: tuple[str, ...], **rest: Any) -
     read again.
     """
     return attend(RunArguments(wanted=Wanted(interfaces, exclude), **rest))
+
+
+class Agent(Ending, click.Command):  # type: ignore[misc] # click overloads `main`
+    """`pcap_agent`, a program of one command."""
 
 
 @click.command(cls=Agent, epilog=PCAP_AGENT_EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]})

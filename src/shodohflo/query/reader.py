@@ -63,7 +63,9 @@ class _Seen(Generic[AnyKey]):
 
     def common(self) -> dict[str, Any]:
         """Return the fields that all rows have."""
-        return common_fields([sighting.row() for sighting in self.sightings])
+        # A store that was named twice is asked twice, and counts and stands twice.
+        stores = tuple(sighting.store for sighting in self.sightings)
+        return common_fields([sighting.row() for sighting in self.sightings]) | {"stores": stores}
 
 
 class Reader:

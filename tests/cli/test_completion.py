@@ -1,0 +1,28 @@
+"""`shodohflo completion` prints a script for each shell, and the program completes its commands."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from shodohflo.cli.program import COMMANDS
+
+if TYPE_CHECKING:
+    from cli.conftest import Command, Process
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_is_printed_for_each_shell(shodohflo: Command, shell: str) -> None:
+    """The script asks the program itself."""
+    result = shodohflo("completion", shell)
+
+    assert result.exit_code == 0
+    assert "_SHODOHFLO_COMPLETE" in result.stdout
+
+
+def test_completion_knows_the_commands(process: Process) -> None:
+    """What the bash script would ask on TAB."""
+    done = process(_SHODOHFLO_COMPLETE="bash_complete", COMP_WORDS="shodohflo re", COMP_CWORD="1")
+
+    assert done.stdout.split() == [f"plain,{name}" for name in COMMANDS if name.startswith("re")]

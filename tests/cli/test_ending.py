@@ -1,0 +1,122 @@
+"""Every way to end has one line and a status: for wrong use, for what the user can mend, and for our own mistakes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from shodohflo.cli.run import Agent
+from shodohflo.errors import CaptureError, ConfigurationError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def ends_with(error: BaseException) -> tuple[int, str]:
+    """Return the status and the words of a program whose command raises `error`."""
+
+    @click.command(cls=Agent)
+    def command() -> None:
+        raise error
+
+    result = CliRunner().invoke(command, [], prog_name="prog")
+    return result.exit_code, result.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "said"),
+    [
+        (ConfigurationError("c.py:3: no"), 2, "prog: c.py:3: no\n"),
+        (CaptureError("no interface"), 1, "prog: no interface\n"),
+        (CaptureError("two\n lines"), 1, "prog: two lines\n"),
+        (FileNotFoundError(2, "No such file or directory", "x"), 1, "prog: x: No such file or directory\n"),
+        (click.UsageError("Wrong."), 2, "prog: Wrong (see prog --help)\n"),
+        (click.ClickException("Oh."), 1, "prog: Oh.\n"),
+    ],
+)
+def test_an_error_is_one_line_with_its_status(error: Exception, status: int, said: str) -> None:
+    """What the user can mend says so without a traceback."""
+    assert ends_with(error) == (status, said)
+
+
+def test_our_own_mistake_is_one_line_too() -> None:
+    """It says how to find out more."""
+    status, said = ends_with(KeyError("x"))
+
+    assert status == 1
+    assert said.startswith("prog: unexpected KeyError: 'x' (SHODOHFLO_DEBUG=1 shows where")
+    assert said.count("\n") == 1
+
+
+def test_our_own_mistake_can_be_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With SHODOHFLO_DEBUG the traceback is back."""
+    monkeypatch.setenv("SHODOHFLO_DEBUG", "1")
+    mistake = KeyError("x")
+
+    @click.command(cls=Agent)
+    def command() -> None:
+        raise mistake
+
+    assert CliRunner().invoke(command, []).exception is mistake
+
+
+def test_an_interrupt_ends_with_130() -> None:
+    """As shells expect it of what SIGINT ended."""
+    status, said = ends_with(KeyboardInterrupt())
+
+    assert status == 130
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("returned", [None, 0, 1])
+def test_a_command_may_return_its_status(returned: int | None) -> None:
+    """Nothing is 0."""
+
+    @click.command(cls=Agent)
+    def command() -> int | None:
+        return returned
+
+    assert CliRunner().invoke(command, []).exit_code == (returned or 0)
+
+
+def test_a_closed_pipe_ends_it_quietly(demo: Path) -> None:
+    """`shodohflo replay ... | head -1` says nothing but its first line."""
+    command = f"{sys.executable} -m shodohflo replay --keys {' '.join([str(demo)] * 3)} 2>/dev/null | head -1"
+
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
+
+    assert done.stdout.count("\n") == 1
+    quiet = subprocess.run(
+        ["bash", "-c", f"{sys.executable} -m shodohflo replay --json {demo} 2>&1 >/dev/full | grep -c Traceback"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert quiet.stdout.strip() == "0"
+
+
+def test_an_interrupted_replay_leaves_no_traceback(tmp_path: Path) -> None:
+    """Ctrl-C while waiting for standard input."""
+    with (
+        (tmp_path / "stderr").open("w+") as errors,
+        subprocess.Popen(
+            [sys.executable, "-m", "shodohflo", "replay", "-"], stdin=subprocess.PIPE, stderr=errors
+        ) as waiting,
+    ):
+        deadline = time.monotonic() + 20
+        while "no --our-nets" not in (tmp_path / "stderr").read_text() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        # Python loses an interrupt that comes while a module's import lock is let go: people press twice.
+        while waiting.poll() is None and time.monotonic() < deadline:
+            waiting.send_signal(2)
+            time.sleep(0.2)
+        status = waiting.poll()
+
+    assert status == 130
+    assert "Traceback (most recent call last):\n  File" not in (tmp_path / "stderr").read_text()
