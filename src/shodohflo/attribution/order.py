@@ -21,7 +21,6 @@ import numpy as np
 from shodohflo.attribution import questions as ask
 from shodohflo.attribution.ledger import DROPPED, REFUSED, Outcome
 from shodohflo.columns.batch import Batch, Messages, Quote
-from shodohflo.rules.packet import Packet
 from shodohflo.rules.verdicts import Decision, Verdicts
 from shodohflo.wire.refusals import Refusal
 
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from shodohflo.attribution.policy import CompiledPolicy, Policy
     from shodohflo.attribution.questions import Mask, Message, Reason
     from shodohflo.rules.compiler import CompiledRules
+    from shodohflo.rules.packet import Packet
 
 
 class Step(IntEnum):
@@ -60,7 +60,7 @@ class Step(IntEnum):
         return self.name.lower().replace("_", " ")
 
 
-One = TypeVar("One", Packet, "Message")
+One = TypeVar("One", "Packet", "Message")
 Many = TypeVar("Many", Batch, Messages)
 
 

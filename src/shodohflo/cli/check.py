@@ -37,8 +37,9 @@ def check_command(*, config: Path | None, our_nets: tuple[Network, ...], as_json
     """Prove what is wrong, or doubtful, with the networks and rules of a configuration.
 
     Without CONFIG, of the defaults. Each finding has a level, a code and a place, and a packet that shows it, if there
-    can be one. What operators' own actions do is found by sampling, and said so. Without --our-nets, private networks
-    are taken that the configuration has no other use for.
+    can be one. What operators' own actions do is found by sampling, and said so. Without --our-nets, the private
+    networks are taken, except those that hold what the configuration names after OUR_4NETS or OUR_6NETS, and those that
+    an entry before them covers.
 
     ACCEPTED_FINDINGS in the configuration silences what is meant. Exit status: 0 if nothing or only notes were found,
     1 if warnings, 2 if the configuration can't be used.

@@ -41,10 +41,10 @@ def compare(*, old: Path, new: Path, captures: tuple[str, ...], our_nets: tuple[
     """Say what another configuration would change, over captures.
 
     OLD and NEW are configuration files. Each CAPTURE is a pcap or pcapng file, or - for standard input. Told are
-    packets that are newly recorded, newly dropped or no longer recorded, recorded under another key, or with client
-    and service exchanged, and the rules of both that decide. Without --our-nets, private networks are taken
-    that neither has another use for. Exit status: 0 if both record the same, 1 if not, 2 if something could not be
-    read.
+    packets that are newly recorded, newly dropped or no longer recorded, recorded under another key, or with client and
+    service exchanged, and the rules of both that decide. Without --our-nets, the private networks are taken, except
+    those that hold what one of them names after OUR_4NETS or OUR_6NETS, and those that an entry before those covers.
+    Exit status: 0 if both record the same, 1 if not, 2 if something could not be read.
     """
     both = [_load(path) for path in (old, new)]
     ours = options.named_or(our_nets, lambda: presumed(*(settings.enumeration for settings in both)))

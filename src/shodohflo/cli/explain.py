@@ -57,9 +57,10 @@ def explain_command(  # noqa: PLR0913 - one for each option
     """Say what would become of a packet, and why.
 
     PACKET is written "SRC:PORT > DST:PORT udp", or tcp with flags such as tcp rst, as it would be received; IPv6
-    addresses stand in brackets. Shown are both networks, what is asked before the rules, every rule up to the one
-    that decides, the outcome, and the keys. With --key, what the store remembers of a key. Without --our-nets, private
-    networks are taken that the configuration has no other use for.
+    addresses stand in brackets. Shown are both networks, what is asked before the rules, every rule up to the one that
+    decides, the outcome, and the keys. With --key, what the store remembers of a key. Without --our-nets, the private
+    networks are taken, except those that hold what the configuration names after OUR_4NETS or OUR_6NETS, and those that
+    an entry before them covers.
     """
     if (packet is None) == (key is None):
         raise click.UsageError("name either a PACKET or --key KEY")

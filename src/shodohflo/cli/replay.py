@@ -15,10 +15,7 @@ from shodohflo.config.presumed import presumed_for_captures
 from shodohflo.keys import counts
 from shodohflo.offline.session import Replay, is_unreadable, make_pipeline
 from shodohflo.process.malloc import keep_freed_memory
-from shodohflo.report.flows import flow_rows
 from shodohflo.report.ledger import print_ledger, write_ledger
-from shodohflo.report.listings import FLOWS
-from shodohflo.report.table import show
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -43,6 +40,10 @@ def key_lines(counted: Mapping[str, int]) -> Iterator[str]:
 
 def print_flows(seen: Observations, settings: Settings, *, as_json: bool) -> None:
     """Print the flows as a table, or as JSON lines."""
+    from shodohflo.report.flows import flow_rows  # noqa: PLC0415 - `--keys` needs no rows
+    from shodohflo.report.listings import FLOWS  # noqa: PLC0415 - as above
+    from shodohflo.report.table import show  # noqa: PLC0415 - as above
+
     rows = flow_rows(seen, [rule.describe() for rule in settings.mapping.rules])
     if as_json:
         sys.stdout.writelines(f"{json.dumps(row.as_dict())}\n" for row in rows)

@@ -65,7 +65,8 @@ def rules_command(  # noqa: PLR0913 - one for each option
     CONFIG is the first file if its name ends in .py; the others are captures. Without CONFIG, the defaults. With
     --running, what is in the store: the flows by the rule that decided them last, the drops as the agents count them,
     by number; a rule that had other words then is told apart. Without CONFIG, the rules that decided anything. For
-    captures without --our-nets, private networks are taken that the configuration has no other use for.
+    captures without --our-nets, the private networks are taken, except those that hold what the configuration names
+    after OUR_4NETS or OUR_6NETS, and those that an entry before them covers.
     """
     if files and files[0].endswith(".py"):
         config, files = Path(files[0]), files[1:]

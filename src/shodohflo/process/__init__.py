@@ -1,4 +1,4 @@
-"""This process as the operating system sees it: its directories and its memory.
+"""This process as the operating system sees it: for now, how its memory is allocated.
 
 It must not know packets, rules or stores.
 """
