@@ -1,4 +1,4 @@
-"""Frames in, packets out: the way through the table of decoders."""
+"""Decode frames into packets with the lookup table of all decoders."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from shodohflo.wire.decoding import DecoderTable
 
 MOST_TUNNELS = 2
-"""UDP tunnels within each other that are looked into."""
+"""The most UDP tunnels, one inside the other, that are looked into."""
 
 MAX_DEPTH_INSIDE = 16
-"""Headers upon headers that we follow inside such a tunnel."""
+"""The most headers followed inside a UDP tunnel."""
 
 
 @dataclass(slots=True)
 class Packets:
-    """Decoded packets: each is one row of a batch or of messages, or is counted in `refused`."""
+    """Decoded packets: each is one row of a batch or of messages, or counts once in `refused`."""
 
     batches: list[Batch] = field(default_factory=list)
     messages: list[Messages] = field(default_factory=list)
@@ -36,7 +36,7 @@ class Packets:
     """By `Refusal`."""
 
     def collect(self, decoding: Decoding[Batch | Messages]) -> None:
-        """Add what has become of the rows of `decoding`."""
+        """Add the results of `decoding`."""
         for found in filter(len, decoding.decoded):
             if isinstance(found, Batch):
                 self.batches.append(found)
@@ -47,7 +47,7 @@ class Packets:
 
     @classmethod
     def join(cls, several: Sequence[Packets]) -> Packets:
-        """Put `several` together, all batches and all messages of one family into one."""
+        """Concatenate `several` into one, with one batch and one table of messages for each family."""
         batches, messages = defaultdict(list), defaultdict(list)
         refused: Counter[str] = Counter()
         for packets in several:
@@ -65,18 +65,18 @@ class Packets:
 
 @dataclass(slots=True)
 class Decoded(Packets):
-    """What frames held: each frame is one packet."""
+    """The result of `decode`: one packet for each frame, and the packets inside its UDP tunnels."""
 
     inside: Packets = field(default_factory=Packets)
-    """The packets inside UDP tunnels, which are packets of `frames` already."""
+    """The packets inside UDP tunnels; their frames already count as one packet each."""
     opened: Counter[str] = field(default_factory=Counter)
-    """Tunnels opened, of all kinds, by name."""
+    """The number of packets that were tunnels, of all kinds, by name of the tunnel."""
 
 
 def decode(frames: Frames, tunnels: frozenset[str] = frozenset(), table: DecoderTable = TABLE) -> Decoded:
-    """Decode `frames`, looking into the UDP `tunnels` named; never raises, whatever their bytes.
+    """Decode `frames`, and the packets inside the UDP `tunnels` named. Never raises, whatever their bytes.
 
-    Another `table` than that of all decoders is for holding the two against each other.
+    Tests pass another `table` to compare decoders with each other.
     """
     decoded = Decoded()
     decoding: Decoding[Batch | Messages] = Decoding(table, tunnels)
@@ -94,7 +94,7 @@ def decode(frames: Frames, tunnels: frozenset[str] = frozenset(), table: Decoder
 
 
 def _inside(decoding: Decoding[Batch | Messages]) -> Decoding[Batch | Messages]:
-    """Return the work that remains inside the tunnels that `decoding` came across."""
+    """Return a decoding of the packets inside the tunnels that `decoding` has met."""
     inner: Decoding[Batch | Messages] = Decoding(decoding.table, decoding.tunnels, MAX_DEPTH_INSIDE)
     for layer, rows in decoding.inside:
         inner.next_header(rows, layer)

@@ -1,8 +1,14 @@
-"""The work of decoding: rows go from header to header until each is found or refused.
+"""The main loop of decoding: rows go from header to header until each packet is decoded or refused.
 
-Headers are worked off level by level, all rows with the same next header at once, and transport
-headers, which end the way, once for all levels: even packets made to be different cost a bounded
-number of steps.
+Headers are decoded level by level, all rows with the same next header in one call. Transport headers, which are always
+the last, are decoded once, after all levels. So the number of calls is bounded even for packets made to have nothing in
+common. An example, with one row a frame:
+
+    level 1   Ethernet: 3 rows     IPv4 to 2, VLAN tag to 1
+    level 2   IPv4: 2 rows         TCP to 1, GRE to 1           VLAN tag: 1 row    IPv4 to 1
+    level 3   GRE: 1 row           IPv4 to 1                    IPv4: 1 row        TCP to 1
+    level 4   IPv4: 1 row          TCP to 1
+    last      TCP: 3 rows          one call, three packets decoded
 """
 
 from __future__ import annotations
@@ -27,48 +33,52 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 Decoder = Callable[["Decoding[Any]", Rows], None]
-"""Reads one kind of header: every row is sent onward, found or refused."""
+"""Decodes one kind of header: it passes every row to the next header, reports it as decoded, or refuses it."""
 
 MAX_DEPTH = 32
-"""Headers upon headers that we follow: deep enough for stacked tags and tunnels, no invitation to loop."""
+"""The most headers followed in one packet: enough for stacked tags and tunnels, and a bound on hostile ones."""
 
 _SPAN = 1 << 16
-"""What lies between two bases of `layers`."""
+"""The distance between two bases in `layers`."""
 
 _FEW = 1 << 10
-"""Rows of which it costs little to find out which numbers they have."""
+"""Up to this many rows, finding the distinct numbers among them is cheap."""
 
 
 class DecoderTable:
-    """Which decoder reads which layer; what is usual stands first, and is looked for first."""
+    """A lookup table from layer to decoder; `dispatch` tries the usual numbers first."""
 
     def __init__(self, decoders: Mapping[int, Decoder]) -> None:
-        """Take `decoders` by layer."""
+        """Build the table from `decoders` by layer."""
         self._decoders = dict(decoders)
         self._numbers: dict[int, list[int]] = {}
         for layer in self._decoders:
             self._numbers.setdefault(layer // _SPAN * _SPAN, []).append(layer % _SPAN)
-        # A frame may begin with what an EtherType names: the kernel has then read the link header.
+        # A live frame may begin with the header that its EtherType names: the kernel has then consumed the link header.
         self._numbers[LINK] = [layer for layer in self._decoders if layer < ETHERTYPE + _SPAN]
 
     def layers(self) -> list[int]:
-        """Return every layer that is read."""
+        """Return every layer that has a decoder."""
         return list(self._decoders)
 
     def get(self, layer: int) -> Decoder | None:
-        """Return the decoder of `layer`, if we read it."""
+        """Return the decoder of `layer`, or `None`."""
         return self._decoders.get(layer)
 
     def numbers(self, base: int) -> list[int]:
-        """Return the numbers n for which there is a decoder of layer `base` + n."""
+        """Return the numbers n for which layer `base` + n has a decoder."""
         return self._numbers[base]
 
 
 class Decoding(Generic[Result]):
-    """Rows on their way through `decoders`, and what has become of them."""
+    """The queue of rows to decode, and the results: rows decoded, refused, or to be looked into as tunnels."""
 
     def __init__(self, table: DecoderTable, tunnels: frozenset[str] = frozenset(), depth: int = MAX_DEPTH) -> None:
-        """Start with nothing to do; `table` reads each layer, `tunnels` over UDP are looked into."""
+        """Start with an empty queue.
+
+        `table` has the decoder of each layer, `tunnels` names the UDP tunnels to look into, and `depth` is the most
+        headers to follow.
+        """
         self._depth = depth
         self.table = table
         self.tunnels = tunnels
@@ -80,7 +90,7 @@ class Decoding(Generic[Result]):
         self._last: defaultdict[int, list[Rows]] = defaultdict(list)
 
     def run(self) -> None:
-        """Decode until every row is found or refused."""
+        """Decode until every row is decoded or refused."""
         for _ in range(self._depth):
             level, self._next = self._next, defaultdict(list)
             for layer, several in level.items():
@@ -93,7 +103,7 @@ class Decoding(Generic[Result]):
             self._decode(layer, Rows.concatenate(several))
 
     def waiting(self) -> int:
-        """Count the rows that `run` would decode."""
+        """Return the number of rows in the queue."""
         return sum(len(rows) for several in self._next.values() for rows in several)
 
     def _decode(self, layer: int, rows: Rows) -> None:
@@ -104,12 +114,12 @@ class Decoding(Generic[Result]):
             decoder(self, rows)
 
     def next_header(self, rows: Rows, layer: int) -> None:
-        """Go on with the header of `layer` that begins at each row's `at`."""
+        """Queue `rows` for the decoder of `layer`; its header begins at each row's `at`."""
         if len(rows):
             (self._last if layer in TRANSPORT else self._next)[layer].append(rows)
 
     def dispatch(self, rows: Rows, base: int, numbers: NDArray[np.unsignedinteger[Any]]) -> None:
-        """Go on with layer `base` + each row's own number."""
+        """Queue each row for the decoder of layer `base` + its own number; refuse rows without one."""
         if len(rows) and (numbers == numbers[0]).all():
             self.next_header(rows, base + int(numbers[0]))
             return
@@ -125,41 +135,41 @@ class Decoding(Generic[Result]):
         self._refuse_unread(rows.keep(rest), base + numbers[rest].astype(np.uint32))
 
     def _readable(self, base: int, numbers: NDArray[np.unsignedinteger[Any]]) -> list[int]:
-        """Return those of `numbers` that some decoder reads; of many, perhaps others that some decoder reads."""
+        """Return the numbers to look for: all that `numbers` can have and the table knows, perhaps more."""
         known = self.table.numbers(base)
-        # Looking for each that we know costs less than finding out which there are, but for a few rows.
+        # For many rows, comparing with every known number costs less than finding the distinct ones.
         return known if len(numbers) > _FEW else [number for number in np.unique(numbers).tolist() if number in known]
 
     def _refuse_unread(self, rows: Rows, layers: NDArray[np.uint32]) -> None:
-        """Refuse what nobody reads, with as few steps as there are reasons, not numbers."""
+        """Refuse rows whose layer has no decoder, in one step for each reason rather than for each number."""
         alike = np.where(layers < ETHERTYPE, np.minimum(layers, BEYOND), layers // ETHERTYPE * ETHERTYPE)
         for layer in np.unique(alike).tolist():
             self.refuse(rows.keep(alike == layer), unread(layer))
 
     def refuse(self, rows: Rows, reason: str) -> None:
-        """Give up on `rows`."""
+        """Refuse `rows` for `reason`, one of `Refusal`; they go no further."""
         if len(rows):
             self.refused.append((reason, rows))
 
     def open(self, rows: Rows, name: str) -> None:
-        """Count packets that turned out to be tunnels."""
+        """Count `rows` as packets of the tunnel `name`."""
         if len(rows):
             self.opened[name] += len(rows)
 
     def look_inside(self, rows: Rows, layer: int, name: str) -> None:
-        """Have packets that were found for themselves looked into as well."""
+        """Queue the payload of packets that are already decoded themselves, as packets of the tunnel `name`."""
         if len(rows):
             self.open(rows, name)
             self.inside.append((layer, rows))
 
     def keep_if(self, rows: Rows, good: NDArray[np.bool_], reason: str) -> Rows:
-        """Keep the rows that are `good`, refuse the others."""
+        """Return the rows that are `good`; refuse the others for `reason`."""
         if not good.all():
             self.refuse(rows.keep(~good), reason)
         return rows.keep(good)
 
     def check(self, rows: Rows, *conditions: tuple[NDArray[np.bool_], str]) -> NDArray[np.bool_]:
-        """Tell which rows meet all conditions; the others are refused for the first that they fail."""
+        """Return a mask of the rows that meet all conditions; refuse each other row for the first one that it fails."""
         good = np.ones(len(rows), np.bool_)
         for met, reason in conditions:
             if not met.all():
@@ -168,5 +178,5 @@ class Decoding(Generic[Result]):
         return good
 
     def require(self, rows: Rows, size: int | NDArray[Any], reason: str) -> Rows:
-        """Keep the rows of which `size` bytes were captured, refuse the others."""
+        """Return the rows of which at least `size` bytes were captured; refuse the others for `reason`."""
         return self.keep_if(rows, rows.end - rows.at >= size, reason)

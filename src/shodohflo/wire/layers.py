@@ -1,6 +1,7 @@
-"""Layers: one number for everything a decoder can find next, so that one table holds all decoders.
+"""Layers: one number for each kind of header, so that a single lookup table holds all decoders.
 
-LINKTYPE_ numbers stand for themselves; the other kinds of numbers are told apart by a base.
+A LINKTYPE_ number is its own layer; every other kind of number has a base that is added to it. TCP after IPv6, for
+example, is layer `IPV6_PAYLOAD + 6`, and EtherType 0x8847 (MPLS) is `ETHERTYPE + 0x8847`.
 """
 
 from __future__ import annotations
@@ -17,25 +18,25 @@ LINK: Final = 0
 
 IPV4_PAYLOAD: Final = 2 << 16
 IPV6_PAYLOAD: Final = 3 << 16
-"""Added to an IP protocol number: what it means depends on the IP that carries it."""
+"""Added to an IP protocol number, whose meaning depends on the version of IP before it."""
 
 TRANSPORT: Final = frozenset(
     [IPV4_PAYLOAD + number for number in (TCP, UDP, ICMP)] + [IPV6_PAYLOAD + number for number in (TCP, UDP, ICMPV6)]
 )
-"""Where the way through the headers ends."""
+"""The last header of every packet that is recorded."""
 
 PPP_PAYLOAD: Final = 4 << 16
 """Added to a PPP protocol number (IANA "PPP DLL Protocol Numbers")."""
 
 _OURS: Final = 5 << 16
-"""Numbers of our own, for headers that nobody numbers."""
+"""The base of our own numbers, for headers that no registry numbers."""
 
 ETHERNET: Final = 1
 IPV4: Final = ETHERTYPE + 0x0800
 IPV6: Final = ETHERTYPE + 0x86DD
 MPLS: Final = ETHERTYPE + 0x8847
 EITHER_IP: Final = 101
-"""IPv4 or IPv6, by the version in its first bits: what raw link types carry."""
+"""IPv4 or IPv6, by the version in the first four bits: the payload of raw link types."""
 
 LLC: Final = ETHERTYPE + 4
 """An IEEE 802.2 header; the number is the kernel's (linux/if_ether.h, ETH_P_802_2)."""
@@ -47,20 +48,20 @@ FRAME_RELAY: Final = 107
 RADIOTAP: Final = 127
 
 PPP: Final = _OURS
-"""A PPP protocol number, then what it names."""
+"""A PPP protocol number and the packet that it announces."""
 NFLOG_LITTLE: Final = _OURS + 1
 NFLOG_BIG: Final = _OURS + 2
-"""An attribute of the kernel's packet log, in either byte order."""
+"""An attribute of the kernel's packet log, in little-endian and in big-endian order."""
 
 PADDED_WIFI: Final = _OURS + 6
-"""An 802.11 header that a card padded to 4 bytes."""
+"""An 802.11 header that the network card padded to a multiple of 4 bytes."""
 
 SNAP: Final = _OURS + 3
-"""What follows an IEEE 802.2 header of AA AA 03."""
+"""The header that follows an IEEE 802.2 header of AA AA 03."""
 
 ERSPAN_II: Final = _OURS + 4
 ERSPAN_III: Final = _OURS + 5
-"""What GRE carries of mirrored frames."""
+"""The headers of mirrored frames in GRE."""
 
 VXLAN: Final = _OURS + 16
 GENEVE: Final = _OURS + 17
@@ -68,11 +69,11 @@ GTP_U: Final = _OURS + 18
 GTP_U_EXTENSION: Final = _OURS + 19
 TEREDO: Final = _OURS + 20
 TEREDO_ORIGIN: Final = _OURS + 21
-"""What UDP carries to the ports of tunnels."""
+"""The headers of tunnels over UDP."""
 
 
 def unread(layer: int) -> str:
-    """Say why a packet is refused whose next header is `layer`, which no decoder reads."""
+    """Return the reason to refuse a packet whose next header, `layer`, has no decoder."""
     if layer < ETHERTYPE:
         return f"{Refusal.LINK_TYPE}[{name_of(layer)}]"
     carries_no_ip = layer < IPV4_PAYLOAD or layer >= PPP_PAYLOAD

@@ -1,4 +1,4 @@
-"""Why a packet is refused: it could not be decoded, or is nothing we record."""
+"""The reasons to refuse a packet: it cannot be decoded, or is of a kind that is not recorded."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ from shodohflo.model import Explained
 
 
 class Refusal(Explained):
-    """The reasons, as they stand behind `refused.` in the ledger."""
+    """The reasons, named as they appear after `refused.` in the ledger."""
 
-    LINK_TYPE = "link_type", "a link type we do not read; its name stands behind it, as in `link_type[VSOCK]`"
+    LINK_TYPE = "link_type", "a link type that has no decoder; its name follows, as in `link_type[VSOCK]`"
     LINK_CUT = "link_cut", "the frame ends inside its link header"
     NOT_IP = "not_ip", "the frame carries neither IPv4 nor IPv6: ARP, LLDP, spanning tree and the like"
     ENCRYPTED = "encrypted", "ESP, or a protected Wi-Fi frame: what is inside cannot be seen"
     AGGREGATED = "aggregated", "a Wi-Fi frame with several packets in one (A-MSDU)"
     TUNNEL_CUT = "tunnel_cut", "the packet ends inside a tunnel's header"
     IP_CUT = "ip_cut", "fewer bytes were captured than the IP header has"
-    IP_VERSION = "ip_version", "the IP header names another version than what announced it"
+    IP_VERSION = "ip_version", "the IP header has another version than the header before it announced"
     IP_HEADER_LENGTH = "ip_header_length", "the IPv4 header claims fewer than its 20 bytes"
     IP_LENGTH = "ip_length", "the IP length contradicts the header or the frame"
     LATER_FRAGMENT = "later_fragment", "a fragment other than the first: it has no ports"
     EXTENSION_CUT = "extension_cut", "the packet ends inside an IPv6 extension or authentication header"
     PROTOCOL = "protocol", "neither TCP, UDP, ICMP nor ICMPv6"
-    TOO_DEEP = "too_deep", "more headers upon headers than we follow"
+    TOO_DEEP = "too_deep", "more headers, one inside the other, than are followed"
     TCP_CUT = "tcp_cut", "fewer than the first 14 bytes of TCP were captured: no ports or no flags"
     TCP_DATA_OFFSET = "tcp_data_offset", "the TCP header claims fewer than its 20 bytes"
-    TCP_LENGTH = "tcp_length", "the TCP header is longer than what the IP length leaves it"
+    TCP_LENGTH = "tcp_length", "the TCP header is longer than the IP payload"
     UDP_CUT = "udp_cut", "fewer than the first 4 bytes of UDP were captured: no ports"
     UDP_LENGTH = "udp_length", "the UDP length contradicts the header or the IP length"
     ICMP_CUT = "icmp_cut", "the packet ends before the ICMP type and code"
     QUOTE_CUT = "quote_cut", "an unreachable quotes too little of our packet to hold its ports"
     QUOTE_FRAGMENT = "quote_fragment", "an unreachable quotes a later fragment: it has no ports"
-    QUOTE_MALFORMED = "quote_malformed", "an unreachable quotes something that is no IP packet"
+    QUOTE_MALFORMED = "quote_malformed", "an unreachable quotes something that is not an IP packet"

@@ -1,7 +1,7 @@
-"""The table of every header that is decoded: one row for each number, with its decoder and its words.
+"""The registry of every header that is decoded: one row for each number, with its decoder and its description.
 
-The rows are all there is to register. `TABLE` and `QUOTED` are made from them, and so is `docs/reference/formats.md`.
-Within a kind of number the usual ones stand first: they are looked for first.
+A new header is registered by its row alone: `TABLE`, `QUOTED` and `docs/reference/formats.md` are made from the rows.
+Within a kind of number the usual ones stand first, since they are looked for first.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class NumberRow:
-    """A number of some registry, the decoder of the header it announces, and what people are told of it."""
+    """A number of some registry, the decoder of the header it announces, and the description for the reference page."""
 
     number: int
     decoder: Decoder
@@ -56,7 +56,7 @@ class NumberRow:
 
 @dataclass(frozen=True, slots=True)
 class IpProtocolRow:
-    """An IP protocol number, which may mean different headers behind IPv4 and IPv6, or none behind one of them."""
+    """An IP protocol number; after IPv4 and IPv6 it may announce different headers, or none after one of them."""
 
     number: int
     words: str
@@ -97,7 +97,7 @@ LINKS: Final = (
     NumberRow(239, nflog, "packets logged by netfilter, of either byte order"),
     NumberRow(276, cooked_v2, "Linux cooked v2, which `-i any` writes"),
 )
-"""By LINKTYPE_ number (tcpdump.org); 12 and 14 are in files whose writer took a platform's DLT_ number for one."""
+"""By LINKTYPE_ number (tcpdump.org); 12 and 14 occur in files whose writer wrote a platform's DLT_ number instead."""
 
 ETHERTYPES: Final = (
     NumberRow(0x0800, _IPV4, "IPv4"),
@@ -135,7 +135,7 @@ EXTENSIONS: Final = (
     IpProtocolRow(139, "host identity header, stepped over", ipv6=extension),
     IpProtocolRow(140, "Shim6 header, stepped over", ipv6=extension),
 )
-"""Headers between IP and what it carries (IANA "IPv6 Extension Header Types"); quoted packets have them too."""
+"""Headers between IP and its payload (IANA "IPv6 Extension Header Types"); quoted packets may have them too."""
 
 
 def _payloads(rows: Iterable[IpProtocolRow]) -> dict[int, Decoder]:
@@ -206,7 +206,7 @@ _UNNUMBERED: Final[dict[int, Decoder]] = {
     layers.TEREDO: teredo,
     layers.TEREDO_ORIGIN: teredo_origin,
 }
-"""By layer of our own: only other headers lead there."""
+"""Layers without a number of any registry: only another decoder leads to them."""
 
 TABLE: Final = DecoderTable(
     {

@@ -1,7 +1,7 @@
-"""The tunnels over UDP: the names that `TUNNELS` takes, and the ports they are known by; their decoders are elsewhere.
+"""Tunnels over UDP: the names that the setting `TUNNELS` takes, and their well-known ports.
 
-Any program may use these ports. Packets inside a tunnel are therefore counted beside the packet that carries them,
-never instead of it.
+Their decoders are in `headers/udp_tunnels.py`. Any program may use these ports, so a packet inside a tunnel is counted
+in addition to the packet that carries it, never instead of it.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from shodohflo.wire.layers import GENEVE, GTP_U, TEREDO, VXLAN
 
 @dataclass(frozen=True, slots=True)
 class UdpTunnel:
-    """A tunnel, the layer of its header, and the UDP ports it is known by."""
+    """A kind of tunnel: the layer of its header, and its well-known UDP ports."""
 
     layer: int
     ports: tuple[int, ...]
     answers: bool
-    """Whether packets *from* the ports belong to the tunnel as well; otherwise only those *to* them."""
+    """Whether packets *from* the ports belong to the tunnel too; if not, only packets *to* them do."""
     words: str
-    """What it carries, for the reference page."""
+    """A description of its payload, for the reference page."""
 
 
 UDP_TUNNELS: Final = {

@@ -1,7 +1,7 @@
-"""Linux cooked captures (tcpdump.org, LINKTYPE_LINUX_SLL and LINKTYPE_LINUX_SLL2): what `-i any` writes.
+"""Linux cooked captures (tcpdump.org, LINKTYPE_LINUX_SLL and LINKTYPE_LINUX_SLL2), as `tcpdump -i any` writes them.
 
-v1: 2 bytes packet type, 2 ARPHRD, 2 address length, 8 address, 2 protocol: 16 in all.
-v2: 2 bytes protocol, 2 reserved, 4 interface index, 2 ARPHRD, 1 packet type, 1 address length, 8 address: 20.
+v1  0  packet type    2  ARPHRD_ number of the device    4  address length    6  address    14  protocol
+v2  0  protocol    4  interface index    8  ARPHRD_ number    10  packet type    11  address length    12  address
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy as np
 from shodohflo.columns.frames import ETHERTYPE
 from shodohflo.wire.layers import FRAME_RELAY, RADIOTAP, WIFI
 from shodohflo.wire.refusals import Refusal
+from shodohflo.wire.rows import Header
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,23 +23,57 @@ if TYPE_CHECKING:
 
 _NETLINK = 824
 _WITHOUT_PROTOCOL: Final = {770: FRAME_RELAY, 801: WIFI, 803: RADIOTAP}
-"""ARPHRD_ numbers (linux/if_arp.h) of devices whose packets are of one layer, whatever the protocol says."""
+"""ARPHRD_ numbers (linux/if_arp.h) of devices that carry one kind of frame, whatever the protocol field holds."""
+
+
+class CookedV1Header(Header):
+    """The fields of a v1 header that lead on."""
+
+    SIZE = 16
+
+    @property
+    def device(self) -> NDArray[np.uint16]:
+        """The ARPHRD_ number of the device."""
+        return self.u16(2)
+
+    @property
+    def protocol(self) -> NDArray[np.uint16]:
+        """An EtherType, or one of the kernel's numbers below 1,536 (linux/if_ether.h)."""
+        return self.u16(14)
+
+
+class CookedV2Header(Header):
+    """The same fields of a v2 header."""
+
+    SIZE = 20
+
+    @property
+    def device(self) -> NDArray[np.uint16]:
+        """The ARPHRD_ number of the device."""
+        return self.u16(8)
+
+    @property
+    def protocol(self) -> NDArray[np.uint16]:
+        """An EtherType, or one of the kernel's numbers below 1,536 (linux/if_ether.h)."""
+        return self.u16(0)
 
 
 def cooked_v1(decoding: Decoding[Any], rows: Rows) -> None:
-    """Read the protocol at the header's end."""
-    rows = decoding.require(rows, 16, Refusal.LINK_CUT)
-    _by_device(decoding, rows.advance(16), rows.u16(2), rows.u16(14))
+    """Decode a v1 header."""
+    rows = decoding.require(rows, CookedV1Header.SIZE, Refusal.LINK_CUT)
+    header = CookedV1Header.of(rows)
+    _by_device(decoding, rows.advance(CookedV1Header.SIZE), header.device, header.protocol)
 
 
 def cooked_v2(decoding: Decoding[Any], rows: Rows) -> None:
-    """Read the protocol at the header's beginning."""
-    rows = decoding.require(rows, 20, Refusal.LINK_CUT)
-    _by_device(decoding, rows.advance(20), rows.u16(8), rows.u16(0))
+    """Decode a v2 header."""
+    rows = decoding.require(rows, CookedV2Header.SIZE, Refusal.LINK_CUT)
+    header = CookedV2Header.of(rows)
+    _by_device(decoding, rows.advance(CookedV2Header.SIZE), header.device, header.protocol)
 
 
 def _by_device(decoding: Decoding[Any], rows: Rows, device: NDArray[np.uint16], protocol: NDArray[np.uint16]) -> None:
-    """Go on with the protocol, an EtherType or one of the kernel's small numbers; some devices have another layer."""
+    """Go on with the header that `protocol` names or, for a few devices, with the only one that they carry."""
     usual = ~np.isin(device, [*_WITHOUT_PROTOCOL, _NETLINK])
     decoding.dispatch(rows.keep(usual), ETHERTYPE, protocol[usual])
     for number, layer in _WITHOUT_PROTOCOL.items():

@@ -1,4 +1,4 @@
-"""Link types that begin with a byte for the direction (tcpdump.org, LINKTYPE_..._WITH_DIR), and are as usual then."""
+"""Link types with a byte for the direction before the usual header (tcpdump.org, LINKTYPE_..._WITH_DIR)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,10 @@
-"""Ethernet: 6 bytes destination, 6 source, then an EtherType or, up to 1500, a length (IEEE 802.3 clause 3.2.6)."""
+"""Ethernet (IEEE 802.3 clause 3), VLAN tags (IEEE 802.1Q clause 9), and LLC and SNAP (IEEE 802.2, RFC 1042).
+
+Ethernet  0  destination    6  source    12  EtherType or, up to 1500, a length: then LLC follows
+VLAN tag  0  control information    2  EtherType or length of the tagged frame
+LLC       0  destination and source service access point, control, of 1 byte each
+SNAP      0  organisation (3 bytes)    3  a number that the organisation assigned
+"""
 
 from __future__ import annotations
 
@@ -9,6 +15,7 @@ import numpy as np
 from shodohflo.columns.frames import ETHERTYPE
 from shodohflo.wire.layers import ETHERNET, IPV4, LLC, SNAP
 from shodohflo.wire.refusals import Refusal
+from shodohflo.wire.rows import Header
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,39 +24,77 @@ if TYPE_CHECKING:
     from shodohflo.wire.rows import Rows
 
 LONGEST_LENGTH: Final = 1500
-"""What stands in the place of an EtherType and is not larger is a length."""
+"""A number up to this in the place of the EtherType is a length (IEEE 802.3 clause 3.2.6)."""
 
 _SNAP = 0xAAAA03
 _INTERNET = 0x060603
-"""The first three bytes of LLC before a SNAP header and, as it once was, before IPv4."""
+"""An LLC header before SNAP and, in old networks, directly before IPv4."""
 
 _NAMED_BY_ETHERTYPE = (0x000000, 0x0000F8)
-"""Organisations whose SNAP numbers are EtherTypes: none (RFC 1042), and the one of IEEE 802.1H."""
+"""Organisations whose SNAP numbers are EtherTypes: 0 (RFC 1042), and that of IEEE 802.1H."""
 
 _BRIDGED = 0x0080C2
 _BRIDGED_ETHERNET = (1, 7)
 """IEEE 802.1's numbers for an Ethernet frame, with and without its check sequence (RFC 2427 section 4.2)."""
 
 
+class EthernetHeader(Header):
+    """The field of an Ethernet header that leads on."""
+
+    SIZE = 14
+
+    @property
+    def ethertype(self) -> NDArray[np.uint16]:
+        """The EtherType of the payload, or a length."""
+        return self.u16(12)
+
+
+class VlanTag(Header):
+    """The field of a VLAN tag that leads on."""
+
+    SIZE = 4
+
+    @property
+    def ethertype(self) -> NDArray[np.uint16]:
+        """The EtherType of the tagged frame's payload, or a length."""
+        return self.u16(2)
+
+
+class SnapHeader(Header):
+    """The fields of a SNAP header."""
+
+    SIZE = 5
+
+    @property
+    def organisation(self) -> NDArray[np.uint32]:
+        """The organisation that assigned the number, 24 bits."""
+        return self.u32(0) >> np.uint32(8)
+
+    @property
+    def number(self) -> NDArray[np.uint16]:
+        """The protocol, as the organisation numbers it."""
+        return self.u16(3)
+
+
 def ethernet(decoding: Decoding[Any], rows: Rows) -> None:
-    """Read the EtherType."""
-    rows = decoding.require(rows, 14, Refusal.LINK_CUT)
-    by_ethertype(decoding, rows.advance(14), rows.u16(12))
+    """Go on with the payload that the EtherType names."""
+    rows = decoding.require(rows, EthernetHeader.SIZE, Refusal.LINK_CUT)
+    by_ethertype(decoding, rows.advance(EthernetHeader.SIZE), EthernetHeader.of(rows).ethertype)
 
 
 def vlan(decoding: Decoding[Any], rows: Rows) -> None:
-    """Step over a tag: 2 bytes of control information, then the EtherType of what it tags (IEEE 802.1Q clause 9)."""
-    rows = decoding.require(rows, 4, Refusal.LINK_CUT)
-    by_ethertype(decoding, rows.advance(4), rows.u16(2))
+    """Step over a tag."""
+    rows = decoding.require(rows, VlanTag.SIZE, Refusal.LINK_CUT)
+    by_ethertype(decoding, rows.advance(VlanTag.SIZE), VlanTag.of(rows).ethertype)
 
 
 def by_ethertype(decoding: Decoding[Any], rows: Rows, ethertype: NDArray[np.uint16]) -> None:
-    """Go on with what `ethertype` names; a length stands where an LLC header follows."""
+    """Go on with the payload that `ethertype` names, or with LLC where it is a length."""
     decoding.dispatch(rows, ETHERTYPE, np.where(ethertype <= LONGEST_LENGTH, np.uint16(LLC - ETHERTYPE), ethertype))
 
 
 def llc(decoding: Decoding[Any], rows: Rows) -> None:
-    """Read IEEE 802.2: 1 byte each for destination, source and control; two values of them lead to IP."""
+    """Go on with SNAP or IPv4; refuse other services."""
     rows = decoding.require(rows, 4, Refusal.LINK_CUT)
     service = rows.u32(0) >> 8
     is_snap, is_ipv4 = service == _SNAP, service == _INTERNET
@@ -60,12 +105,13 @@ def llc(decoding: Decoding[Any], rows: Rows) -> None:
 
 
 def snap(decoding: Decoding[Any], rows: Rows) -> None:
-    """Read a SNAP header: 3 bytes organisation, 2 bytes of its own numbering."""
-    rows = decoding.require(rows, 5, Refusal.LINK_CUT)
-    organisation, number = rows.u32(0) >> 8, rows.u16(3)
+    """Go on with the EtherType or the bridged Ethernet frame; refuse other organisations."""
+    rows = decoding.require(rows, SnapHeader.SIZE, Refusal.LINK_CUT)
+    header = SnapHeader.of(rows)
+    organisation, number = header.organisation, header.number
     named = np.isin(organisation, _NAMED_BY_ETHERTYPE)
     bridged = (organisation == _BRIDGED) & np.isin(number, _BRIDGED_ETHERNET)
-    rows = rows.advance(5)
+    rows = rows.advance(SnapHeader.SIZE)
     decoding.dispatch(rows.keep(named), ETHERTYPE, number[named])
     decoding.next_header(rows.keep(bridged), ETHERNET)
     decoding.refuse(rows.keep(~named & ~bridged), Refusal.NOT_IP)

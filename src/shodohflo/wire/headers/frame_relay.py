@@ -1,7 +1,8 @@
-"""Frame relay: a Q.922 address of two to four bytes, whose last byte is odd, then one of two encapsulations.
+"""Frame relay: a Q.922 address of two to four bytes, of which only the last is odd, then one of two encapsulations.
 
-RFC 2427 section 3: 03 (unnumbered information), perhaps 00 to pad, then a network layer protocol
-id: CC is IPv4, 8E is IPv6, 80 a SNAP header, CF is PPP (RFC 1973). Cisco's own puts an EtherType there instead.
+RFC 2427 section 3  0  03 (unnumbered information)    1  00 as padding, optional    then a network layer protocol id:
+                    CC is IPv4, 8E is IPv6, 80 a SNAP header, CF PPP (RFC 1973)
+Cisco               0  EtherType
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _PROTOCOL_IDS: Final = {0xCC: IPV4, 0x8E: IPV6, 0x80: SNAP, 0xCF: PPP}
 
 
 def frame_relay(decoding: Decoding[Any], rows: Rows) -> None:
-    """Step over the address and tell the encapsulations apart."""
+    """Step over the address; the first byte after it tells which encapsulation follows."""
     rows = decoding.require(rows, _LONGEST_ADDRESS, Refusal.LINK_CUT)
     last = np.stack([rows.u8(place) & 1 for place in range(1, _LONGEST_ADDRESS)])
     ends = np.logical_or.reduce(last)

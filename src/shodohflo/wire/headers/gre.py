@@ -1,7 +1,10 @@
 """GRE (RFC 2784, RFC 2890) and the mirrored frames it carries, ERSPAN (draft-foschiano-erspan).
 
-0  flags: checksum (8000), routing (4000), key (2000), sequence (1000), version (0007)
-2  protocol, an EtherType    4  4 bytes each for checksum, key and sequence, where flagged
+GRE         0  flags: checksum (8000), routing (4000), key (2000), sequence number (1000), version (0007)
+            2  EtherType of the payload    4  checksum, key and sequence number, of 4 bytes each, where flagged
+ERSPAN II   0  version, VLAN, session    4  index
+ERSPAN III  0  version, VLAN, session    4  time    8  group
+           10  frame type (5 bits, after the first)    11  whether 8 more bytes follow (the last bit)
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import numpy as np
 from shodohflo.columns.frames import ETHERTYPE
 from shodohflo.wire.layers import EITHER_IP, ERSPAN_II, ERSPAN_III, ETHERNET
 from shodohflo.wire.refusals import Refusal
+from shodohflo.wire.rows import Header
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,56 +25,97 @@ if TYPE_CHECKING:
     from shodohflo.wire.rows import Rows
 
 _CHECKSUM, _ROUTING, _KEY, _SEQUENCE, _VERSION = 0x8000, 0x4000, 0x2000, 0x1000, 0x0007
-
-_FIELDS = (_CHECKSUM, _KEY, _SEQUENCE)
+_OPTIONAL_FIELDS = (_CHECKSUM, _KEY, _SEQUENCE)
 
 _ERSPAN = 0x88BE
-"""Types I and II: II comes with GRE's sequence number, and has a header of its own, as I has not."""
+"""The EtherType of ERSPAN I and II. With II, GRE has a sequence number; I has no header of its own."""
 
 _ERSPAN_III = 0x22EB
-_ERSPAN_II_HEADER = 8
-_ERSPAN_III_HEADER, _ERSPAN_III_MORE = 12, 8
-"""The last bit of the longer one tells whether a platform-specific part follows."""
+_ERSPAN_II_SIZE = 8
+_PLATFORM_SPECIFIC = 8
+"""Bytes of the platform-specific part of ERSPAN III."""
 
 _MIRRORED_IP = 2
-"""The frame type, 5 bits in byte 10 of ERSPAN III, of packets without an Ethernet header."""
+"""The frame type of packets that were mirrored without an Ethernet header."""
+
+
+class GreHeader(Header):
+    """The fields of a GRE header that are always present."""
+
+    SIZE = 4
+
+    @property
+    def is_supported(self) -> NDArray[np.bool_]:
+        """Whether the header is decoded: not with routing (withdrawn by RFC 2784), nor version 1 (PPTP)."""
+        supported: NDArray[np.bool_] = self.u16(0) & (_ROUTING | _VERSION) == 0
+        return supported
+
+    @property
+    def has_sequence(self) -> NDArray[np.bool_]:
+        """Whether a sequence number is present."""
+        present: NDArray[np.bool_] = self.u16(0) & _SEQUENCE != 0
+        return present
+
+    @property
+    def length(self) -> NDArray[np.int64]:
+        """Bytes, optional fields included: 4 to 16."""
+        flags = self.u16(0)
+        length: NDArray[np.int64] = 4 + 4 * sum((flags & flag != 0).astype(np.int64) for flag in _OPTIONAL_FIELDS)
+        return length
+
+    @property
+    def protocol(self) -> NDArray[np.uint16]:
+        """The EtherType of the payload."""
+        return self.u16(2)
+
+
+class ErspanIIIHeader(Header):
+    """The fields of an ERSPAN III header that lead on."""
+
+    SIZE = 12
+
+    @property
+    def frame_type(self) -> NDArray[np.uint8]:
+        """The kind of the mirrored frame: 0 Ethernet, 2 IP."""
+        return self.u8(10) >> np.uint8(2) & np.uint8(0x1F)
+
+    @property
+    def length(self) -> NDArray[np.int64]:
+        """Bytes, the platform-specific part included: 12 or 20."""
+        return self.SIZE + (self.u8(11) & 1).astype(np.int64) * _PLATFORM_SPECIFIC
 
 
 def gre(decoding: Decoding[Any], rows: Rows) -> None:
-    """Open the tunnel; routing (withdrawn by RFC 2784) and version 1 (PPTP) are not read."""
-    rows = decoding.require(rows, 4, Refusal.TUNNEL_CUT)
-    rows = decoding.keep_if(rows, rows.u16(0) & (_ROUTING | _VERSION) == 0, Refusal.PROTOCOL)
-    rows = decoding.require(rows, _size(rows.u16(0)), Refusal.TUNNEL_CUT)
-    flags, protocol = rows.u16(0), rows.u16(2)
-    version_2 = (protocol == _ERSPAN) & (flags & _SEQUENCE != 0)
+    """Go on with the payload of the tunnel."""
+    rows = decoding.require(rows, GreHeader.SIZE, Refusal.TUNNEL_CUT)
+    rows = decoding.keep_if(rows, GreHeader.of(rows).is_supported, Refusal.PROTOCOL)
+    rows = decoding.require(rows, GreHeader.of(rows).length, Refusal.TUNNEL_CUT)
+    header = GreHeader.of(rows)
+    protocol = header.protocol
+    version_2 = (protocol == _ERSPAN) & header.has_sequence
     version_1, version_3 = (protocol == _ERSPAN) & ~version_2, protocol == _ERSPAN_III
     mirrored = version_1 | version_2 | version_3
     decoding.open(rows.keep(mirrored), "erspan")
     decoding.open(rows.keep(~mirrored), "gre")
-    rows = rows.advance(_size(flags))
+    rows = rows.advance(header.length)
     decoding.next_header(rows.keep(version_1), ETHERNET)
     decoding.next_header(rows.keep(version_2), ERSPAN_II)
     decoding.next_header(rows.keep(version_3), ERSPAN_III)
     decoding.dispatch(rows.keep(~mirrored), ETHERTYPE, protocol[~mirrored])
 
 
-def _size(flags: NDArray[np.uint16]) -> NDArray[np.int64]:
-    size: NDArray[np.int64] = 4 + 4 * sum((flags & flag != 0).astype(np.int64) for flag in _FIELDS)
-    return size
-
-
 def erspan_ii(decoding: Decoding[Any], rows: Rows) -> None:
-    """Step over version, VLAN, session and index."""
-    rows = decoding.require(rows, _ERSPAN_II_HEADER, Refusal.TUNNEL_CUT)
-    decoding.next_header(rows.advance(_ERSPAN_II_HEADER), ETHERNET)
+    """Step over the header, to the mirrored Ethernet frame."""
+    rows = decoding.require(rows, _ERSPAN_II_SIZE, Refusal.TUNNEL_CUT)
+    decoding.next_header(rows.advance(_ERSPAN_II_SIZE), ETHERNET)
 
 
 def erspan_iii(decoding: Decoding[Any], rows: Rows) -> None:
-    """Step over the same, time and group, and what some platforms add; most send Ethernet frames, some packets."""
-    rows = decoding.require(rows, _ERSPAN_III_HEADER, Refusal.TUNNEL_CUT)
-    more = rows.u8(_ERSPAN_III_HEADER - 1) & 1
-    is_ip = rows.u8(10) >> 2 & 0x1F == _MIRRORED_IP
-    rows = rows.advance(_ERSPAN_III_HEADER + more.astype(np.int64) * _ERSPAN_III_MORE)
+    """Step over the header, to the mirrored Ethernet frame or IP packet."""
+    rows = decoding.require(rows, ErspanIIIHeader.SIZE, Refusal.TUNNEL_CUT)
+    header = ErspanIIIHeader.of(rows)
+    is_ip = header.frame_type == _MIRRORED_IP
+    rows = rows.advance(header.length)
     decoding.next_header(rows.keep(is_ip), EITHER_IP)
     decoding.next_header(rows.keep(~is_ip), ETHERNET)
 

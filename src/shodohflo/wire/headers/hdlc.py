@@ -1,4 +1,7 @@
-"""Cisco HDLC: 1 byte address (0F unicast, 8F multicast), 1 byte control, then an EtherType."""
+"""Cisco HDLC (tcpdump.org, LINKTYPE_C_HDLC).
+
+0  address (0F unicast, 8F multicast)    1  control    2  EtherType    4  payload
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,6 @@ if TYPE_CHECKING:
 
 
 def cisco_hdlc(decoding: Decoding[Any], rows: Rows) -> None:
-    """Read the EtherType."""
+    """Go on with the payload that the EtherType names."""
     rows = decoding.require(rows, 4, Refusal.LINK_CUT)
     decoding.dispatch(rows.advance(4), ETHERTYPE, rows.u16(2))

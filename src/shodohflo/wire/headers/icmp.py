@@ -1,4 +1,7 @@
-"""ICMP (RFC 792) and ICMPv6 (RFC 4443): type, code, and for an unreachable, 8 bytes in, the packet it is about."""
+"""ICMP (RFC 792) and ICMPv6 (RFC 4443).
+
+0  type    1  code    2  checksum    8  the packet that caused the message, in an unreachable
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,12 @@ from shodohflo.columns.batch import Messages
 from shodohflo.wire.headers.quotes import read_quotes
 from shodohflo.wire.headers.segments import addresses
 from shodohflo.wire.refusals import Refusal
+from shodohflo.wire.rows import Header
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from shodohflo.columns.batch import Family
     from shodohflo.wire.decoding import DecoderTable, Decoding
     from shodohflo.wire.rows import Rows
@@ -20,10 +27,27 @@ _UNREACHABLE: Final[dict[Family, int]] = {4: 3, 6: 1}
 _QUOTE = 8
 
 
+class IcmpHeader(Header):
+    """The fields that ICMP and ICMPv6 have in common."""
+
+    SIZE = 2
+
+    @property
+    def type(self) -> NDArray[np.uint8]:
+        """The type of the message; ICMP and ICMPv6 number them differently."""
+        return self.u8(0)
+
+    @property
+    def code(self) -> NDArray[np.uint8]:
+        """The code, whose meaning depends on the type."""
+        return self.u8(1)
+
+
 def icmp(decoding: Decoding[Any], rows: Rows, family: Family, quoted: DecoderTable) -> None:
-    """Make a message of each row; `quoted` decodes the packet that an unreachable quotes."""
-    rows = decoding.require(rows, 2, Refusal.ICMP_CUT)
-    quotes = read_quotes(rows.advance(_QUOTE), family, rows.u8(0) == _UNREACHABLE[family], quoted)
+    """Decode a message; `quoted` has the decoders of the packet that an unreachable quotes."""
+    rows = decoding.require(rows, IcmpHeader.SIZE, Refusal.ICMP_CUT)
+    header = IcmpHeader.of(rows)
+    quotes = read_quotes(rows.advance(_QUOTE), family, header.type == _UNREACHABLE[family], quoted)
     src_addr, dst_addr = addresses(rows, family)
     decoding.decoded.append(
         Messages(
@@ -33,7 +57,7 @@ def icmp(decoding: Decoding[Any], rows: Rows, family: Family, quoted: DecoderTab
             octets=rows.octets,
             time=rows.time,
             quote=quotes.quote,
-            code=rows.u8(1),
+            code=header.code,
             remote_addr=quotes.remote_addr,
             client_port=quotes.client_port,
             remote_port=quotes.remote_port,

@@ -1,6 +1,6 @@
-"""IP in IP: protocol 4 (RFC 2003), 41 (6in4, RFC 4213) and 137 (MPLS, RFC 4023) need no header of their own.
+"""Tunnels directly over IP: protocol 4 (RFC 2003), 41 (6in4, RFC 4213) and 137 (MPLS, RFC 4023) have no own header.
 
-EtherIP, protocol 97, has two bytes before an Ethernet frame (RFC 3378).
+EtherIP, protocol 97 (RFC 3378): 0  version (4 bits), reserved (12)    2  an Ethernet frame
 """
 
 from __future__ import annotations
@@ -14,15 +14,18 @@ if TYPE_CHECKING:
     from shodohflo.wire.decoding import Decoding
     from shodohflo.wire.rows import Rows
 
+_ETHER_IP = 2
+"""Bytes of the EtherIP header."""
+
 
 def carried(decoding: Decoding[Any], rows: Rows, *, layer: int, name: str) -> None:
-    """Go on with the packet of `layer` that begins here."""
+    """Count the tunnel `name`, and go on with its packet of `layer`."""
     decoding.open(rows, name)
     decoding.next_header(rows, layer)
 
 
 def ether_ip(decoding: Decoding[Any], rows: Rows) -> None:
-    """Step over version and reserved bits."""
-    rows = decoding.require(rows, 2, Refusal.TUNNEL_CUT)
+    """Step over the EtherIP header, to the Ethernet frame."""
+    rows = decoding.require(rows, _ETHER_IP, Refusal.TUNNEL_CUT)
     decoding.open(rows, "etherip")
-    decoding.next_header(rows.advance(2), ETHERNET)
+    decoding.next_header(rows.advance(_ETHER_IP), ETHERNET)

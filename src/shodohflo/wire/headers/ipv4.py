@@ -26,7 +26,7 @@ _MORE_FRAGMENTS = 0x2000
 _FRAGMENT_OFFSET = 0x1FFF
 
 LONGEST_DATAGRAM = 65_535
-"""Bytes (RFC 791): an upper bound for a datagram's end, which is unknown while later fragments are missing."""
+"""Bytes (RFC 791): the bound on a datagram's length, which a first fragment does not tell."""
 
 
 class Ipv4Header(Header):
@@ -82,11 +82,11 @@ class Ipv4Header(Header):
 
 
 def ipv4(decoding: Decoding[Any], rows: Rows) -> None:
-    """Check the header and its lengths, then go on with the payload."""
+    """Check the header and its lengths, and go on with the payload."""
     rows = decoding.require(rows, Ipv4Header.SIZE, Refusal.IP_CUT)
     header, left = Ipv4Header.of(rows), rows.wire_left()
     size, total = header.header_length, header.total_length
-    # Segmentation offload writes 0 for a length that does not fit the field: the frame's length then counts.
+    # Segmentation offload writes 0 if the length does not fit the field; use the frame's length then.
     total = np.where(total == 0, left, total)
     good = decoding.check(
         rows,
@@ -99,7 +99,7 @@ def ipv4(decoding: Decoding[Any], rows: Rows) -> None:
 
 
 def _payload(decoding: Decoding[Any], rows: Rows, header: Ipv4Header) -> None:
-    """Go on with the payload; of fragments, only the first has ports."""
+    """Go on with the payload; refuse fragments other than the first, which have no ports."""
     protocol, is_fragment = header.protocol, header.is_fragment
     if is_fragment.any():
         is_first = header.fragment_offset == 0
@@ -109,5 +109,5 @@ def _payload(decoding: Decoding[Any], rows: Rows, header: Ipv4Header) -> None:
 
 
 def _unbounded(rows: Rows, is_fragment: NDArray[np.bool_]) -> Rows:
-    """Move the end of fragments to where that of the whole datagram may be: lengths in it are about the whole."""
+    """Extend fragments to the longest datagram: lengths in their payload are those of the whole datagram."""
     return replace(rows, wire_end=np.where(is_fragment, rows.network + LONGEST_DATAGRAM, rows.wire_end))

@@ -59,7 +59,7 @@ class Ipv6Header(Header):
 
 
 class ExtensionHeader(Header):
-    """The beginning that most extension headers share: options, routing, mobility, HIP and Shim6."""
+    """The first two bytes of most extension headers: options, routing, mobility, HIP and Shim6."""
 
     SIZE = 2
 
@@ -75,7 +75,7 @@ class ExtensionHeader(Header):
 
 
 class AuthenticationHeader(ExtensionHeader):
-    """The same of an authentication header, whose length is counted otherwise."""
+    """The same two bytes of an authentication header, with another unit of length."""
 
     @property
     def length(self) -> NDArray[np.int64]:
@@ -107,11 +107,11 @@ class FragmentHeader(Header):
 
 
 def ipv6(decoding: Decoding[Any], rows: Rows) -> None:
-    """Check the header and its length, then go on with the payload."""
+    """Check the header and its length, and go on with the payload."""
     rows = decoding.require(rows, Ipv6Header.SIZE, Refusal.IP_CUT)
     header, left = Ipv6Header.of(rows, _THROUGH_NEXT_HEADER), rows.wire_left()
     payload = header.payload_length
-    # Zero in jumbograms (RFC 2675) and after segmentation offload: the frame's length then counts.
+    # Zero in jumbograms (RFC 2675) and after segmentation offload; use the frame's length then.
     total = np.where(payload == 0, left, payload + Ipv6Header.SIZE)
     good = decoding.check(rows, (header.version == 6, Refusal.IP_VERSION), (total <= left, Refusal.IP_LENGTH))
     inside = rows.keep(good).within(Ipv6Header.SIZE, total[good])
@@ -126,14 +126,14 @@ def extension(decoding: Decoding[Any], rows: Rows) -> None:
 
 
 def authentication(decoding: Decoding[Any], rows: Rows, base: int) -> None:
-    """Step over an authentication header; `base` is that of the payloads of the IP that carries it."""
+    """Step over an authentication header; `base` is the one of payloads of the IP version that carries it."""
     rows = decoding.require(rows, AuthenticationHeader.SIZE, Refusal.EXTENSION_CUT)
     header = AuthenticationHeader.of(rows)
     decoding.dispatch(rows.advance(header.length), base, header.next_header)
 
 
 def fragment(decoding: Decoding[Any], rows: Rows) -> None:
-    """Step over a fragment header; only a first fragment has ports."""
+    """Step over the fragment header of a first fragment; refuse the others, which have no ports."""
     rows = decoding.require(rows, FragmentHeader.SIZE, Refusal.EXTENSION_CUT)
     rows = decoding.keep_if(rows, FragmentHeader.of(rows).is_first, Refusal.LATER_FRAGMENT)
     header = FragmentHeader.of(rows)
@@ -143,5 +143,5 @@ def fragment(decoding: Decoding[Any], rows: Rows) -> None:
 
 
 def encrypted(decoding: Decoding[Any], rows: Rows) -> None:
-    """Refuse an encapsulating security payload (RFC 4303): what follows is encrypted."""
+    """Refuse an encapsulating security payload (RFC 4303): the payload is encrypted."""
     decoding.refuse(rows, Refusal.ENCRYPTED)

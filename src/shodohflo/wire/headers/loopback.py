@@ -1,7 +1,9 @@
-"""BSD loopback (tcpdump.org, LINKTYPE_NULL and LINKTYPE_LOOP): an address family in 4 bytes, then the packet.
+"""BSD loopback (tcpdump.org, LINKTYPE_NULL and LINKTYPE_LOOP).
 
-NULL is in the byte order of the machine that captured, LOOP in network order. A family is a small
-number, so whichever end is not zero holds it.
+0  address family, of 4 bytes    4  the packet
+
+NULL is in the byte order of the capturing machine, LOOP in network order. Families are below 65,536, so the value
+itself shows its byte order: 2 is 02 00 00 00 or 00 00 00 02.
 """
 
 from __future__ import annotations
@@ -19,11 +21,11 @@ if TYPE_CHECKING:
 
 _INET = 2
 _INET6 = (10, 24, 28, 30)
-"""AF_INET6 on Linux, on NetBSD and OpenBSD, on FreeBSD and on Darwin."""
+"""AF_INET6 on Linux; on NetBSD and OpenBSD; on FreeBSD; on Darwin."""
 
 
 def loopback(decoding: Decoding[Any], rows: Rows) -> None:
-    """Tell IPv4 and IPv6 apart by the address family."""
+    """Go on with IPv4 or IPv6, by the address family."""
     rows = decoding.require(rows, 4, Refusal.LINK_CUT)
     value = rows.u32(0)
     family = np.where(value < 2**16, value, value.byteswap())

@@ -1,28 +1,52 @@
-"""MPLS (RFC 3032 section 2.1): label (20 bits), class (3), bottom of stack (1), time to live (8).
+"""MPLS (RFC 3032 section 2.1).
 
-No field says what a label stack carries; as routers do, we tell by the first four bits past the
-bottom (RFC 4928 section 3).
+0  label (20 bits), traffic class (3), bottom of stack (1)    3  time to live    4  the next entry or the payload
+
+No field names the payload of a label stack. Like routers, we look at its first four bits (RFC 4928 section 3).
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from shodohflo.wire.layers import IPV4, IPV6, MPLS
 from shodohflo.wire.refusals import Refusal
+from shodohflo.wire.rows import Header
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from shodohflo.wire.decoding import Decoding
     from shodohflo.wire.rows import Rows
 
 _BOTTOM = 0x01
 
 
+class LabelStackEntry(Header):
+    """The fields of an entry that lead on, and the first byte after it."""
+
+    SIZE = 5
+
+    @property
+    def is_bottom(self) -> NDArray[np.bool_]:
+        """Whether the entry is the last of the stack."""
+        bottom: NDArray[np.bool_] = self.u8(2) & _BOTTOM == _BOTTOM
+        return bottom
+
+    @property
+    def payload_version(self) -> NDArray[np.uint8]:
+        """The first four bits after the entry: the version, if an IP packet follows."""
+        return self.u8(4) >> np.uint8(4)
+
+
 def mpls(decoding: Decoding[Any], rows: Rows) -> None:
-    """Step over one label, to the next or to the packet."""
-    rows = decoding.require(rows, 5, Refusal.LINK_CUT)
-    bottom, nibble = rows.u8(2) & _BOTTOM == _BOTTOM, rows.u8(4) >> 4
-    is_ipv4, is_ipv6 = bottom & (nibble == 4), bottom & (nibble == 6)
+    """Step over one entry, to the next or to the packet."""
+    rows = decoding.require(rows, LabelStackEntry.SIZE, Refusal.LINK_CUT)
+    entry = LabelStackEntry.of(rows)
+    bottom, version = entry.is_bottom, entry.payload_version
+    is_ipv4, is_ipv6 = bottom & (version == 4), bottom & (version == 6)
     rows = rows.advance(4)
     decoding.next_header(rows.keep(~bottom), MPLS)
     decoding.next_header(rows.keep(is_ipv4), IPV4)

@@ -1,8 +1,10 @@
-"""NFLOG (tcpdump.org, LINKTYPE_NFLOG): 1 byte address family, 1 version, 2 resource, then attributes.
+"""NFLOG: packets logged by netfilter (tcpdump.org, LINKTYPE_NFLOG; linux/netfilter/nfnetlink_log.h).
 
-An attribute is 2 bytes length with its own header, 2 bytes type, the value, padding to 4 (linux/
-netfilter/nfnetlink_log.h). Lengths and types are in the byte order of the machine that captured;
-the first attribute, the packet header of 8 bytes, shows which.
+header     0  address family    1  version    2  resource id    4  attributes
+attribute  0  length, these 4 bytes included    2  type    4  value, padded to a multiple of 4 bytes
+
+Lengths and types are in the byte order of the capturing machine. The first attribute, the packet header of 8 bytes,
+shows which: its length is 0c 00 or 00 0c.
 """
 
 from __future__ import annotations
@@ -12,55 +14,106 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from shodohflo.wire.headers.ipv4 import Ipv4Header
+from shodohflo.wire.headers.ipv6 import Ipv6Header
 from shodohflo.wire.layers import EITHER_IP, NFLOG_BIG, NFLOG_LITTLE
 from shodohflo.wire.refusals import Refusal
+from shodohflo.wire.rows import Header
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from shodohflo.wire.decoding import Decoding
     from shodohflo.wire.rows import Rows
 
-_HEADER = 4
 _THROUGH_LENGTH = 6
-"""Bytes of an IP header with its length: at 2 in IPv4, at 4 in IPv6."""
+"""The first bytes of an IP header, up to its length field in either version."""
 
 _PAYLOAD = 9
 """NFULA_PAYLOAD."""
 
 _INET, _INET6 = 2, 10
-"""AF_INET and AF_INET6 on Linux, where alone NFLOG is."""
+"""AF_INET and AF_INET6 on Linux, the only system with NFLOG."""
+
+
+class NflogHeader(Header):
+    """The address family, and the length of the first attribute."""
+
+    SIZE = 8
+    ATTRIBUTES = 4
+
+    @property
+    def family(self) -> NDArray[np.uint8]:
+        """The address family of the packet."""
+        return self.u8(0)
+
+    @property
+    def is_little(self) -> NDArray[np.bool_]:
+        """Whether attributes are in little-endian order, judged by the length of the first, which is below 256."""
+        little: NDArray[np.bool_] = (self.u8(5) == 0) | (self.u8(4) != 0)
+        return little
+
+
+class Attribute(Header):
+    """Length and type of an attribute, in big-endian order."""
+
+    SIZE = 4
+
+    @property
+    def length(self) -> NDArray[np.int64]:
+        """Bytes of length, type and value, without the padding."""
+        return self.u16(0).astype(np.int64)
+
+    @property
+    def type(self) -> NDArray[np.uint16]:
+        """One of NFULA_*."""
+        return self.u16(2)
+
+
+class LittleAttribute(Attribute):
+    """The same in little-endian order."""
+
+    @property
+    def length(self) -> NDArray[np.int64]:
+        """Bytes of length, type and value, without the padding."""
+        return self.little_u16(0).astype(np.int64)
+
+    @property
+    def type(self) -> NDArray[np.uint16]:
+        """One of NFULA_*."""
+        return self.little_u16(2)
 
 
 def nflog(decoding: Decoding[Any], rows: Rows) -> None:
-    """Read the family, and find the byte order by the length of the first attribute."""
-    rows = decoding.require(rows, 2 * _HEADER, Refusal.LINK_CUT)
-    family = rows.u8(0)
+    """Go on with the first attribute, in the byte order that its length shows."""
+    rows = decoding.require(rows, NflogHeader.SIZE, Refusal.LINK_CUT)
+    family = NflogHeader.of(rows).family
     rows = decoding.keep_if(rows, (family == _INET) | (family == _INET6), Refusal.NOT_IP)
-    little = (rows.u8(5) == 0) | (rows.u8(4) != 0)
-    rows = rows.advance(_HEADER)
+    little = NflogHeader.of(rows).is_little
+    rows = rows.advance(NflogHeader.ATTRIBUTES)
     decoding.next_header(rows.keep(little), NFLOG_LITTLE)
     decoding.next_header(rows.keep(~little), NFLOG_BIG)
 
 
 def nflog_attribute(decoding: Decoding[Any], rows: Rows, *, little: bool) -> None:
-    """Take the payload, or step over another attribute."""
-    rows = decoding.require(rows, _HEADER, Refusal.LINK_CUT)
-    length, kind = (column.byteswap() if little else column for column in (rows.u16(0), rows.u16(2)))
-    size = length.astype(np.int64)
-    sound = size >= _HEADER
-    rows, size, kind = decoding.keep_if(rows, sound, Refusal.LINK_CUT), size[sound], kind[sound]
-    payload = kind == _PAYLOAD
-    after = rows.at + size
+    """Go on with the packet if this attribute is the payload, otherwise step over it."""
+    rows = decoding.require(rows, Attribute.SIZE, Refusal.LINK_CUT)
+    attribute = (LittleAttribute if little else Attribute).of(rows)
+    sound = attribute.length >= Attribute.SIZE
+    rows, attribute = decoding.keep_if(rows, sound, Refusal.LINK_CUT), attribute.keep(sound)
+    length, is_payload = attribute.length, attribute.type == _PAYLOAD
+    after = rows.at + length
     packet = replace(rows, end=np.minimum(rows.end, after), wire_end=np.minimum(rows.wire_end, after))
-    decoding.next_header(_as_sent(packet.keep(payload).advance(_HEADER)), EITHER_IP)
-    decoding.next_header(rows.advance((size + 3) // 4 * 4).keep(~payload), NFLOG_LITTLE if little else NFLOG_BIG)
+    decoding.next_header(_as_sent(packet.keep(is_payload).advance(Attribute.SIZE)), EITHER_IP)
+    decoding.next_header(rows.advance((length + 3) // 4 * 4).keep(~is_payload), NFLOG_LITTLE if little else NFLOG_BIG)
 
 
 def _as_sent(rows: Rows) -> Rows:
-    """Believe the packet how long it was: a log may be told to keep only the beginning (`--nflog-size`)."""
+    """Trust the IP length for packets that the log truncated (`--nflog-size`)."""
     readable = rows.end - rows.at >= _THROUGH_LENGTH
-    header = rows.keep(readable)
-    is_ipv4 = header.u8(0) >> 4 == 4
-    declared = np.where(is_ipv4, header.u16(2).astype(np.int64), header.u16(4).astype(np.int64) + 40)
+    known = rows.keep(readable)
+    ipv4, ipv6 = Ipv4Header.of(known, _THROUGH_LENGTH), Ipv6Header.of(known, _THROUGH_LENGTH)
+    declared = np.where(ipv4.version == 4, ipv4.total_length, ipv6.payload_length + Ipv6Header.SIZE)
     wire_end = rows.wire_end.copy()
-    wire_end[readable] = np.maximum(header.wire_end, header.at + declared)
+    wire_end[readable] = np.maximum(known.wire_end, known.at + declared)
     return replace(rows, wire_end=wire_end)

@@ -1,7 +1,7 @@
-"""The short way for nearly all packets: IP without options, fragments or doubts, and TCP or UDP whole behind it.
+"""A shortcut for plain packets, which are nearly all: IP without options or fragments, then a whole TCP or UDP header.
 
-One look at both headers finds them. Whatever is not plain goes the long way, header by header; a
-property test holds that the two ways never differ.
+Both headers are fetched and decoded in one step. Every other packet is decoded header by header; a property test
+checks that both ways give the same result.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ import numpy as np
 from shodohflo.columns.batch import Batch
 from shodohflo.columns.frames import ETHERTYPE
 from shodohflo.model import TCP, UDP
+from shodohflo.wire.headers.ethernet import EthernetHeader
 from shodohflo.wire.headers.ipv4 import Ipv4Header
 from shodohflo.wire.headers.ipv6 import Ipv6Header
 from shodohflo.wire.headers.tcp import TcpHeader
+from shodohflo.wire.headers.udp import UdpHeader
 from shodohflo.wire.layers import IPV4
 from shodohflo.wire.rows import Header
 
@@ -27,19 +29,18 @@ if TYPE_CHECKING:
     from shodohflo.wire.decoding import Decoder, Decoding
     from shodohflo.wire.rows import Rows
 
-_TRANSPORT = 20
-"""The shortest TCP header; so many bytes behind the IP header must have been captured, for UDP too."""
+_TRANSPORT = TcpHeader.SIZE
+"""So many bytes after the IP header must have been captured, for UDP too."""
 
-_ETHERNET, _IPV4, _IPV6, _UDP = 14, 20, 40, 8
-"""Bytes of the headers."""
+_ETHERNET, _IPV4, _IPV6 = EthernetHeader.SIZE, Ipv4Header.SIZE, Ipv6Header.SIZE
 
 _WITHOUT_OPTIONS = 0x45
-"""Version 4 and a header of 5 words of 4 bytes."""
+"""Version 4, and a header of five 4-byte words."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Network:
-    """What the fields of an IP header say, where it is plain."""
+    """The fields of plain IP headers, of either family."""
 
     size: int
     protocol: NDArray[np.uint8]
@@ -48,17 +49,17 @@ class _Network:
 
 
 def plain_ethernet(decoding: Decoding[Any], rows: Rows, otherwise: Decoder) -> None:
-    """Find the plain IPv4 packets of Ethernet frames, the most frequent of all; leave the rest to `otherwise`."""
+    """Decode the plain IPv4 packets in Ethernet frames, the most frequent kind; pass the other rows to `otherwise`."""
     enough = rows.end - rows.at >= _ETHERNET + _IPV4 + _TRANSPORT
     candidates = rows.keep(enough)
-    header = candidates.header(_ETHERNET + _IPV4 + _TRANSPORT)
-    is_ipv4 = header.u16(_ETHERNET - 2) == IPV4 - ETHERTYPE
+    header = EthernetHeader.of(candidates, _ETHERNET + _IPV4 + _TRANSPORT)
+    is_ipv4 = header.ethertype == IPV4 - ETHERTYPE
     _take(decoding, candidates.advance(_ETHERNET), Header(header.octets[:, _ETHERNET:]), 4, is_ipv4)
     _leave(decoding, rows, enough, is_ipv4, otherwise)
 
 
 def plain_ip(decoding: Decoding[Any], rows: Rows, family: Family, otherwise: Decoder) -> None:
-    """Find the plain packets among `rows`, which stand at an IP header; leave the rest to `otherwise`."""
+    """Decode the plain packets among `rows`, which are at an IP header; pass the other rows to `otherwise`."""
     size = (_IPV4 if family == 4 else _IPV6) + _TRANSPORT
     enough = rows.end - rows.at >= size
     candidates = rows.keep(enough)
@@ -68,7 +69,7 @@ def plain_ip(decoding: Decoding[Any], rows: Rows, family: Family, otherwise: Dec
 
 
 def _take(decoding: Decoding[Any], rows: Rows, header: Header, family: Family, plain: NDArray[np.bool_]) -> None:
-    """Find those of the `plain` rows that are plain throughout, and take back what was said of the others."""
+    """Decode the rows of `plain` whose headers are plain too, and clear the mask for the others."""
     network = _ipv4(header) if family == 4 else _ipv6(header)
     plain &= network.plain & (network.total <= rows.wire_left())
     plain &= _tcp(header, network) | (_udp(header, network) & (not decoding.tunnels))
@@ -78,7 +79,7 @@ def _take(decoding: Decoding[Any], rows: Rows, header: Header, family: Family, p
 def _leave(
     decoding: Decoding[Any], rows: Rows, enough: NDArray[np.bool_], plain: NDArray[np.bool_], otherwise: Decoder
 ) -> None:
-    """Pass to `otherwise` every row that was cut short or is not plain; `plain` is about the rows that are `enough`."""
+    """Pass to `otherwise` every row that was cut short or is not plain; `plain` is about the rows of `enough` only."""
     if not (plain.all() and enough.all()):
         enough[enough] = plain
         otherwise(decoding, rows.keep(~enough))
@@ -103,15 +104,15 @@ def _tcp(header: Header, network: _Network) -> NDArray[np.bool_]:
 
 
 def _udp(header: Header, network: _Network) -> NDArray[np.bool_]:
-    length = header.u16(network.size + 4).astype(np.int64)
+    length = UdpHeader(header.octets[:, network.size :]).length
     is_udp: NDArray[np.bool_] = network.protocol == UDP
-    return is_udp & (length >= _UDP) & (length <= network.total - network.size)
+    return is_udp & (length >= UdpHeader.SIZE) & (length <= network.total - network.size)
 
 
 def _batch(rows: Rows, header: Header, network: _Network, chosen: NDArray[np.intp]) -> Batch:
     family: Family = 4 if network.size == _IPV4 else 6
     ip = Ipv4Header(header.octets) if family == 4 else Ipv6Header(header.octets)
-    # Both transport headers begin with the ports, and a UDP datagram gets no flags.
+    # The ports are at the same place in both transport headers; the flags count for TCP only.
     tcp = TcpHeader(header.octets[:, network.size :])
     protocol = network.protocol[chosen]
     time = rows.time[chosen]

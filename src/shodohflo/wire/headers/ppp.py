@@ -1,7 +1,9 @@
-"""PPP (RFC 1661) and what carries it: HDLC-like framing (RFC 1662), PPPoE sessions (RFC 2516).
+"""PPP (RFC 1661), in HDLC-like framing (RFC 1662) and in PPPoE sessions (RFC 2516 section 4).
 
-A PPP packet is a protocol number of two bytes, or of one where the peers agreed to leave out the
-first (RFC 1661 section 6.5): low bytes are odd, high ones even.
+PPP        0  protocol, of two bytes; of one where the peers agreed to omit the first (RFC 1661 section 6.5):
+              the last byte of a protocol number is odd, the first of two is even
+HDLC-like  0  address (FF, all stations)    1  control (03, unnumbered information)    2  PPP
+PPPoE      0  version and type    1  code    2  session    4  length    6  PPP
 """
 
 from __future__ import annotations
@@ -19,14 +21,18 @@ if TYPE_CHECKING:
 
 _ADDRESS_CONTROL = 0xFF03
 _INCOMING, _OUTGOING = 0x0003, 0x0103
-"""What pppd writes instead: the direction in the place of the address."""
+"""What pppd writes to its log: the direction in the place of the address."""
 
 _CISCO = (0x0F, 0x8F)
+"""The addresses of Cisco HDLC."""
+
 _SESSION_HEADER = 6
+_SESSION_DATA = 0
+"""The code of packets in a session; discovery has other codes."""
 
 
 def ppp(decoding: Decoding[Any], rows: Rows) -> None:
-    """Read the protocol number."""
+    """Go on with the packet that the protocol number names."""
     rows = decoding.require(rows, 2, Refusal.LINK_CUT)
     short = rows.u8(0) & 1 == 1
     number = np.where(short, rows.u8(0), rows.u16(0)).astype(np.uint16)
@@ -34,14 +40,14 @@ def ppp(decoding: Decoding[Any], rows: Rows) -> None:
 
 
 def framed_ppp(decoding: Decoding[Any], rows: Rows) -> None:
-    """Step over address and control, all stations and unnumbered, where the peers kept them."""
+    """Step over address and control, which the peers may have agreed to omit."""
     rows = decoding.require(rows, 2, Refusal.LINK_CUT)
     framed = np.isin(rows.u16(0), (_ADDRESS_CONTROL, _INCOMING, _OUTGOING))
     decoding.next_header(rows.advance(np.where(framed, 2, 0)), PPP)
 
 
 def hdlc_ppp(decoding: Decoding[Any], rows: Rows) -> None:
-    """Tell PPP in HDLC-like framing from Cisco's HDLC by the address (tcpdump.org, LINKTYPE_PPP_HDLC)."""
+    """Go on with Cisco HDLC or PPP in HDLC-like framing, by the address (tcpdump.org, LINKTYPE_PPP_HDLC)."""
     rows = decoding.require(rows, 1, Refusal.LINK_CUT)
     cisco = np.isin(rows.u8(0), _CISCO)
     decoding.next_header(rows.keep(cisco), CISCO_HDLC)
@@ -49,11 +55,10 @@ def hdlc_ppp(decoding: Decoding[Any], rows: Rows) -> None:
 
 
 def pppoe(decoding: Decoding[Any], rows: Rows) -> None:
-    """Step over a session's header: version and type, code, session, length, 6 bytes in all (RFC 2516 section 4).
+    """Step over the header of a session's packet.
 
-    The length is not believed: writers were seen to leave it wrong, and the IP length tells padding as well.
+    Its length is ignored: some writers leave it wrong, and the IP length separates the packet from padding anyway.
     """
     rows = decoding.require(rows, _SESSION_HEADER, Refusal.LINK_CUT)
-    # Any other code is discovery's, which carries no packet.
-    rows = decoding.keep_if(rows, rows.u8(1) == 0, Refusal.NOT_IP)
+    rows = decoding.keep_if(rows, rows.u8(1) == _SESSION_DATA, Refusal.NOT_IP)
     decoding.next_header(rows.advance(_SESSION_HEADER), PPP)

@@ -1,7 +1,7 @@
-"""The packet that an ICMP unreachable quotes: ours, as far as the sender of the message gave it back.
+"""The packet that an ICMP unreachable quotes: the beginning of a packet that we sent.
 
-RFC 792 promises the IP header and 8 bytes, RFC 4443 section 3.1 as much as fits. The same decoders
-read it as read a received packet, but its lengths cannot be held against the few bytes there are.
+RFC 792 promises the IP header and 8 bytes, RFC 4443 section 3.1 as much as fits. It is decoded by the decoders of
+received packets, except that its lengths are not compared with the few bytes that are quoted.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from shodohflo.columns.batch import ADDRESS, Quote
 from shodohflo.columns.table import Table, column, shared, table
 from shodohflo.wire.decoding import Decoding
 from shodohflo.wire.headers.ipv4 import LONGEST_DATAGRAM
-from shodohflo.wire.headers.segments import addresses
+from shodohflo.wire.headers.segments import Ports, addresses
 from shodohflo.wire.layers import IPV4, IPV6
 from shodohflo.wire.refusals import Refusal
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _NETWORK_LAYER: Final[dict[Family, int]] = {4: IPV4, 6: IPV6}
 
 _MAX_DEPTH = 12
-"""Headers that we follow in a quote: a packet of ours that had more would be no packet of ours."""
+"""The most headers followed in a quote: our own packets do not have more."""
 
 _STATUS: Final[dict[str, Quote]] = {
     Refusal.IP_CUT: Quote.CUT,
@@ -38,12 +38,12 @@ _STATUS: Final[dict[str, Quote]] = {
     Refusal.LATER_FRAGMENT: Quote.FRAGMENT,
     Refusal.PROTOCOL: Quote.NONE,
 }
-"""What a refusal means for the message; any other is a malformed quote."""
+"""The kind of quote by the reason for which it was refused; for any other reason it is malformed."""
 
 
 @table
 class Quotes(Table):
-    """What each unreachable quotes, as columns of `batch.Messages`."""
+    """The quotes of ICMP messages, as columns of `batch.Messages`."""
 
     family: Family = shared()
     quote: NDArray[np.uint8] = column(np.uint8)
@@ -53,8 +53,8 @@ class Quotes(Table):
 
 
 def read_quotes(rows: Rows, family: Family, where: NDArray[np.bool_], table: DecoderTable) -> Quotes:
-    """Decode, by `table`, the quoted packet that begins at each row of `rows` for which `where` is true."""
-    quotes = Quotes.zeros(len(rows), family)  # Quote.NONE is 0
+    """Decode with `table` the packet quoted at each row for which `where` is true; other rows get `Quote.NONE`."""
+    quotes = Quotes.zeros(len(rows), family)  # zero is `Quote.NONE`
     numbered = replace(rows, frame=np.arange(len(rows)), wire_end=rows.at + 2 * LONGEST_DATAGRAM)
     decoding: Decoding[Rows] = Decoding(table, depth=_MAX_DEPTH)
     decoding.next_header(numbered.keep(where), _NETWORK_LAYER[family])
@@ -64,11 +64,12 @@ def read_quotes(rows: Rows, family: Family, where: NDArray[np.bool_], table: Dec
     for found in decoding.decoded:
         quotes.quote[found.frame] = Quote.PORTS
         _, quotes.remote_addr[found.frame] = addresses(found, family)
-        quotes.client_port[found.frame] = found.u16(0)
-        quotes.remote_port[found.frame] = found.u16(2)
+        ports = Ports.of(found)
+        quotes.client_port[found.frame] = ports.src_port
+        quotes.remote_port[found.frame] = ports.dst_port
     return quotes
 
 
 def quoted_ports(decoding: Decoding[Rows], rows: Rows) -> None:
-    """Ports are all that is needed of the quoted transport header."""
-    decoding.decoded.append(decoding.require(rows, 4, Refusal.UDP_CUT))
+    """Require the ports, the only fields of a quoted transport header that are used."""
+    decoding.decoded.append(decoding.require(rows, Ports.SIZE, Refusal.UDP_CUT))

@@ -1,4 +1,4 @@
-"""Link types that are IP and nothing before it: the version is in the first four bits (RFC 791, RFC 8200)."""
+"""Link types without a link header: an IP packet, with its version in the first four bits (RFC 791, RFC 8200)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def raw_ip(decoding: Decoding[Any], rows: Rows) -> None:
-    """Tell IPv4 and IPv6 apart."""
+    """Go on with IPv4 or IPv6, by the version."""
     rows = decoding.require(rows, 1, Refusal.LINK_CUT)
     version = rows.u8(0) >> 4
     decoding.next_header(rows.keep(version == 4), IPV4)

@@ -1,4 +1,4 @@
-"""From rows whose headers have been read to the columns of a batch."""
+"""From rows whose headers have been decoded to the columns of a batch."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from shodohflo.columns.batch import Batch
+from shodohflo.wire.headers.ipv4 import Ipv4Header
+from shodohflo.wire.headers.ipv6 import Ipv6Header
+from shodohflo.wire.rows import Header
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -15,16 +18,32 @@ if TYPE_CHECKING:
     from shodohflo.wire.rows import Rows
 
 
+class Ports(Header):
+    """The ports, with which TCP and UDP headers begin alike."""
+
+    SIZE = 4
+
+    @property
+    def src_port(self) -> NDArray[np.uint16]:
+        """The source port."""
+        return self.u16(0)
+
+    @property
+    def dst_port(self) -> NDArray[np.uint16]:
+        """The destination port."""
+        return self.u16(2)
+
+
 def segments(rows: Rows, family: Family, protocol: int, tcp_flags: NDArray[np.uint8]) -> Batch:
-    """Make a batch of `rows`, which stand at a TCP or UDP header."""
+    """Return a batch of `rows`, which are at a TCP or UDP header."""
     src_addr, dst_addr = addresses(rows, family)
-    ports = rows.header(4)
+    ports = Ports.of(rows)
     return Batch(
         family=family,
         src_addr=src_addr,
         dst_addr=dst_addr,
-        src_port=ports.u16(0),
-        dst_port=ports.u16(2),
+        src_port=ports.src_port,
+        dst_port=ports.dst_port,
         protocol=np.full(len(rows), protocol, np.uint8),
         tcp_flags=tcp_flags,
         packets=np.ones(len(rows), np.int64),
@@ -35,9 +54,6 @@ def segments(rows: Rows, family: Family, protocol: int, tcp_flags: NDArray[np.ui
 
 
 def addresses(rows: Rows, family: Family) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Read source and destination of each row's IP header, as columns of a batch."""
-    if family == 4:
-        pair = rows.data.fetch(rows.network + 12, 8)
-        return pair.u32(0), pair.u32(4)
-    pair = rows.data.fetch(rows.network + 8, 32)
-    return pair.s16(0), pair.s16(16)
+    """Return source and destination of each row's innermost IP header, as columns of a batch."""
+    ip = (Ipv4Header if family == 4 else Ipv6Header).of(rows.at_network())
+    return ip.src_addr, ip.dst_addr

@@ -1,4 +1,7 @@
-"""SLIP (tcpdump.org, LINKTYPE_SLIP): 16 bytes of direction and compressed header, then IP (RFC 1055)."""
+"""SLIP (RFC 1055; tcpdump.org, LINKTYPE_SLIP).
+
+0  direction    1  compressed TCP/IP header    16  the packet
+"""
 
 from __future__ import annotations
 

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from shodohflo.model import TCP
-from shodohflo.wire.headers.segments import segments
+from shodohflo.wire.headers.segments import Ports, segments
 from shodohflo.wire.refusals import Refusal
-from shodohflo.wire.rows import Header
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,23 +21,13 @@ if TYPE_CHECKING:
     from shodohflo.wire.rows import Rows
 
 _THROUGH_FLAGS = 14
-"""The first bytes, with the ports and the flags; the rest need not have been captured."""
+"""The first bytes, up to the control bits; the rest need not have been captured."""
 
 
-class TcpHeader(Header):
-    """The fields of a TCP header that flows are made of, without its options."""
+class TcpHeader(Ports):
+    """The fields of a TCP header that a flow needs."""
 
     SIZE = 20
-
-    @property
-    def src_port(self) -> NDArray[np.uint16]:
-        """The source port."""
-        return self.u16(0)
-
-    @property
-    def dst_port(self) -> NDArray[np.uint16]:
-        """The destination port."""
-        return self.u16(2)
 
     @property
     def header_length(self) -> NDArray[np.int64]:

@@ -1,4 +1,7 @@
-"""UDP (RFC 768): source port, destination port, length, checksum, of two bytes each."""
+"""UDP (RFC 768).
+
+0  source port    2  destination port    4  length of header and payload    6  checksum
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from shodohflo.model import UDP
-from shodohflo.wire.headers.segments import segments
+from shodohflo.wire.headers.segments import Ports, segments
 from shodohflo.wire.headers.udp_tunnels import look_inside
 from shodohflo.wire.refusals import Refusal
 
@@ -18,15 +21,25 @@ if TYPE_CHECKING:
     from shodohflo.wire.decoding import Decoding
     from shodohflo.wire.rows import Rows
 
-_HEADER = 8
-_THROUGH_PORTS = 4
 _THROUGH_LENGTH = 6
+"""The first bytes, ports and length; the checksum need not have been captured."""
+
+
+class UdpHeader(Ports):
+    """The fields of a UDP header."""
+
+    SIZE = 8
+
+    @property
+    def length(self) -> NDArray[np.int64]:
+        """Bytes of header and payload; 0 in a jumbogram (RFC 2675 section 4)."""
+        return self.u16(4).astype(np.int64)
 
 
 def udp(decoding: Decoding[Any], rows: Rows, family: Family) -> None:
-    """Find a datagram, or the first fragment of one."""
-    rows = decoding.keep_if(rows, rows.wire_left() >= _HEADER, Refusal.UDP_LENGTH)
-    rows = decoding.require(rows, _THROUGH_PORTS, Refusal.UDP_CUT)
+    """Decode a datagram, or the first fragment of one."""
+    rows = decoding.keep_if(rows, rows.wire_left() >= UdpHeader.SIZE, Refusal.UDP_LENGTH)
+    rows = decoding.require(rows, Ports.SIZE, Refusal.UDP_CUT)
     rows = decoding.keep_if(rows, _plausible(rows), Refusal.UDP_LENGTH)
     decoding.decoded.append(segments(rows, family, UDP, np.zeros(len(rows), np.uint8)))
     if decoding.tunnels:
@@ -34,10 +47,10 @@ def udp(decoding: Decoding[Any], rows: Rows, family: Family) -> None:
 
 
 def _plausible(rows: Rows) -> NDArray[np.bool_]:
-    """Hold the length, where it was captured, against what there is; 0 is a jumbogram's (RFC 2675 section 4)."""
+    """Return whether the length, where it was captured, agrees with the IP length."""
     plausible = np.ones(len(rows), np.bool_)
     captured = rows.end - rows.at >= _THROUGH_LENGTH
-    there = rows.keep(captured)
-    length = there.u16(4)
-    plausible[captured] = (length == 0) | ((length >= _HEADER) & (length <= there.wire_left()))
+    rows = rows.keep(captured)
+    length = UdpHeader.of(rows, _THROUGH_LENGTH).length
+    plausible[captured] = (length == 0) | ((length >= UdpHeader.SIZE) & (length <= rows.wire_left()))
     return plausible

@@ -16,6 +16,7 @@ import numpy as np
 
 from shodohflo.wire.layers import LLC
 from shodohflo.wire.refusals import Refusal
+from shodohflo.wire.rows import Header
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,56 +24,109 @@ if TYPE_CHECKING:
     from shodohflo.wire.decoding import Decoding
     from shodohflo.wire.rows import Rows
 
-_SHORTEST = 24
-
 _VERSION_AND_TYPE, _DATA = 0x0F, 0x08
 _NO_DATA = 0x40
 _QOS = 0x80
-"""In the first byte: version 0, type 2, and two bits of a data frame's subtype."""
+"""In the first byte: version 0 and type 2, and two bits of a data frame's subtype."""
 
 _BETWEEN_ACCESS_POINTS = 0x03
 _MORE_FRAGMENTS = 0x04
 _PROTECTED = 0x40
 _ORDER = 0x80
-"""In the second byte; with QoS, "order" says that HT control follows."""
+"""In the second byte; in a QoS frame, "order" announces HT control."""
 
 _FRAGMENT = 0x0F
 """In the first byte of sequence control."""
 
 _AGGREGATED = 0x80
-"""In the first byte of QoS control: several packets in one frame, each behind an address header of its own."""
+"""In the first byte of QoS control: several packets in one frame, each with an address header of its own."""
 
 _LONGEST = 1 << 16
-"""How far a frame may go on in later fragments: no IP packet is longer."""
+"""The most bytes that later fragments can add to a frame: no IP packet is longer."""
+
+
+class FrameControl(Header):
+    """The two bytes with which every 802.11 frame begins."""
+
+    SIZE = 2
+
+    @property
+    def has_data(self) -> NDArray[np.bool_]:
+        """Whether this is a data frame with a payload."""
+        data: NDArray[np.bool_] = self.u8(0) & (_VERSION_AND_TYPE | _NO_DATA) == _DATA
+        return data
+
+    @property
+    def has_qos(self) -> NDArray[np.bool_]:
+        """Whether QoS control is present in a data frame."""
+        present: NDArray[np.bool_] = self.u8(0) & _QOS != 0
+        return present
+
+    @property
+    def has_ht(self) -> NDArray[np.bool_]:
+        """Whether HT control is present in a data frame."""
+        present: NDArray[np.bool_] = self.has_qos & (self.u8(1) & _ORDER != 0)
+        return present
+
+    @property
+    def is_protected(self) -> NDArray[np.bool_]:
+        """Whether the payload is encrypted."""
+        protected: NDArray[np.bool_] = self.u8(1) & _PROTECTED != 0
+        return protected
+
+    @property
+    def has_more_fragments(self) -> NDArray[np.bool_]:
+        """Whether later fragments of the frame follow."""
+        more: NDArray[np.bool_] = self.u8(1) & _MORE_FRAGMENTS != 0
+        return more
+
+    @property
+    def addresses_end(self) -> NDArray[np.int64]:
+        """The offset at which addresses and sequence control end: 24, or 30 between access points."""
+        four_addresses = self.u8(1) & _BETWEEN_ACCESS_POINTS == _BETWEEN_ACCESS_POINTS
+        return np.where(four_addresses, WifiHeader.SIZE + 6, WifiHeader.SIZE)
+
+    @property
+    def length(self) -> NDArray[np.int64]:
+        """Bytes of the whole header of a data frame, without padding: 24 to 36."""
+        length: NDArray[np.int64] = self.addresses_end + 2 * self.has_qos + 4 * self.has_ht
+        return length
+
+
+class WifiHeader(FrameControl):
+    """The part of a data frame's header that is always present."""
+
+    SIZE = 24
+
+    @property
+    def fragment(self) -> NDArray[np.uint8]:
+        """The number of the fragment: 0 in the first, and in frames that are not fragmented."""
+        return self.u8(22) & np.uint8(_FRAGMENT)
 
 
 def wifi(decoding: Decoding[Any], rows: Rows, *, alignment: int = 1) -> None:
-    """Step over the header of a data frame, and over what pads it to `alignment`."""
-    rows = decoding.require(rows, 2, Refusal.LINK_CUT)
-    rows = decoding.keep_if(rows, rows.u8(0) & (_VERSION_AND_TYPE | _NO_DATA) == _DATA, Refusal.NOT_IP)
-    rows = decoding.keep_if(rows, rows.u8(1) & _PROTECTED == 0, Refusal.ENCRYPTED)
-    rows = decoding.require(rows, _SHORTEST, Refusal.LINK_CUT)
-    rows = decoding.keep_if(rows, rows.u8(22) & _FRAGMENT == 0, Refusal.LATER_FRAGMENT)
-    rows = decoding.require(rows, _size(rows, alignment), Refusal.LINK_CUT)
+    """Step over the header of a data frame and its padding to a multiple of `alignment` bytes, to LLC."""
+    rows = decoding.require(rows, FrameControl.SIZE, Refusal.LINK_CUT)
+    control = FrameControl.of(rows)
+    good = decoding.check(rows, (control.has_data, Refusal.NOT_IP), (~control.is_protected, Refusal.ENCRYPTED))
+    rows = decoding.require(rows.keep(good), WifiHeader.SIZE, Refusal.LINK_CUT)
+    rows = decoding.keep_if(rows, WifiHeader.of(rows).fragment == 0, Refusal.LATER_FRAGMENT)
+    rows = decoding.require(rows, _padded_length(FrameControl.of(rows), alignment), Refusal.LINK_CUT)
     rows = decoding.keep_if(rows, ~_is_aggregated(rows), Refusal.AGGREGATED)
-    fragmented = rows.u8(1) & _MORE_FRAGMENTS != 0
-    wire_end = np.where(fragmented, rows.wire_end + _LONGEST, rows.wire_end)
-    decoding.next_header(replace(rows, wire_end=wire_end).advance(_size(rows, alignment)), LLC)
+    control = FrameControl.of(rows)
+    wire_end = np.where(control.has_more_fragments, rows.wire_end + _LONGEST, rows.wire_end)
+    decoding.next_header(replace(rows, wire_end=wire_end).advance(_padded_length(control, alignment)), LLC)
 
 
 def _is_aggregated(rows: Rows) -> NDArray[np.bool_]:
-    aggregated: NDArray[np.bool_] = rows.u8(0) & _QOS != 0
+    """Return whether QoS control, where it is present, announces several packets in the frame."""
+    aggregated = FrameControl.of(rows).has_qos
     with_qos = rows.keep(aggregated)
-    aggregated[aggregated] = with_qos.advance(_addresses_end(with_qos)).u8(0) & _AGGREGATED != 0
+    qos_control = with_qos.advance(FrameControl.of(with_qos).addresses_end)
+    aggregated[aggregated] = qos_control.u8(0) & _AGGREGATED != 0
     return aggregated
 
 
-def _addresses_end(rows: Rows) -> NDArray[np.int64]:
-    return np.where(rows.u8(1) & _BETWEEN_ACCESS_POINTS == _BETWEEN_ACCESS_POINTS, _SHORTEST + 6, _SHORTEST)
-
-
-def _size(rows: Rows, alignment: int) -> NDArray[np.int64]:
-    qos = rows.u8(0) & _QOS != 0
-    size = _addresses_end(rows) + 2 * qos + 4 * (qos & (rows.u8(1) & _ORDER != 0))
-    padded: NDArray[np.int64] = (size + alignment - 1) // alignment * alignment
+def _padded_length(control: FrameControl, alignment: int) -> NDArray[np.int64]:
+    padded: NDArray[np.int64] = (control.length + alignment - 1) // alignment * alignment
     return padded
