@@ -234,14 +234,14 @@ def test_shells_complete_captures_as_files(process: Process) -> None:
 
 
 def test_captures_of_which_nothing_could_be_read_say_so(shodohflo: Command, demo: Path, shipped_captures: Path) -> None:
-    """Status 1 where every packet is of a link type we do not read; a readable one beside it makes it 0."""
+    """Status 1 where every packet is of a link type without a decoder, 0 as soon as one packet is readable."""
     unreadable = str(shipped_captures / "tcpdump-vsock-1.pcapng")
 
     alone = shodohflo("replay", "--keys", unreadable)
     beside = shodohflo("replay", "--keys", unreadable, str(demo))
 
     assert alone.exit_code == 1
-    assert "nothing could be read: the captures are of link types we do not read" in alone.stderr
+    assert "nothing could be read: no link type of the captures has a decoder" in alone.stderr
     assert "refused.link_type[VSOCK]" in alone.stderr
     assert beside.exit_code == 0
 

@@ -9,9 +9,8 @@ import click
 
 from shodohflo.analysis.check.proof import check
 from shodohflo.cli import options
-from shodohflo.config import Configuration, load
+from shodohflo.config import load
 from shodohflo.config.findings import Level, Report
-from shodohflo.config.presumed import presumed
 from shodohflo.errors import ConfigurationError
 from shodohflo.report.findings import json_lines, text_lines, unusable
 
@@ -58,4 +57,4 @@ def _report(config: Path | None, our_nets: tuple[Network, ...]) -> Report:
         return Report((unusable(str(error), config),))
     if config is None:
         click.echo("no CONFIG: checking the defaults", err=True)
-    return check(Configuration(settings, options.named_or(our_nets, lambda: presumed(settings.enumeration))))
+    return check(options.configured(settings, our_nets))

@@ -10,14 +10,13 @@ import click
 
 from shodohflo.analysis.compare import Comparison
 from shodohflo.cli import options
-from shodohflo.cli.messages import fail
+from shodohflo.cli.messages import fail, warn
 from shodohflo.config import Configuration, load
 from shodohflo.config.presumed import presumed
 from shodohflo.offline.session import Replay, make_pipeline
 from shodohflo.report.difference import difference_lines
 
 if TYPE_CHECKING:
-    from shodohflo.config import Settings
     from shodohflo.model import Network
 
 
@@ -46,7 +45,9 @@ def compare(*, old: Path, new: Path, captures: tuple[str, ...], our_nets: tuple[
     those that hold what one of them names after OUR_4NETS or OUR_6NETS, and those that an entry before those covers.
     Exit status: 0 if both record the same, 1 if not, 2 if something could not be read.
     """
-    both = [_load(path) for path in (old, new)]
+    both = [load(path) for path in (old, new)]
+    for settings in both:
+        warn(settings)
     ours = options.named_or(our_nets, lambda: presumed(*(settings.enumeration for settings in both)))
     comparison = Comparison(*(make_pipeline(Configuration(settings, ours)) for settings in both))
     reading = Replay(comparison)
@@ -59,10 +60,3 @@ def compare(*, old: Path, new: Path, captures: tuple[str, ...], our_nets: tuple[
     if reading.broken:
         return 2
     return 0 if difference.is_none else 1
-
-
-def _load(path: Path) -> Settings:
-    settings = load(path)
-    for warning in settings.warnings:
-        click.echo(f"warning: {warning}", err=True)
-    return settings

@@ -1,21 +1,20 @@
-"""`shodohflo demo`: the whole way of a packet, from a shipped capture through an embedded store to the tables."""
+"""`shodohflo demo`: a shipped capture through the pipeline and an embedded store to the tables of the readers."""
 
 from __future__ import annotations
 
 import time
 from contextlib import closing
-from dataclasses import replace
 from importlib.resources import as_file, files
 from ipaddress import ip_network
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import click
 
 from shodohflo.config import Configuration, load
 from shodohflo.offline.session import Replay, make_pipeline
-from shodohflo.offline.writing import write_all
+from shodohflo.offline.writing import as_of, write_all
 from shodohflo.query.filters import Filter
 from shodohflo.query.reader import Reader
 from shodohflo.report import listings
@@ -23,13 +22,10 @@ from shodohflo.report.ledger import print_ledger
 from shodohflo.report.table import show
 from shodohflo.store.embedded import EmbeddedStore
 
-if TYPE_CHECKING:
-    from shodohflo.columns.observations import Observations
-
 OUR_NETS: Final = (ip_network("192.168.7.0/24"), ip_network("2001:db8:7::/48"))
 
 FOREMOST: Final = 20
-"""Flows that are shown: enough to see what it is about."""
+"""The number of flows shown."""
 
 EXAMPLES: Final = """\b
 Example:
@@ -49,8 +45,8 @@ def demo() -> int:
     replay = Replay(pipeline)
     with as_file(files("shodohflo") / "demo" / "demo.pcap") as capture:
         replay.read([str(capture)])
-    seen = _as_of_now(pipeline.take(), time.time_ns())
-    # In a directory of its own, so that documentation addresses don't end up among the operator's flows.
+    seen = as_of(pipeline.take(), time.time_ns())
+    # A store of its own keeps documentation addresses out of the operator's.
     with TemporaryDirectory(prefix="shodohflo-") as state, closing(EmbeddedStore(Path(state))) as store:
         store.connect().connection_pool.disconnect()
         write_all(seen, store, settings.mapping, settings.ttl)
@@ -59,14 +55,8 @@ def demo() -> int:
     return 1 if replay.broken else 0
 
 
-def _as_of_now(seen: Observations, now_ns: int) -> Observations:
-    """Move what was seen to the minute that ends now."""
-    later = now_ns - int(seen.last.max())
-    return replace(seen, first=seen.first + later, last=seen.last + later)
-
-
 def _show(reader: Reader) -> None:
-    """Print what `shodohflo flows` and `shodohflo recon` would."""
+    """Print the tables of `shodohflo flows` and `shodohflo recon`."""
     flows = [listings.FLOWS.cells(row) for row in reader.flows(Filter(), time.time()).rows]
     click.echo("What `shodohflo flows` says:")
     show(listings.FLOWS.columns, flows[:FOREMOST])

@@ -10,8 +10,7 @@ import click
 
 from shodohflo.analysis.explain import Explanation, explain
 from shodohflo.cli import options
-from shodohflo.config import Configuration, load
-from shodohflo.config.presumed import presumed
+from shodohflo.config import load
 from shodohflo.errors import ConfigurationError
 from shodohflo.report.explanation import explanation_lines
 from shodohflo.rules.packet import Packet
@@ -81,6 +80,5 @@ def _explain(text: str, config: Path | None, our_nets: tuple[Network, ...]) -> E
         packet = Packet.from_text(text)
     except ValueError as error:
         raise ConfigurationError(str(error)) from error
-    settings = load(config)
-    configuration = Configuration(settings, options.named_or(our_nets, lambda: presumed(settings.enumeration)))
+    configuration = options.configured(load(config), our_nets)
     return explain(packet, configuration.networks, configuration.mapping, configuration.policy())

@@ -11,12 +11,13 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from shodohflo.config import Configuration, Settings
     from shodohflo.config.presumed import Presumed
     from shodohflo.model import Network
 
 
 def prefix(text: str) -> Network:
-    """Read an address or a prefix of either family, or say what would be right."""
+    """Parse an address or a prefix of either family; the error shows a correct one."""
     try:
         return ip_network(text)
     except ValueError as error:
@@ -24,7 +25,7 @@ def prefix(text: str) -> Network:
 
 
 def _suggestion(text: str) -> str:
-    """Return how `text` would be right, where only its host bits are wrong."""
+    """Return the correct form of `text` if only its host bits are wrong, otherwise an example."""
     try:
         return f": it has host bits set; write {ip_network(text, strict=False)}"
     except ValueError:
@@ -32,7 +33,7 @@ def _suggestion(text: str) -> str:
 
 
 CAPTURE: Final = click.Path(allow_dash=True, readable=False)
-"""A capture, so that shells complete it as a file; whoever reads it says what is wrong with it."""
+"""A capture file or -; shells complete it as a file, and errors are left to its reader."""
 
 PORT: Final = click.IntRange(0, 65535)
 
@@ -54,7 +55,7 @@ config = click.option(
 
 
 def _in_a_directory(context: click.Context, parameter: click.Parameter, path: Path | None) -> Path | None:
-    """Refuse a file that could not be made: a run may last for weeks before it is written."""
+    """Refuse a file in a missing directory now: a run may last for weeks before it writes the file."""
     if path is not None and not path.absolute().parent.is_dir():
         raise click.BadParameter(f"there is no directory {path.parent}", context, parameter)
     return path
@@ -75,11 +76,30 @@ ledger = click.option(
 )
 
 
+as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
+stores = click.option(
+    "--store",
+    "stores",
+    multiple=True,
+    metavar="URL",
+    envvar="SHODOHFLO_STORE",
+    help="A store to ask; repeat it for several. By default the embedded one of this machine.",
+)
+
+
 def named_or(our_nets: tuple[Network, ...], presumed: Callable[[], Presumed]) -> tuple[Network, ...]:
-    """Return `our_nets`; if none are named, those that are presumed, after naming them on standard error."""
+    """Return `our_nets` or, if none are named, the presumed ones, which are then named on standard error."""
     if our_nets:
         return our_nets
     taken = presumed()
     for note in taken.notes:
         click.echo(note, err=True)
     return taken.networks
+
+
+def configured(settings: Settings, our_nets: tuple[Network, ...]) -> Configuration:
+    """Return the configuration in force for `our_nets`, or for the private networks that `settings` leave free."""
+    from shodohflo.config import Configuration  # noqa: PLC0415 - readers of a store need no configuration
+    from shodohflo.config.presumed import presumed  # noqa: PLC0415 - as above
+
+    return Configuration(settings, named_or(our_nets, lambda: presumed(settings.enumeration)))

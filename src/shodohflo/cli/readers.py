@@ -5,27 +5,13 @@ Readers only read the stores. They take no configuration, so that looking never 
 
 from __future__ import annotations
 
-import json
-import sys
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final
 
-import click
-
-from shodohflo.cli import options
+from shodohflo.cli.filters import listing, print_found, wanted
 from shodohflo.cli.stores import opened
-from shodohflo.query.filters import Filter
-from shodohflo.query.reader import Found, Reader
-from shodohflo.query.rows import KeyRow
+from shodohflo.query.reader import Reader
 from shodohflo.report import listings
-from shodohflo.report.table import show
-
-if TYPE_CHECKING:
-    from shodohflo.model import Network
-
-AnyRow = TypeVar("AnyRow", bound=KeyRow)
-Command = Callable[..., None]
 
 EXAMPLES: Final = {
     "flows": """\b
@@ -52,115 +38,42 @@ Examples:
 """,
 }
 
-_ORDERS: Final = ("packets", "age", "client", "service", "port")
 
-
-def _reader(name: str, sort: str) -> Callable[[Command], click.Command]:
-    """Make a command of what answers a question: all of them take the same options."""
-    decorators = [
-        click.command(name, epilog=EXAMPLES[name]),
-        click.option(
-            "--client",
-            "clients",
-            type=options.prefix,
-            multiple=True,
-            metavar="NET",
-            help="Only clients in this network; may be repeated.",
-        ),
-        click.option(
-            "--service",
-            "services",
-            type=options.prefix,
-            multiple=True,
-            metavar="NET",
-            help="Only the other end in this network; may be repeated.",
-        ),
-        click.option(
-            "--port",
-            "ports",
-            type=options.PORT,
-            multiple=True,
-            metavar="N",
-            help="Only this port of the service; may be repeated.",
-        ),
-        click.option(
-            "--sort",
-            type=click.Choice(_ORDERS),
-            default=sort,
-            show_default=True,
-            help="By packets or age, the most or the youngest first; by others, ascending.",
-        ),
-        click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line."),
-        click.option(
-            "--store",
-            "stores",
-            multiple=True,
-            metavar="URL",
-            envvar="SHODOHFLO_STORE",
-            help="A store to ask; repeat it for several. By default the embedded one of this machine.",
-        ),
-    ]
-
-    def decorate(command: Command) -> click.Command:
-        decorated: Any = command
-        for decorator in reversed(decorators):
-            decorated = decorator(decorated)
-        assert isinstance(decorated, click.Command)
-        return decorated
-
-    return decorate
-
-
-def _wanted(clients: tuple[Network, ...], services: tuple[Network, ...], ports: tuple[int, ...]) -> Filter:
-    return Filter(clients, services, frozenset(ports))
-
-
-def _print(found: Found[AnyRow], listing: listings.Listing[AnyRow], sort: str, *, as_json: bool) -> None:
-    """Print the rows, sorted; keys that are damaged or other people's are told about."""
-    rows = listing.sorted(found.rows, sort)
-    if as_json:
-        sys.stdout.writelines(f"{json.dumps(row.as_dict())}\n" for row in rows)
-    else:
-        show(listing.columns, [listing.cells(row) for row in rows])
-    if found.foreign:
-        click.echo(f"{found.foreign:,} keys look like ours and are not; they were left out", err=True)
-
-
-@_reader("flows", "packets")
-def flows(*, stores: tuple[str, ...], sort: str, as_json: bool, **wanted: Any) -> None:  # noqa: ANN401 - for `_wanted`
+@listing("flows", sort="packets", examples=EXAMPLES["flows"])
+def flows(*, stores: tuple[str, ...], sort: str, as_json: bool, **filters: Any) -> None:  # noqa: ANN401 - for `filters.wanted`
     """List flows: which client uses which service."""
-    found = Reader(opened(stores)).flows(_wanted(**wanted), time.time())
-    _print(found, listings.FLOWS, sort, as_json=as_json)
+    found = Reader(opened(stores)).flows(wanted(**filters), time.time())
+    print_found(found, listings.FLOWS, sort, as_json=as_json)
 
 
-@_reader("peers", "packets")
-def peers(*, stores: tuple[str, ...], sort: str, as_json: bool, **wanted: Any) -> None:  # noqa: ANN401 - for `_wanted`
+@listing("peers", sort="packets", examples=EXAMPLES["peers"])
+def peers(*, stores: tuple[str, ...], sort: str, as_json: bool, **filters: Any) -> None:  # noqa: ANN401 - for `filters.wanted`
     """List pairs of addresses that talk to each other.
 
     --client and --service name the two ends, in any order; with --port, only the flows on that port are looked at.
     """
-    reader, filters = Reader(opened(stores)), _wanted(**wanted)
-    found = reader.peers_by_port(filters, time.time()) if filters.ports else reader.peers(filters)
-    _print(found, listings.PEERS, sort, as_json=as_json)
+    reader, chosen = Reader(opened(stores)), wanted(**filters)
+    found = reader.peers_by_port(chosen, time.time()) if chosen.ports else reader.peers(chosen)
+    print_found(found, listings.PEERS, sort, as_json=as_json)
 
 
-@_reader("clients", "packets")
-def clients(*, stores: tuple[str, ...], sort: str, as_json: bool, **wanted: Any) -> None:  # noqa: ANN401 - for `_wanted`
+@listing("clients", sort="packets", examples=EXAMPLES["clients"])
+def clients(*, stores: tuple[str, ...], sort: str, as_json: bool, **filters: Any) -> None:  # noqa: ANN401 - for `filters.wanted`
     """List the clients of anything recorded.
 
     With --service or --port, only the flows there are looked at.
     """
-    reader, filters = Reader(opened(stores)), _wanted(**wanted)
-    by_flows = filters.ports or filters.services
-    found = reader.clients_by_flow(filters, time.time()) if by_flows else reader.clients(filters)
-    _print(found, listings.CLIENTS, sort, as_json=as_json)
+    reader, chosen = Reader(opened(stores)), wanted(**filters)
+    by_flows = chosen.ports or chosen.services
+    found = reader.clients_by_flow(chosen, time.time()) if by_flows else reader.clients(chosen)
+    print_found(found, listings.CLIENTS, sort, as_json=as_json)
 
 
-@_reader("recon", "age")
-def recon(*, stores: tuple[str, ...], sort: str, as_json: bool, **wanted: Any) -> None:  # noqa: ANN401 - for `_wanted`
+@listing("recon", sort="age", examples=EXAMPLES["recon"])
+def recon(*, stores: tuple[str, ...], sort: str, as_json: bool, **filters: Any) -> None:  # noqa: ANN401 - for `filters.wanted`
     """List resets and unreachables: who met closed doors.
 
     The client is the address that was told; --service names what refused it, or could not be reached.
     """
-    found = Reader(opened(stores)).recon(_wanted(**wanted))
-    _print(found, listings.RECON, sort, as_json=as_json)
+    found = Reader(opened(stores)).recon(wanted(**filters))
+    print_found(found, listings.RECON, sort, as_json=as_json)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import TYPE_CHECKING, Final
 
 import click
 
 from shodohflo.cli import options
-from shodohflo.cli.messages import fail
+from shodohflo.cli.messages import fail, warn
 from shodohflo.config import Configuration, Settings, load
 from shodohflo.config.presumed import presumed_for_captures
 from shodohflo.keys import counts
@@ -42,18 +41,14 @@ def print_flows(seen: Observations, settings: Settings, *, as_json: bool) -> Non
     """Print the flows as a table, or as JSON lines."""
     from shodohflo.report.flows import flow_rows  # noqa: PLC0415 - `--keys` needs no rows
     from shodohflo.report.listings import FLOWS  # noqa: PLC0415 - as above
-    from shodohflo.report.table import show  # noqa: PLC0415 - as above
 
-    rows = flow_rows(seen, [rule.describe() for rule in settings.mapping.rules])
-    if as_json:
-        sys.stdout.writelines(f"{json.dumps(row.as_dict())}\n" for row in rows)
-    else:
-        show(FLOWS.columns, [FLOWS.cells(row) for row in rows])
+    FLOWS.print(flow_rows(seen, [rule.describe() for rule in settings.mapping.rules]), as_json=as_json)
+    if not as_json:
         click.echo()
 
 
 def writer_to(url: str, settings: Settings) -> Callable[[Observations], None]:
-    """Return a way to write to the store at `url`, which has answered by then."""
+    """Return a function that writes observations to the store at `url`, which has been reached."""
     from shodohflo.offline.writing import reachable, write_all  # noqa: PLC0415 - most replays need no store's client
 
     store = reachable(url)
@@ -89,8 +84,7 @@ def replay(  # noqa: PLR0913 - one for each option
         raise click.UsageError("--keys and --json exclude each other")
     keep_freed_memory()
     settings = load(config)
-    for warning in settings.warnings:
-        click.echo(f"warning: {warning}", err=True)
+    warn(settings)
     write = writer_to(store, settings) if store else None
     ours = options.named_or(our_nets, lambda: presumed_for_captures(settings.enumeration))
     configuration = Configuration(settings, ours)
@@ -105,7 +99,7 @@ def replay(  # noqa: PLR0913 - one for each option
     elif as_json or not write:
         print_flows(seen, settings, as_json=as_json)
     if is_unreadable(pipeline.settle()):
-        reading.broken.append("nothing could be read: the captures are of link types we do not read")
+        reading.broken.append("nothing could be read: no link type of the captures has a decoder")
     for message in reading.broken:
         fail(message, "shodohflo replay")
     print_ledger(pipeline.settle(), pipeline.rules, err=keys or as_json)

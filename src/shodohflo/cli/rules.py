@@ -13,8 +13,7 @@ import click
 from shodohflo.attribution.ledger import DROPPED
 from shodohflo.cli import options
 from shodohflo.cli.messages import fail
-from shodohflo.config import Configuration, Settings, load
-from shodohflo.config.presumed import presumed
+from shodohflo.config import Settings, load
 from shodohflo.offline.session import Replay, make_pipeline
 from shodohflo.report.ledger import print_ledger
 from shodohflo.report.rules import (
@@ -90,9 +89,7 @@ def rules_command(  # noqa: PLR0913 - one for each option
 
 def _replayed(captures: Sequence[str], settings: Settings, our_nets: tuple[Network, ...]) -> tuple[int, Decided]:
     """Count what the rules decide of captures."""
-    pipeline = make_pipeline(
-        Configuration(settings, options.named_or(our_nets, lambda: presumed(settings.enumeration)))
-    )
+    pipeline = make_pipeline(options.configured(settings, our_nets))
     reading = Replay(pipeline)
     reading.read(captures)
     rules = rule_texts(settings)

@@ -1,31 +1,18 @@
-"""`shodohflo run` and `pcap_agent`: what to listen to, what is ours, where to write; then the agent takes over."""
+"""`shodohflo run` and `pcap_agent`: the options of an agent, which is then run."""
 
 from __future__ import annotations
 
-import logging
-import os
-import socket
-import sys
 from collections.abc import Callable
-from contextlib import ExitStack
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from shodohflo import __version__
-from shodohflo.agent import RunOptions, Status
-from shodohflo.agent import run as run_agent
-from shodohflo.agent.pidfile import AgentFiles, PidFile, run_directory
-from shodohflo.agent.startup import RunArguments, log_findings, named_store, refuse_without_rights
-from shodohflo.analysis.check.proof import check
+from shodohflo.agent.startup import RunArguments
 from shodohflo.capture.live.interfaces import Wanted
 from shodohflo.cli import options
+from shodohflo.cli.attend import attend
 from shodohflo.cli.ending import Ending
-from shodohflo.cli.logs import begin_log
-from shodohflo.config import SEARCHED, Settings, find
-from shodohflo.process.malloc import keep_freed_memory
-from shodohflo.report.ledger import print_ledger, write_ledger
 
 if TYPE_CHECKING:
     from shodohflo.model import Network
@@ -43,56 +30,6 @@ PCAP_AGENT_EXAMPLES: Final = """\b
 Example:
   pcap_agent eth0 192.168.0.0/16
 """
-
-
-_log = logging.getLogger(__name__)
-
-
-def attend(arguments: RunArguments) -> int:
-    """Start the agent, show how it does, and tell at the end what became of the packets."""
-    keep_freed_memory()
-    configuration = arguments.settle(find(arguments.config, SEARCHED), partial(click.echo, err=True))
-    settings = configuration.settings
-    last: list[Status] = []
-    with ExitStack() as closing:
-        on_status = _on_status(settings, closing)
-        log_findings(check(configuration), settings)
-        refuse_without_rights()
-        name = arguments.name or socket.gethostname()
-        store = named_store(arguments.store, settings, closing)
-        pid_file = closing.enter_context(PidFile(AgentFiles(run_directory(os.environ, os.geteuid()), name)))
-        run_options = RunOptions(
-            wanted=arguments.wanted,
-            configuration=configuration,
-            store=store,
-            name=name,
-            duration=arguments.duration,
-            promiscuous=arguments.promiscuous,
-            reread=partial(arguments.reread, settings),
-            pid_file=pid_file,
-            on_status=on_status,
-            on_end=last.append,
-        )
-        status = run_agent(run_options)
-    for ended in last:
-        if arguments.ledger:
-            write_ledger(ended.ledger, arguments.ledger)
-        print_ledger(ended.ledger, ended.rules, err=False)
-    return status
-
-
-def _on_status(settings: Settings, closing: ExitStack) -> Callable[[Status], None] | None:
-    """Show a live table on a terminal; elsewhere nothing, and the agent logs."""
-    if not (sys.stdout.isatty() and sys.stderr.isatty()):
-        begin_log(settings.log_level)
-        return None
-    from rich.console import Console  # noqa: PLC0415 - a service need not wait for rich
-
-    from shodohflo.cli.live import LiveView  # noqa: PLC0415 - as above
-
-    console = Console()
-    begin_log(settings.log_level, console)
-    return closing.enter_context(LiveView(console)).show
 
 
 def _duration(_context: click.Context, _parameter: click.Parameter, seconds: float | None) -> float | None:

@@ -1,7 +1,8 @@
-"""Bringing what a replay saw to a store, all of it or an error."""
+"""Write the observations of a replay to a store: all of them, or raise an error."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from shodohflo.errors import StoreError
@@ -15,20 +16,26 @@ if TYPE_CHECKING:
     from shodohflo.rules.mapping import FlowMapping
 
 PATIENCE: Final = 60.0
-"""Seconds that the store may take for one slice."""
+"""The timeout for writing one slice, in seconds."""
 
 _SLICE: Final = CAPACITY // 2
-"""Rows that are offered at once: what the writer keeps without giving anything up."""
+"""Rows offered at once; the writer's queue holds as many without dropping any."""
 
 AGENT: Final = "replay"
-"""Whom the `detail` hashes name as having seen it."""
+"""The agent's name in the `detail` hashes of replayed flows."""
 
 
 def reachable(url: str) -> Store:
-    """Return the store at `url`, once it has answered; no capture is read in vain."""
+    """Connect to the store at `url` and return it; raises `StoreError` before any capture has been read in vain."""
     store = RemoteStore(parse_url(url))
     store.connect().connection_pool.disconnect()
     return store
+
+
+def as_of(seen: Observations, now_ns: int) -> Observations:
+    """Shift the times of `seen` so that the last packet was received at `now_ns`, in ns since 1970."""
+    later = now_ns - int(seen.last.max())
+    return replace(seen, first=seen.first + later, last=seen.last + later)
 
 
 def write_all(seen: Observations, store: Store, mapping: FlowMapping, lifetime: int) -> None:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from shodohflo.model import address_text
 from shodohflo.query.rows import ClientRow, FlowRow, KeyRow, PeerRow, ReconRow, order
+from shodohflo.report import table
 from shodohflo.report.numbers import age_text, port_name, size_text, unreachable_name
 from shodohflo.report.table import Column
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-    from shodohflo.report import table
 
 AnyRow = TypeVar("AnyRow", bound=KeyRow)
 
@@ -36,6 +37,13 @@ class Listing(Generic[AnyRow]):
             "age": lambda row: (row.age is None, row.age or 0.0),
         }
         return sorted(rows, key=(common | self.orders).get(by, lambda _: ()))
+
+    def print(self, rows: Sequence[AnyRow], *, as_json: bool) -> None:
+        """Print `rows` on standard output, as a table or as one JSON object a line."""
+        if as_json:
+            sys.stdout.writelines(f"{json.dumps(row.as_dict())}\n" for row in rows)
+        else:
+            table.show(self.columns, [self.cells(row) for row in rows])
 
 
 _PACKETS: Final = Column("PACKETS", right=True)
