@@ -44,6 +44,16 @@ def test_every_file_of_tests_is_named_after_a_module() -> None:
     assert strays == []
 
 
+def test_every_module_has_a_file_of_tests() -> None:
+    """The mirror is complete: `src/shodohflo/rules/mapping.py` has `tests/rules/test_mapping.py`."""
+    tested = {_tested(test) for test in _tests()}
+    modules = {path.relative_to(SOURCE).with_suffix("") for path in SOURCE.rglob("*.py")}
+
+    missing = [module for module in sorted(modules) if module.stem[:2] != "__" and module not in tested]
+
+    assert missing == []
+
+
 def test_every_package_has_its_folder_of_tests() -> None:
     """A package whose tests live elsewhere is a package whose tests nobody finds."""
     packages = {path.parent.relative_to(SOURCE) for path in SOURCE.rglob("*.py")} - {Path()}
@@ -68,6 +78,24 @@ def test_no_module_is_longer_than_four_hundred_lines() -> None:
     lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in SOURCE.rglob("*.py")}
 
     assert {path: length for path, length in lengths.items() if length > 400} == {}
+
+
+def test_no_function_body_is_longer_than_sixty_lines() -> None:
+    """The budget of CONTRIBUTING.md; the body begins after the docstring."""
+    long = [
+        f"{path.relative_to(SOURCE)}:{function.lineno} {function.name}"
+        for path in SOURCE.rglob("*.py")
+        for function in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef) and _body_lines(function) > 60
+    ]
+
+    assert long == []
+
+
+def _body_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Count the lines of a function after its signature and docstring."""
+    first = function.body[ast.get_docstring(function) is not None :][:1]
+    return (function.end_lineno or 0) - first[0].lineno + 1 if first else 0
 
 
 def test_at_most_four_modules_stand_outside_a_package() -> None:

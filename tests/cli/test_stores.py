@@ -1,0 +1,39 @@
+"""The stores of the readers: those that are named, otherwise this machine's own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from shodohflo.cli.stores import opened
+from shodohflo.errors import ConfigurationError, StoreError
+from shodohflo.store.connection import RemoteStore
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from support.serving import Server
+
+
+def test_every_named_store_is_opened_in_order(server: Server) -> None:
+    """Each URL is a store of its own; a socket is one too."""
+    first, second = opened([f"unix://{server.path}", "redis://127.0.0.1:1"])
+
+    assert isinstance(first, RemoteStore)
+    assert first.connect().ping()
+    assert second.name != first.name
+
+
+def test_a_wrong_url_is_refused() -> None:
+    """A URL of another kind is an error of the configuration."""
+    with pytest.raises(ConfigurationError, match="ftp"):
+        opened(["ftp://db"])
+
+
+def test_without_urls_it_is_the_embedded_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a running embedded store, the error is one line about the directory that was searched."""
+    monkeypatch.setenv("SHODOHFLO_STATE_DIR", str(tmp_path))
+
+    with pytest.raises(StoreError, match=str(tmp_path)):
+        [store.connect() for store in opened([])]

@@ -1,0 +1,95 @@
+"""Captures are read into a consumer of frames, and broken ones as far as they go."""
+
+from __future__ import annotations
+
+from collections import Counter
+from importlib.resources import files
+from ipaddress import ip_network
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from shodohflo.attribution.ledger import Ledger
+from shodohflo.config import Configuration, load
+from shodohflo.offline.session import Replay, is_unreadable, make_pipeline
+
+if TYPE_CHECKING:
+    from shodohflo.columns.frames import Frames
+
+OURS = (ip_network("192.168.7.0/24"), ip_network("2001:db8:7::/48"))
+
+
+class Counting:
+    """A consumer that counts the frames it is given."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self.frames = 0
+
+    def ingest(self, frames: Frames, /) -> None:
+        """Count `frames`."""
+        self.frames += len(frames)
+
+
+@pytest.fixture(name="demo")
+def _demo() -> Path:
+    path = files("shodohflo") / "demo" / "demo.pcap"
+    assert isinstance(path, Path)
+    return path
+
+
+def test_every_frame_of_every_capture_reaches_the_consumer(demo: Path) -> None:
+    """Reading a capture twice gives each of its frames twice."""
+    once, twice = Counting(), Counting()
+
+    Replay(once).read([str(demo)])
+    Replay(twice).read([str(demo), str(demo)])
+
+    assert once.frames > 0
+    assert twice.frames == 2 * once.frames
+
+
+def test_a_broken_capture_is_used_as_far_as_it_goes(demo: Path, tmp_path: Path) -> None:
+    """The packets before the damage are used, and one line names the file and how many they were."""
+    cut = tmp_path / "cut.pcap"
+    cut.write_bytes(demo.read_bytes()[:-1])
+    whole, part = Counting(), Counting()
+    Replay(whole).read([str(demo)])
+    reading = Replay(part)
+
+    reading.read([str(cut), str(tmp_path / "missing.pcap"), str(demo)])
+
+    assert part.frames == 2 * whole.frames - 1
+    assert [str(cut) in reading.broken[0], "missing.pcap" in reading.broken[1]] == [True, True]
+    assert f"({whole.frames - 1:,} packets before that were used)" in reading.broken[0]
+
+
+def test_a_pipeline_decides_by_the_configuration(demo: Path) -> None:
+    """The pipeline of a session records the flows of the networks that are ours, and accounts for every packet."""
+    pipeline = make_pipeline(Configuration(load(None, {}), OURS))
+
+    Replay(pipeline).read([str(demo)])
+
+    assert len(pipeline.take()) > 0
+    ledger = pipeline.settle()
+    assert sum(ledger.outcomes.values()) == ledger.received
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "unreadable"),
+    [
+        ({}, False),
+        ({"refused.link_type[VSOCK]": 2}, True),
+        ({"refused.link_type[VSOCK]": 1, "refused.link_type[999]": 1}, True),
+        ({"refused.link_type[VSOCK]": 1, "recorded": 1}, False),
+        ({"refused.link_cut": 2}, False),
+    ],
+)
+def test_captures_are_unreadable_if_every_packet_is_of_a_link_type_without_decoder(
+    outcomes: dict[str, int], *, unreadable: bool
+) -> None:
+    """One packet of another outcome, or no packet at all, makes them readable."""
+    ledger = Ledger(received=sum(outcomes.values()), outcomes=Counter(outcomes))
+
+    assert is_unreadable(ledger) is unreadable

@@ -1,0 +1,69 @@
+"""The observations of a replay are written to a real store, all of them or an error."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+
+import pytest
+
+from shodohflo.config import load
+from shodohflo.errors import StoreError
+from shodohflo.keys import counts
+from shodohflo.offline import writing
+from shodohflo.offline.writing import as_of, reachable, write_all
+from support.observing import SECOND, Seen, observed
+from support.serving import Server, programs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+BERT, OUTSIDE = ip_address("10.0.0.1"), ip_address("8.8.8.8")
+SEEN = observed(*(Seen(BERT, OUTSIDE, port, packets=port, last=port * SECOND) for port in range(1, 8)))
+
+
+@pytest.fixture(name="server")
+def _server(tmp_path: Path) -> Iterator[Server]:
+    server = Server(programs()["valkey"](), tmp_path).start()
+    yield server
+    server.kill()
+
+
+@pytest.mark.parametrize("rows", [1, 3, 1000])
+def test_everything_is_written_whatever_the_size_of_a_slice(
+    server: Server, rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The keys and counts in the store are those of the observations."""
+    monkeypatch.setattr(writing, "_SLICE", rows)
+
+    write_all(SEEN, reachable(f"unix://{server.path}"), load(None, {}).mapping, 900)
+
+    with server.client() as client:
+        assert {key: int(str(client.get(key))) for key in counts(SEEN)} == counts(SEEN)
+
+
+def test_a_store_that_cannot_be_reached_is_an_error_before_the_captures_are_read(tmp_path: Path) -> None:
+    """A wrong URL costs nobody the time to read a capture."""
+    with pytest.raises(StoreError, match="missing"):
+        reachable(f"unix://{tmp_path / 'missing.sock'}")
+
+
+def test_a_store_that_does_not_take_everything_is_an_error(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was not written within the timeout is not passed over in silence."""
+    store = reachable(f"unix://{server.path}")
+    monkeypatch.setattr(writing, "PATIENCE", 0.2)
+    server.kill()
+
+    with pytest.raises(StoreError, match="not all was written"):
+        write_all(SEEN, store, load(None, {}).mapping, 900)
+
+
+def test_times_are_shifted_together() -> None:
+    """The last packet was received now, and the distances between packets stay."""
+    now = 1_000_000 * SECOND
+
+    shifted = as_of(SEEN, now)
+
+    assert int(shifted.last.max()) == now
+    assert (shifted.last - shifted.first).tolist() == (SEEN.last - SEEN.first).tolist()
