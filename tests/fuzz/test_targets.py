@@ -21,15 +21,21 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 CORPUS = ROOT / "fuzz" / "corpus"
-SEEDS = sorted(CORPUS.glob("*/*"))
+SEEDS = sorted(path for path in CORPUS.rglob("*") if path.is_file())
+"""Named ones of each target, and those in `minimised/` that the fuzzer found."""
 SECONDS = 20
 """For all targets together."""
+
+
+def _target(seed: Path) -> str:
+    """Return the target that a seed belongs to."""
+    return seed.relative_to(CORPUS).parts[0]
 
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_every_seed_is_survived_whole_and_cut(name: str) -> None:
     """Regressions are seeds: what once broke something is tried for ever."""
-    seeds = [seed.read_bytes() for seed in SEEDS if seed.parent.name == name]
+    seeds = [seed.read_bytes() for seed in SEEDS if _target(seed) == name]
     assert seeds
 
     for seed in seeds:
@@ -47,8 +53,16 @@ def test_no_bytes_are_no_trouble(target: Callable[[bytes], None]) -> None:
 
 def test_every_target_has_its_seeds_and_they_are_small() -> None:
     """A folder of seeds for each target, none of them without, and all of them a quick download."""
-    assert {seed.parent.name for seed in SEEDS} == set(TARGETS)
+    assert {_target(seed) for seed in SEEDS} == set(TARGETS)
     assert sum(seed.stat().st_size for seed in SEEDS) < 300_000
+
+
+def test_inputs_that_the_fuzzer_made_are_apart_from_the_named_ones() -> None:
+    """A name says what an input is; an input named by its digest is in `minimised/`."""
+    unnamed = [seed for seed in SEEDS if re.fullmatch("(found-)?[0-9a-f]{8,}", seed.name)]
+
+    assert unnamed
+    assert [seed for seed in unnamed if seed.parent.name != "minimised"] == []
 
 
 def test_a_target_says_what_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
