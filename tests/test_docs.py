@@ -22,7 +22,7 @@ from shodohflo.config.known import KNOWN
 from shodohflo.wire.refusals import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("docs/**/*.md"))
@@ -187,6 +187,39 @@ def test_the_makefile_says_what_it_can_do() -> None:
 
     for target in ("run", "test", "demo", "bench", "docs", "help"):
         assert re.search(rf"^  make {target} ", done.stdout, re.MULTILINE)
+
+
+def _glossary() -> set[str]:
+    """Return the words of the glossary, as its first column has them: separated by commas, verbs with "to"."""
+    rows = re.findall(r"^\| ([^|]+) \|", (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8"), re.MULTILINE)
+    words = (word.strip() for row in rows for word in re.sub(r"\(.*?\)", "", row).split(","))
+    return {word.removeprefix("to ").lower() for word in words}
+
+
+def _without_words(modules: Iterable[Path], words: set[str]) -> list[str]:
+    """Return the modules whose names are, in the singular, not among `words`."""
+
+    def is_explained(name: str) -> bool:
+        return not words.isdisjoint({name, name.removesuffix("s"), name.removesuffix("es")})
+
+    return [str(path) for path in modules if not is_explained(path.stem.strip("_").replace("_", " "))]
+
+
+def test_the_glossary_has_a_word_for_every_file() -> None:
+    """Protocols, which have their RFC, and commands, which have their `--help`, are the only exceptions."""
+    source = ROOT / "src" / "shodohflo"
+    commands = {source / "cli" / f"{name}.py" for name in COMMANDS}
+    modules = {path for path in source.rglob("*.py") if path.parent.name != "headers" and path.stem[0] != "_"}
+
+    assert len(modules) > 100
+    assert _without_words(sorted(modules - commands), _glossary()) == []
+
+
+def test_a_file_that_the_glossary_does_not_name_would_be_found() -> None:
+    """The check reads the first column only, takes plurals, and does not take a part of a word."""
+    assert _without_words(map(Path, ("ports.py", "prefixes.py", "port_class.py")), {"port", "prefix"}) == [
+        "port_class.py"
+    ]
 
 
 @pytest.mark.parametrize("word", [keys.DETAIL, keys.AGENT, keys.WRITER, ";flow", ";peer", ";rst", ";icmp", "client;"])
