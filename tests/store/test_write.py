@@ -13,8 +13,11 @@ from shodohflo.model import UDP, Kind
 from shodohflo.store.outbox import WithRules
 from shodohflo.store.write import Writing, Written, send, to_write
 from support.observing import SECOND, Seen, flow, observed
+from support.serving import Server, programs
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from valkey import Valkey
 
 WRITING = Writing(session="0123", agent="bert", lifetime=900)
@@ -129,6 +132,61 @@ def test_a_detail_with_rubbish_in_it_does_not_stop_the_write(client: Valkey) -> 
     assert written == Written(now=True, refused=0)
     assert client.hmget("detail;10.0.0.1;8.8.8.8;53", ["first", "last"]) == ["0.000000", "1.000000"]
     assert client.hget("detail;10.0.0.1;9.9.9.9;53", "packets.tcp") == "1"
+
+
+@pytest.mark.parametrize("held", ["999999999999999", "1000000000000000", "9007199254740993", "9223372036854775806"])
+def test_a_count_of_any_size_is_exact(client: Valkey, held: str) -> None:
+    """Counts above the 53 bits of a Lua number are added by the store itself."""
+    client.set("client;10.0.0.1", held)
+    client.hset("detail;10.0.0.1;8.8.8.8;53", mapping={"packets.tcp": held})
+
+    written = written_rows(client, flow("10.0.0.1", "8.8.8.8", 53))
+
+    assert written == Written(now=True, refused=0)
+    assert client.get("client;10.0.0.1") == str(int(held) + 1)
+    assert client.hget("detail;10.0.0.1;8.8.8.8;53", "packets.tcp") == str(int(held) + 1)
+    assert 0 < ttl(client, "client;10.0.0.1") <= 900
+
+
+@pytest.mark.parametrize("held", ["9223372036854775807", "007", "1e3", "12 ", "0x10", "1.5", ""])
+def test_a_value_that_the_store_cannot_add_to_is_left_alone_and_counted(client: Valkey, held: str) -> None:
+    """What INCRBY refuses is refused, whatever Lua would take for a number."""
+    client.set("client;10.0.0.1", held)
+    client.hset("detail;10.0.0.1;8.8.8.8;53", mapping={"packets.tcp": held})
+
+    written = written_rows(client, flow("10.0.0.1", "8.8.8.8", 53))
+
+    assert written == Written(now=True, refused=2)
+    assert client.get("client;10.0.0.1") == held
+    assert client.hgetall("detail;10.0.0.1;8.8.8.8;53") == {"packets.tcp": held}
+
+
+@pytest.mark.parametrize("make", programs())
+def test_a_write_whose_journal_was_cut_is_written_once(make: str, tmp_path: Path) -> None:
+    """Redis 7.0 keeps a transaction that was cut inside a command, and runs it again at the second restart."""
+    server = Server(programs()[make](), tmp_path, ("--appendonly", "yes", "--appendfsync", "always")).start()
+    with server.client() as client:
+        written_rows(client, *EVERYTHING, number=1)
+        before = _journal(tmp_path).stat().st_size
+        written_rows(client, *EVERYTHING, number=2)
+    server.kill()
+    journal = _journal(tmp_path).read_bytes()
+    _journal(tmp_path).write_bytes(journal[: (before + len(journal)) // 2])
+
+    with server.start().client() as client:
+        assert written_rows(client, *EVERYTHING, number=2).now
+    server.kill()
+
+    with server.start().client() as client:
+        twice = {key: str(2 * count) for key, count in counts(observed(*EVERYTHING)).items()}
+        assert {key: client.get(key) for key in twice} == twice
+        assert client.hmget(DETAIL, ["packets.udp", "octets.udp", "packets.tcp"]) == ["6", "400", "4"]
+    server.kill()
+
+
+def _journal(directory: Path) -> Path:
+    """Return the file that the server appends to."""
+    return next(directory.glob("appendonlydir/*.incr.aof"))
 
 
 def test_a_full_store_refuses_the_write_as_a_whole(client: Valkey) -> None:
