@@ -1,4 +1,4 @@
-"""The defaults of a run, which embedders of the agent rely on."""
+"""The defaults of a run, which programs that embed the agent rely on."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from shodohflo.store.urls import parse_url
 
 
 def _options() -> RunOptions:
-    """Return a run with nothing but what must be named."""
+    """Return options with the required arguments only."""
     configuration = Configuration(load(None, {}), (ip_network("192.0.2.0/24"),))
     store = RemoteStore(parse_url("redis://127.0.0.1:1"))
     return RunOptions(wanted=Wanted(()), configuration=configuration, store=store)
 
 
 def test_a_run_is_named_after_its_host() -> None:
-    """Without a name, the agent's hash in the store has the host's."""
+    """The default name of the agent is the host name."""
     assert _options().name == socket.gethostname()
 
 
 def test_a_run_goes_on_until_a_signal() -> None:
-    """Without a duration there is no end, and without callbacks nobody is called."""
+    """By default a run has no duration and no callbacks."""
     options = _options()
 
     assert options.duration is None
@@ -37,7 +37,7 @@ def test_a_run_goes_on_until_a_signal() -> None:
 
 
 def test_a_run_sees_frames_for_other_stations_through_the_usual_ring() -> None:
-    """Interfaces are in promiscuous mode, and the ring has its default size."""
+    """By default interfaces are in promiscuous mode, and the ring has its default size."""
     options = _options()
 
     assert options.promiscuous
@@ -45,6 +45,6 @@ def test_a_run_sees_frames_for_other_stations_through_the_usual_ring() -> None:
 
 
 def test_options_never_change() -> None:
-    """A running agent shares its options between threads, so they are frozen."""
+    """Options are frozen, because a running agent shares them between threads."""
     with pytest.raises(FrozenInstanceError):
         _options().duration = 1.0  # type: ignore[misc] # what must not be possible

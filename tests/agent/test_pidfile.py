@@ -1,4 +1,4 @@
-"""A running agent is found by its name; one that has ended, however it did, is not."""
+"""The PID file: a running agent is found by its name, and one that has ended or was killed is not."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ with PidFile(AgentFiles(Path(sys.argv[1]), sys.argv[2])) as pid_file:
 
 @contextmanager
 def an_agent(directory: Path, name: str) -> Iterator[subprocess.Popen[str]]:
-    """Run a process that shows itself as the agent of that name, until its standard input ends."""
+    """Run a process that holds the PID file of `name` until its standard input ends."""
     arguments = [sys.executable, "-c", _AGENT, str(directory), name]
     with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as agent:
         assert agent.stdout is not None
@@ -60,12 +60,12 @@ def an_agent(directory: Path, name: str) -> Iterator[subprocess.Popen[str]]:
     ],
 )
 def test_each_user_has_a_run_directory(environment: Mapping[str, str], user: int, expected: str) -> None:
-    """Root the system's; who names one has that, and who names a place for the state has it there."""
+    """The run directory depends on the user; SHODOHFLO_RUN_DIR overrides it, then SHODOHFLO_STATE_DIR."""
     assert run_directory(environment, user) == Path(expected)
 
 
 def test_an_agent_is_there_as_long_as_it_runs(tmp_path: Path) -> None:
-    """With its process id, for those who look into the file, and its account."""
+    """The PID file and the reload status exist exactly while the agent runs."""
     files = AgentFiles(tmp_path / "run", "bert")
     before = files.holder()
 
@@ -81,7 +81,7 @@ def test_an_agent_is_there_as_long_as_it_runs(tmp_path: Path) -> None:
 
 
 def test_a_file_that_a_killed_agent_left_behind_is_no_agent(tmp_path: Path) -> None:
-    """Even if some other process has its number now; the next agent takes the file over."""
+    """A stale PID file is not an agent, even if its id is in use again; the next agent reuses the file."""
     files = AgentFiles(tmp_path, "bert")
     with an_agent(tmp_path, "bert") as agent:
         agent.send_signal(signal.SIGKILL)
@@ -98,11 +98,13 @@ def test_a_file_that_a_killed_agent_left_behind_is_no_agent(tmp_path: Path) -> N
 
 
 def test_a_name_is_taken_once(tmp_path: Path) -> None:
-    """The second agent is told, in one line, who has it; the first one keeps it, and its account."""
+    """A second agent of the same name is refused with the id of the first, which keeps its files."""
     files = AgentFiles(tmp_path, "bert")
 
     with an_agent(tmp_path, "bert") as agent:
-        message = f"an agent called bert runs already, as process {agent.pid}: end it, or give this one another --name"
+        message = (
+            f"an agent called bert is already running, as process {agent.pid}: end it, or give this one another --name"
+        )
         with pytest.raises(ConfigurationError, match=re.escape(message)), PidFile(files):
             pass
 
@@ -112,7 +114,7 @@ def test_a_name_is_taken_once(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["inside", "..", "a/b", "straße", "50%", "x.pid", " "])
 def test_any_name_has_a_file_of_its_own(tmp_path: Path, name: str) -> None:
-    """In the run directory, and it is read back from there."""
+    """Any name is encoded as a file in the run directory and decoded again."""
     with an_agent(tmp_path, "bert"), an_agent(tmp_path, name) as agent:
         found = {files.name: files.holder() for files in running(tmp_path)}
 
@@ -121,7 +123,7 @@ def test_any_name_has_a_file_of_its_own(tmp_path: Path, name: str) -> None:
 
 
 def test_a_directory_that_cannot_be_made_is_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Counting matters more than being found."""
+    """An agent without a usable run directory runs anyway, with a warning."""
     (tmp_path / "file").write_text("")
 
     with PidFile(AgentFiles(tmp_path / "file" / "run", "bert")) as pid_file:
@@ -131,7 +133,7 @@ def test_a_directory_that_cannot_be_made_is_a_warning(tmp_path: Path, caplog: py
 
 
 def test_an_account_is_read_whole_or_not_at_all(tmp_path: Path) -> None:
-    """Whatever it held before."""
+    """A new status replaces the old one completely; there is none before the first."""
     files = AgentFiles(tmp_path, "bert")
     with PidFile(files) as pid_file:
         none = files.reload_status()
@@ -145,24 +147,28 @@ def test_an_account_is_read_whole_or_not_at_all(tmp_path: Path) -> None:
 
 
 def test_the_only_agent_needs_no_name(tmp_path: Path) -> None:
-    """Of several, one must be named; all that run are listed."""
+    """A single agent is found without a name; of several one must be named, and the error lists them."""
     environment = {"SHODOHFLO_RUN_DIR": str(tmp_path)}
 
     with an_agent(tmp_path, "outside"):
         only = find(None, environment, 1000)
         with an_agent(tmp_path, "inside"):
             named = find("inside", environment, 1000)
-            with pytest.raises(ShodohfloError, match="several agents run: inside, outside; say which with --name"):
+            with pytest.raises(
+                ShodohfloError, match="several agents are running: inside, outside; choose one with --name"
+            ):
                 find(None, environment, 1000)
 
     assert (only.name, named.name) == ("outside", "inside")
 
 
 def test_no_agent_is_said_in_one_line(tmp_path: Path) -> None:
-    """With where it was looked for, and how to look elsewhere."""
+    """The error for a missing agent names the searched directories and SHODOHFLO_RUN_DIR."""
     looked = f"looked in {tmp_path}/none and {SYSTEM_DIRECTORY}"
 
-    with pytest.raises(ShodohfloError, match=f"no agent called bert runs here .{looked}.; SHODOHFLO_RUN_DIR") as raised:
+    with pytest.raises(
+        ShodohfloError, match=f"no agent called bert is running here .{looked}.; SHODOHFLO_RUN_DIR"
+    ) as raised:
         find("bert", {"SHODOHFLO_RUN_DIR": f"{tmp_path}/none"}, 1000)
 
     assert raised.value.exit_code == 1

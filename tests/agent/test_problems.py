@@ -1,4 +1,4 @@
-"""What should not happen is told, but not more than once a minute for each reason."""
+"""Problems are logged at most once per minute for each reason."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
 
 
 def test_a_complaint_counts_what_is_new(log: pytest.LogCaptureFixture) -> None:
-    """At once, and what has gathered since a minute later."""
+    """The first increase is logged at once, and later ones are collected for a minute."""
     problems = ProblemLog()
 
     for now, refused in ((0.0, 2), (1.0, 5), (59.0, 9), (60.0, 9), (120.0, 9), (121.0, 10)):
@@ -35,7 +35,7 @@ def test_a_complaint_counts_what_is_new(log: pytest.LogCaptureFixture) -> None:
 
 
 def test_a_hostile_wire_is_told_of_once_a_minute_for_each_reason(log: pytest.LogCaptureFixture) -> None:
-    """Every reason there is, every second, of every link type that anybody can name."""
+    """Frames of all possible link types, every second, make one record per reason and minute."""
     frames = frames_of(*[bytes(4)] * 65_536)
     refused = decode(replace(frames, layer=np.arange(65_536, dtype=np.uint32))).refused
     problems, status = ProblemLog(), a_status()
@@ -50,7 +50,7 @@ def test_a_hostile_wire_is_told_of_once_a_minute_for_each_reason(log: pytest.Log
 
 
 def test_losses_of_the_kernel_are_warnings(log: pytest.LogCaptureFixture) -> None:
-    """A refused packet is the sender's matter, a dropped one the operator's."""
+    """Packets dropped by the kernel are warnings; refused packets are debug records, because senders cause them."""
     ProblemLog().log_new(a_status(refused_truncated=1), 0.0)
 
     assert {record.levelno: record.getMessage().split()[0] for record in log.records} == {
@@ -60,7 +60,7 @@ def test_losses_of_the_kernel_are_warnings(log: pytest.LogCaptureFixture) -> Non
 
 
 def test_actions_that_fail_are_told_by_rule(log: pytest.LogCaptureFixture) -> None:
-    """With the last reason."""
+    """Failures of custom actions are logged by rule, with the last failure."""
     status = a_status()
     status.rules.failures[3] = 8
     status.rules.last_failure[3] = "ZeroDivisionError: division by zero"
@@ -71,7 +71,7 @@ def test_actions_that_fail_are_told_by_rule(log: pytest.LogCaptureFixture) -> No
 
 
 def test_counters_that_begin_anew_are_followed(log: pytest.LogCaptureFixture) -> None:
-    """A store that was started again counts what it gives up from 0."""
+    """A counter that restarts at 0, as evictions do with the store, is logged from 0 on."""
     problems = ProblemLog()
 
     for now, evicted in ((0.0, 8), (30.0, 0), (90.0, 2)):
@@ -81,7 +81,7 @@ def test_counters_that_begin_anew_are_followed(log: pytest.LogCaptureFixture) ->
 
 
 def test_nothing_wrong_is_nothing_said(log: pytest.LogCaptureFixture) -> None:
-    """However much is received."""
+    """Nothing is logged if there is no problem, however many packets are received."""
     status = a_status(recorded_flow=10**6)
 
     ProblemLog().log_new(replace(status, ledger=replace(status.ledger, kernel_dropped=0)), 0.0)

@@ -36,7 +36,7 @@ with PidFile(AgentFiles(Path(sys.argv[1]), "bert")) as pid_file:
 
 @pytest.fixture
 def started(tmp_path: Path) -> Iterator[Started]:
-    """Return a way to start a process that does as told when it gets SIGHUP."""
+    """Return a function that starts a process and gives it the code to run on SIGHUP."""
     running: list[subprocess.Popen[str]] = []
 
     def start(answer: str) -> AgentFiles:

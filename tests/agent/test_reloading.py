@@ -1,4 +1,4 @@
-"""A reload is adopted or refused as a whole, while packets go on being counted."""
+"""Reloading: a configuration is adopted or refused as a whole, while packets are counted."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(name="far")
 def _far() -> Iterator[Namespace]:
-    """Make the end that sends."""
+    """Return the namespace that sends."""
     with namespace() as far:
         yield far
 
@@ -46,13 +46,13 @@ def configuration(path: Path, ttl: int) -> Configuration:
 
 
 def brought_to_its_end(reloading: Reloading) -> None:
-    """Ask, and go on until it is done."""
+    """Request a reload and poll until it has finished."""
     reloading.request()
     wait_until(reloading.poll, "the reload has ended")
 
 
 def test_what_can_be_used_is_adopted(session: Session, tmp_path: Path) -> None:
-    """And said, with its digest, in the account and in the status."""
+    """A valid configuration is adopted, and its digest is in the reload status and in the agent's status."""
     new = configuration(tmp_path / "new.py", 60)
     with PidFile(AgentFiles(tmp_path, "bert")) as pid_file:
         reloading = Reloading(lambda: new, session, pid_file)
@@ -72,7 +72,7 @@ def test_what_can_be_used_is_adopted(session: Session, tmp_path: Path) -> None:
 def test_what_cannot_be_used_changes_nothing_and_is_told_until_something_can(
     session: Session, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """In the log, in the account and in the agent's hash."""
+    """A refused configuration changes nothing; its error is logged, published and in the hash until one succeeds."""
     caplog.set_level(logging.INFO)
     before, answers = session.configuration, [ConfigurationError("notes.py:3:1: FLOW_MAPPING[0]: no"), None]
     new = configuration(tmp_path / "new.py", 60)
@@ -101,7 +101,7 @@ def test_what_cannot_be_used_changes_nothing_and_is_told_until_something_can(
 
 @pytest.mark.parametrize("error", [ZeroDivisionError("division by zero"), SystemExit(3), KeyboardInterrupt()])
 def test_whatever_the_file_does_the_agent_goes_on(session: Session, error: BaseException) -> None:
-    """An operator's code may raise anything."""
+    """The agent survives any exception from the configuration, even SystemExit and KeyboardInterrupt."""
 
     def reread() -> Configuration:
         raise error
@@ -112,7 +112,7 @@ def test_whatever_the_file_does_the_agent_goes_on(session: Session, error: BaseE
 
 
 def test_packets_are_counted_while_the_file_is_read(session: Session, far: Namespace, shipped_captures: Path) -> None:
-    """However long its code takes."""
+    """Packets are counted while the configuration is loaded, however long that takes."""
     hurry = Event()
 
     def reread() -> Configuration:
@@ -133,7 +133,7 @@ def test_packets_are_counted_while_the_file_is_read(session: Session, far: Names
 
 
 def test_being_asked_while_reading_makes_one_more_follow(session: Session) -> None:
-    """The file may have changed after it was read; but no more than one is needed."""
+    """Requests during a reload cause exactly one more, because the file may have changed after it was read."""
     read: list[int] = []
     hurry = Event()
 
@@ -157,7 +157,7 @@ def test_being_asked_while_reading_makes_one_more_follow(session: Session) -> No
 
 
 def test_a_refused_file_leaves_our_networks_as_they_were(session: Session) -> None:
-    """A file that calls `update_our_nets` before it fails does not change what the agent decides by."""
+    """A file that calls `update_our_nets` and then fails does not change our networks."""
 
     def reread() -> Configuration:
         update_our_nets("203.0.113.0/24")
@@ -172,7 +172,7 @@ def test_a_refused_file_leaves_our_networks_as_they_were(session: Session) -> No
 
 
 def test_a_run_without_a_configuration_to_read_again_says_so(session: Session) -> None:
-    """And goes on."""
+    """A reload without a configuration file is refused with that reason."""
     brought_to_its_end(Reloading(None, session, None))
 
     assert session.loaded.error == "this run has no configuration file to reload"

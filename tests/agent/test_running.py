@@ -1,4 +1,4 @@
-"""A run from its first socket to its last word, in a namespace of its own."""
+"""Whole runs of the agent, each in a network namespace of its own."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _server(tmp_path: Path) -> Iterator[Server]:
 
 @pytest.fixture(name="options")
 def _options(tmp_path: Path) -> RunOptions:
-    """Run for a moment, with the default rules, into the store of `server` if that is asked for, too."""
+    """Return the options of a short run with the default rules, which writes to the store of `server`, if any."""
     settings = replace(load(None, {}), stats_interval=1)
     store = SocketStore(tmp_path / "s.sock")
     configuration = Configuration(settings, _OURS)
@@ -51,7 +51,7 @@ def _options(tmp_path: Path) -> RunOptions:
 
 
 def running(space: Namespace, options: RunOptions, **changes: Any) -> int:  # noqa: ANN401 - whatever options take
-    """Run in `space`."""
+    """Run the agent in `space` and return its exit status."""
     with space.entered():
         return run(replace(options, **changes))
 
@@ -60,7 +60,7 @@ def running(space: Namespace, options: RunOptions, **changes: Any) -> int:  # no
 def test_the_status_tells_what_was_recorded_since_the_last_one(
     ends: tuple[Namespace, Namespace], options: RunOptions, shipped_captures: Path
 ) -> None:
-    """A caller that adds it up has everything."""
+    """The recent observations of all statuses add up to all recorded packets."""
     far, near = ends
     seen: list[Status] = []
 
@@ -84,7 +84,7 @@ def test_the_status_tells_what_was_recorded_since_the_last_one(
 def test_without_anybody_to_show_it_to_the_log_gets_a_line_now_and_then(
     ends: tuple[Namespace, Namespace], options: RunOptions, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Every `stats_interval` seconds, and at the end."""
+    """Without `on_status`, a summary is logged every `stats_interval` seconds and at the end."""
     caplog.set_level(logging.INFO)
 
     running(ends[1], options, duration=1.5)
@@ -95,7 +95,7 @@ def test_without_anybody_to_show_it_to_the_log_gets_a_line_now_and_then(
 def test_a_run_whose_store_never_came_says_so_by_its_status(
     ends: tuple[Namespace, Namespace], options: RunOptions, shipped_captures: Path
 ) -> None:
-    """With what was never written counted."""
+    """A run without a reachable store returns 1, is `cut short`, and counts every packet that was not written."""
     far, near = ends
     ended: list[Status] = []
 
@@ -113,7 +113,7 @@ def test_a_run_whose_store_never_came_says_so_by_its_status(
 def test_the_agents_hash_says_that_it_ended(
     ends: tuple[Namespace, Namespace], options: RunOptions, server: Server
 ) -> None:
-    """It outlives the agent for a day."""
+    """The agent's hash is marked `ended` and lives for at most one more day."""
     running(ends[1], options)
 
     with server.client() as client:
@@ -125,6 +125,6 @@ def test_the_agents_hash_says_that_it_ended(
 def test_an_unknown_interface_ends_the_run_before_it_begins(
     ends: tuple[Namespace, Namespace], options: RunOptions
 ) -> None:
-    """The caller prints it as it is."""
+    """An unknown interface raises `CaptureError` before the run begins."""
     with pytest.raises(CaptureError, match="there is no interface eth7"):
         running(ends[1], options, wanted=Wanted(("eth7",)))

@@ -1,4 +1,4 @@
-"""A session counts on while its rules are replaced."""
+"""Sessions: the counters continue when the configuration is replaced."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(name="far")
 def _far() -> Iterator[Namespace]:
-    """Make the end that sends."""
+    """Return the namespace that sends."""
     with namespace() as far:
         yield far
 
@@ -36,7 +36,7 @@ def _session(far: Namespace, tmp_path: Path) -> Iterator[Session]:
 def test_other_rules_decide_from_then_on_and_no_count_begins_anew(
     far: Namespace, session: Session, shipped_captures: Path, tmp_path: Path
 ) -> None:
-    """What was received before counts by the old ones, what comes after by the new ones."""
+    """Packets received before a change are decided by the old rules, later ones by the new rules."""
     capture = shipped_captures / "dpkt-nb6-http.pcap"
     changed = tmp_path / "changed.py"
     changed.write_text(
@@ -64,7 +64,7 @@ def test_other_rules_decide_from_then_on_and_no_count_begins_anew(
 
 
 def test_a_status_is_a_copy(far: Namespace, session: Session, shipped_captures: Path) -> None:
-    """What is shown does not change while it is shown."""
+    """A status does not change when more packets arrive."""
     before = session.status()
     kept = replace(before)
 
@@ -79,7 +79,7 @@ def test_a_status_is_a_copy(far: Namespace, session: Session, shipped_captures: 
 def test_packets_of_networks_without_a_rule_are_told_by_name(
     far: Namespace, session: Session, shipped_captures: Path
 ) -> None:
-    """The default rules are about our networks; the others of the enumeration are called all."""
+    """Unmatched packets are counted by the names of their networks."""
     send(far, "far0", shipped_captures / "brimcap-alerts.pcap")
     session.receive(1.0)
 
@@ -104,7 +104,7 @@ FLOW_MAPPING = FlowMapping((None, None, Failing()), (None, None, LowerPort()))
 def test_failures_of_own_actions_count_on(
     far: Namespace, session: Session, shipped_captures: Path, tmp_path: Path
 ) -> None:
-    """By the number of the rule, as outcomes do; the last is that of the rule as it is now."""
+    """Failures of custom actions continue by rule number after a reload, and the last failure is the new rule's."""
     capture, path = shipped_captures / "dpkt-nb6-http.pcap", tmp_path / "failing.py"
     counts, last = [], []
 
@@ -124,7 +124,7 @@ def test_failures_of_own_actions_count_on(
 def test_a_mapping_that_stays_the_same_object_counts_nothing_twice(
     far: Namespace, session: Session, shipped_captures: Path, tmp_path: Path
 ) -> None:
-    """A configuration may import its rules from a module, which Python loads once."""
+    """Failures are not counted twice if a reload adopts the same mapping object, as when rules are imported."""
     path = tmp_path / "failing.py"
     path.write_text(FAILING.format(word="always"))
     configuration = Configuration(load(path, {}, privileged=False), OURS)
@@ -141,7 +141,7 @@ def test_a_mapping_that_stays_the_same_object_counts_nothing_twice(
 def test_another_lifetime_holds_from_then_on(
     far: Namespace, session: Session, shipped_captures: Path, tmp_path: Path
 ) -> None:
-    """Keys that are refreshed live as long as the configuration says now."""
+    """Keys written after a reload have the new lifetime."""
     capture, path = shipped_captures / "dpkt-nb6-http.pcap", tmp_path / "short.py"
     path.write_text("TTL_GRACE = 77\n")
     send(far, "far0", capture)

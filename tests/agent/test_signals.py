@@ -1,4 +1,4 @@
-"""A signal asks for the end or for a reload; which of them a hang-up means, the terminal tells."""
+"""Signals: the end of a run and reloads; the meaning of SIGHUP depends on the terminal."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ os.execvp(sys.argv[1], sys.argv[1:])
 
 @contextmanager
 def on_a_terminal(place: Path, *before: str) -> Iterator[tuple[subprocess.Popen[bytes], int, int]]:
-    """Run the program above as the leader of a session on a terminal; yield it, what it tells, the terminal."""
+    """Run `_PROGRAM` as a session leader on a terminal; yield the process, its output pipe and the terminal."""
     (tells, told), (terminal, inside) = os.pipe(), pty.openpty()
     command = [sys.executable, "-c", _ON_ITS_TERMINAL, *before, sys.executable, "-c", _PROGRAM, str(told)]
     with subprocess.Popen(
@@ -60,7 +60,7 @@ def on_a_terminal(place: Path, *before: str) -> Iterator[tuple[subprocess.Popen[
 
 
 def heard(tells: int) -> str:
-    """Wait for the next line of what is told."""
+    """Wait for the next line of output and return it."""
     line = b""
     while not line.endswith(b"\n"):
         assert select.select([tells], [], [], PATIENCE)[0], "nothing was told"
@@ -70,7 +70,7 @@ def heard(tells: int) -> str:
 
 @pytest.mark.parametrize("number", ENDING)
 def test_a_signal_to_end_is_noted(number: signal.Signals) -> None:
-    """Whichever of them it was."""
+    """SIGTERM and SIGINT are recorded in `end`."""
     with Signals() as signals:
         before = signals.end
         signal.raise_signal(number)
@@ -79,7 +79,7 @@ def test_a_signal_to_end_is_noted(number: signal.Signals) -> None:
 
 
 def test_a_second_interrupt_interrupts() -> None:
-    """Who presses the keys again does not want to wait for the store."""
+    """A second SIGINT has its default effect, so that the user need not wait for the store."""
     with Signals():
         signal.raise_signal(signal.SIGINT)
 
@@ -88,7 +88,7 @@ def test_a_second_interrupt_interrupts() -> None:
 
 
 def test_afterwards_the_signals_are_as_they_were() -> None:
-    """Also if none came."""
+    """Leaving the context restores the previous handlers."""
     before = [signal.getsignal(number) for number in SIGNALS]
 
     with Signals():
@@ -99,7 +99,7 @@ def test_afterwards_the_signals_are_as_they_were() -> None:
 
 
 def test_a_hangup_asks_for_a_reload_and_is_told_once() -> None:
-    """However many came since the last time."""
+    """Any number of SIGHUPs since the last call is one request for a reload."""
     with Signals() as signals:
         signal.raise_signal(signal.SIGHUP)
         signal.raise_signal(signal.SIGHUP)
@@ -108,7 +108,7 @@ def test_a_hangup_asks_for_a_reload_and_is_told_once() -> None:
 
 
 def test_on_a_terminal_a_hangup_is_a_reload_until_the_terminal_closes(tmp_path: Path) -> None:
-    """Then it is the end, with nothing said to a terminal that is not there."""
+    """SIGHUP means reload while the terminal is open; closing the terminal ends the run without an error on output."""
     with on_a_terminal(tmp_path) as (process, tells, terminal):
         ready = heard(tells)
         process.send_signal(signal.SIGHUP)
@@ -120,7 +120,7 @@ def test_on_a_terminal_a_hangup_is_a_reload_until_the_terminal_closes(tmp_path: 
 
 
 def test_what_nohup_started_outlives_its_terminal(tmp_path: Path) -> None:
-    """It still reads its configuration again when it is told so."""
+    """A process started by nohup outlives its terminal, and SIGHUP still means reload."""
     with on_a_terminal(tmp_path, "nohup") as (process, tells, terminal):
         ready = heard(tells)
         os.close(terminal)
@@ -131,7 +131,7 @@ def test_what_nohup_started_outlives_its_terminal(tmp_path: Path) -> None:
 
 
 def test_a_process_without_a_terminal_knows_it() -> None:
-    """A process that begins a session has none."""
+    """A session leader without a terminal has none."""
     asked = "from shodohflo.agent.signals import has_terminal; print(has_terminal())"
 
     done = subprocess.run([sys.executable, "-c", asked], start_new_session=True, capture_output=True, check=True)

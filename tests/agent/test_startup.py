@@ -1,4 +1,4 @@
-"""What happens before the first packet: findings in the log, the store, and what a reload cannot change."""
+"""Startup: findings in the log, our networks, the store, and settings that a reload cannot change."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def arguments(config: Path | None = None) -> RunArguments:
 
 
 def test_settings_that_only_a_new_start_changes_are_named() -> None:
-    """A setting that the command line overrides is not named."""
+    """Changed settings that need a restart are reported, unless the command line overrides them."""
     before = load(None, {})
     other_store, more = replace(before, store="valkey://db"), replace(before, store_memory=512)
 
@@ -50,7 +50,7 @@ def test_settings_that_only_a_new_start_changes_are_named() -> None:
 
 
 def test_notes_are_logged_only_about_rules_of_the_operator(caplog: pytest.LogCaptureFixture) -> None:
-    """Warnings are always logged; notes about the default rules would be noise."""
+    """Warnings are always logged, notes only if the rules are the operator's own."""
     caplog.set_level(logging.INFO)
     defaults = load(None, {})
 
@@ -64,7 +64,7 @@ def test_notes_are_logged_only_about_rules_of_the_operator(caplog: pytest.LogCap
 
 
 def test_named_networks_are_taken_as_they_are() -> None:
-    """Nothing is derived from interfaces, and nothing is said about it."""
+    """Named networks are taken without deriving any from interfaces, and without a message."""
     said: list[str] = []
 
     configuration = arguments().settle(None, said.append)
@@ -73,7 +73,7 @@ def test_named_networks_are_taken_as_they_are() -> None:
 
 
 def test_a_reload_of_a_file_that_is_gone_is_refused(tmp_path: Path) -> None:
-    """The error names the file, and the caller keeps the configuration in force."""
+    """A reload of a deleted file raises `ConfigurationError` with its name."""
     path = tmp_path / "gone.py"
 
     with pytest.raises(ConfigurationError, match=r"gone\.py: no such file"):
@@ -81,7 +81,7 @@ def test_a_reload_of_a_file_that_is_gone_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_named_store_need_not_be_reachable() -> None:
-    """The writer retries later; the command line beats the setting."""
+    """A named store is not contacted at startup, and the command line overrides the setting."""
     settings = replace(load(None, {}), store="valkey://setting:1")
 
     with ExitStack() as closing:

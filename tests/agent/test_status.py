@@ -1,4 +1,4 @@
-"""The agent says how it is doing: in its hash, and in one line."""
+"""The status of the agent: as fields of its hash, and as one line."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def test_the_hash_tells_who_where_and_since_when() -> None:
-    """Times are in UTC, as text that sorts."""
+    """The hash has process, interfaces, networks and configuration, and times in UTC that sort as text."""
     fields = a_status().to_fields()
 
     assert fields["pid"] == 4711
@@ -28,7 +28,7 @@ def test_the_hash_tells_who_where_and_since_when() -> None:
 
 
 def test_the_configuration_says_where_it_stands_and_since_when(tmp_path: Path) -> None:
-    """In words, with the beginning of its digest; the defaults have none."""
+    """A configuration as text has path, first digits of the digest and load time; the defaults have no digest."""
     path = tmp_path / "notes.py"
 
     assert str(LoadedConfiguration(None, "", 1_700_000_000.0)) == "defaults, loaded 2023-11-14T22:13:20+00:00"
@@ -38,7 +38,7 @@ def test_the_configuration_says_where_it_stands_and_since_when(tmp_path: Path) -
 
 
 def test_a_configuration_that_was_refused_is_told_with_the_reason() -> None:
-    """And with the time; otherwise there are no such fields."""
+    """A refused reload adds two fields, its reason and its time."""
     good = a_status()
     refused = replace(good.configuration, error="notes.py: no such file", error_time=1_700_000_030.0)
 
@@ -50,7 +50,7 @@ def test_a_configuration_that_was_refused_is_told_with_the_reason() -> None:
 
 
 def test_the_hash_holds_the_ledger() -> None:
-    """Each outcome has its field; those of nothing have none."""
+    """Each outcome has a field, unless its count is 0."""
     fields = a_status(recorded_flow=3, handshake=2, refused_truncated=0).to_fields()
 
     assert (fields["received"], fields["kernel_dropped"]) == (5, 5)
@@ -59,7 +59,7 @@ def test_the_hash_holds_the_ledger() -> None:
 
 
 def test_the_hash_holds_the_pairs_of_networks_that_no_rule_decided() -> None:
-    """The commonest of them: a hostile wire makes no more."""
+    """Only the `MOST_PAIRS` most frequent pairs have fields, so that hostile traffic cannot add more."""
     few = a_status()
     many = replace(few, unmatched=Counter({(f"n{number}", "-"): number for number in range(1, 100)}))
 
@@ -71,19 +71,19 @@ def test_the_hash_holds_the_pairs_of_networks_that_no_rule_decided() -> None:
 
 
 def test_everything_in_the_hash_is_text_or_a_number() -> None:
-    """The store takes nothing else."""
+    """All fields are texts or integers, because the store accepts nothing else."""
     assert {type(value) for value in a_status(recorded_flow=3).to_fields().values()} == {str, int}
 
 
 def test_the_summary_sums_outcomes_by_their_first_word() -> None:
-    """Unused words are left out."""
+    """The summary adds up outcomes by their first word, and leaves out zeros."""
     line = summary(a_status(recorded_flow=1200, recorded_rst=34, refused_truncated=2))
 
     assert line == "1,236 packets received (1,234 recorded, 2 refused), 5 dropped by the kernel"
 
 
 def test_the_summary_of_nothing_says_so() -> None:
-    """Someone waits for a first packet."""
+    """The summary says `nothing yet` before the first packet."""
     assert summary(a_status()).startswith("0 packets received (nothing yet)")
 
 
@@ -91,14 +91,14 @@ def test_the_summary_of_nothing_says_so() -> None:
     ("state", "outages", "said"), [("running", 1, True), ("running", 0, False), ("ended", 1, False)]
 )
 def test_an_absent_store_is_told_while_it_matters(state: str, outages: int, said: bool) -> None:  # noqa: FBT001 - what is expected
-    """Not before it was looked for, and not at the end, when the writer has let go of it."""
+    """The summary reports an outage only while the agent runs, and not before the first attempt to connect."""
     away = replace(a_status(), writer=WriterStats(connected=False, outages=outages), state=state)
 
     assert ("the store is away" in summary(away)) == said
 
 
 def test_what_was_given_up_is_told() -> None:
-    """In the hash, too."""
+    """Packets that never reached the store are in the summary and in the hash."""
     status = replace(a_status(), writer=WriterStats(given_up=Counter(flow=40, rst=2)))
 
     assert "42 never reached the store" in summary(status)

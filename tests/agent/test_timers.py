@@ -1,4 +1,4 @@
-"""Duties come due once an interval, and reasons speak once an interval."""
+"""Timers: intervals and rate limits."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _times = st.lists(st.floats(0, 1000), max_size=50).map(sorted)
 
 
 def test_a_duty_is_due_at_its_first_time_and_not_before() -> None:
-    """The first time is the caller's choice."""
+    """An interval is due first at the time that the caller chose, then after each interval."""
     every = Interval(5.0, 100.0)
 
     assert [every.due(now) for now in (99.9, 100.0, 100.1, 104.9, 105.0)] == [False, True, False, False, True]
 
 
 def test_what_was_missed_is_not_made_up_for() -> None:
-    """After a long pause there is one turn, not many."""
+    """An interval is due once after a long pause, not once for every interval missed."""
     every = Interval(5.0, 0.0)
 
     assert [every.due(now) for now in (0.0, 1000.0, 1001.0)] == [True, True, False]
@@ -28,7 +28,7 @@ def test_what_was_missed_is_not_made_up_for() -> None:
 
 @given(_times, st.floats(0.1, 100))
 def test_turns_are_never_closer_than_the_interval(times: list[float], interval: float) -> None:
-    """However often it is asked."""
+    """Two due times are at least an interval apart, however often `due` is called."""
     every = Interval(interval, 0.0)
 
     turns = [now for now in times if every.due(now)]
@@ -38,7 +38,7 @@ def test_turns_are_never_closer_than_the_interval(times: list[float], interval: 
 
 
 def test_a_reason_speaks_at_once_and_then_once_a_minute() -> None:
-    """Each on its own."""
+    """Each reason is allowed at once and then once a minute, independently of others."""
     quiet = RateLimit()
 
     heard = [(now, reason) for now in (0, 1, 59, 60, 61) for reason in "ab" if now or reason == "a"]

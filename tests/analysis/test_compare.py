@@ -153,7 +153,7 @@ def test_the_changes_explain_the_whole_difference(data: st.DataObject) -> None:
     addresses = st.sampled_from(sorted({*one.addresses(family), *other.addresses(family)}))
     some = data.draw(st.lists(packets(addresses), max_size=20))
     settings = [(one, data.draw(policies(one))), (other, data.draw(policies(one)))]
-    # Both are told the same networks of ours: these are an argument of the comparison, not of the configurations.
+    # Both get the same networks of ours, which are an argument of the comparison, not of the configurations.
     settings[1] = (other, Policy(settings[0][1].our_nets, *_own_settings(settings[1][1])))
 
     comparison = Comparison(*(_pipeline(rule_set, policy) for rule_set, policy in settings))

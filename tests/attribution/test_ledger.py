@@ -23,7 +23,7 @@ def test_tallies_are_added_to_the_outcomes() -> None:
 
 
 def test_packets_inside_tunnels_are_counted_beside_the_received_ones() -> None:
-    """They change neither `outcomes` nor `received`; unmatched ones are counted with all others."""
+    """Inner packets change neither `outcomes` nor `received`; unmatched ones are counted with all others."""
     ledger = Ledger()
 
     ledger.add_inside(FLOWS)
@@ -34,7 +34,7 @@ def test_packets_inside_tunnels_are_counted_beside_the_received_ones() -> None:
 
 
 def test_a_copy_does_not_change_with_the_original() -> None:
-    """None of the four counters is shared."""
+    """A copy shares none of the four counters with the original."""
     ledger = Ledger(received=5, kernel_dropped=1, opened=Counter(gre=1))
     ledger.add(FLOWS)
     copy = ledger.copy()
@@ -47,7 +47,7 @@ def test_a_copy_does_not_change_with_the_original() -> None:
 
 
 def test_the_json_form_is_sorted_and_leaves_out_zeros_and_missing_tunnels() -> None:
-    """`opened` and `inside` appear only where there was a tunnel."""
+    """The JSON form is sorted, without zeros, and has `opened` and `inside` only if there was a tunnel."""
     ledger = Ledger(received=2, kernel_dropped=7)
     ledger.add(Tally({DROPPED.format(1): 1, Outcome.HANDSHAKE: 0, Outcome.FLOW: 1}, {}))
 
@@ -62,5 +62,5 @@ def test_the_json_form_is_sorted_and_leaves_out_zeros_and_missing_tunnels() -> N
 
 
 def test_every_outcome_is_explained_in_words_of_its_own() -> None:
-    """The reference page prints them."""
+    """Each outcome has an explanation of its own, which the reference page prints."""
     assert len({outcome.explanation for outcome in Outcome}) == len(Outcome)

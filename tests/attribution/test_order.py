@@ -169,14 +169,14 @@ def test_every_outcome_belongs_to_one_step() -> None:
     ],
 )
 def test_the_first_question_that_applies_decides(text: str, step: Step) -> None:
-    """One packet for each step that TCP and UDP can reach without further settings."""
+    """Each step that TCP and UDP can reach without further settings decides its example packet."""
     decisions = decided(text, policy=replace(POLICY, suppress_own_network=True))
 
     assert decisions.step.tolist() == [step]
 
 
 def test_rows_keep_their_places_when_only_some_of_them_come_to_the_rules() -> None:
-    """Verdicts are put back at the rows that the rules were asked about; the others hold zeros."""
+    """Verdicts are at the rows that the rules decided; the other rows are zeros."""
     decisions = decided(
         "8.8.8.8:1 > 192.168.0.1:2 tcp rst",
         "192.168.0.1:40000 > 8.8.8.8:443 udp",
@@ -197,5 +197,5 @@ def test_rows_keep_their_places_when_only_some_of_them_come_to_the_rules() -> No
 
 
 def test_the_label_of_a_step_is_its_name_in_words() -> None:
-    """`explain` prints it."""
+    """The label of a step is its name in lower case with spaces, as `explain` prints it."""
     assert Step.RESET_ELSEWHERE.label == "reset elsewhere"

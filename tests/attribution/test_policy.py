@@ -23,7 +23,7 @@ US, ALSO_US = ip_network("10.0.0.0/8"), ip_network("10.1.0.0/16")
     [("10.1.2.3", US), ("10.255.255.255", US), ("11.0.0.0", None), ("fd00::1", ip_network("fd00::/8"))],
 )
 def test_the_first_of_our_networks_that_holds_an_address_is_named(address: str, network: object) -> None:
-    """An address of the other family is in none of them, rather than an error."""
+    """The first of our networks that contains the address is returned, and None for another family."""
     policy = Policy((US, ALSO_US, ip_network("fd00::/8")))
 
     assert policy.our_network(ip_address(address)) == network
@@ -31,7 +31,7 @@ def test_the_first_of_our_networks_that_holds_an_address_is_named(address: str, 
 
 @given(st.data())
 def test_columns_are_ours_where_their_addresses_are(data: st.DataObject) -> None:
-    """For both families, at the edges of all prefixes."""
+    """The compiled form agrees with the plain one for both families, at the edges of all prefixes."""
     rule_set = data.draw(rule_sets())
     addresses = st.sampled_from(rule_set.addresses(data.draw(st.sampled_from(FAMILIES))))
     some = data.draw(st.lists(packets(addresses).filter(lambda each: each.protocol != ICMP), min_size=1))
@@ -43,7 +43,7 @@ def test_columns_are_ours_where_their_addresses_are(data: st.DataObject) -> None
 
 
 def test_an_ignored_end_needs_both_its_prefix_and_its_port() -> None:
-    """Either end may be the one, and two entries with the same port are both looked at."""
+    """Prefix and port must match at the same end, either of the two; several entries may share a port."""
     ignored = (IgnoredFlow(ip_network("8.8.8.0/24"), 443), IgnoredFlow(ip_network("9.9.9.9/32"), 443))
     texts = (
         "10.0.0.1:1 > 8.8.8.8:443 tcp",
@@ -60,7 +60,7 @@ def test_an_ignored_end_needs_both_its_prefix_and_its_port() -> None:
 
 @pytest.mark.parametrize("other", ["10.0.0.1", "fd00::1"])
 def test_own_traffic_is_found_by_all_four_parts_and_the_protocol(other: str) -> None:
-    """A connection of the other family matches no row."""
+    """Own traffic must match both addresses, both ports and TCP, and never matches across families."""
     own = Connection(ip_address("10.0.0.1"), 50000, ip_address("10.0.0.2"), 6379)
     texts = (
         "10.0.0.1:50000 > 10.0.0.2:6379 tcp",

@@ -1,4 +1,4 @@
-"""The reasons that the plain questions give; `test_order` holds them against the column form."""
+"""The reasons that the plain questions give; `test_order` compares their answers with the column form."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ POLICY = Policy(
 def test_each_answer_about_a_packet_has_its_reason(
     question: Callable[[Packet, Policy], Reason], text: str, expected: str
 ) -> None:
-    """Half a sentence that names what decided."""
+    """Each answer has a reason that names what decided."""
     reason = question(Packet.from_text(text), POLICY)
 
     assert f"{'yes' if reason.applies else 'no'}: {reason.because}" == expected
@@ -94,7 +94,7 @@ def test_a_message_to_us_is_known_by_its_quote(quote: Quote) -> None:
 
 
 def test_without_the_setting_our_own_network_is_not_suppressed() -> None:
-    """Neither for packets nor for messages, in both forms."""
+    """Without SUPPRESS_OWN_NETWORK, `is_own_network` applies to no packet and no message, in either form."""
     policy = replace(POLICY, suppress_own_network=False)
     packet = Packet.from_text("10.0.0.1:1 > 10.0.0.2:2 udp")
     message = Message(packet.src_addr, packet.dst_addr, Quote.NONE)

@@ -47,7 +47,7 @@ BATCH = batch_of(
 
 
 def test_recorded_rows_become_observations_in_their_order() -> None:
-    """A flow has its client first whoever sent, and no client port; a reset has both ports and no rule."""
+    """A flow has its client first, whoever sent, and no client port; a reset has both ports and no rule."""
     seen = observe(BATCH, decide(BATCH, RULES, POLICY))
 
     assert seen.kind.tolist() == [Kind.FLOW, Kind.RESET, Kind.FLOW_IGNORED]
@@ -59,7 +59,7 @@ def test_recorded_rows_become_observations_in_their_order() -> None:
 
 
 def test_every_packet_is_counted_under_its_outcome() -> None:
-    """Dropped ones by rule, unmatched ones also by their pair of networks."""
+    """Packets are counted by outcome, dropped ones by rule, and unmatched ones also by pair of networks."""
     counted = tally(BATCH, decide(BATCH, RULES, POLICY))
 
     assert counted.outcomes == {
@@ -76,7 +76,7 @@ def test_every_packet_is_counted_under_its_outcome() -> None:
 
 
 def test_an_unreachable_is_recorded_under_the_end_that_it_was_sent_to() -> None:
-    """The other messages are only counted, one packet a row."""
+    """An unreachable is recorded under its receiver; other messages are only counted."""
     messages = messages_of(4, [Message(ip_address("8.8.8.8"), ip_address("10.0.0.1"), quote) for quote in Quote])
 
     decisions = decide(messages, RULES, POLICY)
@@ -97,14 +97,14 @@ def test_an_unreachable_is_recorded_under_the_end_that_it_was_sent_to() -> None:
 
 
 def test_refusals_of_decoders_are_counted_by_their_reasons() -> None:
-    """No rule is asked about what cannot be read."""
+    """Packets refused by decoders are counted by reason."""
     assert tally_refused(Counter(ip_cut=3)).outcomes == {"refused.ip_cut": 3}
     assert tally_refused({}).outcomes == {}
 
 
 @given(st.data())
 def test_observations_and_outcomes_sum_to_the_packets(data: st.DataObject) -> None:
-    """For any rules and policy: what is recorded is observed, and nothing else."""
+    """Observations and outcomes sum to the packets, for any rules and policy."""
     rule_set = data.draw(rule_sets(OURS | OPERATORS))
     addresses = st.sampled_from(rule_set.addresses(data.draw(st.sampled_from(FAMILIES))))
     some = data.draw(st.lists(packets(addresses).filter(lambda each: each.protocol != ICMP), min_size=1, max_size=30))

@@ -1,4 +1,4 @@
-"""What tests of the command line share: commands in this process and in their own, the shipped capture, a store."""
+"""Fixtures for tests of the command line: commands in this process and in their own, the demo capture, a store."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Forget the settings of whoever runs the tests, and write files that root may trust."""
+    """Remove our variables from the environment, and write files with permissions that root trusts."""
     for name in [name for name in os.environ if name.startswith("SHODOHFLO_")]:
         monkeypatch.delenv(name)
     before = os.umask(0o022)
@@ -36,7 +36,7 @@ def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def shodohflo() -> Command:
-    """Return a way to run a command in this process."""
+    """Return a function that runs a command in this process."""
 
     def run(*arguments: str, **options: object) -> Result:
         return CliRunner().invoke(program, [str(argument) for argument in arguments], **options)  # type: ignore[arg-type] # the runner's own options
@@ -46,7 +46,7 @@ def shodohflo() -> Command:
 
 @pytest.fixture
 def process() -> Process:
-    """Return a way to run a command as users do."""
+    """Return a function that runs a command in a process of its own, as users do."""
 
     def run(*arguments: str, text: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "shodohflo", *(str(argument) for argument in arguments)]
@@ -67,7 +67,7 @@ def demo() -> Path:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Return a store of one file's tests."""
+    """Return a store for the tests of one file."""
     server = Server(programs()["valkey"](), tmp_path_factory.mktemp("store")).start()
     yield server
     server.kill()

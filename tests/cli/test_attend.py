@@ -1,4 +1,4 @@
-"""An agent run from a command refuses what it cannot do before it captures anything."""
+"""Running an agent from a command: errors come before anything is captured."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def test_a_configuration_that_cannot_be_used_ends_it_first(tmp_path: Path) -> None:
-    """A wrong configuration raises before a right to capture, a store or a PID file is needed."""
+    """A wrong configuration is refused before the right to capture, the store and the PID file are needed."""
     config = tmp_path / "configuration.py"
     config.write_text("TTL_GRACE = 0\n")
     config.chmod(0o600)

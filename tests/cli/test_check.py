@@ -1,4 +1,4 @@
-"""`shodohflo check`: its words, its JSON and its status."""
+"""`shodohflo check`: its text, its JSON and its exit status."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NAMELESS = HEAD + (
 
 @pytest.fixture
 def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Written:
-    """Return a way to write a configuration; nothing in the environment names another."""
+    """Return a function that writes a configuration; nothing in the environment names another."""
     for variable in ("SHODOHFLO_CONFIG", "SHODOHFLO_OUR_NETS"):
         monkeypatch.delenv(variable, raising=False)
     tmp_path.chmod(0o700)
@@ -42,14 +42,14 @@ def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Written:
 
 
 def test_nothing_found_is_status_0(shodohflo: Command, written: Written) -> None:
-    """And one line says so."""
+    """A configuration without findings gives one line and status 0."""
     result = shodohflo("check", written(SOUND), "--our-nets", "192.168.0.0/16")
 
     assert (result.exit_code, result.stdout) == (0, "nothing found\n")
 
 
 def test_a_warning_is_status_1_with_place_sentence_and_packet(shodohflo: Command, written: Written) -> None:
-    """One block for each finding, then the sum."""
+    """Each finding is a block with place, sentence and packet; the number of findings follows."""
     path = written(DEAD)
 
     result = shodohflo("check", path, "--our-nets", "192.168.0.0/16")
@@ -65,7 +65,7 @@ def test_a_warning_is_status_1_with_place_sentence_and_packet(shodohflo: Command
 
 
 def test_what_is_accepted_is_counted_and_listed_for_scripts(shodohflo: Command, written: Written) -> None:
-    """It raises no status any more."""
+    """An accepted finding leaves the status at 0; it is counted in the text and listed in the JSON."""
     path = written(DEAD + "ACCEPTED_FINDINGS = {'DEAD-RULE FLOW_MAPPING[1]': 'kept for the move'}\n")
 
     told = shodohflo("check", path, "--our-nets", "192.168.0.0/16")
@@ -77,7 +77,7 @@ def test_what_is_accepted_is_counted_and_listed_for_scripts(shodohflo: Command, 
 
 
 def test_json_says_all_there_is(shodohflo: Command, written: Written) -> None:
-    """One object a line."""
+    """Each finding is one JSON object a line with all its fields."""
     path = written(DEAD)
 
     result = shodohflo("check", path, "--our-nets", "192.168.0.0/16", "--json")
@@ -120,7 +120,7 @@ def test_json_says_all_there_is(shodohflo: Command, written: Written) -> None:
 def test_an_error_is_a_finding_and_status_2(
     shodohflo: Command, written: Written, text: str, where: str, sentence: str
 ) -> None:
-    """With file, line and column, as text and for scripts."""
+    """An unusable configuration is a finding with file, line and column, and status 2."""
     path = written(text)
 
     told, listed = shodohflo("check", path), shodohflo("check", path, "--json")
@@ -132,7 +132,7 @@ def test_an_error_is_a_finding_and_status_2(
 
 
 def test_a_file_that_is_not_there_is_an_error_too(shodohflo: Command, tmp_path: Path) -> None:
-    """Nothing of it can be used."""
+    """A missing file is an error with status 2."""
     result = shodohflo("check", tmp_path / "nowhere.py")
 
     assert result.exit_code == 2
@@ -140,7 +140,7 @@ def test_a_file_that_is_not_there_is_an_error_too(shodohflo: Command, tmp_path: 
 
 
 def test_without_a_file_the_defaults_are_checked(shodohflo: Command, written: Written) -> None:
-    """No file is looked for: a configuration is code, and only `run` runs what it finds."""
+    """Without CONFIG the defaults are checked: `check` never runs a file that merely is in the directory."""
     here = Path.cwd()
     os.chdir(written(DEAD).rename(written(DEAD).with_name("configuration.py")).parent)
     try:
@@ -155,7 +155,7 @@ def test_without_a_file_the_defaults_are_checked(shodohflo: Command, written: Wr
 
 
 def test_a_doubtful_setting_is_a_warning(shodohflo: Command, written: Written) -> None:
-    """With the nearest that there is."""
+    """An unknown setting is a warning that names the most similar one."""
     result = shodohflo("check", written(SOUND + "TTL_GARCE = 60\n"))
 
     assert result.exit_code == 1

@@ -26,7 +26,7 @@ DEFAULT = "(None, 'ours', LowerPort(SRC)), ('ours', None, LowerPort(DST))"
 
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
-    """Return a way to write a configuration of some rules."""
+    """Return a function that writes a configuration of some rules."""
 
     def write(name: str, rules: str) -> Path:
         path = tmp_path / name
@@ -38,7 +38,7 @@ def write(tmp_path: Path) -> Write:
 
 
 def test_the_same_rules_in_other_words_are_no_difference(shodohflo: Command, write: Write, demo: Path) -> None:
-    """The defaults, and the defaults written out."""
+    """The defaults and the same rules written out make no difference."""
     result = shodohflo("compare", write("old.py", ""), write("new.py", DEFAULT), *OURS, demo)
 
     assert result.exit_code == 0
@@ -46,7 +46,7 @@ def test_the_same_rules_in_other_words_are_no_difference(shodohflo: Command, wri
 
 
 def test_what_changes_is_told_by_the_rules_that_do_it(shodohflo: Command, write: Write, demo: Path) -> None:
-    """With packets and keys under each pair of rules."""
+    """Each change has its packets, the deciding rules of both sides, and the keys."""
     new = write("new.py", f"(None, None, Assign(SRC, DST, {{22}}, drop=True)), {DEFAULT}")
 
     result = shodohflo("compare", write("old.py", ""), new, *OURS, demo)
@@ -68,7 +68,7 @@ def test_what_changes_is_told_by_the_rules_that_do_it(shodohflo: Command, write:
 
 
 def test_long_lists_are_for_scripts(shodohflo: Command, write: Write, demo: Path) -> None:
-    """People are shown the loudest, and told how many more there are."""
+    """The text shows the 20 largest changes and the number of the rest; the JSON has all."""
     arguments = (write("old.py", ""), write("new.py", "('ours', 'ours', LowerPort())"), *OURS, demo)
 
     text = shodohflo("compare", *arguments).stdout
@@ -82,7 +82,7 @@ def test_long_lists_are_for_scripts(shodohflo: Command, write: Write, demo: Path
 
 
 def test_json_has_all_keys_with_their_counts(shodohflo: Command, write: Write, demo: Path) -> None:
-    """The keys are those that `replay --keys` prints for each configuration."""
+    """The keys and counts are those that `replay --keys` prints for each configuration."""
     old, new = write("old.py", ""), write("new.py", "(None, None, LowerPort())")
 
     result = shodohflo("compare", old, new, *OURS, demo, "--json")
@@ -104,7 +104,7 @@ def test_json_has_all_keys_with_their_counts(shodohflo: Command, write: Write, d
 
 
 def test_both_configurations_are_of_the_same_networks(shodohflo: Command, write: Write, demo: Path) -> None:
-    """Without --our-nets the private ones, said once."""
+    """Both sides have the same presumed networks, which are named once."""
     result = shodohflo("compare", write("old.py", ""), write("new.py", DEFAULT), demo)
 
     assert result.stderr.count("no --our-nets: taking 10.0.0.0/8") == 1
@@ -114,7 +114,7 @@ def test_both_configurations_are_of_the_same_networks(shodohflo: Command, write:
 def test_what_is_taken_for_our_networks_swallows_nothing_that_either_names(
     shodohflo: Command, write: Write, demo: Path, tmp_path: Path
 ) -> None:
-    """Else the one would be compared as it is never meant to run."""
+    """A private network is not ours if it contains a prefix that either configuration names after OUR_4NETS."""
     host = tmp_path / "host.py"
     networks = "NETWORK_ENUMERATION = NetworkEnumeration(('ours', OUR_4NETS), ('host', '10.0.0.1'))"
     host.write_text(f"{IMPORT}{networks}\nFLOW_MAPPING = FlowMapping()\n")
@@ -126,7 +126,7 @@ def test_what_is_taken_for_our_networks_swallows_nothing_that_either_names(
 
 
 def test_an_action_that_changes_its_mind_is_named_as_one(shodohflo: Command, write: Write, demo: Path) -> None:
-    """What differs then is no rule's doing that could be told, nor that of a tunnel."""
+    """A custom action that changes its answers is reported as such, not as a tunnel."""
     fickle = write("fickle.py", f"(None, None, Fickle()), {DEFAULT}")
     fickle.write_text(f"""\
 {IMPORT}
@@ -145,7 +145,7 @@ class Fickle(MappingAction):
 
 
 def test_a_capture_that_breaks_is_status_2(shodohflo: Command, write: Write, demo: Path, tmp_path: Path) -> None:
-    """A comparison of half a capture must not pass for a whole one; what was read is told."""
+    """A truncated capture is compared as far as it can be read, with status 2."""
     cut = tmp_path / "cut.pcap"
     cut.write_bytes(demo.read_bytes()[:100_000])
 
@@ -168,7 +168,7 @@ def test_a_capture_that_breaks_is_status_2(shodohflo: Command, write: Write, dem
 def test_what_cannot_be_read_is_one_line_with_status_2(
     shodohflo: Command, write: Write, tmp_path: Path, arguments: list[str], said: str
 ) -> None:
-    """Configurations and captures alike."""
+    """An unreadable configuration or capture is one line with status 2."""
     write("old.py", "")
     write("new.py", DEFAULT)
     write("wrong.py", "(None, 'nowhere', LowerPort())")
@@ -181,7 +181,7 @@ def test_what_cannot_be_read_is_one_line_with_status_2(
 
 
 def test_doubts_about_a_configuration_are_told(shodohflo: Command, write: Write, demo: Path) -> None:
-    """As `replay` does."""
+    """Unknown settings of either configuration are warned of."""
     new = write("new.py", DEFAULT)
     new.write_text(new.read_text() + "TTL_GARCE = 3\n")
 
@@ -191,7 +191,7 @@ def test_doubts_about_a_configuration_are_told(shodohflo: Command, write: Write,
 
 
 def test_a_capture_from_standard_input_is_compared_too(write: Write, demo: Path) -> None:
-    """One pass is enough."""
+    """Standard input can be compared, because one pass is enough."""
     arguments = [write("old.py", ""), write("new.py", "(None, None, LowerPort())"), *OURS, "-"]
     command = [sys.executable, "-m", "shodohflo", "compare", *map(str, arguments)]
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_is_printed_for_each_shell(shodohflo: Command, shell: str) -> None:
-    """The script asks the program itself."""
+    """The script of each shell calls the program for completions."""
     result = shodohflo("completion", shell)
 
     assert result.exit_code == 0
@@ -22,7 +22,7 @@ def test_completion_is_printed_for_each_shell(shodohflo: Command, shell: str) ->
 
 
 def test_completion_knows_the_commands(process: Process) -> None:
-    """What the bash script would ask on TAB."""
+    """The program completes the names of its commands."""
     done = process(_SHODOHFLO_COMPLETE="bash_complete", COMP_WORDS="shodohflo re", COMP_CWORD="1")
 
     assert done.stdout.split() == [f"plain,{name}" for name in COMMANDS if name.startswith("re")]

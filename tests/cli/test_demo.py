@@ -1,4 +1,4 @@
-"""The demonstration: the whole way of a packet, without rights and without leaving anything behind."""
+"""The demo: a capture through pipeline and store to the readers, without rights and without leaving files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 def test_it_shows_flows_closed_doors_and_the_ledger(
     shodohflo: Command, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In the words of the commands it stands for."""
+    """The demo prints what `flows`, `recon` and the ledger would show, and removes its directory."""
     directory = tmp_path_factory.mktemp("d")
     monkeypatch.setattr(tempfile, "tempdir", str(directory))
 
@@ -38,7 +38,7 @@ def test_it_shows_flows_closed_doors_and_the_ledger(
 
 
 def test_its_flows_are_young(shodohflo: Command) -> None:
-    """The capture is old; what is shown is as if it had been received in the last minute."""
+    """The packets of the old capture are shown as if they had been received in the last minute."""
     lines = shodohflo("demo").stdout.splitlines()
 
     place = lines[1].index("AGE")
@@ -47,7 +47,7 @@ def test_its_flows_are_young(shodohflo: Command) -> None:
 
 
 def test_the_shipped_capture_is_what_its_script_makes(tmp_path: Path, demo: Path) -> None:
-    """Whoever doubts what is in it can read how it was made."""
+    """The shipped capture is exactly what `tools/demo_capture.py` makes."""
     made = tmp_path / "made.pcap"
     script = f"import runpy, pathlib; runpy.run_path('tools/demo_capture.py')['main'](pathlib.Path({str(made)!r}))"
 

@@ -1,4 +1,4 @@
-"""Every way to end has one line and a status: for wrong use, for what the user can mend, and for our own mistakes."""
+"""How the program ends: one line and a status for wrong use, for errors that the user can fix, and for bugs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def ends_with(error: BaseException) -> tuple[int, str]:
-    """Return the status and the words of a program whose command raises `error`."""
+    """Return exit status and standard error of a program whose command raises `error`."""
 
     @click.command(cls=Agent)
     def command() -> None:
@@ -41,12 +41,12 @@ def ends_with(error: BaseException) -> tuple[int, str]:
     ],
 )
 def test_an_error_is_one_line_with_its_status(error: Exception, status: int, said: str) -> None:
-    """What the user can mend says so without a traceback."""
+    """Each expected error is one line without a traceback, with its status."""
     assert ends_with(error) == (status, said)
 
 
 def test_our_own_mistake_is_one_line_too() -> None:
-    """It says how to find out more."""
+    """An unexpected exception is one line too, which names SHODOHFLO_DEBUG."""
     status, said = ends_with(KeyError("x"))
 
     assert status == 1
@@ -55,7 +55,7 @@ def test_our_own_mistake_is_one_line_too() -> None:
 
 
 def test_our_own_mistake_can_be_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With SHODOHFLO_DEBUG the traceback is back."""
+    """With SHODOHFLO_DEBUG, an unexpected exception is raised with its traceback."""
     monkeypatch.setenv("SHODOHFLO_DEBUG", "1")
     mistake = KeyError("x")
 
@@ -67,7 +67,7 @@ def test_our_own_mistake_can_be_looked_at(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_an_interrupt_ends_with_130() -> None:
-    """As shells expect it of what SIGINT ended."""
+    """An interrupt ends the program with status 130 and no traceback."""
     status, said = ends_with(KeyboardInterrupt())
 
     assert status == 130
@@ -76,7 +76,7 @@ def test_an_interrupt_ends_with_130() -> None:
 
 @pytest.mark.parametrize("returned", [None, 0, 1])
 def test_a_command_may_return_its_status(returned: int | None) -> None:
-    """Nothing is 0."""
+    """The value returned by a command is the exit status, and None is 0."""
 
     @click.command(cls=Agent)
     def command() -> int | None:
@@ -86,7 +86,7 @@ def test_a_command_may_return_its_status(returned: int | None) -> None:
 
 
 def test_a_closed_pipe_ends_it_quietly(demo: Path) -> None:
-    """`shodohflo replay ... | head -1` says nothing but its first line."""
+    """A closed pipe or a full device causes no traceback."""
     command = f"{sys.executable} -m shodohflo replay --keys {' '.join([str(demo)] * 3)} 2>/dev/null | head -1"
 
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
@@ -102,7 +102,7 @@ def test_a_closed_pipe_ends_it_quietly(demo: Path) -> None:
 
 
 def test_an_interrupted_replay_leaves_no_traceback(tmp_path: Path) -> None:
-    """Ctrl-C while waiting for standard input."""
+    """Ctrl-C while waiting for standard input ends with status 130 and no traceback."""
     with (
         (tmp_path / "stderr").open("w+") as errors,
         subprocess.Popen(
@@ -112,7 +112,7 @@ def test_an_interrupted_replay_leaves_no_traceback(tmp_path: Path) -> None:
         deadline = time.monotonic() + 20
         while "no --our-nets" not in (tmp_path / "stderr").read_text() and time.monotonic() < deadline:
             time.sleep(0.02)
-        # Python loses an interrupt that comes while a module's import lock is let go: people press twice.
+        # Python loses an interrupt that arrives while it releases the import lock of a module, so send several.
         while waiting.poll() is None and time.monotonic() < deadline:
             waiting.send_signal(2)
             time.sleep(0.2)

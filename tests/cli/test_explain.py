@@ -1,4 +1,4 @@
-"""`shodohflo explain` as users see it: the text, the JSON, and what is said of packets that are none."""
+"""`shodohflo explain` as users see it: the text, the JSON, and the errors."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ keys     none
 
 @pytest.mark.parametrize("expected", [DROPPED, RESET, NO_NETWORK])
 def test_a_packet_is_explained_from_top_to_bottom(shodohflo: Command, expected: str) -> None:
-    """Networks, order of decisions, rules, outcome, keys."""
+    """The text has networks, questions, rules, outcome and keys, in that order."""
     result = shodohflo("explain", expected.splitlines()[0], *CONFIGURED)
 
     assert result.exit_code == 0
@@ -90,7 +90,7 @@ def test_a_packet_is_explained_from_top_to_bottom(shodohflo: Command, expected: 
 
 
 def test_what_is_asked_after_the_rules_is_shown_where_there_is_any(shodohflo: Command, tmp_path: Path) -> None:
-    """IGNORE_FLOW hides the flow, and only the flow."""
+    """IGNORE_FLOW is shown after the rules if it is set."""
     path = tmp_path / "ignoring.py"
     path.write_text("IGNORE_FLOW = {('8.8.8.0/24', 53)}\n")
     path.chmod(0o600)
@@ -102,7 +102,7 @@ def test_what_is_asked_after_the_rules_is_shown_where_there_is_any(shodohflo: Co
 
 
 def test_json_is_one_object(shodohflo: Command) -> None:
-    """The same, with names."""
+    """The JSON form is one object with the same facts."""
     result = shodohflo("explain", "8.8.8.8:443 > 192.168.0.1:40000 tcp", "--json", *CONFIGURED)
 
     told = json.loads(result.stdout)
@@ -114,7 +114,7 @@ def test_json_is_one_object(shodohflo: Command) -> None:
 
 
 def test_without_our_nets_the_private_ones_are_taken_and_named(shodohflo: Command) -> None:
-    """On standard error, as `replay` does."""
+    """Presumed networks are named on standard error."""
     result = shodohflo("explain", "8.8.8.8:443 > 192.168.0.1:40000 tcp", "--json")
 
     assert "no --our-nets: taking 10.0.0.0/8" in result.stderr
@@ -122,7 +122,7 @@ def test_without_our_nets_the_private_ones_are_taken_and_named(shodohflo: Comman
 
 
 def test_what_is_taken_for_our_networks_swallows_nothing_that_the_configuration_names(shodohflo: Command) -> None:
-    """So the notes' packet is dropped, as meant, and standard error says which networks were taken."""
+    """A private network that contains a prefix of a later entry is not presumed to be ours."""
     result = shodohflo("explain", "8.8.8.8:53 > 10.0.0.1:40000 udp", "--config", NOTES)
 
     assert result.stdout == DROPPED
@@ -137,11 +137,14 @@ def test_what_is_taken_for_our_networks_swallows_nothing_that_the_configuration_
         (["1.1.1.1 > 1.1.1.2:2 udp"], "'1.1.1.1' is no address with a port; write "),
         (["1.1.1.1:1 > 1.1.1.2:2 upd"], "did you mean udp?"),
         (["1.1.1.1:1 > 1.1.1.2:2", "--config", "/nowhere.py"], "/nowhere.py: no such file"),
-        (["--key", "10.0.0.1;flow"], "'10.0.0.1;flow' is no key of ours; write one like '10.0.0.1;8.8.8.8;53;flow'"),
+        (
+            ["--key", "10.0.0.1;flow"],
+            "'10.0.0.1;flow' is not one of our keys; write one like '10.0.0.1;8.8.8.8;53;flow'",
+        ),
     ],
 )
 def test_wrong_use_is_one_line_with_status_2(shodohflo: Command, arguments: list[str], said: str) -> None:
-    """Each says what would be right."""
+    """Each error is one line with status 2 that shows a correct form."""
     result = shodohflo("explain", *arguments)
 
     assert result.exit_code == 2
@@ -150,7 +153,7 @@ def test_wrong_use_is_one_line_with_status_2(shodohflo: Command, arguments: list
 
 
 def test_a_packet_needs_neither_rich_nor_the_stores_client() -> None:
-    """Asking a question is quick."""
+    """Explaining a packet imports neither rich nor a store client, so that it starts quickly."""
     look = "import sys; from shodohflo.cli.program import program\n"
     look += "try: program.main(['explain', '1.1.1.1:1 > 10.0.0.1:2 udp'])\nexcept SystemExit: pass\n"
     look += "print(sorted({'rich', 'valkey', 'pyroute2', 'scapy'} & set(sys.modules)), file=sys.stderr)"

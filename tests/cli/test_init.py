@@ -1,4 +1,4 @@
-"""`shodohflo init`: a configuration that loads as it stands, and still does with everything in it uncommented."""
+"""`shodohflo init`: the configuration loads as written, and also with everything in it uncommented."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def interfaces(request: pytest.FixtureRequest) -> list[Interface]:
 
 
 def saved(path: Path, lines: Iterable[str]) -> Path:
-    """Write a configuration that can be loaded as root too."""
+    """Write a configuration that root may load too."""
     path.write_text("".join(f"{line}\n" for line in lines))
     path.chmod(0o600)
     return path
 
 
 def options_of(lines: Iterable[str]) -> list[str]:
-    """Return our networks, from the command that the file says to run."""
+    """Return the options of the command that the file recommends."""
     (line,) = (line for line in lines if "shodohflo check FILE" in line)
     return line.partition("FILE")[2].split()
 
@@ -43,7 +43,7 @@ def options_of(lines: Iterable[str]) -> list[str]:
 def test_it_loads_and_passes_check_on_every_host(
     shodohflo: Command, interfaces: list[Interface], tmp_path: Path
 ) -> None:
-    """As it stands, and by the command that it tells."""
+    """The starting configuration passes `check` as written, with the options that it recommends."""
     lines = list(starting_lines(interfaces))
 
     result = shodohflo("check", saved(tmp_path / "configuration.py", lines), *options_of(lines))
@@ -54,7 +54,7 @@ def test_it_loads_and_passes_check_on_every_host(
 def test_everything_that_is_commented_out_passes_check_too(
     shodohflo: Command, interfaces: list[Interface], tmp_path: Path
 ) -> None:
-    """Nobody should uncomment a line and find it wrong."""
+    """The starting configuration still passes `check` with every commented entry and rule uncommented."""
     lines = list(starting_lines(interfaces))
     uncommented = [re.sub(r"^    # \(", "    (", line) for line in lines]
 
@@ -65,7 +65,7 @@ def test_everything_that_is_commented_out_passes_check_too(
 
 
 def test_it_records_what_is_recorded_without_any(shodohflo: Command, demo: Path, tmp_path: Path) -> None:
-    """A start is where one stands already: the demonstration's host, with its networks."""
+    """The starting configuration records the same as the defaults, for the host and networks of the demo."""
     hosts = [interface("eth0", "192.168.7.1/24", "2001:db8:7::1/48")]
     old = saved(tmp_path / "nothing.py", [])
 
@@ -77,7 +77,7 @@ def test_it_records_what_is_recorded_without_any(shodohflo: Command, demo: Path,
 
 
 def test_it_goes_to_standard_output(shodohflo: Command) -> None:
-    """Of the machine that it is run on, and nothing besides."""
+    """Without FILE, the configuration for this machine is all that is printed on standard output."""
     result = shodohflo("init")
 
     assert result.exit_code == 0
@@ -87,7 +87,7 @@ def test_it_goes_to_standard_output(shodohflo: Command) -> None:
 
 
 def test_a_file_is_never_written_over_unasked(shodohflo: Command, tmp_path: Path) -> None:
-    """It may be the work of years."""
+    """An existing file is only overwritten with --force."""
     path = tmp_path / "configuration.py"
 
     first = shodohflo("init", path)
@@ -98,14 +98,14 @@ def test_a_file_is_never_written_over_unasked(shodohflo: Command, tmp_path: Path
     forced = shodohflo("init", path, "--force")
 
     assert (first.exit_code, second.exit_code, forced.exit_code) == (0, 2, 0)
-    assert f"{path} is there already; --force writes over it" in second.stderr
+    assert f"{path} exists already; --force overwrites it" in second.stderr
     assert kept == "# the work of years\n"
     assert path.read_text() == written == shodohflo("init").stdout
     assert not path.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
 def test_a_folder_that_is_not_there_is_one_line(shodohflo: Command, tmp_path: Path) -> None:
-    """With status 1."""
+    """A missing directory is an error in one line with status 1."""
     result = shodohflo("init", tmp_path / "nowhere" / "configuration.py")
 
     assert result.exit_code == 1

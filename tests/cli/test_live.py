@@ -1,4 +1,4 @@
-"""What a terminal shows while the agent runs: the busiest flows it remembers, and the counters, in any room."""
+"""The live table: the busiest flows and the counters, on terminals of any size."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NOW = 1_800_000_000
 
 
 def seen(client: str, port: int, packets: int, *, last: float = NOW, protocol: int = 6, rule: int = 0) -> Observations:
-    """Return one row of what was seen."""
+    """Return one observation."""
     row = Seen(
         ip_address(client),
         ip_address("198.51.100.1"),
@@ -44,13 +44,13 @@ def seen(client: str, port: int, packets: int, *, last: float = NOW, protocol: i
 
 
 def row(client: str = "192.0.2.1", *, port: int = 443, packets: int = 1) -> FlowRow:
-    """Return one flow."""
+    """Return one row."""
     (flow,) = flow_rows(seen(client, port, packets))
     return flow
 
 
 def status(recent: Observations) -> Status:
-    """Return the state of an agent that has just recorded `recent`."""
+    """Return the status of an agent that has just recorded `recent`."""
     return Status(
         identity=Identity("bert", 1, NOW - 60, "unix:///x", (ip_network("192.0.2.0/24"),)),
         configuration=LoadedConfiguration(None, "", NOW - 60),
@@ -65,7 +65,7 @@ def status(recent: Observations) -> Status:
 
 
 def screen(view: LiveView, now: Status, width: int, height: int = 20) -> list[str]:
-    """Return the lines that a terminal of that size would show."""
+    """Return the lines that a terminal of this size shows."""
     stream = io.StringIO()
     console = Console(file=stream, width=width, height=height)
     view._console = console
@@ -74,7 +74,7 @@ def screen(view: LiveView, now: Status, width: int, height: int = 20) -> list[st
 
 
 def test_a_flow_that_is_seen_again_adds_up() -> None:
-    """The table shows the run so far, not only the last half second."""
+    """The packets of a flow add up over the run."""
     busiest = Busiest()
 
     busiest.add(flow_rows(seen("192.0.2.1", 443, 3, last=NOW - 10)))
@@ -86,7 +86,7 @@ def test_a_flow_that_is_seen_again_adds_up() -> None:
 
 
 def test_the_flow_with_most_packets_comes_first_as_far_as_there_is_room() -> None:
-    """The busiest are what one looks for."""
+    """The rows are the busiest flows, as many as asked for."""
     busiest = Busiest()
     for port in range(1, 30):
         busiest.add([row(port=port, packets=port)])
@@ -95,7 +95,7 @@ def test_the_flow_with_most_packets_comes_first_as_far_as_there_is_room() -> Non
 
 
 def test_what_is_remembered_is_bounded() -> None:
-    """What was not seen for longest is forgotten first."""
+    """At most `MOST` flows are kept; the least recently seen is removed first."""
     busiest = Busiest()
     old, kept, new = (row(f"192.0.2.{host}", packets=10**6) for host in (1, 2, 3))
     busiest.add([old])
@@ -112,7 +112,7 @@ def test_what_is_remembered_is_bounded() -> None:
 
 @pytest.mark.parametrize("width", [60, 80, 120])
 def test_the_screen_holds_flows_counters_and_the_way_out(width: int) -> None:
-    """On terminals of all widths, long addresses included."""
+    """Terminals of all widths show flows, counters and Ctrl-C, even with long addresses."""
     view = LiveView(Console(file=io.StringIO(), width=width))
     view._busiest.add(flow_rows(seen("2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff", 443, 3)))
 
@@ -126,7 +126,7 @@ def test_the_screen_holds_flows_counters_and_the_way_out(width: int) -> None:
 
 
 def test_the_table_leaves_room_for_the_counters() -> None:
-    """A low terminal shows fewer flows."""
+    """A terminal with few lines shows fewer flows, so that the counters fit."""
     view = LiveView(Console(file=io.StringIO()))
     view._busiest.add([row(port=port, packets=port) for port in range(1, 100)])
 
@@ -137,7 +137,7 @@ def test_the_table_leaves_room_for_the_counters() -> None:
 
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (60, 24), (50, 16), (120, 40)])
 def test_folded_addresses_leave_room_for_the_counters_too(width: int, height: int) -> None:
-    """A long IPv6 address takes two lines or three of a narrow terminal; what does not fit is cut off from below."""
+    """The counters stay visible when long addresses are folded; the least busy flows are left out."""
     address = "2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff"
     view = LiveView(Console(file=io.StringIO()))
     view._busiest.add([row(address, port=port, packets=port) for port in range(1, 100)])
@@ -151,7 +151,7 @@ def test_folded_addresses_leave_room_for_the_counters_too(width: int, height: in
 
 
 def test_the_configuration_is_shown_with_what_was_refused_last() -> None:
-    """Until a newer one is taken."""
+    """The configuration is shown with the reason of the last refusal."""
     view = LiveView(Console(file=io.StringIO()))
     now = status(seen("10.0.0.1", 443, 5))
     refused = replace(now, configuration=replace(now.configuration, error="notes.py:3:1: no"))
@@ -165,7 +165,7 @@ def test_the_configuration_is_shown_with_what_was_refused_last() -> None:
 
 
 def test_entering_and_showing_draws_on_the_console() -> None:
-    """The last flows stay standing when it ends."""
+    """The last flows stay on the screen when the context is left, without the counters."""
     stream = io.StringIO()
     with LiveView(Console(file=stream, width=80, height=20, force_terminal=True)) as view:
         view.show(status(seen("192.0.2.1", 443, 3)))

@@ -1,4 +1,4 @@
-"""Where the log goes."""
+"""The log: lines on standard error, or above the live table."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def _restored() -> Iterator[None]:
-    """Give the log back as it was."""
+    """Restore handlers and level of the log."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield
@@ -28,7 +28,7 @@ def _restored() -> Iterator[None]:
 def test_lines_go_to_standard_error_with_time_and_level(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """From the level up that is set."""
+    """Records below the chosen level are left out; the others have time and level."""
     monkeypatch.delenv("JOURNAL_STREAM", raising=False)
     begin_log("WARNING")
 
@@ -41,7 +41,7 @@ def test_lines_go_to_standard_error_with_time_and_level(
 
 
 def test_the_journal_knows_the_time_itself(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Under systemd lines have none."""
+    """Lines for the journal have no time of their own."""
     monkeypatch.setenv("JOURNAL_STREAM", "8:1")
     begin_log("INFO")
 
@@ -51,7 +51,7 @@ def test_the_journal_knows_the_time_itself(capsys: pytest.CaptureFixture[str], m
 
 
 def test_beside_a_live_table_lines_go_through_its_console() -> None:
-    """Otherwise they would be drawn over."""
+    """Lines go through the console of the live table, with their text unchanged."""
     stream = io.StringIO()
     begin_log("INFO", Console(file=stream, width=80))
 

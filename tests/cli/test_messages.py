@@ -1,4 +1,4 @@
-"""Messages on standard error: one line each, with the program that they come from."""
+"""Messages on standard error: one line each, beginning with the name of the program."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def test_a_prefix_of_either_family_is_parsed(text: str) -> None:
     ],
 )
 def test_a_wrong_prefix_is_refused_with_a_correct_one(text: str, way_out: str) -> None:
-    """The error of a wrong prefix names it and shows what to write instead."""
+    """The error for a wrong prefix quotes it and shows a correct one."""
     with pytest.raises(click.BadParameter, match=way_out.replace("(", r"\(")) as caught:
         options.prefix(text)
 
@@ -43,7 +43,7 @@ def test_a_wrong_prefix_is_refused_with_a_correct_one(text: str, way_out: str) -
 def test_a_ledger_in_a_missing_directory_is_refused_before_the_work(
     shodohflo: Command, demo: Path, tmp_path: Path
 ) -> None:
-    """A file that could not be created in the end is refused in the beginning, with status 2."""
+    """A ledger in a missing directory is refused with status 2 before the work begins."""
     result = shodohflo("replay", "--ledger", str(tmp_path / "missing" / "ledger.json"), str(demo))
 
     assert result.exit_code == 2
@@ -51,7 +51,7 @@ def test_a_ledger_in_a_missing_directory_is_refused_before_the_work(
 
 
 def test_named_networks_are_taken_silently(capsys: pytest.CaptureFixture[str]) -> None:
-    """Networks that the operator names are ours, and nothing is presumed."""
+    """Networks that the operator names are ours, without any message."""
     ours = (ip_network("192.0.2.0/24"),)
 
     assert options.configured(load(None, {}), ours).our_nets == ours
@@ -59,7 +59,7 @@ def test_named_networks_are_taken_silently(capsys: pytest.CaptureFixture[str]) -
 
 
 def test_presumed_networks_are_named_on_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
-    """Without named networks the private ones are ours, and the operator is told which."""
+    """Without named networks, the private ones are ours, and standard error names them."""
     configuration = options.configured(load(None, {}), ())
 
     assert ip_network("10.0.0.0/8") in configuration.our_nets

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def test_an_unknown_command_points_to_the_help(shodohflo: Command) -> None:
-    """One line, status 2."""
+    """An unknown command is one line with status 2 that points to --help."""
     result = shodohflo("flwos")
 
     assert result.exit_code == 2
@@ -26,7 +26,7 @@ def test_an_unknown_command_points_to_the_help(shodohflo: Command) -> None:
 
 
 def test_without_a_command_the_help_is_shown(shodohflo: Command) -> None:
-    """In all its lines, and with the status of wrong use."""
+    """Without a command, the whole help goes to standard error, with status 2."""
     asked, told = shodohflo("--help"), shodohflo()
 
     assert told.exit_code == 2
@@ -35,12 +35,12 @@ def test_without_a_command_the_help_is_shown(shodohflo: Command) -> None:
 
 
 def test_the_version_is_the_packages(process: Process) -> None:
-    """`shodohflo --version` is what a bug report begins with."""
+    """`shodohflo --version` prints the version of the package."""
     assert process("--version").stdout == f"shodohflo {__version__}\n"
 
 
 def test_the_help_imports_no_command() -> None:
-    """Looking around is quick: neither NumPy nor rich nor the store's client is loaded for it."""
+    """`shodohflo --help` loads neither NumPy, rich, pyroute2 nor a store client, so that it is quick."""
     look = "import sys; from shodohflo.cli.program import program\n"
     look += "try: program.main(['--help'])\nexcept SystemExit: pass\n"
     look += "print(sorted({'numpy', 'rich', 'valkey', 'pyroute2'} & set(sys.modules)), file=sys.stderr)"
@@ -52,7 +52,7 @@ def test_the_help_imports_no_command() -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_help_with_examples(shodohflo: Command, name: str) -> None:
-    """An example says more than a list of options."""
+    """The help of each command has an example that calls it."""
     result = shodohflo(name, "--help")
 
     assert result.exit_code == 0
@@ -62,7 +62,7 @@ def test_every_command_has_help_with_examples(shodohflo: Command, name: str) -> 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_list_of_commands_says_what_they_say_themselves(name: str) -> None:
-    """The summaries stand apart so that listing imports nothing; they must not drift away."""
+    """The summary of each command in `COMMANDS` equals the first sentence of its help."""
     place = COMMANDS[name]
     command = getattr(import_module(f"shodohflo.cli.{place.module}"), place.name)
 

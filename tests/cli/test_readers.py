@@ -1,4 +1,4 @@
-"""What the stores hold, as tables and as JSON lines."""
+"""The readers: the contents of stores as tables and as JSON lines."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OURS = ("--our-nets", "192.168.7.0/24", "--our-nets", "2001:db8:7::/48")
 
 @pytest.fixture
 def url(server: Server, shodohflo: Command, demo: Path) -> str:
-    """Return the store's URL, filled anew."""
+    """Return the URL of a store that holds only the demo capture and a foreign key."""
     with server.client() as client:
         client.flushall()
         client.set("somebody;else", "1")
@@ -40,7 +40,7 @@ def listed(shodohflo: Command, *arguments: object) -> list[dict[str, Any]]:
 def test_replaying_into_a_store_writes_what_keys_would_print(
     server: Server, url: str, shodohflo: Command, demo: Path
 ) -> None:
-    """The same keys and counts, each with its lifetime, and nothing but the ledger on standard output."""
+    """A replay into a store writes the keys and counts that --keys prints, each with its lifetime."""
     printed = dict(line.split("\t") for line in shodohflo("replay", "--keys", *OURS, demo).stdout.splitlines())
 
     with server.client() as client:
@@ -54,14 +54,14 @@ def test_replaying_into_a_store_writes_what_keys_would_print(
 
 
 def test_a_replay_into_a_store_shows_the_ledger_only(shodohflo: Command, url: str, demo: Path) -> None:
-    """Whoever wants the flows asks the store."""
+    """A replay into a store prints only the ledger."""
     result = shodohflo("replay", "--store", url, *OURS, demo)
 
     assert result.stdout.startswith("1,677 packets received")
 
 
 def test_flows_are_listed_with_most_packets_first(shodohflo: Command, url: str) -> None:
-    """As a table, aligned, with the names of ports."""
+    """The default is a table with the names of ports, most packets first."""
     lines = shodohflo("flows", "--store", url).stdout.splitlines()
 
     assert lines[0].split() == ["CLIENT", "SERVICE", "PORT", "PACKETS", "BYTES", "AGE", "PROTOCOL", "RULE"]
@@ -85,7 +85,7 @@ def test_flows_are_listed_with_most_packets_first(shodohflo: Command, url: str) 
 def test_flows_can_be_narrowed_down(
     shodohflo: Command, url: str, arguments: list[str], expected: set[tuple[str, int]]
 ) -> None:
-    """By both ends and by port, several of each."""
+    """Filters by client, service and port can be combined and repeated."""
     rows = listed(shodohflo, "flows", "--store", url, *arguments)
 
     assert {(row["client"], row["port"]) for row in rows} == expected
@@ -100,7 +100,7 @@ def test_flows_can_be_narrowed_down(
     ],
 )
 def test_flows_can_be_sorted(shodohflo: Command, url: str, sort: str, key: Any) -> None:  # noqa: ANN401 - a sort key
-    """Most packets first, the latest first, or the lowest port."""
+    """The order is most packets first, latest first, or lowest port first."""
     rows = listed(shodohflo, "flows", "--store", url, "--sort", sort)
 
     assert rows == sorted(rows, key=key)
@@ -108,7 +108,7 @@ def test_flows_can_be_sorted(shodohflo: Command, url: str, sort: str, key: Any) 
 
 
 def test_addresses_are_sorted_by_number(shodohflo: Command, url: str) -> None:
-    """IPv4 before IPv6, and .20 after .3."""
+    """Addresses are in numeric order, IPv4 before IPv6."""
     clients = [row["client"] for row in listed(shodohflo, "flows", "--store", url, "--sort", "client")]
 
     assert clients[0] == "192.168.7.1"
@@ -116,7 +116,7 @@ def test_addresses_are_sorted_by_number(shodohflo: Command, url: str) -> None:
 
 
 def test_peers_are_pairs_without_roles(shodohflo: Command, url: str) -> None:
-    """Each pair once, or the way round that was asked for."""
+    """Each pair is listed once, with the end first that --client asks for."""
     everybody = listed(shodohflo, "peers", "--store", url)
     of_ernie = listed(shodohflo, "peers", "--store", url, "--client", "192.168.7.2")
 
@@ -127,7 +127,7 @@ def test_peers_are_pairs_without_roles(shodohflo: Command, url: str) -> None:
 
 
 def test_peers_on_a_port_are_those_of_its_flows(shodohflo: Command, url: str) -> None:
-    """Peers have no ports; their flows do."""
+    """With --port, peers and their counts come from the flows on that port."""
     rows = listed(shodohflo, "peers", "--store", url, "--port", "22")
 
     assert [(row["address"], row["peer"], row["packets"]) for row in rows] == [
@@ -137,7 +137,7 @@ def test_peers_on_a_port_are_those_of_its_flows(shodohflo: Command, url: str) ->
 
 
 def test_clients_of_a_service_are_those_of_its_flows(shodohflo: Command, url: str) -> None:
-    """Without service and port, everything they were a client of counts."""
+    """With --port, only flows on that port count; without filters, everything that a client did."""
     everything = {row["client"]: row["packets"] for row in listed(shodohflo, "clients", "--store", url)}
     ssh = {row["client"]: row["packets"] for row in listed(shodohflo, "clients", "--store", url, "--port", "22")}
 
@@ -147,7 +147,7 @@ def test_clients_of_a_service_are_those_of_its_flows(shodohflo: Command, url: st
 
 
 def test_recon_says_what_the_doors_were(shodohflo: Command, url: str) -> None:
-    """Resets and unreachables of both families, in words."""
+    """Resets and unreachables of both families are described in words."""
     output = shodohflo("recon", "--store", url).stdout
 
     lines = [line.split() for line in output.splitlines()]
@@ -157,7 +157,7 @@ def test_recon_says_what_the_doors_were(shodohflo: Command, url: str) -> None:
 
 
 def test_several_stores_are_one(shodohflo: Command, url: str) -> None:
-    """The counts of a flow that both know add up."""
+    """The counts of a flow that is in several stores are added up."""
     once = listed(shodohflo, "flows", "--store", url, "--port", "22")
     twice = listed(shodohflo, "flows", "--store", url, "--store", url, "--port", "22")
 
@@ -165,7 +165,7 @@ def test_several_stores_are_one(shodohflo: Command, url: str) -> None:
 
 
 def test_the_environment_names_the_stores(shodohflo: Command, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One, or several with spaces between them; the command line is stronger."""
+    """SHODOHFLO_STORE names one or more stores, separated by spaces; --store overrides it."""
     monkeypatch.setenv("SHODOHFLO_STORE", f"{url} {url}")
 
     assert listed(shodohflo, "flows", "--port", "22")[0]["packets"] == 364
@@ -175,7 +175,7 @@ def test_the_environment_names_the_stores(shodohflo: Command, url: str, monkeypa
 def test_a_replay_does_not_write_where_the_environment_says(
     shodohflo: Command, url: str, monkeypatch: pytest.MonkeyPatch, demo: Path
 ) -> None:
-    """Looking at a capture must not change what is known of the network."""
+    """A replay writes only to a store named by --store, not to that of SHODOHFLO_STORE."""
     monkeypatch.setenv("SHODOHFLO_STORE", url)
 
     shodohflo("replay", "--keys", *OURS, demo)
@@ -187,7 +187,7 @@ def test_a_replay_does_not_write_where_the_environment_says(
 def test_without_a_store_it_says_so_in_one_line(
     shodohflo: Command, command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Status 1, and what to do."""
+    """Without a store, the error is one line with status 1 that says what to start."""
     monkeypatch.setenv("SHODOHFLO_STATE_DIR", str(tmp_path))
     monkeypatch.delenv("SHODOHFLO_STORE", raising=False)
 
@@ -201,7 +201,7 @@ def test_without_a_store_it_says_so_in_one_line(
 
 
 def test_damaged_keys_are_left_out_and_told(shodohflo: Command, url: str, server: Server) -> None:
-    """A key of our form with a value that is no number."""
+    """A key whose value is not a number is left out and reported."""
     with server.client() as client:
         client.set("192.0.2.1;192.0.2.2;22;flow", "many")
 
@@ -209,11 +209,11 @@ def test_damaged_keys_are_left_out_and_told(shodohflo: Command, url: str, server
 
     assert result.exit_code == 0
     assert "192.0.2.1" not in result.stdout
-    assert "1 keys look like ours and are not" in result.stderr
+    assert "1 keys look like ours but are not" in result.stderr
 
 
 def test_nothing_recorded_is_an_empty_table(shodohflo: Command, url: str, server: Server) -> None:
-    """Not an error: nothing happened."""
+    """An empty store gives an empty table, not an error."""
     with server.client() as client:
         client.flushall()
 
@@ -222,7 +222,7 @@ def test_nothing_recorded_is_an_empty_table(shodohflo: Command, url: str, server
 
 
 def test_readers_never_run_a_configuration(url: str, tmp_path: Path) -> None:
-    """Not the one in the working directory, nor the one that the environment names."""
+    """Readers run neither the configuration in the working directory nor that of SHODOHFLO_CONFIG."""
     trap = tmp_path / "configuration.py"
     trap.write_text("open('trace', 'w')\n")
     environment = os.environ | {"SHODOHFLO_CONFIG": str(trap), "SHODOHFLO_STORE": url}

@@ -1,4 +1,4 @@
-"""`shodohflo explain --key`: what a real store remembers of each kind of key."""
+"""`shodohflo explain --key`: what a store remembers of each kind of key."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OURS = ("--our-nets", "192.168.7.0/24", "--our-nets", "2001:db8:7::/48")
 
 @pytest.fixture
 def url(server: Server, shodohflo: Command, demo: Path) -> str:
-    """Return the URL of a store that holds the demonstration's capture."""
+    """Return the URL of a store that holds the demo capture."""
     with server.client() as client:
         client.flushall()
     url = f"unix://{server.path}"
@@ -28,7 +28,7 @@ def url(server: Server, shodohflo: Command, demo: Path) -> str:
 
 
 def test_a_flow_is_told_with_all_that_its_detail_remembers(shodohflo: Command, url: str) -> None:
-    """Packets and bytes by protocol, when, by whom, and the rule's sentence as it was then."""
+    """A flow has packets and bytes by protocol, times, agents, and the sentence of its rule as stored."""
     result = shodohflo("explain", "--key", "192.168.7.20;192.168.7.2;22;flow", "--store", url)
 
     lines = result.stdout.splitlines()
@@ -50,7 +50,7 @@ def test_a_flow_is_told_with_all_that_its_detail_remembers(shodohflo: Command, u
 
 
 def test_a_flow_is_remembered_as_json_too(shodohflo: Command, url: str) -> None:
-    """The row that `flows --json` prints, with its key."""
+    """The JSON form is the row of `flows --json` with its key."""
     key = "2001:db8:7::15;2001:db8:7::2;22;flow"
 
     told = json.loads(shodohflo("explain", "--key", key, "--store", url, "--json").stdout)
@@ -85,7 +85,7 @@ def test_a_flow_is_remembered_as_json_too(shodohflo: Command, url: str) -> None:
     ],
 )
 def test_other_kinds_are_told_with_what_there_is(shodohflo: Command, url: str, key: str, told: dict[str, str]) -> None:
-    """What the key says, its count and its lifetime."""
+    """Other keys are shown with their parts, their count and their lifetime."""
     result = shodohflo("explain", "--key", key, "--store", url)
 
     assert result.exit_code == 0
@@ -97,7 +97,7 @@ def test_other_kinds_are_told_with_what_there_is(shodohflo: Command, url: str, k
 
 
 def test_a_key_without_a_detail_hash_is_told_all_the_same(shodohflo: Command, url: str, server: Server) -> None:
-    """The hash may have been deleted, or the key may be another program's."""
+    """A flow key without its detail hash is shown with its count only."""
     with server.client() as client:
         client.set("10.0.0.1;8.8.8.8;53;flow", "7")
 
@@ -119,7 +119,7 @@ def test_a_key_without_a_detail_hash_is_told_all_the_same(shodohflo: Command, ur
     ],
 )
 def test_an_unknown_key_is_one_line_with_status_1(shodohflo: Command, url: str, key: str) -> None:
-    """It may have expired."""
+    """A key that no store has is one line with status 1."""
     result = shodohflo("explain", "--key", key, "--store", url)
 
     assert result.exit_code == 1
@@ -127,7 +127,7 @@ def test_an_unknown_key_is_one_line_with_status_1(shodohflo: Command, url: str, 
 
 
 def test_several_stores_are_one(shodohflo: Command, url: str) -> None:
-    """Counts add up, and each store is named."""
+    """The counts of several stores are added up, and each store is named."""
     key = "client;192.168.7.20"
 
     once = json.loads(shodohflo("explain", "--key", key, "--store", url, "--json").stdout)

@@ -1,4 +1,4 @@
-"""`shodohflo reload` waits for the agent's answer, and says it."""
+"""`shodohflo reload` waits for the agent's answer and prints it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ with PidFile(AgentFiles(Path(sys.argv[1]), "mute")) as pid_file:
 
 @pytest.fixture(name="here")
 def _here() -> Iterator[Namespace]:
-    """Return a namespace whose `near0` has an address, and nothing to receive."""
+    """Return a namespace whose `near0` has an address and receives nothing."""
     with namespace() as far, namespace() as near:
         join(far, "far0", near, "near0")
         near.ip("addr", "add", "192.168.9.1/24", "dev", "near0")
@@ -60,7 +60,7 @@ def _server(tmp_path: Path) -> Iterator[Server]:
 
 @pytest.fixture(name="reload")
 def _reload(shodohflo: Command, tmp_path: Path) -> Reload:
-    """Return a way to reload what runs in `tmp_path`."""
+    """Return a function that reloads the agent in `tmp_path`."""
 
     def reload(*arguments: str) -> Result:
         return shodohflo("reload", *arguments, env={"SHODOHFLO_RUN_DIR": str(tmp_path / "run")})
@@ -83,7 +83,7 @@ def _agent(here: Namespace, server: Server, path: Path, tmp_path: Path) -> Itera
 
 
 def field(server: Server, name: str) -> str | None:
-    """Return what the agent's hash says."""
+    """Return a field of the agent's hash."""
     with server.client() as client:
         told = client.hget(f"agent;{NAME}", name)
         assert told is None or isinstance(told, str)
@@ -91,7 +91,7 @@ def field(server: Server, name: str) -> str | None:
 
 
 def test_a_file_that_is_good_is_taken(agent: Watching, server: Server, path: Path, reload: Reload) -> None:
-    """As often as it changes; the command line goes on to beat it."""
+    """The agent adopts each valid change of its file, and --our-nets stays in force."""
     told = []
     for ttl in (60, 70):
         path.write_text(f"{RULES}TTL_GRACE = {ttl}\n")
@@ -107,7 +107,7 @@ def test_a_file_that_is_good_is_taken(agent: Watching, server: Server, path: Pat
 
 
 def test_a_file_with_an_error_changes_nothing(agent: Watching, server: Server, path: Path, reload: Reload) -> None:
-    """Status 1, with the reason in one line; in the log and the agent's hash, too, until a good one comes."""
+    """The reason of a refusal is printed in one line, logged, and in the agent's hash until a valid file is adopted."""
     with_error = RULES.replace('(None, "our_nets"', '(None, "our_net"')
     path.write_text(with_error)
 
@@ -121,7 +121,7 @@ def test_a_file_with_an_error_changes_nothing(agent: Watching, server: Server, p
     wait_until(lambda: field(server, "configuration.error") is None, "the agent's hash is silent again")
 
     assert refused.exit_code == 1
-    assert refused.stderr.startswith(f"shodohflo: {NAME} refused it: {reason} (and goes on with {path} (SHA-256 ")
+    assert refused.stderr.startswith(f"shodohflo: {NAME} refused it: {reason} (and keeps {path} (SHA-256 ")
     assert len(refused.stderr.splitlines()) == 1
     assert f"the configuration stays as it was: {reason}" in agent.log()
     assert taken.exit_code == 0
@@ -141,7 +141,7 @@ def test_a_file_with_an_error_changes_nothing(agent: Watching, server: Server, p
 def test_a_file_that_cannot_be_used_is_refused(
     agent: Watching, path: Path, reload: Reload, spoil: Callable[[Path], None], reason: str
 ) -> None:
-    """For the reasons for which the agent would not have started."""
+    """A reload is refused for the same reasons as a start."""
     spoil(path)
 
     result = reload()
@@ -152,7 +152,7 @@ def test_a_file_that_cannot_be_used_is_refused(
 
 
 def test_findings_are_logged(agent: Watching, path: Path, reload: Reload) -> None:
-    """A doubtful file is taken, and the log has the doubts."""
+    """A file with warnings is adopted, and the warnings are logged."""
     path.write_text(RULES + "TTL_GARCE = 3\n")
 
     result = reload()
@@ -165,7 +165,7 @@ def test_findings_are_logged(agent: Watching, path: Path, reload: Reload) -> Non
 def test_networks_that_were_derived_are_derived_again(
     here: Namespace, server: Server, path: Path, tmp_path: Path, reload: Reload
 ) -> None:
-    """With the same care as at the start: one that swallows a named host is refused."""
+    """A reload derives our networks again, and refuses one that swallows a named host."""
     with watching(here, f"unix://{server.path}", tmp_path, "near0", "--config", str(path)) as agent:
         here.ip("addr", "add", "172.16.5.1/24", "dev", "near0")
         more = reload()
@@ -181,7 +181,7 @@ def test_networks_that_were_derived_are_derived_again(
 
 
 def test_an_agent_that_does_not_answer_is_waited_for_and_no_longer(agent: Watching, reload: Reload) -> None:
-    """Status 1; what it was told it does when it can."""
+    """A request times out with status 1; the agent still reloads as soon as it can."""
     agent.process.send_signal(signal.SIGSTOP)
     result = reload("--timeout", "0.3")
     agent.process.send_signal(signal.SIGCONT)
@@ -193,7 +193,7 @@ def test_an_agent_that_does_not_answer_is_waited_for_and_no_longer(agent: Watchi
 
 
 def test_an_agent_that_ends_meanwhile_is_no_agent_that_answers(tmp_path: Path, reload: Reload) -> None:
-    """This one has not learned what SIGHUP means, and dies of it."""
+    """An agent that SIGHUP kills is reported as ended."""
     arguments = [sys.executable, "-c", MUTE, str(tmp_path / "run")]
     with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as mute:
         assert mute.stdout is not None
@@ -206,8 +206,8 @@ def test_an_agent_that_ends_meanwhile_is_no_agent_that_answers(tmp_path: Path, r
 
 
 def test_no_agent_is_said(reload: Reload) -> None:
-    """Nothing runs in that directory."""
+    """A request without a running agent fails with status 1."""
     result = reload("--name", "nobody")
 
     assert result.exit_code == 1
-    assert "no agent called nobody runs here" in result.stderr
+    assert "no agent called nobody is running here" in result.stderr

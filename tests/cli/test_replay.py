@@ -1,4 +1,4 @@
-"""Capture files through the same rules: what is printed where, and what happens to captures that break."""
+"""`shodohflo replay`: what is printed where, and what happens with unreadable captures."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ OURS = ("--our-nets", "192.168.7.0/24", "--our-nets", "2001:db8:7::/48")
 
 
 def counted(output: str) -> dict[str, int]:
-    """Read what --keys prints."""
+    """Parse the output of --keys."""
     return {key: int(count) for key, count in (line.split("\t") for line in output.splitlines())}
 
 
 def ledger_of(path: Path) -> dict[str, int]:
-    """Read a ledger, and hold its sum."""
+    """Read a ledger and check its sum."""
     ledger = json.loads(path.read_text())
     assert sum(ledger["outcomes"].values()) == ledger["received"]
     outcomes: dict[str, int] = ledger["outcomes"]
@@ -39,7 +39,7 @@ def ledger_of(path: Path) -> dict[str, int]:
 
 
 def test_keys_are_sorted_and_nothing_else_is_on_standard_output(shodohflo: Command, demo: Path) -> None:
-    """Scripts compare the output line by line."""
+    """Standard output has the sorted keys only; the ledger goes to standard error."""
     result = shodohflo("replay", "--keys", *OURS, demo)
 
     lines = result.stdout.splitlines()
@@ -50,7 +50,7 @@ def test_keys_are_sorted_and_nothing_else_is_on_standard_output(shodohflo: Comma
 
 
 def test_the_demo_holds_every_kind_of_key_in_both_families(shodohflo: Command, demo: Path) -> None:
-    """It is there to show what there is."""
+    """The demo capture makes keys of every kind in both families."""
     keys = counted(shodohflo("replay", "--keys", *OURS, demo).stdout)
 
     assert keys["192.168.7.20;192.168.7.2;22;flow"] == 182
@@ -63,7 +63,7 @@ def test_the_demo_holds_every_kind_of_key_in_both_families(shodohflo: Command, d
 
 
 def test_the_table_is_for_people_with_the_ledger_after_it(shodohflo: Command, demo: Path) -> None:
-    """The flow with most packets comes first; the sums come last."""
+    """The flow with most packets comes first, and the ledger follows the table."""
     lines = shodohflo("replay", *OURS, demo).stdout.splitlines()
 
     assert lines[0].split() == ["CLIENT", "SERVICE", "PORT", "PACKETS", "BYTES", "PROTOCOL", "RULE"]
@@ -82,7 +82,7 @@ def test_the_table_is_for_people_with_the_ledger_after_it(shodohflo: Command, de
 
 
 def test_json_is_one_object_a_line(shodohflo: Command, demo: Path) -> None:
-    """The same flows as in the table, with full numbers."""
+    """JSON lines have the same flows as the table, with exact numbers."""
     flows = [json.loads(line) for line in shodohflo("replay", "--json", *OURS, demo).stdout.splitlines()]
 
     (ssh,) = (flow for flow in flows if flow["port"] == 22 and flow["client"] == "192.168.7.20")
@@ -96,7 +96,7 @@ def test_json_is_one_object_a_line(shodohflo: Command, demo: Path) -> None:
 
 
 def test_the_ledger_is_written_and_sums(shodohflo: Command, demo: Path, tmp_path: Path) -> None:
-    """Every packet of the capture has one outcome."""
+    """The ledger file has one outcome for every packet of the capture."""
     shodohflo("replay", "--keys", "--ledger", tmp_path / "ledger.json", *OURS, demo)
 
     outcomes = ledger_of(tmp_path / "ledger.json")
@@ -108,7 +108,7 @@ def test_the_ledger_is_written_and_sums(shodohflo: Command, demo: Path, tmp_path
 def test_a_ledger_that_could_not_be_written_is_refused_before_anything_is_read(
     shodohflo: Command, tmp_path: Path
 ) -> None:
-    """A run may last for weeks before it gets there."""
+    """A ledger in a missing directory is refused with status 2 before any capture is read."""
     result = shodohflo("replay", "--ledger", tmp_path / "none" / "ledger.json", "nothing.pcap")
 
     assert result.exit_code == 2
@@ -117,7 +117,7 @@ def test_a_ledger_that_could_not_be_written_is_refused_before_anything_is_read(
 
 
 def test_without_our_nets_the_private_ones_are_taken_and_named(shodohflo: Command, demo: Path) -> None:
-    """Nobody should wonder why nothing is recorded."""
+    """Without --our-nets, the private networks are ours, and standard error names them."""
     result = shodohflo("replay", "--keys", demo)
 
     assert "10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 100.64.0.0/10, fc00::/7" in result.stderr
@@ -128,7 +128,7 @@ def test_without_our_nets_the_private_ones_are_taken_and_named(shodohflo: Comman
 def test_private_networks_that_the_configuration_uses_otherwise_are_warned_of(
     shodohflo: Command, demo: Path, tmp_path: Path
 ) -> None:
-    """They are taken all the same: what `replay` does without --our-nets is the same for every configuration."""
+    """Presumed networks that the configuration has another use for are still ours, with a warning."""
     path = tmp_path / "notes.py"
     path.write_text(
         "from shodohflo.pcap_config import *\n"
@@ -143,7 +143,7 @@ def test_private_networks_that_the_configuration_uses_otherwise_are_warned_of(
 
 
 def test_several_captures_are_one_stream_of_packets(shodohflo: Command, demo: Path) -> None:
-    """Counts add up over all of them."""
+    """The counts of several captures are added up."""
     once = counted(shodohflo("replay", "--keys", *OURS, demo).stdout)
     twice = counted(shodohflo("replay", "--keys", *OURS, demo, demo).stdout)
 
@@ -151,7 +151,7 @@ def test_several_captures_are_one_stream_of_packets(shodohflo: Command, demo: Pa
 
 
 def test_standard_input_is_a_capture_too(demo: Path, shodohflo: Command) -> None:
-    """`tcpdump -w - | shodohflo replay -`."""
+    """A capture from standard input gives the same keys as from a file."""
     command = [sys.executable, "-m", "shodohflo", "replay", "--keys", *OURS, "-"]
 
     piped = subprocess.run(command, input=demo.read_bytes(), capture_output=True, check=True)
@@ -160,7 +160,7 @@ def test_standard_input_is_a_capture_too(demo: Path, shodohflo: Command) -> None
 
 
 def test_closed_standard_input_is_told() -> None:
-    """As a service without any has it."""
+    """Closed standard input is an error with status 1 that says what to do."""
     command = f"{sys.executable} -m shodohflo replay --keys - <&-"
 
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
@@ -170,7 +170,7 @@ def test_closed_standard_input_is_told() -> None:
 
 
 def test_a_cut_capture_is_used_as_far_as_it_goes(shodohflo: Command, demo: Path, tmp_path: Path) -> None:
-    """It says what was read and where it broke; what comes after it is read all the same; status 1."""
+    """A truncated capture counts up to the error, which names the byte; later captures are read; the status is 1."""
     cut = tmp_path / "cut.pcap"
     cut.write_bytes(demo.read_bytes()[:100_000])
     whole = counted(shodohflo("replay", "--keys", *OURS, demo).stdout)
@@ -188,7 +188,7 @@ def test_a_cut_capture_is_used_as_far_as_it_goes(shodohflo: Command, demo: Path,
 
 
 def test_what_is_no_capture_is_named(shodohflo: Command, demo: Path, tmp_path: Path) -> None:
-    """A missing file, an empty one and a text: a line for each, and the good capture is read."""
+    """Each file that is not a capture gives one line, and the valid capture is read."""
     (tmp_path / "empty").touch()
     (tmp_path / "text").write_text("not a capture\n")
 
@@ -202,7 +202,7 @@ def test_what_is_no_capture_is_named(shodohflo: Command, demo: Path, tmp_path: P
 
 
 def _waits_at(pipe: IO[bytes] | None, pid: int) -> bool:
-    """Say whether the process has read all that is in the pipe, and sleeps until there is more."""
+    """Return whether the process has read everything in the pipe and sleeps."""
     assert pipe is not None
     left = array("i", [0])
     fcntl.ioctl(pipe, termios.FIONREAD, left)
@@ -210,7 +210,7 @@ def _waits_at(pipe: IO[bytes] | None, pid: int) -> bool:
 
 
 def test_an_interrupt_while_waiting_for_standard_input_shows_what_was_read(demo: Path) -> None:
-    """Ctrl-C ends both sides of `tcpdump -w - | shodohflo replay -`, and that is the usual way to end tcpdump."""
+    """After Ctrl-C, which ends both sides of `tcpdump -w - | shodohflo replay -`, the packets so far are shown."""
     command = [sys.executable, "-m", "shodohflo", "replay", "--keys", *OURS, "-"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as reading:
         assert reading.stdin is not None
@@ -227,14 +227,14 @@ def test_an_interrupt_while_waiting_for_standard_input_shows_what_was_read(demo:
 
 
 def test_shells_complete_captures_as_files(process: Process) -> None:
-    """And take what is written there as it is, readable or not: the replay itself says what is wrong."""
+    """Shells complete the names of captures as files."""
     done = process(_SHODOHFLO_COMPLETE="bash_complete", COMP_WORDS="shodohflo replay of", COMP_CWORD="2")
 
     assert done.stdout.split() == ["file,of"]
 
 
 def test_captures_of_which_nothing_could_be_read_say_so(shodohflo: Command, demo: Path, shipped_captures: Path) -> None:
-    """Status 1 where every packet is of a link type without a decoder, 0 as soon as one packet is readable."""
+    """The status is 1 if no packet has a link type with a decoder, and 0 as soon as one packet has."""
     unreadable = str(shipped_captures / "tcpdump-vsock-1.pcapng")
 
     alone = shodohflo("replay", "--keys", unreadable)
@@ -247,7 +247,7 @@ def test_captures_of_which_nothing_could_be_read_say_so(shodohflo: Command, demo
 
 
 def test_a_configuration_decides(shodohflo: Command, demo: Path, tmp_path: Path) -> None:
-    """Only a named one: whatever lies in the working directory is not run."""
+    """The rules of --config decide, and its unknown settings are warned of."""
     path = tmp_path / "configuration.py"
     path.write_text(
         "from shodohflo.pcap_config import *\n"
@@ -284,7 +284,7 @@ def test_what_is_inside_the_tunnels_named_is_recorded_beside_them(
     opened: dict[str, int],
     inner: str | None,
 ) -> None:
-    """The packets around keep their keys and outcomes; two of the captures hold nothing inside that makes a key."""
+    """With TUNNELS, inner packets are recorded too, and the outer ones keep their keys and outcomes."""
     (tmp_path / "tunnels.py").write_text("TUNNELS = {'vxlan', 'geneve', 'gtpu', 'teredo'}\n")
     command = ("replay", "--keys", "--our-nets", "0.0.0.0/0", "--our-nets", "::/0", shipped_captures / capture)
 
@@ -301,7 +301,7 @@ def test_what_is_inside_the_tunnels_named_is_recorded_beside_them(
 
 
 def test_a_configuration_that_merely_lies_there_is_not_run(demo: Path, tmp_path: Path) -> None:
-    """Replaying a capture in somebody's folder must not run somebody's code."""
+    """`replay` does not run a configuration that it finds in the working directory."""
     (tmp_path / "configuration.py").write_text("raise SystemExit(9)\n")
 
     done = subprocess.run(
@@ -316,7 +316,7 @@ def test_a_configuration_that_merely_lies_there_is_not_run(demo: Path, tmp_path:
 
 
 def test_an_action_that_fails_is_told_with_the_ledger(shodohflo: Command, demo: Path, tmp_path: Path) -> None:
-    """An operator's own action that raises counts as no opinion, and is not silent."""
+    """A custom action that raises has no opinion, and its failures are reported with the ledger."""
     path = tmp_path / "configuration.py"
     path.write_text(
         "from shodohflo.pcap_config import *\n"
@@ -343,11 +343,11 @@ def test_an_action_that_fails_is_told_with_the_ledger(shodohflo: Command, demo: 
         (["--our-nets", "10.0.0.1/8", "x"], "'10.0.0.1/8' is not a prefix: it has host bits set; write 10.0.0.0/8"),
         (["--our-nets", "home", "x"], "'home' is not a prefix; write one like 192.0.2.0/24"),
         (["--config", "/nowhere.py", "x"], "/nowhere.py: no such file; name the configuration with --config"),
-        (["--store", "http://x", "x"], "the scheme is none of redis"),
+        (["--store", "http://x", "x"], "the scheme must be redis"),
     ],
 )
 def test_wrong_use_is_one_line_with_status_2(shodohflo: Command, arguments: list[str], said: str) -> None:
-    """Each says what would be right."""
+    """Each error is one line with status 2 that says what is right."""
     result = shodohflo("replay", *arguments)
 
     assert result.exit_code == 2
@@ -356,7 +356,7 @@ def test_wrong_use_is_one_line_with_status_2(shodohflo: Command, arguments: list
 
 
 def test_a_store_that_does_not_answer_ends_it_before_anything_is_read(shodohflo: Command, demo: Path) -> None:
-    """Nobody waits for a long capture only to lose what was found."""
+    """An unreachable store ends the replay with status 1 before any capture is read."""
     result = shodohflo("replay", "--store", "127.0.0.1:1", *OURS, demo)
 
     assert result.exit_code == 1
@@ -365,7 +365,7 @@ def test_a_store_that_does_not_answer_ends_it_before_anything_is_read(shodohflo:
 
 
 def test_keys_need_neither_rich_nor_the_stores_client(demo: Path) -> None:
-    """Start-up time is part of the time it takes."""
+    """`replay --keys` imports neither rich nor a store client, so that it starts quickly."""
     look = "import sys; from shodohflo.cli.program import program\n"
     look += f"try: program.main(['replay', '--keys', {str(demo)!r}])\nexcept SystemExit: pass\n"
     unwanted = {"rich", "valkey", "pyroute2", "scapy", "shodohflo.query.rows"}
@@ -377,7 +377,7 @@ def test_keys_need_neither_rich_nor_the_stores_client(demo: Path) -> None:
 
 
 def test_a_replay_on_a_terminal_keeps_data_and_bar_apart(demo: Path) -> None:
-    """The bar is on standard error, where the ledger follows it; standard output has the keys alone."""
+    """Progress bar and ledger go to standard error; standard output has the keys only."""
     terminal, inside = pty.openpty()
     command = [sys.executable, "-c", "from shodohflo.offline import progress; progress.PATIENCE = -1.0\n"]
     command[-1] += (
@@ -390,7 +390,7 @@ def test_a_replay_on_a_terminal_keeps_data_and_bar_apart(demo: Path) -> None:
         try:
             while chunk := os.read(terminal, 65536):
                 shown += chunk
-        except OSError:  # what Linux says when the other side has closed
+        except OSError:  # EIO on Linux, once the other side is closed
             pass
         assert replaying.stdout is not None
         keys = replaying.stdout.read()

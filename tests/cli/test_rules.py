@@ -1,4 +1,4 @@
-"""`shodohflo rules`: the configuration in sentences, and what each rule decided."""
+"""`shodohflo rules`: the configuration in sentences, with what each rule decided."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ def configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def rows(result: Result) -> list[dict[str, Any]]:
-    """Return what was printed as JSON."""
+    """Return the printed JSON objects."""
     assert result.exit_code == 0, result.stderr
     return [json.loads(line) for line in result.stdout.splitlines()]
 
 
 def test_a_configuration_is_printed_in_sentences(shodohflo: Command, configuration: Path) -> None:
-    """Networks and rules, with the numbers that everything else uses."""
+    """Networks and rules are listed with their places."""
     result = shodohflo("rules", configuration)
 
     assert result.exit_code == 0
@@ -65,14 +65,14 @@ def test_a_configuration_is_printed_in_sentences(shodohflo: Command, configurati
 
 
 def test_without_a_file_the_defaults_are_printed(shodohflo: Command, configuration: Path) -> None:
-    """Nothing is looked for."""
+    """Without CONFIG the rules of the defaults are printed."""
     assert configuration.exists()
 
     assert [row["place"] for row in rows(shodohflo("rules", "--json"))] == ["FLOW_MAPPING[0]", "FLOW_MAPPING[1]"]
 
 
 def test_a_capture_adds_what_each_rule_decides(shodohflo: Command, configuration: Path, demo: Path) -> None:
-    """The packets are those of the ledger; a flow counts for each rule that decided packets of it."""
+    """Packets add up to those of `replay`; a flow counts for each rule that decided packets of it."""
     told = rows(shodohflo("rules", configuration, demo, *OURS, "--json"))
     replayed = rows(shodohflo("replay", "--config", configuration, demo, *OURS, "--json"))
     ledger = shodohflo("replay", "--keys", "--config", configuration, demo, *OURS).stderr
@@ -88,7 +88,7 @@ def test_a_capture_adds_what_each_rule_decides(shodohflo: Command, configuration
 
 
 def test_a_capture_that_breaks_is_used_and_told(shodohflo: Command, configuration: Path, tmp_path: Path) -> None:
-    """As by `replay`."""
+    """An unreadable capture is reported with status 1, and the rules are printed."""
     result = shodohflo("rules", configuration, tmp_path / "nowhere.pcap")
 
     assert result.exit_code == 1
@@ -98,14 +98,14 @@ def test_a_capture_that_breaks_is_used_and_told(shodohflo: Command, configuratio
 
 @pytest.mark.parametrize("arguments", [["--running", "x.pcap"], ["--store", "valkey://bert"]])
 def test_questions_that_make_no_sense_are_refused(shodohflo: Command, arguments: list[str]) -> None:
-    """Either a capture or a store."""
+    """Captures together with --running, and --store without it, are refused with status 2."""
     assert shodohflo("rules", *arguments).exit_code == 2
 
 
 def test_a_running_agents_rules_are_counted_from_the_store(
     shodohflo: Command, configuration: Path, demo: Path, server: Server
 ) -> None:
-    """All packets of the capture, the drops as its agent counts them; and the words are remembered."""
+    """With --running, flows and drops are counted from the store, with stored sentences if CONFIG is missing."""
     url = f"unix://{server.path}"
     shodohflo("replay", "--store", url, "--config", configuration, demo, *OURS)
     expected = rows(shodohflo("rules", configuration, demo, *OURS, "--json"))
@@ -123,7 +123,7 @@ def test_a_running_agents_rules_are_counted_from_the_store(
 
     live = rows(told)
     assert [row["sentence"] for row in live] == SENTENCES
-    # A flow that several rules decided is told under the last of them, and once.
+    # A flow that several rules decided counts once, under the last of them.
     assert sum(row["packets"] for row in live) == sum(row["packets"] for row in expected)
     assert [row["dropped"] for row in live] == [row["dropped"] for row in expected]
     assert "agent bert runs another configuration: /etc/c.py, since noon" in told.stderr
@@ -135,7 +135,7 @@ def test_a_running_agents_rules_are_counted_from_the_store(
 def test_rules_that_had_the_same_number_one_after_the_other_are_told_apart(
     shodohflo: Command, configuration: Path, demo: Path, tmp_path: Path, server: Server
 ) -> None:
-    """After a reload, what the old rule decided is not the new one's doing."""
+    """Flows that an earlier rule of the same number decided do not count for the new one."""
     url = f"unix://{server.path}"
     other = tmp_path / "other.py"
     other.write_text(configuration.read_text().replace("LowerPort()", "Assign(DST, SRC)"))

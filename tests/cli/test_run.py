@@ -1,4 +1,4 @@
-"""Starting the agent: what it listens to, what it takes for ours, what it refuses, and how it ends."""
+"""Runs of the agent: interfaces, our networks, refusals at startup, and how a run ends."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ os.execvp(sys.argv[1], sys.argv[1:])
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Namespace, Namespace]]:
-    """Return two namespaces, joined; `v0` in the first has the addresses of bert's network."""
+    """Return two joined namespaces; `v0` in the first has the addresses of bert's network."""
     monkeypatch.setenv("SHODOHFLO_STATE_DIR", str(tmp_path / "state"))
     with namespace() as bert, namespace() as world:
         join(bert, "v0", world, "v1")
@@ -65,7 +65,7 @@ def agent(space: Namespace, *arguments: object, program: str = "shodohflo run") 
 
 @contextmanager
 def running(space: Namespace, log: Path, *arguments: object) -> Iterator[subprocess.Popen[bytes]]:
-    """Run the agent beside the test, until it listens at least."""
+    """Run the agent in the background; yield when it listens or has ended."""
     started = command(space, "shodohflo run", *arguments)
     with log.open("wb") as told, subprocess.Popen(started, stdout=told, stderr=told) as process:
         try:
@@ -77,14 +77,14 @@ def running(space: Namespace, log: Path, *arguments: object) -> Iterator[subproc
 
 
 def read(store: Path, *arguments: str) -> str:
-    """Return what a reader says of the embedded store."""
+    """Return what a reader prints about the embedded store."""
     environment = os.environ | {"SHODOHFLO_STATE_DIR": str(store)}
     asked = [str(BIN / "shodohflo"), *arguments]
     return subprocess.run(asked, capture_output=True, text=True, check=False, env=environment).stdout
 
 
 def test_a_run_records_and_ends_with_the_summary(here: tuple[Namespace, Namespace], demo: Path, tmp_path: Path) -> None:
-    """Networks from the addresses, an embedded store that readers find, and at the end a ledger that sums."""
+    """A run derives our networks, fills an embedded store that readers find, and ends with a ledger that sums up."""
     bert, world = here
     log, ledger = tmp_path / "log", tmp_path / "ledger.json"
 
@@ -111,7 +111,7 @@ def test_a_run_records_and_ends_with_the_summary(here: tuple[Namespace, Namespac
 def test_a_signal_ends_it_with_everything_written(
     here: tuple[Namespace, Namespace], tmp_path: Path, number: signal.Signals
 ) -> None:
-    """Status 0: that is how a run without a duration is meant to end."""
+    """SIGTERM and SIGINT end a run with status 0 and the summary."""
     bert, _ = here
 
     with running(bert, tmp_path / "log", "v0") as process:
@@ -125,7 +125,7 @@ def test_a_signal_ends_it_with_everything_written(
 
 
 def test_a_terminal_shows_the_flows_while_they_come(here: tuple[Namespace, Namespace], demo: Path) -> None:
-    """A live table with the counters under it."""
+    """A terminal shows a live table with the counters below it."""
     bert, world = here
     terminal, inside = pty.openpty()
     started = command(bert, "shodohflo run", "v0", "--duration", "4")
@@ -140,7 +140,7 @@ def test_a_terminal_shows_the_flows_while_they_come(here: tuple[Namespace, Names
         try:
             while chunk := os.read(terminal, 65536):
                 shown += chunk
-        except OSError:  # what Linux says when the other side has closed
+        except OSError:  # EIO on Linux, once the other side is closed
             pass
         status = process.wait(timeout=40)
 
@@ -153,7 +153,7 @@ def test_a_terminal_shows_the_flows_while_they_come(here: tuple[Namespace, Names
 
 
 def test_the_older_way_to_start_it(here: tuple[Namespace, Namespace]) -> None:
-    """`pcap_agent INTERFACE PREFIX`."""
+    """`pcap_agent INTERFACE PREFIX` runs the same agent."""
     done = agent(here[0], "v0", "10.0.0.0/24", "--duration", "0.3", program="pcap_agent")
 
     assert done.returncode == 0
@@ -164,7 +164,7 @@ def test_the_older_way_to_start_it(here: tuple[Namespace, Namespace]) -> None:
 def test_a_derived_network_that_swallows_a_named_host_is_refused(
     here: tuple[Namespace, Namespace], tmp_path: Path
 ) -> None:
-    """Status 2; it names both, and asks for --our-nets."""
+    """A derived network that contains a named host is refused with status 2; the error names both and --our-nets."""
     path = tmp_path / "notes.py"
     path.write_text(NOTES)
 
@@ -182,7 +182,7 @@ def test_a_derived_network_that_swallows_a_named_host_is_refused(
 def test_a_configuration_in_the_working_directory_is_taken(
     here: tuple[Namespace, Namespace], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By `run`; with its doubtful settings in the log."""
+    """`run` loads `configuration.py` from the working directory, and logs its unknown settings."""
     (tmp_path / "configuration.py").write_text("TTL_GARCE = 3\n")
     monkeypatch.chdir(tmp_path)
 
@@ -190,13 +190,13 @@ def test_a_configuration_in_the_working_directory_is_taken(
 
     assert done.returncode == 0
     assert "TTL_GARCE is no setting (did you mean TTL_GRACE?)" in done.stderr
-    assert "UNCOVERED-PAIR" not in done.stderr  # nothing is said of rules that the file does not bring
+    assert "UNCOVERED-PAIR" not in done.stderr  # no findings about rules that the file does not define
 
 
 def test_what_the_check_finds_is_logged_when_the_agent_starts(
     here: tuple[Namespace, Namespace], tmp_path: Path
 ) -> None:
-    """Warnings and notes, each in a line with its packet; who named our networks is not stopped."""
+    """Each finding is logged in one line with its packet, and does not stop a run with named networks."""
     path = tmp_path / "notes.py"
     path.write_text(NOTES)
 
@@ -215,7 +215,7 @@ def test_what_the_check_finds_is_logged_when_the_agent_starts(
 
 
 def test_an_unknown_interface_lists_those_that_exist(here: tuple[Namespace, Namespace]) -> None:
-    """Status 1, with or without --our-nets."""
+    """An unknown interface is refused with status 1, and the error lists those that exist."""
     for arguments in (["nope"], ["nope", "--our-nets", "10.0.0.0/8"]):
         done = agent(here[0], *arguments)
 
@@ -225,7 +225,7 @@ def test_an_unknown_interface_lists_those_that_exist(here: tuple[Namespace, Name
 
 
 def test_without_the_right_to_capture_it_says_what_is_needed(here: tuple[Namespace, Namespace]) -> None:
-    """And points to what needs no rights."""
+    """A run without CAP_NET_RAW fails with status 1, and the error points to the demo, which needs no rights."""
     require("setpriv")
     bereft = ["setpriv", "--bounding-set=-net_raw", "--inh-caps=-net_raw"]
 
@@ -242,7 +242,7 @@ def test_without_the_right_to_capture_it_says_what_is_needed(here: tuple[Namespa
 def test_a_state_directory_that_cannot_be_is_said_before_anything_is_captured(
     here: tuple[Namespace, Namespace], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One line, status 1; it would not get better by waiting."""
+    """An unusable state directory ends the run at once, with one line and status 1."""
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("SHODOHFLO_STATE_DIR", str(tmp_path / "file"))
 
@@ -250,13 +250,13 @@ def test_a_state_directory_that_cannot_be_is_said_before_anything_is_captured(
 
     assert done.returncode == 1
     assert done.stderr == (
-        f"shodohflo: embedded store: {tmp_path}/file: is no directory: "
+        f"shodohflo: embedded store: {tmp_path}/file: is not a directory: "
         "name another directory with SHODOHFLO_STATE_DIR\n"
     )
 
 
 def test_without_an_interface_it_says_so_and_waits_for_one(here: tuple[Namespace, Namespace]) -> None:
-    """And that there are no networks of ours; both may come later."""
+    """A run without any interface reports that it has none and no networks, and waits."""
     with namespace() as empty:
         done = agent(empty, "--duration", "0.3")
 
@@ -268,7 +268,7 @@ def test_without_an_interface_it_says_so_and_waits_for_one(here: tuple[Namespace
 
 
 def test_the_embedded_store_holds_what_the_setting_says(here: tuple[Namespace, Namespace], tmp_path: Path) -> None:
-    """A flood of packets must not fill the machine."""
+    """STORE_MEMORY limits the memory of the embedded store."""
     (tmp_path / "small.py").write_text("STORE_MEMORY = 12\n")
 
     log, store = tmp_path / "log", SocketStore(tmp_path / "state" / "store.sock")
@@ -279,18 +279,18 @@ def test_the_embedded_store_holds_what_the_setting_says(here: tuple[Namespace, N
 
 
 def test_a_name_is_taken_once(here: tuple[Namespace, Namespace], tmp_path: Path) -> None:
-    """Two agents would overwrite each other's hash; another name is all it takes."""
+    """A second agent of the same name is refused, because both would write the same hash; another name is accepted."""
     with running(here[0], tmp_path / "log", "--name", "inside"):
         second = agent(here[0], "--name", "inside", "--duration", "0.3")
         other = agent(here[0], "--name", "outside", "--duration", "0.3")
 
     assert second.returncode == 2
-    assert "an agent called inside runs already" in second.stderr.splitlines()[-1]
+    assert "an agent called inside is already running" in second.stderr.splitlines()[-1]
     assert other.returncode == 0, other.stderr
 
 
 def test_a_terminal_that_is_closed_ends_it_well(here: tuple[Namespace, Namespace], tmp_path: Path) -> None:
-    """With everything written, although there is nobody left to tell."""
+    """A closed terminal ends the run with status 0, and the ledger is written."""
     terminal, inside = pty.openpty()
     ledger = tmp_path / "ledger.json"
     started = command(here[0], "shodohflo run", "v0", "--ledger", ledger)
@@ -320,11 +320,11 @@ def test_a_terminal_that_is_closed_ends_it_well(here: tuple[Namespace, Namespace
         (["--duration", "soon"], "'soon' is not a valid float"),
         (["--our-nets", "home"], "'home' is not a prefix"),
         (["--config", "/nowhere.py"], "/nowhere.py: no such file"),
-        (["--our-nets", "10.0.0.0/8", "--store", "http://x"], "the scheme is none of redis"),
+        (["--our-nets", "10.0.0.0/8", "--store", "http://x"], "the scheme must be redis"),
     ],
 )
 def test_wrong_use_is_one_line_with_status_2(shodohflo: Command, arguments: list[str], said: str) -> None:
-    """Before anything is opened."""
+    """A wrong argument is one line on standard error with status 2."""
     result = shodohflo("run", *arguments)
 
     assert result.exit_code == 2

@@ -1,4 +1,4 @@
-"""The stores of the readers: those that are named, otherwise this machine's own."""
+"""The stores of the readers: those that are named, otherwise this machine's embedded one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def test_every_named_store_is_opened_in_order(server: Server) -> None:
-    """Each URL is a store of its own; a socket is one too."""
+    """Each URL gives a store of its own, and a socket is a URL too."""
     first, second = opened([f"unix://{server.path}", "redis://127.0.0.1:1"])
 
     assert isinstance(first, RemoteStore)
@@ -26,7 +26,7 @@ def test_every_named_store_is_opened_in_order(server: Server) -> None:
 
 
 def test_a_wrong_url_is_refused() -> None:
-    """A URL of another kind is an error of the configuration."""
+    """A URL with another scheme raises `ConfigurationError`."""
     with pytest.raises(ConfigurationError, match="ftp"):
         opened(["ftp://db"])
 

@@ -1,4 +1,4 @@
-"""`shodohflo suggest`: a file that loads and passes `check`, and whose claims are true of the capture."""
+"""`shodohflo suggest`: the file loads, passes `check`, and its costs are true of the capture."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ if TYPE_CHECKING:
     from cli.conftest import Command
 
 PROPOSAL = re.compile(r"((?:    # (?!\().*\n)+)((?:    # \(.*\n)+)")
-"""A comment, and the rules that it is about, commented out."""
+"""A comment and the rules that it describes, commented out."""
 
 
 def saved(path: Path, text: str) -> Path:
-    """Write a configuration that can be loaded as root too."""
+    """Write a configuration that root may load too."""
     path.write_text(text)
     path.chmod(0o600)
     return path
 
 
 def our_nets_of(text: str) -> list[str]:
-    """Return the options of the command that the file says to run."""
+    """Return the options of the command that the file recommends."""
     (line,) = re.findall(r"^#     shodohflo run (.*) --config FILE$", text, re.MULTILINE)
     return str(line).split()
 
 
 def proposals(text: str) -> list[tuple[str, str]]:
-    """Return each claim in one line, and the rules it is about."""
+    """Return each proposal as one line of text, and its rules."""
     return [(" ".join(said.replace("    #", "").split()), rules) for said, rules in PROPOSAL.findall(text)]
 
 
@@ -48,7 +48,7 @@ def keys_of(shodohflo: Command, config: Path, ours: list[str], capture: Path) ->
 
 
 def loudness(keys: dict[str, int]) -> int:
-    """Count the packets under keys of their own."""
+    """Count the packets under flows, resets and unreachables."""
     return sum(count for key, count in keys.items() if key.endswith((";flow", ";rst", ";icmp")))
 
 
@@ -63,7 +63,7 @@ def capture(request: pytest.FixtureRequest, demo: Path, shipped_captures: Path) 
 
 
 def test_what_is_suggested_loads_and_passes_check(shodohflo: Command, capture: Path, tmp_path: Path) -> None:
-    """With our networks as the file says, and whatever else they are taken for."""
+    """The suggested file passes `check`, with the networks that it recommends and with presumed ones."""
     result = shodohflo("suggest", capture)
 
     path = saved(tmp_path / "suggested.py", result.stdout)
@@ -73,7 +73,7 @@ def test_what_is_suggested_loads_and_passes_check(shodohflo: Command, capture: P
 
 
 def test_every_price_is_true_of_the_capture(shodohflo: Command, capture: Path, tmp_path: Path) -> None:
-    """Each rule is made to count, and the keys are counted again; `check` warns where the text says that it does."""
+    """Each proposal has the stated cost once it is uncommented, and `check` warns where the text says so."""
     text = shodohflo("suggest", capture).stdout
     ours = our_nets_of(text)
     before = keys_of(shodohflo, saved(tmp_path / "before.py", text), ours, capture)
@@ -95,12 +95,12 @@ def test_every_price_is_true_of_the_capture(shodohflo: Command, capture: Path, t
 
 
 def shown(share: float) -> str:
-    """Write a share as the file does."""
+    """Return a share as the file writes it."""
     return "less than 1" if 0 < share < 0.01 else f"{100 * share:.0f}"
 
 
 def test_drops_of_named_outsiders_pass_check_once_they_count(shodohflo: Command, demo: Path, tmp_path: Path) -> None:
-    """Named one by one, nobody else can hide behind their port."""
+    """A drop for services that are named one by one has no finding once it is uncommented."""
     text = shodohflo("suggest", demo).stdout
     (rules,) = (rules for _, rules in proposals(text) if '"port_443"' in rules)
 
@@ -110,7 +110,7 @@ def test_drops_of_named_outsiders_pass_check_once_they_count(shodohflo: Command,
 
 
 def test_a_drop_that_outsiders_can_use_says_so(shodohflo: Command, shipped_captures: Path, tmp_path: Path) -> None:
-    """And `check` agrees."""
+    """A drop that outsiders can exploit carries a warning, and `check` reports it once it is uncommented."""
     text = shodohflo("suggest", shipped_captures / "brimcap-alerts.pcap").stdout
     ((said, rules),) = ((said, rules) for said, rules in proposals(text) if "port 443 (https)" in said)
 
@@ -121,7 +121,7 @@ def test_a_drop_that_outsiders_can_use_says_so(shodohflo: Command, shipped_captu
 
 
 def test_services_on_high_ports_are_suggested(shodohflo: Command, tmp_path: Path) -> None:
-    """With the number of services that are services no more."""
+    """A service on a high port is proposed with the number of services before and after."""
     texts = [f"10.0.0.{host}:{40000 + host} > 10.0.0.99:50051 tcp" for host in range(10)]
     capture = tmp_path / "grpc.pcap"
     capture.write_bytes(pcap(ethernet(to_bytes(Packet.from_text(text))) for text in texts))
@@ -137,14 +137,14 @@ def test_services_on_high_ports_are_suggested(shodohflo: Command, tmp_path: Path
 
 
 def test_our_networks_can_be_named(shodohflo: Command, demo: Path) -> None:
-    """Then nothing is guessed."""
+    """Networks named by --our-nets are taken instead of guessed ones."""
     text = shodohflo("suggest", "--our-nets", "198.51.100.0/24", demo).stdout
 
     assert our_nets_of(text) == ["--our-nets", "198.51.100.0/24"]
 
 
 def test_standard_input_is_read_once(demo: Path, shodohflo: Command) -> None:
-    """All that is tried is tried on what is kept."""
+    """Standard input gives the same result as the file, although it can be read only once."""
     command = [sys.executable, "-m", "shodohflo", "suggest", "-"]
 
     piped = subprocess.run(command, input=demo.read_bytes(), capture_output=True, check=True).stdout.decode()
@@ -153,7 +153,7 @@ def test_standard_input_is_read_once(demo: Path, shodohflo: Command) -> None:
 
 
 def test_the_name_of_a_capture_cannot_become_code(shodohflo: Command, demo: Path, tmp_path: Path) -> None:
-    """A file name may hold anything but the configuration says no more than it means."""
+    """Line breaks in a file name are escaped, so that none of it becomes code."""
     odd = tmp_path / "a\nimport os\n.pcap"
     odd.write_bytes(demo.read_bytes())
 
@@ -164,7 +164,7 @@ def test_the_name_of_a_capture_cannot_become_code(shodohflo: Command, demo: Path
 
 
 def test_a_cut_capture_is_used_as_far_as_it_goes(shodohflo: Command, demo: Path, tmp_path: Path) -> None:
-    """With status 1, and the reason on standard error."""
+    """A truncated capture gives a suggestion, status 1, and the error on standard error."""
     cut = tmp_path / "cut.pcap"
     cut.write_bytes(demo.read_bytes()[:100_000])
 
@@ -177,7 +177,7 @@ def test_a_cut_capture_is_used_as_far_as_it_goes(shodohflo: Command, demo: Path,
 
 @pytest.mark.parametrize("content", [b"", b"not a capture"])
 def test_nothing_makes_no_suggestion(shodohflo: Command, tmp_path: Path, content: bytes) -> None:
-    """One line, and nothing that could be taken for a configuration."""
+    """An unreadable capture gives one line of error and no configuration."""
     path = tmp_path / "nothing.pcap"
     path.write_bytes(content)
 
@@ -189,7 +189,7 @@ def test_nothing_makes_no_suggestion(shodohflo: Command, tmp_path: Path, content
 
 
 def test_without_an_address_that_could_be_ours_it_asks_for_them(shodohflo: Command, shipped_captures: Path) -> None:
-    """A network that holds nothing would be no suggestion."""
+    """A capture without an address that could be ours gives an error that asks for --our-nets."""
     result = shodohflo("suggest", shipped_captures / "tcpdump-vsock-1.pcapng")
 
     assert result.exit_code == 1

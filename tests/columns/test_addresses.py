@@ -36,7 +36,7 @@ def test_every_pattern_of_zero_fields_is_shortened_as_ipaddress_does_it(zeros: i
 
 
 def test_ipv4_mapped_addresses_end_in_dotted_decimal() -> None:
-    """RFC 5952 section 5 recommends it; `str` differs between versions of Python."""
+    """IPv4-mapped addresses end in dotted decimal (RFC 5952 section 5), whatever `str` does in this Python."""
     mapped = Addresses.from_objects([IPv6Address("::ffff:102:304")])
 
     assert mapped.texts() == ["::ffff:1.2.3.4"]

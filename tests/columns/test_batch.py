@@ -12,7 +12,7 @@ from support.tables import as_rows, made
 
 @pytest.mark.parametrize("family", [4, 6])
 def test_all_addresses_of_a_family_have_its_type(family: Family) -> None:
-    """They can be compared and concatenated whichever column they come from."""
+    """All address columns of a family have the same type, so that they can be compared and concatenated."""
     batch, messages = Batch.empty(family), Messages.empty(family)
 
     columns = [batch.src_addr, batch.dst_addr, messages.src_addr, messages.dst_addr, messages.remote_addr]
@@ -21,7 +21,7 @@ def test_all_addresses_of_a_family_have_its_type(family: Family) -> None:
 
 
 def test_addresses_that_end_in_zeros_keep_them() -> None:
-    """NumPy drops trailing zero bytes of a byte string where it makes a Python object of it, not in the column."""
+    """Addresses keep trailing zero bytes, which NumPy drops only when it makes a Python object."""
     address = bytes([0x20, 0x01, *bytes(14)])
     batch = made(Batch, 2, 6, src_addr=[address, address])
 
@@ -64,5 +64,5 @@ def test_control_bits_are_those_of_the_header() -> None:
 
 
 def test_a_message_without_a_quote_is_all_zeros() -> None:
-    """A decoder fills in only the messages that quote something."""
+    """A new table of messages is all zeros, which means `Quote.NONE`."""
     assert Messages.zeros(1, 4).quote.tolist() == [Quote.NONE]

@@ -1,4 +1,4 @@
-"""Frames: columns of places over one buffer, which is shared and never copied."""
+"""Frames: columns of positions in one buffer, which is shared and never copied."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def contents(frames: Frames) -> list[bytes]:
 
 
 def test_some_frames_lie_in_the_same_buffer() -> None:
-    """A block of a ring is divided without copying a byte."""
+    """Chosen frames share the buffer, so that no byte is copied."""
     frames = frames_of(b"one", b"four", b"", b"eleven", guard=b"--")
 
     assert contents(frames) == [b"one", b"four", b"", b"eleven"]
@@ -25,14 +25,14 @@ def test_some_frames_lie_in_the_same_buffer() -> None:
 
 
 def test_a_slice_of_frames_copies_no_column() -> None:
-    """The pipeline cuts each block into parts."""
+    """A slice of frames shares its columns, so that the pipeline can divide blocks without copying."""
     frames = frames_of(b"one", b"four")
 
     assert np.shares_memory(frames[:1].time, frames.time)
 
 
 def test_frames_of_one_buffer_are_concatenated_over_it() -> None:
-    """The parts of a file are decoded in the order in which they stand, and in one piece."""
+    """Parts of one buffer are concatenated in their order, without copying the buffer."""
     frames = frames_of(b"one", b"four", b"eleven")
 
     joined = Frames.concatenate([frames[:1], frames[1:1], frames[1:]])

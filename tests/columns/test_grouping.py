@@ -53,7 +53,7 @@ def test_a_hash_that_never_tells_rows_apart_costs_time_and_nothing_else(columns:
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 2**40)), max_size=40))
 def test_values_are_summed_and_bounded_by_group(rows: list[tuple[int, int]]) -> None:
-    """The result is that of a dictionary of lists."""
+    """Sums and extremes by group are those of a dictionary of lists."""
     keys = np.array([key for key, _ in rows], np.uint64)
     values = np.array([value for _, value in rows], np.int64)
     groups = group_by([keys])

@@ -36,7 +36,7 @@ EVERY_KEY = [
 
 @table
 class Wide(Table):
-    """More key columns than fit one word, or two."""
+    """A table whose keys need more than two words."""
 
     one: NDArray[np.uint64] = column(np.uint64, Role.KEY)
     two: NDArray[np.uint32] = column(np.uint32, Role.KEY)
@@ -68,7 +68,7 @@ def same(rows: list[Any]) -> list[list[bool]]:
 def test_rows_that_differ_in_one_key_column_never_share_a_group(
     kind: type[Table], shared: tuple[Any, ...], place: int
 ) -> None:
-    """Whatever the other columns hold, all of them the least or all the greatest value, no bit is shifted off."""
+    """Rows that differ in one key column never share a group, with all others at their least or greatest value."""
     keys = list(kind.zeros(1, *shared).keys())
     for others in (0, 1):
         values = [np.array([extremes(key.dtype)[others]] * 3, key.dtype) for key in keys]
@@ -85,7 +85,7 @@ def test_rows_that_differ_in_one_key_column_never_share_a_group(
 
 @pytest.mark.parametrize("bit", range(64))
 def test_each_single_bit_of_a_key_tells_rows_apart(bit: int) -> None:
-    """Two numbers that differ in one bit, with the greatest values beside them."""
+    """Numbers that differ in a single bit have different labels, with the greatest values beside them."""
     numbers = np.array([0, 1 << bit], np.uint64)
     full, byte = np.full(2, 2**32 - 1, np.uint32), np.full(2, 0xFF, np.uint8)
 
@@ -111,7 +111,7 @@ def test_labels_are_equal_exactly_where_keys_are(kind: type[Table], data: st.Dat
 
 
 def test_labels_are_as_wide_as_their_values_need() -> None:
-    """IPv4 takes two words, and IPv6 five."""
+    """The labels of IPv4 rows take two words, those of IPv6 five."""
     ports, udp = np.full(2, 0xFFFF, np.uint16), np.full(2, 17, np.uint8)
     rest = replace(Observations.zeros(2), client_port=ports, port=ports, protocol=udp)
     four = replace(rest, client=_addresses(4, 2**32 - 1), remote=_addresses(4, 2**32 - 2))
@@ -126,14 +126,14 @@ def _addresses(version: int, low: int) -> Addresses:
 
 
 def test_a_table_whose_keys_are_all_zero_has_one_label() -> None:
-    """Also one without rows: grouping needs a column of words."""
+    """A table with zero keys, or without rows, still has one column of labels, which grouping needs."""
     assert [word.tolist() for word in labels(Batch.zeros(3, 4))] == [[0, 0, 0]]
     assert [word.tolist() for word in labels(Batch.empty(6))] == [[]]
     assert key_bytes(Observations.empty()) == []
 
 
 def test_key_bytes_can_be_compared_between_tables() -> None:
-    """A row has the same bytes in whatever company, so they can be remembered."""
+    """Equal keys have equal bytes in all tables of a type, so the bytes can be stored."""
     ports = [np.array(each, np.uint16) for each in ([1, 0xFFFF], [1])]
     one, other = (replace(Observations.zeros(len(port)), port=port) for port in ports)
 

@@ -1,4 +1,4 @@
-"""Merging: packets of a conversation become one row, observations under one key become one."""
+"""Merging: packets of one conversation become one row, and so do observations under one key."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def test_observations_under_one_key_and_rule_become_one() -> None:
 
 @given(st.lists(SEEN, max_size=30), st.integers(0, 30))
 def test_merging_in_parts_is_merging_at_once(rows: list[Seen], cut: int) -> None:
-    """Rows that wait can be merged at any time and any number of times."""
+    """Merging in parts gives the same rows as merging at once."""
     at_once = merge([observed(*rows)])
 
     in_parts = merge([merge([observed(*rows[:cut])]), merge([observed(*rows[cut:])])])
@@ -162,12 +162,12 @@ def test_merging_in_parts_is_merging_at_once(rows: list[Seen], cut: int) -> None
 
 
 def as_set(seen: Observations) -> set[tuple[object, ...]]:
-    """Return the rows, in no order."""
+    """Return the rows as a set."""
     columns = [seen.client.texts(), seen.remote.texts()]
     columns += [getattr(seen, name).tolist() for name in ("kind", "port", "rule", "packets", "octets", "first", "last")]
     return set(zip(*columns, strict=True))
 
 
 def test_nothing_merges_to_nothing() -> None:
-    """An interval without packets leaves no rows."""
+    """Merging nothing gives an empty table."""
     assert len(merge([])) == 0

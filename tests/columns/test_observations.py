@@ -1,4 +1,4 @@
-"""Observations: which columns keep rows apart, and that rows of both families stand in one table."""
+"""Observations: the roles of their columns, and rows of both families in one table."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from support.observing import Seen, flow, observed
 
 
 def test_each_column_has_the_role_that_recording_needs() -> None:
-    """Rows are kept apart by what their key is made of and by their rule; all else is summed or widened."""
+    """The parts of the key and the rule are key columns; counts are summed, and the time span is widened."""
     roles = {role: [each.name for each in Observations.columns if each.role is role] for role in Role}
 
     assert roles == {
@@ -24,7 +24,7 @@ def test_each_column_has_the_role_that_recording_needs() -> None:
 
 
 def test_rows_of_both_families_and_mixed_ones_stand_in_one_table() -> None:
-    """An action of an operator may answer with a service of the other family."""
+    """One table holds rows of both families, and rows that mix them, as custom actions may."""
     four, six = ip_address("10.0.0.1"), ip_address("2001:db8::1")
     rows = Observations.concatenate([observed(Seen(four, four, 53)), observed(Seen(six, six, 53), Seen(four, six, 53))])
 
@@ -33,7 +33,7 @@ def test_rows_of_both_families_and_mixed_ones_stand_in_one_table() -> None:
 
 
 def test_choosing_rows_chooses_their_addresses_too() -> None:
-    """The two columns of addresses are tables themselves."""
+    """Choosing rows also chooses those of the nested tables of addresses."""
     rows = observed(flow("10.0.0.1", "10.0.0.9", 53), flow("10.0.0.2", "10.0.0.8", 443))
 
     chosen = rows.keep(rows.port == 443)
@@ -42,7 +42,7 @@ def test_choosing_rows_chooses_their_addresses_too() -> None:
 
 
 def test_the_kinds_fit_their_column() -> None:
-    """A kind beyond 255 would wrap around in silence."""
+    """Every kind fits into one byte, because larger values would wrap around silently."""
     assert observed(*(Seen(ip_address("::1"), ip_address("::2"), 1, kind=kind) for kind in Kind)).kind.tolist() == [
         *Kind
     ]

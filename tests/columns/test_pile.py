@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @given(st.lists(st.lists(SEEN, max_size=5), max_size=6), st.integers(0, 12))
 def test_a_pile_merges_its_parts_as_if_they_had_come_at_once(parts: list[list[Seen]], many: int) -> None:
-    """It makes no difference when the pile merges."""
+    """The result of a pile does not depend on when it merges."""
     pile: Pile[Observations] = Pile(merge, many)
     for part in parts:
         pile.add(observed(*part))
@@ -65,7 +65,7 @@ def test_rows_that_never_merge_are_merged_ever_less_often() -> None:
 
 
 def test_an_empty_pile_gives_an_empty_table() -> None:
-    """Empty parts are not kept."""
+    """An empty pile gives an empty table, also after empty parts."""
     pile: Pile[Observations] = Pile(merge, 10)
     pile.add(Observations.empty())
 

@@ -1,4 +1,4 @@
-"""Laws of tables, held to every table that is declared anywhere."""
+"""Properties that every declared table must have."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Sightings(Table):
 
 
 def test_the_tables_that_travel_are_found_by_introspection() -> None:
-    """The laws below are held to all of these."""
+    """Introspection finds all tables, so that the tests below cover each of them."""
     names = {kind.__name__ for kind in declared_tables()}
 
     assert names >= {"Frames", "Batch", "Messages", "Observations", "Addresses"}
@@ -92,7 +92,7 @@ def types(made: Table) -> list[object]:
 
 @EVERY_TABLE
 def test_keeping_all_rows_and_concatenating_one_part_copy_nothing(kind: type[Table]) -> None:
-    """Most packets stay in a batch from end to end; what is not changed is not copied."""
+    """Keeping all rows and concatenating one part return the same arrays."""
     made = kind.zeros(3, *(4 for _ in kind.shared_fields))
 
     assert made.keep(np.ones(3, np.bool_)) is made
@@ -101,7 +101,7 @@ def test_keeping_all_rows_and_concatenating_one_part_copy_nothing(kind: type[Tab
 
 @EVERY_TABLE
 def test_tables_are_frozen(kind: type[Table]) -> None:
-    """Columns cannot be put in the place of others; a changed table is another one."""
+    """The columns of a table cannot be replaced."""
     made = kind.zeros(1, *(4 for _ in kind.shared_fields))
 
     with pytest.raises(FrozenInstanceError):
@@ -109,27 +109,27 @@ def test_tables_are_frozen(kind: type[Table]) -> None:
 
 
 def test_concatenating_nothing_needs_a_table_without_shared_fields() -> None:
-    """Without a part nobody knows the family of a batch."""
+    """Concatenating no parts fails for tables with shared fields, whose values would be unknown."""
     assert len(Observations.concatenate([])) == 0
     with pytest.raises(TypeError):
         Batch.concatenate([])
 
 
 def test_the_type_of_a_column_may_depend_on_the_shared_field() -> None:
-    """Addresses of IPv4 are numbers of 32 bits, those of IPv6 are 16 bytes."""
+    """Address columns of IPv4 batches are 32-bit numbers, those of IPv6 batches 16 bytes."""
     assert Batch.empty(4).src_addr.dtype == np.uint32
     assert Batch.empty(6).src_addr.dtype == np.dtype("S16")
 
 
 def test_keys_are_the_columns_of_that_role_with_nested_ones_in_their_place() -> None:
-    """An address is three columns of a key."""
+    """The keys of a table include those of nested tables: an address gives three."""
     assert [key.dtype for key in Sightings.zeros(1, "here").keys()] == [np.uint16]  # noqa: SIM118 - no mapping
     assert len(list(Observations.zeros(1).keys())) == 6 + 2 * 3
 
 
 @pytest.mark.parametrize("dtype", [np.int64, np.float64, "S3", object, "U4"])
 def test_a_type_that_labels_cannot_hold_is_refused_as_a_key(dtype: object) -> None:
-    """A negative number or a float would be packed wrongly in silence."""
+    """A type that labels cannot pack, such as a signed number or a float, is refused as a key."""
     with pytest.raises(TypeError, match="cannot be a key"):
         column(dtype, Role.KEY)
 

@@ -33,7 +33,7 @@ class RunOptions:
     duration: float | None = None
     """Seconds; None for until a signal."""
     patience: float = 10.0
-    """Seconds that the store has at the end to take the rest."""
+    """Seconds that the store has to take the rest at the end."""
     promiscuous: bool = True
     ring_octets: int = RING_OCTETS
     reread: Callable[[], Configuration] | None = None

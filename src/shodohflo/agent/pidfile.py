@@ -1,8 +1,8 @@
 """The PID file: a locked file in the run directory by which a running agent is found by name.
 
 The lock shows that the agent runs, and the kernel reports the process that holds it. So neither the stale file of a
-killed agent nor a process that reuses its id is mistaken for an agent. Beside it the agent writes its `ReloadStatus`,
-which `shodohflo reload` waits for.
+killed agent nor a process that reuses its id is mistaken for an agent. In a second file the agent writes its
+`ReloadStatus`, which `shodohflo reload` waits for.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SYSTEM_DIRECTORY: Final = Path("/run/shodohflo")
 """The run directory of an agent that runs as root."""
 
 VARIABLE: Final = "SHODOHFLO_RUN_DIR"
-"""The environment variable that names another one."""
+"""The environment variable that names another run directory."""
 
 _FLOCK: Final = struct.Struct("hhqqi")
 """fcntl(2), `struct flock`: type, whence, start, length, process id."""
@@ -39,7 +39,7 @@ _log = logging.getLogger(__name__)
 def run_directory(environment: Mapping[str, str], user: int) -> Path:
     """Return the run directory of the agents of `user` (0 is root).
 
-    It is the state directory if only that was chosen by the environment.
+    If the environment names only the state directory, that is the run directory as well.
     """
     if named := environment.get(VARIABLE):
         return Path(named).absolute()
@@ -110,7 +110,7 @@ def running(directory: Path) -> list[AgentFiles]:
     except FileNotFoundError:
         return []
     except PermissionError as error:
-        raise ShodohfloError(f"{error.filename}: {error.strerror}: ask as the user that the agent runs as") from error
+        raise ShodohfloError(f"{error.filename}: {error.strerror}: run this as the user of the agent") from error
 
 
 class PidFile:
@@ -132,7 +132,7 @@ class PidFile:
             self._files.reload_file.unlink(missing_ok=True)
         except BlockingIOError:
             raise ConfigurationError(
-                f"an agent called {self._files.name} runs already, as process {self._files.holder()}: "
+                f"an agent called {self._files.name} is already running, as process {self._files.holder()}: "
                 "end it, or give this one another --name"
             ) from None
         except OSError as error:
@@ -189,8 +189,8 @@ def find(name: str | None, environment: Mapping[str, str], user: int) -> AgentFi
         found = [files for files in running(directory) if name in (None, files.name)]
         if len(found) > 1:
             names = ", ".join(files.name for files in found)
-            raise ShodohfloError(f"several agents run: {names}; say which with --name")
+            raise ShodohfloError(f"several agents are running: {names}; choose one with --name")
         if found:
             return found[0]
     called = f" called {name}" if name else ""
-    raise ShodohfloError(f"no agent{called} runs here (looked in {looked}); {VARIABLE} names another directory")
+    raise ShodohfloError(f"no agent{called} is running here (looked in {looked}); {VARIABLE} names another directory")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from shodohflo.agent.pidfile import AgentFiles, ReloadStatus
 
 _POLL_INTERVAL: Final = 0.02
-"""Seconds between two looks at the agent's files."""
+"""Seconds between two polls of the agent's files."""
 
 T = TypeVar("T")
 
@@ -30,7 +30,7 @@ def request_reload(files: AgentFiles, timeout: float) -> ReloadStatus:
     before = _await(files, files.reload_status, deadline, late)
     _signal(files)
 
-    # A reload that had begun before the signal read the old file: only one that begins after it counts.
+    # A reload that began before the signal may have read the old file, so only one that begins afterwards counts.
     def answered() -> ReloadStatus | None:
         now = files.reload_status()
         return now if now and now.answered > before.begun else None

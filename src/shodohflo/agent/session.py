@@ -63,7 +63,7 @@ class Session:
         self._outlet.add(self._pipeline.take(), time.monotonic_ns())
 
     def finish(self) -> Status:
-        """Count and write the rest within the time that the store is given; return the final status."""
+        """Count and write the rest, with `patience` seconds for the store to take it; return the final status."""
         self._take_in(self._listener.finish())
         self.record()
         self._outlet.hand_on_rest()

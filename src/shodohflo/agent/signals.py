@@ -1,7 +1,7 @@
 """Signals: SIGTERM and SIGINT end a run, SIGHUP reloads the configuration.
 
 SIGHUP has two meanings. The kernel sends it when a terminal is closed, and an agent that was started there then ends.
-In every other case it means reload. An agent started by `nohup` never ends by SIGHUP.
+In every other case it means reload. SIGHUP never ends an agent that was started by `nohup`.
 """
 
 from __future__ import annotations

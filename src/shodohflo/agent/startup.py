@@ -1,4 +1,4 @@
-"""What a run of the agent begins with: the configuration, our networks, the store and what `check` finds."""
+"""Startup of the agent: load the configuration, derive our networks, log findings, check rights, open the store."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunArguments:
-    """What the command line asks for."""
+    """The arguments of the command line."""
 
     wanted: Wanted
     our_nets: tuple[Network, ...]
@@ -47,24 +47,24 @@ class RunArguments:
     promiscuous: bool
 
     def settle(self, path: Path | None, tell: Callable[[str], None]) -> Configuration:
-        """Load the configuration at `path`, and return it with our networks; `tell` of them if they are derived."""
+        """Load the configuration at `path`, and return it with our networks; derived ones are reported by `tell`."""
         settings = load(path)
         return Configuration(settings, self.our_nets or self._derive_networks(settings, tell))
 
     def reread(self, before: Settings) -> Configuration:
-        """Load the configuration again, check it and log what was found; `ConfigurationError` if it can't be used."""
+        """Load the configuration again, check it and log the findings; `ConfigurationError` if it can't be used."""
         configuration = self.settle(before.path or find(self.config, SEARCHED), _log.info)
         report = check(configuration)
         log_findings(report, configuration.settings)
         if report.worst == Level.ERROR:
             raise ConfigurationError(in_one_line(report.findings[0]))
         for name in not_reloadable(before, configuration.settings, store_named=bool(self.store)):
-            _log.warning("%s has changed, which takes effect when the agent is started anew", name)
+            _log.warning("%s has changed, which takes effect when the agent is restarted", name)
         logging.getLogger().setLevel(configuration.settings.log_level)
         return configuration
 
     def _derive_networks(self, settings: Settings, tell: Callable[[str], None]) -> tuple[Network, ...]:
-        """Return our networks from the addresses of what is listened to."""
+        """Derive our networks from the addresses of the chosen interfaces."""
         interfaces = list_interfaces()
         self.wanted.refuse_unknown(interfaces)
         derived = our_networks(self.wanted.choose(interfaces).listened, interfaces)
@@ -85,7 +85,7 @@ def not_reloadable(before: Settings, after: Settings, *, store_named: bool) -> I
 
 
 def refuse_without_rights() -> None:
-    """Raise before anything is started if this process may not capture."""
+    """Raise `CaptureNotPermittedError` if this process may not capture, before anything is started."""
     try:
         refuse_without_right()
     except CaptureNotPermittedError as error:
@@ -93,7 +93,7 @@ def refuse_without_rights() -> None:
 
 
 def log_findings(report: Report, settings: Settings) -> None:
-    """Log what `shodohflo check` finds; the notes about rules only where the rules are the operator's."""
+    """Log findings of `shodohflo check`; notes only if the rules are the operator's own."""
     for finding in report.findings:
         if finding.level != Level.NOTE:
             _log.warning("%s", in_one_line(finding))
@@ -102,9 +102,9 @@ def log_findings(report: Report, settings: Settings) -> None:
 
 
 def named_store(named: str | None, settings: Settings, closing: ExitStack) -> Store:
-    """Return the store that was named, else the embedded one, which is started, and closed with the rest.
+    """Return the named store, otherwise the embedded one, which is started here and closed by `closing`.
 
-    One that was named may come later; one that can't be started never will, and is a `StoreError` at once.
+    A named store need not be reachable yet. An embedded store that can't be started raises `StoreError` at once.
     """
     if url := named or settings.store:
         return RemoteStore(parse_url(url))

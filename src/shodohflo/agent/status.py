@@ -87,9 +87,9 @@ class Status:
     unmatched: Counter[tuple[str, str]]
     """Packets unmatched by any rule, by the names of their networks; - for no network."""
     recent: Observations = field(default_factory=Observations.empty)
-    """For `on_status`: what was recorded since it was last called, no more than `store.outlet.RECENT` rows."""
+    """For `on_status`: the observations since its last call, at most `store.outlet.RECENT` rows."""
     state: str = "running"
-    """Or `ended`, or `cut short` where the store did not take everything at the end."""
+    """`running`, `ended`, or `cut short` if the store did not take everything at the end."""
 
     @property
     def given_up(self) -> int:

@@ -1,7 +1,7 @@
-"""The difference between two configurations over the same packets, and the rules that make it.
+"""The difference between two configurations over the same packets, and the rules that cause it.
 
 The keys and their counts come from two pipelines fed with the same frames. The reasons come from the decisions of both
-configurations on each conversation (`fates`), where what they record is not the same.
+configurations on each conversation (`fates`) that they record differently.
 """
 
 from __future__ import annotations

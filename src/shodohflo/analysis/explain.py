@@ -61,7 +61,7 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question or a rule that the packet was held against, with the answer."""
+    """A question or a rule that was asked about the packet, with the answer."""
 
     name: str
     """`reset` and the like, `FLOW_MAPPING[2]`, or `IGNORE_FLOW`."""
@@ -86,7 +86,7 @@ class Explanation:
     before: tuple[Asked, ...]
     """The questions of the order of decisions, up to the one that applies."""
     rules: tuple[Asked, ...]
-    """The rules up to the one that decides; empty if the packet does not come to them."""
+    """The rules up to the one that decides; empty if the packet does not reach the rules."""
     after: tuple[Asked, ...]
     """IGNORE_FLOW, if it is set and the rules made a flow."""
     outcome: str
@@ -112,7 +112,8 @@ class Explanation:
 
 def explain(packet: Packet, enumeration: NetworkEnumeration, mapping: FlowMapping, policy: Policy) -> Explanation:
     """Explain `packet` by networks, rules and policy of one configuration in force."""
-    # Copies, so that an action with a memory answers twice as it would answer now, and the live one notices nothing.
+    # Copies, because the actions are asked twice: one with a memory must answer both times as it would now, and the
+    # live one must not change.
     pipeline = Pipeline(CompiledRules(enumeration, apart(mapping, enumeration)), policy)
     pipeline.ingest(to_frames([packet]))
     (outcome,) = (str(name) for name in pipeline.settle().outcomes)

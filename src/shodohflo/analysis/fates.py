@@ -57,7 +57,7 @@ class Fates:
         return cls(decisions, observe(batch, decisions), of_row)
 
     def differ(self, other: Fates) -> NDArray[np.bool_]:
-        """Return which rows are recorded otherwise in `other`, of the same batch: under other keys, or not at all."""
+        """Return which rows of their common batch the two record differently: under different keys, or in one only."""
         mine, its = self.of_row, other.of_row
         either, both = (mine >= 0) | (its >= 0), np.flatnonzero((mine >= 0) & (its >= 0))
         differ = either.copy()

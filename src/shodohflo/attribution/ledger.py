@@ -21,8 +21,8 @@ class Outcome(Explained):
     UNREACHABLE = "recorded.icmp", "an unreachable to one of our networks: recorded under icmp and client keys"
     HANDSHAKE = "handshake", "TCP with SYN or FIN: no proof that data flowed"
     RESET_ELSEWHERE = "rst_elsewhere", "a TCP reset to an address outside our networks"
-    ICMP_OTHER = "icmp_other", "ICMP that is no unreachable of TCP or UDP to our networks"
-    OWN_NETWORK = "own_network", "between two of our own addresses, with SUPPRESS_OWN_NETWORK"
+    ICMP_OTHER = "icmp_other", "ICMP other than an unreachable to our networks about TCP or UDP"
+    OWN_NETWORK = "own_network", "both ends are in our networks, and SUPPRESS_OWN_NETWORK is set"
     OWN_TRAFFIC = "own_traffic", "the agent's own traffic with its store"
     NO_NETWORK = "unmatched.no_network", "an address in no network of NETWORK_ENUMERATION"
     NO_RULE = "unmatched.no_rule", "no rule of FLOW_MAPPING had an opinion"
@@ -51,7 +51,7 @@ class Ledger:
 
     received: int = 0
     kernel_dropped: int = 0
-    """Packets that the kernel had no buffer space for; `received + kernel_dropped` is the count of the kernel."""
+    """Packets that found no room in the ring; `received + kernel_dropped` is what the kernel counts."""
     outcomes: Counter[str] = field(default_factory=Counter)
     opened: Counter[str] = field(default_factory=Counter)
     """Tunnels opened, by name; one packet may hold several nested ones."""

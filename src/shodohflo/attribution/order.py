@@ -1,12 +1,12 @@
 """The order of decisions: what becomes of every decoded packet. This is the only place where it is stated.
 
 A TCP or UDP packet is asked the questions of `ORDER`, an ICMP message those of `MESSAGES`; the first question that
-applies decides. A packet to which no question of `ORDER` applies goes to the rules, and `JUDGED` says what their
-decision makes of it. `IGNORED` is asked last, of packets for which the rules found a client.
+applies decides. A packet to which no question of `ORDER` applies goes to the rules, and `JUDGED` has the step
+for each of their decisions. `IGNORED` is asked last, of packets for which the rules found a client.
 
 Each question has a plain form, which answers for one packet with a reason, and a column form, which answers for all
 rows of a batch at once. The plain form is the specification: `explain` and `check` use it, `decide` uses the columns,
-and a property test holds them together. `questions` has both forms side by side.
+and a property test checks that they agree. `questions` has both forms side by side.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Question(Generic[One, Many]):
     plain: Callable[[One, Policy], Reason]
     """Whether the question applies to one packet, and why."""
     columns: Callable[[Many, CompiledPolicy], Mask]
-    """To which rows of a batch it applies. It may look at any row, whatever an earlier question decided."""
+    """To which rows of a batch the question applies, including rows that an earlier question decides."""
 
 
 ORDER: Final[tuple[Question[Packet, Batch], ...]] = (
@@ -192,7 +192,7 @@ OUTCOMES: Final = {
     Step.DROPPED: DROPPED,
     Step.FLOW: Outcome.FLOW,
 }
-"""The outcome that the ledger counts for each step; for `Step.DROPPED` the number of the rule is to be put in."""
+"""The outcome that the ledger counts for each step; for `Step.DROPPED` it is a template for the rule number."""
 
 
 def first_to_apply(questions: Sequence[Question[One, Many]], packet: One, policy: Policy) -> Question[One, Many] | None:
@@ -207,7 +207,7 @@ class Decisions:
     step: NDArray[np.uint8]
     """A `Step`."""
     verdicts: Verdicts
-    """What the rules said. Rows that an earlier question decided hold zeros here."""
+    """What the rules decided; zeros in rows that an earlier question decided."""
 
     def __len__(self) -> int:
         """Count the rows."""
@@ -219,13 +219,13 @@ class Decisions:
 
 
 _RULES: Final = 0xFF
-"""Stands in a column of steps for rows that the rules are to judge."""
+"""Marks rows in a column of steps that the rules have yet to decide."""
 
 _STEP_OF_DECISION: Final = np.array([JUDGED[decision] for decision in sorted(Decision)], np.uint8)
 
 
 def decide(rows: Batch | Messages, rules: CompiledRules, policy: CompiledPolicy) -> Decisions:
-    """Decide about every row; each stands for packets that are alike in all that the questions and rules look at."""
+    """Decide about every row, which is one or more packets that no question and no rule tells apart."""
     if isinstance(rows, Messages):
         return Decisions(_first_steps(MESSAGES, rows, policy), _not_judged(len(rows)))
     step = _first_steps(ORDER, rows, policy)
@@ -253,7 +253,7 @@ def _first_steps(questions: Sequence[Question[One, Many]], rows: Many, policy: C
 
 
 def _judged_steps(batch: Batch, verdicts: Verdicts, policy: CompiledPolicy) -> NDArray[np.uint8]:
-    """Return the step of each row that came to the rules."""
+    """Return the step of each row that reached the rules."""
     step = _STEP_OF_DECISION[verdicts.decision]
     step[IGNORED.columns(batch, policy) & (step == Step.FLOW)] = Step.FLOW_IGNORED
     return step
@@ -265,7 +265,7 @@ def _not_judged(rows: int) -> Verdicts:
 
 
 def _spread(verdicts: Verdicts, rows: NDArray[np.intp], total: int) -> Verdicts:
-    """Put verdicts on `rows` of a batch in the place of those rows, among `total`."""
+    """Return verdicts for `total` rows: those given at `rows`, zeros elsewhere."""
 
     def placed(column: NDArray[np.uint16]) -> NDArray[np.uint16]:
         whole = np.zeros(total, column.dtype)

@@ -48,7 +48,7 @@ class Pipeline:
         self._seen: Pile[Observations] = Pile(merge, _MANY)
 
     def settle(self) -> Ledger:
-        """Decide about all packets ingested so far, and return their ledger, a copy that does not change any more."""
+        """Decide about all packets ingested so far, and return a copy of the ledger."""
         self._decide()
         return self._ledger.copy()
 
@@ -70,7 +70,7 @@ class Pipeline:
 
     @property
     def policy(self) -> Policy:
-        """The settings that decide beside the rules."""
+        """The settings that decide in addition to the rules."""
         return self._policy
 
     @policy.setter

@@ -1,4 +1,4 @@
-"""The settings that decide beside the rules: our networks, IGNORE_FLOW, and the agent's own connections.
+"""The settings that decide in addition to the rules: our networks, IGNORE_FLOW, and the agent's own connections.
 
 `Policy` holds them as the operator gave them and answers for one address; `CompiledPolicy` answers for columns.
 """

@@ -1,8 +1,8 @@
 """The questions that `order` asks, each in both forms: for one packet with a reason, and for all rows of a batch.
 
-A pair stands together. The plain form takes a `Packet` (or a `Message`) and a `Policy`; it is the specification.
-The column form takes a `Batch` (or `Messages`) and a `CompiledPolicy`, and gives the same answer for every row.
-An address is only looked up in our networks where the rest of the question holds, since that costs most.
+The two forms of a question are next to each other. The plain form takes a `Packet` (or a `Message`) and a `Policy`;
+it is the specification. The column form takes a `Batch` (or `Messages`) and a `CompiledPolicy`, and gives the same
+answer for every row. Looking up our networks costs most, so it is only done for rows that meet the other conditions.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ def quote_rows(quote: Quote, messages: Messages, policy: CompiledPolicy) -> Mask
 
 
 def is_any_message(_message: Message, _policy: Policy) -> Reason:
-    """Answer that it applies: whatever comes here has no other outcome."""
+    """Answer that it applies: a message that gets here has no other outcome."""
     return Reason(applies=True, because="no question before this one applies")
 
 

@@ -59,7 +59,7 @@ def attend(arguments: RunArguments) -> int:
 
 
 def _on_status(settings: Settings, closing: ExitStack) -> Callable[[Status], None] | None:
-    """Begin the log; on a terminal, return the function that shows the live table."""
+    """Start the log; on a terminal, return the function that shows the live table."""
     if not (sys.stdout.isatty() and sys.stderr.isatty()):
         begin_log(settings.log_level)
         return None

@@ -1,4 +1,4 @@
-"""`shodohflo check`: what can be found in a configuration before any packet comes."""
+"""`shodohflo check`: the findings about a configuration, before any packet is received."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 EXAMPLES: Final = """\b
 Examples:
-  shodohflo check configuration.py                               whatever our networks are
-  shodohflo check configuration.py --our-nets 192.168.0.0/16     as the agent will be started
+  shodohflo check configuration.py                               private networks are ours
+  shodohflo check configuration.py --our-nets 192.168.0.0/16     our networks as the agent will have them
   shodohflo check configuration.py --json                        for scripts: one JSON object a line
 """
 
@@ -33,15 +33,15 @@ _STATUS: Final = {None: 0, Level.NOTE: 0, Level.WARNING: 1, Level.ERROR: 2}
 @options.our_nets
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line for each finding.")
 def check_command(*, config: Path | None, our_nets: tuple[Network, ...], as_json: bool) -> int:
-    """Prove what is wrong, or doubtful, with the networks and rules of a configuration.
+    """Prove what is wrong or doubtful in the networks and rules of a configuration.
 
-    Without CONFIG, of the defaults. Each finding has a level, a code and a place, and a packet that shows it, if there
-    can be one. What operators' own actions do is found by sampling, and said so. Without --our-nets, the private
-    networks are taken, except those that hold what the configuration names after OUR_4NETS or OUR_6NETS, and those that
-    an entry before them covers.
+    Without CONFIG, the defaults are checked. Each finding has a level, a code and a place, and a packet that
+    demonstrates it, if there can be one. Custom actions are tried by sampling; findings from that say so. Without
+    --our-nets, the private networks are ours, except those that contain a prefix that the configuration names after
+    OUR_4NETS or OUR_6NETS, and those inside a prefix that it names before.
 
-    ACCEPTED_FINDINGS in the configuration silences what is meant. Exit status: 0 if nothing or only notes were found,
-    1 if warnings, 2 if the configuration can't be used.
+    ACCEPTED_FINDINGS in the configuration silences findings that are intended. Exit status: 0 if there are no findings
+    or only notes, 1 if there are warnings, 2 if the configuration can't be used.
     """
     report = _report(config, our_nets)
     for line in json_lines(report) if as_json else text_lines(report):
@@ -50,7 +50,7 @@ def check_command(*, config: Path | None, our_nets: tuple[Network, ...], as_json
 
 
 def _report(config: Path | None, our_nets: tuple[Network, ...]) -> Report:
-    """Return what there is to say, also of a configuration that can't be loaded."""
+    """Return the findings; if the configuration can't be loaded, that is the only one."""
     try:
         settings = load(config)
     except ConfigurationError as error:

@@ -37,13 +37,13 @@ _FILE: Final = click.Path(path_type=Path)
 @options.our_nets
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, with all keys.")
 def compare(*, old: Path, new: Path, captures: tuple[str, ...], our_nets: tuple[Network, ...], as_json: bool) -> int:
-    """Say what another configuration would change, over captures.
+    """Show what another configuration would change, measured on captures.
 
-    OLD and NEW are configuration files. Each CAPTURE is a pcap or pcapng file, or - for standard input. Told are
-    packets that are newly recorded, newly dropped or no longer recorded, recorded under another key, or with client and
-    service exchanged, and the rules of both that decide. Without --our-nets, the private networks are taken, except
-    those that hold what one of them names after OUR_4NETS or OUR_6NETS, and those that an entry before those covers.
-    Exit status: 0 if both record the same, 1 if not, 2 if something could not be read.
+    OLD and NEW are configuration files. Each CAPTURE is a pcap or pcapng file, or - for standard input. The changes are
+    packets that are newly recorded, newly dropped, no longer recorded, recorded under another key, or recorded with
+    client and service exchanged, each with the deciding rules of both sides. Without --our-nets, the private networks
+    are ours, except those that contain a prefix that OLD or NEW names after OUR_4NETS or OUR_6NETS, and those inside a
+    prefix that it names before. Exit status: 0 if both record the same, 1 if not, 2 if something could not be read.
     """
     both = [load(path) for path in (old, new)]
     for settings in both:

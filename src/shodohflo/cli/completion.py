@@ -1,4 +1,4 @@
-"""`shodohflo completion`: the script that makes a shell complete our commands and options."""
+"""`shodohflo completion`: the script with which a shell completes our commands and options."""
 
 from __future__ import annotations
 

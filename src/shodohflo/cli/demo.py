@@ -25,7 +25,7 @@ from shodohflo.store.embedded import EmbeddedStore
 OUR_NETS: Final = (ip_network("192.168.7.0/24"), ip_network("2001:db8:7::/48"))
 
 FOREMOST: Final = 20
-"""The number of flows shown."""
+"""How many flows are shown."""
 
 EXAMPLES: Final = """\b
 Example:
@@ -35,10 +35,10 @@ Example:
 
 @click.command(epilog=EXAMPLES)
 def demo() -> int:
-    """Replay a shipped capture into a store of its own and show the flows.
+    """Replay a shipped capture into a temporary store and show the flows.
 
-    One minute of a small office, made up: desks 192.168.7.20 to .24, the hosts bert (.1) and ernie (.2), and their
-    IPv6 addresses in 2001:db8:7::/48. Needs no rights, and leaves nothing behind.
+    The capture is one minute of an invented small office: the desks 192.168.7.20 to .24, the hosts bert (.1) and ernie
+    (.2), and their IPv6 addresses in 2001:db8:7::/48. The demo needs no rights, and leaves nothing behind.
     """
     settings = load(None, {})
     pipeline = make_pipeline(Configuration(settings, OUR_NETS))

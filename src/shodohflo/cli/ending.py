@@ -1,4 +1,4 @@
-"""How a program ends: every way has one line on standard error, and a status that tells.
+"""How a program ends: one line on standard error for each kind of failure, and an exit status.
 
 0: done. 1: something could not be read, reached or found. 2: the command line or the configuration is wrong.
 130: interrupted.
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 INTERRUPTED: Final = 130
-"""What a shell reports for a program that SIGINT ended (128 + 2)."""
+"""The status that shells report for a program that SIGINT ended: 128 + 2."""
 
 
 class Ending:
-    """Mixed into a click command that is a program: every way to end has its line and its status."""
+    """A mixin for the click command of a program: errors become one line on standard error and an exit status."""
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's own signature
-        """Run, and write everything out, so that a closed pipe is noticed where click keeps quiet about it."""
+        """Run, and flush standard output here, where click handles a closed pipe silently."""
         result = super().invoke(ctx)  # type: ignore[misc] # mixed into a click.Command
         sys.stdout.flush()
         return result
 
     def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> None:  # noqa: ANN401 - click's own signature
-        """Run and exit; commands return their status, or nothing for 0."""
+        """Run and exit; a command returns its exit status, or None for 0."""
         extra["standalone_mode"] = False
         name = prog_name or "shodohflo"
         try:
@@ -47,7 +47,7 @@ class Ending:
 
 
 def _report(error: Exception, program: str) -> int:
-    """Say what went wrong in one line, or what there is where nothing was asked for; return the status."""
+    """Print `error` in one line, or the help if no command was given; return the exit status."""
     match error:
         case click.exceptions.NoArgsIsHelpError():
             click.echo(error.format_message(), err=True)

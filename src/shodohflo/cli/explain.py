@@ -32,7 +32,7 @@ Examples:
 
 @click.command("explain", epilog=EXAMPLES)
 @click.argument("packet", required=False)
-@click.option("--key", metavar="KEY", help="Tell what the store remembers of a key, in place of a packet.")
+@click.option("--key", metavar="KEY", help="Show what the store remembers of KEY, instead of a packet.")
 @options.config
 @options.our_nets
 @click.option(
@@ -41,7 +41,7 @@ Examples:
     multiple=True,
     metavar="URL",
     envvar="SHODOHFLO_STORE",
-    help="With --key: a store to ask; repeat it for several. By default the embedded one of this machine.",
+    help="With --key: a store to read; repeat it for several. By default this machine's embedded one.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def explain_command(  # noqa: PLR0913 - one for each option
@@ -53,18 +53,18 @@ def explain_command(  # noqa: PLR0913 - one for each option
     stores: tuple[str, ...],
     as_json: bool,
 ) -> int:
-    """Say what would become of a packet, and why.
+    """Show what would become of a packet, and why.
 
     PACKET is written "SRC:PORT > DST:PORT udp", or tcp with flags such as tcp rst, as it would be received; IPv6
-    addresses stand in brackets. Shown are both networks, what is asked before the rules, every rule up to the one that
-    decides, the outcome, and the keys. With --key, what the store remembers of a key. Without --our-nets, the private
-    networks are taken, except those that hold what the configuration names after OUR_4NETS or OUR_6NETS, and those that
-    an entry before them covers.
+    addresses are in brackets. The output has both networks, the questions before the rules, every rule up to the one
+    that decides, the outcome and the keys. With --key, it is what the store remembers of that key. Without --our-nets,
+    the private networks are ours, except those that contain a prefix that the configuration names after OUR_4NETS or
+    OUR_6NETS, and those inside a prefix that it names before.
     """
     if (packet is None) == (key is None):
         raise click.UsageError("name either a PACKET or --key KEY")
     if key is not None:
-        from shodohflo.cli.recall import recall  # noqa: PLC0415 - a packet needs no store's client
+        from shodohflo.cli.recall import recall  # noqa: PLC0415 - a packet needs no store client
 
         lines, told = recall(key, stores, time.time())
     else:

@@ -23,25 +23,25 @@ _ORDERS: Final = ("packets", "age", "client", "service", "port")
 
 
 def listing(name: str, *, sort: str, examples: str) -> Callable[[Command], click.Command]:
-    """Make a command that lists rows; it gets `stores`, `sort`, `as_json`, and the filters that `wanted` takes."""
+    """Return a decorator for commands that list rows; they get `stores`, `sort`, `as_json`, and what `wanted` takes."""
     added: list[Any] = [
         click.command(name, epilog=examples),
         _network_option("--client", "Only clients in this network; may be repeated."),
-        _network_option("--service", "Only the other end in this network; may be repeated."),
+        _network_option("--service", "Only services, or other ends, in this network; may be repeated."),
         click.option(
             "--port",
             "ports",
             type=options.PORT,
             multiple=True,
             metavar="N",
-            help="Only this port of the service; may be repeated.",
+            help="Only this service port; may be repeated.",
         ),
         click.option(
             "--sort",
             type=click.Choice(_ORDERS),
             default=sort,
             show_default=True,
-            help="By packets or age, the most or the youngest first; by others, ascending.",
+            help="packets: most first; age: latest first; others: ascending.",
         ),
         options.as_json,
         options.stores,
@@ -70,4 +70,4 @@ def print_found(found: Found[AnyRow], rows: Listing[AnyRow], sort: str, *, as_js
     """Print the rows that were found, sorted; report foreign keys on standard error."""
     rows.print(rows.sorted(found.rows, sort), as_json=as_json)
     if found.foreign:
-        click.echo(f"{found.foreign:,} keys look like ours and are not; they were left out", err=True)
+        click.echo(f"{found.foreign:,} keys look like ours but are not; they were left out", err=True)

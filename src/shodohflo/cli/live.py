@@ -1,4 +1,4 @@
-"""What a terminal shows while the agent runs: the busiest flows, and what became of the packets."""
+"""The live table on a terminal while the agent runs: the busiest flows, and the counters below them."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ if TYPE_CHECKING:
     from shodohflo.query.rows import FlowRow
 
 MOST: Final = 2_000
-"""Flows that are remembered for showing; beyond that, those seen longest ago are forgotten."""
+"""How many flows are kept; beyond that, those seen longest ago are removed."""
 
 _SPARE: Final = 1
-"""Lines left empty: a terminal that is full to the last line scrolls."""
+"""Lines left empty, because a terminal scrolls if its last line is filled."""
 
 
 @dataclass(slots=True)
 class Busiest:
-    """The flows of a run so far, as far as they are remembered."""
+    """The flows of a run so far, at most `MOST`."""
 
     flows: dict[tuple[Address, Address, int], FlowRow] = field(default_factory=dict)
 
     def add(self, seen: list[FlowRow]) -> None:
-        """Add what was seen since the last time; what is seen again moves to the end."""
+        """Add the flows seen since the last call; a flow that is seen again moves to the end."""
         for flow in seen:
             key = (flow.client, flow.service, flow.port)
             before = self.flows.pop(key, None)
@@ -47,13 +47,13 @@ class Busiest:
             del self.flows[key]
 
     def rows(self, most: int, now: float) -> list[Row]:
-        """Return the rows of a table, the flow with most packets first."""
+        """Return the `most` busiest flows as table rows; `now` is in seconds since 1970."""
         busiest = sorted(self.flows.values(), key=lambda flow: -flow.packets)[:most]
         return [FLOWS.cells(replace(flow, age=now - (flow.last or now))) for flow in busiest]
 
 
 class LiveView:
-    """A table that changes in place while it is entered."""
+    """A table that is redrawn in place while the context is entered."""
 
     def __init__(self, console: Console) -> None:
         """Prepare to show on `console`."""
@@ -62,25 +62,25 @@ class LiveView:
         self._live = Live(console=console, auto_refresh=False)
 
     def __enter__(self) -> Self:
-        """Begin."""
+        """Start drawing."""
         self._live.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Leave the last flows standing, for the summary to follow."""
+        """Leave the last flows on the screen, without the counters, which follow in the ledger."""
         self._live.update(self._table(time.time()) if self._busiest.flows else Text(), refresh=True)
         self._live.stop()
 
     def show(self, status: Status) -> None:
         """Show the flows and the counters as they are now."""
         self._busiest.add(flow_rows(status.recent))
-        with contextlib.suppress(OSError):  # the terminal was closed: the signal that says so is on its way
+        with contextlib.suppress(OSError):  # the terminal was closed; SIGHUP follows
             self._live.update(self.render(status), refresh=True)
 
     def render(self, status: Status) -> RenderableType:
-        """Return what fits the terminal: the counters whole, and as many flows as there is room for above them."""
+        """Return all counters, and above them as many flows as fit the terminal."""
         listening = (
             f"{status.identity.name} listens to {', '.join(status.interfaces) or 'no interface'}; Ctrl-C ends it"
         )
@@ -91,12 +91,12 @@ class LiveView:
         return Group(self._table(status.time, below=self._lines(counters)), counters)
 
     def _table(self, now: float, *, below: int = 0) -> RenderableType:
-        """Return the busiest flows, with room for so many lines below them."""
+        """Return a table of the busiest flows that leaves `below` lines free."""
         width, height = self._console.size
         room = max(height - below - _SPARE, 2)
         rows = self._busiest.rows(room - 1, now)
         table = rich_table(FLOWS.columns, rows, width)
-        # Long addresses are folded on narrow terminals, and how long they are is seen when they are drawn.
+        # Narrow terminals fold long addresses, so the height of the table is only known once it is rendered.
         while len(rows) > 1 and (lines := self._lines(table)) > room:
             rows = rows[: len(rows) * room // lines]
             table = rich_table(FLOWS.columns, rows, width)

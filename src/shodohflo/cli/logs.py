@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 
 def begin_log(level: str, console: Console | None = None) -> None:
-    """Log from `level` up, above what `console` shows if there is one."""
+    """Log records of `level` and above, to standard error or above the live table on `console`."""
     handler: logging.Handler = logging.StreamHandler()
     shape = "%(asctime)s %(levelname)s %(message)s"
     if console is not None:
-        from rich.logging import RichHandler  # noqa: PLC0415 - only where there is a live table, rich is there already
+        from rich.logging import RichHandler  # noqa: PLC0415 - a live table has imported rich already
 
         handler, shape = RichHandler(console=console, show_path=False, log_time_format="%X"), "%(message)s"
-    elif "JOURNAL_STREAM" in os.environ:  # the journal knows the time itself
+    elif "JOURNAL_STREAM" in os.environ:  # the journal adds the time
         shape = "%(levelname)s %(message)s"
     handler.setFormatter(logging.Formatter(shape))
     logging.basicConfig(level=level, handlers=[handler], force=True)

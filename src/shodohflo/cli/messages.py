@@ -16,6 +16,6 @@ def fail(message: str, program: str = "shodohflo") -> None:
 
 
 def warn(settings: Settings) -> None:
-    """Print the warnings that reading a configuration gave, a line each."""
+    """Print the warnings from reading a configuration, one per line."""
     for warning in settings.warnings:
         click.echo(f"warning: {warning}", err=True)

@@ -33,7 +33,7 @@ def _suggestion(text: str) -> str:
 
 
 CAPTURE: Final = click.Path(allow_dash=True, readable=False)
-"""A capture file or -; shells complete it as a file, and errors are left to its reader."""
+"""A capture file, or - for standard input; shells complete it as a file, and its reader reports errors."""
 
 PORT: Final = click.IntRange(0, 65535)
 
@@ -72,7 +72,7 @@ ledger = click.option(
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
     callback=_in_a_directory,
-    help="Write what became of the packets to FILE, as JSON.",
+    help="Write the ledger, the number of packets by outcome, to FILE as JSON.",
 )
 
 
@@ -83,7 +83,7 @@ stores = click.option(
     multiple=True,
     metavar="URL",
     envvar="SHODOHFLO_STORE",
-    help="A store to ask; repeat it for several. By default the embedded one of this machine.",
+    help="A store to read; repeat it for several. By default this machine's embedded one.",
 )
 
 

@@ -1,4 +1,4 @@
-"""The program `shodohflo`: which commands there are. None is imported before it is called."""
+"""The program `shodohflo` and the table of its commands; a command is imported when it is called."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from shodohflo.cli.ending import Ending
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """Where a command is defined, and what it does in one line, so that listing commands imports none of them."""
+    """Where a command is defined, and its summary, which is kept here so that listing commands imports none of them."""
 
     module: str
     name: str
@@ -23,21 +23,21 @@ class Command:
 
 COMMANDS: Final = {
     "run": Command("run", "run", "Watch interfaces and record the flows they receive."),
-    "reload": Command("reload", "reload_command", "Have a running agent read its configuration again."),
+    "reload": Command("reload", "reload_command", "Make a running agent read its configuration again."),
     "replay": Command("replay", "replay", "Send capture files through the same rules as live packets."),
     "flows": Command("readers", "flows", "List flows: which client uses which service."),
     "peers": Command("readers", "peers", "List pairs of addresses that talk to each other."),
     "clients": Command("readers", "clients", "List the clients of anything recorded."),
-    "recon": Command("readers", "recon", "List resets and unreachables: who met closed doors."),
+    "recon": Command("readers", "recon", "List resets and unreachables: attempts that failed."),
     "check": Command(
-        "check", "check_command", "Prove what is wrong, or doubtful, with the networks and rules of a configuration."
+        "check", "check_command", "Prove what is wrong or doubtful in the networks and rules of a configuration."
     ),
     "rules": Command("rules", "rules_command", "Print a configuration in sentences, with what each rule decided."),
-    "explain": Command("explain", "explain_command", "Say what would become of a packet, and why."),
-    "compare": Command("compare", "compare", "Say what another configuration would change, over captures."),
-    "suggest": Command("suggest", "suggest_command", "Write a configuration for what was seen in captures."),
+    "explain": Command("explain", "explain_command", "Show what would become of a packet, and why."),
+    "compare": Command("compare", "compare", "Show what another configuration would change, measured on captures."),
+    "suggest": Command("suggest", "suggest_command", "Write a configuration for the traffic in captures."),
     "init": Command("init", "init", "Write a starting configuration from this machine's interfaces."),
-    "demo": Command("demo", "demo", "Replay a shipped capture into a store of its own and show the flows."),
+    "demo": Command("demo", "demo", "Replay a shipped capture into a temporary store and show the flows."),
     "completion": Command("completion", "completion", "Print the completion script of a shell."),
 }
 
@@ -46,11 +46,11 @@ class Program(Ending, click.Group):  # type: ignore[misc] # click overloads `mai
     """`shodohflo`, whose commands are imported when they are called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's own signature
-        """Name the commands in the order in which a newcomer meets them."""
+        """Return the names of the commands, in the order of the table."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's own signature
-        """Import a command."""
+        """Import the command `cmd_name` and return it, or None if there is no such command."""
         place = COMMANDS.get(cmd_name)
         if place is None:
             return None
@@ -68,7 +68,7 @@ EXAMPLES: Final = """\b
 Examples:
   shodohflo run                          watch this machine's interfaces
   shodohflo flows --port 443             who uses which web server
-  shodohflo replay --keys office.pcap    what a capture would have been recorded as
+  shodohflo replay --keys office.pcap    the keys that a capture would be recorded under
 """
 
 
@@ -79,10 +79,10 @@ def program() -> None:
 
 
 def main() -> None:
-    """Be the program `shodohflo`."""
+    """Run the program `shodohflo`."""
     program.main(prog_name="shodohflo")
 
 
 def pcap_agent() -> None:
-    """Be the program `pcap_agent`."""
+    """Run the program `pcap_agent`."""
     import_module("shodohflo.cli.run").pcap_agent.main(prog_name="pcap_agent")

@@ -1,6 +1,6 @@
 """`shodohflo flows`, `peers`, `clients` and `recon`: what the stores hold, as tables and as JSON lines.
 
-Readers only read the stores. They take no configuration, so that looking never runs anybody's code.
+Readers only read the stores. They load no configuration, so they never run its code.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ Examples:
 """,
     "peers": """\b
 Examples:
-  shodohflo peers --client 192.168.7.2               whom ernie talks with, whoever is the client
-  shodohflo peers --service 203.0.113.0/24           who talks with that network
+  shodohflo peers --client 192.168.7.2               the peers of ernie, in either role
+  shodohflo peers --service 203.0.113.0/24           everybody who talks to that network
 """,
     "clients": """\b
 Examples:
-  shodohflo clients                                  everybody who was the client of something
-  shodohflo clients --port 22                        whose flows use ssh
+  shodohflo clients                                  all clients
+  shodohflo clients --port 22                        the clients of ssh
 """,
     "recon": """\b
 Examples:
-  shodohflo recon                                    closed doors, the latest first
-  shodohflo recon --client 192.168.7.0/24 --port 23  who of us looked for telnet
+  shodohflo recon                                    all of them, the latest first
+  shodohflo recon --client 192.168.7.0/24 --port 23  which of our hosts tried telnet
 """,
 }
 
@@ -50,7 +50,7 @@ def flows(*, stores: tuple[str, ...], sort: str, as_json: bool, **filters: Any) 
 def peers(*, stores: tuple[str, ...], sort: str, as_json: bool, **filters: Any) -> None:  # noqa: ANN401 - for `filters.wanted`
     """List pairs of addresses that talk to each other.
 
-    --client and --service name the two ends, in any order; with --port, only the flows on that port are looked at.
+    --client and --service name the two ends, in any order; with --port, only flows on that port count.
     """
     reader, chosen = Reader(opened(stores)), wanted(**filters)
     found = reader.peers_by_port(chosen, time.time()) if chosen.ports else reader.peers(chosen)
@@ -61,7 +61,7 @@ def peers(*, stores: tuple[str, ...], sort: str, as_json: bool, **filters: Any) 
 def clients(*, stores: tuple[str, ...], sort: str, as_json: bool, **filters: Any) -> None:  # noqa: ANN401 - for `filters.wanted`
     """List the clients of anything recorded.
 
-    With --service or --port, only the flows there are looked at.
+    With --service or --port, only flows to that service or port count.
     """
     reader, chosen = Reader(opened(stores)), wanted(**filters)
     by_flows = chosen.ports or chosen.services
@@ -71,9 +71,10 @@ def clients(*, stores: tuple[str, ...], sort: str, as_json: bool, **filters: Any
 
 @listing("recon", sort="age", examples=EXAMPLES["recon"])
 def recon(*, stores: tuple[str, ...], sort: str, as_json: bool, **filters: Any) -> None:  # noqa: ANN401 - for `filters.wanted`
-    """List resets and unreachables: who met closed doors.
+    """List resets and unreachables: attempts that failed.
 
-    The client is the address that was told; --service names what refused it, or could not be reached.
+    The client is the address that received the message; --service is the one that sent the reset, or could not be
+    reached.
     """
     found = Reader(opened(stores)).recon(wanted(**filters))
     print_found(found, listings.RECON, sort, as_json=as_json)

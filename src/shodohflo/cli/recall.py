@@ -19,10 +19,10 @@ Recalled = tuple[list[str], dict[str, object]]
 
 
 def recall(text: str, urls: Sequence[str], now: float) -> Recalled:
-    """Ask the stores for the key written `text`; `now` in seconds since 1970."""
+    """Look up the key written as `text` in the stores; `now` is in seconds since 1970."""
     key = from_key(text)
     if key is None:
-        raise ConfigurationError(f"{text!r} is no key of ours; write one like '10.0.0.1;8.8.8.8;53;flow'")
+        raise ConfigurationError(f"{text!r} is not one of our keys; write one like '10.0.0.1;8.8.8.8;53;flow'")
     row = find_row(Reader(opened(urls)), key, now)
     if row is None:
         raise ShodohfloError(f"no store has the key {text}: it was never written, or it has expired")

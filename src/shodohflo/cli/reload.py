@@ -19,7 +19,7 @@ Examples:
 
 
 @click.command("reload", epilog=EXAMPLES)
-@click.option("--name", metavar="AGENT", help="The agent's name, as it was started; needed where several run.")
+@click.option("--name", metavar="AGENT", help="The agent's name; needed if several are running.")
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0, min_open=True),
@@ -29,17 +29,17 @@ Examples:
     help="How long to wait for the agent's answer.",
 )
 def reload_command(*, name: str | None, timeout: float) -> int:
-    """Have a running agent read its configuration again.
+    """Make a running agent read its configuration again.
 
-    The agent checks the file first. If it can't be used, the agent goes on by its old rules, and the reason is printed
-    here, in its log and in its hash in the store. Otherwise the new rules decide from then on; no packet is lost and no
-    count begins anew. What was named on the agent's command line, or in its environment, stays.
+    The agent checks the file first. If it can't be used, the agent keeps its old rules, and the reason appears here, in
+    its log and in its hash in the store. Otherwise the new rules decide from then on; no packet is lost and no counter
+    restarts. Options from the agent's command line or environment stay in force.
 
-    Exit status: 0 if the agent has taken the configuration, 1 if it refused it or was not found.
+    Exit status: 0 if the agent has adopted the configuration, 1 if it refused it, did not answer or was not found.
     """
     files = find(name, os.environ, os.geteuid())
     answer = request_reload(files, timeout)
     if answer.error:
-        raise ShodohfloError(f"{files.name} refused it: {answer.error} (and goes on with {answer.configuration})")
+        raise ShodohfloError(f"{files.name} refused it: {answer.error} (and keeps {answer.configuration})")
     click.echo(f"{files.name} runs {answer.configuration}")
     return 0

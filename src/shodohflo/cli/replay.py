@@ -32,7 +32,7 @@ Examples:
 
 
 def key_lines(counted: Mapping[str, int]) -> Iterator[str]:
-    """Write each key and its count, sorted by key."""
+    """Return a line with key and count for each key, sorted by key."""
     keys = sorted(counted)
     return map("%s\t%d\n".__mod__, zip(keys, map(counted.__getitem__, keys), strict=True))
 
@@ -48,8 +48,8 @@ def print_flows(seen: Observations, settings: Settings, *, as_json: bool) -> Non
 
 
 def writer_to(url: str, settings: Settings) -> Callable[[Observations], None]:
-    """Return a function that writes observations to the store at `url`, which has been reached."""
-    from shodohflo.offline.writing import reachable, write_all  # noqa: PLC0415 - most replays need no store's client
+    """Connect to the store at `url`, and return a function that writes observations to it."""
+    from shodohflo.offline.writing import reachable, write_all  # noqa: PLC0415 - most replays need no store client
 
     store = reachable(url)
     return lambda seen: write_all(seen, store, settings.mapping, settings.ttl)
@@ -59,7 +59,7 @@ def writer_to(url: str, settings: Settings) -> Callable[[Observations], None]:
 @click.argument("captures", nargs=-1, required=True, metavar="CAPTURE...", type=options.CAPTURE)
 @options.our_nets
 @options.config
-@click.option("--store", metavar="URL", help="Write to this store, with a full lifetime from now.")
+@click.option("--store", metavar="URL", help="Write to this store; the keys live a full lifetime from now.")
 @click.option("--keys", is_flag=True, help="Print KEY<TAB>COUNT, sorted, and nothing else.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line for each flow.")
 @options.ledger
@@ -76,9 +76,9 @@ def replay(  # noqa: PLR0913 - one for each option
     """Send capture files through the same rules as live packets.
 
     Each CAPTURE is a pcap or pcapng file, or - for standard input. Without --keys, --json or --store, the flows are
-    shown as a table. What became of the packets is always told, on standard error where standard output holds data.
-    Without --our-nets, our networks are all private ones (RFC 1918, RFC 6598, RFC 4193), with a warning where the
-    configuration names something inside them.
+    shown as a table. The ledger always follows, on standard error if standard output has keys or JSON. Without
+    --our-nets, all private networks (RFC 1918, RFC 6598, RFC 4193) are ours, with a warning if the configuration has
+    another use for some of their addresses.
     """
     if keys and as_json:
         raise click.UsageError("--keys and --json exclude each other")

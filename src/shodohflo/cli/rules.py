@@ -47,7 +47,7 @@ Examples:
 @click.argument("files", nargs=-1, metavar="[CONFIG] [CAPTURE]...")
 @options.config
 @options.our_nets
-@click.option("--running", is_flag=True, help="Tell what running agents decided, from the store.")
+@click.option("--running", is_flag=True, help="Show what running agents decided, from the store.")
 @click.option("--store", "stores", multiple=True, metavar="URL", help="With --running: a store; may be repeated.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line for each rule.")
 def rules_command(  # noqa: PLR0913 - one for each option
@@ -61,11 +61,12 @@ def rules_command(  # noqa: PLR0913 - one for each option
 ) -> int:
     """Print a configuration in sentences, with what each rule decided.
 
-    CONFIG is the first file if its name ends in .py; the others are captures. Without CONFIG, the defaults. With
-    --running, what is in the store: the flows by the rule that decided them last, the drops as the agents count them,
-    by number; a rule that had other words then is told apart. Without CONFIG, the rules that decided anything. For
-    captures without --our-nets, the private networks are taken, except those that hold what the configuration names
-    after OUR_4NETS or OUR_6NETS, and those that an entry before them covers.
+    CONFIG is the first file if its name ends in .py; the others are captures. Without CONFIG, the defaults are printed.
+    With --running, the counts come from the store: flows by the rule that decided them last, and drops by rule number,
+    as the agents count them; a rule that has changed since then is listed separately. With --running but without
+    CONFIG, only rules that decided something are listed. For captures without --our-nets, the private networks are
+    ours, except those that contain a prefix that the configuration names after OUR_4NETS or OUR_6NETS, and those inside
+    a prefix that it names before.
     """
     if files and files[0].endswith(".py"):
         config, files = Path(files[0]), files[1:]
@@ -88,7 +89,7 @@ def rules_command(  # noqa: PLR0913 - one for each option
 
 
 def _replayed(captures: Sequence[str], settings: Settings, our_nets: tuple[Network, ...]) -> tuple[int, Decided]:
-    """Count what the rules decide of captures."""
+    """Return the exit status, and what the rules decide about captures."""
     pipeline = make_pipeline(options.configured(settings, our_nets))
     reading = Replay(pipeline)
     reading.read(captures)
@@ -103,8 +104,8 @@ def _replayed(captures: Sequence[str], settings: Settings, our_nets: tuple[Netwo
 
 
 def _running(stores: Sequence[str], settings: Settings | None) -> Decided:
-    """Count what is in the stores, and say where an agent runs something else than `settings`."""
-    from shodohflo.cli.stores import opened  # noqa: PLC0415 - captures need no store's client
+    """Count what the stores hold; name on standard error each agent that runs another configuration than `settings`."""
+    from shodohflo.cli.stores import opened  # noqa: PLC0415 - captures need no store client
     from shodohflo.query.filters import Filter  # noqa: PLC0415 - as above
     from shodohflo.query.reader import Reader  # noqa: PLC0415 - as above
 

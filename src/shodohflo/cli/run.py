@@ -1,4 +1,4 @@
-"""`shodohflo run` and `pcap_agent`: the options of an agent, which is then run."""
+"""`shodohflo run` and `pcap_agent`: parse the options of an agent, and run it."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ Options = Callable[[Callable[..., int]], Callable[..., int]]
 
 
 def _shared(command: Callable[..., int]) -> Callable[..., int]:
-    """Add the options that both ways to start the agent have."""
+    """Add the options that `run` and `pcap_agent` share."""
     added: list[Options] = [
         options.config,
         options.store,
         click.option(
-            "--duration", type=float, metavar="SECONDS", callback=_duration, help="End after so many seconds."
+            "--duration", type=float, metavar="SECONDS", callback=_duration, help="End after this many seconds."
         ),
         click.option("--name", metavar="AGENT", help="The agent's name in the store; by default this host's."),
         options.ledger,
@@ -70,11 +70,11 @@ def _shared(command: Callable[..., int]) -> Callable[..., int]:
 def run(*, interfaces: tuple[str, ...], exclude: tuple[str, ...], **rest: Any) -> int:  # noqa: ANN401 - one for each option
     """Watch interfaces and record the flows they receive.
 
-    Without any INTERFACE, all that are up and not loopback; bridges and the like are left out where their ports are
-    listened to, so that each packet is counted once. Without --our-nets, our networks are taken from the addresses of
-    the interfaces. Without --store, the flows are kept in an embedded Valkey. SIGTERM and Ctrl-C write out what is
-    held, and end with status 0; so does a terminal that is closed. SIGHUP, or `shodohflo reload`, has the configuration
-    read again.
+    Without INTERFACE, the agent listens to all interfaces that are up and not loopback, except for bridges and the like
+    whose ports are among them, so that each packet is counted once. Without --our-nets, our networks are derived from
+    the addresses of the interfaces. Without --store or REDIS_SERVER in the configuration, the flows go to an embedded
+    store. SIGTERM, Ctrl-C and closing the terminal end the run after the rest has been written, with status 0, or 1 if
+    the store did not take everything. SIGHUP, or `shodohflo reload`, makes the agent read its configuration again.
     """
     return attend(RunArguments(wanted=Wanted(interfaces, exclude), **rest))
 
@@ -91,6 +91,6 @@ class Agent(Ending, click.Command):  # type: ignore[misc] # click overloads `mai
 def pcap_agent(*, interface: str, prefix: Network, **rest: Any) -> int:  # noqa: ANN401 - one for each option
     """Watch INTERFACE and record the flows of the network PREFIX.
 
-    The same agent as `shodohflo run INTERFACE --our-nets PREFIX`, started in the way that older notes describe.
+    The same agent as `shodohflo run INTERFACE --our-nets PREFIX`, with the arguments that older notes use.
     """
     return attend(RunArguments(wanted=Wanted((interface,)), our_nets=(prefix,), **rest))

@@ -1,4 +1,4 @@
-"""`shodohflo suggest`: a configuration for what captures hold, with the cost of each further rule beside it."""
+"""`shodohflo suggest`: a configuration for the traffic in captures, with the cost of each further rule."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ Examples:
 @click.argument("captures", nargs=-1, required=True, metavar="CAPTURE...")
 @options.our_nets
 def suggest_command(*, captures: tuple[str, ...], our_nets: tuple[Network, ...]) -> int:
-    """Write a configuration for what was seen in captures.
+    """Write a configuration for the traffic in captures.
 
     Each CAPTURE is a pcap or pcapng file, or - for standard input. The configuration records what is sent to and from
-    our networks. Rules that drop the loudest services, or name services on high ports, are commented out, each with
-    what it would change, measured on these captures. Without --our-nets, our networks are guessed.
+    our networks. Further rules, which drop the busiest services or name services on high ports, are commented out, each
+    with what it would change on these captures. Without --our-nets, our networks are guessed.
     """
     survey = Survey()
     reading = Replay(survey)

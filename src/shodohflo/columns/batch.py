@@ -1,4 +1,4 @@
-"""Batches: decoded packets of one address family as columns; the seam from wire to rules."""
+"""Batches: decoded packets of one address family as columns; the interface between `wire` and `rules`."""
 
 from __future__ import annotations
 

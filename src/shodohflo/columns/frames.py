@@ -1,4 +1,4 @@
-"""Frames: what capture hands to the decoders, bytes with a place, a size and a time, not yet decoded."""
+"""Frames: captured bytes with their position, size and time; capture passes them to the decoders."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ class Frames(Table):
     """
 
     buffer: NDArray[np.uint8] = shared()
-    """All bytes; a frame is `buffer[start : start + captured]`, and nothing outside that is its own."""
+    """All bytes; a frame is `buffer[start : start + captured]`, and nothing outside that range."""
     start: NDArray[np.int64] = column(np.int64)
     """Where each frame begins in `buffer`."""
     captured: NDArray[np.int64] = column(np.int64)
     """Bytes of each frame that are in `buffer`."""
     original: NDArray[np.int64] = column(np.int64)
-    """Bytes it had on the wire, counted from `start` too; never less than `captured`."""
+    """Bytes of each frame on the wire, also from `start`; never less than `captured`."""
     layer: NDArray[np.uint32] = column(np.uint32)
     """What begins at `start`: a LINKTYPE_ number (tcpdump.org's registry) as it is, or
-    `ETHERTYPE` + n where the kernel has read the link header already."""
+    `ETHERTYPE` + n if the kernel has consumed the link header."""
     time: NDArray[np.int64] = column(np.int64)
     """When it was received: nanoseconds since 1970-01-01 UTC."""

@@ -1,8 +1,8 @@
 """Labels: the key columns of a table, packed into as few 64-bit words per row as their values need.
 
 Two rows of a table have the same label exactly if they are equal in all key columns, however many
-there are and however large their values: a column gets the bits of its greatest value, and what does
-not fit into the words there are gets a word more.
+there are and however large their values: a column gets as many bits as its greatest value needs, and
+a column that does not fit into the words so far gets another word.
 """
 
 from __future__ import annotations

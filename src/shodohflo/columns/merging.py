@@ -59,7 +59,7 @@ def significant_flags(tcp_flags: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _is_mostly_different(batch: Batch) -> bool:
-    """Guess by the first rows whether merging would make fewer of them."""
+    """Guess from the first rows whether merging would be of little use."""
     return len(batch) > _SAMPLE and len(group_by(labels(batch[:_SAMPLE])).leaders) > _SAMPLE * 7 // 8
 
 

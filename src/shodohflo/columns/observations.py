@@ -1,4 +1,4 @@
-"""Observations: what was seen, grouped by what it will be recorded under; the seam to the store."""
+"""Observations: packets and bytes by the key they will be recorded under; the interface to the store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A pile: tables that arrive in parts and wait, merged as often as memory needs, until they are taken."""
+"""A pile: tables that arrive in parts and are kept until they are taken, merged when they need too much memory."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ T = TypeVar("T", bound=Table)
 
 
 class Pile(Generic[T]):
-    """Rows that wait: at most `many` and three times as many as the last merging left, and one part.
+    """Rows kept until they are taken: at most `many`, plus twice what the last merging left, plus one part.
 
     With `many` = 500,000, for example, and parts of 10,000 rows that merge into 100,000 different ones: the
-    first merging comes at 510,000 rows, and the next ones at 710,000, whatever arrives. Waiting for twice the
-    merged rows more keeps the cost per row constant where hardly any rows merge.
+    first merging comes at 510,000 rows, and the next ones at 710,000. The term of twice the merged rows keeps the
+    cost per row constant where hardly any rows merge.
     """
 
     def __init__(self, merge: Callable[[Sequence[T]], T], many: int) -> None:
-        """Begin empty; `merge` makes one table of any number of parts, also of none."""
+        """Create an empty pile; `merge` makes one table of any number of parts, also of none."""
         self._merge = merge
         self._many = many
         self._parts: list[T] = []
         self._rows = self._rows_merged = 0
 
     def __len__(self) -> int:
-        """Count the rows that wait, equal ones as often as they were added since the last merging."""
+        """Count the rows in the pile; equal rows count separately until they are merged."""
         return self._rows
 
     def add(self, part: T) -> None:
@@ -41,14 +41,14 @@ class Pile(Generic[T]):
             self.merged()
 
     def merged(self) -> T:
-        """Merge what waits, and return it; it stays in the pile."""
+        """Merge the rows and return them; they stay in the pile."""
         if len(self._parts) != 1 or self._rows != self._rows_merged:
             self._parts = [self._merge(self._parts)]
             self._rows = self._rows_merged = len(self._parts[0])
         return self._parts[0]
 
     def take(self) -> T:
-        """Return what waits, merged, and begin empty again."""
+        """Return the rows, merged, and leave the pile empty."""
         taken = self.merged()
         self._parts, self._rows, self._rows_merged = [], 0, 0
         return taken

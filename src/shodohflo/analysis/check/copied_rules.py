@@ -24,5 +24,5 @@ def _copied(action: Action) -> Action:
         return action
     try:
         return deepcopy(action)
-    except Exception:  # noqa: BLE001 - an action with a lock or a connection may raise anything; it is then asked itself
+    except Exception:  # noqa: BLE001 - copying a lock or a connection may raise anything; use the action itself
         return action

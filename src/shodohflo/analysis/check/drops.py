@@ -35,7 +35,7 @@ _OTHER_PORTS: Final = (40000, 50001)
 
 
 def find_spoofable(model: Model) -> Iterator[Finding]:
-    """Yield a finding for each rule that an outsider can hide behind by choosing a source port."""
+    """Yield a finding for each rule that lets outsiders hide their packets by choosing a source port."""
     for rule, takes in enumerate(model.takes):
         if takes.is_own or (takes.drops and takes.src and not takes.rest):
             yield from islice(chain(_spoofable(model, rule), _spoofable_when_tried(model, rule)), 1)

@@ -115,7 +115,7 @@ def _why_empty(empty: list[str], claims: list[Claim], model: Model) -> str:
 
 
 def _instead(model: Model, rule: int) -> str:
-    """Return half a sentence about the rules that get the packets of a rule whose networks are empty."""
+    """Return half a sentence that names the rules which decide the packets of a rule whose networks are empty."""
     src, dst = (_holding(name, model) for name in (model.mapping.rules[rule].src, model.mapping.rules[rule].dst))
     wanted = claimed(model.takes[rule], len(model.classes))
     takers = {

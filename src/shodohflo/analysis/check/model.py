@@ -1,7 +1,7 @@
-"""One configuration, ready to be asked: which rules apply between which addresses, and an example packet for each case.
+"""The model of a configuration: which rules apply between which addresses, with an example packet for each case.
 
-Which packets come to the rules at all is asked of `attribution.order`, with an example of each pair of zones: the
-addresses of a zone are alike in all that the questions there look at.
+`attribution.order` decides which packets reach the rules. It is asked about one example of each pair of zones, because
+the addresses of a zone are alike in everything that its questions look at.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 _BEFORE_RULES: Final = {Step.OWN_NETWORK: "left out by SUPPRESS_OWN_NETWORK"}
-"""What becomes of a UDP packet that never comes to the rules; a subject has no connections of the agent."""
+"""The outcome of a UDP packet that never reaches the rules; a model has no connections of the agent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +78,13 @@ class Ruling:
 
 
 class Model:
-    """A configuration with all it implies, computed on demand.
+    """The rules and addresses of a configuration; what follows from them is computed on demand.
 
-    Custom actions are copied, so that live ones notice nothing, and asked only once about each packet.
+    Custom actions are copied, so that live ones do not change, and asked only once about each packet.
     """
 
     def __init__(self, configuration: Configuration) -> None:
-        """Cut up the addresses and the ports of `configuration`."""
+        """Divide the addresses and the ports into those that `configuration` tells apart."""
         self.configuration = configuration
         self.policy = configuration.policy()
         rules = configuration.mapping.rules
@@ -120,7 +120,7 @@ class Model:
 
     @cached_property
     def pairs(self) -> tuple[Pair, ...]:
-        """All pairs of zones whose packets come to the rules."""
+        """All pairs of zones whose packets reach the rules."""
         return tuple(
             Pair(src, dst)
             for version in FAMILIES
@@ -139,7 +139,7 @@ class Model:
 
     @cached_property
     def intrusions(self) -> dict[int, Pair]:
-        """One pair for each set of rules that packets of outsiders come to."""
+        """One pair for each set of rules that packets of outsiders reach."""
         found: dict[int, Pair] = {}
         for pair in self.pairs:
             if pair.src.is_open:
@@ -206,7 +206,7 @@ class Model:
         return f"recorded as {address_text(verdict.client)};{address_text(verdict.service)};{verdict.port} by {by}"
 
     def is_judged(self, packet: Packet) -> bool:
-        """Return whether `packet` comes to the rules."""
+        """Return whether `packet` reaches the rules."""
         return first_to_apply(ORDER, packet, self.policy) is None
 
     def is_outsider(self, address: Address) -> bool:

@@ -1,6 +1,6 @@
 """Custom actions are tried on packets that are likely to matter to them, because nothing can be proven about them.
 
-Likely ports and addresses are those that stand in the attributes of an action and among the constants of its code.
+Likely ports and addresses are those in the attributes of an action and among the constants of its code.
 """
 
 from __future__ import annotations

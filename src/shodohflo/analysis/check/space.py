@@ -1,4 +1,4 @@
-"""The address space as a configuration cuts it up: exact, for both families, in sorted pieces.
+"""The address space as a configuration divides it: exact, for both families, in sorted pieces.
 
 A `Claim` is one prefix of one entry of NETWORK_ENUMERATION; an address belongs to the first claim that holds it. A
 `Piece` is a run of addresses with the same claim that are either all ours or all not ours. The pieces of a family cover
