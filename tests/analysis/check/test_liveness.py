@@ -135,7 +135,7 @@ def test_a_rule_between_our_own_hosts_is_dead_when_they_are_suppressed() -> None
 
     assert [finding.place for finding in dead] == ["FLOW_MAPPING[0]"]
     assert dead[0].sentence.endswith("SUPPRESS_OWN_NETWORK leaves out all its packets")
-    assert dead[0].outcome == "left out by SUPPRESS_OWN_NETWORK"
+    assert dead[0].outcome == "left out: SUPPRESS_OWN_NETWORK is set, and both ends are in our networks"
 
 
 def test_a_rule_of_an_entry_without_prefixes_is_dead() -> None:

@@ -54,7 +54,10 @@ def test_outsiders_are_neither_ours_nor_named_one_by_one(rule_set: RuleSet) -> N
         ("198.51.100.9:22 > 10.0.0.1:40000", "recorded as 10.0.0.1;198.51.100.9;22 by FLOW_MAPPING[1]"),
         ("198.51.100.9:40000 > 192.168.0.1:22", "unmatched: no rule has an opinion"),
         ("[2001:db8::1]:40000 > [2001:db8::2]:22", "unmatched: an address is in no network"),
-        ("192.168.0.1:40000 > 192.168.0.2:22", "left out by SUPPRESS_OWN_NETWORK"),
+        (
+            "192.168.0.1:40000 > 192.168.0.2:22",
+            "left out: SUPPRESS_OWN_NETWORK is set, and both ends are in our networks",
+        ),
     ],
 )
 def test_what_becomes_of_a_packet_is_said_in_words(packet: str, outcome: str) -> None:

@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import ip_network
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from shodohflo.analysis.check.copied_rules import apart
 from shodohflo.analysis.check.ports import Block, Chart, Takes, example
 from shodohflo.analysis.check.space import FAMILIES, Piece, Space
-from shodohflo.attribution.order import ORDER, Step, first_to_apply
+from shodohflo.attribution.order import ORDER, first_to_apply
 from shodohflo.model import UDP, address_text, rule_place
 from shodohflo.rules.actions import is_built_in
 from shodohflo.rules.packet import Packet
@@ -28,10 +28,6 @@ if TYPE_CHECKING:
     from shodohflo.config import Configuration
     from shodohflo.model import Address
     from shodohflo.rules.mapping import Ends, Verdict
-
-
-_BEFORE_RULES: Final = {Step.OWN_NETWORK: "left out by SUPPRESS_OWN_NETWORK"}
-"""The outcome of a UDP packet that never reaches the rules; a model has no connections of the agent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +190,7 @@ class Model:
         assert packet.protocol == UDP, "TCP flags decide before the rules do"
         decided = first_to_apply(ORDER, packet, self.policy)
         if decided:
-            return _BEFORE_RULES[decided.step]
+            return f"left out: {decided.words}"
         verdict = self.ask(packet).verdict
         if verdict.decision == Decision.NO_NETWORK:
             return "unmatched: an address is in no network"
