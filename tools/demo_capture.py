@@ -1,6 +1,6 @@
-"""Make the capture that `shodohflo demo` replays: one busy minute on a small network, with nobody's real traffic.
+"""Make the capture that `shodohflo demo` replays: one busy minute of synthetic traffic on a small network.
 
-Addresses are private or reserved for documentation (RFC 5737, RFC 3849). The same packets come out every time:
+Addresses are private or reserved for documentation (RFC 5737, RFC 3849). The packets are the same every time:
 `python tools/demo_capture.py` writes `src/shodohflo/demo/demo.pcap`.
 """  # noqa: INP001 - a script, not a package
 
@@ -25,7 +25,7 @@ START: Final = 1_767_607_200_000_000
 """2026-01-05 10:00:00 UTC, in microseconds."""
 
 SNAP: Final = 128
-"""Enough for every header, and for the packet quoted in an ICMPv6 error."""
+"""The snap length in bytes: enough for all headers, including those quoted in an ICMPv6 error."""
 
 BERT, ERNIE = ("192.168.7.1", "2001:db8:7::1"), ("192.168.7.2", "2001:db8:7::2")
 DESKS: Final = [(f"192.168.7.{n}", f"2001:db8:7::{n:x}") for n in (20, 21, 22, 23, 24)]
@@ -41,23 +41,23 @@ Timed = tuple[int, Packet]
 
 
 class Minute:
-    """Conversations thrown into one minute, each packet at its time in microseconds."""
+    """The traffic of one minute: packets with their times in microseconds."""
 
     def __init__(self, seed: int) -> None:
-        """Begin with nothing said."""
+        """Start without packets."""
         self.random = random.Random(seed)  # noqa: S311 - for looks, not for secrets
         self.packets: list[Timed] = []
 
     def say(self, packet: Packet, at: int) -> None:
-        """Put a frame on the wire."""
+        """Add a packet in an Ethernet frame, sent at the time `at`."""
         self.packets.append((at, Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02") / packet))
 
     def moment(self) -> int:
-        """Pick a time in the first fifty seconds."""
+        """Return a random time in the first fifty seconds."""
         return self.random.randrange(50_000_000)
 
     def talk(self, client: str, server: str, port: int, rounds: int) -> None:
-        """Hold a TCP conversation: handshake, `rounds` of question and answer, goodbye."""
+        """Add a TCP connection: handshake, `rounds` of request and answer, close."""
         at, source = self.moment(), self.random.randrange(32768, 60999)
         there, back = network(client, server), network(server, client)
         ends: dict[str, Any] = {"sport": source, "dport": port}
@@ -77,7 +77,7 @@ class Minute:
             at += self.random.randrange(200, 40_000)
 
     def ask(self, client: str, server: str, name: str) -> None:
-        """Look up a name, and get an answer."""
+        """Add a DNS query and its answer."""
         at, source, number = self.moment(), self.random.randrange(1024, 65535), self.random.randrange(65536)
         question = DNSQR(qname=name)
         self.say(network(client, server) / UDP(sport=source, dport=53) / DNS(id=number, qd=question), at)
@@ -86,17 +86,17 @@ class Minute:
         self.say(network(server, client) / UDP(sport=53, dport=source) / reply, at + self.random.randrange(300, 30_000))
 
     def bytes(self, least: int, most: int) -> Raw:
-        """Return a payload."""
+        """Return a payload of random length, from `least` up to, but not including, `most` bytes."""
         return Raw(bytes(self.random.randrange(least, most)))
 
 
 def network(source: str, destination: str) -> Packet:
-    """Return the network header of either family."""
+    """Return an IPv4 or IPv6 header, by the form of the addresses."""
     return IPv6(src=source, dst=destination) if ":" in source else IP(src=source, dst=destination)
 
 
 def everyday(minute: Minute) -> None:
-    """Desks browse, read mail and keep the time; bert resolves for them and serves a site; ernie is logged in to."""
+    """Add ordinary traffic: web, mail and NTP from the desks, DNS and a web site at bert, SSH to ernie."""
     for desk in DESKS:
         for family in (0, 1):
             for site in minute.random.sample(WEB, 2):
@@ -118,7 +118,7 @@ def everyday(minute: Minute) -> None:
 
 
 def oddities(minute: Minute) -> None:
-    """Add closed ports, unreachable hosts, a stranger's scan, and frames that make no flow."""
+    """Add closed ports, unreachable hosts, a port scan, and frames that are not recorded as flows."""
     desk, desk6 = DESKS[3]
     for port in (23, 445, 3389, 5900, 8080):
         minute.say(network(ERNIE[0], desk) / TCP(sport=port, dport=40000 + port, flags="RA"), minute.moment())
@@ -145,7 +145,7 @@ def oddities(minute: Minute) -> None:
 
 
 def savefile(packets: list[Timed]) -> Iterator[bytes]:
-    """Write a classic pcap file: little-endian, microseconds, Ethernet."""
+    """Yield the parts of a classic pcap file: little-endian, microseconds, Ethernet."""
     yield struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, SNAP, 1)
     for at, packet in sorted(packets, key=lambda timed: timed[0]):
         frame = bytes(packet)

@@ -1,4 +1,4 @@
-"""The page of the JSON rows, made from the declarations of the rows: field, type, meaning."""  # noqa: INP001 - a script's module, not a package
+"""The reference page of the JSON rows, generated from their declarations: field, type, meaning."""  # noqa: INP001 - a script's module, not a package
 
 from __future__ import annotations
 
@@ -37,14 +37,15 @@ TYPES: Final = {
 INTRODUCTION: Final = """\
 # JSON rows
 
-With `--json`, a command prints one object a line (`jq` takes them as they are). Fields are added, not renamed; the
-order is that of the tables below. Addresses are text as RFC 5952 writes them, times are seconds since 1970 with at most
-six decimals, bytes are those of the network layer. `shodohflo COMMAND --help` says which command takes `--json`.
+With `--json`, a command prints one object per line (`jq` reads them directly). Later versions may add fields but not
+rename any; fields have the order of the tables below. Addresses are RFC 5952 text, times are seconds since 1970 with at
+most six decimals, and bytes are those of the network layer. `shodohflo COMMAND --help` shows whether a command has
+`--json`.
 """
 
 
 def json_page() -> Iterator[str]:
-    """Yield the page."""
+    """Yield the lines of the page."""
     yield INTRODUCTION
     for row, commands in ROWS.items():
         yield from (f"## {commands}", "", textwrap.dedent(row.__doc__ or "").partition("\n")[0], "")

@@ -1,4 +1,4 @@
-"""Write the reference pages that are made from the code, or check that they are as the code says.
+"""Write the reference pages that are generated from the code, or check that they are up to date.
 
 `python tools/reference.py` writes `cli.md`, `settings.md`, `outcomes.md`, `findings.md`, `formats.md` and `json.md` in
 `docs/reference`; with `--check` it writes nothing and fails if one of them would change.
@@ -34,9 +34,9 @@ Lines = Iterator[str]
 
 
 def cli_page() -> Lines:
-    """Print the help of every command."""
-    yield from ("# Commands", "", "What `--help` says, for each command. Exit status: 0 done; 1 something could not be")
-    yield from ("read, reached or found; 2 the command line or the configuration is wrong; 130 interrupted.", "")
+    """Yield the page of commands: the help of each."""
+    yield from ("# Commands", "", "The output of `--help` for each command. Exit status: 0 success; 1 something could")
+    yield from ("not be read, reached or found; 2 the command line or the configuration is wrong; 130 interrupted.", "")
     yield from _help(program, _context(program, "shodohflo"))
     root = _context(program, "shodohflo")
     for name in program.list_commands(root):
@@ -55,51 +55,44 @@ def _help(command: click.Command, context: click.Context) -> Lines:
 
 
 def settings_page() -> Lines:
-    """Print the table of settings."""
-    yield from ("# Settings", "", "A configuration is a Python file. `run` and `pcap_agent` take the file named with")
-    yield from ("`--config`, else `./configuration.py`, else `/etc/shodohflo/configuration.py`, else the defaults;",)
-    yield from ("`replay` only a file that is named. The command line beats the environment, which beats the file.", "")
+    """Yield the page of settings."""
+    yield from ("# Settings", "", "A configuration is a Python file. `run` and `pcap_agent` load the file named with")
+    yield from ("`--config`, else `./configuration.py`, else `/etc/shodohflo/configuration.py`, else the defaults.",)
+    yield from ("`replay` loads only a named file. The order of precedence is command line, environment, file.", "")
     yield from ("| setting | type | default | meaning | environment |", "|---|---|---|---|---|")
     for setting in KNOWN.values():
         variable = f"`{setting.variable}`" if setting.variable else ""
         yield f"| `{setting.name}` | {setting.type} | {setting.default} | {setting.meaning} | {variable} |"
     others = ", ".join(f"`{name}`" for name in [*sorted(SIBLINGS), *(f"{prefix}*" for prefix in SIBLING_PREFIXES)])
-    yield from ("", "`None` is the same as not naming a setting. `SHODOHFLO_CONFIG` and `SHODOHFLO_OUR_NETS` stand for")
-    yield from ("`--config` and `--our-nets`; several prefixes are separated by spaces.", "")
-    yield "`SHODOHFLO_STATE_DIR` names the folder of the embedded store (for root `/var/lib/shodohflo`, for others"
-    yield "`~/.local/state/shodohflo`), `SHODOHFLO_RUN_DIR` the one where `shodohflo reload` finds running agents. With"
-    yield from ("`SHODOHFLO_DEBUG=1` a mistake of ours shows its traceback.", "")
-    yield from (f"Settings of the sibling agents ({others}) are accepted in silence. Any other",)
-    yield from ("capitalised name that the file assigns makes a warning, with the nearest setting there is.", "")
-    yield from ("What a file can say about networks and rules is told by `pydoc shodohflo.pcap_config`.", "")
+    yield from ("", "A setting that is `None` has its default. `SHODOHFLO_CONFIG` and `SHODOHFLO_OUR_NETS` stand for")
+    yield from ("`--config` and `--our-nets`; separate several prefixes by spaces.", "")
+    yield "`SHODOHFLO_STATE_DIR` names the state directory, which holds the embedded store (by default"
+    yield "`/var/lib/shodohflo` for root, `~/.local/state/shodohflo` for others). `SHODOHFLO_RUN_DIR` names the run"
+    yield "directory, where `shodohflo reload` finds running agents. With `SHODOHFLO_DEBUG=1`, an error prints its"
+    yield from ("traceback.", "")
+    yield from (f"Settings of the sibling agents ({others}) are accepted and ignored. Any other",)
+    yield from ("capitalised name that the file assigns causes a warning, with the nearest known setting.", "")
+    yield from ("`pydoc shodohflo.pcap_config` documents the language of networks and rules.", "")
 
 
 def outcomes_page() -> Lines:
-    """Print the outcomes of a packet, and the order in which they are decided."""
+    """Yield the page of outcomes, with the order of decisions."""
     yield from ("# Outcomes", "", "Every received packet has exactly one outcome. `--ledger FILE` writes them as JSON,")
     yield from ('`{"received": N, "kernel_dropped": N, "outcomes": {...}}`, and the outcomes sum to `received`.', "")
-    yield from ("`kernel_dropped` counts packets that the kernel had no room for; they are not among the received.", "")
-    yield from (
-        "## The order of decisions",
-        "",
-        "A packet that can't be decoded is refused. A TCP or UDP packet is asked",
-    )
-    yield from ("these questions in order, and the first that applies decides:", "")
+    yield from ("`kernel_dropped` counts packets that the kernel had no room for; `received` excludes them.", "")
+    yield from ("## The order of decisions", "", "A packet that cannot be decoded is refused. For a TCP or UDP packet,")
+    yield from ("these questions are asked in order, and the first that applies decides:", "")
     yield from _questions(ORDER)
-    yield from (
-        "If none applies, the rules decide: `unmatched.no_network` if an address is in no network, else by the",
-    )
-    yield from (
-        "first rule with an opinion, `dropped.FLOW_MAPPING[n]` or `recorded.flow`, else `unmatched.no_rule`. A",
-    )
-    yield f"flow becomes `{IGNORED.outcome}` if {IGNORED.words}."
-    yield from ("", "An ICMP or ICMPv6 message is asked these questions; rules are not:", "")
+    yield "If none applies, the rules decide. The outcome is `unmatched.no_network` if an address is in no network. The"
+    yield "first rule with an opinion makes it `dropped.FLOW_MAPPING[n]` or `recorded.flow`; without one, it is"
+    yield f"`unmatched.no_rule`. A flow becomes `{IGNORED.outcome}` if {IGNORED.words}."
+    yield from ("", "For an ICMP or ICMPv6 message, these questions are asked; the rules are not:", "")
     yield from _questions(MESSAGES)
     yield from ("`shodohflo explain PACKET` prints the answers for one packet.", "")
     yield from ("## All outcomes", "", "| outcome | meaning |", "|---|---|")
     for outcome in Outcome:
         yield f"| `{outcome}` | {outcome.explanation} |"
-    yield "| `dropped.FLOW_MAPPING[n]` | by rule n, numbered from 0 as in the configuration, which has `drop=True` |"
+    yield "| `dropped.FLOW_MAPPING[n]` | dropped by rule n, which has `drop=True`; rules are numbered from 0 |"
     for refusal in Refusal:
         yield f"| `refused.{refusal}` | {refusal.explanation} |"
     yield ""
@@ -115,40 +108,40 @@ def _questions(questions: Sequence[Question[One, Many]]) -> Lines:
 FORMATS: Final = {
     "pcap": "both byte orders, micro- and nanoseconds, old minor versions, the modified variant with longer headers",
     "pcapng": "several sections, interfaces and link types, all packet blocks, both byte orders, any time resolution",
-    "gzip, zstd": "either of these, packed; known by its first bytes, never by its name",
-    "`-`": "standard input, for all of these, also while it is still being written",
+    "gzip, zstd": "either of these, compressed; recognised by its first bytes, never by its name",
+    "`-`": "standard input, for all of these, even while the file is still being written",
 }
-"""Capture files, as `shodohflo.capture.files.savefile` tells them apart."""
+"""The formats of capture files, as `shodohflo.capture.files.savefile` distinguishes them."""
 
 BOUNDS: Final = {
-    "headers upon headers of a packet": MAX_DEPTH,
-    "headers upon headers inside a UDP tunnel": MAX_DEPTH_INSIDE,
-    "UDP tunnels within each other": MOST_TUNNELS,
+    "headers of a packet": MAX_DEPTH,
+    "headers of a packet inside a UDP tunnel": MAX_DEPTH_INSIDE,
+    "UDP tunnels inside one another": MOST_TUNNELS,
 }
-"""How many of what may nest are decoded."""
+"""The greatest depth of nesting that is decoded."""
 
 
 def formats_page() -> Lines:
-    """Print what can be read."""
-    yield from ("# Formats", "", "What `replay` reads of files, and what `run` and `replay` read of packets.", "")
-    yield from ("## Capture files", "", "| format | what of it |", "|---|---|")
+    """Yield the page of everything that is decoded."""
+    yield from ("# Formats", "", "Capture files that `replay` reads, and headers that `run` and `replay` decode.", "")
+    yield from ("## Capture files", "", "| format | supported |", "|---|---|")
     yield from (f"| {name} | {meaning} |" for name, meaning in FORMATS.items())
-    yield from ("", "Files that lie or break off are used up to there; the message says at which byte.", "")
-    yield from _table("Link types", "LINKTYPE | name | what of it", map(_link_type, sorted(LINKS, key=_number)))
-    yield from ("Any other is refused under its name, `refused.link_type[NAME]`, with the number of packets.", "")
+    yield from ("", "A damaged or truncated file is read up to the damage; the message gives the byte offset.", "")
+    yield from _table("Link types", "LINKTYPE | name | supported", map(_link_type, sorted(LINKS, key=_number)))
+    yield from ("Packets of other link types are refused, and counted by name as `refused.link_type[NAME]`.", "")
     yield from _table("EtherTypes", "EtherType | what it is", map(_hexadecimal, sorted(ETHERTYPES, key=_number)))
-    yield from ("They stand behind Ethernet, tags, cooked captures, Cisco HDLC, frame relay, SNAP, GRE and Geneve.", "")
+    yield from ("They follow Ethernet, tags, cooked captures, Cisco HDLC, frame relay, SNAP, GRE and Geneve.", "")
     yield from _table("PPP protocols", "protocol | what it is", map(_hexadecimal, sorted(PPP_PROTOCOLS, key=_number)))
     ip_protocols = map(_ip_protocol, sorted(IP_PROTOCOLS, key=_number))
-    yield from _table("IP protocols", "protocol | read in | what it is", ip_protocols)
-    yield from ("The tunnels among them are opened: they have no ports, and would be invisible.", "")
+    yield from _table("IP protocols", "protocol | in | what it is", ip_protocols)
+    yield from ("The tunnels are always opened: they have no ports, so they could not be recorded themselves.", "")
     yield from _table("Tunnels over UDP", "UDP ports | name | what it carries", map(_tunnel, UDP_TUNNELS))
-    yield from ("They are recorded as the UDP flows they are, and looked into as well where `TUNNELS` names them.",)
-    yield from ("What is inside is then recorded too; the ledger counts the packet once, and tells beside it, under",)
-    yield from ("`opened` and `inside`, how many tunnels were opened and what became of the packets in them.", "")
-    yield from ("## Bounds", "", "| what may nest | followed |", "|---|---|")
+    yield "A tunnel packet is always treated as the UDP packet that it is. If `TUNNELS` names its kind, the packet"
+    yield "inside is decoded and recorded as well. The ledger counts each received packet once. It counts opened"
+    yield from ("tunnels separately under `opened`, and the outcomes of the packets inside under `inside`.", "")
+    yield from ("## Bounds", "", "| nested | limit |", "|---|---|")
     yield from (f"| {what} | {bound} |" for what, bound in BOUNDS.items())
-    yield from ("", "A packet that goes further is refused as `too_deep`.", "")
+    yield from ("", "A packet beyond a limit is refused as `too_deep`.", "")
     yield from ("## Reasons to refuse a packet", "", "| reason | meaning |", "|---|---|")
     yield from (f"| `{refusal}` | {refusal.explanation} |" for refusal in Refusal)
     yield ""
@@ -187,13 +180,13 @@ def _tunnel(name: str) -> str:
 FINDINGS: Final = """\
 # Findings
 
-What `shodohflo check` can find in a configuration, and `run` logs when it starts: errors, warnings and notes. Each has
-a code, a place, a sentence, and where there can be one a packet that shows it. What is said of networks, ports and our
-own actions is proven, for all addresses of both families and all ports; what operators' own actions do is found by
-sampling, and said so.
+`shodohflo check` reports these findings about a configuration, and `run` logs them when it starts. A finding is an
+error, a warning or a note. Each has a code, a place, a sentence, and if possible an example packet. Findings about
+networks, ports and built-in actions are proven, for all addresses of both families and all ports. The behaviour of
+custom actions is sampled; such findings say so.
 
-What is meant can be accepted, with a reason, in the configuration itself. The key is the code and the place as they are
-printed; without a reason it is an error, and where nothing is found a note.
+To accept a finding that is intended, name it in the configuration, with a reason. The key is the code and the place as
+they are printed. A missing reason is an error; a key that matches no finding is a note.
 
 ```python
 ACCEPTED_FINDINGS = {
@@ -201,12 +194,12 @@ ACCEPTED_FINDINGS = {
 }
 ```
 
-Errors can't be accepted. The exit status of `check` is 0 if nothing but notes is left, 1 for warnings, 2 for errors.
+Errors cannot be accepted. The exit status of `check` is 0 if at most notes are left, 1 for warnings, 2 for errors.
 """
 
 
 def findings_page() -> Lines:
-    """Print what can be found in a configuration."""
+    """Yield the page of findings."""
     yield FINDINGS
     for code in Code:
         yield from (f"## {code}", "", f"*{code.level}.* {code.explanation}", "", f"What to do: {code.remedy}", "")
@@ -223,7 +216,7 @@ PAGES: Final = {
 
 
 def main(arguments: list[str]) -> int:
-    """Write the pages, or with --check compare them."""
+    """Write the pages, or compare them with `--check`; return the exit status."""
     stale = []
     for name, page in PAGES.items():
         path, text = FOLDER / name, "\n".join(page())

@@ -1,12 +1,12 @@
 """Digests of `replay --keys` and `--ledger` for every capture in every reference configuration.
 
-A refactoring must not change what becomes of a packet. Write the digests before it, check them after each part:
+A refactoring must not change any result. Write the digests before it, and check them after each step:
 
     python tools/replay_digests.py tests/data ../shared > before.tsv
     python tools/replay_digests.py tests/data ../shared --check before.tsv
 
-Each directory has `captures/` and `reference/keys.jsonl.gz`, which names the prefixes that suit a capture. The command
-is run as a user runs it, so that exit statuses and the parsing of options are held as well.
+Each directory has `captures/` and `reference/keys.jsonl.gz`, which names the prefixes for each capture. The command is
+run as a user runs it, so that exit statuses and the parsing of options are covered too.
 """  # noqa: INP001 - a script, not a package
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Case:
     configuration: str
 
     def digest(self) -> str:
-        """Run it, and return one line: what was run, and the digests of what it gave."""
+        """Run the case; return its name, the digests of its outputs and its exit status, as one line."""
         with tempfile.TemporaryDirectory() as directory:
             ledger = Path(directory) / "ledger.json"
             prefixes = [word for prefix in self.our_nets for word in ("--our-nets", prefix)]
@@ -59,7 +59,7 @@ class Case:
 
 
 def cases(directory: Path) -> Iterator[Case]:
-    """Yield every capture below `directory` with the prefixes that suit it, in every configuration."""
+    """Yield every capture below `directory`, with the reference's and the usual prefixes, in every configuration."""
     prefixes: dict[str, set[tuple[str, ...]]] = {}
     with gzip.open(directory / "reference" / "keys.jsonl.gz", "rt", encoding="utf-8") as lines:
         for row in map(json.loads, lines):
@@ -71,7 +71,7 @@ def cases(directory: Path) -> Iterator[Case]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the digests, or print how they differ from those of a file."""
+    """Print the digests, or print the differences from those of a file; return the exit status."""
     parser = argparse.ArgumentParser(description="Digests of what replay makes of captures.")
     parser.add_argument("directories", nargs="+", type=Path, metavar="DIR", help="has captures/ and reference/")
     parser.add_argument("--check", type=Path, metavar="FILE", help="compare with digests that were written before")

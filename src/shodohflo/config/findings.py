@@ -1,4 +1,4 @@
-"""What can be found in a configuration: every kind with its code, its level and its explanation."""
+"""The kinds of finding about a configuration, each with its code, level, explanation and remedy."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class Level(StrEnum):
     ERROR = "error"
     """The configuration can't be used."""
     WARNING = "warning"
-    """It can be used, and is most probably not what was meant."""
+    """The configuration can be used, but is most probably not what was intended."""
     NOTE = "note"
-    """It may well be meant; better know it."""
+    """It may well be intended, but the operator should know."""
 
 
 class Code(StrEnum):
@@ -31,7 +31,7 @@ class Code(StrEnum):
     remedy: str
 
     def __new__(cls, word: str, level: Level, explanation: str, remedy: str) -> Self:
-        """Be `word`, and know how much it matters, what it means and what to do."""
+        """Create the member `word` with its level, explanation and remedy."""
         member = str.__new__(cls, word)
         member._value_ = word
         member.level, member.explanation, member.remedy = level, explanation, remedy
@@ -41,37 +41,38 @@ class Code(StrEnum):
         "UNUSABLE",
         Level.ERROR,
         (
-            "The configuration can't be loaded: it is no Python, raises an exception, or says something that the "
-            "language of networks and rules doesn't know. The sentence names the entry or the setting."
+            "The configuration cannot be loaded: it is not valid Python, raises an exception, or has an invalid "
+            "network, rule or setting. The sentence names the entry or the setting."
         ),
-        "The sentence says what would be right. An error can't be accepted.",
+        "Correct it as the sentence says. An error cannot be accepted.",
     )
     SHADOWED_PREFIX = (
         "SHADOWED-PREFIX",
         Level.WARNING,
         (
-            "All addresses of a prefix belong to entries of other networks that stand before it, so that no address "
-            "is ever found there. An address belongs to the first entry that holds it. The usual way into this is "
-            "OUR_4NETS before a host that our networks hold."
+            "Earlier entries hold all addresses of a prefix, and at least one of these entries is of another network. "
+            "An address belongs to the first entry that holds it, so no address is attributed to this prefix. The "
+            "usual cause is OUR_4NETS before a host inside our networks."
         ),
         "Move the entry before those that the sentence names.",
     )
     REDUNDANT_PREFIX = (
         "REDUNDANT-PREFIX",
         Level.NOTE,
-        "All addresses of a prefix already belong to the same network. Leaving it out changes nothing.",
-        "Leave it out.",
+        "All addresses of a prefix already belong to the same network. Removing the prefix changes nothing.",
+        "Remove the prefix.",
     )
     DEAD_RULE = (
         "DEAD-RULE",
         Level.WARNING,
         (
-            "No packet there can be is ever decided by this rule: earlier rules take all of its packets, or no "
-            "address is in one of its networks, or no packet goes from the one to the other, or its action never has "
-            "an opinion. This is proven, for all addresses of both families and all ports."
+            "The rule cannot decide any packet: earlier rules take all of its packets, or no address is in one of its "
+            "networks, or the two networks have no address family in common, or SUPPRESS_OWN_NETWORK leaves out all "
+            "of its packets, or its action never has an opinion. This is proven, for all addresses of both families "
+            "and all ports."
         ),
         (
-            "Move the rule before those that the sentence names, or its network before those that swallow it; else "
+            "Move the rule before those that the sentence names, or its network before those that swallow it, or "
             "delete the rule."
         ),
     )
@@ -79,39 +80,38 @@ class Code(StrEnum):
         "UNPROVEN-RULE",
         Level.NOTE,
         (
-            "Operators' own actions can only be asked, not proven: of many packets that were tried, none was decided "
-            "by this rule, because it is an own action without an opinion on them, or because one before it took "
-            "them."
+            "Nothing can be proven about custom actions, so many packets were tried, and this rule decided none of "
+            "them: its custom action had no opinion, or the custom action of an earlier rule decided first."
         ),
-        "Try it with packets of which you know that they are meant: `shodohflo rules CONFIG CAPTURE`.",
+        "Try the rule on a capture with packets that it should decide: `shodohflo rules CONFIG CAPTURE`.",
     )
     FAILING_ACTION = (
         "FAILING-ACTION",
         Level.WARNING,
         (
-            "An operator's own action raised an exception, or gave an answer that is none, when it was asked about a "
-            "packet that it may well meet. Such answers count as no opinion. Found by sampling."
+            "A custom action raised an exception or returned a malformed answer for a likely packet. Both are treated "
+            "as no opinion. Found by sampling."
         ),
-        "Let the action answer None, (client, service, port), or (None, None, None), for every packet.",
+        "Let the action return None, (client, service, port), or (None, None, None) for every packet.",
     )
     SPOOFABLE_DROP = (
         "SPOOFABLE-DROP",
         Level.WARNING,
         (
-            "A rule drops by the source port, and the source is an outsider, who can choose that port. Sending from "
-            "it hides whatever is sent, also what the rule isn't about. Outsiders are all addresses outside our "
-            "networks, except those that an entry names one by one, as /32 or /128."
+            "A rule drops by source port packets from outsiders, who can choose that port. An outsider who sends from "
+            "it hides packets that the rule is not meant for. Outsiders are all addresses outside our networks, "
+            "except those that an entry names one by one, as /32 or /128."
         ),
         (
-            "Drop by the port of your own end; or name the few hosts that you do expect to answer from that port, and"
-            " drop only what comes from those."
+            "Drop by the port of your own end. Or name the few hosts that you expect to answer from that port, and "
+            "drop only their packets."
         ),
     )
     ONE_WAY_DROP = (
         "ONE-WAY-DROP",
         Level.NOTE,
         (
-            "A rule drops packets, while packets the other way round, with the same addresses and ports, would be "
+            "A rule drops packets, but packets in the other direction, with the same addresses and ports, would be "
             "recorded as a flow. Only received packets are seen, so this matters only where the agent receives both "
             "directions: on a router, a bridge, a span port or the loopback interface."
         ),
@@ -122,7 +122,7 @@ class Code(StrEnum):
         Level.NOTE,
         (
             "No rule has an opinion on packets between these networks, so they are counted as `unmatched.no_rule` and"
-            " not recorded. For third parties that is as it should be."
+            " not recorded. For packets between third parties this is usually intended."
         ),
         "If they should be recorded, add a rule for the pair at the end.",
     )
@@ -130,18 +130,19 @@ class Code(StrEnum):
         "UNUSED-NETWORK",
         Level.NOTE,
         (
-            "No rule names this network. Rules with None apply to it nevertheless, and an entry may well stand only "
-            "to take addresses out of those after it. Networks that hold everything else, with a prefix of length 0, "
-            "are not told about."
+            "No rule names this network. Rules with None still apply to it, and the entry may be there only to take "
+            "addresses out of later entries. Networks with a prefix of length 0, which hold everything else, are not "
+            "reported."
         ),
-        "Delete it, or leave it if its addresses should not belong to an entry after it.",
+        "Delete the entry, or keep it if its addresses must not belong to a later entry.",
     )
     MISSING_FAMILY = (
         "MISSING-FAMILY",
         Level.NOTE,
         (
-            "Addresses of one family are in no network, where the other family is covered. Their packets are "
-            "unmatched before any rule: the usual way to lose sight of IPv6."
+            "Addresses of one family are in no network: no entry names that family, or not all of its addresses are "
+            "covered while all addresses of the other family are. Their packets are unmatched before any rule is "
+            "tried. This is the usual reason why IPv6 is not recorded."
         ),
         "Name the prefixes of that family in the same entries: '::/0' beside '0.0.0.0/0', OUR_6NETS beside OUR_4NETS.",
     )
@@ -149,7 +150,7 @@ class Code(StrEnum):
         "UNBOUND-NETWORKS",
         Level.NOTE,
         (
-            "OUR_4NETS or OUR_6NETS stands in NETWORK_ENUMERATION and none of our networks is of that family. Then it"
+            "NETWORK_ENUMERATION contains OUR_4NETS or OUR_6NETS, but none of our networks is of that family. It then"
             " stands for 127.0.0.0/24 or fc00::/7."
         ),
         "Name our networks of that family with --our-nets.",
@@ -157,44 +158,44 @@ class Code(StrEnum):
     UNKNOWN_SETTING = (
         "UNKNOWN-SETTING",
         Level.WARNING,
-        "The file assigns a capitalised name that is no setting, of this agent or of its siblings. Nothing reads it.",
-        "Spell it as the sentence suggests; write names of your own in lower case, or with a leading underscore.",
+        "The file assigns a capitalised name that is not a setting of this agent or its siblings. Nothing reads it.",
+        "Spell it as the sentence suggests. Write names of your own in lower case, or with a leading underscore.",
     )
     STALE_ACCEPTANCE = (
         "STALE-ACCEPTANCE",
         Level.NOTE,
-        "ACCEPTED_FINDINGS accepts something that is not found, or not any more, or not with these networks.",
-        "Delete it there, so that the same finding is told when it comes again.",
+        "ACCEPTED_FINDINGS accepts a finding that is not found, or no longer, or not with these networks.",
+        "Delete the acceptance, so that the finding is reported if it comes back.",
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing found."""
+    """A statement about a configuration, with its place."""
 
     code: Code
     place: str
-    """What it is about: `FLOW_MAPPING[2]`, `NETWORK_ENUMERATION[1]`, a pair of networks, a setting."""
+    """Its subject: `FLOW_MAPPING[2]`, `NETWORK_ENUMERATION[1]`, a pair of networks, a setting."""
     sentence: str
     witness: Packet | None = None
-    """A packet that shows it."""
+    """A packet that demonstrates it."""
     outcome: str = ""
-    """What becomes of the witness."""
+    """The outcome of the witness."""
     where: str = ""
-    """Where the place stands, as `file:line:column`, if it is known."""
+    """The position of the place, as `file:line:column`; empty if unknown."""
 
     @property
     def level(self) -> Level:
-        """How much it matters."""
+        """The level of its code."""
         return self.code.level
 
     @property
     def label(self) -> str:
-        """How ACCEPTED_FINDINGS names it."""
+        """The key by which ACCEPTED_FINDINGS names it."""
         return f"{self.code} {self.place}"
 
     def as_dict(self) -> dict[str, str | None]:
-        """Return the finding as JSON takes it."""
+        """Return the finding as an object for JSON."""
         return {
             "level": self.level,
             "code": self.code,
@@ -208,15 +209,15 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All that was found, what matters most first."""
+    """All findings, in the order of their levels: errors first."""
 
     findings: tuple[Finding, ...]
     accepted: tuple[tuple[Finding, str], ...] = ()
-    """What the configuration accepts, each with the reason it gives."""
+    """The findings that the configuration accepts, each with its reason."""
 
     @classmethod
     def sort_out(cls, found: list[Finding], accepted: Mapping[str, str]) -> Report:
-        """Set aside what is `accepted`, and add a note for what is accepted in vain."""
+        """Set aside the `accepted` findings, and add a note for each acceptance that matches no finding."""
         missed = [label for label in accepted if label not in {finding.label for finding in found}]
         stale = [
             Finding(Code.STALE_ACCEPTANCE, "ACCEPTED_FINDINGS", f"{label!r} is accepted and not found")
@@ -231,5 +232,5 @@ class Report:
 
     @property
     def worst(self) -> Level | None:
-        """The level that matters most, of what is not accepted."""
+        """The most serious level of the findings that are not accepted; None without any."""
         return self.findings[0].level if self.findings else None

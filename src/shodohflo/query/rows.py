@@ -20,7 +20,7 @@ class KeyRow:
     packets: int
     """Packets counted under the key."""
     age: float | None
-    """Seconds since the last packet; null where no store tells, as in `replay`."""
+    """Seconds since the last packet; null without a store, as in `replay`, or if the store does not know."""
     expires_in: float | None
     """Seconds until the key expires; null if it does not, or without a store."""
     stores: tuple[str, ...]

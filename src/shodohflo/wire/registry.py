@@ -69,32 +69,32 @@ _IPV4: Final[Decoder] = partial(plain_ip, family=4, otherwise=ipv4)
 _IPV6: Final[Decoder] = partial(plain_ip, family=6, otherwise=ipv6)
 
 LINKS: Final = (
-    NumberRow(0, loopback, "BSD loopback, of either byte order"),
+    NumberRow(0, loopback, "BSD loopback, in either byte order"),
     NumberRow(layers.ETHERNET, _ETHERNET, "Ethernet II, and IEEE 802.3 with LLC and SNAP"),
     NumberRow(8, slip, "SLIP with its direction"),
-    NumberRow(layers.FRAMED_PPP, framed_ppp, "PPP, framed or not, its protocol compressed or not"),
-    NumberRow(12, raw_ip, "raw IP, as old writers numbered it"),
-    NumberRow(14, raw_ip, "raw IP, as old writers numbered it"),
+    NumberRow(layers.FRAMED_PPP, framed_ppp, "PPP, with or without framing and protocol field compression"),
+    NumberRow(12, raw_ip, "raw IP, under the number of some old writers"),
+    NumberRow(14, raw_ip, "raw IP, under the number of some old writers"),
     NumberRow(50, hdlc_ppp, "PPP in HDLC-like framing, or Cisco HDLC"),
     NumberRow(51, pppoe, "PPPoE sessions"),
-    NumberRow(100, llc, "LLC and SNAP alone"),
+    NumberRow(100, llc, "LLC and SNAP, without a MAC header"),
     NumberRow(layers.EITHER_IP, raw_ip, "raw IP, either version"),
     NumberRow(layers.CISCO_HDLC, cisco_hdlc, "Cisco HDLC"),
-    NumberRow(layers.WIFI, wifi, "802.11 data frames in the clear"),
+    NumberRow(layers.WIFI, wifi, "802.11 data frames, unencrypted"),
     NumberRow(
         layers.FRAME_RELAY, frame_relay, "frame relay: RFC 2427, with SNAP, bridged frames or PPP, and Cisco's own"
     ),
     NumberRow(108, loopback, "OpenBSD loopback"),
     NumberRow(113, cooked_v1, "Linux cooked v1, which `-i any` wrote"),
-    NumberRow(layers.RADIOTAP, radiotap, "802.11 behind radiotap"),
+    NumberRow(layers.RADIOTAP, radiotap, "802.11 after a radiotap header"),
     NumberRow(166, framed_ppp, "PPP as pppd logs it, with the direction"),
-    NumberRow(192, ppi, "any of these behind PPI"),
-    NumberRow(204, partial(directed, layer=layers.FRAMED_PPP), "PPP behind the direction"),
-    NumberRow(205, partial(directed, layer=layers.CISCO_HDLC), "Cisco HDLC behind the direction"),
-    NumberRow(206, partial(directed, layer=layers.FRAME_RELAY), "frame relay behind the direction"),
+    NumberRow(192, ppi, "any of these after a PPI header"),
+    NumberRow(204, partial(directed, layer=layers.FRAMED_PPP), "PPP after a direction byte"),
+    NumberRow(205, partial(directed, layer=layers.CISCO_HDLC), "Cisco HDLC after a direction byte"),
+    NumberRow(206, partial(directed, layer=layers.FRAME_RELAY), "frame relay after a direction byte"),
     NumberRow(228, _IPV4, "IPv4"),
     NumberRow(229, _IPV6, "IPv6"),
-    NumberRow(239, nflog, "packets logged by netfilter, of either byte order"),
+    NumberRow(239, nflog, "packets logged by netfilter, in either byte order"),
     NumberRow(276, cooked_v2, "Linux cooked v2, which `-i any` writes"),
 )
 """By LINKTYPE_ number (tcpdump.org); 12 and 14 occur in files whose writer wrote a platform's DLT_ number instead."""
@@ -102,14 +102,14 @@ LINKS: Final = (
 ETHERTYPES: Final = (
     NumberRow(0x0800, _IPV4, "IPv4"),
     NumberRow(0x86DD, _IPV6, "IPv6"),
-    NumberRow(0x8100, vlan, "a tag of IEEE 802.1Q"),
-    NumberRow(0x88A8, vlan, "a tag of IEEE 802.1ad"),
-    NumberRow(0x9100, vlan, "a tag, as older switches write it"),
-    NumberRow(0x9200, vlan, "a tag, as older switches write it"),
+    NumberRow(0x8100, vlan, "IEEE 802.1Q tag"),
+    NumberRow(0x88A8, vlan, "IEEE 802.1ad tag"),
+    NumberRow(0x9100, vlan, "tag of older switches"),
+    NumberRow(0x9200, vlan, "tag of older switches"),
     NumberRow(0x8847, mpls, "MPLS"),
     NumberRow(0x8848, mpls, "MPLS multicast"),
-    NumberRow(0x8864, pppoe, "a PPPoE session"),
-    NumberRow(0x6558, transparent_ethernet, "an Ethernet frame, in a tunnel"),
+    NumberRow(0x8864, pppoe, "PPPoE session"),
+    NumberRow(0x6558, transparent_ethernet, "Ethernet frame in a tunnel"),
 )
 """By EtherType (IANA "IEEE 802 Numbers")."""
 
@@ -126,14 +126,14 @@ _AUTHENTICATION_V4: Final[Decoder] = partial(authentication, base=layers.IPV4_PA
 _AUTHENTICATION_V6: Final[Decoder] = partial(authentication, base=layers.IPV6_PAYLOAD)
 
 EXTENSIONS: Final = (
-    IpProtocolRow(0, "hop-by-hop options, stepped over", ipv6=extension),
-    IpProtocolRow(43, "routing header, stepped over", ipv6=extension),
-    IpProtocolRow(44, "fragment header: the first fragment is read", ipv6=fragment),
-    IpProtocolRow(51, "authentication header, stepped over", _AUTHENTICATION_V4, _AUTHENTICATION_V6),
-    IpProtocolRow(60, "destination options, stepped over", ipv6=extension),
-    IpProtocolRow(135, "mobility header, stepped over", ipv6=extension),
-    IpProtocolRow(139, "host identity header, stepped over", ipv6=extension),
-    IpProtocolRow(140, "Shim6 header, stepped over", ipv6=extension),
+    IpProtocolRow(0, "hop-by-hop options, skipped", ipv6=extension),
+    IpProtocolRow(43, "routing header, skipped", ipv6=extension),
+    IpProtocolRow(44, "fragment header; only first fragments are decoded", ipv6=fragment),
+    IpProtocolRow(51, "authentication header, skipped", _AUTHENTICATION_V4, _AUTHENTICATION_V6),
+    IpProtocolRow(60, "destination options, skipped", ipv6=extension),
+    IpProtocolRow(135, "mobility header, skipped", ipv6=extension),
+    IpProtocolRow(139, "host identity header, skipped", ipv6=extension),
+    IpProtocolRow(140, "Shim6 header, skipped", ipv6=extension),
 )
 """Headers between IP and its payload (IANA "IPv6 Extension Header Types"); quoted packets may have them too."""
 
@@ -162,31 +162,31 @@ IP_PROTOCOLS: Final = (
     IpProtocolRow(UDP, "UDP", partial(udp, family=4), partial(udp, family=6)),
     IpProtocolRow(
         ICMP,
-        "ICMP, with the packet that an unreachable quotes",
+        "ICMP, with the quote of an unreachable",
         ipv4=partial(icmp, family=4, quoted=QUOTED),
     ),
     IpProtocolRow(
         ICMPV6,
-        "ICMPv6, with the packet that an unreachable quotes",
+        "ICMPv6, with the quote of an unreachable",
         ipv6=partial(icmp, family=6, quoted=QUOTED),
     ),
     *EXTENSIONS,
     IpProtocolRow(
         4,
-        "IPv4, a tunnel",
+        "IPv4 (tunnel)",
         partial(carried, layer=layers.IPV4, name="ipip"),
         partial(carried, layer=layers.IPV4, name="4in6"),
     ),
     IpProtocolRow(
         41,
-        "IPv6, a tunnel (6in4)",
+        "IPv6 (tunnel: 6in4, 6in6)",
         partial(carried, layer=layers.IPV6, name="6in4"),
         partial(carried, layer=layers.IPV6, name="6in6"),
     ),
-    IpProtocolRow(47, "GRE, a tunnel: of IP, MPLS, Ethernet frames, and of ERSPAN I, II and III", gre, gre),
+    IpProtocolRow(47, "GRE (tunnel): IP, MPLS, Ethernet frames, and ERSPAN I, II and III", gre, gre),
     IpProtocolRow(50, "ESP: refused as encrypted", encrypted, encrypted),
-    IpProtocolRow(97, "EtherIP, a tunnel", ether_ip, ether_ip),
-    IpProtocolRow(137, "MPLS, a tunnel", _MPLS, _MPLS),
+    IpProtocolRow(97, "EtherIP (tunnel)", ether_ip, ether_ip),
+    IpProtocolRow(137, "MPLS (tunnel)", _MPLS, _MPLS),
 )
 """By IP protocol number (IANA "Protocol Numbers")."""
 

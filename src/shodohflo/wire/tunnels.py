@@ -27,15 +27,15 @@ class UdpTunnel:
 UDP_TUNNELS: Final = {
     "vxlan": UdpTunnel(VXLAN, (4789, 8472), answers=False, words="Ethernet frames (RFC 7348)"),
     "geneve": UdpTunnel(
-        GENEVE, (6081,), answers=False, words="anything with an EtherType, behind any options (RFC 8926)"
+        GENEVE, (6081,), answers=False, words="anything with an EtherType, after any options (RFC 8926)"
     ),
     "gtpu": UdpTunnel(
         GTP_U,
         (2152,),
         answers=True,
-        words="IP of mobile networks, behind any extension headers (3GPP TS 29.281)",
+        words="IP of mobile networks, after any extension headers (3GPP TS 29.281)",
     ),
-    "teredo": UdpTunnel(TEREDO, (3544,), answers=True, words="IPv6, behind authentication and origin (RFC 4380)"),
+    "teredo": UdpTunnel(TEREDO, (3544,), answers=True, words="IPv6, after authentication and origin (RFC 4380)"),
 }
 """By name; ports as in the IANA "Service Name and Transport Protocol Port Number Registry".
 
