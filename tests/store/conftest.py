@@ -1,4 +1,4 @@
-"""Stores of both makes, for the tests of what talks to them."""
+"""Running stores, Valkey and Redis, for the tests of code that connects to one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session", params=programs())
 def shared_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Return a running store of each make; all tests that do it no harm share it."""
+    """Return a running store, Valkey or Redis, shared by all tests that do not stop or damage it."""
     server = Server(programs()[request.param](), tmp_path_factory.mktemp("store")).start()
     yield server
     server.kill()
@@ -26,7 +26,7 @@ def shared_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempP
 
 @pytest.fixture
 def server(shared_server: Server) -> Server:
-    """Return a running store without any data."""
+    """Return a running store without keys."""
     with shared_server.client() as client:
         client.flushall()
     return shared_server
@@ -34,20 +34,20 @@ def server(shared_server: Server) -> Server:
 
 @pytest.fixture
 def client(server: Server) -> Iterator[Valkey]:
-    """Return the test's own view of what is in the store."""
+    """Return a client with which a test looks into the store."""
     with server.client() as client:
         yield client
 
 
 @pytest.fixture
 def store(server: Server) -> SocketStore:
-    """Return the store as our code is given it."""
+    """Return the store in the form that the code under test expects."""
     return SocketStore(server.path)
 
 
 @pytest.fixture(params=programs())
 def own_server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
-    """Return a running store of each make that the test may kill."""
+    """Return a running store, Valkey or Redis, that the test may kill."""
     server = Server(programs()[request.param](), tmp_path).start()
     yield server
     server.kill()

@@ -1,4 +1,4 @@
-"""Connections to real stores: which are our own, over TLS too, and what is said when there is none."""
+"""Connections to real stores: the list of our own connections, TLS, and errors."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
 def test_both_ends_are_known_before_the_first_packet_leaves(host: str) -> None:
-    """When the connection arrives at the other end, it has been announced already."""
+    """A connection is in the list of our own before the other end accepts it."""
     announced = []
     with socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET) as listening:
         store = RemoteStore(StoreUrl(host=host, port=listening.getsockname()[1]))
@@ -45,7 +45,7 @@ def test_both_ends_are_known_before_the_first_packet_leaves(host: str) -> None:
 
 
 def test_only_the_latest_connections_are_remembered() -> None:
-    """A store that is away for days must not fill the memory."""
+    """Only the latest 16 connections are remembered, so that a long outage does not use up memory."""
     own = OwnConnections()
     ends = [TcpEnds(ip_address("10.0.0.1"), port, ip_address("10.0.0.2"), 6379) for port in range(100)]
 
@@ -59,7 +59,7 @@ def test_only_the_latest_connections_are_remembered() -> None:
 
 @pytest.mark.parametrize("form", ["{host}:{port}", "redis://{host}:{port}/1", "valkey://{host}:{port}?db=1"])
 def test_a_server_is_reached_by_any_form_of_its_name(server: Server, form: str) -> None:
-    """And in the database that was named."""
+    """Each form of the URL reaches the server and selects the database it names."""
     url = parse_url(form.format(host="localhost", port=server.port))
 
     with RemoteStore(url).connect() as client:
@@ -71,7 +71,7 @@ def test_a_server_is_reached_by_any_form_of_its_name(server: Server, form: str) 
 
 
 def test_a_unix_socket_is_reached_and_has_no_connections_to_leave_out(server: Server) -> None:
-    """By URL and by path."""
+    """A unix socket is reached by URL and by path, and adds no TCP connection of ours."""
     store = RemoteStore(parse_url(f"unix://{server.path}"))
 
     for reached in (store, SocketStore(server.path)):
@@ -81,7 +81,7 @@ def test_a_unix_socket_is_reached_and_has_no_connections_to_leave_out(server: Se
 
 
 def test_a_password_opens_the_store_that_asks_for_it(own_server: Server) -> None:
-    """And the wrong one does not."""
+    """A store with a password accepts the right password and refuses a wrong or missing one."""
     with own_server.client() as client:
         client.config_set("requirepass", "open sesame/1")
 
@@ -99,22 +99,22 @@ def test_a_password_opens_the_store_that_asks_for_it(own_server: Server) -> None
 
 @pytest.mark.parametrize(
     "url",
-    # Named, because workers that collect the same tests find different ports.
+    # With a fixed id: parallel workers pick different ports but must collect the same tests.
     ["unix:///nowhere/store.sock", pytest.param(f"valkey://127.0.0.1:{free_port()}", id="valkey")],
 )
 def test_a_store_that_is_not_there_is_named_in_one_line(url: str) -> None:
-    """With what the system said."""
+    """An unreachable store gives an error of one line that begins with its URL and ends without a full stop."""
     with pytest.raises(StoreError) as caught:
         RemoteStore(parse_url(url)).connect()
 
     assert str(caught.value).startswith(f"store {parse_url(url)}: ")
-    assert not str(caught.value).endswith(".")  # others go on from there
+    assert not str(caught.value).endswith(".")  # other messages continue after it
     assert "\n" not in str(caught.value)
 
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a directory with a key and a certificate for localhost that vouches for itself."""
+    """Return a directory with a key and a self-signed certificate for localhost."""
     directory = tmp_path_factory.mktemp("tls")
     made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
     names = ["-addext", "subjectAltName=DNS:localhost", "-keyout", "key.pem", "-out", "cert.pem"]
@@ -124,7 +124,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def tls_server(certificate: Path, tmp_path: Path) -> Iterator[Server]:
-    """Return Debian's Redis, which speaks TLS, on a port that speaks nothing else."""
+    """Return Debian's Redis, which is built with TLS, on a port that accepts only TLS."""
     port = free_port()
     tls = {"tls-port": str(port), "tls-auth-clients": "no"}
     files = {"tls-cert-file": "cert.pem", "tls-key-file": "key.pem", "tls-ca-cert-file": "cert.pem"}
@@ -138,7 +138,7 @@ def tls_server(certificate: Path, tmp_path: Path) -> Iterator[Server]:
 
 @pytest.mark.parametrize("scheme", ["rediss", "valkeys"])
 def test_tls_trusts_who_the_url_says(tls_server: Server, certificate: Path, scheme: str) -> None:
-    """A certificate is checked with its name, against the authorities named or the system's; or not at all."""
+    """The server's certificate and name are verified with the authorities of the URL or the system, or not at all."""
     authority = f"?ssl_ca_certs={certificate}/cert.pem"
 
     def attempt(host: str, options: str) -> RemoteStore:

@@ -16,11 +16,11 @@ from support.observing import SEEN, Seen, flow, observed
 WRITING = Writing(session="0123", agent="bert", lifetime=900)
 
 EVENTS = st.one_of(st.lists(SEEN, max_size=5), st.sampled_from(["request lost", "answer lost", "answered"]))
-"""Rows that are added, or what becomes of an attempt to send."""
+"""Rows that are added, or the result of an attempt to send."""
 
 
 class Store:
-    """The law of `store.write` in a few lines: a number that equals the last one adds nothing."""
+    """A model of `store.write`: a write with the number of the last one adds nothing."""
 
     def __init__(self) -> None:
         """Start empty."""
@@ -39,7 +39,7 @@ class Store:
 
 @given(st.lists(EVENTS, max_size=30))
 def test_counts_are_exact_whatever_gets_lost(events: list[list[Seen] | str]) -> None:
-    """Lost requests are sent again, lost answers are recognised, and every packet is counted once."""
+    """Whichever requests and answers are lost, each packet is counted exactly once."""
     outbox, store = Outbox(10_000), Store()
     delivery = Delivery(outbox, WRITING)
     added: Counter[str] = Counter()
@@ -63,7 +63,7 @@ def test_counts_are_exact_whatever_gets_lost(events: list[list[Seen] | str]) -> 
 
 @given(st.lists(st.lists(SEEN, min_size=1, max_size=5), min_size=1, max_size=5), st.integers(0, 5))
 def test_packets_are_confirmed_or_given_up(added: list[list[Seen]], confirmed: int) -> None:
-    """Whenever the writer closes, confirmed and given up add up to what was added."""
+    """After closing at any point, confirmed and given-up packets add up to those added."""
     outbox = Outbox(10_000)
     delivery = Delivery(outbox, WRITING)
     for rows in added:
@@ -82,7 +82,7 @@ def test_packets_are_confirmed_or_given_up(added: list[list[Seen]], confirmed: i
 
 
 def test_the_write_in_flight_does_not_change() -> None:
-    """New rows and a new lifetime go into the next write, which has the next number."""
+    """New rows and a new lifetime go into the next write, and the write in flight stays the same."""
     outbox = Outbox(100)
     delivery = Delivery(outbox, WRITING)
     outbox.add(observed(flow("10.0.0.1", "8.8.8.8", 53)), ())
@@ -103,7 +103,7 @@ def test_the_write_in_flight_does_not_change() -> None:
 
 
 def test_refused_keys_are_added_up() -> None:
-    """The store says for each write how many keys it left alone."""
+    """The refused keys of all confirmed writes are summed."""
     outbox = Outbox(100)
     delivery = Delivery(outbox, WRITING)
 
@@ -117,7 +117,7 @@ def test_refused_keys_are_added_up() -> None:
 
 
 def test_an_answer_that_comes_after_giving_up_is_not_counted() -> None:
-    """The packets were counted as given up already, and are counted once."""
+    """An answer to a write that was given up is ignored, so that its packets are not counted twice."""
     outbox = Outbox(100)
     delivery = Delivery(outbox, WRITING)
     outbox.add(observed(flow("10.0.0.1", "8.8.8.8", 53, packets=3)), ())

@@ -1,4 +1,4 @@
-"""Where an embedded store is kept, and where readers look for one."""
+"""The state directory: where an embedded store is kept, and where readers look for it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from shodohflo.store.embedded import EmbeddedStore
 def test_the_state_directory_is_roots_the_users_or_the_named_one(
     environment: dict[str, str], user: int, directory: str
 ) -> None:
-    """The variable beats everything; relative paths of XDG_STATE_HOME are ignored."""
+    """The environment variable comes first, then root's or the user's directory; relative XDG paths are ignored."""
     assert state_directory(environment, user) == Path(directory)
 
 
@@ -38,12 +38,12 @@ def test_the_state_directory_is_roots_the_users_or_the_named_one(
     [({"SUDO_GID": "1000"}, 0, 1000), ({"SUDO_GID": "1000"}, 1000, None), ({}, 0, None), ({"SUDO_GID": "x"}, 0, None)],
 )
 def test_the_invoking_group_counts_for_root_only(environment: dict[str, str], user: int, group: int | None) -> None:
-    """`sudo` says who called; anybody else could say anything."""
+    """`SUDO_GID` is used only by root, because anybody can set the variable."""
     assert invoking_group(environment, user) == group
 
 
 def test_readers_find_the_users_store(tmp_path: Path) -> None:
-    """In the user's state directory; with the variable, only there."""
+    """Readers find the store in the user's state directory, or in the directory that the variable names."""
     store = EmbeddedStore(tmp_path / "shodohflo")
     with store.connect():
         pass
@@ -58,7 +58,7 @@ def test_readers_find_the_users_store(tmp_path: Path) -> None:
 
 
 def test_readers_without_a_store_are_told_where_was_looked(tmp_path: Path) -> None:
-    """One line with the way out; a socket that nobody listens at is none either."""
+    """Without a running store the error lists the directories and the remedy; a stale socket file is no store."""
     (tmp_path / "store.sock").write_text("")
 
     with pytest.raises(StoreError) as caught:
@@ -72,7 +72,7 @@ def test_readers_without_a_store_are_told_where_was_looked(tmp_path: Path) -> No
 def test_a_store_that_is_there_and_silent_is_told_apart_from_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Starting another agent would not help."""
+    """The error distinguishes a store that does not answer from a missing one."""
     monkeypatch.setattr("shodohflo.store.connection.ANSWER_TIMEOUT", 0.05)
     with socket.socket(socket.AF_UNIX) as silent:
         silent.bind(str(tmp_path / "store.sock"))
@@ -83,7 +83,7 @@ def test_a_store_that_is_there_and_silent_is_told_apart_from_none(
 
 
 def test_a_directory_that_is_there_keeps_its_mode(tmp_path: Path) -> None:
-    """It may be shared with others, such as /tmp."""
+    """An existing directory, such as /tmp, keeps its mode."""
     tmp_path.chmod(0o777)
 
     make_directory(tmp_path, os.getgid())
@@ -92,7 +92,7 @@ def test_a_directory_that_is_there_keeps_its_mode(tmp_path: Path) -> None:
 
 
 def test_a_directory_in_a_missing_one_is_made(tmp_path: Path) -> None:
-    """With its parents, and closed to others whatever the umask is."""
+    """A new directory is created with its parents and with mode 02750, whatever the umask is."""
     make_directory(tmp_path / "a/b/c", None)
 
     assert stat.S_IMODE((tmp_path / "a/b/c").stat().st_mode) == 0o2750

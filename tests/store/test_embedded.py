@@ -1,4 +1,4 @@
-"""The embedded store: it outlives what it should, ends with its agent, and is there for the next one."""
+"""The embedded store: its server starts and ends with its agent, survives a killed agent, and keeps its data."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ store.close()
 
 @contextmanager
 def another_agent(directory: Path) -> Iterator[subprocess.Popen[str]]:
-    """Run an agent of its own, in its own process group, that ends when its standard input does."""
+    """Run an agent in a process group of its own; it ends when its standard input is closed."""
     arguments = [sys.executable, "-c", AGENT, str(directory)]
     with subprocess.Popen(
         arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
@@ -53,7 +53,7 @@ def another_agent(directory: Path) -> Iterator[subprocess.Popen[str]]:
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Iterator[Path]:
-    """Return a state directory that is not there yet; whatever runs in it afterwards is ended."""
+    """Return a state directory that does not exist yet; stop any server in it after the test."""
     state = tmp_path / "state"
     yield state
     last = EmbeddedStore(state)
@@ -61,7 +61,7 @@ def directory(tmp_path: Path) -> Iterator[Path]:
 
 
 def value(store: EmbeddedStore) -> str | None:
-    """Return what `another_agent` wrote."""
+    """Return the value that `another_agent` wrote."""
     with store.connect() as client:
         found = client.get("client;10.0.0.1")
         assert found is None or isinstance(found, str)
@@ -69,7 +69,7 @@ def value(store: EmbeddedStore) -> str | None:
 
 
 def runs(directory: Path) -> bool:
-    """Say whether a server answers there."""
+    """Return whether a server answers in `directory`."""
     try:
         with SocketStore(directory / "store.sock").connect():
             return True
@@ -78,7 +78,7 @@ def runs(directory: Path) -> bool:
 
 
 def test_data_outlive_a_restart_of_the_agent(directory: Path) -> None:
-    """The server ends with its agent and the next one finds what was written."""
+    """The server ends with its agent, and the next agent finds the data and their lifetimes."""
     first = EmbeddedStore(directory)
     with first.connect() as client:
         client.set("client;10.0.0.1", "7", ex=900)
@@ -97,7 +97,7 @@ def test_data_outlive_a_restart_of_the_agent(directory: Path) -> None:
 
 
 def test_it_listens_on_no_port_and_lets_only_its_group_in(directory: Path) -> None:
-    """The unix socket is the only way in, with mode 0660, in a directory that others can't enter."""
+    """The server is reachable only by its unix socket (mode 0660), in a directory that is closed to others."""
     store = EmbeddedStore(directory, group=os.getgid())
     with store.connect() as client:
         settings = client.config_get("port")
@@ -116,7 +116,7 @@ def test_it_listens_on_no_port_and_lets_only_its_group_in(directory: Path) -> No
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files to another group")
 def test_the_group_of_the_invoking_user_may_read(directory: Path) -> None:
-    """`sudo shodohflo run`, then `shodohflo flows` without."""
+    """Directory and socket get the given group, so that the user who called `sudo` can read the store."""
     store = EmbeddedStore(directory, group=12345)
 
     value(store)
@@ -127,7 +127,7 @@ def test_the_group_of_the_invoking_user_may_read(directory: Path) -> None:
 
 
 def test_it_saves_now_and_then_and_never_stops_counting_for_a_full_disk(directory: Path) -> None:
-    """A machine that loses power loses a minute."""
+    """The server saves once a minute if anything changed, and on SIGTERM, and keeps counting when the disk is full."""
     store = EmbeddedStore(directory)
     with store.connect() as client:
         settings = client.config_get("save", "stop-writes-on-bgsave-error", "shutdown-on-sigterm")
@@ -137,7 +137,7 @@ def test_it_saves_now_and_then_and_never_stops_counting_for_a_full_disk(director
 
 
 def test_a_second_agent_joins_and_takes_over_when_the_first_goes(directory: Path) -> None:
-    """The server is the first one's; when it ends, the second starts it again with the data."""
+    """A second agent uses the server of the first; when the first ends, it restarts the server with the saved data."""
     with another_agent(directory) as first:
         second = EmbeddedStore(directory)
         joined = value(second)
@@ -155,7 +155,7 @@ def test_a_second_agent_joins_and_takes_over_when_the_first_goes(directory: Path
 
 
 def test_an_agent_that_joined_leaves_the_server_running(directory: Path) -> None:
-    """It is not theirs to end."""
+    """An agent that does not own the server leaves it running."""
     with another_agent(directory) as owner:
         joined = EmbeddedStore(directory)
         value(joined)
@@ -167,7 +167,7 @@ def test_an_agent_that_joined_leaves_the_server_running(directory: Path) -> None
 
 
 def test_counts_are_exact_when_the_owner_of_the_server_goes(directory: Path) -> None:
-    """A writer that joined notices nothing but an outage."""
+    """When the owner ends, the writer of another agent loses no counts."""
     with another_agent(directory) as owner:
         second = EmbeddedStore(directory)
         with Writer(Single(second), agent="ernie", lifetime=900) as writer:
@@ -184,7 +184,7 @@ def test_counts_are_exact_when_the_owner_of_the_server_goes(directory: Path) -> 
 
 
 def test_the_server_of_a_killed_agent_is_adopted(directory: Path) -> None:
-    """Its data stay readable meanwhile, and it ends with the agent that adopted it."""
+    """The server of a killed agent keeps running, is adopted by the next agent and ends with it."""
     with another_agent(directory) as killed:
         killed.kill()
         killed.wait()
@@ -200,7 +200,7 @@ def test_the_server_of_a_killed_agent_is_adopted(directory: Path) -> None:
 
 
 def test_a_flood_of_keys_does_not_make_it_grow_without_end(directory: Path) -> None:
-    """What nothing has refreshed for longest goes, which is counted; what is still written stays."""
+    """At the memory limit, the keys refreshed longest ago are evicted and counted; active flows keep their keys."""
     store = EmbeddedStore(directory, megabytes=8)
     lasting = observed(flow("192.168.0.1", "198.51.100.1", 443))
 
@@ -225,7 +225,7 @@ def test_a_flood_of_keys_does_not_make_it_grow_without_end(directory: Path) -> N
 
 
 def test_a_socket_that_a_crash_left_behind_is_replaced(directory: Path) -> None:
-    """The server is gone, its socket file is not."""
+    """A socket file left behind by a crashed server does not prevent a new start."""
     store = EmbeddedStore(directory)
     with store.connect() as client:
         client.set("client;10.0.0.1", "7")
@@ -243,13 +243,13 @@ def test_a_socket_that_a_crash_left_behind_is_replaced(directory: Path) -> None:
 
 
 def server_info(directory: Path) -> list[str]:
-    """Return what the server says of itself, line by line."""
+    """Return the server section of INFO, as `name:value` lines."""
     with SocketStore(directory / "store.sock").connect() as client:
         return [f"{name}:{told}" for name, told in dict(client.info("server")).items()]
 
 
 def test_ctrl_c_reaches_the_agent_but_not_its_server(directory: Path) -> None:
-    """The agent still has its last counts to write."""
+    """A SIGINT to the agent's process group does not end the server, which still has to take the last counts."""
     with another_agent(directory) as interrupted:
         os.killpg(interrupted.pid, signal.SIGINT)
         interrupted.wait()
@@ -258,7 +258,7 @@ def test_ctrl_c_reaches_the_agent_but_not_its_server(directory: Path) -> None:
 
 
 def test_sigterm_makes_the_server_save(directory: Path) -> None:
-    """A machine that shuts down tells all processes at once."""
+    """On SIGTERM, as at a shutdown of the machine, the server saves its data."""
     store = EmbeddedStore(directory)
     with store.connect() as client:
         client.set("client;10.0.0.1", "7")
@@ -271,7 +271,7 @@ def test_sigterm_makes_the_server_save(directory: Path) -> None:
 
 
 def test_data_that_cannot_be_read_are_named(directory: Path) -> None:
-    """The server's own words, and where the rest of them are."""
+    """If the server cannot load its data, the error is one line that names the server's log."""
     directory.mkdir()
     (directory / "store.rdb").write_bytes(b"no data of any store")
 
@@ -283,23 +283,23 @@ def test_data_that_cannot_be_read_are_named(directory: Path) -> None:
 
 
 def test_a_path_that_is_too_long_for_a_socket_is_refused_with_the_way_out(tmp_path: Path) -> None:
-    """A unix socket takes 107 bytes."""
+    """A socket path of more than 107 bytes is refused, and the error names the variable to set."""
     with pytest.raises(StoreError, match=r"107.*SHODOHFLO_STATE_DIR"):
         EmbeddedStore(tmp_path / ("long" * 30))
 
 
 def test_a_directory_that_is_a_file_is_refused_with_the_way_out(tmp_path: Path) -> None:
-    """In one line."""
+    """A state directory that is a file is refused, and the error names the variable to set."""
     (tmp_path / "state").write_text("")
 
-    with pytest.raises(StoreError, match=r"state: is no directory: .*SHODOHFLO_STATE_DIR"):
+    with pytest.raises(StoreError, match=r"state: is not a directory: .*SHODOHFLO_STATE_DIR"):
         EmbeddedStore(tmp_path / "state").connect()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user here")
 def test_a_directory_that_is_not_ours_is_refused_with_the_way_out() -> None:
-    """Somebody without the right to write there is told so, in one line."""
-    # After the imports: the interpreter itself may be out of reach for others.
+    """A state directory without write permission is refused, and the error names the variable to set."""
+    # Drop the rights after the imports: other users may not be able to read the interpreter's files.
     program = AGENT.replace("\n\n", "\nimport os; os.setgid(65534); os.setuid(65534)\n", 1)
 
     with tempfile.TemporaryDirectory() as directory:
@@ -308,4 +308,4 @@ def test_a_directory_that_is_not_ours_is_refused_with_the_way_out() -> None:
             [sys.executable, "-c", program, directory], capture_output=True, text=True, check=False, timeout=PATIENCE
         )
 
-    assert f"{directory} is not ours to write to: name another directory with SHODOHFLO_STATE_DIR" in told.stderr
+    assert f"no permission to write to {directory}: name another directory with SHODOHFLO_STATE_DIR" in told.stderr

@@ -1,4 +1,4 @@
-"""The agent's hash says what it is told and nothing else, and the store tells how it does, if it may."""
+"""The heartbeat replaces the agent's hash, and the number of evicted keys is read if access rules permit it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def test_a_heartbeat_replaces_the_one_before(client: Valkey) -> None:
-    """What has no field any more is gone; the hash outlives its agent by a day."""
+    """A heartbeat replaces all fields of the one before and expires after a day."""
     write_heartbeat(client, "bert", {"state": "running", "configuration.error": "no"})
     write_heartbeat(client, "bert", {"state": "ended", "received": 5})
 
@@ -22,12 +22,12 @@ def test_a_heartbeat_replaces_the_one_before(client: Valkey) -> None:
 
 
 def test_a_store_counts_what_it_gave_up(client: Valkey) -> None:
-    """As long as it has room, nothing."""
+    """A store with free memory reports no evicted keys."""
     assert count_evicted(client) == 0
 
 
 def test_a_store_that_may_not_be_asked_counts_for_nothing(server: Server, client: Valkey) -> None:
-    """Access rules may forbid the question; the heartbeat has been written all the same."""
+    """If access rules forbid INFO, the number of evicted keys is 0."""
     client.execute_command("ACL", "SETUSER", "mute", "on", "nopass", "+@all", "-info", "~*")  # type: ignore[no-untyped-call] # the library is typed in part
     try:
         with Valkey(unix_socket_path=str(server.path), username="mute", password="any") as mute:

@@ -1,4 +1,4 @@
-"""An outage is logged once a minute at most, and its end once."""
+"""An outage is logged at most once a minute, and its end once."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def test_repeated_failures_within_a_minute_are_one_line(caplog: pytest.LogCaptur
         log.lost(f"failure at {now}", now)
 
     assert caplog.messages == [
-        "failure at 0.0; counting on, trying again",
-        "failure at 60.0; counting on, trying again",
+        "failure at 0.0; still counting, trying again",
+        "failure at 60.0; still counting, trying again",
     ]
 
 
 def test_the_end_of_an_outage_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
-    """Success without a warning before it is no news."""
+    """The end of an outage is logged once, and only after a warning."""
     log = OutageLog("unix:///s.sock")
 
     log.recovered()
@@ -37,13 +37,13 @@ def test_the_end_of_an_outage_is_logged_once(caplog: pytest.LogCaptureFixture) -
     log.recovered()
 
     assert [(record.levelname, record.message) for record in caplog.records] == [
-        ("WARNING", "gone; counting on, trying again"),
+        ("WARNING", "gone; still counting, trying again"),
         ("INFO", "store unix:///s.sock: writing again"),
     ]
 
 
 def test_an_outage_that_was_not_logged_has_no_end_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    """A store that comes and goes within a minute costs two lines, not hundreds."""
+    """A store that comes and goes within a minute causes two log lines in all."""
     log = OutageLog("unix:///s.sock")
 
     for second in range(10):

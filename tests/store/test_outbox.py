@@ -1,4 +1,4 @@
-"""What waits to be written: nothing gets lost without a number, and rows that belong together go together."""
+"""The outbox: every packet is taken or counted as given up, and rows of different rules are never mixed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SENTENCES = st.sampled_from([(), ("one",), ("one", "two")])
 
 
 def taken(outbox: Outbox, rows: int) -> list[Observations]:
-    """Take all there is, `rows` at a time."""
+    """Take everything, `rows` at a time."""
     parts = []
     while (decided := outbox.take(rows)) is not None:
         parts.append(decided.observations)
@@ -26,13 +26,13 @@ def taken(outbox: Outbox, rows: int) -> list[Observations]:
 
 
 def packets(several: list[Observations]) -> Counter[str]:
-    """Add up packets by kind."""
+    """Return the packets of all observations by kind."""
     return sum((packets_by_kind(observations) for observations in several), Counter())
 
 
 @given(st.lists(st.tuples(st.lists(SEEN), SENTENCES)), st.integers(1, 20))
 def test_what_is_added_is_taken(added: list[tuple[list[Seen], tuple[str, ...]]], rows: int) -> None:
-    """With room enough, every packet comes out again, in parts as small as wanted."""
+    """With enough capacity, every packet is taken, in parts of at most the requested number of rows."""
     outbox = Outbox(capacity=10_000)
 
     for seen, rule_texts in added:
@@ -49,7 +49,7 @@ def test_what_is_added_is_taken(added: list[tuple[list[Seen], tuple[str, ...]]],
 def test_what_does_not_fit_is_given_up_by_kind(
     added: list[tuple[list[Seen], tuple[str, ...], bool]], capacity: int
 ) -> None:
-    """Whatever is added and taken in between: taken and given up are what was added, and it is never overfull."""
+    """Taken and given-up packets add up to those added, and the capacity is never exceeded."""
     outbox = Outbox(capacity)
     parts = []
 
@@ -65,7 +65,7 @@ def test_what_does_not_fit_is_given_up_by_kind(
 
 
 def test_rows_of_the_same_flow_are_merged_before_any_is_given_up() -> None:
-    """An outage costs room by flows, not by packets."""
+    """Rows of the same flow are merged before any row is given up."""
     outbox = Outbox(capacity=2)
 
     for _ in range(100):
@@ -77,7 +77,7 @@ def test_rows_of_the_same_flow_are_merged_before_any_is_given_up() -> None:
 
 
 def test_the_rows_seen_longest_ago_are_given_up_first() -> None:
-    """Who talks now matters more than who talked before."""
+    """The rows whose last packet is oldest are given up first."""
     outbox = Outbox(capacity=4)
 
     outbox.add(observed(*(flow("10.0.0.1", "8.8.8.8", port, packets=port, last=port) for port in range(1, 6))), ())
@@ -88,7 +88,7 @@ def test_the_rows_seen_longest_ago_are_given_up_first() -> None:
 
 
 def test_rows_of_other_rules_are_never_mixed() -> None:
-    """What is handed out together was decided by the same rules."""
+    """Rows that are taken together were decided by the same rules."""
     outbox = Outbox(capacity=10)
     outbox.add(observed(flow("10.0.0.1", "8.8.8.8", 53, packets=1)), ("old",))
     outbox.add(observed(flow("10.0.0.1", "8.8.8.8", 53, packets=2)), ("new",))
@@ -104,7 +104,7 @@ def test_rows_of_other_rules_are_never_mixed() -> None:
 
 @pytest.mark.parametrize("takes", [0, 1])
 def test_giving_up_counts_all_that_waits(takes: int) -> None:
-    """Also what was half taken."""
+    """`give_up` counts all waiting rows, including those of a part that was taken incompletely."""
     outbox = Outbox(capacity=10)
     rows = [flow("10.0.0.1", "8.8.8.8", port) for port in (1, 2, 3)]
     outbox.add(observed(*rows, Seen(rows[0].client, rows[0].remote, 1, kind=Kind.RESET)), ())

@@ -1,4 +1,4 @@
-"""Observations reach the store: what is new at once, the rest a while later, in the words of their rules."""
+"""The outlet passes new flows to the writer at once and known ones after an interval, with the texts of their rules."""
 
 from __future__ import annotations
 
@@ -39,24 +39,24 @@ def _writer(server: Server) -> Iterator[Writer]:
 
 
 def seen(packets: int) -> Observations:
-    """See one flow."""
+    """Return observations of one flow."""
     return observed(flow("192.168.0.1", "198.51.100.1", 443, packets))
 
 
 def an_outlet(writer: Writer, *, keep_recent: bool = False) -> Outlet:
-    """Record by one rule."""
+    """Return an outlet whose observations are decided by one rule."""
     return Outlet(writer, FlowMapping((None, None, LowerPort(SRC))), _LIFETIME, keep_recent=keep_recent)
 
 
 def stored(server: Server, writer: Writer) -> tuple[str | None, str | None]:
-    """Return what the store holds of the flow: its packets, and the rule in words."""
+    """Return the packets of the flow in the store, and the text of its rule."""
     assert writer.flush(PATIENCE)
     with server.client() as client:
         return client.get(_KEY), client.hget(_DETAIL, "sentence")
 
 
 def test_what_is_new_is_handed_on_at_once_and_what_is_known_later(server: Server, writer: Writer) -> None:
-    """Counts are added up meanwhile."""
+    """A new flow is written at once; further packets are merged and written after the interval."""
     outlet = an_outlet(writer)
 
     counts = []
@@ -68,7 +68,7 @@ def test_what_is_new_is_handed_on_at_once_and_what_is_known_later(server: Server
 
 
 def test_at_the_end_everything_is_handed_on(server: Server, writer: Writer) -> None:
-    """Due or not."""
+    """`hand_on_rest` writes all rows that wait, due or not."""
     outlet = an_outlet(writer)
     outlet.add(seen(1), 0)
     outlet.add(seen(10), 1)
@@ -79,7 +79,7 @@ def test_at_the_end_everything_is_handed_on(server: Server, writer: Writer) -> N
 
 
 def test_what_other_rules_decided_keeps_their_words(server: Server, writer: Writer) -> None:
-    """A reload changes the words of what is decided after it."""
+    """After a reload, rows decided before have the old rule's text and later rows the new one's."""
     outlet = an_outlet(writer)
     outlet.add(seen(1), 0)
     outlet.add(seen(10), 1)
@@ -96,7 +96,7 @@ def test_what_other_rules_decided_keeps_their_words(server: Server, writer: Writ
 
 
 def test_recent_rows_are_kept_for_showing_and_forgotten_when_taken(writer: Writer) -> None:
-    """Added up between two looks."""
+    """Recent rows are merged until they are taken, and then forgotten."""
     outlet = an_outlet(writer, keep_recent=True)
     outlet.add(seen(1), 0)
     outlet.add(seen(10), 1)
@@ -107,7 +107,7 @@ def test_recent_rows_are_kept_for_showing_and_forgotten_when_taken(writer: Write
 
 
 def test_only_the_busiest_recent_rows_are_kept(writer: Writer) -> None:
-    """However many there are, showing them takes no longer."""
+    """Of the recent rows, only the `RECENT` with the most packets are kept."""
     outlet = an_outlet(writer, keep_recent=True)
     many = [flow("192.168.0.1", f"198.51.{n // 250}.{n % 250}", 443, n + 1) for n in range(3 * RECENT)]
 
@@ -117,7 +117,7 @@ def test_only_the_busiest_recent_rows_are_kept(writer: Writer) -> None:
 
 
 def test_without_anybody_to_show_them_to_none_are_kept(writer: Writer) -> None:
-    """A service does no work for a terminal."""
+    """Without `keep_recent`, no recent rows are kept."""
     outlet = an_outlet(writer)
     outlet.add(seen(1), 0)
 

@@ -1,4 +1,4 @@
-"""Records are read from real stores in steps, whatever else the stores hold."""
+"""Reading records and heartbeats from real stores, whatever else the stores contain."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CLIENT = ClientKey(ip_address("10.0.0.1"))
 
 
 def test_a_key_is_read_with_its_count_lifetime_and_detail(client: Valkey) -> None:
-    """A record has all that the store knows of one key."""
+    """A record has the name, parsed key, count, remaining lifetime and detail of a key."""
     client.set(to_key(FLOW), 7, px=90_000)
     client.hset(detail_key(FLOW), mapping={"first": "1.5"})
 
@@ -31,7 +31,7 @@ def test_a_key_is_read_with_its_count_lifetime_and_detail(client: Valkey) -> Non
 
 
 def test_a_key_without_lifetime_expires_never(client: Valkey) -> None:
-    """`expires_in` is None for a key that somebody made persistent."""
+    """`expires_in` is `None` for a key without lifetime."""
     client.set(to_key(FLOW), 7)
 
     [record] = read_records(client, "*;flow", FlowKey).records
@@ -42,7 +42,7 @@ def test_a_key_without_lifetime_expires_never(client: Valkey) -> None:
 
 @pytest.mark.parametrize("kind", ["text", "list", "name"])
 def test_a_foreign_key_is_counted_and_left_out(client: Valkey, kind: str) -> None:
-    """A key whose name or value is not of our making is no record, and no error."""
+    """A key with a foreign name or value is counted as foreign and returned as no record."""
     if kind == "text":
         client.set(to_key(FLOW), "seven")
     elif kind == "list":
@@ -56,7 +56,7 @@ def test_a_foreign_key_is_counted_and_left_out(client: Valkey, kind: str) -> Non
 
 
 def test_a_detail_of_another_type_is_no_detail(client: Valkey) -> None:
-    """A flow keeps its count if its detail is not a hash."""
+    """A flow whose detail is not a hash has a count and an empty detail."""
     client.set(to_key(FLOW), 7, ex=90)
     client.set(detail_key(FLOW), "not a hash")
 
@@ -66,7 +66,7 @@ def test_a_detail_of_another_type_is_no_detail(client: Valkey) -> None:
 
 
 def test_only_keys_of_the_wanted_kind_are_records(client: Valkey) -> None:
-    """Keys of other kinds that match the pattern are counted as foreign."""
+    """Keys of another kind that match the pattern are not returned as records."""
     client.set(to_key(CLIENT), 1, ex=90)
     client.set(to_key(FLOW), 1, ex=90)
 
@@ -76,7 +76,7 @@ def test_only_keys_of_the_wanted_kind_are_records(client: Valkey) -> None:
 
 
 def test_heartbeats_are_read_with_their_age(client: Valkey) -> None:
-    """The heartbeat of every agent is returned, sorted by name; keys of other types are left out."""
+    """The heartbeat of every agent is returned, sorted by name, and values of other types are left out."""
     client.hset(AGENT + "ernie", mapping={"received": "1"})
     client.hset(AGENT + "bert", mapping={"lifetime": "900"})
     client.expire(AGENT + "bert", 10)
@@ -90,7 +90,7 @@ def test_heartbeats_are_read_with_their_age(client: Valkey) -> None:
 
 
 def test_a_lifetime_that_is_no_number_is_unknown() -> None:
-    """A heartbeat comes from the store, so that its fields may hold anything."""
+    """A lifetime that is not a decimal number is `None`."""
     assert Heartbeat("bert", {"lifetime": "-3"}, 0.0).lifetime is None
     assert Heartbeat("bert", {"lifetime": "\u0663"}, 0.0).lifetime is None
 

@@ -1,4 +1,4 @@
-"""Which rows are written when; the tests set the clock."""
+"""When rows are written; the tests set the clock."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ NOTHING = observed()
 
 
 def ports(observations: Observations) -> list[int]:
-    """Return the ports of the rows, in order."""
+    """Return the ports of the rows, sorted."""
     return sorted(observations.port.tolist())
 
 
 def test_what_is_new_is_due_at_once() -> None:
-    """A new flow is readable within a second."""
+    """New rows are due at once."""
     recency = Recency(5 * SECOND)
 
     assert ports(recency.due(observed(A, B), now=0)) == [53, 443]
@@ -35,7 +35,7 @@ def test_what_is_new_is_due_at_once() -> None:
 
 
 def test_what_was_written_lately_is_added_up_until_its_interval_is_over() -> None:
-    """It is written once in five seconds, with all packets that came in between."""
+    """Packets of a row that was written recently are merged and due after the interval."""
     recency = Recency(5 * SECOND)
     recency.due(observed(A), now=0)
 
@@ -47,7 +47,7 @@ def test_what_was_written_lately_is_added_up_until_its_interval_is_over() -> Non
 
 
 def test_what_waits_is_due_even_when_nothing_more_comes() -> None:
-    """The last packets of a flow are written even if no more arrive."""
+    """Waiting rows become due even if no further packets arrive."""
     recency = Recency(5 * SECOND)
     recency.due(observed(A), now=0)
     recency.due(observed(A), now=1)
@@ -57,7 +57,7 @@ def test_what_waits_is_due_even_when_nothing_more_comes() -> None:
 
 
 def test_a_flow_that_was_quiet_for_a_while_is_due_at_once() -> None:
-    """Its keys may be about to expire, so it is written at once."""
+    """A row whose last write is older than the interval is due at once, because its keys may be about to expire."""
     recency = Recency(5 * SECOND)
     recency.due(observed(A), now=0)
 
@@ -72,7 +72,7 @@ def test_the_interval_is_five_seconds_or_a_third_of_the_lifetime(lifetime: int, 
 
 @given(st.integers(1, 60), st.lists(st.integers(0, 90), min_size=1, max_size=50))
 def test_the_keys_of_a_live_flow_never_expire(lifetime: int, gaps: list[int]) -> None:
-    """A flow that is never quiet for nine tenths of its keys' lifetime is always refreshed in time."""
+    """A flow that is never silent for 90 % of the lifetime is always refreshed before its keys expire."""
     recency = Recency(interval_for(lifetime))
     tick = lifetime * SECOND // 100
     refreshed = now = 0
@@ -124,7 +124,7 @@ def test_no_row_is_written_twice_in_an_interval_nor_waits_longer(steps: list[lis
 
 
 def test_a_clock_that_is_set_back_makes_nothing_wait() -> None:
-    """After the clock goes back an hour, waiting rows and new rows are due."""
+    """After the clock is set back an hour, a waiting row is due at once."""
     recency = Recency(5 * SECOND)
     recency.due(observed(A), now=3600 * SECOND)
     recency.due(observed(A), now=3601 * SECOND)
@@ -143,7 +143,7 @@ def test_what_is_forgotten_for_want_of_room_counts_as_new_again() -> None:
 
 
 def test_the_same_flow_by_another_rule_is_another_row() -> None:
-    """The packets that each rule decided are counted apart."""
+    """The same flow decided by another rule is a row of its own."""
     recency = Recency(5 * SECOND)
     recency.due(observed(A), now=0)
 
@@ -152,7 +152,7 @@ def test_the_same_flow_by_another_rule_is_another_row() -> None:
 
 
 def test_a_hundred_thousand_live_flows_are_decided_in_well_under_a_second() -> None:
-    """The agent calls `due` between two reads of the ring, which must not overflow."""
+    """Three calls of `due` with 100,000 flows take less than 3 seconds, as the ring must not overflow meanwhile."""
     number = 100_000
     one = observed(A)[np.zeros(number, np.int64)]
     rows = replace(one, client=_many(number))

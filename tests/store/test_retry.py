@@ -13,7 +13,7 @@ from shodohflo.store.retry import FIRST_DELAY, LONGEST_DELAY, next_delay
     ("failures", "longest"), [(1, 0.1), (2, 0.2), (3, 0.4), (4, 0.8), (5, 1.6), (6, 3.2), (7, 5.0), (10**9, 5.0)]
 )
 def test_the_delay_doubles_up_to_five_seconds(failures: int, longest: float) -> None:
-    """Without jitter the delays are those of the table in the module."""
+    """Without jitter the delays are those of the table in the module's docstring."""
     assert next_delay(failures, 0.0) == pytest.approx(longest)
     assert next_delay(failures, 0.999999) == pytest.approx(longest / 2, rel=1e-5)
 

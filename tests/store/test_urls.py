@@ -1,4 +1,4 @@
-"""Where a store is: every form that is taken, and what is said of those that are not."""
+"""URLs of stores: every accepted form, and the errors for the others."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from shodohflo.store.urls import StoreUrl, parse_url
     ],
 )
 def test_each_form_names_its_store(text: str, url: StoreUrl) -> None:
-    """As `--store` and `REDIS_SERVER` take them."""
+    """Each form that `--store` and `REDIS_SERVER` accept is parsed into its parts."""
     assert parse_url(text) == url
 
 
@@ -61,7 +61,7 @@ def test_each_form_names_its_store(text: str, url: StoreUrl) -> None:
     ],
 )
 def test_a_form_that_is_not_taken_is_named_with_the_way_out(text: str, said: str) -> None:
-    """What is wrong, and what would be right."""
+    """A malformed URL gives an error of one line with the mistake and the accepted forms."""
     with pytest.raises(ConfigurationError) as caught:
         parse_url(text)
 
@@ -75,7 +75,7 @@ def test_a_form_that_is_not_taken_is_named_with_the_way_out(text: str, said: str
     "form", ["redis://me:{}@bert:99999", "me:{}@bert:many", "http://me:{}@bert", "unix://me:{}@run/s?password={}"]
 )
 def test_no_message_holds_a_password(form: str, password: str) -> None:
-    """However oddly it is written into the URL."""
+    """No error contains any part of a password, even of a malformed URL."""
     with pytest.raises(ConfigurationError) as caught:
         parse_url(form.format(password, password))
 
@@ -84,7 +84,7 @@ def test_no_message_holds_a_password(form: str, password: str) -> None:
 
 
 def test_a_store_is_shown_without_its_credentials() -> None:
-    """In `str` and `repr` alike."""
+    """Neither `str` nor `repr` of a URL contains credentials."""
     url = parse_url("rediss://me:secret@[::1]:1/2?ssl_keyfile=secret")
 
     assert str(url) == "valkeys://[::1]:1/2"
@@ -97,7 +97,7 @@ def test_a_store_is_shown_without_its_credentials() -> None:
 @example("redis://bert:\u0664")
 @example("//")
 def test_any_text_is_a_store_or_an_error_of_one_kind(text: str) -> None:
-    """Rubbish is a configuration error, and what is taken can be shown and read again."""
+    """Any text is a `ConfigurationError` or a URL; without credentials and TLS, its `str` parses to the same URL."""
     try:
         url = parse_url(text)
     except ConfigurationError:

@@ -1,4 +1,4 @@
-"""One write, on real stores: written in one step, exactly once, and every key with a lifetime."""
+"""One write, on real stores: atomic, exactly once, and with a lifetime for every key."""
 
 from __future__ import annotations
 
@@ -34,19 +34,19 @@ DETAIL = "detail;10.0.0.1;2001:db8::53;53"
 
 
 def written_rows(client: Valkey, *rows: Seen, number: int = 1, rule_texts: tuple[str, ...] = ()) -> Written:
-    """Write `rows` as one write."""
+    """Send `rows` as one write, and return the answer."""
     return send(client, to_write(WithRules(observed(*rows), rule_texts), number, WRITING))
 
 
 def ttl(client: Valkey, key: str) -> int:
-    """Return the seconds that `key` has left; -1 for ever."""
+    """Return the remaining lifetime of `key` in seconds; -1 if it has none."""
     left = client.ttl(key)
     assert isinstance(left, int)
     return left
 
 
 def test_every_count_is_added_and_every_key_has_a_lifetime(client: Valkey) -> None:
-    """All five kinds, the details and the write's own number: nothing lives for ever."""
+    """A write adds the counts of all five kinds and the details, and every key has a lifetime, the number included."""
     written = written_rows(client, *EVERYTHING)
 
     expected = {key: str(count) for key, count in counts(observed(*EVERYTHING)).items()}
@@ -59,7 +59,7 @@ def test_every_count_is_added_and_every_key_has_a_lifetime(client: Valkey) -> No
 
 
 def test_a_write_that_is_sent_again_is_recognised(client: Valkey) -> None:
-    """The second time nothing is added; the next number is."""
+    """A write with the last number adds nothing, and one with the next number is added."""
     first = written_rows(client, flow("10.0.0.1", "8.8.8.8", 53), number=7)
     again = written_rows(client, flow("10.0.0.1", "8.8.8.8", 53), number=7)
     following = written_rows(client, flow("10.0.0.1", "8.8.8.8", 53), number=8)
@@ -70,7 +70,7 @@ def test_a_write_that_is_sent_again_is_recognised(client: Valkey) -> None:
 
 
 def test_a_key_that_expired_comes_back_with_a_lifetime(client: Valkey) -> None:
-    """Adding to a key that is gone starts from nothing, with a full lifetime."""
+    """A missing key starts from zero with a full lifetime, and an existing key's lifetime is renewed."""
     written_rows(client, flow("10.0.0.1", "8.8.8.8", 53), number=1)
     client.delete("client;10.0.0.1")
     client.pexpire("10.0.0.1;8.8.8.8;53;flow", 1000)
@@ -83,7 +83,7 @@ def test_a_key_that_expired_comes_back_with_a_lifetime(client: Valkey) -> None:
 
 
 def test_a_detail_remembers_both_protocols_the_rule_and_the_times(client: Valkey) -> None:
-    """Packets and bytes add up by protocol; the rule is the one that decided last, in the words of then."""
+    """A detail sums packets and bytes by protocol, and has the rule and text of the row with the latest packet."""
     written_rows(client, *EVERYTHING, rule_texts=("the lower port is the service", "port 53 is the service"))
 
     assert client.hgetall(DETAIL) == {
@@ -100,7 +100,7 @@ def test_a_detail_remembers_both_protocols_the_rule_and_the_times(client: Valkey
 
 
 def test_older_news_of_a_flow_leaves_its_end_and_its_rule(client: Valkey) -> None:
-    """A replayed capture does not make a live flow old."""
+    """Older observations, as from a replayed capture, move `first` back but change neither `last` nor the rule."""
     written_rows(client, Seen(CLIENT, ip_address("8.8.8.8"), 53, first=7 * SECOND, last=9 * SECOND), number=1)
     written_rows(client, Seen(CLIENT, ip_address("8.8.8.8"), 53, first=3 * SECOND, last=5 * SECOND, rule=4), number=2)
 
@@ -109,7 +109,7 @@ def test_older_news_of_a_flow_leaves_its_end_and_its_rule(client: Valkey) -> Non
 
 
 def test_a_key_that_holds_something_else_is_left_alone_and_counted(client: Valkey) -> None:
-    """Other people's lists, words and hashes under our names cost us those keys, not the others."""
+    """Keys with values of other programs stay unchanged and are counted as refused; all other keys are written."""
     client.rpush("client;10.0.0.1", "theirs")
     client.set("10.0.0.1;8.8.8.8;peer", "theirs")
     client.set("detail;10.0.0.1;8.8.8.8;53", "theirs")
@@ -124,7 +124,7 @@ def test_a_key_that_holds_something_else_is_left_alone_and_counted(client: Valke
 
 
 def test_a_detail_with_rubbish_in_it_does_not_stop_the_write(client: Valkey) -> None:
-    """Times that are no numbers are replaced, whatever else the hash holds."""
+    """Times that are not numbers are replaced, and the rest of the write is applied."""
     client.hset("detail;10.0.0.1;8.8.8.8;53", mapping={"first": "soon", "last": "late", "octets.tcp": "many"})
 
     written = written_rows(client, flow("10.0.0.1", "8.8.8.8", 53, last=SECOND), flow("10.0.0.1", "9.9.9.9", 53))
@@ -136,7 +136,7 @@ def test_a_detail_with_rubbish_in_it_does_not_stop_the_write(client: Valkey) -> 
 
 @pytest.mark.parametrize("held", ["999999999999999", "1000000000000000", "9007199254740993", "9223372036854775806"])
 def test_a_count_of_any_size_is_exact(client: Valkey, held: str) -> None:
-    """Counts above the 53 bits of a Lua number are added by the store itself."""
+    """Counts are exact beyond the 15 digits that the script adds itself, up to the largest that INCRBY can add to."""
     client.set("client;10.0.0.1", held)
     client.hset("detail;10.0.0.1;8.8.8.8;53", mapping={"packets.tcp": held})
 
@@ -150,7 +150,7 @@ def test_a_count_of_any_size_is_exact(client: Valkey, held: str) -> None:
 
 @pytest.mark.parametrize("held", ["9223372036854775807", "007", "1e3", "12 ", "0x10", "1.5", ""])
 def test_a_value_that_the_store_cannot_add_to_is_left_alone_and_counted(client: Valkey, held: str) -> None:
-    """What INCRBY refuses is refused, whatever Lua would take for a number."""
+    """A value that INCRBY cannot increment is left unchanged and counted, even if Lua could convert it to a number."""
     client.set("client;10.0.0.1", held)
     client.hset("detail;10.0.0.1;8.8.8.8;53", mapping={"packets.tcp": held})
 
@@ -161,9 +161,21 @@ def test_a_value_that_the_store_cannot_add_to_is_left_alone_and_counted(client: 
     assert client.hgetall("detail;10.0.0.1;8.8.8.8;53") == {"packets.tcp": held}
 
 
+def test_totals_that_cannot_be_read_are_added_by_the_store(client: Valkey) -> None:
+    """Without the right to read a hash, its counts are still added, not overwritten."""
+    client.execute_command("ACL", "SETUSER", "default", "-hmget")  # type: ignore[no-untyped-call] # typed in part
+    try:
+        for number in (1, 2):
+            assert written_rows(client, *EVERYTHING, number=number).refused == 0
+    finally:
+        client.execute_command("ACL", "SETUSER", "default", "+hmget")  # type: ignore[no-untyped-call] # typed in part
+
+    assert client.hmget(DETAIL, ["packets.udp", "octets.udp", "packets.tcp"]) == ["6", "400", "4"]
+
+
 @pytest.mark.parametrize("make", programs())
 def test_a_write_whose_journal_was_cut_is_written_once(make: str, tmp_path: Path) -> None:
-    """Redis 7.0 keeps a transaction that was cut inside a command, and runs it again at the second restart."""
+    """A write that was truncated in the journal is counted once, though Redis 7.0 replays it at the second restart."""
     server = Server(programs()[make](), tmp_path, ("--appendonly", "yes", "--appendfsync", "always")).start()
     with server.client() as client:
         written_rows(client, *EVERYTHING, number=1)
@@ -185,12 +197,12 @@ def test_a_write_whose_journal_was_cut_is_written_once(make: str, tmp_path: Path
 
 
 def _journal(directory: Path) -> Path:
-    """Return the file that the server appends to."""
+    """Return the append-only file that the server writes at present."""
     return next(directory.glob("appendonlydir/*.incr.aof"))
 
 
 def test_a_full_store_refuses_the_write_as_a_whole(client: Valkey) -> None:
-    """Nothing is written in part: when there is room again, the same write is written once."""
+    """A store without free memory applies nothing of a write, and applies it once when there is room again."""
     client.config_set("maxmemory", "1")
     try:
         with pytest.raises(ResponseError):
@@ -204,7 +216,7 @@ def test_a_full_store_refuses_the_write_as_a_whole(client: Valkey) -> None:
 
 
 def test_a_forbidden_command_refuses_the_write_as_a_whole(client: Valkey) -> None:
-    """Without the right to give keys a lifetime, none is written."""
+    """If EXPIRE is forbidden, nothing of the write is counted, and it is applied once when EXPIRE is permitted."""
     client.execute_command("ACL", "SETUSER", "default", "-expire")  # type: ignore[no-untyped-call] # typed in part
     try:
         with pytest.raises(ResponseError):

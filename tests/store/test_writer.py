@@ -1,4 +1,4 @@
-"""The writer and real stores that come late, go away, stop answering, and are cut off in the middle."""
+"""The writer with real stores that start late, disappear, stop answering or lose connections."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ KINDS = "*;flow", "*;peer", "*;rst", "*;icmp", "client;*"
 
 
 def stored(client: Valkey) -> dict[str, int]:
-    """Return every key of the five kinds with its count, each with a lifetime."""
+    """Return the count of every key of the five kinds; each must have a lifetime."""
     keys = [key for pattern in KINDS for key in client.scan_iter(pattern, count=1000)]
     for key in keys:
         lifetime = client.ttl(key)
@@ -43,7 +43,7 @@ def stored(client: Valkey) -> dict[str, int]:
 
 
 def made_up(seed: int, rows: int) -> Observations:
-    """Return flows of few addresses, so that keys meet again and again."""
+    """Return random observations with few addresses, so that keys recur."""
     chance = random.Random(seed)
     return observed(
         *(
@@ -60,7 +60,7 @@ def made_up(seed: int, rows: int) -> Observations:
 
 
 def total(several: list[Observations]) -> dict[str, int]:
-    """Add up what `several` are counted under."""
+    """Return the sum of packets for each key of `several`."""
     expected: Counter[str] = Counter()
     for observations in several:
         expected.update(counts(observations))
@@ -68,7 +68,7 @@ def total(several: list[Observations]) -> dict[str, int]:
 
 
 def test_all_that_is_offered_is_written(store: SocketStore, client: Valkey) -> None:
-    """The store holds the sums, whatever writes they went in."""
+    """The store has the sums of all observations, however they were divided into writes."""
     offered = [made_up(seed, rows=900) for seed in range(3)]
 
     with Writer(Single(store), agent="bert", lifetime=900) as writer:
@@ -85,7 +85,7 @@ def test_all_that_is_offered_is_written(store: SocketStore, client: Valkey) -> N
 
 
 def test_counts_are_exact_over_a_wire_that_keeps_breaking(server: Server, client: Valkey, tmp_path: Path) -> None:
-    """Requests sent half are sent again, answers lost are asked for again, and nothing is counted twice."""
+    """Counts are exact although requests are truncated and answers lost."""
     chance = random.Random(20)
     offered = [made_up(seed, rows=700) for seed in range(10)]
 
@@ -127,7 +127,7 @@ def test_counts_are_exact_when_the_store_is_killed_while_it_writes(make: str, tm
 
 @pytest.mark.parametrize("make", programs())
 def test_what_was_seen_before_the_store_came_is_written_when_it_comes(make: str, tmp_path: Path) -> None:
-    """An agent may start before its store."""
+    """Observations offered before the store runs are written when it starts."""
     server = Server(programs()[make](), tmp_path)
 
     with Writer(Single(SocketStore(server.path)), agent="bert", lifetime=900) as writer:
@@ -144,7 +144,7 @@ def test_what_was_seen_before_the_store_came_is_written_when_it_comes(make: str,
 
 
 def test_a_store_that_refuses_to_write_gets_it_all_once_it_agrees(store: SocketStore, client: Valkey) -> None:
-    """A full memory is an outage like others."""
+    """Observations that a full store refused are written once it has free memory."""
     client.config_set("maxmemory", "1")
     try:
         with Writer(Single(store), agent="bert", lifetime=900) as writer:
@@ -159,7 +159,7 @@ def test_a_store_that_refuses_to_write_gets_it_all_once_it_agrees(store: SocketS
 
 
 def test_what_does_not_fit_while_the_store_is_away_is_given_up_by_name(tmp_path: Path) -> None:
-    """Written, waiting and given up add up to what was offered."""
+    """Rows beyond the capacity, and those still waiting when the writer closes, are counted as given up by kind."""
     offered = [made_up(seed, rows=500) for seed in range(4)]
 
     writer = Writer(Single(SocketStore(tmp_path / "nobody")), agent="bert", lifetime=900, capacity=300).start()
@@ -176,7 +176,7 @@ def test_what_does_not_fit_while_the_store_is_away_is_given_up_by_name(tmp_path:
 
 
 def test_closing_while_the_store_is_silent_does_not_take_for_ever(own_server: Server) -> None:
-    """A write that is not answered is given up with the rest when time is up."""
+    """`close` gives up an unanswered write when its timeout is over."""
     with Writer(Single(SocketStore(own_server.path)), agent="bert", lifetime=900) as writer:
         writer.offer(observed(flow("10.0.0.1", "8.8.8.8", 53, packets=3)))
         assert writer.flush(PATIENCE)
@@ -192,7 +192,7 @@ def test_closing_while_the_store_is_silent_does_not_take_for_ever(own_server: Se
 
 
 def test_what_is_offered_after_the_end_is_counted_as_given_up(store: SocketStore) -> None:
-    """Nothing disappears without a number."""
+    """Observations offered after `close` are counted as given up."""
     writer = Writer(Single(store), agent="bert", lifetime=900).start()
     writer.close()
 
@@ -202,7 +202,7 @@ def test_what_is_offered_after_the_end_is_counted_as_given_up(store: SocketStore
 
 
 def test_the_agents_hash_says_what_it_was_told_last(store: SocketStore, client: Valkey) -> None:
-    """Fields that are no longer told are gone; the hash outlives the agent by a day."""
+    """The agent's hash has the fields of the last heartbeat only, and expires after a day."""
     client.set("agent;bert", "somebody's")
 
     with Writer(Single(store), agent="bert", lifetime=900) as writer:
@@ -218,7 +218,7 @@ def test_the_agents_hash_says_what_it_was_told_last(store: SocketStore, client: 
 
 
 def test_a_heartbeat_waits_for_the_store_too(own_server: Server) -> None:
-    """The last one before the store went is told when it is back, or a later one."""
+    """A heartbeat that could not be written is written when the store is back."""
     with Writer(Single(SocketStore(own_server.path)), agent="bert", lifetime=900) as writer:
         own_server.kill()
         writer.heartbeat({"received": 1})
@@ -231,7 +231,7 @@ def test_a_heartbeat_waits_for_the_store_too(own_server: Server) -> None:
 
 
 def test_the_rules_of_before_and_after_a_reload_keep_their_words(store: SocketStore, client: Valkey) -> None:
-    """The same rule number under other rules is another row."""
+    """Rows decided before and after a reload keep the texts of their own rules."""
     writer = Writer(Single(store), agent="bert", lifetime=900)
     writer.offer(observed(flow("10.0.0.1", "8.8.8.8", 53, last=1)), ("the old rule",))
     writer.offer(observed(flow("10.0.0.2", "8.8.8.8", 53, last=2)), ("the new rule",))
@@ -245,7 +245,7 @@ def test_the_rules_of_before_and_after_a_reload_keep_their_words(store: SocketSt
 
 
 def test_own_connections_are_the_ones_that_the_store_sees(server: Server, client: Valkey) -> None:
-    """Both ends, as the store names them; nothing is our own over a unix socket."""
+    """The list of our own connections has the same two ends that the store sees."""
     tcp = RemoteStore(StoreUrl(host="127.0.0.1", port=server.port))
 
     with Writer(Single(tcp), agent="bert", lifetime=900) as writer:
@@ -260,7 +260,7 @@ def test_own_connections_are_the_ones_that_the_store_sees(server: Server, client
 
 
 def test_an_outage_is_one_line_in_the_log_and_its_end_another(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """However often the writer tries."""
+    """An outage causes one warning, however often the writer retries, and its end one line."""
     caplog.set_level(logging.INFO, "shodohflo")
     server = Server(programs()["valkey"](), tmp_path)
 
@@ -276,7 +276,7 @@ def test_an_outage_is_one_line_in_the_log_and_its_end_another(tmp_path: Path, ca
 
 
 def test_a_password_is_in_no_message(own_server: Server, caplog: pytest.LogCaptureFixture) -> None:
-    """Refused at the door: the log and the counters say so without the key."""
+    """When the store refuses a password, neither log nor counters contain it."""
     with own_server.client() as client:
         client.config_set("requirepass", "right-secret")
     store = RemoteStore(StoreUrl(host="127.0.0.1", port=own_server.port, password="wrong-secret"))
@@ -292,7 +292,7 @@ def test_a_password_is_in_no_message(own_server: Server, caplog: pytest.LogCaptu
 
 
 def test_a_store_that_nobody_listens_at_is_named_with_its_port() -> None:
-    """The message is one line that says where."""
+    """An error for a closed port is one line with the URL of the store."""
     port = free_port()
 
     with pytest.raises(Exception, match=f"store valkey://127.0.0.1:{port}: .*refused") as caught:

@@ -1,4 +1,4 @@
-"""The client's side of Valkey and Redis: connections, the embedded server, exactly-once writing, and reading keys.
+"""Access to Valkey and Redis: connections, the embedded server, exactly-once writing, and reading keys.
 
-The names of keys are in `keys`. It must not know how packets are decided, nor the command line.
+Key names are in `keys`. This package must not depend on rules, attribution or the command line.
 """

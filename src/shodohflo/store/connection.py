@@ -1,7 +1,7 @@
-"""Connections to a store, and which TCP connections are our own.
+"""Connections to a store, and the list of our own TCP connections.
 
-The agent leaves its own talk with the store out of what it records. So both ends of a connection are
-known before its first packet is sent: the socket is bound to its address and port first, then connected.
+The agent does not record its own traffic with the store. So both ends of a connection must be known before its first
+packet is sent: the socket is bound to its local address and port first, and then connected.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT: Final = 5.0
 ANSWER_TIMEOUT: Final = 10.0
-"""In seconds; a write takes the store some 10 ms, but a store may pause to save its data."""
+"""Seconds, as is `CONNECT_TIMEOUT`; a write takes the store about 10 ms, but a store may pause to save its data."""
 
 _REMEMBERED = 16
-"""Connections that are kept in mind after they ended: their last packets may still be on the way."""
+"""The number of connections to remember, closed ones included: their last packets may still be in flight."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,35 +45,35 @@ class TcpEnds:
 
 @dataclass(frozen=True, slots=True)
 class OwnConnections:
-    """The TCP connections that were opened here last; may be read by another thread."""
+    """The TCP connections opened most recently; another thread may read them."""
 
     _latest: deque[TcpEnds] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
 
     def add(self, ends: TcpEnds) -> None:
-        """Remember one."""
+        """Remember a connection."""
         self._latest.append(ends)
 
     def __call__(self) -> frozenset[TcpEnds]:
-        """Return the latest ones, also those that have ended."""
+        """Return the latest connections, closed ones included."""
         return frozenset(self._latest.copy())
 
 
 class Store(Protocol):
-    """Something that can be connected to, again and again."""
+    """A store that can be connected to any number of times."""
 
     @property
     def name(self) -> str:
-        """What messages call it; never holds a password."""
+        """The name of the store in messages; it never contains a password."""
 
     def connect(self) -> Valkey:
-        """Return a client that has been answered; else `StoreError`, in one line."""
+        """Return a client that the store has answered, or raise a `StoreError` of one line."""
 
     def connections(self) -> frozenset[TcpEnds]:
-        """Return our TCP connections to it."""
+        """Return our TCP connections to the store."""
 
 
 class _AnnouncedConnection(Connection):
-    """A TCP connection whose ends are announced before its first packet."""
+    """A TCP connection whose ends are remembered before its first packet is sent."""
 
     def __init__(self, *, own: OwnConnections, **options: Any) -> None:  # noqa: ANN401 - the client library's
         super().__init__(**options)  # type: ignore[no-untyped-call] # the library is typed in part
@@ -106,11 +106,11 @@ class _AnnouncedConnection(Connection):
 
 
 class _AnnouncedSSLConnection(SSLConnection, _AnnouncedConnection):
-    """The same, with TLS: `SSLConnection` wraps the socket that the next class in line connects."""
+    """The same with TLS: `SSLConnection` wraps the socket that `_AnnouncedConnection` connects."""
 
 
 def _local_address(family: socket.AddressFamily, place: tuple[Any, ...]) -> str:
-    """Return the address that the kernel would send from; connecting a UDP socket sends nothing."""
+    """Return the source address that the kernel chooses for `place`; connecting a UDP socket sends nothing."""
     with socket.socket(family, socket.SOCK_DGRAM) as asked:
         asked.connect(place)
         return str(asked.getsockname()[0])
@@ -123,7 +123,7 @@ def _ends(local: tuple[Any, ...], peer: tuple[Any, ...]) -> TcpEnds:
 
 @dataclass(frozen=True, slots=True)
 class RemoteStore:
-    """A store that somebody else runs."""
+    """A store that is reached by its URL and not started by us."""
 
     url: StoreUrl
     connections: OwnConnections = field(default_factory=OwnConnections)
@@ -134,7 +134,7 @@ class RemoteStore:
         return str(self.url)
 
     def connect(self) -> Valkey:
-        """Return a client that has been answered."""
+        """Return a client that the store has answered."""
         return _answered(self._pool(), self.name)
 
     def _pool(self) -> ConnectionPool:
@@ -158,7 +158,7 @@ class RemoteStore:
 
 @dataclass(frozen=True, slots=True)
 class SocketStore:
-    """A store behind a unix socket of this machine, such as another process's embedded one."""
+    """A store behind a unix socket on this machine, such as the embedded store of another process."""
 
     path: Path
 
@@ -168,12 +168,12 @@ class SocketStore:
         return f"unix://{self.path}"
 
     def connect(self) -> Valkey:
-        """Return a client that has been answered."""
+        """Return a client that the store has answered."""
         pool = ConnectionPool(connection_class=UnixDomainSocketConnection, path=str(self.path), **_options())
         return _answered(pool, self.name)
 
     def connections(self) -> frozenset[TcpEnds]:
-        """Return none: a unix socket is no TCP connection."""
+        """Return no connections: a unix socket is not a TCP connection."""
         return frozenset()
 
 
@@ -182,7 +182,7 @@ def _options() -> dict[str, Any]:
         "socket_connect_timeout": CONNECT_TIMEOUT,
         "socket_timeout": ANSWER_TIMEOUT,
         "decode_responses": True,
-        # A key that is no UTF-8 is not ours; it must not hurt either.
+        # A key that is not UTF-8 is not ours, but it must not raise.
         "encoding_errors": "replace",
         "client_name": "shodohflo",
     }
@@ -201,7 +201,7 @@ def _answered(pool: ConnectionPool, name: str) -> Valkey:
 
 @contextmanager
 def store_errors(name: str) -> Iterator[None]:
-    """Turn what goes wrong with the store called `name` into a `StoreError` of one line."""
+    """Turn any error of the client library or the system into a `StoreError` of one line that begins with `name`."""
     try:
         yield
     except (ValkeyError, OSError) as error:
@@ -209,5 +209,5 @@ def store_errors(name: str) -> Iterator[None]:
 
 
 def one_line(error: Exception) -> str:
-    """Return what `error` says, in one line that can be gone on from."""
+    """Return `error` as one line without a final full stop; the name of its type if it has no text."""
     return " ".join(str(error).split()).rstrip(".") or type(error).__name__

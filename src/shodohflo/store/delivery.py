@@ -1,4 +1,4 @@
-"""Exactly-once delivery: numbers the writes, and keeps the one in flight until it is answered. Pure.
+"""Exactly-once delivery: numbers the writes, and keeps the one in flight until it is answered. No I/O, no clock.
 
 Invariants, after every call:
 
@@ -17,8 +17,8 @@ Number, loss and repeat of write 7:
             given up <-- close -----------+                               |
              (loss)                       [ confirmed ] <--answer---------+
 
-A write that is in flight when the writer closes is counted as given up although the store may have applied it: the
-answer that would tell is the one that did not come.
+A write that is in flight when the writer closes is counted as given up although the store may have applied it: only
+the missing answer could confirm it.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ if TYPE_CHECKING:
 
 
 class Delivery:
-    """Takes rows out of an outbox, one numbered write after the other, and counts what became of the writes."""
+    """Takes rows out of an outbox, one numbered write at a time, and counts the results."""
 
     def __init__(self, outbox: Outbox, writing: Writing) -> None:
         """Start with nothing in flight; the first write has number 1."""
         self.writing = writing
-        """Who writes and how long keys live; a change applies from the next new write."""
+        """Session, agent and lifetime of keys; a change applies from the next new write."""
         self.packets = 0
         """Packets in confirmed writes."""
         self.writes = 0
@@ -46,7 +46,7 @@ class Delivery:
         self.repeated = 0
         """Confirmed writes that the store had applied before: the first answer was lost."""
         self.refused = 0
-        """Keys in confirmed writes that the store left alone because they hold another type of value."""
+        """Keys in confirmed writes that were left unchanged: a value of another program, or no permission."""
         self._outbox = outbox
         self._in_flight: Write | None = None
         self._number = 0
@@ -57,14 +57,14 @@ class Delivery:
         return self._in_flight is None and not len(self._outbox)
 
     def next_write(self) -> Write | None:
-        """Return the write in flight; if there is none, make it of the next rows; `None` if no rows wait."""
+        """Return the write in flight, or make one from the next rows; `None` if no rows wait."""
         if self._in_flight is None and (decided := self._outbox.take(ROWS)) is not None:
             self._number += 1
             self._in_flight = to_write(decided, self._number, self.writing)
         return self._in_flight
 
     def confirm(self, write: Write, written: Written) -> None:
-        """Count `write` as applied; an answer to a write that was given up meanwhile is ignored."""
+        """Count `write` as confirmed; ignore the answer if the write was given up meanwhile."""
         if self._in_flight is not write:
             return
         self._in_flight = None

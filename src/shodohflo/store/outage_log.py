@@ -1,4 +1,4 @@
-"""Log lines about outages of the store: one when it is lost, at most one a minute, and one when it is back."""
+"""Log lines about outages of the store: a warning when it is lost, at most one a minute, and a line when it is back."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ import logging
 from typing import Final
 
 _INTERVAL: Final = 60.0
-"""Seconds between two warnings, however often the store is lost."""
+"""Seconds between two warnings: the rate limit."""
 
 _LOG = logging.getLogger(__name__)
 
 
 class OutageLog:
-    """Limits the rate of the warnings about one store."""
+    """The rate limit of the warnings about one store."""
 
     def __init__(self, name: str) -> None:
-        """Start with nothing logged; `name` is what messages call the store."""
+        """Start with nothing logged; `name` is the name of the store in messages."""
         self._name = name
         self._warned_at = -_INTERVAL
         self._is_away = False
 
     def lost(self, reason: str, now: float) -> None:
-        """Log that the store failed, unless a warning was logged in the last minute; `now` in seconds of any clock."""
+        """Log that the store failed, unless a warning was logged in the last minute; `now` is in seconds, any clock."""
         if now - self._warned_at >= _INTERVAL:
             self._warned_at, self._is_away = now, True
-            _LOG.warning("%s; counting on, trying again", reason)
+            _LOG.warning("%s; still counting, trying again", reason)
 
     def recovered(self) -> None:
-        """Log that the store works again, if the last warning has not been followed by this line yet."""
+        """Log that the store works again, if a warning has been logged since the last such line."""
         if self._is_away:
             self._is_away = False
             _LOG.info("store %s: writing again", self._name)

@@ -1,11 +1,11 @@
-"""The outbox: rows that wait to be written. Bounded, and rows of the same flow are merged. Pure.
+"""The outbox: a bounded queue of rows that wait to be written; rows of the same flow are merged. No I/O, no clock.
 
 Invariants, after every call:
 
 1. Added = taken + waiting + given up, in packets of each kind.
 2. At most `capacity` rows wait.
-3. Rows that are taken together were decided by the same rules, so one list of rule texts fits all of them.
-4. The rows given up are those that were seen longest ago, and their packets are counted by kind.
+3. Rows that are taken together were decided by the same rules, so one list of rule texts applies to all of them.
+4. The rows given up are those with the oldest last packet; their packets are counted by kind.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ RuleTexts = tuple[str, ...]
 """The sentence of each rule, by its number."""
 
 _FILLED_TO: Final = 0.75
-"""The part of the capacity that is still used after rows were given up: a full outbox would merge at every `add`."""
+"""The fraction of the capacity still used after rows were given up: a full outbox would merge at every `add`."""
 
 KIND_NAMES: Final = {Kind.FLOW: "flow", Kind.FLOW_IGNORED: "flow_ignored", Kind.RESET: "rst", Kind.UNREACHABLE: "icmp"}
 
 
 @dataclass(frozen=True, slots=True)
 class WithRules:
-    """Observations with the texts of the rules that decided them, as worded at that time."""
+    """Observations, and the texts of the rules in force when they were decided."""
 
     observations: Observations
     rule_texts: RuleTexts
@@ -44,7 +44,7 @@ class Outbox:
         """Start empty."""
         self._capacity = capacity
         self._taking = WithRules(Observations.empty(), ())
-        # Keyed by the rules: after a reload the same number means another rule, so those rows must not be merged.
+        # By rule texts: after a reload the same number means another rule, so those rows must not be merged.
         self._waiting: dict[RuleTexts, list[Observations]] = {}
         self._rows = 0
         self.given_up: Counter[str] = Counter()
@@ -55,7 +55,7 @@ class Outbox:
         return self._rows
 
     def add(self, observations: Observations, rule_texts: RuleTexts) -> None:
-        """Append rows. If they do not fit, merge all rows; if they still do not fit, give up the stalest."""
+        """Queue rows. If they do not fit, merge all rows; if they still do not fit, give up the stalest."""
         if not len(observations):
             return
         self._waiting.setdefault(rule_texts, []).append(observations)
@@ -98,7 +98,7 @@ class Outbox:
         self._count()
 
     def _give_up_stalest(self) -> None:
-        """Keep the rows that were seen last; the rows must have been merged before."""
+        """Give up the rows with the oldest last packet; all rows must have been merged before."""
         excess = self._rows - int(self._capacity * _FILLED_TO)
         last = np.concatenate([parts[0].last for parts in self._waiting.values()])
         leaving = np.zeros(len(last), np.bool_)
@@ -118,6 +118,6 @@ class Outbox:
 
 
 def packets_by_kind(observations: Observations) -> Counter[str]:
-    """Return the sum of packets under the name of each kind."""
+    """Return the number of packets of each kind, by the name of the kind."""
     sums = np.bincount(observations.kind, weights=observations.packets, minlength=len(Kind)).astype(int).tolist()
     return Counter({name: sums[kind] for kind, name in KIND_NAMES.items() if sums[kind]})

@@ -1,4 +1,4 @@
-"""What the pipeline saw, on its way to the store: new flows soon, known ones added up for a while."""
+"""The outlet passes observations to the writer: new flows at once, known ones merged for an interval first."""
 
 from __future__ import annotations
 
@@ -18,32 +18,35 @@ if TYPE_CHECKING:
     from shodohflo.store.writer import Writer
 
 RECENT: Final = 500
-"""Rows kept for showing, at most: those with most packets."""
+"""The most rows kept for the live table: those with the most packets."""
 
 
 class Outlet:
-    """Observations from `add` to the writer, in the words of the rules that decided them."""
+    """Passes observations to the writer, with the texts of the rules that decided them."""
 
     def __init__(self, writer: Writer, mapping: FlowMapping, lifetime: int, *, keep_recent: bool) -> None:
-        """Write to `writer`, often enough that keys of `lifetime` seconds stay."""
+        """Pass observations to `writer`, often enough that keys with a lifetime of `lifetime` seconds do not expire.
+
+        `mapping` are the rules that decide them; with `keep_recent`, recent rows are kept for `take_recent`.
+        """
         self._writer = writer
         self._keep_recent = keep_recent
         self._recent: Pile[Observations] = Pile(_foremost, RECENT)
         self._expect(mapping, lifetime)
 
     def add(self, observations: Observations, now_ns: int) -> None:
-        """Take `observations`, and hand on what is due at `now_ns`, of a clock that only goes forward."""
+        """Add `observations`, and pass on the rows that are due at `now_ns`, of a monotonic clock."""
         self._offer(self._recency.due(observations, now_ns))
         if self._keep_recent:
             self._recent.add(observations)
 
     def adopt(self, mapping: FlowMapping, lifetime: int) -> None:
-        """Expect decisions of other rules from now on, for keys of another lifetime."""
+        """Pass on what waits, then expect decisions by the rules `mapping`, for keys with another lifetime."""
         self.hand_on_rest()
         self._expect(mapping, lifetime)
 
     def hand_on_rest(self) -> None:
-        """Hand on everything, due or not."""
+        """Pass on all rows that wait, due or not."""
         self._offer(self._recency.rest())
 
     def _offer(self, observations: Observations) -> None:
@@ -51,7 +54,7 @@ class Outlet:
             self._writer.offer(observations, self._sentences)
 
     def take_recent(self) -> Observations:
-        """Return what was recorded since the last call: of `RECENT` rows at most, those with most packets."""
+        """Return the rows recorded since the last call, at most `RECENT`: those with the most packets."""
         return self._recent.take()
 
     def _expect(self, mapping: FlowMapping, lifetime: int) -> None:
@@ -60,7 +63,7 @@ class Outlet:
 
 
 def _foremost(parts: Sequence[Observations]) -> Observations:
-    """Merge `parts`, and keep the `RECENT` rows with most packets."""
+    """Merge `parts`, and return the `RECENT` rows with the most packets."""
     observations = merge(parts)
     if len(observations) <= RECENT:
         return observations

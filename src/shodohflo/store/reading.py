@@ -1,4 +1,4 @@
-"""Reading a store that others write to: in steps that don't hold it up, and prepared for other people's keys."""
+"""Reads the keys of a store in short steps that do not block other clients; keys of other programs are tolerated."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 AnyKey = TypeVar("AnyKey", bound=Key)
 
 _STEP: Final = 2000
-"""Keys looked at in one step of a scan, and asked for in one round trip."""
+"""The number of keys per step of a scan, and per round trip."""
 
-# One answer for a whole step: asking key by key takes the client ten times as long.
+# One answer for a whole step: with a command per key the client takes ten times as long.
 _SCRIPT: Final = """
 local values, left, hashes = {}, {}, {}
 for i = 1, #KEYS do
@@ -38,30 +38,30 @@ return {values, left, hashes}
 
 @dataclass(frozen=True, slots=True)
 class KeyRecord(Generic[AnyKey]):
-    """One key of ours as it stands in a store."""
+    """One key of ours, with its value in a store."""
 
     name: str
     key: AnyKey
-    """What the name says."""
+    """The parsed name."""
     packets: int
     expires_in: float | None
-    """Seconds; `None` for ever, which is nobody's intention."""
+    """Seconds; `None` if the key never expires, which no agent writes."""
     detail: Mapping[str, str]
-    """What else is known of a flow; empty for the other kinds, and where it is gone."""
+    """The fields of the flow's `detail` hash; empty for other kinds of keys and if there is no such hash."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeyRecords(Generic[AnyKey]):
-    """What was found."""
+    """The result of reading keys."""
 
     records: list[KeyRecord[AnyKey]]
     foreign: int
-    """Keys that looked like ours and were not, by name or by value."""
+    """Keys that match the pattern but are not of the wanted type, or whose value is not a count."""
 
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """The last words of an agent."""
+    """The last heartbeat of an agent."""
 
     agent: str
     fields: Mapping[str, str]
@@ -70,7 +70,7 @@ class Heartbeat:
 
     @property
     def lifetime(self) -> int | None:
-        """Return how many seconds the keys live that this agent writes, if it says so."""
+        """Return the lifetime in seconds of the keys that the agent writes, or `None` if the heartbeat has none."""
         said = self.fields.get("lifetime", "")
         return int(said) if _is_number(said) else None
 
@@ -88,7 +88,7 @@ def read_records(client: Valkey, pattern: str, wanted: type[AnyKey]) -> KeyRecor
 
 
 def read_heartbeats(client: Valkey) -> list[Heartbeat]:
-    """Return what each agent said last."""
+    """Return the last heartbeat of each agent, sorted by agent."""
     heartbeats = []
     for names in _scan(client, AGENT + "*"):
         answers = _ask(client, [command for name in names for command in (("HGETALL", name), ("PTTL", name))])
@@ -99,7 +99,7 @@ def read_heartbeats(client: Valkey) -> list[Heartbeat]:
 
 
 def _scan(client: Valkey, pattern: str) -> Iterator[list[str]]:
-    """Walk through the names that match, each once; `KEYS` would hold up everybody else."""
+    """Yield the names that match `pattern` in steps, each name once; `KEYS` would block the other clients."""
     met: set[str] = set()
     cursor = 0
     while True:
@@ -114,7 +114,7 @@ def _scan(client: Valkey, pattern: str) -> Iterator[list[str]]:
 
 
 def _values(client: Valkey, named: Mapping[str, AnyKey]) -> KeyRecords[AnyKey]:
-    """Ask for the values of some keys, in one step."""
+    """Read the values of the keys in `named`, and the details of the flows among them, in one round trip."""
     if not named:
         return KeyRecords([], 0)
     flows = {name: detail_key(key) for name, key in named.items() if isinstance(key, FlowKey)}
@@ -127,13 +127,13 @@ def _values(client: Valkey, named: Mapping[str, AnyKey]) -> KeyRecords[AnyKey]:
         if _is_number(value):
             expires_in = milliseconds / 1000 if milliseconds >= 0 else None
             records.append(KeyRecord(name, key, int(value), expires_in, details.get(name, {})))
-        elif value is not None:  # it is when the key has expired since it was met
+        elif value is not None:  # `None` if the key has expired since the scan
             foreign += 1
     return KeyRecords(records, foreign)
 
 
 def _ask(client: Valkey, commands: Iterable[tuple[str, str]]) -> list[Any]:
-    """Return the answers to `commands`; an answer may be an error, because a key may hold anything."""
+    """Return the answers to `commands`; an answer may be an error, because a key may hold any type of value."""
     with client.pipeline(transaction=False) as pipeline:
         for command in commands:
             pipeline.execute_command(*command)  # type: ignore[no-untyped-call] # the library is typed in part

@@ -1,9 +1,9 @@
-"""Which rows are written when: a new row at once, packets of a row written lately after an interval.
+"""Decides when rows are written: a new row at once, a row that was written recently after an interval.
 
-A row is due unless it was written less than `interval` ago; then it waits, and the packets of further rows
-with the same key are added to it. So a row is written at most once per interval and waits no longer than
-that. The interval is at most a third of the lifetime of the keys, so a row that comes back after a pause
-refreshes them before they expire.
+A row is due unless a row with the same key was written less than `interval` ago; otherwise it waits, and further rows
+with the same key are merged into it. So a row is written at most once per interval and waits no longer than that. The
+interval is at most a third of the lifetime of the keys, so a flow that resumes after a pause refreshes them before they
+expire.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from shodohflo.columns.merging import merge
 from shodohflo.columns.observations import Observations
 
 LONGEST_INTERVAL: Final = 5 * 10**9
-"""In ns: the greatest age of a count in the store, however long the keys live."""
+"""In ns: how far a count in the store may lag behind, however long the lifetime of the keys is."""
 
 CAPACITY: Final = 500_000
-"""Rows to remember as written; a row that is forgotten is new again, and is written sooner than necessary."""
+"""The most written rows to remember; a forgotten row counts as new, and is written earlier than necessary."""
 
 
 def interval_for(lifetime: int) -> int:
-    """Return the interval in ns that suits keys of `lifetime` seconds."""
+    """Return the interval in ns for keys with a lifetime of `lifetime` seconds."""
     return min(LONGEST_INTERVAL, lifetime * 10**9 // 3)
 
 
@@ -32,19 +32,19 @@ class Recency:
     """Decides when rows are written. Call `due` a few times per second, also without new observations."""
 
     def __init__(self, interval: int, *, capacity: int = CAPACITY) -> None:
-        """Begin with no row written or waiting; `interval` is in ns."""
+        """Start with no row written or waiting; `interval` is in ns."""
         self._interval = interval
         self._capacity = capacity
-        # When each row was written, in ns, the oldest first.
+        # The time at which each row was written, in ns; oldest first.
         self._written: dict[bytes, int] = {}
         self._waiting = Observations.empty()
 
     def __len__(self) -> int:
-        """Count the rows that wait."""
+        """Return the number of rows that wait."""
         return len(self._waiting)
 
     def due(self, observations: Observations, now: int) -> Observations:
-        """Add the observations since the last call, and return the rows to write at `now`, in ns of any clock."""
+        """Add the observations since the last call, and return the rows to write at `now` (ns, any clock)."""
         self._forget(now)
         rows = merge([self._waiting, observations])
         names = key_bytes(rows)
@@ -54,7 +54,7 @@ class Recency:
         return rows[is_due]
 
     def rest(self) -> Observations:
-        """Return and drop all rows that wait, to be written at the end or before the rules change."""
+        """Remove and return all rows that wait, to write them at the end or before the rules change."""
         rest, self._waiting = self._waiting, Observations.empty()
         return rest
 
@@ -63,7 +63,7 @@ class Recency:
         excess = len(self._written) - self._capacity
         over: list[bytes] = []
         for name, written in self._written.items():
-            # If the clock was set back, forget the row now instead of waiting for the clock to catch up.
+            # If the clock was set back, forget the row now rather than wait for the clock to catch up.
             if 0 <= now - written < self._interval and len(over) >= excess:
                 break
             over.append(name)

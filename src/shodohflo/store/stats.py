@@ -1,4 +1,4 @@
-"""The counters of a writer, as the agent's status shows them."""
+"""The counters of a writer, for the agent's status and heartbeat."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class WriterStats:
-    """What a writer has done since it started."""
+    """The counters of a writer since it started."""
 
     connected: bool = False
     waiting: int = 0
@@ -23,11 +23,11 @@ class WriterStats:
     repeated: int = 0
     """Writes that were sent again although the store had applied them: their first answer was lost."""
     refused: int = 0
-    """Keys that hold another type of value than ours, and were left alone."""
+    """Keys that were left unchanged: a value of another program, or no permission."""
     evicted: int = 0
-    """Keys that the store deleted before they expired because its memory was full, by its own count."""
+    """Keys that the store evicted because its memory was full, as the store itself reports."""
     outages: int = 0
-    """How often the store was lost or could not be reached."""
+    """Failed attempts: the store could not be reached, did not answer, or refused a write."""
     last_error: str = ""
     given_up: Mapping[str, int] = field(default_factory=Counter)
-    """Packets that were not written, by kind: the outbox was full, or the time to close was over."""
+    """Packets that were not written, by kind: the outbox was full, or the writer closed before they were written."""

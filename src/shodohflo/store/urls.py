@@ -1,7 +1,7 @@
-"""Where a store is, in the forms that `--store` and `REDIS_SERVER` take.
+"""The URL of a store, as `--store` and `REDIS_SERVER` take it.
 
-`redis://` and `valkey://` (TCP), `rediss://` and `valkeys://` (TLS), `unix://` (a socket's path), `host` and
-`host:port`. What this file says about a store, in errors too, never holds a password.
+The forms are `redis://` and `valkey://` (TCP), `rediss://` and `valkeys://` (TLS), `unix://` (path of a socket), `host`
+and `host:port`. Neither the text of a URL nor an error of this module ever contains a password.
 """
 
 from __future__ import annotations
@@ -26,24 +26,24 @@ _OPTIONS = {"db", "username", "password"}
 
 @dataclass(frozen=True, slots=True)
 class StoreUrl:
-    """A store that somebody else runs; `str` of it is fit for messages."""
+    """A parsed URL; `str` returns it without credentials, for messages."""
 
     host: str = "localhost"
     port: int = DEFAULT_PORT
     path: str = ""
-    """Of a unix socket; where there is one, host and port say nothing."""
+    """The path of a unix socket; host and port are unused then. Empty for TCP."""
     database: int = 0
     username: str | None = None
     password: str | None = field(default=None, repr=False)
     tls: bool = False
     ca_certs: str | None = None
-    """A file of authorities to trust instead of the system's."""
+    """The file of certificate authorities to trust instead of the system's."""
     certificate: str | None = None
     key: str | None = field(default=None, repr=False)
     certificate_check: str = "required"
 
     def __str__(self) -> str:
-        """Return the store as a URL without credentials."""
+        """Return the URL without credentials and TLS options."""
         database = f"/{self.database}" if self.database else ""
         if self.path:
             return f"unix://{quote(self.path)}" + (f"?db={self.database}" if self.database else "")
@@ -52,7 +52,7 @@ class StoreUrl:
 
 
 def parse_url(text: str) -> StoreUrl:
-    """Read a store's URL, `host` or `host:port`; `ConfigurationError` says what is wrong with it."""
+    """Parse a URL, `host` or `host:port`; raise `ConfigurationError` if it is malformed."""
     try:
         return _parse(text.strip())
     except ValueError as error:
@@ -62,19 +62,19 @@ def parse_url(text: str) -> StoreUrl:
 
 
 def _shown(text: str) -> str:
-    """Return `text` without what may be a password, however oddly it is written."""
+    """Return `text` for a message, without any part that could be a password, even in a malformed URL."""
     public = re.sub(r"(.*//)?.*@", r"\1***@", text, flags=re.DOTALL)
     return repr(public.split("?", maxsplit=1)[0])
 
 
 def _parse(text: str) -> StoreUrl:
     if len(text.split()) > 1:
-        raise ValueError("there is a space in it (in a path it is %20); readers take several stores, an agent one")
+        raise ValueError("it contains a space (write %20 in a path); readers take several stores, an agent one")
     if "://" not in text:
         text = f"valkey://[{text}]" if _is_bare_ipv6(text) else f"valkey://{text}"
     parts = urlsplit(text)
     if parts.scheme not in _TCP | _TLS | _UNIX:
-        raise ValueError("the scheme is none of redis, rediss, valkey, valkeys, unix")
+        raise ValueError("the scheme must be redis, rediss, valkey, valkeys or unix")
     if parts.fragment:
         raise ValueError("a # must be written %23")
     options = _options(parts)
@@ -94,13 +94,13 @@ def _options(parts: SplitResult) -> dict[str, str]:
     known = _OPTIONS | (_TLS_OPTIONS if parts.scheme in _TLS else set())
     unknown = options.keys() - known
     if unknown:
-        raise ValueError(f"unknown option {min(unknown)} (known are {', '.join(sorted(known))})")
+        raise ValueError(f"unknown option {min(unknown)} (known: {', '.join(sorted(known))})")
     return options
 
 
 def _unix(parts: SplitResult, options: dict[str, str]) -> StoreUrl:
     if not parts.path.startswith("/") or parts.hostname:
-        raise ValueError("a unix socket needs its whole path, with three slashes: unix:///run/valkey.sock")
+        raise ValueError("a unix socket needs an absolute path, with three slashes: unix:///run/valkey.sock")
     username, password = _credentials(parts, options)
     return StoreUrl(
         path=unquote(parts.path), database=_database(options.get("db", "0")), username=username, password=password
@@ -112,7 +112,7 @@ def _network(parts: SplitResult, options: dict[str, str]) -> StoreUrl:
         raise ValueError("no host")
     check = options.get("ssl_cert_reqs", "required")
     if check not in _CERTIFICATE_CHECKS:
-        raise ValueError(f"ssl_cert_reqs is none of {', '.join(sorted(_CERTIFICATE_CHECKS))}")
+        raise ValueError(f"ssl_cert_reqs must be one of {', '.join(sorted(_CERTIFICATE_CHECKS))}")
     username, password = _credentials(parts, options)
     return StoreUrl(
         host=unquote(parts.hostname),
@@ -131,16 +131,16 @@ def _network(parts: SplitResult, options: dict[str, str]) -> StoreUrl:
 def _port(parts: SplitResult) -> int:
     try:
         port = parts.port
-    except ValueError:  # its message repeats the text, which may be a password's end
+    except ValueError:  # its message quotes the text, which may be the end of a password
         port = 0
     if port == 0:
-        raise ValueError("the port is no number from 1 to 65535")
+        raise ValueError("the port must be a number from 1 to 65535")
     return port or DEFAULT_PORT
 
 
 def _database(text: str) -> int:
     if not (text.isascii() and text.isdigit()):
-        raise ValueError("the database is no number")
+        raise ValueError("the database must be a number")
     return int(text)
 
 

@@ -9,7 +9,7 @@ The keys of a write are chosen in `to_write` only. (For a cluster they would hav
 number per slot.)
 
 Example: write 7 of session 4f1c9a by the agent `bert`, with a lifetime of 900 seconds, has one row: 3 UDP packets with
-200 bytes, decided by rule 1. It has 6 keys and 16 arguments, the latter in the order of the keys that they belong to:
+200 bytes, decided by rule 1. It has 6 keys and 16 arguments:
 
     KEYS[1]      writer;4f1c9a                    ARGV[1..5]   7  86400  900  bert  4
     KEYS[2..5]   10.0.0.1;8.8.8.8;53;flow         ARGV[6..9]   3  3  3  3
@@ -19,8 +19,9 @@ Example: write 7 of session 4f1c9a by the agent `bert`, with a lifetime of 900 s
     KEYS[6]      detail;10.0.0.1;8.8.8.8;53       ARGV[10..16] udp  3  200  1700000000.250000  1700000009.500000
                                                                FLOW_MAPPING[1]  the lower port is the service
 
-ARGV[1..5] are the number of the write and its lifetime, the lifetime of the keys, the agent, and the number of counts.
-If the store has number 6, the answer is {1, 0}: applied, no key refused. If it has 7 already, the answer is {0, 0}.
+ARGV[1..5] are the number of the write and its lifetime, the lifetime of the other keys, the agent, and the number of
+counts. One argument per count follows, and then seven per detail. If the store has number 7 already, it answers {0, 0}
+and changes nothing. Otherwise it adds the counts, sets the number to 7 and answers {1, 0}: applied, no key refused.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ _NUMBER_LIFETIME: Final = 24 * 3600
 
 # A store that cannot write (memory full, disk full, read-only replica, SET or EXPIRE forbidden) fails at the SET or
 # the EXPIRE of the number, and nothing of the write is applied; after that, nothing stops the script half way.
-# A key that holds another type of value, or one that may not be written, is left unchanged and counted as refused.
+# A key that holds a value of another program, or may not be written, is left unchanged and counted as refused.
 #
 # Counts are set to totals instead of incremented, as long as a Lua number holds them exactly: Redis 7.0, killed in the
 # middle of an append to its journal, keeps a truncated transaction open at the second restart and runs its commands
@@ -96,7 +97,7 @@ for i = counted + 2, #KEYS do
     local known = call('HMGET', key, of_packets, of_octets, FIRST, LAST)
     local all_packets, all_octets = sum(known[1], packets), sum(known[2], octets)
     local added
-    if all_packets and all_octets then
+    if all_packets and all_octets and not known.err then
         added = call('HSET', key, of_packets, all_packets, of_octets, all_octets)
     else
         added = call('HINCRBY', key, of_packets, packets)
@@ -148,7 +149,7 @@ class Written:
     now: bool
     """Whether the write was applied now; false if the store had applied it before."""
     refused: int
-    """Keys that were left unchanged because they hold another type of value or may not be written."""
+    """Keys that were left unchanged: a value of another program, or no permission."""
 
 
 def to_write(decided: WithRules, number: int, writing: Writing) -> Write:

@@ -1,15 +1,15 @@
-"""The writer: a thread that delivers observations to a sink, and the condition that it shares with its callers.
+"""The writer: a thread that delivers observations to a sink, and the condition variable it shares with its callers.
 
-`offer` and `heartbeat` queue something and return at once. The thread sends one thing at a time: a heartbeat first,
-then the next write. After a failure it waits (`store.retry`), connects again and sends the same write once more.
+`offer` and `heartbeat` queue data and return at once. The thread sends one thing at a time: a waiting heartbeat first,
+then the next write. After a failure it backs off (`store.retry`), reconnects and sends the same write again.
 
 Invariants:
 
-1. All shared state changes under the lock of one condition, and no call to the sink is made under that lock: a store
+1. All shared state changes under the lock of one condition, and the sink is never called under that lock: a store
    that hangs blocks the thread, never a caller.
-2. Whatever fails is still queued: a write stays in flight (`store.delivery`), and a heartbeat goes back unless a newer
-   one has come meanwhile.
-3. Callers learn that everything is written only when the outbox is empty, nothing is in flight and no heartbeat waits.
+2. What failed stays queued: a write remains in flight (`store.delivery`), and a heartbeat is queued again unless a
+   newer one has arrived meanwhile.
+3. `flush` returns true only when the outbox is empty, nothing is in flight and no heartbeat waits.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ if TYPE_CHECKING:
     from shodohflo.store.write import Write
 
 CAPACITY: Final = 200_000
-"""Rows that are kept while the store is away, some 20 MB."""
+"""The most rows queued during an outage: about 20 MB."""
 
 _LAST_WAIT: Final = 1.0
-"""Seconds that `close` waits for the thread to end; a thread that waits for a silent store is left behind."""
+"""Seconds that `close` waits for the thread to end; a thread that is blocked by a silent store is abandoned."""
 
 _RANDOM: Final = SystemRandom()
 
@@ -92,7 +92,7 @@ class Writer:
             self._wake()
 
     def heartbeat(self, fields: Mapping[str, str | int]) -> None:
-        """Queue `fields` to replace the hash of the agent; only the last heartbeat that waits is written."""
+        """Queue `fields` to replace the hash of the agent; a heartbeat that still waits is discarded."""
         with self._changed:
             self._heartbeat = {"lifetime": self._delivery.writing.lifetime, **fields}
             self._wake()
@@ -111,7 +111,7 @@ class Writer:
             return self._idle
 
     def close(self, timeout: float = 10.0) -> bool:
-        """Flush for at most `timeout` seconds, give up the rest, end the thread; return whether all was written."""
+        """Flush for at most `timeout` seconds, give up the rest and stop the thread; return whether all was written."""
         with self._changed:
             if self._closing:
                 return self._idle
@@ -139,12 +139,12 @@ class Writer:
             )
 
     def change_lifetime(self, lifetime: int) -> None:
-        """Let the keys of new writes live for `lifetime` seconds after each write."""
+        """Change the lifetime of keys to `lifetime` seconds, from the next new write on."""
         with self._changed:
             self._delivery.writing = replace(self._delivery.writing, lifetime=lifetime)
 
     def connections(self) -> frozenset[TcpEnds]:
-        """Return our TCP connections to the store, which must not be recorded as traffic."""
+        """Return our TCP connections to the store, which the agent excludes from what it records."""
         return self._sink.connections()
 
     # The methods below run in the thread.
@@ -161,7 +161,7 @@ class Writer:
         self._sink.disconnect()
 
     def _wait_for_work(self) -> bool:
-        """Return once there is something to send; false once the writer is closing."""
+        """Wait until there is something to send and return true; return false when the writer is closing."""
         with self._changed:
             while not self._closing:
                 if self._heartbeat is not None or not self._delivery.is_idle:
@@ -172,7 +172,7 @@ class Writer:
             return False
 
     def _work(self) -> None:
-        """Do one thing: connect, send a heartbeat or send a write."""
+        """Take one step: connect, send a heartbeat or send a write."""
         if not self._stats.connected:
             self._connect()
             return
@@ -218,7 +218,7 @@ class Writer:
         self._log.lost(reason, time.monotonic())
 
     def _back_off(self) -> None:
-        """Wait before the next attempt; while somebody waits in `flush`, only for the shortest delay."""
+        """Wait before the next attempt; while a caller waits in `flush`, only for the shortest delay."""
         delay = next_delay(self._failures, _RANDOM.random())
         with self._changed:
             self._changed.wait_for(lambda: self._hurry or self._closing, delay)

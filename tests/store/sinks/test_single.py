@@ -1,4 +1,4 @@
-"""A sink with one store: writes through, and disconnects whenever something goes wrong."""
+"""A sink with one store: it writes, and disconnects on any error."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def a_write(number: int) -> Write:
 
 
 def test_a_write_is_applied_once(store: SocketStore, client: Valkey) -> None:
-    """Sending it again, over another connection too, adds nothing."""
+    """A write that is sent again adds nothing, on the same connection or another."""
     sink = Single(store)
     sink.connect()
 
@@ -44,7 +44,7 @@ def test_a_write_is_applied_once(store: SocketStore, client: Valkey) -> None:
 
 
 def test_a_heartbeat_returns_the_number_of_evicted_keys(store: SocketStore, client: Valkey) -> None:
-    """The store has room, so it has evicted none."""
+    """A heartbeat replaces the agent's hash and returns the number of evicted keys."""
     sink = Single(store)
     sink.connect()
 
@@ -56,7 +56,7 @@ def test_a_heartbeat_returns_the_number_of_evicted_keys(store: SocketStore, clie
 
 
 def test_an_unreachable_store_is_named_in_one_line(tmp_path: Path) -> None:
-    """The error has the name of the store, and the sink stays disconnected."""
+    """The error for an unreachable store names it, and the sink stays disconnected."""
     sink = Single(SocketStore(tmp_path / "nobody"))
 
     with pytest.raises(StoreError, match=f"^store unix://{tmp_path}/nobody: "):
@@ -66,7 +66,7 @@ def test_an_unreachable_store_is_named_in_one_line(tmp_path: Path) -> None:
 
 
 def test_an_error_closes_the_connection(store: SocketStore, client: Valkey) -> None:
-    """After an error the next call must be `connect`, even if the store is well again."""
+    """After an error, writes fail until `connect` is called, even if the store works again."""
     sink = Single(store)
     sink.connect()
     client.config_set("maxmemory", "1")
@@ -84,7 +84,7 @@ def test_an_error_closes_the_connection(store: SocketStore, client: Valkey) -> N
 
 
 def test_connections_are_those_of_the_store(server: Server) -> None:
-    """A TCP connection is named with both ends; a unix socket has none."""
+    """The connections of a sink are those of its store; a unix socket has none."""
     over_tcp, over_socket = RemoteStore(StoreUrl(host="127.0.0.1", port=server.port)), SocketStore(server.path)
 
     for store, number in ((over_tcp, 1), (over_socket, 0)):

@@ -1,7 +1,7 @@
-"""Sinks: where writes go. Each module is one way to reach a store; a sink must not know of threads or retries.
+"""Sinks: where writes go. Each module is one way to reach a store; threads and retries are the writer's business.
 
-A sink raises `StoreError` for everything that goes wrong, in one line that names the store. It disconnects then, so
-the next call must be `connect`: after an error, an answer that is still on its way would be taken for the next one.
+A sink reports every failure as a `StoreError` of one line that names the store, and disconnects. The next call must be
+`connect`: on the old connection, a late answer would be taken for the answer to the next command.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
 
 class Sink(Protocol):
-    """Applies writes exactly once, as long as a write that failed is sent again unchanged before the next."""
+    """Applies writes exactly once, provided that a failed write is sent again unchanged before the next one."""
 
     @property
     def name(self) -> str:
-        """What messages call the store; never holds a password."""
+        """The name of the store in messages; it never contains a password."""
 
     def connect(self) -> None:
-        """Connect to the store; returns once it has answered."""
+        """Connect to the store, and return when it has answered."""
 
     def write(self, write: Write) -> Written:
-        """Apply `write`, unless its number was applied already; returns once the store has answered."""
+        """Apply `write` unless its number was applied already, and return the store's answer."""
 
     def write_heartbeat(self, agent: str, fields: Mapping[str, str | int]) -> int:
         """Replace the hash of `agent` by `fields`, and return how many keys the store has evicted so far."""
@@ -35,4 +35,4 @@ class Sink(Protocol):
         """Close the connection, if there is one."""
 
     def connections(self) -> frozenset[TcpEnds]:
-        """Return our TCP connections to the store; may be called from any thread."""
+        """Return our TCP connections to the store; any thread may call this."""

@@ -23,7 +23,7 @@ class Single:
     """Writes to one store."""
 
     def __init__(self, store: Store) -> None:
-        """Choose the store; nothing is sent before `connect`."""
+        """Use `store`; nothing is sent before `connect`."""
         self._store = store
         self._client: Valkey | None = None
 
@@ -33,7 +33,7 @@ class Single:
         return self._store.name
 
     def connect(self) -> None:
-        """Connect; an embedded store is started if it does not run."""
+        """Connect; an embedded store is started if it is not running."""
         self.disconnect()
         with store_errors(self.name):
             self._client = self._store.connect()
@@ -61,7 +61,7 @@ class Single:
 
     @contextmanager
     def _connected(self) -> Iterator[Valkey]:
-        """Lend the client, and disconnect if anything goes wrong."""
+        """Yield the client, and disconnect on any error."""
         if self._client is None:
             raise StoreError(f"store {self.name}: not connected")
         try:
