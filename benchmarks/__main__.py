@@ -26,7 +26,7 @@ _ALL = ("whole", "inside", "wire", "worst", "live")
 
 
 def _results(chosen: argparse.Namespace) -> Iterator[Result]:
-    """Measure one after the other: each has the machine to itself."""
+    """Run the chosen benchmarks one at a time, so that each has the machine to itself."""
     if "whole" in chosen.only:
         yield offline.whole_process(generate(Load(chosen.packets, chosen.flows)), chosen.repetitions)
     if "inside" in chosen.only:
@@ -67,7 +67,7 @@ def _row(result: Result) -> list[str]:
 
 
 def main() -> None:
-    """Measure what the command line asks for, and print it."""
+    """Run the benchmarks that the command line names, and print the results."""
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     parser.add_argument("--packets", type=int, default=1_000_000, help="of the generated capture (%(default)s)")
     parser.add_argument("--flows", type=int, default=100_000, help="of the generated capture (%(default)s)")

@@ -1,9 +1,9 @@
 """The yardstick: the same attribution, packet by packet, as a competent user of dpkt would write it.
 
-It reads a capture, applies the default rules (what is to or from our networks is recorded, the lower port names the
-service) and prints the same `KEY<TAB>COUNT` lines as `shodohflo replay --keys`. Nothing is done twice: the text of an
-address and the decision about two ends and their ports are worked out once and remembered, and a packet that repeats
-one costs a look-up and an addition. What remains is what reading packets one at a time costs.
+It reads a capture, applies the default rules (traffic to or from our networks is recorded, the service is at the lower
+port) and prints the same `KEY<TAB>COUNT` lines as `shodohflo replay --keys`. Address texts and the decision for a pair
+of ends and ports are cached, so that a packet that repeats one costs a lookup and an addition. What remains is the cost
+of reading packets one at a time.
 
     python benchmarks/baseline.py CAPTURE
 """
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 OUR_NETS: Final = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")))
 OUR_6NETS: Final = (IPv6Network("fc00::/7"),)
-"""What `shodohflo replay` takes for our networks unless it is told."""
+"""The presumed networks: with `OUR_NETS`, those that `shodohflo replay` takes for ours by default."""
 
 _SYN_OR_FIN: Final = dpkt.tcp.TH_SYN | dpkt.tcp.TH_FIN
 
 Seen = tuple[str, bytes, bytes, str]
-"""What a packet is counted as: the kind, the client, the other end, and the ports (and code) as keys write them."""
+"""The record of a packet: kind, client, other end, and ports (and code) as in keys."""
 
 
 @cache
@@ -77,7 +77,7 @@ def _unreachable(dst: bytes, message: dpkt.icmp.ICMP | dpkt.icmp6.ICMP6) -> Seen
 
 
 def _decide(frame: bytes) -> Seen | None:
-    """Return what one Ethernet frame is counted as, if as anything."""
+    """Return the record of one Ethernet frame, or `None` if it is not recorded."""
     network = dpkt.ethernet.Ethernet(frame).data
     if not isinstance(network, dpkt.ip.IP | dpkt.ip6.IP6):
         return None
@@ -92,7 +92,7 @@ def _decide(frame: bytes) -> Seen | None:
 
 
 def observe(frames: Iterable[bytes]) -> dict[Seen | None, int]:
-    """Count what `frames` (Ethernet) are seen as; `None` stands for those that make no record."""
+    """Count `frames` (Ethernet) by their records; `None` counts those that are not recorded."""
     seen: defaultdict[Seen | None, int] = defaultdict(int)
     for frame in frames:
         seen[_decide(frame)] += 1
@@ -100,7 +100,7 @@ def observe(frames: Iterable[bytes]) -> dict[Seen | None, int]:
 
 
 def keys(observed: dict[Seen | None, int]) -> Counter[str]:
-    """Return the packets under each key."""
+    """Return the packets of each key."""
     counted: Counter[str] = Counter()
     for seen, packets in observed.items():
         if seen is not None:
@@ -127,7 +127,7 @@ def frames_of(path: Path) -> Iterator[bytes]:
 
 
 def forget() -> None:
-    """Forget every text and decision, so that the next `observe` starts as the first one did."""
+    """Clear all caches, so that the next `observe` starts from the same state as the first."""
     for remembered in (_text, _ours, _flow, _reset):
         remembered.cache_clear()
 

@@ -1,4 +1,4 @@
-"""What a benchmark says: two figures measured side by side in one run, and how they compare."""
+"""The result of a benchmark: two figures measured alternately in one run, and their ratio."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Ours against a yardstick; `ratio` is the median of the ratios of pairs measured one after the other."""
+    """Ours against a yardstick; `ratio` is the median of the ratios of consecutive pairs."""
 
     name: str
     yardstick: str
@@ -20,10 +20,10 @@ class Comparison:
     our_seconds: float
     ratio: float
     target: str
-    """What the ratio should be, as people read it."""
+    """The required ratio as text."""
     met: bool
     beside: dict[str, float | int | str] = field(default_factory=dict)
-    """What else was measured on the way."""
+    """Further figures of the same measurement."""
 
     @property
     def as_json(self) -> dict[str, object]:
@@ -40,13 +40,13 @@ class Skipped:
 
     @property
     def as_json(self) -> dict[str, object]:
-        """Return what was skipped as `--json` prints it."""
+        """Return the skipped benchmark as `--json` prints it."""
         return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What something took, in seconds: by the clock on the wall, and of the processor's time."""
+    """Seconds of wall-clock time and of processor time."""
 
     wall: float
     processor: float
@@ -54,21 +54,21 @@ class Spent:
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """What the yardstick and ours took, pair by pair."""
+    """The times of the yardstick and of ours, pair by pair."""
 
     yardstick: list[Spent]
     ours: list[Spent]
 
     @classmethod
     def interleaved(cls, yardstick: Callable[[], Spent], ours: Callable[[], Spent], repetitions: int) -> Pairs:
-        """Measure both in turn, so that what else the machine does in the meantime meets both alike."""
+        """Measure both alternately, so that other load on the machine affects both."""
         measured = [(yardstick(), ours()) for _ in range(repetitions)]
         return cls([pair[0] for pair in measured], [pair[1] for pair in measured])
 
     def times_as_fast(self) -> float:
-        """Return how many times as fast as the yardstick ours is."""
+        """Return how many times as fast as the yardstick ours is (wall-clock time)."""
         return median(theirs.wall / ours.wall for theirs, ours in zip(self.yardstick, self.ours, strict=True))
 
     def times_the_cost(self) -> float:
-        """Return how many times the processor time of the yardstick ours spends."""
+        """Return how many times the yardstick's processor time ours needs."""
         return median(ours.processor / theirs.processor for theirs, ours in zip(self.yardstick, self.ours, strict=True))

@@ -1,9 +1,9 @@
-"""Live: what listening to a busy link costs, against tcpdump listening to the same.
+"""Live: the processor time of listening to a busy link, compared with tcpdump on the same traffic.
 
-Two network namespaces are joined by a veth pair; tcpreplay sends a generated load at its top speed into one end. In
-turn, `tcpdump -w /dev/null` and the agent, with its embedded store, listen at the other. What is compared is the
-processor time that each spends from the first packet to the last: the agent's start-up is reported apart, and so is
-the time of the store's own process. Nothing leaves the namespaces, which are removed afterwards.
+Two network namespaces are joined by a veth pair; tcpreplay sends a generated load at top speed into one end. At the
+other end, `tcpdump -w /dev/null` and the agent with its embedded store listen in turn. The benchmark compares the
+processor time that each needs from the first packet to the last; the agent's start-up and the store's own process are
+reported separately. Nothing leaves the namespaces, which are removed afterwards.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 NAME: Final = "wire to store, live"
 
 TARGET: Final = 5.0
-"""How many times tcpdump's processor time we may spend, at most."""
+"""The agent's processor time may be at most this multiple of tcpdump's."""
 
 LOAD: Final = Load(packets=200_000, flows=1_000)
 LOOPS: Final = 10
@@ -41,7 +41,7 @@ _SENDER, _LISTENER = "shodohflo-bench-tx", "shodohflo-bench-rx"
 _LINK: Final = "bench0"
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 _PATIENCE: Final = 60.0
-"""Seconds after which something that should have happened has failed."""
+"""Seconds to wait for something before the benchmark fails."""
 
 
 class LiveError(Exception):
@@ -50,13 +50,13 @@ class LiveError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """What the agent said and cost."""
+    """The agent's processor times and its ledger."""
 
     load: Spent
-    """Its processor time for the load, and how long tcpreplay took to send that."""
+    """The processor time for the load, and the wall-clock time in which tcpreplay sent it."""
     start_up: float
     store: float
-    """Processor seconds until it listened, and those of the store's process for the load."""
+    """Processor seconds of the store's process for the load; `start_up` are the agent's until it listened."""
     received: int
     kernel_dropped: int
 
@@ -108,7 +108,7 @@ def wire_to_store(repetitions: int) -> Comparison | Skipped:
 
 
 def _obstacle() -> str:
-    """Say why this machine or user cannot measure; empty where they can."""
+    """Return why this machine or user cannot run the benchmark; empty if it can."""
     if os.geteuid() != 0:
         return "needs root, for network namespaces"
     absent = [program for program in _PROGRAMS if shutil.which(program) is None]
@@ -117,14 +117,14 @@ def _obstacle() -> str:
 
 @contextmanager
 def _folder() -> Iterator[Path]:
-    """Give a listener a folder of its own."""
+    """Make a temporary directory for one listener."""
     with tempfile.TemporaryDirectory(prefix="bench") as folder:
         yield Path(folder)
 
 
 @contextmanager
 def _namespaces() -> Iterator[None]:
-    """Join two namespaces by a link that carries what we send and nothing else."""
+    """Join two namespaces by a link that carries nothing but the load."""
     with ExitStack() as stack:
         for namespace in (_SENDER, _LISTENER):
             _run(["ip", "netns", "add", namespace])
@@ -144,7 +144,7 @@ def _inside(namespace: str) -> list[str]:
 
 
 def _send(capture: Path) -> float:
-    """Send the whole load at top speed; return the seconds that took."""
+    """Send the whole load at top speed; return the seconds that it took."""
     replay = ["tcpreplay", "--quiet", "--topspeed", "--preload-pcap", f"--loop={LOOPS}", f"--intf1={_LINK}"]
     said = _run([*_inside(_SENDER), *replay, str(capture)])
     rated = next(line for line in said.splitlines() if line.startswith("Rated:"))
@@ -153,7 +153,7 @@ def _send(capture: Path) -> float:
 
 @contextmanager
 def _listening(command: Sequence[str], folder: Path, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Start a listener and wait until it listens; what it says goes to `folder`/log. It ends with the block."""
+    """Start a listener, wait until it listens, and kill it at the end; its output goes to `folder`/log."""
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
             [*_inside(_LISTENER), *command], env=os.environ | environment, cwd=folder, stdout=log, stderr=log
@@ -168,7 +168,7 @@ def _listening(command: Sequence[str], folder: Path, **environment: str) -> Iter
 
 
 def _stop(process: subprocess.Popen[bytes], folder: Path) -> str:
-    """End a listener as its user would, and return what it said."""
+    """Stop a listener with SIGINT, as its user would, and return its output."""
     process.send_signal(signal.SIGINT)
     status = process.wait(timeout=_PATIENCE)
     said = (folder / "log").read_text(errors="replace")
@@ -178,7 +178,7 @@ def _stop(process: subprocess.Popen[bytes], folder: Path) -> str:
 
 
 def _tcpdump(capture: Path, folder: Path) -> tuple[Spent, int]:
-    """Return what tcpdump spent and the packets it received."""
+    """Return tcpdump's times for the load, and the number of packets it captured."""
     with _listening(["tcpdump", "-n", "-i", _LINK, "-w", "/dev/null"], folder) as process:
         started = _processor_seconds(process.pid)
         sending = _send(capture)
@@ -190,11 +190,11 @@ def _tcpdump(capture: Path, folder: Path) -> tuple[Spent, int]:
 
 
 def _agent(capture: Path, folder: Path) -> Agent:
-    """Return what the agent spent on the load, and its ledger."""
+    """Return the agent's times for the load, and its ledger."""
     program = str(Path(sys.executable).with_name("shodohflo"))
     networks = ["--our-nets", "10.0.0.0/8", "--our-nets", "fc00::/7"]
     command = [program, "run", _LINK, *networks, "--ledger", str(folder / "ledger.json")]
-    # A state directory of its own: the embedded store is this agent's alone, and goes with the folder.
+    # With a state directory of its own, the agent owns its embedded store, which is removed with the folder.
     with _listening(command, folder, SHODOHFLO_STATE_DIR=str(folder)) as process:
         started = _processor_seconds(process.pid)
         children = _children(process.pid)
@@ -209,19 +209,19 @@ def _agent(capture: Path, folder: Path) -> Agent:
 
 
 def _somebody_listens() -> bool:
-    """Tell whether a packet socket is open in the listener's namespace."""
+    """Return whether a packet socket is open in the listener's namespace."""
     return len(_run([*_inside(_LISTENER), "cat", "/proc/net/packet"]).splitlines()) > 1
 
 
 def _is_quiet(pid: int) -> bool:
-    """Tell whether a process does next to nothing for a second; an agent still wakes to look at its clock."""
+    """Return whether a process needs almost no processor time for a second; an agent still wakes up for its timers."""
     before = _processor_seconds(pid)
     time.sleep(1.0)
     return _processor_seconds(pid) - before <= 0.03
 
 
 def _processor_seconds(pid: int) -> float:
-    """Return the user and system time that a process has spent; 0 once it is gone."""
+    """Return the user and system time of a process in seconds; 0 if it has ended."""
     try:
         fields = Path("/proc", str(pid), "stat").read_text().rpartition(")")[2].split()
     except FileNotFoundError:
@@ -230,14 +230,14 @@ def _processor_seconds(pid: int) -> float:
 
 
 def _children(pid: int) -> list[int]:
-    """Return the processes below `pid`: the embedded store's server."""
+    """Return the descendants of `pid`: the embedded store's server."""
     threads = Path("/proc", str(pid), "task").glob("*/children")
     direct = [int(child) for thread in threads for child in thread.read_text().split()]
     return direct + [below for child in direct for below in _children(child)]
 
 
 def _wait_for(condition: Callable[[], bool], what: str, process: subprocess.Popen[bytes] | None = None) -> None:
-    """Wait until `condition` holds, but not for ever, nor for a process that has ended."""
+    """Wait until `condition` holds; raise `LiveError` after `_PATIENCE` or if `process` has ended."""
     deadline = time.monotonic() + _PATIENCE
     while not condition():
         if time.monotonic() > deadline or (process is not None and process.poll() is not None):
@@ -246,7 +246,7 @@ def _wait_for(condition: Callable[[], bool], what: str, process: subprocess.Pope
 
 
 def _run(command: Sequence[str]) -> str:
-    """Run a command that must succeed, and return what it printed."""
+    """Run `command`, and return its output; raise `LiveError` if it fails."""
     finished = subprocess.run(command, capture_output=True, text=True, check=False)
     if finished.returncode != 0:
         raise LiveError(f"{' '.join(command)}: {finished.stderr.strip()}")

@@ -1,4 +1,4 @@
-"""Reading files: the whole `replay` process, and the path from frames to observations inside it, against dpkt."""
+"""Reading files: the whole `replay` process, and only the path from frames to observations, compared with dpkt."""
 
 from __future__ import annotations
 
@@ -39,17 +39,17 @@ if TYPE_CHECKING:
 
 WHOLE_TARGET: Final = 8.0
 INSIDE_TARGET: Final = 30.0
-"""How many times as fast as the dpkt loop we want to be, at least."""
+"""At least this many times as fast as the dpkt loop, as is `WHOLE_TARGET`."""
 
 _OUR_NETS: Final[tuple[IPv4Network | IPv6Network, ...]] = (*baseline.OUR_NETS, *baseline.OUR_6NETS)
 
 
 class OutputsDifferError(Exception):
-    """Ours and the yardstick disagree: there is nothing to compare."""
+    """Ours and the yardstick have different results, so that their times cannot be compared."""
 
 
 def whole_process(capture: Path, repetitions: int) -> Comparison:
-    """Time `shodohflo replay --keys CAPTURE` against the yardstick's process, which prints the same."""
+    """Time `shodohflo replay --keys CAPTURE` against the yardstick's process, and compare their outputs."""
     with tempfile.TemporaryDirectory() as folder:
         theirs, ours = Path(folder, "theirs"), Path(folder, "ours")
         yardstick = [sys.executable, "-m", "benchmarks.baseline", str(capture)]
@@ -63,7 +63,7 @@ def whole_process(capture: Path, repetitions: int) -> Comparison:
 
 def _compared(name: str, pairs: Pairs, target: float, beside: dict[str, float | int | str]) -> Comparison:
     ratio = pairs.times_as_fast()
-    # On a busy machine the clock on the wall also measures the others; the processor's time does so less.
+    # On a busy machine, processor time is less affected by other processes than wall-clock time.
     more: dict[str, float | int | str] = {
         "ratio_of_processor_time": round(1 / pairs.times_the_cost(), 1),
         "repetitions": len(pairs.ours),
@@ -81,10 +81,10 @@ def _compared(name: str, pairs: Pairs, target: float, beside: dict[str, float | 
 
 
 def _timed(command: Sequence[str], output: Path) -> Spent:
-    """Return what `command` took from start to end, its output going to a file."""
+    """Return the times of `command` from start to end, with its output going to a file."""
     with output.open("wb") as stdout:
         before, started = _children_seconds(), perf_counter()
-        # Standard error is shown only if the command fails: `replay` says there which networks it assumes.
+        # `replay` reports the presumed networks on standard error, so show it only if the command fails.
         finished = subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, check=False)
         spent = Spent(perf_counter() - started, _children_seconds() - before)
     if finished.returncode != 0:
@@ -93,13 +93,13 @@ def _timed(command: Sequence[str], output: Path) -> Spent:
 
 
 def _children_seconds() -> float:
-    """Return the processor time of all processes that we started and that have ended."""
+    """Return the processor time of all child processes that have ended."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
 
 def frames_to_observations(capture: Path, repetitions: int) -> Comparison:
-    """Time the pipeline against the dpkt loop on the same frames, all of them in memory beforehand."""
+    """Time the pipeline against the dpkt loop on the same frames, loaded into memory before."""
     keep_freed_memory()  # as replay and run do
     frames = list(baseline.frames_of(capture))
     batches = _preload(capture)
@@ -131,13 +131,13 @@ def frames_to_observations(capture: Path, repetitions: int) -> Comparison:
 
 
 def _preload(capture: Path) -> list[Frames]:
-    """Return the batches that the reader makes of `capture`, each with a buffer of its own."""
+    """Return the blocks of frames that the reader makes of `capture`, each with a buffer of its own."""
     with capture.open("rb") as stream:
         return [replace(frames, buffer=frames.buffer.copy()) for frames in Savefile(stream, capture.name)]
 
 
 def _observe(batches: list[Frames]) -> tuple[Observations, float]:
-    """Return the observations, and the seconds that the slowest batch took."""
+    """Return the observations, and the seconds of the slowest block."""
     enumeration = NetworkEnumeration(("our_nets", OUR_4NETS, OUR_6NETS), ("all", "0.0.0.0/0", "::/0")).bound(_OUR_NETS)
     mapping = FlowMapping((None, "our_nets", LowerPort(SRC)), ("our_nets", None, LowerPort(DST)))
     pipeline = Pipeline(CompiledRules(enumeration, mapping), Policy(_OUR_NETS))

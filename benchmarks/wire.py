@@ -1,6 +1,6 @@
-"""What all that we read costs the packets that are plain: every decoder there is, against only the usual ones.
+"""The cost of all decoders for plain packets: the complete table, compared with one that has only the usual decoders.
 
-python -m benchmarks --only wire
+`python -m benchmarks --only wire` runs this benchmark alone.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from shodohflo.wire.decoding import DecoderTable
 from shodohflo.wire.registry import TABLE
 
 TARGET: Final = 1.10
-"""How many times the cost of the usual decoders alone a plain packet may have."""
+"""With all decoders, a plain packet may cost at most this multiple of its cost with the usual ones."""
 
 _FEWEST_PAIRS: Final = 21
 _BLOCKS: Final = 20
-"""Blocks for one measurement: long enough for the clock, short enough for a machine that does something else too."""
+"""Blocks per measurement: long enough for the clock, short enough to avoid other load on the machine."""
 
 USUAL: Final = DecoderTable(
     {
@@ -33,11 +33,11 @@ USUAL: Final = DecoderTable(
         if (decoder := TABLE.get(layer))
     }
 )
-"""Ethernet, IP of both versions, TCP, UDP and ICMP, and nothing else."""
+"""A table with only the decoders of Ethernet, IPv4, IPv6, TCP, UDP, ICMP and ICMPv6."""
 
 
 def plain(count: int = BLOCK, seed: int = 1) -> Frames:
-    """Make a block of Ethernet frames with IPv4 and TCP, of random addresses and ports, the same for the same seed."""
+    """Return a block of Ethernet frames with IPv4 and TCP and random addresses and ports; equal for equal seeds."""
     packets = np.zeros((count, 60), np.uint8)
     packets[:, 12:15] = (0x08, 0x00, 0x45)
     packets[:, 17] = packets.shape[1] - 14
@@ -56,7 +56,7 @@ def plain(count: int = BLOCK, seed: int = 1) -> Frames:
 
 
 def plain_packets(repetitions: int) -> Comparison:
-    """Time the same block with both tables, in turn, in this process."""
+    """Time the same block with both tables, alternately, in this process."""
     frames = plain()
     pairs = Pairs.interleaved(
         lambda: _spent(frames, USUAL), lambda: _spent(frames, TABLE), max(repetitions, _FEWEST_PAIRS)

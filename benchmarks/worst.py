@@ -1,9 +1,9 @@
-"""The slowest blocks we could think of: frames made to be as different from each other as a block allows.
+"""The slowest blocks we could think of: frames that are as different from each other as possible.
 
-Columns are fast because many packets have the same headers in the same order. Somebody who wants to hurt us sends
-packets that have nothing in common: random chains of extension headers, label stacks, tags and tunnels of every depth,
-quotes within messages within tunnels. The decoder takes all rows with the same next header at once and follows so many
-headers and no more, so that its work is bounded; this prints by what.
+Columns are fast because many packets have the same headers in the same order. An attacker can send packets that have
+nothing in common: random chains of extension headers, label stacks, tags and tunnels of every depth, quotes within
+messages within tunnels. The decoder takes all rows with the same next header at once and follows a limited number of
+headers, so that its work is bounded. This benchmark measures the bound.
 
     python -m benchmarks.worst
 """
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 TARGET: Final = 0.25
-"""Seconds that no block should take: a ring holds more than what comes meanwhile."""
+"""The most seconds that a block may take: the ring must be able to hold the packets received meanwhile."""
 
 _LONGEST: Final = 1400
-"""Bytes of a frame: what an Ethernet carries, and a slot of the ring holds."""
+"""The most bytes of a frame: what Ethernet carries and a slot of the ring holds."""
 
 _RAW, _ETHERNET, _NFLOG, _FRAME_RELAY, _PPP = 101, 1, 239, 107, 9
 _EXTENSIONS: Final = (0, 43, 60, 135, 139, 140)
@@ -49,36 +49,36 @@ Made = tuple[int, bytes]
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """What one kind of block cost, in seconds of processor time: whatever else the machine does."""
+    """The cost of a block of one kind, in seconds of processor time."""
 
     name: str
     decoding: float
     ingesting: float
-    """Decoding included."""
+    """The whole pipeline, decoding included."""
 
 
 def extension_chains(choice: random.Random) -> Made:
-    """Make a random chain of extension headers of random length, before TCP."""
+    """Return TCP behind a random chain of extension headers."""
     return _RAW, _chained(choice, choice.randrange(30), 6, _tcp(choice))
 
 
 def ether_types(choice: random.Random) -> Made:
-    """Make a frame of a random EtherType."""
+    """Return a frame with a random EtherType."""
     return _ETHERNET, _ethernet(choice.randrange(1 << 16), choice.randbytes(60))
 
 
 def link_types(choice: random.Random) -> Made:
-    """Make a frame of a random link type."""
+    """Return a frame with a random link type."""
     return choice.randrange(1 << 16), choice.randbytes(60)
 
 
 def ppp_protocols(choice: random.Random) -> Made:
-    """Make a frame of a random PPP protocol."""
+    """Return a frame with a random PPP protocol."""
     return _PPP, choice.randbytes(60)
 
 
 def label_stacks(choice: random.Random) -> Made:
-    """Make a random number of tags and labels, before TCP."""
+    """Return TCP behind a random number of VLAN tags and MPLS labels."""
     tags = b"".join(struct.pack("!HH", choice.randrange(4096), 0x8100) for _ in range(choice.randrange(12)))
     labels = b"\0\0\0\0" * choice.randrange(15) + b"\0\0\1\0"
     return _ETHERNET, bytes(12) + b"\x81\0" + tags + struct.pack("!HH", 1, 0x8847) + labels + _ipv4(
@@ -87,7 +87,7 @@ def label_stacks(choice: random.Random) -> Made:
 
 
 def log_attributes(choice: random.Random) -> Made:
-    """Make a packet log with a random number of attributes of random length."""
+    """Return an NFLOG frame with a random number of attributes of random length."""
     sizes = [choice.randrange(4, 12) for _ in range(choice.randrange(28))]
     attributes = b"".join(struct.pack("<HH", size, 1) + bytes((size + 3) // 4 * 4 - 4) for size in sizes)
     packet = _ipv4(choice, 17, _udp(choice, choice.randrange(1 << 16), b""))
@@ -95,18 +95,18 @@ def log_attributes(choice: random.Random) -> Made:
 
 
 def tunnels_in_tunnels(choice: random.Random) -> Made:
-    """Make tunnels of random kinds within each other, each behind a few extension headers."""
+    """Return nested tunnels of random kinds, some behind extension headers."""
     return _RAW, _nested(choice, choice.randrange(1, 14))
 
 
 def quotes(choice: random.Random) -> Made:
-    """Make an unreachable behind a random chain that quotes a packet with a random chain."""
+    """Return an unreachable behind a random chain, which quotes a packet with another random chain."""
     quoted = _chained(choice, choice.randrange(30), 17, _udp(choice, 9, b""))
     return _RAW, _chained(choice, choice.randrange(30), 58, b"\1\4" + bytes(6) + quoted)
 
 
 def udp_tunnels(choice: random.Random) -> Made:
-    """Make UDP tunnels within each other, each behind a random chain."""
+    """Return nested UDP tunnels, each behind a random chain."""
     packet = _chained(choice, choice.randrange(28), 6, _tcp(choice))
     for _ in range(choice.randrange(1, 6)):
         packet = _chained(choice, choice.randrange(8), 17, _udp_tunnel(choice, packet))
@@ -114,7 +114,7 @@ def udp_tunnels(choice: random.Random) -> Made:
 
 
 def everything(choice: random.Random) -> Made:
-    """Make a frame of any of the other kinds."""
+    """Return a frame of any of the other kinds."""
     return choice.choice(KINDS[:-1])(choice)
 
 
@@ -196,7 +196,7 @@ def _ether_type(packet: bytes) -> int:
 
 
 def block(kind: Callable[[random.Random], Made], frames: int = BLOCK, seed: int = 1) -> Frames:
-    """Make a block of frames of one kind, the same for the same seed."""
+    """Return a block of frames of one kind; equal for equal seeds."""
     choice = random.Random(seed)
     made = [kind(choice) for _ in range(frames)]
     captured = np.array([min(len(frame), _LONGEST) for _, frame in made], np.int64)
@@ -211,7 +211,7 @@ def block(kind: Callable[[random.Random], Made], frames: int = BLOCK, seed: int 
 
 
 def measure(kind: Callable[[random.Random], Made], repetitions: int = 5) -> Timing:
-    """Time one block of `kind`, UDP tunnels looked into as well."""
+    """Time one block of `kind`, with UDP tunnels opened."""
     frames = block(kind)
     decoding = median(_seconds(lambda: decode(frames, _TUNNELS)) for _ in range(repetitions))
     ingesting = median(_seconds(lambda: pipeline().ingest(frames)) for _ in range(repetitions))
@@ -219,7 +219,7 @@ def measure(kind: Callable[[random.Random], Made], repetitions: int = 5) -> Timi
 
 
 def pipeline() -> Pipeline:
-    """Return the whole heart, with two networks and every tunnel."""
+    """Return a complete pipeline with two networks and all tunnels."""
     networks = NetworkEnumeration(("ours", *_OUR_NETS), ("all", "0.0.0.0/0", "::/0"))
     rules = CompiledRules(networks, FlowMapping((None, "ours", LowerPort()), ("ours", None, LowerPort())))
     return Pipeline(rules, Policy(_OUR_NETS, tunnels=_TUNNELS))
@@ -232,7 +232,7 @@ def _seconds(run: Callable[[], object]) -> float:
 
 
 def worst_block(repetitions: int) -> Comparison:
-    """Compare the worst of all blocks with what a block may take."""
+    """Compare the slowest of all blocks with the time that a block may take."""
     worst = max((measure(kind, repetitions) for kind in KINDS), key=lambda timing: timing.ingesting)
     return Comparison(
         name="the worst block",
@@ -247,7 +247,7 @@ def worst_block(repetitions: int) -> Comparison:
 
 
 def main() -> None:
-    """Print what each kind of block costs, and the worst of them."""
+    """Print the cost of a block of each kind, and the worst of them."""
     timings = [measure(kind) for kind in KINDS]
     print(f"one block of {BLOCK:,} frames, all different; seconds of one core")
     print(f"{'kind':24}{'decode':>10}{'whole pipeline':>18}")

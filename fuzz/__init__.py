@@ -1,1 +1,1 @@
-"""Fuzzing: bytes made up by a machine that watches which lines they reach. `make fuzz TIME=600` runs it."""
+"""Fuzzing: coverage-guided random input for decoders, readers and the pipeline; `make fuzz TIME=600` runs it."""

@@ -1,7 +1,7 @@
-"""Run the fuzzer: `python -m fuzz --time 60 [TARGET...]`, the time being shared by the targets.
+"""Run the fuzzer: `python -m fuzz --time 60 [TARGET...]`; the targets share the time equally.
 
-What it finds on the way is kept in `.fuzz`, so that the next run goes on from there. A crash ends it with the input's
-path; put that file into `fuzz/corpus/TARGET`, where the tests will run it for ever, and mend what it shows.
+Interesting inputs are kept in `.fuzz`, so that the next run continues from there. A crash stops the run and prints the
+path of its input. Put that file into `fuzz/corpus/TARGET`, where the tests run it as a regression, and fix the bug.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ _HERE: Final = Path(__file__).parent
 _FOUND: Final = _HERE.parent / ".fuzz"
 _NAMES: Final = ("decode", "pcap", "pcapng", "pipeline")
 _LONGEST: Final = {"decode": 512}
-"""Bytes of an input; a file needs more than a frame."""
+"""The most bytes of an input; files, with 4096, need more than a frame."""
 
 _STRETCH: Final = 30
-"""Seconds that one process runs: the fuzzer itself collects memory, some KiB for each input."""
+"""Seconds that one process runs: the fuzzer itself leaks memory, some KiB per input."""
 
 _MOST_MEMORY: Final = 1024
 _SLOWEST: Final = 60
-"""MiB, and seconds, that one input may take."""
+"""Seconds that one input may take; `_MOST_MEMORY` is in MiB."""
 
 
 def main(arguments: list[str]) -> int:
-    """Fuzz each target for its share of the time."""
+    """Fuzz each target for its share of the time; return the worst exit status."""
     parser = argparse.ArgumentParser(prog="python -m fuzz")
     parser.add_argument("targets", nargs="*", metavar="TARGET", help=", ".join(_NAMES))
     parser.add_argument("--time", type=float, default=60, help="seconds in all")
@@ -43,7 +43,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _run(target: str, seconds: int) -> int:
-    """Fuzz one target, a stretch after the other, until one of them finds something."""
+    """Fuzz one target in a series of processes, until one of them finds something or the time is over."""
     for stretch in [_STRETCH] * (seconds // _STRETCH) + [seconds % _STRETCH] * (seconds % _STRETCH > 0):
         command = [sys.executable, "-m", "fuzz", "--one", target, "--time", str(stretch)]
         status = subprocess.run(command, cwd=_HERE.parent, check=False).returncode  # noqa: S603 - ourselves
@@ -53,8 +53,8 @@ def _run(target: str, seconds: int) -> int:
 
 
 def _fuzz(target: str, seconds: float) -> int:
-    """Fuzz one target in this process, which the fuzzer ends itself."""
-    import atheris  # noqa: PLC0415 - only here: it is not there on every Python
+    """Fuzz one target in this process, which the fuzzer terminates itself."""
+    import atheris  # noqa: PLC0415 - only here: not every Python has it
 
     with atheris.instrument_imports(include=["shodohflo"]):
         from fuzz.targets import TARGETS  # noqa: PLC0415 - instrumented while it is imported

@@ -1,6 +1,6 @@
-"""What is fuzzed: each target takes any bytes, and raises only where we are wrong.
+"""The targets of the fuzzer: each takes any bytes, and raises only if our code is wrong.
 
-The tests run every seed and every regression in `corpus` through these, without the fuzzer.
+The tests run every seed and every regression in `corpus` through the targets, without the fuzzer.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from shodohflo.columns.batch import Batch, Messages
 
 _FIRST_ETHERTYPE: Final = 0x0600
-"""Below it, the first two bytes of an input are a link type (IEEE 802.3 clause 3.2.6)."""
+"""Below this number, the first two bytes of an input are a link type (IEEE 802.3 clause 3.2.6)."""
 
 _TUNNELS: Final = frozenset(UDP_TUNNELS)
 _OUR_NETS: Final = (ip_network("10.0.0.0/8"), ip_network("192.168.0.0/16"), ip_network("fd00::/8"))
@@ -38,11 +38,11 @@ _RULES: Final = CompiledRules(_NETWORKS, FlowMapping((None, "ours", LowerPort())
 
 
 class Wrong(AssertionError):  # noqa: N818 - the fuzzer prints it: a sentence, not a class of errors
-    """Something came out that never may."""
+    """A result that must never occur."""
 
 
 def fuzz_decode(data: bytes) -> None:
-    """Decode one frame, behind its link type or EtherType, between two kinds of guard bytes."""
+    """Decode one frame of the given link type or EtherType twice, between different guard bytes, and compare."""
     number = int.from_bytes(data[:2], "big")
     layer = number if number < _FIRST_ETHERTYPE else ETHERTYPE + number
     outcomes = [_outcome(_frame(data[2:], layer, guard)) for guard in (b"\0" * 64, b"\xff" * 64)]
@@ -51,17 +51,17 @@ def fuzz_decode(data: bytes) -> None:
 
 
 def fuzz_pcap(data: bytes) -> None:
-    """Read a capture of any format that begins like a pcap file."""
+    """Read the input as a capture; its seeds are pcap files."""
     _read(data)
 
 
 def fuzz_pcapng(data: bytes) -> None:
-    """Read a capture of any format that begins like a pcapng file."""
+    """Read the input as a capture; its seeds are pcapng files."""
     _read(data)
 
 
 def fuzz_pipeline(data: bytes) -> None:
-    """Send a capture through the whole heart; the ledger must sum, and observations must be what it says."""
+    """Run a capture through the whole pipeline, and compare the frames, the ledger and the observations."""
     pipeline = Pipeline(_RULES, Policy(_OUR_NETS, tunnels=_TUNNELS))
     received = _ingest(data, pipeline)
     ledger = pipeline.settle()
@@ -79,7 +79,7 @@ TARGETS: Final[dict[str, Callable[[bytes], None]]] = {
     "pcapng": fuzz_pcapng,
     "pipeline": fuzz_pipeline,
 }
-"""By the names of the folders in `corpus`."""
+"""The targets by the names of their folders in `corpus`."""
 
 
 def _frame(packet: bytes, layer: int, guard: bytes) -> Frames:
@@ -121,7 +121,7 @@ def _read(data: bytes) -> int:
 
 
 def _ingest(data: bytes, pipeline: Pipeline | None) -> int:
-    """Read `data` as a capture, into `pipeline` if there is one; count its frames."""
+    """Read `data` as a capture, into `pipeline` if there is one, and return the number of its frames."""
     received = 0
     try:
         for frames in Savefile(BytesIO(data), "fuzz"):
@@ -135,7 +135,7 @@ def _ingest(data: bytes, pipeline: Pipeline | None) -> int:
 
 
 def _check(frames: Frames) -> None:
-    """Frames lie within their buffer, and were never shorter than what was captured."""
+    """Raise `Wrong` unless all frames lie within their buffer and are at least as long as their captured bytes."""
     ends = frames.start + frames.captured
     within = (frames.start >= 0) & (frames.captured >= 0) & (ends <= len(frames.buffer))
     if not (within & (frames.original >= frames.captured)).all():

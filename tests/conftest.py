@@ -1,4 +1,4 @@
-"""What every test may ask for: captures, in the repository and outside it, and how hypothesis searches."""
+"""Fixtures for all tests: captures inside and outside the repository, and the profiles of hypothesis."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from support.machine import SHIPPED_CAPTURES, require_captures
 if TYPE_CHECKING:
     from pathlib import Path
 
-# No deadline: two cores shared with servers and namespaces make single examples slow for no fault of ours.
+# No deadline: on two cores shared with servers and namespaces, single examples may be slow by chance.
 # `pytest --hypothesis-profile=thorough` searches longer; `again` finds the same examples every time.
 settings.register_profile("suite", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("thorough", settings.get_profile("suite"), max_examples=3000)
@@ -22,7 +22,7 @@ settings.load_profile("suite")
 
 @pytest.fixture(scope="session")
 def captures_dir() -> Path:
-    """Return the directory of all captures, named by `CAPTURES`; skip without it, saying so (on CI: fail)."""
+    """Return the directory of all captures, named by `CAPTURES`; without it, skip the test (on CI: fail)."""
     return require_captures()
 
 

@@ -1,6 +1,6 @@
-"""The benchmarks compare what is equal: a load that is always the same, and a yardstick that counts as we do.
+"""The benchmarks compare equal work: the load is always the same, and the yardstick counts as the pipeline does.
 
-Nothing here looks at a clock: how fast it is, `make bench` says.
+Nothing here depends on a clock; `make bench` measures speed.
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ def _yardstick(capture: Path) -> Counter[str]:
 
 
 def test_a_load_is_the_same_every_time(capture: Path, tmp_path: Path) -> None:
-    """Two runs of the benchmarks read the same bytes."""
+    """A load of the same parameters has the same bytes every time."""
     assert generate(LOAD, tmp_path).read_bytes() == capture.read_bytes()
 
 
 def test_a_load_has_what_a_network_has(capture: Path) -> None:
-    """Both families, every flow, resets and unreachables; and no more packets than asked for."""
+    """A load has both families, nearly all flows, resets and unreachables, and exactly the requested packets."""
     keys = _yardstick(capture)
 
     kinds = {key.rpartition(";")[2] for key in keys}
@@ -62,7 +62,7 @@ def test_a_load_has_what_a_network_has(capture: Path) -> None:
 
 
 def test_the_yardstick_counts_what_the_pipeline_counts(capture: Path, tmp_path: Path) -> None:
-    """Otherwise their times could not be compared."""
+    """The yardstick counts the same keys as the pipeline."""
     configuration = tmp_path / "default.py"
     configuration.write_text(
         "from shodohflo.pcap_config import *\n"
@@ -77,7 +77,7 @@ def test_the_yardstick_counts_what_the_pipeline_counts(capture: Path, tmp_path: 
 
 
 def test_the_yardstick_prints_sorted_keys(capture: Path) -> None:
-    """It prints what `replay --keys` prints, so that the benchmark can compare the bytes."""
+    """The yardstick prints the output format of `replay --keys`, so that the benchmark can compare the bytes."""
     command = [sys.executable, "-m", "benchmarks.baseline", str(capture)]
 
     printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
@@ -90,7 +90,7 @@ def _spent(*seconds: float) -> list[Spent]:
 
 
 def test_ratios_are_medians_of_pairs() -> None:
-    """One slow run on either side does not decide."""
+    """A ratio is the median over all pairs, so that one slow run on either side does not decide."""
     pairs = Pairs(yardstick=_spent(10.0, 30.0, 8.0), ours=_spent(1.0, 1.0, 4.0))
 
     assert pairs.times_as_fast() == 10.0
@@ -98,7 +98,7 @@ def test_ratios_are_medians_of_pairs() -> None:
 
 
 def test_both_are_measured_in_turn() -> None:
-    """What else the machine does meets both alike."""
+    """Yardstick and ours are measured alternately, so that other load on the machine affects both."""
     turns = iter(_spent(1.0, 2.0, 3.0, 4.0))
 
     pairs = Pairs.interleaved(lambda: next(turns), lambda: next(turns), 2)
@@ -107,7 +107,7 @@ def test_both_are_measured_in_turn() -> None:
 
 
 def test_the_benchmarks_say_what_they_measured() -> None:
-    """`--json` names the yardstick, the ratio, the target and whether it was met."""
+    """`--json` gives the yardstick, the ratio, the target and whether it was met."""
     size = ["--packets", "2000", "--flows", "100", "--repetitions", "1"]
     command = [sys.executable, "-m", "benchmarks", "--only", "inside", "--json", *size]
 
@@ -120,7 +120,7 @@ def test_the_benchmarks_say_what_they_measured() -> None:
 
 @pytest.mark.parametrize("kind", worst.KINDS, ids=lambda kind: str(kind.__name__))
 def test_the_frames_that_should_hurt_are_all_different_and_all_have_an_outcome(kind: Callable[[Random], Made]) -> None:
-    """A block of them, the same every time, goes through the whole heart."""
+    """A block of each hostile kind is reproducible, has distinct frames, and gives each packet an outcome."""
     frames, again = worst.block(kind, 500), worst.block(kind, 500)
     pipeline = worst.pipeline()
 
@@ -137,7 +137,7 @@ def test_the_frames_that_should_hurt_are_all_different_and_all_have_an_outcome(k
 
 @pytest.mark.parametrize("kind", ["extension_chains", "label_stacks", "log_attributes", "tunnels_in_tunnels", "quotes"])
 def test_the_frames_that_should_hurt_are_sound(kind: str) -> None:
-    """What is refused at once costs nothing: most go all the way, or as deep as we follow."""
+    """Hostile frames are refused as too deep at most, because a frame that is refused early costs nothing."""
     pipeline = worst.pipeline()
 
     pipeline.ingest(worst.block(getattr(worst, kind), 500))
@@ -147,7 +147,7 @@ def test_the_frames_that_should_hurt_are_sound(kind: str) -> None:
 
 
 def test_plain_packets_are_decoded_alike_by_all_decoders_and_by_the_usual_ones() -> None:
-    """What `--only wire` compares is the same work, on packets that are all found."""
+    """Both tables that `--only wire` compares decode all plain packets with the same results."""
     frames = wire.plain(500)
 
     usual, everything = (decode(frames, table=table) for table in (wire.USUAL, TABLE))

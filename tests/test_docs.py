@@ -1,4 +1,4 @@
-"""The documentation is true: its examples run, its links lead somewhere, and nothing goes undocumented."""
+"""The documentation is true: its examples run, its links resolve, and nothing is undocumented."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A command in a page, with the output that the page promises."""
+    """A command on a page, with the output that the page shows."""
 
     page: str
     command: str
     output: str
     configuration: str
-    """The Python that stands before it in the page: whoever follows the page has saved it as `configuration.py`."""
+    """The last Python block before it on the page, which a reader has saved as `configuration.py`."""
 
 
 def blocks(language: str) -> Iterator[tuple[str, str]]:
-    """Yield page and text of each fenced block in that language."""
+    """Yield page and text of each fenced block in `language`."""
     for page in PAGES:
         for fenced in FENCED.finditer(page.read_text(encoding="utf-8")):
             if fenced[1] == language:
@@ -51,7 +51,7 @@ def blocks(language: str) -> Iterator[tuple[str, str]]:
 
 
 def examples() -> Iterator[Example]:
-    """Yield the examples of all pages: `$ shodohflo ...` and what follows, up to the next `$`."""
+    """Yield the examples of all pages: `$ shodohflo ...` and the lines after it, up to the next `$`."""
     for page in PAGES:
         configuration = ""
         for fenced in FENCED.finditer(page.read_text(encoding="utf-8")):
@@ -63,20 +63,20 @@ def examples() -> Iterator[Example]:
 
 
 def matches(promised: str, said: str) -> bool:
-    """Compare line by line; `...` on a line of its own stands for any lines."""
+    """Return whether output matches a page line by line; a line `...` matches any number of lines."""
     lines = map(even, promised.splitlines())
     pattern = "".join(r"(?:.*\n)*?" if line == "..." else re.escape(line) + r"\n" for line in lines)
     return re.fullmatch(pattern, even(said)) is not None
 
 
 def even(text: str) -> str:
-    """Make all ages one second, and all gaps one space: what depends on when it is run."""
+    """Return `text` with all ages set to one second and runs of spaces reduced to one, as both depend on the run."""
     return re.sub(r" +", " ", re.sub(r"\b\d+s\b", "1s", text))
 
 
 @pytest.fixture
 def workplace(tmp_path: Path) -> Path:
-    """Return a folder where the examples' paths lead somewhere."""
+    """Return a directory in which the paths of the examples exist."""
     (tmp_path / "src").symlink_to(ROOT / "src")
     shutil.copy(ROOT / "src/shodohflo/demo/demo.pcap", tmp_path)
     return tmp_path
@@ -84,7 +84,7 @@ def workplace(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("example", list(examples()), ids=lambda example: f"{example.page}: {example.command[:40]}")
 def test_an_example_prints_what_its_page_says(example: Example, workplace: Path) -> None:
-    """Whoever types it sees the same."""
+    """An example prints the output that its page shows."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     (workplace / "configuration.py").write_text(example.configuration, encoding="utf-8")
 
@@ -101,13 +101,13 @@ def test_an_example_prints_what_its_page_says(example: Example, workplace: Path)
 
 
 def test_there_are_examples_to_run() -> None:
-    """A change of notation must not make the test above run nothing."""
+    """The pages have at least three examples, so that the test above does not run on nothing."""
     assert len(list(examples())) >= 3
 
 
 @pytest.mark.parametrize("page_and_text", list(blocks("python")), ids=lambda pair: pair[0])
 def test_a_configuration_in_a_page_loads(page_and_text: tuple[str, str], tmp_path: Path) -> None:
-    """An operator can copy it."""
+    """A configuration on a page loads without warnings."""
     path = tmp_path / "configuration.py"
     path.write_text(page_and_text[1], encoding="utf-8")
 
@@ -117,7 +117,7 @@ def test_a_configuration_in_a_page_loads(page_and_text: tuple[str, str], tmp_pat
 
 
 def test_the_pages_made_from_the_code_are_as_the_code_says() -> None:
-    """`make docs` writes them."""
+    """The generated reference pages are up to date."""
     done = subprocess.run(
         [sys.executable, ROOT / "tools/reference.py", "--check"], capture_output=True, text=True, check=False
     )
@@ -128,7 +128,7 @@ def test_the_pages_made_from_the_code_are_as_the_code_says() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page: Path) -> None:
-    """Pages move; their links must follow."""
+    """Every relative link leads to an existing file."""
     dead = [link for link in LINK.findall(page.read_text(encoding="utf-8")) if not (page.parent / link).exists()]
 
     assert dead == []
@@ -136,36 +136,36 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 @pytest.mark.parametrize("code", Code)
 def test_every_finding_is_explained(code: Code) -> None:
-    """In the reference, under a heading of its own."""
+    """Every finding has a heading in the reference."""
     assert f"\n## {code}\n" in (ROOT / "docs/reference/findings.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_is_documented(name: str) -> None:
-    """In the reference, under a heading of its own."""
+    """Every command has a heading in the reference."""
     assert f"## `shodohflo {name}`" in (ROOT / "docs/reference/cli.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", KNOWN)
 def test_every_setting_is_documented(name: str) -> None:
-    """In the reference, as a row of the table."""
+    """Every setting has a row in the reference."""
     assert f"| `{name}` |" in (ROOT / "docs/reference/settings.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", [*Outcome, DROPPED.format("n"), *(REFUSED.format(reason) for reason in Refusal)])
 def test_every_outcome_is_documented(name: str) -> None:
-    """In the reference, as a row of the table."""
+    """Every outcome has a row in the reference."""
     assert f"| `{name}` |" in (ROOT / "docs/reference/outcomes.md").read_text(encoding="utf-8")
 
 
 def variables() -> set[str]:
-    """Return the environment variables that the code knows, but for click's own."""
+    """Return the environment variables that the code reads, except click's own."""
     texts = [path.read_text() for path in (ROOT / "src").rglob("*.py")]
     return {name for text in texts for name in re.findall(r"SHODOHFLO_[A-Z_]+", text)} - {"SHODOHFLO_COMPLETE"}
 
 
 def test_every_environment_variable_is_documented_and_goes_through_sudo() -> None:
-    """What a user exports holds for `make run` too."""
+    """Every environment variable is documented and passed on by `make run` to the agent that sudo starts."""
     settings, makefile = (ROOT / "docs/reference/settings.md").read_text(), (ROOT / "Makefile").read_text()
 
     assert {name for name in variables() if f"`{name}" not in settings} == set()
@@ -173,7 +173,7 @@ def test_every_environment_variable_is_documented_and_goes_through_sudo() -> Non
 
 
 def test_every_page_can_be_found_from_the_index() -> None:
-    """A page that nobody links to is a page that nobody reads."""
+    """The index links to every page."""
     index = (ROOT / "docs/index.md").read_text(encoding="utf-8")
     linked = {(ROOT / "docs" / link).resolve() for link in LINK.findall(index)}
 
@@ -183,7 +183,7 @@ def test_every_page_can_be_found_from_the_index() -> None:
 
 
 def test_the_makefile_says_what_it_can_do() -> None:
-    """`make` alone lists the commands."""
+    """`make` without a target lists the targets."""
     done = subprocess.run(["make", "-C", ROOT, "--no-print-directory"], capture_output=True, text=True, check=True)
 
     for target in ("run", "test", "demo", "bench", "docs", "help"):
@@ -191,14 +191,14 @@ def test_the_makefile_says_what_it_can_do() -> None:
 
 
 def _glossary() -> set[str]:
-    """Return the words of the glossary, as its first column has them: separated by commas, verbs with "to"."""
+    """Return the words of the glossary: those of the first column, separated by commas, verbs without "to"."""
     rows = re.findall(r"^\| ([^|]+) \|", (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8"), re.MULTILINE)
     words = (word.strip() for row in rows for word in re.sub(r"\(.*?\)", "", row).split(","))
     return {word.removeprefix("to ").lower() for word in words}
 
 
 def _without_words(modules: Iterable[Path], words: set[str]) -> list[str]:
-    """Return the modules whose names are, in the singular, not among `words`."""
+    """Return the modules whose names, also in the singular, are not among `words`."""
 
     def is_explained(name: str) -> bool:
         return not words.isdisjoint({name, name.removesuffix("s"), name.removesuffix("es")})
@@ -207,7 +207,7 @@ def _without_words(modules: Iterable[Path], words: set[str]) -> list[str]:
 
 
 def test_the_glossary_has_a_word_for_every_file() -> None:
-    """Protocols, which have their RFC, and commands, which have their `--help`, are the only exceptions."""
+    """Every file of the source is in the glossary, except protocols and commands, which explain themselves."""
     source = ROOT / "src" / "shodohflo"
     commands = {source / "cli" / f"{name}.py" for name in COMMANDS}
     modules = {path for path in source.rglob("*.py") if path.parent.name != "headers" and path.stem[0] != "_"}
@@ -217,7 +217,7 @@ def test_the_glossary_has_a_word_for_every_file() -> None:
 
 
 def test_a_file_that_the_glossary_does_not_name_would_be_found() -> None:
-    """The check reads the first column only, takes plurals, and does not take a part of a word."""
+    """The check of the glossary accepts plurals, but not parts of a word."""
     assert _without_words(map(Path, ("ports.py", "prefixes.py", "port_class.py")), {"port", "prefix"}) == [
         "port_class.py"
     ]
@@ -225,7 +225,7 @@ def test_a_file_that_the_glossary_does_not_name_would_be_found() -> None:
 
 @pytest.mark.parametrize("form", [keys.DETAIL, keys.AGENT, keys.WRITER, *FORMS.values()])
 def test_every_kind_of_key_is_documented(form: str) -> None:
-    """The page of keys, by which other programs read the store, has a name with the fixed parts of every form."""
+    """Every kind of key has an example on the page of keys, by which other programs read the store."""
     name = ".+".join(re.escape(fixed) for fixed in re.split(r"\{\w+\}", form))
     page = (ROOT / "docs/reference/keys.md").read_text(encoding="utf-8")
 
@@ -234,7 +234,7 @@ def test_every_kind_of_key_is_documented(form: str) -> None:
 
 @pytest.mark.parametrize("example", sorted((ROOT / "examples").glob("*.py")), ids=lambda path: path.name)
 def test_an_example_is_a_configuration_without_doubts(example: Path) -> None:
-    """As `shodohflo run --config` would load it."""
+    """Every file in `examples/` loads without warnings."""
     settings = load(example, {}, privileged=False)
 
     assert settings.warnings == ()

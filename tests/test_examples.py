@@ -1,4 +1,4 @@
-"""Every file in `examples/` is a configuration that loads, and the notes' one stands as it was written."""
+"""Every file in `examples/` is a configuration that loads, and the example from the notes is unchanged."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NOTES_DIGEST = "018a853fdca1fdcc90bf7fc3b134f0af67638732110965504fd17a7ec11904f1
 
 
 def load(path: Path) -> dict[str, Any]:
-    """Execute a configuration and return what it defines."""
+    """Execute a configuration and return the names that it defines."""
     names: dict[str, Any] = {}
     exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), names)
     return names
@@ -32,7 +32,7 @@ def load(path: Path) -> dict[str, Any]:
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.name)
 def test_every_example_loads_and_its_rules_compile(path: Path) -> None:
-    """An example that does not work is worse than none."""
+    """Every example loads, and its rules compile."""
     names = load(path)
 
     assert isinstance(names["NETWORK_ENUMERATION"], NetworkEnumeration)
@@ -42,7 +42,7 @@ def test_every_example_loads_and_its_rules_compile(path: Path) -> None:
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.name)
 def test_every_example_passes_the_check(path: Path) -> None:
-    """Whatever our networks are, and with those that its own first lines name; what is accepted has its reason."""
+    """Every example has nothing but notes as findings, for the presumed networks and for those in its first lines."""
     settings = read_settings(path, {}, privileged=False)
     named = re.findall(r"--our-nets (\S+)", path.read_text(encoding="utf-8"))
 
@@ -51,7 +51,7 @@ def test_every_example_passes_the_check(path: Path) -> None:
 
 
 def test_the_notes_example_is_as_it_was_written() -> None:
-    """No formatter has been at it: what its author wrote is what has to work; what we say of it comes after."""
+    """The example from the notes is byte for byte as its author wrote it; our comments come after it."""
     written, _, added = (EXAMPLES / "notes.py").read_bytes().partition(b"\n\n# Up to here")
 
     assert hashlib.sha256(written + b"\n").hexdigest() == NOTES_DIGEST

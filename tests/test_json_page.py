@@ -1,4 +1,4 @@
-"""The page of the JSON rows describes what the commands print: the same fields, in the same order, of these types."""
+"""The page of the JSON rows describes the output of the commands: the same fields, order and types."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def documented(command: str) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Start a store with the flows of a capture in it."""
+    """Return the URL of a running store with the flows of a capture."""
     server = Server(programs()["valkey"](), tmp_path_factory.mktemp("store")).start()
     url = f"valkey://127.0.0.1:{server.port}"
     printed(*REPLAY, "--store", url, "--json", DEMO)
@@ -58,7 +58,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.mark.parametrize("command", ["replay", "flows", "peers", "clients", "recon"])
 def test_the_page_describes_what_a_command_prints(command: str, url: str) -> None:
-    """Every row of a real store, and of a real replay, has exactly the documented fields and types."""
+    """Every printed row, of a store or a replay, has exactly the documented fields and types."""
     told = documented(command)
     rows = printed(*REPLAY, "--json", DEMO) if command == "replay" else printed(command, "--json", "--store", url)
 
@@ -70,7 +70,7 @@ def test_the_page_describes_what_a_command_prints(command: str, url: str) -> Non
 
 
 def test_a_replay_and_a_store_have_the_same_flows(url: str) -> None:
-    """Everything about a flow is equal, but for what only a store knows."""
+    """A replay and a store give the same flows, except for fields that only a store has."""
     only_stored = {"age", "expires_in", "stores", "agents"}
 
     def flows(rows: list[dict[str, object]]) -> set[str]:

@@ -1,4 +1,4 @@
-"""The tests mirror the source: whoever knows a module knows where its tests are."""
+"""The layout of source and tests: tests mirror modules, and sizes stay within the limits of CONTRIBUTING.md."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ TESTS: Final = Path(__file__).parent
 SOURCE: Final = TESTS.parent / "src" / "shodohflo"
 
 BESIDE: Final = {"data", "fuzz", "live", "reference", "support"}
-"""Folders of the tests that are about the whole: what they read, and what runs through all of it."""
+"""Folders outside the mirror: test data, helpers, and tests of the project as a whole."""
 
 ABOUT_THE_PROJECT: Final = {f"test_{what}" for what in ("bench", "docs", "examples", "json_page", "layout", "makefile")}
 """Tests of files outside `src`."""
 
 
 def _modules() -> set[Path]:
-    """Return every module, a package by its folder's name, relative to the source and without the ending."""
+    """Return every module relative to the source, without suffix; a package by the name of its folder."""
     found = {path.relative_to(SOURCE).with_suffix("") for path in SOURCE.rglob("*.py")}
     return {path.parent if path.name == "__init__" else path for path in found}
 
 
 def _tests() -> list[Path]:
-    """Return every file of tests, relative to the tests, but for those beside the mirror."""
+    """Return every test file relative to the tests, except those in `BESIDE`."""
     found = [path.relative_to(TESTS) for path in sorted(TESTS.rglob("test_*.py"))]
     return [path for path in found if path.parts[0] not in BESIDE]
 
 
 def _tested(test: Path) -> Path:
-    """Return the module that `test` is about, by its name."""
+    """Return the module that `test` is named after."""
     return test.with_name(test.stem.removeprefix("test_"))
 
 
 def test_every_file_of_tests_is_named_after_a_module() -> None:
-    """`tests/rules/test_mapping.py` is about `src/shodohflo/rules/mapping.py`; a package may be tested as a whole."""
+    """Every test file is named after a module or package, as `rules/test_mapping.py` is after `rules/mapping.py`."""
     named = _modules() | {module / module.name for module in _modules()}
 
     strays = [test for test in _tests() if _tested(test) not in named and test.stem not in ABOUT_THE_PROJECT]
@@ -45,7 +45,7 @@ def test_every_file_of_tests_is_named_after_a_module() -> None:
 
 
 def test_every_module_has_a_file_of_tests() -> None:
-    """The mirror is complete: `src/shodohflo/rules/mapping.py` has `tests/rules/test_mapping.py`."""
+    """Every module has a test file, as `rules/mapping.py` has `rules/test_mapping.py`."""
     tested = {_tested(test) for test in _tests()}
     modules = {path.relative_to(SOURCE).with_suffix("") for path in SOURCE.rglob("*.py")}
 
@@ -55,7 +55,7 @@ def test_every_module_has_a_file_of_tests() -> None:
 
 
 def test_every_package_has_its_folder_of_tests() -> None:
-    """A package whose tests live elsewhere is a package whose tests nobody finds."""
+    """Every package has a folder of tests."""
     packages = {path.parent.relative_to(SOURCE) for path in SOURCE.rglob("*.py")} - {Path()}
 
     untested = [package for package in sorted(packages) if not list((TESTS / package).rglob("test_*.py"))]
@@ -64,7 +64,7 @@ def test_every_package_has_its_folder_of_tests() -> None:
 
 
 def test_there_are_at_least_as_many_lines_of_tests_as_of_source() -> None:
-    """The budget of CONTRIBUTING.md; data don't count."""
+    """There are at least as many lines of tests as of source, not counting data."""
     lines = {
         folder: sum(len(path.read_text(encoding="utf-8").splitlines()) for path in folder.rglob("*.py"))
         for folder in (SOURCE, TESTS)
@@ -74,14 +74,14 @@ def test_there_are_at_least_as_many_lines_of_tests_as_of_source() -> None:
 
 
 def test_no_module_is_longer_than_four_hundred_lines() -> None:
-    """What is longer wants to be two."""
+    """No module is longer than 400 lines."""
     lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in SOURCE.rglob("*.py")}
 
     assert {path: length for path, length in lengths.items() if length > 400} == {}
 
 
 def test_no_function_body_is_longer_than_sixty_lines() -> None:
-    """The budget of CONTRIBUTING.md; the body begins after the docstring."""
+    """No function body is longer than 60 lines, not counting the docstring."""
     long = [
         f"{path.relative_to(SOURCE)}:{function.lineno} {function.name}"
         for path in SOURCE.rglob("*.py")
@@ -93,27 +93,27 @@ def test_no_function_body_is_longer_than_sixty_lines() -> None:
 
 
 def _body_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
-    """Count the lines of a function after its signature and docstring."""
+    """Return the number of lines of a function after its signature and docstring."""
     first = function.body[ast.get_docstring(function) is not None :][:1]
     return (function.end_lineno or 0) - first[0].lineno + 1 if first else 0
 
 
 def test_at_most_four_modules_stand_outside_a_package() -> None:
-    """A module that belongs to no room is one that nobody looks for."""
+    """At most four modules are outside a package."""
     loose = {path.stem for path in SOURCE.glob("*.py")} - {"__init__", "__main__"}
 
     assert len(loose) <= 4, loose
 
 
 def test_every_package_says_what_it_holds() -> None:
-    """The docstring of `__init__.py` is the sign on the door."""
+    """Every package has a docstring."""
     unsigned = [path for path in SOURCE.rglob("__init__.py") if not path.read_text(encoding="utf-8").startswith('"""')]
 
     assert unsigned == []
 
 
 def test_no_class_name_stands_twice() -> None:
-    """A name means one thing wherever it is read."""
+    """No two classes have the same name."""
     defined = Counter(
         node.name
         for path in SOURCE.rglob("*.py")
@@ -125,7 +125,7 @@ def test_no_class_name_stands_twice() -> None:
 
 
 def test_the_architecture_page_prints_the_layers_of_the_contract() -> None:
-    """The page lists the layers line by line as import-linter checks them."""
+    """The architecture page lists the layers line by line as import-linter checks them."""
     project = tomllib.loads((TESTS.parent / "pyproject.toml").read_text(encoding="utf-8"))
     (contract,) = [each for each in project["tool"]["importlinter"]["contracts"] if each["type"] == "layers"]
     page = (TESTS.parent / "docs" / "architecture.md").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The vocabulary: addresses as text, keys as values, and words that explain themselves."""
+"""The vocabulary: addresses as text, keys as values, and words with explanations."""
 
 from __future__ import annotations
 
@@ -48,25 +48,25 @@ class Fruit(Explained):
     ],
 )
 def test_addresses_are_written_as_rfc_5952_says(written: str, text: str) -> None:
-    """Lower case, the longest run of zeros shortened, and mapped addresses in dotted decimal."""
+    """Address text is lower case, with the longest run of zeros shortened and mapped addresses in dotted decimal."""
     assert address_text(ip_address(written)) == text
 
 
 @given(st.ip_addresses() | st.integers(0, 2**32 - 1).map(lambda low: IPv6Address(0xFFFF << 32 | low)))
 def test_the_text_of_an_address_is_read_back_as_the_same_address(address: Address) -> None:
-    """No two addresses share a text, in either family and among the mapped ones."""
+    """The text of an address parses to the same address, in both families and for mapped addresses."""
     assert ip_address(address_text(address)) == address
 
 
 def test_a_word_that_explains_itself_is_still_a_string() -> None:
-    """It can be a key, be looked up by its word, and be printed."""
+    """A word with an explanation is equal to its string, and usable as a key."""
     assert {"apple": 1, "melon": 2}[Fruit.MELON] == 2
     assert f"{Fruit.MELON}" == "melon"
     assert [fruit.explanation for fruit in Fruit] == ["grows on trees", "grows on the ground"]
 
 
 def test_keys_are_equal_by_value_and_their_direction_matters() -> None:
-    """Keys count in sets and dicts; a peer key and its reverse are two keys."""
+    """Keys are equal by value, and a peer key and its reverse are two keys."""
     one, other = ip_address("192.0.2.1"), ip_address("2001:db8::1")
 
     assert len({FlowKey(one, other, 53), FlowKey(ip_address("192.0.2.1"), other, 53), FlowKey(one, other, 54)}) == 2
@@ -75,13 +75,13 @@ def test_keys_are_equal_by_value_and_their_direction_matters() -> None:
 
 
 def test_every_recorded_protocol_has_a_name_of_its_own() -> None:
-    """Names are fields of the `detail` hash, so two protocols must not share one."""
+    """Every recorded protocol has a name of its own, because names are fields of the `detail` hash."""
     assert set(PROTOCOL_NAMES) == {ICMP, TCP, UDP, ICMPV6}
     assert len(set(PROTOCOL_NAMES.values())) == len(PROTOCOL_NAMES)
 
 
 def test_kinds_fit_in_two_bits() -> None:
-    """The label of a group has two bits for the kind."""
+    """Every kind fits into the two bits that a group's label has for it."""
     assert all(0 <= kind < 4 for kind in Kind)
 
 
@@ -98,13 +98,13 @@ def test_kinds_fit_in_two_bits() -> None:
     ],
 )
 def test_a_network_covers_itself_and_its_parts(outer: str, inner: str, expected: bool) -> None:  # noqa: FBT001 - a value of the table
-    """A network of one family never covers one of the other."""
+    """A network covers itself and its subnets, and nothing of the other family."""
     assert covers(ip_network(outer), ip_network(inner)) is expected
 
 
 @given(st.integers(0, 0xFFFF))
 def test_the_place_of_a_rule_is_read_back_as_its_number(number: int) -> None:
-    """Places in the store and in hashes lead back to the rule."""
+    """The place of a rule, as in `detail` hashes, parses to the number of the rule."""
     assert rule_number(rule_place(number)) == number
 
 
@@ -112,5 +112,5 @@ def test_the_place_of_a_rule_is_read_back_as_its_number(number: int) -> None:
     "text", ["", "FLOW_MAPPING[]", "FLOW_MAPPING[-1]", "FLOW_MAPPING[x]", "NETWORK_ENUMERATION[1]"]
 )
 def test_other_texts_are_no_place_of_a_rule(text: str) -> None:
-    """Anybody may write into a store, so every text is possible."""
+    """Any other text is not the place of a rule."""
     assert rule_number(text) is None

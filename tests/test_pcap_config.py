@@ -1,4 +1,4 @@
-"""The operator's vocabulary does what its reference, and the notes' example worked out, say."""
+"""The vocabulary of configurations behaves as its reference states, including the worked example from the notes."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ WORKED = re.findall(r"^    (\S+:\d+ > \S+:\d+) {2,}(.+)$", DOCUMENTATION, re.MUL
 
 
 def notes() -> tuple[NetworkEnumeration, FlowMapping]:
-    """Load the notes' configuration as it stands."""
+    """Load the configuration from the notes."""
     names: dict[str, Any] = {}
     exec(NOTES.read_text(encoding="utf-8"), names)
     return names["NETWORK_ENUMERATION"], names["FLOW_MAPPING"]
 
 
 def blocks() -> list[str]:
-    """Return the pieces of code in the reference that begin with an import."""
+    """Return the code blocks of the reference that begin with an import."""
     return [dedent(piece) for piece in re.findall(r"(?ms)^    from shodohflo.*?(?=^\S)", DOCUMENTATION)]
 
 
 def recorded(verdict: Verdict) -> str:
-    """Write a verdict as the reference does."""
+    """Return a verdict in the notation of the reference."""
     match verdict.decision:
         case Decision.NO_NETWORK:
             return "nothing: no network"
@@ -60,14 +60,14 @@ def recorded(verdict: Verdict) -> str:
 
 
 def test_the_public_names_are_those_of_the_contract() -> None:
-    """No more, so that `from ... import *` and pydoc show the language and nothing else."""
+    """The module exports exactly the names of the contract."""
     assert sorted(pcap_config.__all__) == sorted(PUBLIC)
     assert all(hasattr(pcap_config, name) for name in PUBLIC)
 
 
 @pytest.mark.parametrize(("received", "outcome"), WORKED)
 def test_the_notes_example_does_what_the_reference_says(received: str, outcome: str) -> None:
-    """Row by row, by the readable rules and by the compiled ones."""
+    """Each row of the reference's table holds for the readable rules and for the compiled ones."""
     with our_nets("192.168.0.0/16"):
         enumeration, mapping = notes()
         verdict = mapping.number_networks(enumeration).decide(*packet(received))
@@ -81,7 +81,7 @@ def test_the_notes_example_does_what_the_reference_says(received: str, outcome: 
 
 
 def test_the_table_of_the_reference_is_complete() -> None:
-    """Nine rows, or the pattern that reads them has failed."""
+    """The pattern that reads the reference's table finds all nine rows."""
     assert len(WORKED) == 9
 
 
@@ -95,7 +95,7 @@ SWALLOWED = [
 
 @pytest.mark.parametrize(("received", "outcome"), SWALLOWED)
 def test_with_our_networks_around_bert_the_last_four_rules_never_match(received: str, outcome: str) -> None:
-    """The trap that the reference warns of."""
+    """If our networks contain bert, the first two rules decide in place of the last four, as the reference warns."""
     with our_nets("10.0.0.0/8"):
         enumeration, mapping = notes()
         verdict = mapping.number_networks(enumeration).decide(*packet(received))
@@ -104,7 +104,7 @@ def test_with_our_networks_around_bert_the_last_four_rules_never_match(received:
 
 
 def test_the_reference_shows_the_notes_example() -> None:
-    """Its first piece of code makes the same networks and rules, differently laid out."""
+    """The first code block of the reference makes the same networks and rules as the notes."""
     names: dict[str, Any] = {}
     exec(blocks()[0], names)
 
@@ -115,7 +115,7 @@ def test_the_reference_shows_the_notes_example() -> None:
 
 
 def test_the_reference_shows_the_defaults() -> None:
-    """Its last import begins what holds without a configuration."""
+    """The last code block of the reference makes the default networks and rules."""
     names: dict[str, Any] = {}
     exec(blocks()[-1], names)
 
@@ -126,7 +126,7 @@ def test_the_reference_shows_the_defaults() -> None:
 
 
 def test_the_references_own_action_works() -> None:
-    """An operator who copies it gets what the text promises."""
+    """The custom action in the reference works as its text states."""
     names: dict[str, Any] = {}
     exec(blocks()[1], names)
     enumeration = NetworkEnumeration(("all", "0.0.0.0/0"))
@@ -139,7 +139,7 @@ def test_the_references_own_action_works() -> None:
 
 
 def test_pydoc_shows_every_public_name() -> None:
-    """`pydoc shodohflo.pcap_config` is the operator's reference."""
+    """`pydoc shodohflo.pcap_config`, the operator's reference, shows every public name."""
     page = pydoc.render_doc(pcap_config, renderer=pydoc.plaintext)  # type: ignore[attr-defined] # typeshed lacks it
 
     assert all(re.search(rf"\b{name}\b", page) for name in PUBLIC)

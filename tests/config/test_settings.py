@@ -177,7 +177,7 @@ def test_a_wrong_variable_is_named(written: Written) -> None:
         ("TTL_GRACE = True", ":1:1: TTL_GRACE: True is not a number of seconds"),
         ("\nPCAP_STATS = 1.5", ":2:1: PCAP_STATS: 1.5 is not a number of seconds"),
         ("REDIS_SERVER = 6379", ":1:1: REDIS_SERVER: 6379 is not text"),
-        ("REDIS_SERVER = 'http://h'", ":1:1: REDIS_SERVER: store 'http://h': the scheme is none of .*; write host"),
+        ("REDIS_SERVER = 'http://h'", ":1:1: REDIS_SERVER: store 'http://h': the scheme must be .*; write host"),
         ("LOG_LEVEL = 'LOUD'", ":1:1: LOG_LEVEL: 'LOUD' is no log level; write one of DEBUG"),
         ("LOG_LEVEL = 7", ":1:1: LOG_LEVEL: 7 is no log level"),
         ("SUPPRESS_OWN_NETWORK = 1", ":1:1: SUPPRESS_OWN_NETWORK: 1 is neither True nor False"),

@@ -1,4 +1,4 @@
-"""The fuzzer's targets: every seed and every regression goes through them, and the fuzzer itself for a few seconds."""
+"""The targets of the fuzzer: they survive every seed and regression, and the fuzzer finds nothing in a short run."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 CORPUS = ROOT / "fuzz" / "corpus"
 SEEDS = sorted(path for path in CORPUS.rglob("*") if path.is_file())
-"""Named ones of each target, and those in `minimised/` that the fuzzer found."""
+"""The named seeds of each target, and those in `minimised/` that the fuzzer found."""
 SECONDS = 20
-"""For all targets together."""
+"""The duration of the fuzzer's run, for all targets together."""
 
 
 def _target(seed: Path) -> str:
-    """Return the target that a seed belongs to."""
+    """Return the name of the target that a seed belongs to."""
     return seed.relative_to(CORPUS).parts[0]
 
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_every_seed_is_survived_whole_and_cut(name: str) -> None:
-    """Regressions are seeds: what once broke something is tried for ever."""
+    """Every target survives its seeds, which include all regressions, whole and truncated."""
     seeds = [seed.read_bytes() for seed in SEEDS if _target(seed) == name]
     assert seeds
 
@@ -45,20 +45,20 @@ def test_every_seed_is_survived_whole_and_cut(name: str) -> None:
 
 @pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
 def test_no_bytes_are_no_trouble(target: Callable[[bytes], None]) -> None:
-    """Neither are very few."""
+    """Every target survives empty and very short inputs."""
     for size in range(30):
         target(bytes(size))
         target(b"\xff" * size)
 
 
 def test_every_target_has_its_seeds_and_they_are_small() -> None:
-    """A folder of seeds for each target, none of them without, and all of them a quick download."""
+    """Every target has seeds, and all seeds together have less than 300 kB."""
     assert {_target(seed) for seed in SEEDS} == set(TARGETS)
     assert sum(seed.stat().st_size for seed in SEEDS) < 300_000
 
 
 def test_inputs_that_the_fuzzer_made_are_apart_from_the_named_ones() -> None:
-    """A name says what an input is; an input named by its digest is in `minimised/`."""
+    """Inputs that are named by their digests are in `minimised/`."""
     unnamed = [seed for seed in SEEDS if re.fullmatch("(found-)?[0-9a-f]{8,}", seed.name)]
 
     assert unnamed
@@ -66,7 +66,7 @@ def test_inputs_that_the_fuzzer_made_are_apart_from_the_named_ones() -> None:
 
 
 def test_a_target_says_what_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A packet that gets lost between frames and ledger is found."""
+    """A pipeline that loses a packet is reported as `Wrong`."""
     seed = (CORPUS / "pipeline" / "zeek-payload-syn").read_bytes()
     monkeypatch.setattr("shodohflo.attribution.pipeline.decode", _losing)
 
@@ -81,7 +81,7 @@ def _losing(frames: object, tunnels: object) -> object:
 
 
 def test_damage_keeps_no_memory() -> None:
-    """A traceback keeps whatever its frames knew: one that is kept by what it keeps would keep 16 MiB for each file."""
+    """A damaged capture leaves no window of 16 MiB behind in a reference cycle of its traceback."""
     gc.collect()
     gc.disable()
     try:
@@ -96,7 +96,7 @@ def test_damage_keeps_no_memory() -> None:
 
 
 def test_the_fuzzer_finds_nothing_in_a_few_seconds() -> None:
-    """A short run of what `make fuzz` does for long."""
+    """A short run of `make fuzz` finds nothing."""
     if importlib.util.find_spec("atheris") is None:
         if on_ci() and sys.version_info < (3, 14):
             missing("atheris, which has wheels for this Python")

@@ -1,4 +1,4 @@
-"""The reference configuration `any`: one network of everything, one rule, nothing suppressed."""
+"""The reference configuration `any`: one network with all addresses, one rule, nothing suppressed."""
 
 from shodohflo.pcap_config import FlowMapping, LowerPort, NetworkEnumeration
 

@@ -1,10 +1,11 @@
-"""The captures, what their manifest says of them, and what the reference implementation made of them.
+"""The captures, their manifest, and the results of the reference implementation.
 
-A directory of captures has a `MANIFEST.tsv`; beside it, `reference/keys.jsonl.gz` has a line for each capture,
-prefix of ours and configuration. The repository's own (`tests/data`) and the whole corpus (`CAPTURES`) are alike.
+A directory of captures has a `MANIFEST.tsv`; beside it, `reference/keys.jsonl.gz` has a line for each capture, prefix
+of ours and configuration. The captures of the repository (`tests/data`) and the whole corpus (`CAPTURES`) have this
+form.
 
-The reference implementation was run for one prefix at a time and fed only the packets of that prefix's address
-family. We read whole files, so of our keys those of that family are compared, and no others.
+The reference implementation was run with one prefix at a time, on the packets of that prefix's address family only. We
+read whole files, so only our keys of that family are compared.
 """
 
 from __future__ import annotations
@@ -39,31 +40,31 @@ Prefix = IPv4Network | IPv6Network
 _HERE: Final = Path(__file__).parent
 
 CONFIGURATIONS: Final = {"any": _HERE / "any.py", "notes": _HERE.parent.parent / "examples" / "notes.py"}
-"""The reference's configurations."""
+"""The configurations of the reference implementation's runs."""
 
 USUAL_NETWORKS: Final = tuple(
     map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"))
 )
-"""What `replay` takes for our networks unless it is told."""
+"""The presumed networks: those that `replay` takes for ours by default."""
 
 
 @dataclass(frozen=True, slots=True)
 class Capture:
-    """One capture file and what the manifest says of it."""
+    """A capture file with its row of the manifest."""
 
     path: Path
     packets: int
     damaged: bool
-    """The file breaks off, or has rubbish in it; `packets` are those before that."""
+    """Whether the file is truncated or corrupt; `packets` counts those before the damage."""
 
     def __str__(self) -> str:
-        """Name the capture, in the names of tests too."""
+        """Return the file name, which also names the tests."""
         return self.path.name
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What the reference implementation counted for one capture under one configuration."""
+    """The keys that the reference implementation counted for one capture under one configuration."""
 
     our_nets: Prefix
     configuration: str
@@ -71,18 +72,18 @@ class Case:
 
     @property
     def suppress_own_network(self) -> bool:
-        """Traffic between our own hosts was suppressed with the notes' configuration."""
+        """Whether the reference suppressed traffic between our own hosts: with the notes' configuration only."""
         return self.configuration == "notes"
 
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """What our pipeline made of one capture."""
+    """The results of our pipeline for one capture."""
 
     keys: dict[str, int]
     ledger: Ledger
     broken: str
-    """What the reader said where it stopped early; empty where it read all."""
+    """The message of the reader if it stopped early; empty if it read the whole file."""
 
 
 def shipped() -> list[Capture]:
@@ -91,7 +92,7 @@ def shipped() -> list[Capture]:
 
 
 def outside() -> list[Capture]:
-    """Return those captures of the whole corpus that are not part of the repository; none where it isn't at hand."""
+    """Return the captures of the whole corpus that are not part of the repository; none without `CAPTURES`."""
     directory = outside_captures()
     if directory is None:
         return []
@@ -100,14 +101,14 @@ def outside() -> list[Capture]:
 
 
 def cases(capture: Capture) -> list[Case]:
-    """Return what the reference implementation made of `capture`, under every prefix and configuration."""
+    """Return the reference implementation's results for `capture`, with every prefix and configuration."""
     return _cases(capture.path.parent.parent / "reference" / "keys.jsonl.gz")[capture.path.name]
 
 
 def replay(
     capture: Capture, our_nets: Iterable[Prefix], configuration: Path, *, suppress_own_network: bool = False
 ) -> Replay:
-    """Send `capture` through our pipeline."""
+    """Run `capture` through our pipeline."""
     our_nets = tuple(our_nets)
     settings = runpy.run_path(str(configuration))
     rules = CompiledRules(settings["NETWORK_ENUMERATION"].bound(our_nets), settings["FLOW_MAPPING"])
@@ -117,7 +118,7 @@ def replay(
 
 
 def frames_of(capture: Capture) -> Iterator[Frames]:
-    """Yield what can be read of `capture`."""
+    """Yield the frames of `capture`, up to the damage if there is any."""
     with capture.path.open("rb") as stream, suppress(CaptureError):
         yield from Savefile(stream, capture.path.name)
 

@@ -1,4 +1,4 @@
-"""The default rules, written out: what is to or from our networks, the lower port names the service."""
+"""The default rules, written out: traffic to or from our networks, with the service at the lower port."""
 
 from shodohflo.pcap_config import DST, OUR_4NETS, OUR_6NETS, SRC, FlowMapping, LowerPort, NetworkEnumeration
 

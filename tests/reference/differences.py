@@ -1,8 +1,8 @@
-"""Where our keys differ from the reference implementation's, each with its reason: `differences.tsv` and its reader.
+"""The differences between our keys and the reference implementation's, each with a reason: the table `differences.tsv`.
 
-The comparison knows no tolerance. A difference that the table does not list fails a test, and so does a listed
-one that no longer occurs. After a change that is meant to differ, write the table anew, then say why of each row
-marked `UNEXPLAINED`, in the words of `REASONS`; a test fails until that is done:
+There is no tolerance. A difference that the table does not list fails a test, and so does a listed one that no longer
+occurs. After a change that is meant to differ, regenerate the table and replace each `UNEXPLAINED` by one of `REASONS`;
+a test fails until that is done:
 
     CAPTURES=DIRECTORY .venv/bin/python tests/reference/differences.py
 """
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-if __name__ == "__main__":  # as a script, the folder of the tests isn't on the path
+if __name__ == "__main__":  # a script does not have the folder of the tests on its path
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from reference.corpus import CONFIGURATIONS, Capture, cases, family, outside, replay, shipped
@@ -34,12 +34,12 @@ REASONS: Final = {
     "contradictions": "headers that contradict themselves are refused; there they were decoded anyway",
     "link-types": "the link type is read; there it was not",
 }
-"""The reasons a difference may have: the ways in which we mean to do better (docs/reference/keys.md)."""
+"""The reasons for a difference: intended improvements (docs/reference/keys.md)."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Place:
-    """Where a difference is: a key of a capture under a prefix of ours and a configuration."""
+    """The place of a difference: a key of a capture, with one prefix of ours and one configuration."""
 
     capture: str
     our_nets: str
@@ -49,14 +49,14 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Packets under one key; 0 where there is no such key."""
+    """Packets under one key, or 0 if there is no such key."""
 
     reference: int
     ours: int
 
 
 def differences(capture: Capture) -> dict[Place, Counts]:
-    """Return every key whose counts differ, under every prefix and configuration of the reference."""
+    """Return every key whose counts differ, with every prefix and configuration of the reference."""
     found = {}
     for case in cases(capture):
         file = CONFIGURATIONS[case.configuration]
@@ -75,7 +75,7 @@ def listed() -> dict[Place, Counts]:
 
 
 def reasons() -> dict[Place, str]:
-    """Return why each difference of the table is one."""
+    """Return the reason of each difference in the table."""
     return {_place(row): row["reason"] for row in _rows()}
 
 
@@ -98,7 +98,7 @@ def _write(found: dict[Place, Counts]) -> None:
 
 
 def main() -> None:
-    """Write the table anew, keeping the reasons that are known."""
+    """Regenerate the table, keeping known reasons."""
     if outside_captures() is None:
         sys.exit("set CAPTURES to the directory of all captures: the table is about all of them")
     found: dict[Place, Counts] = {}

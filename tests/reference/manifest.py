@@ -1,8 +1,8 @@
-"""Where our count of packets by family and protocol differs from the manifest's, each with its reason.
+"""The differences between our packet counts by family and protocol and the manifest's, each with a reason.
 
-The manifest counts outermost packets, as a general dissector sees them. We open tunnels, and refuse what contradicts
-itself, is cut, or has no ports. After a change that is meant to differ, write the table anew and give a reason to each
-row marked `UNEXPLAINED`; a test fails until that is done:
+The manifest counts outermost packets, as a general dissector sees them. We open tunnels, and refuse packets that are
+contradictory, truncated or without ports. After a change that is meant to differ, regenerate the table and give a
+reason for each row marked `UNEXPLAINED`; a test fails until that is done:
 
     CAPTURES=DIRECTORY .venv/bin/python tests/reference/manifest.py
 """
@@ -18,7 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-if __name__ == "__main__":  # as a script, the folder of the tests isn't on the path
+if __name__ == "__main__":  # a script does not have the folder of the tests on its path
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from reference.corpus import Capture, outside, shipped
@@ -34,12 +34,12 @@ UNEXPLAINED: Final = "UNEXPLAINED"
 
 PROTOCOLS: Final = ("tcp", "udp", "icmp")
 COLUMNS: Final = {4: "outermost_ipv4_tcp/udp/icmp", 6: "outermost_ipv6_tcp/udp/icmp6"}
-"""Of the manifest; each holds three numbers."""
+"""The columns of the manifest by family; each has three numbers."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Place:
-    """What is counted: packets of one family and protocol in a capture."""
+    """The place of a count: packets of one family and protocol in a capture."""
 
     capture: str
     family: int
@@ -48,7 +48,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many there are."""
+    """The two counts of a place."""
 
     manifest: int
     ours: int
@@ -63,7 +63,7 @@ class Listed:
 
 
 def ours(capture: Capture) -> Counter[Place]:
-    """Count what we decode, as far as the capture can be read."""
+    """Return our counts, up to the damage if the file is damaged."""
     counted: Counter[Place] = Counter()
     with capture.path.open("rb") as stream, suppress(CaptureError):
         for frames in Savefile(stream, capture.path.name):
@@ -82,7 +82,7 @@ def _packets(capture: Capture, decoded: Decoded) -> Counter[Place]:
 
 
 def manifests(capture: Capture) -> Counter[Place]:
-    """Read what the manifest counts."""
+    """Return the manifest's counts."""
     row = _rows(capture.path.parent)[capture.path.name]
     return Counter(
         {
@@ -100,7 +100,7 @@ def _rows(directory: Path) -> dict[str, dict[str, str]]:
 
 
 def differences(capture: Capture) -> dict[Place, Counts]:
-    """Return where the two counts differ."""
+    """Return the places at which the two counts differ."""
     theirs, counted = manifests(capture), ours(capture)
     return {
         place: Counts(theirs[place], counted[place])
@@ -110,7 +110,7 @@ def differences(capture: Capture) -> dict[Place, Counts]:
 
 
 def listed() -> dict[Place, Listed]:
-    """Read the table."""
+    """Return the rows of the table by place."""
     if not TABLE.exists():
         return {}
     with TABLE.open(encoding="utf-8", newline="") as file:
@@ -123,7 +123,7 @@ def listed() -> dict[Place, Listed]:
 
 
 def main() -> None:
-    """Write the table anew; reasons stay where a row is still there."""
+    """Regenerate the table, keeping the reasons of rows that still occur."""
     if outside_captures() is None:
         sys.exit("set CAPTURES to the directory of all captures: the table is about all of them")
     known = listed()

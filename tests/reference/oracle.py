@@ -1,7 +1,7 @@
-"""The contract read a second time: packet by packet, slowly, and with nothing of ours.
+"""The oracle: a second implementation of the contract, packet by packet, slow and independent of ours.
 
-The pipeline is held against it on every capture, under the default rules. It shares no code with what it checks but
-the reading of the files: headers are taken apart with slices, decisions are made one at a time in the contract's order.
+The pipeline is compared with it on every capture, under the default rules. It shares no code with the pipeline except
+the reader of files: headers are sliced by hand, and decisions are made one at a time in the order of the contract.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Address = IPv4Address | IPv6Address
 Prefix = IPv4Network | IPv6Network
 Next = tuple[int, "Bytes"]
-"""An EtherType and what follows it."""
+"""An EtherType and the bytes after it."""
 
 IPV4: Final = 0x0800
 IPV6: Final = 0x86DD
@@ -28,24 +28,24 @@ _FIN_OR_SYN, _RESET = 0x03, 0x04
 
 
 class RefusedError(Exception):
-    """The packet cannot be read, or is nothing we record."""
+    """The packet cannot be decoded, or is of a kind that is not recorded."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bytes:
-    """What was captured of a piece of a packet, and how long the piece was on the wire."""
+    """The captured bytes of a part of a packet, and its length on the wire."""
 
     captured: bytes
     size: int
 
     def number(self, begin: int, end: int) -> int:
-        """Read a big-endian number that must have been captured."""
+        """Return a big-endian number; raise `RefusedError` if it was not captured."""
         if end > len(self.captured):
             raise RefusedError(f"{len(self.captured)} bytes captured, {end} needed")
         return int.from_bytes(self.captured[begin:end], "big")
 
     def after(self, count: int) -> Bytes:
-        """Return what follows the first `count` bytes, all of which must have been captured."""
+        """Return the bytes after the first `count`; raise `RefusedError` if those were not captured."""
         if count > len(self.captured):
             raise RefusedError(f"{len(self.captured)} bytes captured, {count} needed")
         return Bytes(self.captured[count:], self.size - count)
@@ -57,14 +57,14 @@ class Bytes:
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """A transport header and what is around it."""
+    """A transport header with the protocol, addresses and fragmentation of its packet."""
 
     protocol: int
     src: Address
     dst: Address
     data: Bytes
     fragment: bool
-    """The first of several: the transport's lengths are not those of this packet."""
+    """A first fragment: the lengths of the transport header are those of the whole datagram."""
 
 
 def _ethernet(data: Bytes) -> Next:
@@ -143,14 +143,14 @@ LINKS: Final[dict[int, Callable[[Bytes], Next]]] = {
     239: _nflog,
     276: lambda data: (data.number(0, 2), data.after(20)),
 }
-"""The link types that are read here, by LINKTYPE_ number: enough for the captures."""
+"""The link types that the oracle decodes, by LINKTYPE_ number: enough for the captures."""
 
 
 def _ether(kind: int, data: Bytes, depth: int) -> Packet:
     while kind in {0x8100, 0x88A8, 0x9100, 0x8847, 0x8848, 0x8864}:
         if kind == 0x8864:  # PPPoE: six bytes, then PPP
             kind, data = _ppp(data.after(6))
-        elif kind in {0x8847, 0x8848}:  # MPLS: labels down to the one that is marked as the last
+        elif kind in {0x8847, 0x8848}:  # MPLS: labels down to the bottom of the stack
             last = data.number(2, 3) & 1
             data = data.after(4)
             kind = _by_version(data)[0] if last else kind
@@ -192,7 +192,7 @@ def _ipv6(data: Bytes, depth: int) -> Packet:
 
 
 def _payload(packet: Packet, depth: int) -> Packet:
-    """Open the tunnels that have no ports."""
+    """Open tunnels without ports, and return the innermost packet."""
     if depth > _DEEPEST:
         raise RefusedError("too deep")
     if packet.protocol == 4:
@@ -209,7 +209,7 @@ def _gre(data: Bytes, depth: int) -> Packet:
     if flags & 0x4007:
         raise RefusedError("GRE with routing, or of another version")
     data = data.after(4 + sum(4 for bit in (0x8000, 0x2000, 0x1000) if flags & bit))
-    if kind == 0x88BE:  # ERSPAN: type II has a header, with a sequence number before it
+    if kind == 0x88BE:  # ERSPAN: only type II, which has a sequence number, has a header
         data = data.after(8 if flags & 0x1000 else 0)
     if kind in {0x88BE, 0x6558}:
         kind, data = _ethernet(data)
@@ -218,15 +218,15 @@ def _gre(data: Bytes, depth: int) -> Packet:
 
 @dataclass(slots=True)
 class Oracle:
-    """Counts packets as the contract says, under the default rules."""
+    """Counts packets as the contract requires, under the default rules."""
 
     our_nets: tuple[Prefix, ...]
     keys: Counter[str] = field(default_factory=Counter)
     outcomes: Counter[str] = field(default_factory=Counter)
-    """As in the ledger, but for one `refused` that stands for all reasons."""
+    """As in the ledger, except that `refused` counts all reasons together."""
 
     def see(self, frames: Iterable[tuple[int, Bytes]]) -> None:
-        """Take in frames, each with its link type."""
+        """Count frames, each with its link type."""
         for link, data in frames:
             try:
                 outcome = self._decide(_ether(*LINKS[link](data), 0) if link in LINKS else _refuse(link))
@@ -249,7 +249,7 @@ class Oracle:
         if kind != {_ICMP: 3, _ICMPV6: 1}[packet.protocol] or not self._is_ours(packet.dst):
             return "icmp_other"
         quoted = packet.data.after(8)
-        # All of the packet was sent, whatever of it is quoted: its lengths are not those of the quote.
+        # Quoted lengths are those of the whole packet, of which only the beginning is quoted: allow any length.
         quoted = Bytes(quoted.captured, 1 << 17)
         sent = _ipv4(quoted, _DEEPEST) if quoted.number(0, 1) >> 4 == 4 else _ipv6(quoted, _DEEPEST)
         if sent.protocol not in {_TCP, _UDP}:

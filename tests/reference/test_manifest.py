@@ -1,4 +1,4 @@
-"""Every capture holds what its manifest says, by family and protocol, except where the table says why not."""
+"""Every capture has the packets of each family and protocol that its manifest states, except for listed differences."""
 
 from __future__ import annotations
 
@@ -24,26 +24,26 @@ def _assert_only_what_is_listed(capture: Capture) -> None:
 
 @_SHIPPED
 def test_a_shipped_capture_holds_what_its_manifest_says_except_where_listed(capture: Capture) -> None:
-    """Neither an unlisted difference passes, nor a listed one that no longer occurs."""
+    """The counts of a shipped capture differ from its manifest exactly where the table lists it."""
     _assert_only_what_is_listed(capture)
 
 
 @_OUTSIDE
 @pytest.mark.usefixtures("captures_dir")
 def test_a_capture_outside_holds_what_its_manifest_says_except_where_listed(capture: Capture) -> None:
-    """The same for the captures whose licences keep them out of the repository."""
+    """The counts of a capture outside the repository differ from its manifest exactly where the table lists it."""
     _assert_only_what_is_listed(capture)
 
 
 def test_every_listed_difference_has_a_reason() -> None:
-    """A table written anew is not yet an explanation."""
+    """Every difference in the table has a reason."""
     assert [place for place, row in listed().items() if row.reason in {"", UNEXPLAINED}] == []
 
 
 def test_the_table_written_anew_is_the_same(
     captures_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Reasons stay with their rows, and rows in their order."""
+    """Regenerating the table gives the same rows, in the same order, with their reasons."""
     assert captures_dir.is_dir()
     before = TABLE.read_text(encoding="utf-8")
     copy = tmp_path / TABLE.name

@@ -1,4 +1,4 @@
-"""On every capture the pipeline counts what a slow reading of the contract counts, packet by packet."""
+"""The pipeline counts every capture as the oracle does."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NETWORKS: Final = [
     pytest.param((ip_network("0.0.0.0/0"), ip_network("::/0")), id="everything"),
     pytest.param((ip_network("0.0.0.0/1"), ip_network("::/3")), id="half"),
 ]
-"""Our networks: what `replay` assumes, all there is (every reset and unreachable counts), and something between."""
+"""Our networks: the presumed ones, all addresses (every reset and unreachable counts), and half of them."""
 
 
 def _frames(capture: Capture) -> Iterator[tuple[int, Bytes]]:
@@ -51,7 +51,7 @@ def _check(capture: Capture, our_nets: tuple[Prefix, ...]) -> None:
 @pytest.mark.parametrize("our_nets", NETWORKS)
 @pytest.mark.parametrize("capture", shipped(), ids=str)
 def test_a_shipped_capture_counts_as_the_contract_says(capture: Capture, our_nets: tuple[Prefix, ...]) -> None:
-    """Keys, counts and outcomes, both families at once."""
+    """Pipeline and oracle agree on keys, counts and outcomes of a shipped capture."""
     _check(capture, our_nets)
 
 
@@ -59,5 +59,5 @@ def test_a_shipped_capture_counts_as_the_contract_says(capture: Capture, our_net
 @pytest.mark.parametrize("capture", outside() or [pytest.param(None, id="none")], ids=str)
 @pytest.mark.usefixtures("captures_dir")
 def test_a_capture_outside_counts_as_the_contract_says(capture: Capture, our_nets: tuple[Prefix, ...]) -> None:
-    """The same for the captures whose licences keep them out of the repository."""
+    """Pipeline and oracle agree on keys, counts and outcomes of a capture outside the repository."""
     _check(capture, our_nets)

@@ -1,4 +1,4 @@
-"""Every capture gives the reference implementation's keys and counts, except where the table says why not."""
+"""Every capture gives the reference implementation's keys and counts, except for listed differences."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reference.differences import REASONS, differences, listed, reasons
 if TYPE_CHECKING:
     from pathlib import Path
 
-# Without the whole corpus there is one row, which the fixture skips: an empty list would skip without saying why.
+# Without the whole corpus there is one row, which the fixture skips with a reason; an empty list would give none.
 _SHIPPED = pytest.mark.parametrize("capture", shipped(), ids=str)
 _OUTSIDE = pytest.mark.parametrize("capture", outside() or [pytest.param(None, id="none")], ids=str)
 
@@ -23,19 +23,19 @@ def _listed_for(capture: Capture) -> dict[object, object]:
 
 @_SHIPPED
 def test_a_shipped_capture_gives_the_references_keys_except_where_listed(capture: Capture) -> None:
-    """Neither an unlisted difference passes, nor a listed one that no longer occurs."""
+    """The keys of a shipped capture differ from the reference's exactly where the table lists it."""
     assert differences(capture) == _listed_for(capture)
 
 
 @_OUTSIDE
 @pytest.mark.usefixtures("captures_dir")
 def test_a_capture_outside_gives_the_references_keys_except_where_listed(capture: Capture) -> None:
-    """The same for the captures whose licences keep them out of the repository."""
+    """The keys of a capture outside the repository differ from the reference's exactly where the table lists it."""
     assert differences(capture) == _listed_for(capture)
 
 
 def test_every_listed_difference_has_a_known_reason() -> None:
-    """A table written anew is not yet an explanation."""
+    """Every difference in the table has one of the known reasons."""
     unexplained = {place: reason for place, reason in reasons().items() if reason not in REASONS}
 
     assert unexplained == {}
@@ -53,19 +53,19 @@ def _check_the_ledger(capture: Capture) -> None:
 
 @_SHIPPED
 def test_every_packet_of_a_shipped_capture_has_one_outcome(capture: Capture) -> None:
-    """The outcomes sum to the packets that the manifest counts; damaged files are read up to the damage."""
+    """The outcomes of a shipped capture add up to the manifest's packets, up to the damage if the file is damaged."""
     _check_the_ledger(capture)
 
 
 @_OUTSIDE
 @pytest.mark.usefixtures("captures_dir")
 def test_every_packet_of_a_capture_outside_has_one_outcome(capture: Capture) -> None:
-    """The same for the captures whose licences keep them out of the repository."""
+    """The outcomes of a capture outside the repository add up to the manifest's packets, up to any damage."""
     _check_the_ledger(capture)
 
 
 def test_the_shipped_captures_are_those_of_the_whole_corpus(captures_dir: Path) -> None:
-    """What is in the repository is a copy of the corpus, captures and reference alike."""
+    """Captures and reference results in the repository are copies of those in the whole corpus."""
     for capture in shipped():
         original = Capture(captures_dir / capture.path.name, capture.packets, capture.damaged)
 

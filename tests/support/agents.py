@@ -1,4 +1,4 @@
-"""Agents to watch: the real command in a namespace, writing to a real store."""
+"""Running agents for tests: the real command in a network namespace, writing to a real store."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from support.serving import Server
 
 NAME: Final = "live"
-"""What the agents are called."""
+"""The name of the agents."""
 
 PROGRAM: Final = (sys.executable, "-m", "shodohflo")
 
@@ -34,19 +34,19 @@ class Watching:
     directory: Path
 
     def listens_to(self, interface: str) -> bool:
-        """Say whether the agent has joined `interface`: it makes it promiscuous."""
+        """Return whether the agent listens to `interface`, which it makes promiscuous."""
         shown = subprocess.run(
             [*self.space.prefix(), "ip", "-d", "link", "show", interface], capture_output=True, text=True, check=False
         )
         return "promiscuity 1" in shown.stdout
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> dict[str, Any]:
-        """Send a signal, wait for the end, which must be a good one, and return the ledger."""
+        """Send a signal, wait until the agent exits with status 0, and return the ledger."""
         self.process.send_signal(number)
         return self.ledger()
 
     def ledger(self) -> dict[str, Any]:
-        """Wait for the end, which must be a good one, and return the ledger."""
+        """Wait until the agent exits with status 0, and return the ledger."""
         status = self.process.wait(timeout=30)
         assert status == 0, self.log()
         ledger: dict[str, Any] = json.loads((self.directory / "ledger.json").read_text())
@@ -54,20 +54,20 @@ class Watching:
         return ledger
 
     def log(self) -> str:
-        """Return what the agent has said."""
+        """Return the log of the agent."""
         return (self.directory / "log").read_text()
 
 
 def environment(directory: Path) -> dict[str, str]:
-    """Return the environment of an agent that can be found in `directory`."""
+    """Return the environment of an agent whose run directory is in `directory`."""
     return os.environ | {"COLUMNS": "100", "SHODOHFLO_RUN_DIR": str(directory / "run")}
 
 
 @contextlib.contextmanager
 def watching(space: Namespace, store: str, directory: Path, *words: str, joins: str = "near0") -> Iterator[Watching]:
-    """Run an agent in `space` with its files in `directory`, from when it listens to `joins`."""
+    """Run an agent in `space` with its files in `directory`; yield it once it listens to `joins`."""
     command = [*space.prefix(), *PROGRAM, "run", *words, "--store", store, "--name", NAME, "--ledger", "ledger.json"]
-    # `ip netns exec` becomes the command: signals reach the agent itself.
+    # `ip netns exec` replaces itself with the command, so signals reach the agent itself.
     with (directory / "log").open("wb") as log:
         process = subprocess.Popen(command, cwd=directory, stdout=log, stderr=log, env=environment(directory))
     agent = Watching(process, space, directory)
@@ -89,7 +89,7 @@ def recorded(server: Server) -> dict[str, int]:
 
 
 def replayed(*captures: Path, our_nets: Sequence[str]) -> dict[str, int]:
-    """Return the keys of the five kinds that `replay` makes of `captures`, with their counts."""
+    """Return the keys of the five kinds that `replay` prints for `captures`, with their counts."""
     ours = [word for prefix in our_nets for word in ("--our-nets", prefix)]
     printed = run(*PROGRAM, "replay", "--keys", *ours, *captures)
     keys = {key: int(count) for key, count in (line.split("\t") for line in printed.splitlines())}

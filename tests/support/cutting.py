@@ -1,4 +1,4 @@
-"""A wire that breaks: it stands between a client and a store, and cuts connections where it is told to."""
+"""An unreliable connection: a proxy between a client and a store that closes connections on demand."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ _WRITE_ANSWERED: Final = b"*2\r\n:"
 
 
 class CuttingWire:
-    """Passes bytes between the socket at `path` and the one at `store`.
+    """Passes bytes between a client of the socket at `path` and the store at `store`.
 
-    `cuts` is asked for every request, which is then sent half, and for every write's answer, which is then lost.
+    `cuts` is called for every request, of which only half is passed on if it returns true, and for the answer to every
+    write, which is dropped then; both close the connection.
     """
 
     def __init__(self, path: Path, store: Path, cuts: Callable[[], bool]) -> None:
@@ -33,7 +34,7 @@ class CuttingWire:
         self._thread = Thread(target=self._accept)
 
     def __enter__(self) -> Self:
-        """Begin to pass bytes on."""
+        """Start to pass bytes."""
         self._thread.start()
         return self
 
@@ -44,7 +45,7 @@ class CuttingWire:
         self._listening.close()
 
     def _accept(self) -> None:
-        """Serve one connection after the other: a writer never has two."""
+        """Serve one connection at a time, as a writer has only one."""
         with suppress(OSError):
             while True:
                 near, _ = self._listening.accept()
@@ -54,7 +55,7 @@ class CuttingWire:
                         pass
 
     def _pass(self, near: socket.socket, far: socket.socket) -> bool:
-        """Pass on what there is; say whether the wire still holds."""
+        """Pass the bytes that one end has sent; return whether the connection stays open."""
         readable, _, _ = select.select([near, far], [], [])
         if near in readable:
             request = near.recv(1 << 16)

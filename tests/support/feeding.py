@@ -1,4 +1,4 @@
-"""How decoders are fed in tests: whole, cut short at each byte, with rubbish after it, and with extreme values."""
+"""Checks of decoders with one frame: whole, truncated at each byte, with trailing bytes, and with extreme values."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PORTS_OF_UDP: Final = 4
-"""Bytes of a UDP header that must have been captured, of its 8."""
+"""The bytes of a UDP header that must be captured, of 8."""
 
 TUNNELS: Final = frozenset(UDP_TUNNELS)
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What one frame turned out to be."""
+    """The result of decoding one frame."""
 
     family: int
     ports: tuple[int, int]
@@ -37,7 +37,7 @@ def found(frame: bytes, layer: int) -> Found:
 
 
 def refusal(frame: bytes, layer: int, original: int | None = None) -> str:
-    """Decode one frame that must be refused, and say why."""
+    """Decode one frame that must be refused, and return the reason."""
     decoded = decode(frames_of(frame, layer=layer, original=original))
     assert not decoded.batches
     assert not decoded.messages
@@ -47,31 +47,31 @@ def refusal(frame: bytes, layer: int, original: int | None = None) -> str:
 
 
 def ways_out(packets: Packets) -> int:
-    """Count the packets that were found or refused."""
+    """Return the number of packets that were decoded or refused."""
     return sum(map(len, packets.batches)) + sum(map(len, packets.messages)) + packets.refused.total()
 
 
 def ways_out_inside(decoded: Decoded) -> tuple[int, int]:
-    """Count the packets inside UDP tunnels that were found or refused, and those tunnels."""
+    """Return the number of packets inside UDP tunnels that were decoded or refused, and that of the tunnels."""
     return ways_out(decoded.inside), sum(decoded.opened[name] for name in TUNNELS)
 
 
 def assert_survives_everything(frame: bytes, layer: int) -> None:
-    """Feed a sound frame that ends in a UDP header in every way there is."""
+    """Assert that a sound frame that ends with a UDP header is decoded correctly in all of these variants."""
     _whole_and_with_rubbish(frame, layer)
     _cut_short(frame, layer)
     _with_extremes(frame, layer)
 
 
 def _whole_and_with_rubbish(frame: bytes, layer: int) -> None:
-    """Add what is none of the packet's business: a check sequence, padding."""
+    """Assert that trailing bytes, such as padding or a frame check sequence, change nothing."""
     whole = found(frame, layer)
     for rubbish in (b"\0", bytes(4), b"\xff" * 46, bytes(range(256))):
         assert found(frame + rubbish, layer) == whole
 
 
 def _cut_short(frame: bytes, layer: int) -> None:
-    """Refuse as cut what is cut off, until the ports are there."""
+    """Assert that a truncated frame is refused as cut until its ports are captured."""
     enough = len(frame) - 8 + PORTS_OF_UDP
     for captured in range(enough):
         assert refusal(frame[:captured], layer, len(frame)).endswith("_cut"), captured
@@ -81,7 +81,7 @@ def _cut_short(frame: bytes, layer: int) -> None:
 
 
 def _with_extremes(frame: bytes, layer: int) -> None:
-    """Find one way out, whatever stands in any of the fields."""
+    """Assert that the frame has one result, whatever value any of its fields has."""
     changed = list(_changed(frame))
 
     decoded = decode(frames_of(*changed, layer=layer, guard=b"\xa5" * 7), TUNNELS)
@@ -92,7 +92,7 @@ def _with_extremes(frame: bytes, layer: int) -> None:
 
 
 def _changed(frame: bytes) -> Iterator[bytes]:
-    """Yield the frame with each field of one, two and four bytes at its extremes, whichever are fields."""
+    """Yield the frame with extreme values in every possible field of one, two or four bytes."""
     for size, values in ((1, _extremes(8)), (2, _extremes(16)), (4, _extremes(32))):
         for place in range(len(frame) - size + 1):
             for value in values:

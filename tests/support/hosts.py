@@ -1,4 +1,4 @@
-"""Interfaces of several kinds of host, for tests of what is made of them."""
+"""Interfaces of several kinds of hosts, for tests of code that looks at interfaces."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Packets for tests: any that can be written as text, and the same as columns."""
+"""Random packets for tests, as packets that can be written as text and as columns."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ANY_ADDRESS = cast("st.SearchStrategy[Address]", ADDRESSES)
 
 @st.composite
 def packets(draw: st.DrawFn, addresses: st.SearchStrategy[Address] = ANY_ADDRESS) -> Packet:
-    """Make packets between `addresses` of one family, by every protocol that can be written."""
+    """Draw packets between `addresses` of one family, of every protocol that has a text form."""
     src = draw(addresses)
     dst = draw(addresses.filter(lambda address: address.version == src.version))
     protocol = draw(st.sampled_from([UDP, TCP, ICMP]))
@@ -40,7 +40,7 @@ def packets(draw: st.DrawFn, addresses: st.SearchStrategy[Address] = ANY_ADDRESS
 
 @st.composite
 def policies(draw: st.DrawFn, rule_set: rule_sets.RuleSet) -> Policy:
-    """Make policies whose networks and ignored flows have to do with a rule set."""
+    """Draw policies whose own networks and ignored flows use prefixes of `rule_set`."""
     prefixes = [ip_network(prefix) for _, prefixes in rule_set.entries for prefix in prefixes]
     some = st.lists(st.sampled_from(prefixes), max_size=2) if prefixes else st.just([])
     ignored = [IgnoredFlow(prefix, draw(PORTS)) for prefix in draw(some)]
@@ -48,7 +48,7 @@ def policies(draw: st.DrawFn, rule_set: rule_sets.RuleSet) -> Policy:
 
 
 def batch_of(several: Sequence[Packet]) -> Batch:
-    """Put TCP and UDP packets of one family (at least one) into columns: a row of one packet for each."""
+    """Return TCP and UDP packets of one family (at least one) as a batch with one packet in each row."""
     family = several[0].src_addr.version
     return replace(
         rule_sets.batch_of(family, [packet.ends for packet in several]),
@@ -59,7 +59,7 @@ def batch_of(several: Sequence[Packet]) -> Batch:
 
 
 def messages_of(family: Family, several: Sequence[Message]) -> Messages:
-    """Put ICMP messages into columns; what they quote is all zeros."""
+    """Return ICMP messages as columns; their remote address is the destination, their quoted ports are 0."""
     ends = rule_sets.batch_of(family, [(each.src_addr, 0, each.dst_addr, 0) for each in several])
     return made(
         Messages,

@@ -1,6 +1,6 @@
-"""Networks to capture on: namespaces joined by veth pairs, which nothing outside them can reach.
+"""Networks for live captures: namespaces joined by veth pairs, isolated from everything else.
 
-Names begin with the process id, so that runs beside each other do not meet.
+Their names contain the process id, so that concurrent runs do not collide.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _numbers = itertools.count()
 
 
 def run(*command: str | Path) -> str:
-    """Run `command`, which must succeed, and return what it printed."""
+    """Run `command`, assert that it succeeds, and return its standard output."""
     done = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{command}: {done.stderr or done.stdout}"
     return done.stdout
@@ -38,20 +38,20 @@ class Namespace:
     name: str
 
     def prefix(self) -> list[str]:
-        """Return what to put before a command to run it in here."""
+        """Return the words to put before a command to run it in this namespace."""
         return ["ip", "netns", "exec", self.name]
 
     def run(self, *command: str | Path) -> str:
-        """Run `command` in here."""
+        """Run `command` in this namespace."""
         return run(*self.prefix(), *command)
 
     def ip(self, *words: str) -> None:
-        """Run `ip` in here."""
+        """Run `ip` in this namespace."""
         run("ip", "-n", self.name, *words)
 
     @contextlib.contextmanager
     def entered(self) -> Iterator[None]:
-        """Move this thread in here: the sockets it opens stay here after it has left."""
+        """Move the current thread into this namespace; sockets that it opens stay here after it has left."""
         with Path("/proc/thread-self/ns/net").open() as home, Path("/var/run/netns", self.name).open() as here:
             _set_namespace(here.fileno())
             try:
@@ -61,7 +61,7 @@ class Namespace:
 
 
 def _set_namespace(descriptor: int) -> None:
-    """Call setns(2), which `os` has only from Python 3.12 on."""
+    """Call setns(2), which `os` has only since Python 3.12."""
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.setns(descriptor, _CLONE_NEWNET) != 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
@@ -69,7 +69,7 @@ def _set_namespace(descriptor: int) -> None:
 
 @contextlib.contextmanager
 def namespace() -> Iterator[Namespace]:
-    """Make a namespace with a loopback that is up and without IPv6 autoconfiguration; delete it at the end."""
+    """Create a namespace with `lo` up and without IPv6 autoconfiguration; delete it at the end."""
     require("ip", root=True)
     made = Namespace(f"c{os.getpid()}-{next(_numbers)}")
     run("ip", "netns", "add", made.name)
@@ -84,16 +84,16 @@ def namespace() -> Iterator[Namespace]:
 
 
 def join(here: Namespace, name: str, there: Namespace, name_there: str, *, mtu: int = 65535) -> None:
-    """Join two namespaces by a veth pair that is up at both ends and says nothing by itself."""
+    """Join two namespaces by a veth pair that is up at both ends and sends nothing by itself."""
     pair = ("link", "add", name, "mtu", str(mtu), "type", "veth", "peer", "name", name_there, "mtu", str(mtu))
     here.ip(*pair, "netns", there.name)
     for space, end in ((here, name), (there, name_there)):
-        # No multicast: then IPv6 sends no reports of its groups, and nothing is counted but what a test sends.
+        # Without multicast, IPv6 sends no reports of its groups, so only packets of the test are counted.
         space.ip("link", "set", end, "multicast", "off", "arp", "off", "up")
 
 
 def send(space: Namespace, interface: str, capture: Path, *options: str) -> int:
-    """Replay `capture` out of `interface` as fast as it goes; return how many packets were sent."""
+    """Replay `capture` on `interface` at top speed; return the number of packets sent."""
     require("tcpreplay")
     told = space.run("tcpreplay", "--topspeed", "-i", interface, *options, capture)
     sent = next(line for line in told.splitlines() if "Successful packets" in line)
@@ -101,7 +101,7 @@ def send(space: Namespace, interface: str, capture: Path, *options: str) -> int:
 
 
 def wait_until(true: Callable[[], bool], seconds: float = 20.0) -> None:
-    """Wait for something to become true; fail when it does not in time."""
+    """Wait until `true` returns true; fail after `seconds`."""
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, "did not happen in time"

@@ -1,4 +1,4 @@
-"""Observations written row by row, as tests read best, and strategies that make up rows, addresses and keys."""
+"""Observations written row by row, and strategies that draw rows, addresses and keys."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from shodohflo.model import TCP, UDP, Address, ClientKey, FlowKey, Key, Kind, Pe
 from support.tables import made
 
 SECOND = 10**9
-"""In ns."""
+"""One second in ns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ ADDRESSES = st.one_of(
     st.ip_addresses(),
     st.sampled_from([IPv4Address("10.0.0.1"), IPv4Address("10.0.0.2"), IPv6Address("::ffff:10.0.0.1")]),
     st.integers(0, 2**32 - 1).map(lambda low: IPv6Address(0xFFFF << 32 | low)),
-    # Fields that are zero or not, in every pattern: where `::` goes depends on it.
+    # Zero and nonzero fields in every pattern: the position of `::` depends on them.
     st.lists(st.sampled_from([0, 0, 1, 0xFFFF]), min_size=8, max_size=8).map(
         lambda fields: IPv6Address(b"".join(field.to_bytes(2, "big") for field in fields))
     ),

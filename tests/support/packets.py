@@ -1,6 +1,6 @@
-"""Packets for tests: headers as bytes, written out by hand, and frames made of them.
+"""Packets for tests: headers as bytes, built by hand, and frames that consist of them.
 
-Nothing here shares code with the decoders, so a mistake in one shows against the other.
+Nothing here shares code with the decoders, so that a mistake on either side shows.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SYN, RST, ACK = 0x02, 0x04, 0x10
 
 
 def frames_of(*packets: bytes, layer: int = RAW, guard: bytes = b"", original: int | None = None) -> Frames:
-    """Put `packets` into one buffer, with `guard` before, between and after them; they were received a second apart."""
+    """Return `packets` in one buffer with `guard` before, between and after them, one second apart."""
     starts, buffer = [], guard
     for packet in packets:
         starts.append(len(buffer))
@@ -36,17 +36,17 @@ def frames_of(*packets: bytes, layer: int = RAW, guard: bytes = b"", original: i
 
 
 def ethernet(payload: bytes, ethertype: int = 0x0800) -> bytes:
-    """Put an Ethernet header before `payload`."""
+    """Return `payload` with an Ethernet header."""
     return bytes(12) + struct.pack("!H", ethertype) + payload
 
 
 def tag(ethertype: int, number: int = 7) -> bytes:
-    """Return a VLAN tag; `ethertype` names what follows it."""
+    """Return a VLAN tag; `ethertype` is that of its payload."""
     return struct.pack("!HH", number, ethertype)
 
 
 def ip(payload: bytes, protocol: int, src: str = "192.168.0.1", dst: str = "8.8.8.8", **fields: int) -> bytes:
-    """Put a header of the family of `src` before `payload`; `fields` override header fields with false values."""
+    """Return `payload` with an IP header of the family of `src`; `fields` override fields, even with false values."""
     if ip_address(src).version == 6:
         return _ipv6(payload, protocol, src, dst, **fields)
     return _ipv4(payload, protocol, src, dst, **fields)

@@ -23,4 +23,4 @@ FLOW = FlowRow(
     expires_in=3.0,
     stores=("one",),
 )
-"""Two packets of TCP that one agent and one store have seen."""
+"""Two TCP packets, seen by one agent and in one store."""

@@ -1,6 +1,6 @@
-"""Rule sets for tests: random ones as plain data, and a matcher of its own that reads the same data.
+"""Random rule sets for tests as plain data, and an independent matcher that reads the same data.
 
-The matcher shares nothing with the product: it is the contract's prose once more, as briefly as possible.
+The matcher shares no code with the product: it is the contract in the fewest lines.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ NO_OPINION, DROP = "no opinion", "drop"
 
 @dataclass(frozen=True)
 class Own:
-    """An operator's own action, which is in a mood that depends on the packet and on `seed`."""
+    """An operator's own action whose answer depends on the packet and on `seed`."""
 
     seed: int
 
     def match(self, src_addr: Address, src_port: int, dst_addr: Address, dst_port: int) -> Any:  # noqa: ANN401 - rubbish too
-        """Answer, drop, pass, raise or talk rubbish."""
+        """Return an opinion, a drop, no opinion or a malformed answer, or raise an exception."""
         answers = [
             None,
             (None, None, None),
@@ -70,10 +70,10 @@ class Own:
 
 
 class OwnLowerPort(LowerPort):
-    """A subclass of ours is an operator's own action too."""
+    """An operator's own action that is a subclass of one of ours."""
 
     def match(self, src_addr: Address, src_port: int, dst_addr: Address, dst_port: int) -> Opinion:
-        """Let even source ports pass."""
+        """Return no opinion for even source ports."""
         return super().match(src_addr, src_port, dst_addr, dst_port) if src_port % 2 else None
 
 
@@ -85,11 +85,11 @@ class RuleSet:
     rules: tuple[tuple[str | None, str | None, tuple[Any, ...]], ...]
 
     def enumeration(self) -> NetworkEnumeration:
-        """Write the entries in the configuration's language."""
+        """Return the entries as a `NetworkEnumeration`."""
         return NetworkEnumeration(*((name, *prefixes) for name, prefixes in self.entries))
 
     def mapping(self) -> FlowMapping:
-        """Write the rules in the configuration's language."""
+        """Return the rules as a `FlowMapping`."""
         actions: dict[str, Any] = {
             "nothing": MappingAction,
             "port": PortMatch,
@@ -101,7 +101,7 @@ class RuleSet:
         return FlowMapping(*((src, dst, actions[name](*arguments)) for src, dst, (name, *arguments) in self.rules))
 
     def addresses(self, family: Family) -> list[Address]:
-        """Return addresses at the edges of all prefixes, and next to them."""
+        """Return the first and last address of each prefix, and the addresses next to them."""
         prefixes = [ip_network(prefix) for _, prefixes in self.entries for prefix in prefixes]
         edges = {int(p[end]) + step for p in prefixes if p.version == family for end in (0, -1) for step in (-1, 0, 1)}
         kind, bits = (IPv4Address, 32) if family == 4 else (IPv6Address, 128)
@@ -109,7 +109,7 @@ class RuleSet:
 
 
 def second_opinion(rule_set: RuleSet, packet: Packet) -> tuple[Any, int | None]:
-    """Return what the contract says of a packet, and the number of the rule that decides."""
+    """Return the verdict that the contract requires for `packet`, and the number of the rule that decides."""
     names = [first_holder(rule_set, address) for address in (packet[0], packet[2])]
     if None in names:
         return "no network", None
@@ -122,7 +122,7 @@ def second_opinion(rule_set: RuleSet, packet: Packet) -> tuple[Any, int | None]:
 
 
 def first_holder(rule_set: RuleSet, address: Address) -> str | None:
-    """Return the name of the first entry that holds `address`."""
+    """Return the name of the first entry that contains `address`."""
     for name, prefixes in rule_set.entries:
         for prefix in prefixes:
             network = ip_network(prefix)
@@ -189,7 +189,7 @@ OPERATORS = st.tuples(st.just("own"), st.integers(0, 14)) | st.tuples(st.just("o
 
 @st.composite
 def prefixes(draw: st.DrawFn) -> str:
-    """Make prefixes of both families that often overlap, and often end in zeros."""
+    """Draw prefixes of both families that often overlap, and often end with zeros."""
     if draw(st.booleans()):
         start, length = draw(st.sampled_from(["0.0.0.0", "10.0.0.1", "10.0.1.0", "255.255.255.255"])), 32
     else:
@@ -203,7 +203,7 @@ def prefixes(draw: st.DrawFn) -> str:
 
 @st.composite
 def rule_sets(draw: st.DrawFn, actions: st.SearchStrategy[tuple[Any, ...]] = OURS) -> RuleSet:
-    """Make entries with repeated names and without prefixes too, and rules between them."""
+    """Draw rule sets, some with repeated names or entries without prefixes."""
     names = ["a", "b", "c", "d"]
     entry = st.tuples(st.sampled_from(names), st.lists(prefixes(), max_size=3).map(tuple))
     everything = (draw(st.sampled_from(names)), ("0.0.0.0/0", "::/0"))
@@ -214,7 +214,7 @@ def rule_sets(draw: st.DrawFn, actions: st.SearchStrategy[tuple[Any, ...]] = OUR
 
 @st.composite
 def packets(draw: st.DrawFn, rule_set: RuleSet, family: Family) -> list[Packet]:
-    """Make packets between addresses that matter to `rule_set`; some come twice, some to themselves."""
+    """Draw packets between the edge addresses of `rule_set`, some of them repeated or with equal ports."""
     address = st.sampled_from(rule_set.addresses(family))
     mentioned = {
         port for _, _, action in rule_set.rules for part in action if isinstance(part, frozenset) for port in part
@@ -226,7 +226,7 @@ def packets(draw: st.DrawFn, rule_set: RuleSet, family: Family) -> list[Packet]:
 
 
 def batch_of(family: Family, rows: Sequence[Packet]) -> Batch:
-    """Put packets into columns as the decoders do."""
+    """Return packets as a batch, in the form that the decoders produce."""
     src, dst = ([int(row[end]) for row in rows] for end in (0, 2))
     return made(
         Batch,
@@ -245,7 +245,7 @@ def _values(family: Family, numbers: list[int]) -> list[int] | list[bytes]:
 
 
 def packet(text: str) -> Packet:
-    """Read a packet written `address:port > address:port`, IPv6 addresses in brackets."""
+    """Parse a packet written `address:port > address:port`, with IPv6 addresses in brackets."""
     ends = [end.strip().rpartition(":") for end in text.split(">")]
     (src, _, src_port), (dst, _, dst_port) = ends
     return ip_address(src.strip("[]")), int(src_port), ip_address(dst.strip("[]")), int(dst_port)
@@ -253,7 +253,7 @@ def packet(text: str) -> Packet:
 
 @contextmanager
 def our_nets(*networks: str) -> Iterator[None]:
-    """Start the agent for `networks`, as it were, and put back what was there."""
+    """Set `networks` as our networks, as the start of an agent does, and restore the previous ones at the end."""
     before = [*OUR_4NETS.prefixes, *OUR_6NETS.prefixes]
     update_our_nets(networks)
     yield

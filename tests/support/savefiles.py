@@ -1,6 +1,6 @@
-"""Capture files for tests, written out by hand, and what a reader makes of them as plain rows.
+"""Capture files for tests, built by hand, and the frames of a reader as plain rows.
 
-Nothing here shares code with the readers, so that the two can disagree.
+Nothing here shares code with the readers, so that a mistake on either side shows.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ NANOSECONDS = 0xA1B23C4D
 MODIFIED = 0xA1B2CD34
 
 START = 1_700_000_000
-"""The second in which most records here were received."""
+"""The default time of records, in seconds since 1970."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One packet as a reader tells it."""
+    """One frame as a reader returns it."""
 
     data: bytes
     original: int
@@ -40,7 +40,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """All packets that came out of a file, and the message it ended with, if it was a bad end."""
+    """All frames of a file, and the message of the error that ended it, if any."""
 
     rows: list[Row]
     damage: str = ""
@@ -52,7 +52,7 @@ class Reading:
 
 
 def rows(frames: Frames) -> list[Row]:
-    """Copy frames out of their buffer."""
+    """Return copies of all frames."""
     columns = zip(
         frames.start.tolist(),
         frames.captured.tolist(),
@@ -79,15 +79,15 @@ def read(source: bytes | BinaryIO, name: str = "made.pcap") -> Reading:
 
 
 class Drip(io.RawIOBase):
-    """A stream that gives a few bytes at a time."""
+    """A stream that returns only a few bytes at a time."""
 
     def __init__(self, data: bytes, step: int = 1) -> None:
-        """Give `data` in steps of so many bytes."""
+        """Return `data` in steps of at most `step` bytes."""
         self._rest = io.BytesIO(data)
         self._step = step
 
     def read(self, size: int = -1, /) -> bytes:
-        """Give no more than a step, whatever is asked for."""
+        """Return at most one step, whatever size is requested."""
         return self._rest.read(self._step if size < 0 else min(size, self._step))
 
 
@@ -99,69 +99,69 @@ def pcap_header(
     snap_length: int = 65535,
     link: int = 1,
 ) -> bytes:
-    """Write a pcap file's header."""
+    """Return the header of a pcap file."""
     return struct.pack(f"{order}IHHiIII", magic, *version, 0, 0, snap_length, link)
 
 
 def record(
     data: bytes, order: Order = "<", *, original: int | None = None, time: tuple[int, int] = (START, 0)
 ) -> bytes:
-    """Write a pcap record of the usual kind."""
+    """Return a pcap record of the usual form."""
     return struct.pack(f"{order}IIII", *time, len(data), len(data) if original is None else original) + data
 
 
 def pcap(payloads: Iterable[bytes], order: Order = "<") -> bytes:
-    """Write an ordinary pcap file."""
+    """Return an ordinary pcap file."""
     return pcap_header(order) + b"".join(record(payload, order) for payload in payloads)
 
 
 def padded(data: bytes) -> bytes:
-    """Fill up to 32 bits."""
+    """Return `data` padded to a multiple of 4 bytes."""
     return data + bytes(-len(data) % 4)
 
 
 def block(kind: int, body: bytes, order: Order = "<") -> bytes:
-    """Write a pcapng block around a body."""
+    """Return a pcapng block with `body`."""
     size = struct.pack(f"{order}I", len(padded(body)) + 12)
     return struct.pack(f"{order}I", kind) + size + padded(body) + size
 
 
 def section_header(order: Order = "<", *, major: int = 1, options: bytes = b"") -> bytes:
-    """Write what begins a section of unknown length."""
+    """Return the header of a pcapng section of unknown length."""
     return block(0x0A0D0D0A, struct.pack(f"{order}IHHq", 0x1A2B3C4D, major, 0, -1) + options, order)
 
 
 def option(code: int, value: bytes, order: Order = "<") -> bytes:
-    """Write an option of a block."""
+    """Return an option of a pcapng block."""
     return struct.pack(f"{order}HH", code, len(value)) + padded(value)
 
 
 def interface(order: Order = "<", *, link: int = 1, snap_length: int = 0, options: bytes = b"") -> bytes:
-    """Write an interface description block."""
+    """Return an interface description block."""
     return block(1, struct.pack(f"{order}HHI", link, 0, snap_length) + options, order)
 
 
 def enhanced(
     data: bytes, order: Order = "<", *, on: int = 0, ticks: int = START * 10**6, original: int | None = None
 ) -> bytes:
-    """Write an enhanced packet block."""
+    """Return an enhanced packet block."""
     lengths = (len(data), len(data) if original is None else original)
     fields = struct.pack(f"{order}IIIII", on, ticks >> 32, ticks & 0xFFFFFFFF, *lengths)
     return block(6, fields + padded(data), order)
 
 
 def obsolete(data: bytes, order: Order = "<", *, on: int = 0, drops: int = 0xFFFF) -> bytes:
-    """Write a packet block of the kind that enhanced ones replaced."""
+    """Return an obsolete packet block, which enhanced ones have replaced."""
     ticks = START * 10**6
     fields = struct.pack(f"{order}HHIIII", on, drops, ticks >> 32, ticks & 0xFFFFFFFF, len(data), len(data))
     return block(2, fields + data, order)
 
 
 def simple(data: bytes, order: Order = "<", *, original: int | None = None) -> bytes:
-    """Write a simple packet block."""
+    """Return a simple packet block."""
     return block(3, struct.pack(f"{order}I", len(data) if original is None else original) + data, order)
 
 
 def pcapng(*blocks: bytes, order: Order = "<") -> bytes:
-    """Write a file of one section."""
+    """Return a pcapng file with one section."""
     return section_header(order) + b"".join(blocks)

@@ -1,4 +1,4 @@
-"""Real stores for tests: started on a unix socket and a free port, killed, paused and started again."""
+"""Real stores for tests, on a unix socket and a free port, that can be killed, paused and restarted."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PATIENCE: Final = 20.0
 
 
 def wait_until(condition: Callable[[], bool], what: str) -> None:
-    """Return once `condition` is true; fail when it does not come true."""
+    """Wait until `condition` is true; fail after `PATIENCE`."""
     deadline = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < deadline, f"waited in vain until {what}"
@@ -34,7 +34,7 @@ def wait_until(condition: Callable[[], bool], what: str) -> None:
 
 
 def free_port() -> int:
-    """Return a port on the loopback interface that nobody uses."""
+    """Return a free TCP port on the loopback interface."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])
@@ -42,7 +42,7 @@ def free_port() -> int:
 
 @dataclass(slots=True)
 class Server:
-    """A store of a test's own, with its data in `directory`."""
+    """A store that belongs to one test, with its data in `directory`."""
 
     program: str
     directory: Path
@@ -52,26 +52,26 @@ class Server:
 
     @property
     def path(self) -> Path:
-        """Return its socket."""
+        """Return the path of the unix socket."""
         return self.directory / "s.sock"
 
     def start(self) -> Server:
-        """Start, or start again with the data that were saved, and wait for an answer."""
+        """Start or restart the server with the data in its directory, and wait until it answers."""
         place = ["--dir", str(self.directory), "--unixsocket", str(self.path), "--port", str(self.port)]
         with (self.directory / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 [self.program, *place, "--bind", "127.0.0.1", "--save", "", *self.arguments], stdout=log, stderr=log
             )
-        atexit.register(self.kill)  # a test that fails may not come to it
+        atexit.register(self.kill)  # in case a failing test does not
         wait_until(self.answers, f"{self.program} answers")
         return self
 
     def client(self) -> Valkey:
-        """Return a client of its own for the test's questions."""
+        """Return a new client for the test itself."""
         return Valkey(unix_socket_path=str(self.path), decode_responses=True, socket_timeout=PATIENCE)
 
     def answers(self) -> bool:
-        """Say whether it can be spoken to."""
+        """Return whether the server answers."""
         try:
             with self.client() as client:
                 return bool(client.ping())
@@ -79,12 +79,12 @@ class Server:
             return False
 
     def send(self, number: signal.Signals) -> None:
-        """Send a signal: SIGSTOP makes it silent, SIGCONT lets it go on."""
+        """Send a signal: SIGSTOP suspends the server, SIGCONT resumes it."""
         assert self.process is not None
         self.process.send_signal(number)
 
     def kill(self) -> None:
-        """End it without a warning."""
+        """Kill the server with SIGKILL."""
         if self.process is not None:
             self.process.kill()
             self.process.wait()
@@ -93,7 +93,7 @@ class Server:
 
 
 def programs() -> dict[str, Callable[[], str]]:
-    """Return the stores we promise to work with: the Valkey that we ship and Debian's Redis."""
+    """Return the supported servers: the Valkey that the agent ships and Debian's Redis."""
     return {"valkey": lambda: str(get_binary_path()), "redis": _debian_redis}
 
 

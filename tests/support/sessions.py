@@ -1,4 +1,4 @@
-"""A session on one end of a wire, for tests of what it does and of what is done to it."""
+"""A session at one end of a veth pair, for tests of sessions and of code that uses them."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 OURS: Final = (ip_network("95.136.242.0/24"),)
-"""Of the client in the capture `dpkt-nb6-http.pcap`."""
+"""The network of the client in the capture `dpkt-nb6-http.pcap`."""
 
 PACKETS: Final = 62
-"""In that capture."""
+"""The packets in that capture."""
 
 
 @contextmanager
 def a_session(far: Namespace, directory: Path) -> Iterator[Session]:
-    """Watch `near0`, in a namespace of its own, joined to `far0` in `far`; the store is in `directory`."""
+    """Return a session on `near0`, in a new namespace joined to `far0` in `far`; its store is in `directory`."""
     with ExitStack() as leaving:
         near = leaving.enter_context(namespace())
         join(far, "far0", near, "near0")

@@ -1,7 +1,7 @@
-"""One sound frame, or more, of everything we read, each ending in a UDP datagram; written out by hand.
+"""Sound frames of everything that is decoded, built by hand, each ending with a UDP datagram.
 
-`SOUND` holds them by protocol, as the files of `shodohflo.wire` do, and by what is special about them. The value is the
-layer the frame begins with, as `Frames.layer` numbers it, the address family of the datagram, and the bytes.
+`SOUND` has them by protocol, named like the files of `shodohflo.wire`, and by special feature. A value is the layer of
+the frame (as in `Frames.layer`), the address family of the datagram, and the bytes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ RAW, ETHER = 101, 1
 
 
 def attribute(kind: int, value: bytes, order: str = "<") -> bytes:
-    """Return an attribute of a packet log, padded."""
+    """Return an NFLOG attribute, padded to 4 bytes."""
     return struct.pack(f"{order}HH", 4 + len(value), kind) + value + bytes(-len(value) % 4)
 
 
@@ -53,7 +53,7 @@ def snap(payload: bytes, number: int = 0x0800, organisation: bytes = b"\0\0\0") 
 
 
 def wifi(payload: bytes, kind: int = 0x08, flags: int = 0x01, more: bytes = b"", fragment: int = 0) -> bytes:
-    """Return an 802.11 frame; `more` is what follows the three addresses and sequence control."""
+    """Return an 802.11 frame; `more` are the header bytes after the three addresses and sequence control."""
     return bytes([kind, flags]) + bytes(20) + bytes([fragment, 0]) + more + payload
 
 
@@ -68,13 +68,13 @@ def ppi(payload: bytes, link_type: int = 105, fields: bytes = b"") -> bytes:
 
 
 def nflog(payload: bytes, *, family: int = 2, before: bytes = b"", order: str = "<") -> bytes:
-    """Return a packet log, as the kernel writes it: the packet header is the first attribute."""
+    """Return an NFLOG frame as the kernel writes it, with the packet header as the first attribute."""
     return bytes([family, 0, 0, 0]) + attribute(1, bytes(8), order) + before + attribute(9, payload, order)
 
 
 WIFI_DATA: Final = wifi(snap(V4))
 RADIOTAP_TIME_AND_PADDED: Final = bytes(4) + bytes(8) + b"\x20"
-"""Behind two words that tell what is present: 4 bytes that align the time, the time, the flags of a padded header."""
+"""The fields after two present words: 4 bytes of alignment, the time, and the flags with the padding bit."""
 
 SOUND: Final[dict[str, dict[str, Frame]]] = {
     "ethernet": {
@@ -280,7 +280,7 @@ SOUND: Final[dict[str, dict[str, Frame]]] = {
         "a first fragment": (105, 4, wifi(snap(ip(udp(length=108), 17, length=128)), flags=0x05)),
     },
 }
-"""By protocol, then by what is special about it."""
+"""Sound frames by protocol, then by special feature."""
 
 FLAT: Final = {f"{protocol}: {name}": frame for protocol, frames in SOUND.items() for name, frame in frames.items()}
-"""The same without the grouping."""
+"""All of these frames, without the grouping by protocol."""

@@ -1,4 +1,4 @@
-"""A status of the agent, for tests of what is made of it."""
+"""A status of the agent, for tests of code that shows it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from shodohflo.store.stats import WriterStats
 
 
 def a_status(**outcomes: int) -> Status:
-    """Make one, five packets of which the kernel dropped; in names of outcomes, `_` stands for a dot."""
+    """Return a status with 5 kernel-dropped packets and `outcomes`, in whose names `_` stands for a dot."""
     counts = Counter({name.replace("_", "."): count for name, count in outcomes.items()})
     return Status(
         identity=Identity("bert", 4711, 1_700_000_000.0, "valkey://localhost:6379", (ip_network("192.168.0.0/16"),)),

@@ -1,4 +1,4 @@
-"""Configurations for tests of what is found in them, and every kind of packet that they could meet."""
+"""Configurations for tests of findings, and packets that cover all of their cases."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from support.rule_sets import Packet, RuleSet
 
 OURS_ARE = ip_network("10.0.0.0/8"), ip_network("fd00::/8")
-"""Our networks, for rule sets drawn at random."""
+"""Our networks in tests with random rule sets."""
 
 
 def is_ours(address: Address) -> bool:
-    """Tell whether an address is in `OURS_ARE`."""
+    """Return whether an address is in `OURS_ARE`."""
     return any(address in network for network in OURS_ARE)
 
 
@@ -34,10 +34,10 @@ def drawn(rule_set: RuleSet, *, suppress: bool = False) -> Configuration:
 
 
 def corner_packets(rule_set: RuleSet) -> Iterator[Packet]:
-    """Yield packets between addresses at the edges of all prefixes, with ports of every kind there is.
+    """Yield packets that cover every combination of prefixes and port sets of `rule_set`.
 
-    One address is enough of those that the same prefix holds, and that are ours or not alike; and one port of those
-    that are in the same sets, and two that are in none.
+    Of addresses that are in the same entry and are both ours or both not, one is enough; of ports that are in the same
+    sets, one is enough, and of ports that are in no set, up to three.
     """
     enumeration = rule_set.enumeration()
     sets = [part for _, _, action in rule_set.rules for part in action if isinstance(part, frozenset)]
@@ -55,25 +55,25 @@ def corner_packets(rule_set: RuleSet) -> Iterator[Packet]:
 def subject(
     enumeration: NetworkEnumeration, mapping: FlowMapping, *networks: str, suppress: bool = False
 ) -> Configuration:
-    """Return a configuration of these networks and rules, started for `networks`."""
+    """Return a configuration with these networks and rules; `networks` are our networks."""
     return configuration(enumeration, mapping, tuple(map(ip_network, networks)), suppress=suppress)
 
 
 def configuration(
     enumeration: NetworkEnumeration, mapping: FlowMapping, our_nets: tuple[Network, ...], *, suppress: bool = False
 ) -> Configuration:
-    """Return a configuration that is the defaults but for what is given."""
+    """Return the default configuration with these networks, rules and own networks."""
     settings = replace(load(None, {}), enumeration=enumeration, mapping=mapping, suppress_own_network=suppress)
     return Configuration(settings, our_nets)
 
 
 def found(given: Configuration) -> tuple[Finding, ...]:
-    """Return what is found."""
+    """Return the findings of a configuration."""
     return check(given).findings
 
 
 def labels(given: Configuration) -> list[str]:
-    """Return code and place of what is found."""
+    """Return code and place of each finding."""
     return [finding.label for finding in found(given)]
 
 

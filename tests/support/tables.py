@@ -1,4 +1,4 @@
-"""ColumnSpec tables for tests, made from their declarations alone."""
+"""Tables for tests, made from the declarations of their columns."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ Row = tuple[Any, ...]
 
 
 def declared_tables() -> list[type[Table]]:
-    """Return every table that `src` declares, by name."""
+    """Return every table that the source declares, sorted by name."""
     for module in pkgutil.walk_packages(shodohflo.__path__, "shodohflo."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
-    # A dataclass with slots is made twice; the first class, which has no columns, is not the declared one.
+    # `dataclass(slots=True)` creates the class a second time; the first one has no columns.
     return sorted((each for each in Table.__subclasses__() if each.columns), key=lambda each: each.__name__)
 
 
 def made(kind: type[T], count: int, /, *shared: Any, **given: Any) -> T:  # noqa: ANN401 - values of any column
-    """Return `count` rows of a table: the columns that are `given`, and zeros in all others.
+    """Return `count` rows of a table with the columns that are `given`, and zeros in all others.
 
-    A column is given as one value for each row, or as a table; the `shared` values come first.
+    A column is given as one value per row, or as a table; the `shared` values come first.
     """
     unknown = given.keys() - {column.name for column in kind.columns}
     assert not unknown, f"{kind.__name__} has no {unknown}"
@@ -47,7 +47,7 @@ def made(kind: type[T], count: int, /, *shared: Any, **given: Any) -> T:  # noqa
 
 
 def as_rows(table: Table) -> list[Row]:
-    """Return the values of each row, with trailing zeros of byte strings, and those of nested tables as a tuple."""
+    """Return the values of each row; byte strings keep their trailing zeros, nested tables are tuples."""
     return list(zip(*(_values(getattr(table, column.name)) for column in table.columns), strict=True))
 
 
@@ -62,13 +62,13 @@ def _values(column: Any) -> list[Any]:  # noqa: ANN401 - an array or a table
 
 @st.composite
 def tables(draw: st.DrawFn, kind: type[T], *shared: Any, most: int = 12) -> T:  # noqa: ANN401 - of any type
-    """Make tables of any values, among them the extreme ones; few values are drawn often, so that rows are equal."""
+    """Draw tables of any values, including extreme ones; few distinct values, so that some rows are equal."""
     count = draw(st.integers(0, most))
     return kind.zeros(count, *shared).map(lambda _, zeros: _drawn(draw, zeros))
 
 
 def shared_fields(kind: type[Table]) -> st.SearchStrategy[list[Any]]:
-    """Make values for the shared fields of `kind`: an address family, or nothing where no column depends on it."""
+    """Draw values for the shared fields of `kind`: an address family, or `None` for other fields."""
     families = st.sampled_from([4, 6])
     return st.tuples(*(families if name == "family" else st.none() for name in kind.shared_fields)).map(list)
 
@@ -81,7 +81,7 @@ def _drawn(draw: st.DrawFn, zeros: Any) -> Any:  # noqa: ANN401 - an array or a 
 
 
 def extremes(dtype: np.dtype[Any]) -> tuple[Any, Any]:
-    """Return the least and the greatest value of `dtype`."""
+    """Return the smallest and largest value to draw for `dtype`."""
     if dtype.kind == "S":
         return bytes(dtype.itemsize), b"\xff" * dtype.itemsize
     if dtype.kind == "b":

@@ -1,4 +1,4 @@
-"""What the machine lacks is named: skipped elsewhere, failed on CI."""
+"""Missing requirements are named: tests are skipped on other machines and fail on CI."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _FAILED = pytest.fail.Exception
 
 
 def test_a_program_that_is_installed_lets_the_test_go_on() -> None:
-    """A shell is everywhere."""
+    """`require` does nothing if the program is installed."""
     require("sh")
 
 
 def test_a_missing_program_skips_and_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The reader of the skip learns what to install, and only what is missing."""
+    """The reason of a skip names the missing programs only."""
     monkeypatch.delenv("CI", raising=False)
 
     with pytest.raises(_SKIPPED, match=r"^missing: the program no-such-program$"):
@@ -29,7 +29,7 @@ def test_a_missing_program_skips_and_is_named(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_missing_program_fails_on_ci(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On CI nothing goes untested unnoticed."""
+    """On CI, a missing program fails the test."""
     monkeypatch.setenv("CI", "true")
 
     with pytest.raises(_FAILED, match="no-such-program"):
@@ -37,7 +37,7 @@ def test_a_missing_program_fails_on_ci(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_missing_rights_skip_and_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tests that make namespaces say that they need root."""
+    """Without root's rights, a test that needs them is skipped for that reason."""
     monkeypatch.delenv("CI", raising=False)
     monkeypatch.setattr("os.geteuid", lambda: 1000)
 
@@ -46,7 +46,7 @@ def test_missing_rights_skip_and_are_named(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_the_captures_outside_are_where_captures_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """`CAPTURES` names their directory."""
+    """`CAPTURES` names the directory of the captures outside the repository."""
     monkeypatch.setenv("CAPTURES", str(tmp_path))
 
     assert outside_captures() == require_captures() == tmp_path
@@ -54,7 +54,7 @@ def test_the_captures_outside_are_where_captures_says(monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("named", ["", "/no/such/directory"])
 def test_without_captures_outside_their_tests_skip(monkeypatch: pytest.MonkeyPatch, named: str) -> None:
-    """The skip names the variable to set."""
+    """Without that directory, a test is skipped, and the reason names the variable to set."""
     monkeypatch.delenv("CI", raising=False)
     monkeypatch.setenv("CAPTURES", named)
 
@@ -63,7 +63,7 @@ def test_without_captures_outside_their_tests_skip(monkeypatch: pytest.MonkeyPat
 
 
 def test_every_shipped_capture_has_an_origin_and_a_permissive_licence() -> None:
-    """Nothing is shipped whose licence the list does not name."""
+    """Every shipped capture has a row in `ORIGIN.md` with a permissive licence."""
     directory = DATA / "captures"
     shipped = {path.name for path in directory.iterdir()} - {"ORIGIN.md", "MANIFEST.tsv"}
     origin = (directory / "ORIGIN.md").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Decoding as a whole: every frame has one way out, no byte outside a frame matters, nothing raises."""
+"""Decoding as a whole: each frame has exactly one result, no byte outside a frame matters, and nothing raises."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from shodohflo.columns.batch import Batch, Messages
 
 Layered = tuple[int, bytes]
-"""What a frame begins with, and the frame."""
+"""The layer of a frame, and its bytes."""
 
 LAYERS = [layer for layer in sorted(TABLE.layers()) if layer < 2 * ETHERTYPE]
-"""What a source of frames may say begins there: link types and EtherTypes."""
+"""The layers that a source of frames may declare: link types and EtherTypes."""
 
 NO_TUNNELS: frozenset[str] = frozenset()
-"""Without them, plain datagrams too take the short way."""
+"""If no tunnels are to be opened, plain datagrams take the shortcut too."""
 
 SOUND: list[Layered] = [
     *((layer, frame) for layer, _, frame in FLAT.values()),
@@ -49,25 +49,25 @@ SOUND: list[Layered] = [
 
 
 def frames(layered: list[Layered], guard: bytes = b"") -> Frames:
-    """Lay frames of several layers one after the other."""
+    """Return frames of several layers, one after the other in a buffer."""
     same = frames_of(*(frame for _, frame in layered), guard=guard)
     return replace(same, layer=np.array([layer for layer, _ in layered], np.uint32))
 
 
 def cut_everywhere(layer: int, frame: bytes, rest: bytes) -> Frames:
-    """Lay a frame down once for each of its bytes, captured up to there; behind that stands what `rest` has."""
+    """Return the frame once for each length, captured up to there; the bytes after the cut are those of `rest`."""
     cuts = range(len(frame) + 1)
     whole = frames([(layer, frame[:cut] + rest[cut:]) for cut in cuts], guard=bytes(300))
     return replace(whole, captured=np.array(cuts, np.int64))
 
 
 def told(decoded: Decoded) -> list[Any]:
-    """Return everything `decoded` says, in order, to compare."""
+    """Return all results of `decoded`, in a fixed order, for comparison."""
     return [decoded.opened, *(part for packets in (decoded, decoded.inside) for part in told_of(packets))]
 
 
 def told_of(packets: Packets) -> list[Any]:
-    """Return everything that is said of some packets, but for when they came."""
+    """Return the results of some packets, without their times."""
     tables: list[Batch | Messages] = [*packets.batches, *packets.messages]
     rows = [row for table in tables for row in told_of_table(table)]
     return [packets.refused, sorted(rows, key=repr)]
@@ -82,7 +82,7 @@ def told_of_table(table: Batch | Messages) -> list[Any]:
 
 @st.composite
 def mangled(draw: st.DrawFn) -> Layered:
-    """Take a sound frame and overwrite some of its bytes, cut it, add rubbish, or take it for something else."""
+    """Draw a sound frame with some bytes overwritten, perhaps cut short, extended or declared as another layer."""
     layer, frame = draw(st.sampled_from(SOUND))
     packet = bytearray(frame)
     for _ in range(draw(st.integers(0, 4))):
@@ -98,7 +98,7 @@ RUBBISH = st.tuples(st.sampled_from([*LAYERS, 5, 0x1FFFF]), st.binary(max_size=1
 
 @given(st.lists(mangled() | RUBBISH, max_size=20))
 def test_every_frame_has_exactly_one_way_out(layered: list[Layered]) -> None:
-    """Found once or refused once, whatever the bytes and the layer they are taken for; so is every tunnel's inside."""
+    """Any frame of any layer is either decoded or refused, once; so is the payload of each tunnel."""
     decoded = decode(frames(layered), TUNNELS)
 
     inside, tunnels = ways_out_inside(decoded)
@@ -108,7 +108,7 @@ def test_every_frame_has_exactly_one_way_out(layered: list[Layered]) -> None:
 
 @given(st.lists(mangled() | RUBBISH, min_size=1, max_size=8), st.sampled_from([TUNNELS, NO_TUNNELS]))
 def test_bytes_outside_a_frame_never_matter(layered: list[Layered], tunnels: frozenset[str]) -> None:
-    """Changing the guard bytes around every frame changes nothing that comes out, of tunnels either."""
+    """Changing the bytes around the frames changes no result, inside tunnels or outside."""
     guards = (b"\0" * 64, b"\xff" * 64, bytes(range(64)))
 
     first, *others = (told(decode(frames(layered, guard), tunnels)) for guard in guards)
@@ -119,7 +119,7 @@ def test_bytes_outside_a_frame_never_matter(layered: list[Layered], tunnels: fro
 @pytest.mark.parametrize("tunnels", [TUNNELS, NO_TUNNELS], ids=["inside tunnels", "not inside"])
 @pytest.mark.parametrize(("layer", "frame"), SOUND, ids=[*FLAT, *map(str, range(len(SOUND) - len(FLAT)))])
 def test_bytes_after_the_cut_never_matter(layer: int, frame: bytes, tunnels: frozenset[str]) -> None:
-    """Neither rubbish where the rest of the frame would be, nor that rest itself, which would make sense."""
+    """Bytes after the captured part change no result, even if they are the rest of the same frame."""
     behind = (frame, b"\0" * len(frame), b"\xff" * len(frame))
 
     first, *others = (told(decode(cut_everywhere(layer, frame, rest), tunnels)) for rest in behind)
@@ -129,7 +129,7 @@ def test_bytes_after_the_cut_never_matter(layer: int, frame: bytes, tunnels: fro
 
 @given(st.lists(mangled() | RUBBISH, min_size=1, max_size=12))
 def test_a_packet_is_decoded_alike_alone_and_in_company(layered: list[Layered]) -> None:
-    """Columns change the speed of an answer, never the answer."""
+    """A packet has the same result alone as in a block with others."""
     together = decode(frames(layered), TUNNELS)
     alone = [decode(frames([one]), TUNNELS) for one in layered]
 
@@ -144,7 +144,7 @@ def test_a_packet_is_decoded_alike_alone_and_in_company(layered: list[Layered]) 
 
 
 def test_all_sound_frames_at_once_are_all_found() -> None:
-    """Every link type, tunnel and form in one block."""
+    """A block with a frame of every link type, tunnel and variant is decoded completely."""
     decoded = decode(frames(SOUND), TUNNELS)
 
     assert not decoded.refused
@@ -153,12 +153,12 @@ def test_all_sound_frames_at_once_are_all_found() -> None:
 
 
 def test_no_frames_are_no_trouble() -> None:
-    """A tick may find nothing."""
+    """A block without frames has no results."""
     assert ways_out(decode(frames_of())) == 0
 
 
 def test_frames_of_several_layers_may_be_mixed() -> None:
-    """A pcapng file has interfaces of different link types."""
+    """A block may mix link types, as the interfaces of a pcapng file do."""
     packet = ip(tcp(), 6)
 
     decoded = decode(frames([(RAW, packet), (ETHER, ethernet(packet)), (271, packet)]))
@@ -168,7 +168,7 @@ def test_frames_of_several_layers_may_be_mixed() -> None:
 
 
 def test_the_time_of_a_packet_is_that_of_its_frame() -> None:
-    """Wherever in the block it stands, and however deep the packet lies."""
+    """A packet has the time of its frame, wherever it is in the block and however deep it is nested."""
     decoded = decode(frames(SOUND))
 
     times = [time for batch in decoded.batches for time in batch.first.tolist()]
@@ -177,7 +177,7 @@ def test_the_time_of_a_packet_is_that_of_its_frame() -> None:
 
 
 def test_packets_made_to_be_different_cost_a_bounded_number_of_steps() -> None:
-    """Random chains of extension headers are worked off level by level, and too long ones refused."""
+    """Random chains of extension headers are decoded level by level, and chains that are too long are refused."""
     choice = random.Random(1)
     kinds = [0, 43, 60, 135, 139, 140]
     chains = [[choice.choice(kinds) for _ in range(choice.randint(1, 60))] for _ in range(500)]
@@ -188,9 +188,9 @@ def test_packets_made_to_be_different_cost_a_bounded_number_of_steps() -> None:
 
     decoded = decode(frames_of(*packets))
 
-    # The raw link layer and IPv6 are two headers; TCP ends the way and is none.
+    # The raw link layer and IPv6 count as two headers; TCP, as a transport header, does not count.
     short = sum(len(chain) + 2 <= MAX_DEPTH for chain in chains)
     assert sum(map(len, decoded.batches)) == short
     assert decoded.refused == {"too_deep": len(chains) - short}
-    # All TCP headers are read at once, whatever lay before them: one batch.
+    # All TCP headers are decoded in one call, whatever headers precede them: one batch.
     assert len(decoded.batches) == 1

@@ -1,4 +1,4 @@
-"""The work of decoding: rows go onward, are found, or are refused; none is lost, and levels are bounded."""
+"""The main loop of decoding: each row is passed on, decoded or refused, none is lost, and levels are bounded."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ BEGIN, TCP = 1, IPV4_PAYLOAD + 6
 
 
 def rows_of(count: int) -> Rows:
-    """Return rows of frames of one byte each, which is the row's number."""
+    """Return rows of frames of one byte, which is the number of the row modulo 256."""
     return Rows.from_frames(frames_of(*(bytes([number % 256]) for number in range(count))))
 
 
 def find(decoding: Decoding[Rows], rows: Rows) -> None:
-    """Find every row."""
+    """Report every row as decoded."""
     decoding.decoded.append(rows)
 
 
 def step(decoding: Decoding[Rows], rows: Rows) -> None:
-    """Send each row whose first byte is not its depth onward to the same layer, a byte less far than it says."""
+    """Pass a row to TCP once `octets` has reached its first byte; otherwise add 1 to it and repeat the same layer."""
     there = rows.octets >= rows.u8(0)
     decoding.next_header(rows.keep(there), TCP)
     rest = rows.keep(~there)
@@ -42,7 +42,7 @@ def step(decoding: Decoding[Rows], rows: Rows) -> None:
 
 
 def tell(decoding: Decoding[Any]) -> dict[str, list[int]]:
-    """Return which frames were found, and refused by which reason."""
+    """Return the frames that were decoded, and those that were refused, by reason."""
     told: dict[str, list[int]] = {}
     for reason, rows in [*decoding.refused, *(("found", rows) for rows in decoding.decoded)]:
         told.setdefault(str(reason), []).extend(rows.frame.tolist())
@@ -54,7 +54,7 @@ def tell(decoding: Decoding[Any]) -> dict[str, list[int]]:
     st.lists(st.sampled_from([0, 1, 5, ETHERTYPE + 7]), unique=True),
 )
 def test_dispatching_sends_each_row_to_its_own_number(numbers: list[int], known: list[int]) -> None:
-    """Many rows or few, known numbers or not: each row is found by the decoder of its number, or refused once."""
+    """`dispatch` passes each row to the decoder of its number, or refuses it once if there is none."""
     reached: dict[int, list[int]] = {}
 
     def decoder_of(layer: int) -> Callable[[Decoding[Rows], Rows], None]:
@@ -79,7 +79,7 @@ def test_dispatching_sends_each_row_to_its_own_number(numbers: list[int], known:
 
 @pytest.mark.parametrize("count", [10, 5000])
 def test_many_unread_numbers_are_few_refusals(count: int) -> None:
-    """One step for each reason: random numbers must not cost a step each."""
+    """Rows without a decoder are refused in one step per reason, not in one per number."""
     decoding: Decoding[Rows] = Decoding(DecoderTable({ETHERTYPE + 0x0800: find}))
 
     decoding.dispatch(rows_of(count), ETHERTYPE, np.arange(count, dtype=np.uint16))
@@ -88,7 +88,7 @@ def test_many_unread_numbers_are_few_refusals(count: int) -> None:
 
 
 def test_transport_headers_are_read_once_for_all_levels() -> None:
-    """Whatever lay before them: a decoder that is asked once costs once."""
+    """The transport decoder is called once, whatever the depth of each row."""
     asked: list[int] = []
 
     def transport(decoding: Decoding[Rows], rows: Rows) -> None:
@@ -106,7 +106,7 @@ def test_transport_headers_are_read_once_for_all_levels() -> None:
 
 
 def test_what_goes_too_deep_is_refused_and_the_rest_is_found() -> None:
-    """After so many headers, and not one before."""
+    """A row is refused as too deep after exactly `MAX_DEPTH` headers."""
     decoding: Decoding[Rows] = Decoding(DecoderTable({BEGIN: step, TCP: find}))
     rows = rows_of(2 * MAX_DEPTH)
     decoding.next_header(
@@ -119,7 +119,7 @@ def test_what_goes_too_deep_is_refused_and_the_rest_is_found() -> None:
 
 
 def test_requiring_keeps_what_was_captured() -> None:
-    """Bytes that were sent but not captured are not there."""
+    """`require` refuses rows of which too few bytes were captured, even if more were sent."""
     decoding: Decoding[Rows] = Decoding(DecoderTable({}))
     rows = Rows.from_frames(frames_of(b"", b"1", b"22", b"333", original=10))
 
@@ -130,7 +130,7 @@ def test_requiring_keeps_what_was_captured() -> None:
 
 
 def test_no_rows_leave_no_trace() -> None:
-    """Nothing sent onward, nothing refused, nothing opened."""
+    """Passing on, refusing or opening no rows has no effect."""
     decoding: Decoding[Rows] = Decoding(DecoderTable({BEGIN: find}))
     none = rows_of(0)
 
@@ -145,7 +145,7 @@ def test_no_rows_leave_no_trace() -> None:
 
 
 def test_rows_to_be_looked_into_wait() -> None:
-    """They are counted as opened, and are nobody's business until asked for."""
+    """Payloads of tunnels are counted as opened and queued in `inside`, but not decoded by `run`."""
     decoding: Decoding[Rows] = Decoding(DecoderTable({BEGIN: find}))
 
     decoding.look_inside(rows_of(3), BEGIN, "vxlan")
@@ -157,7 +157,7 @@ def test_rows_to_be_looked_into_wait() -> None:
 
 
 def test_a_decoder_is_found_by_its_layer() -> None:
-    """And nothing by any other."""
+    """A lookup returns the decoder of a layer, or `None`."""
     table = DecoderTable({1: find, ETHERTYPE + 0x0800: find})
 
     assert table.get(1) is find
@@ -166,7 +166,7 @@ def test_a_decoder_is_found_by_its_layer() -> None:
 
 
 def test_numbers_are_told_by_base_in_the_order_of_the_table() -> None:
-    """What is usual stands first, and is looked for first."""
+    """The numbers of a base keep the order of the table, so that the usual ones are tried first."""
     table = DecoderTable({IPV4_PAYLOAD + 17: find, IPV4_PAYLOAD + 6: find, ETHERTYPE + 5: find})
 
     assert table.numbers(IPV4_PAYLOAD) == [17, 6]
@@ -174,7 +174,7 @@ def test_numbers_are_told_by_base_in_the_order_of_the_table() -> None:
 
 
 def test_a_frame_may_begin_with_a_link_type_or_an_ethertype() -> None:
-    """A live source has had its link header read already."""
+    """The layer of a frame is a link type, or an EtherType where the link header is gone."""
     table = DecoderTable({ETHERTYPE + 0x0800: find, 1: find, IPV4_PAYLOAD + 6: find})
 
     assert table.numbers(LINK) == [ETHERTYPE + 0x0800, 1]

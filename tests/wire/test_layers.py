@@ -1,4 +1,4 @@
-"""Layers: every number stands for one thing, and what nobody reads is refused by a reason that fits."""
+"""Layers: each number stands for one header, and a layer without a decoder is refused with a fitting reason."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from shodohflo.wire.registry import TABLE
     ],
 )
 def test_what_nobody_reads_is_refused_by_what_named_it(layer: int, reason: str) -> None:
-    """A link type by its name, an EtherType or a PPP protocol as no IP, an IP protocol as one we don't record."""
+    """Unknown link types are refused by name, EtherTypes and PPP protocols as `not_ip`, IP protocols as `protocol`."""
     assert unread(layer) == reason
 
 
 def test_no_two_layers_share_a_number() -> None:
-    """Constants for the same number would be two words for one thing."""
+    """Each layer has a number of its own."""
     bases = {"LINK", "IPV4_PAYLOAD", "IPV6_PAYLOAD", "PPP_PAYLOAD"}
     numbers = {name: value for name, value in vars(layers).items() if name.isupper() and isinstance(value, int)}
     numbers = {name: value for name, value in numbers.items() if name not in bases | {"ETHERTYPE", "_OURS"}}
@@ -38,7 +38,7 @@ def test_no_two_layers_share_a_number() -> None:
 
 
 def test_every_layer_that_has_a_name_is_read() -> None:
-    """A header that is sent onward to must have its decoder."""
+    """Every layer of our own numbering has a decoder."""
     ours = {value for name, value in vars(layers).items() if name.isupper() and isinstance(value, int)}
     named = {value for value in ours if value >= layers._OURS}
 
@@ -46,5 +46,5 @@ def test_every_layer_that_has_a_name_is_read() -> None:
 
 
 def test_the_way_ends_with_transport_headers() -> None:
-    """They are read, all of them."""
+    """Every transport header has a decoder."""
     assert set(TABLE.layers()) >= TRANSPORT

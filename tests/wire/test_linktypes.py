@@ -1,4 +1,4 @@
-"""Names of link types: those of the registry, so that a refusal says what a capture holds."""
+"""Names of link types: those of the tcpdump.org registry, so that a refusal names the content of a capture."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from support.packets import frames_of
     [(271, "VSOCK"), (147, "USER0"), (162, "USER15"), (113, "LINUX_SLL"), (146, "146"), (999, "999")],
 )
 def test_a_link_type_has_its_name_or_its_number(number: int, name: str) -> None:
-    """What the registry has not given out is a number."""
+    """A link type that the registry does not name is named by its number."""
     assert name_of(number) == name
 
 
 def test_a_link_type_that_is_not_read_is_refused_under_its_name() -> None:
-    """With the number of packets beside it."""
+    """Frames of a link type without a decoder are counted as refused under its name."""
     assert refusal(bytes(60), 271) == "link_type[VSOCK]"
     assert decode(frames_of(*[bytes(60)] * 3, layer=189)).refused == {"link_type[USB_LINUX]": 3}
 
 
 def test_numbers_beyond_all_link_types_share_a_name() -> None:
-    """A file may claim 65,536 of them: a ledger with so many lines would help nobody."""
+    """Numbers beyond all link types share one name, so that a hostile file cannot fill the ledger."""
     assert refusal(bytes(60), BEYOND) == refusal(bytes(60), 65_535) == "link_type[beyond]"
 
 
 def test_every_link_type_that_we_read_has_a_name() -> None:
-    """But for the two that are raw IP by mistake."""
+    """Every decoded link type has a name, except the two numbers that old systems used for raw IP."""
     assert {row.number for row in LINKS if name_of(row.number) == str(row.number)} == {12, 14}

@@ -1,4 +1,4 @@
-"""The registry: each number has one row with a decoder and words, and every decoder is tested with a sound frame."""
+"""The registry: each number has one row with decoder and description, and each decoder is tested with a sound frame."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ ROWS: dict[str, tuple[NumberRow, ...] | tuple[IpProtocolRow, ...]] = {
 
 @pytest.mark.parametrize("rows", ROWS.values(), ids=ROWS)
 def test_a_number_has_one_row_with_words(rows: tuple[NumberRow | IpProtocolRow, ...]) -> None:
-    """No number is registered twice, and every row says what the reference page prints."""
+    """No number is registered twice, and every row has the description that the reference page prints."""
     numbers = [row.number for row in rows]
 
     assert len(numbers) == len(set(numbers))
@@ -78,12 +78,12 @@ def test_kinds_of_numbers_do_not_overlap() -> None:
 
 
 def test_every_link_type_has_a_sound_frame_in_the_tests() -> None:
-    """`support.sound` has a frame of each registered link type, on which the laws of decoding are tested."""
+    """`support.sound` has a frame of each registered link type, with which the invariants of decoding are tested."""
     assert {layer for layer, _, _ in FLAT.values() if layer < ETHERTYPE} == {row.number for row in LINKS}
 
 
 def test_every_decoder_has_a_docstring() -> None:
-    """A decoder's docstring says what it does; layout and source stand at the top of its file."""
+    """Every decoder has a docstring."""
     decoders = [TABLE.get(layer) for layer in TABLE.layers()]
     functions = {decoder.func if isinstance(decoder, partial) else decoder for decoder in decoders}
 
@@ -109,7 +109,7 @@ def test_only_registered_protocols_are_decoded(number: int, family: str) -> None
 
 
 def refusal_or_none(packet: bytes) -> str:
-    """Return why `packet` is refused, or an empty string where it is decoded."""
+    """Return the reason why `packet` is refused, or an empty string if it is decoded."""
     try:
         return refusal(packet, RAW)
     except (AssertionError, ValueError):
@@ -117,7 +117,7 @@ def refusal_or_none(packet: bytes) -> str:
 
 
 def test_the_neighbours_of_registered_ethertypes_are_refused() -> None:
-    """An EtherType without a row carries no IP as far as we know, and is refused as `not_ip`."""
+    """A frame with an EtherType without a row is refused as `not_ip`."""
     registered = {row.number for row in ETHERTYPES}
 
     for number in {neighbour for known in registered for neighbour in (known - 1, known + 1)} - registered:

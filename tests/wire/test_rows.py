@@ -1,4 +1,4 @@
-"""Rows: places in a buffer, read a column at a time, and kept, moved and joined without mixing them up."""
+"""Rows: positions in a buffer, read a column at a time; selecting, advancing and joining keeps the columns aligned."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from support.packets import frames_of
 
 
 def columns(rows: Rows) -> list[list[int]]:
-    """Return all columns."""
+    """Return all columns of `rows`."""
     return [
         column.tolist()
         for column in (rows.frame, rows.at, rows.end, rows.wire_end, rows.network, rows.octets, rows.time)
@@ -23,7 +23,7 @@ def columns(rows: Rows) -> list[list[int]]:
 
 @given(st.lists(st.binary(min_size=20, max_size=40), max_size=20), st.integers(0, 4))
 def test_fields_are_read_in_network_order(packets: list[bytes], offset: int) -> None:
-    """Of one, two, four or sixteen bytes, at any offset."""
+    """Fields of 1, 2, 4 and 16 bytes are read big-endian at any offset."""
     rows = Rows.from_frames(frames_of(*packets, guard=b"\xee\xee\xee"))
 
     assert rows.u8(offset).tolist() == [packet[offset] for packet in packets]
@@ -33,7 +33,7 @@ def test_fields_are_read_in_network_order(packets: list[bytes], offset: int) -> 
 
 
 def test_a_header_is_read_at_the_very_end_of_the_buffer() -> None:
-    """The last bytes are as good as any."""
+    """Fields are readable up to the last byte of the buffer."""
     rows = Rows.from_frames(frames_of(b"\1\2\3\4"))
 
     assert rows.u32(0).tolist() == [0x01020304]
@@ -43,14 +43,14 @@ def test_a_header_is_read_at_the_very_end_of_the_buffer() -> None:
 
 @pytest.mark.parametrize("size", [1, 2, 4, 16, 40])
 def test_nothing_is_read_of_no_rows(size: int) -> None:
-    """Even where the buffer is shorter than what would be read."""
+    """A header of no rows is empty, even if the buffer is shorter than the header."""
     rows = Rows.from_frames(frames_of())
 
     assert len(rows.header(size).u8(0)) == 0
 
 
 def test_columns_that_are_read_can_be_written() -> None:
-    """They are the reader's own: a view of the capture would not be."""
+    """Columns are copies: writing to them does not change the capture."""
     rows = Rows.from_frames(frames_of(b"\1\2\3\4"))
 
     for column in (rows.u8(0), rows.u16(0), rows.u32(0)):
@@ -60,7 +60,7 @@ def test_columns_that_are_read_can_be_written() -> None:
 
 
 def test_rows_begin_with_the_frame() -> None:
-    """Captured bytes end where they end; what was sent may go further."""
+    """New rows span their frames: `end` is the captured length, `wire_end` the original one."""
     rows = Rows.from_frames(frames_of(b"12345", b"123", original=5))
 
     assert columns(rows) == [[0, 1], [0, 5], [5, 8], [5, 10], [0, 5], [5, 5], [0, 1_000_000_000]]
@@ -69,7 +69,7 @@ def test_rows_begin_with_the_frame() -> None:
 
 @given(st.lists(st.booleans(), max_size=30))
 def test_keeping_keeps_every_column_in_step(mask: list[bool]) -> None:
-    """And all rows at once without a copy."""
+    """`keep` selects the same rows of every column, and copies nothing if all rows are kept."""
     rows = Rows.from_frames(frames_of(*(bytes(number) for number in range(len(mask)))))
 
     kept = rows.keep(np.array(mask, np.bool_))
@@ -80,7 +80,7 @@ def test_keeping_keeps_every_column_in_step(mask: list[bool]) -> None:
 
 
 def test_stepping_leaves_the_ends_where_they_are() -> None:
-    """By the same number of bytes for all rows, or by each row's own."""
+    """`advance` moves only `at`, by one number of bytes for all rows or by one for each."""
     rows = Rows.from_frames(frames_of(b"12345", b"12345"))
 
     assert rows.advance(2).at.tolist() == [2, 7]
@@ -89,7 +89,7 @@ def test_stepping_leaves_the_ends_where_they_are() -> None:
 
 
 def test_a_payload_ends_with_its_packet_or_with_what_was_captured() -> None:
-    """Whichever comes first; the packet becomes the innermost one."""
+    """`within` ends the captured bytes with the packet or the capture, whichever ends first."""
     rows = Rows.from_frames(frames_of(bytes(10), bytes(10), original=20)).advance(1)
 
     inner = rows.within(np.array([2, 3]), np.array([5, 15]))
@@ -102,7 +102,7 @@ def test_a_payload_ends_with_its_packet_or_with_what_was_captured() -> None:
 
 
 def test_joining_puts_rows_one_after_the_other() -> None:
-    """One alone is not copied."""
+    """`concatenate` appends rows in order, and does not copy a single part."""
     rows = Rows.from_frames(frames_of(b"1", b"22", b"333"))
     parts = [rows.keep(np.arange(3) == row) for row in range(3)]
 
@@ -117,7 +117,7 @@ class Pair(Header):
 
 
 def test_a_header_keeps_its_kind() -> None:
-    """Rows that are kept of a named header can still be read by name; all rows at once are not copied."""
+    """Selected rows of a header class have the same class; selecting all rows does not copy."""
     header = Pair.of(Rows.from_frames(frames_of(b"\1\2\3", b"\4\5\6")))
 
     kept = header.keep(np.array([False, True]))
@@ -128,7 +128,7 @@ def test_a_header_keeps_its_kind() -> None:
 
 
 def test_a_header_may_be_fetched_in_part() -> None:
-    """A decoder fetches no more bytes than it has required."""
+    """A decoder may fetch fewer bytes than the whole header."""
     rows = Rows.from_frames(frames_of(b"\1"))
 
     assert Pair.of(rows, 1).u8(0).tolist() == [1]

@@ -1,4 +1,4 @@
-"""The names and ports of UDP tunnels, which a configuration can be checked against without loading a decoder."""
+"""The names and ports of UDP tunnels, with which a configuration can be checked without loading a decoder."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LOADED = "import sys, shodohflo.config; print(*(name for name in sys.modules if 
 
 
 def test_importing_the_configuration_loads_no_decoder() -> None:
-    """A fresh interpreter that imports `shodohflo.config` has the tunnels' names, and neither registry nor headers."""
+    """Importing `shodohflo.config` loads the names of the tunnels, but neither the registry nor a decoder."""
     output = subprocess.run([sys.executable, "-c", LOADED], check=True, capture_output=True, text=True).stdout
 
     modules = set(output.split())
@@ -22,12 +22,12 @@ def test_importing_the_configuration_loads_no_decoder() -> None:
 
 
 def test_every_tunnel_has_a_decoder() -> None:
-    """The layer of each tunnel is one that the registry reads."""
+    """The layer of each tunnel has a decoder."""
     assert {tunnel.layer for tunnel in UDP_TUNNELS.values()} <= set(TABLE.layers())
 
 
 def test_no_port_belongs_to_two_tunnels() -> None:
-    """A packet is a packet of one tunnel at most, so the ports must be distinct."""
+    """No port belongs to two tunnels, because a packet belongs to at most one."""
     ports = [port for tunnel in UDP_TUNNELS.values() for port in tunnel.ports]
 
     assert len(ports) == len(set(ports))

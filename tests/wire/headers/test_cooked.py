@@ -1,4 +1,4 @@
-"""Linux cooked captures, v1 and v2: EtherTypes, and the devices that have none."""
+"""Linux cooked captures, v1 and v2: EtherTypes, and devices without EtherTypes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from support.sound import SOUND, V4, V6, snap
 
 @pytest.mark.parametrize(("layer", "family", "frame"), SOUND["cooked"].values(), ids=SOUND["cooked"])
 def test_the_packet_behind_it_is_found(layer: int, family: int, frame: bytes) -> None:
-    """By its protocol; frame relay and 802.11 by the kind of device."""
+    """The payload is decoded by its EtherType, that of frame relay and 802.11 by the device type."""
     packet = found(frame, layer)
 
     assert (packet.family, packet.ports) == (family, (40000, 53))
@@ -21,7 +21,7 @@ def test_the_packet_behind_it_is_found(layer: int, family: int, frame: bytes) ->
     ("layer", "frame"), [(layer, frame) for layer, _, frame in SOUND["cooked"].values()], ids=SOUND["cooked"]
 )
 def test_it_survives_cuts_rubbish_and_extremes(layer: int, frame: bytes) -> None:
-    """Cut short at each byte it is refused as cut, rubbish after it changes nothing, no field's value raises."""
+    """A frame cut before its ports is refused as cut, trailing bytes change nothing, and no field value raises."""
     assert_survives_everything(frame, layer)
 
 
@@ -37,5 +37,5 @@ REFUSED = {
 
 @pytest.mark.parametrize(("layer", "frame", "reason"), REFUSED.values(), ids=REFUSED)
 def test_what_is_no_ip_is_refused_by_reason(layer: int, frame: bytes, reason: str) -> None:
-    """A netlink message may look like anything; small numbers are the kernel's own."""
+    """Netlink, ARP and the kernel's own protocol numbers are refused as `not_ip`."""
     assert refusal(frame, layer) == reason

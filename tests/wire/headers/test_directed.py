@@ -1,4 +1,4 @@
-"""Link types that begin with the direction: as usual behind it."""
+"""Link types with a leading byte for the direction."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from support.sound import SOUND, V4, V6
 
 @pytest.mark.parametrize(("layer", "family", "frame"), SOUND["directed"].values(), ids=SOUND["directed"])
 def test_the_packet_behind_it_is_found(layer: int, family: int, frame: bytes) -> None:
-    """Whatever the direction says."""
+    """The payload is decoded by the link type after the direction."""
     packet = found(frame, layer)
 
     assert (packet.family, packet.ports) == (family, (40000, 53))
@@ -21,11 +21,11 @@ def test_the_packet_behind_it_is_found(layer: int, family: int, frame: bytes) ->
     ("layer", "frame"), [(layer, frame) for layer, _, frame in SOUND["directed"].values()], ids=SOUND["directed"]
 )
 def test_it_survives_cuts_rubbish_and_extremes(layer: int, frame: bytes) -> None:
-    """Cut short at each byte it is refused as cut, rubbish after it changes nothing, no field's value raises."""
+    """A frame cut before its ports is refused as cut, trailing bytes change nothing, and no field value raises."""
     assert_survives_everything(frame, layer)
 
 
 @pytest.mark.parametrize(("layer", "frame"), [(layer, frame) for layer, _, frame in SOUND["directed"].values()])
 def test_no_direction_makes_a_difference(layer: int, frame: bytes) -> None:
-    """Zero is received and anything else sent; what we are given is ours to read."""
+    """The value of the direction changes no result."""
     assert {found(bytes([direction]) + frame[1:], layer) for direction in range(256)} == {found(frame, layer)}

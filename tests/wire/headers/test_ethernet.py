@@ -11,7 +11,7 @@ from support.sound import ETHER, SOUND, V4, V6, snap
 
 @pytest.mark.parametrize(("layer", "family", "frame"), SOUND["ethernet"].values(), ids=SOUND["ethernet"])
 def test_the_packet_behind_it_is_found(layer: int, family: int, frame: bytes) -> None:
-    """Behind any number of tags, and behind IEEE 802.2."""
+    """The packet is decoded behind any number of VLAN tags and behind IEEE 802.2 headers."""
     packet = found(frame, layer)
 
     assert (packet.family, packet.ports) == (family, (40000, 53))
@@ -22,7 +22,7 @@ def test_the_packet_behind_it_is_found(layer: int, family: int, frame: bytes) ->
     ("layer", "frame"), [(layer, frame) for layer, _, frame in SOUND["ethernet"].values()], ids=SOUND["ethernet"]
 )
 def test_it_survives_cuts_rubbish_and_extremes(layer: int, frame: bytes) -> None:
-    """Cut short at each byte it is refused as cut, rubbish after it changes nothing, no field's value raises."""
+    """A frame cut before its ports is refused as cut, trailing bytes change nothing, and no field value raises."""
     assert_survives_everything(frame, layer)
 
 
@@ -43,5 +43,5 @@ REFUSED = {
 
 @pytest.mark.parametrize(("layer", "frame", "reason"), REFUSED.values(), ids=REFUSED)
 def test_what_carries_no_ip_is_refused_by_reason(layer: int, frame: bytes, reason: str) -> None:
-    """Most of what a switch sends of its own is none of our business."""
+    """Other protocols, endless tags and a false IP version are refused with the fitting reason."""
     assert refusal(frame, layer) == reason

@@ -1,4 +1,4 @@
-"""Frame relay: addresses of each length, both encapsulations."""
+"""Frame relay: addresses of each length, and both encapsulations."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from support.sound import SOUND, V4, V6
 
 @pytest.mark.parametrize(("layer", "family", "frame"), SOUND["frame_relay"].values(), ids=SOUND["frame_relay"])
 def test_the_packet_behind_it_is_found(layer: int, family: int, frame: bytes) -> None:
-    """Of RFC 2427 and of Cisco, with SNAP, bridged, and with PPP."""
+    """The packet is decoded in the encapsulations of RFC 2427 and of Cisco, with SNAP, bridging and PPP."""
     packet = found(frame, layer)
 
     assert (packet.family, packet.ports) == (family, (40000, 53))
@@ -21,7 +21,7 @@ def test_the_packet_behind_it_is_found(layer: int, family: int, frame: bytes) ->
     ("layer", "frame"), [(layer, frame) for layer, _, frame in SOUND["frame_relay"].values()], ids=SOUND["frame_relay"]
 )
 def test_it_survives_cuts_rubbish_and_extremes(layer: int, frame: bytes) -> None:
-    """Cut short at each byte it is refused as cut, rubbish after it changes nothing, no field's value raises."""
+    """A frame cut before its ports is refused as cut, trailing bytes change nothing, and no field value raises."""
     assert_survives_everything(frame, layer)
 
 
@@ -37,5 +37,5 @@ REFUSED = {
 
 @pytest.mark.parametrize(("layer", "frame", "reason"), REFUSED.values(), ids=REFUSED)
 def test_what_is_no_ip_is_refused_by_reason(layer: int, frame: bytes, reason: str) -> None:
-    """Management of the link, other protocols, an address that never ends."""
+    """Link management, other protocols and an address without an end are refused as `not_ip`."""
     assert refusal(frame, layer) == reason

@@ -1,4 +1,4 @@
-"""GRE: its optional fields, what it carries, and the three ERSPANs."""
+"""GRE: its optional fields, its payloads, and the three ERSPAN types."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from support.sound import RAW, SOUND, V4, V6, gre
 
 
 class Flags(NamedTuple):
-    """Which of the optional fields are there."""
+    """The optional fields that are present."""
 
     checksum: int
     key: int
@@ -24,7 +24,7 @@ class Flags(NamedTuple):
 
 @pytest.mark.parametrize(("layer", "family", "frame"), SOUND["gre"].values(), ids=SOUND["gre"])
 def test_the_packet_behind_it_is_found(layer: int, family: int, frame: bytes) -> None:
-    """Checksum, key and sequence stand in that order, each only where flagged."""
+    """The payload is decoded behind any of the optional fields checksum, key and sequence number."""
     packet = found(frame, layer)
 
     assert (packet.family, packet.ports) == (family, (40000, 53))
@@ -35,12 +35,12 @@ def test_the_packet_behind_it_is_found(layer: int, family: int, frame: bytes) ->
     ("layer", "frame"), [(layer, frame) for layer, _, frame in SOUND["gre"].values()], ids=SOUND["gre"]
 )
 def test_it_survives_cuts_rubbish_and_extremes(layer: int, frame: bytes) -> None:
-    """Cut short at each byte it is refused as cut, rubbish after it changes nothing, no field's value raises."""
+    """A frame cut before its ports is refused as cut, trailing bytes change nothing, and no field value raises."""
     assert_survives_everything(frame, layer)
 
 
 def deep(depth: int) -> bytes:
-    """Return GRE in GRE, so many times."""
+    """Return `depth` GRE headers around a packet, each in IPv4."""
     packet = V4
     for _ in range(depth):
         packet = gre(packet, 0x0800)
@@ -61,26 +61,26 @@ REFUSED = {
 
 @pytest.mark.parametrize(("layer", "frame", "reason"), REFUSED.values(), ids=REFUSED)
 def test_what_cannot_be_read_is_refused_by_reason(layer: int, frame: bytes, reason: str) -> None:
-    """Routing and PPTP are not read; the rest is no IP."""
+    """Source routing and PPTP are refused as `protocol`, other payloads and truncated headers with their reasons."""
     assert refusal(frame, layer) == reason
 
 
 def test_tunnels_are_counted_beside_the_packet() -> None:
-    """One packet, however many tunnels; mirrored frames are told from other GRE."""
+    """A packet is counted once, and each of its tunnels as `gre` or `erspan`."""
     frames = [frame for _, _, frame in SOUND["gre"].values()]
 
     decoded = decode(frames_of(*frames))
 
     mirrored = sum(name.startswith("ERSPAN") for name in SOUND["gre"])
     assert sum(map(len, decoded.batches)) == len(frames)
-    # GRE in GRE is two.
+    # GRE in GRE counts twice.
     assert decoded.opened == {"gre": len(frames) - mirrored + 1, "erspan": mirrored}
     assert not ways_out(decoded.inside)
 
 
 @pytest.mark.parametrize("flags", [Flags(c, k, s) for c in (0, 1) for k in (0, 1) for s in (0, 1)], ids=str)
 def test_packets_of_an_independent_builder_are_read(flags: Flags) -> None:
-    """Every combination of the optional fields, as scapy writes them."""
+    """Packets that scapy builds are decoded with every combination of the optional fields."""
     inner = IP(src="10.0.0.1", dst="10.0.0.2") / UDP(sport=40000, dport=53)
     header = GRE(chksum_present=flags.checksum, key_present=flags.key, seqnum_present=flags.sequence)
 

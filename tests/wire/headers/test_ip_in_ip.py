@@ -1,4 +1,4 @@
-"""IP in IP, of both families in both, MPLS and Ethernet in IP."""
+"""IP in IP in all four combinations of versions, and MPLS and Ethernet in IP."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from support.sound import RAW, SOUND, V4, V6, A, B, fragment
 
 @pytest.mark.parametrize(("layer", "family", "frame"), SOUND["ip_in_ip"].values(), ids=SOUND["ip_in_ip"])
 def test_the_packet_behind_it_is_found(layer: int, family: int, frame: bytes) -> None:
-    """The innermost packet is the one that is recorded."""
+    """The innermost packet is the one that is decoded."""
     packet = found(frame, layer)
 
     assert (packet.family, packet.ports) == (family, (40000, 53))
@@ -24,7 +24,7 @@ def test_the_packet_behind_it_is_found(layer: int, family: int, frame: bytes) ->
     ("layer", "frame"), [(layer, frame) for layer, _, frame in SOUND["ip_in_ip"].values()], ids=SOUND["ip_in_ip"]
 )
 def test_it_survives_cuts_rubbish_and_extremes(layer: int, frame: bytes) -> None:
-    """Cut short at each byte it is refused as cut, rubbish after it changes nothing, no field's value raises."""
+    """A frame cut before its ports is refused as cut, trailing bytes change nothing, and no field value raises."""
     assert_survives_everything(frame, layer)
 
 
@@ -41,12 +41,12 @@ REFUSED = {
 
 @pytest.mark.parametrize(("layer", "frame", "reason"), REFUSED.values(), ids=REFUSED)
 def test_a_lie_inside_is_refused_by_reason(layer: int, frame: bytes, reason: str) -> None:
-    """What is inside is held to the same laws."""
+    """The inner packet is checked like an outer one and refused with the same reasons."""
     assert refusal(frame, layer) == reason
 
 
 def test_a_first_fragment_around_a_whole_packet_is_opened() -> None:
-    """The inner packet goes on in the later fragments."""
+    """A tunnel in a first fragment is decoded, although the inner packet continues in later fragments."""
     inner = ip(udp(length=1408), 17, length=1428)
 
     assert found(ip(inner, 4, fragment=0x2000), RAW) == Found(4, (40000, 53), 1428)
@@ -55,7 +55,7 @@ def test_a_first_fragment_around_a_whole_packet_is_opened() -> None:
 
 
 def test_each_kind_has_its_name() -> None:
-    """Beside the ledger stands how many tunnels of each kind were opened."""
+    """Opened tunnels are counted by kind."""
     frames = [frame for name, (_, _, frame) in SOUND["ip_in_ip"].items() if name != "six deep"]
 
     decoded = decode(frames_of(*frames))
@@ -64,12 +64,12 @@ def test_each_kind_has_its_name() -> None:
 
 
 def test_depth_is_bounded() -> None:
-    """Each tunnel is a header, and so many are followed and no more."""
+    """Each tunnel counts as a header towards `MAX_DEPTH`; deeper ones are refused as `too_deep`."""
     packet = V4
     for depth in range(1, 60):
         packet = ip(packet, 4)
         decoded = decode(frames_of(packet))
 
-        # The raw link layer and the innermost header are two of them.
+        # The raw link layer and the innermost IP header count too.
         assert bool(decoded.batches) == (2 * depth + 2 <= MAX_DEPTH)
         assert decoded.refused == ({} if decoded.batches else {"too_deep": 1})

@@ -1,4 +1,4 @@
-"""IPv4: options, fragments, lengths, and what contradicts itself."""
+"""IPv4: options, fragments, lengths, and contradictory headers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LIVE = ETHERTYPE + 0x0800
 
 @pytest.mark.parametrize(("layer", "family", "frame"), SOUND["ipv4"].values(), ids=SOUND["ipv4"])
 def test_the_packet_behind_it_is_found(layer: int, family: int, frame: bytes) -> None:
-    """Behind options and an authentication header."""
+    """The payload is decoded behind options and an authentication header."""
     packet = found(frame, layer)
 
     assert (packet.family, packet.ports) == (family, (40000, 53))
@@ -27,7 +27,7 @@ def test_the_packet_behind_it_is_found(layer: int, family: int, frame: bytes) ->
     ("layer", "frame"), [(layer, frame) for layer, _, frame in SOUND["ipv4"].values()], ids=SOUND["ipv4"]
 )
 def test_it_survives_cuts_rubbish_and_extremes(layer: int, frame: bytes) -> None:
-    """Cut short at each byte it is refused as cut, rubbish after it changes nothing, no field's value raises."""
+    """A frame cut before its ports is refused as cut, trailing bytes change nothing, and no field value raises."""
     assert_survives_everything(frame, layer)
 
 
@@ -46,7 +46,7 @@ READABLE = {
 
 @pytest.mark.parametrize(("packet", "octets"), READABLE.values(), ids=READABLE)
 def test_a_packet_has_the_bytes_of_its_total_length(packet: bytes, octets: int) -> None:
-    """Zero, which segmentation offload leaves, means the frame's."""
+    """A packet has the bytes of its total length; 0, from segmentation offload, means the length of the frame."""
     assert found(packet, LIVE) == Found(4, (40000, 443), octets)
 
 
@@ -74,24 +74,24 @@ REFUSED = {
 
 @pytest.mark.parametrize(("layer", "frame", "reason"), REFUSED.values(), ids=REFUSED)
 def test_an_unsound_packet_is_refused_by_reason(layer: int, frame: bytes, reason: str) -> None:
-    """Each contradiction has a name of its own."""
+    """Each kind of malformed or unsupported packet is refused with its own reason."""
     assert refusal(frame, layer) == reason
 
 
 def test_addresses_are_numbers() -> None:
-    """Also where they end in zeros."""
+    """Addresses are 32-bit numbers, also those that end with zeros."""
     (batch,) = decode(frames_of(ip(udp(), 17, "1.2.3.4", "255.0.0.0"))).batches
 
     assert (batch.src_addr.tolist(), batch.dst_addr.tolist()) == ([0x01020304], [0xFF000000])
 
 
 def test_padding_is_not_taken_for_payload() -> None:
-    """An Ethernet frame is padded to 60 bytes: ports in the padding are no ports."""
+    """Padding after a packet is not decoded, even if it looks like a UDP header."""
     assert refusal(ip(b"", 17) + udp(), LIVE) == "udp_length"
 
 
 def test_a_snap_length_may_cut_the_payload_away() -> None:
-    """The total length is held against what was sent, not against what was captured."""
+    """The total length is checked against the original length of the frame, not the captured one."""
     packet = ip(tcp(payload=bytes(1000)), 6)
 
     decoded = decode(frames_of(packet[:34], original=len(packet)))
@@ -100,14 +100,14 @@ def test_a_snap_length_may_cut_the_payload_away() -> None:
 
 
 def test_a_total_length_of_zero_in_a_cut_frame_means_all_that_was_sent() -> None:
-    """Which is what the link says, as the packet does not."""
+    """A total length of 0 means the original length of the frame, even if the frame was truncated."""
     decoded = decode(frames_of(ip(tcp(), 6, length=0), original=70_000))
 
     assert [batch.octets.tolist() for batch in decoded.batches] == [[70_000]]
 
 
 def test_the_fields_stand_where_rfc_791_has_them() -> None:
-    """A header of 24 bytes of a first fragment, read field by field; lengths are in bytes, the offset in 8 bytes."""
+    """Each field of a first fragment's 24-byte header is read; lengths are in bytes, the offset in units of 8 bytes."""
     packet = bytes.fromhex("46000032 1234 2005 4011 0000 0a000001 0a000002 00000000")
 
     header = Ipv4Header.of(Rows.from_frames(frames_of(packet)))

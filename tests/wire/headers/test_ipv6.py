@@ -1,4 +1,4 @@
-"""IPv6: every extension header in any order, fragments, jumbograms, and what contradicts itself."""
+"""IPv6: every extension header in any order, fragments, jumbograms, and contradictory headers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LIVE = ETHERTYPE + 0x86DD
 
 @pytest.mark.parametrize(("layer", "family", "frame"), SOUND["ipv6"].values(), ids=SOUND["ipv6"])
 def test_the_packet_behind_it_is_found(layer: int, family: int, frame: bytes) -> None:
-    """Behind any chain of extension headers."""
+    """The payload is decoded behind any chain of extension headers."""
     packet = found(frame, layer)
 
     assert (packet.family, packet.ports) == (family, (40000, 53))
@@ -29,7 +29,7 @@ def test_the_packet_behind_it_is_found(layer: int, family: int, frame: bytes) ->
     ("layer", "frame"), [(layer, frame) for layer, _, frame in SOUND["ipv6"].values()], ids=SOUND["ipv6"]
 )
 def test_it_survives_cuts_rubbish_and_extremes(layer: int, frame: bytes) -> None:
-    """Cut short at each byte it is refused as cut, rubbish after it changes nothing, no field's value raises."""
+    """A frame cut before its ports is refused as cut, trailing bytes change nothing, and no field value raises."""
     assert_survives_everything(frame, layer)
 
 
@@ -50,13 +50,13 @@ READABLE = {
 
 @pytest.mark.parametrize(("packet", "octets"), READABLE.values(), ids=READABLE)
 def test_a_packet_has_the_bytes_of_its_payload_length_and_forty(packet: bytes, octets: int) -> None:
-    """Zero, of jumbograms and segmentation offload, means the frame's."""
+    """A packet has 40 bytes more than its payload length; 0 (jumbogram, offload) means the length of the frame."""
     assert found(packet, LIVE) == Found(6, (40000, 443), octets)
 
 
 @given(st.lists(st.sampled_from([0, 43, 44, 51, 60, 135, 139, 140]), max_size=12), st.data())
 def test_extension_headers_may_stand_in_any_order(chain: list[int], data: st.DataObject) -> None:
-    """However long each is."""
+    """Extension headers of any length are decoded in any order."""
     built, after = b"", 17
     for kind in reversed(chain):
         built = _header(kind, after, data.draw(st.integers(0, 3))) + built
@@ -86,12 +86,12 @@ REFUSED = {
 
 @pytest.mark.parametrize(("layer", "frame", "reason"), REFUSED.values(), ids=REFUSED)
 def test_an_unsound_packet_is_refused_by_reason(layer: int, frame: bytes, reason: str) -> None:
-    """Each contradiction has a name of its own."""
+    """Each kind of malformed or unsupported packet is refused with its own reason."""
     assert refusal(frame, layer) == reason
 
 
 def test_addresses_are_sixteen_bytes() -> None:
-    """Also where they end in zeros."""
+    """Addresses are 16 bytes, also those that end with zeros."""
     (batch,) = decode(frames_of(ip(udp(), 17, "::", "ff02::"))).batches
 
     assert batch.src_addr.tobytes() == bytes(16)
@@ -107,7 +107,7 @@ def _header(kind: int, after: int, units: int) -> bytes:
 
 
 def test_the_fields_stand_where_rfc_8200_has_them() -> None:
-    """An IPv6 header, and the three forms of extension header, read field by field; lengths are in bytes."""
+    """Each field of an IPv6 header is read; the payload length is in bytes."""
     packet = bytes.fromhex("60000000 0019 2c 40") + bytes(range(32))
 
     header = Ipv6Header.of(Rows.from_frames(frames_of(packet)))
@@ -118,7 +118,7 @@ def test_the_fields_stand_where_rfc_8200_has_them() -> None:
 
 
 def test_the_fields_of_extension_headers_have_their_places() -> None:
-    """Options count units of 8 bytes less one, authentication units of 4 less two; a fragment has a fixed size."""
+    """The length counts 8-byte units minus 1, in authentication headers 4-byte units minus 2; fragments have none."""
     rows = Rows.from_frames(frames_of(bytes.fromhex("11 02 0009 12345678")))
 
     assert ExtensionHeader.of(rows).length.tolist() == [24]

@@ -1,4 +1,4 @@
-"""BSD loopback: an address family of either byte order."""
+"""BSD loopback: an address family in either byte order."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from support.sound import SOUND, V4, V6
 
 @pytest.mark.parametrize(("layer", "family", "frame"), SOUND["loopback"].values(), ids=SOUND["loopback"])
 def test_the_packet_behind_it_is_found(layer: int, family: int, frame: bytes) -> None:
-    """By each number that IPv6 has on some system."""
+    """The payload is decoded for each number that some system uses for IPv6."""
     packet = found(frame, layer)
 
     assert (packet.family, packet.ports) == (family, (40000, 53))
@@ -21,7 +21,7 @@ def test_the_packet_behind_it_is_found(layer: int, family: int, frame: bytes) ->
     ("layer", "frame"), [(layer, frame) for layer, _, frame in SOUND["loopback"].values()], ids=SOUND["loopback"]
 )
 def test_it_survives_cuts_rubbish_and_extremes(layer: int, frame: bytes) -> None:
-    """Cut short at each byte it is refused as cut, rubbish after it changes nothing, no field's value raises."""
+    """A frame cut before its ports is refused as cut, trailing bytes change nothing, and no field value raises."""
     assert_survives_everything(frame, layer)
 
 
@@ -36,5 +36,5 @@ REFUSED = {
 
 @pytest.mark.parametrize(("layer", "frame", "reason"), REFUSED.values(), ids=REFUSED)
 def test_another_family_is_refused(layer: int, frame: bytes, reason: str) -> None:
-    """Only IP is read."""
+    """Other address families are refused as `not_ip`, and a false family as `ip_version`."""
     assert refusal(frame, layer) == reason

@@ -1,4 +1,4 @@
-"""MPLS: labels up to the bottom of the stack."""
+"""MPLS: labels down to the bottom of the stack."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from support.sound import ETHER, SOUND, V4, V6
 
 @pytest.mark.parametrize(("layer", "family", "frame"), SOUND["mpls"].values(), ids=SOUND["mpls"])
 def test_the_packet_behind_it_is_found(layer: int, family: int, frame: bytes) -> None:
-    """By the first bits past the bottom, as no field says what a stack carries."""
+    """The payload is recognised by its first four bits, because no field of the stack names it."""
     packet = found(frame, layer)
 
     assert (packet.family, packet.ports) == (family, (40000, 53))
@@ -22,7 +22,7 @@ def test_the_packet_behind_it_is_found(layer: int, family: int, frame: bytes) ->
     ("layer", "frame"), [(layer, frame) for layer, _, frame in SOUND["mpls"].values()], ids=SOUND["mpls"]
 )
 def test_it_survives_cuts_rubbish_and_extremes(layer: int, frame: bytes) -> None:
-    """Cut short at each byte it is refused as cut, rubbish after it changes nothing, no field's value raises."""
+    """A frame cut before its ports is refused as cut, trailing bytes change nothing, and no field value raises."""
     assert_survives_everything(frame, layer)
 
 
@@ -35,5 +35,5 @@ REFUSED = {
 
 @pytest.mark.parametrize(("layer", "frame", "reason"), REFUSED.values(), ids=REFUSED)
 def test_what_is_no_ip_is_refused_by_reason(layer: int, frame: bytes, reason: str) -> None:
-    """A pseudowire begins with a zero; a stack without bottom is not followed for ever."""
+    """A pseudowire, a stack without payload and a stack without bottom are refused with their reasons."""
     assert refusal(frame, layer) == reason

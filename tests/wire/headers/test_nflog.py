@@ -1,4 +1,4 @@
-"""NFLOG: attributes of either byte order, up to the one with the packet."""
+"""NFLOG: attributes in either byte order, up to the one that holds the packet."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from support.sound import SOUND, V4, V6, A, B, attribute, nflog
 
 @pytest.mark.parametrize(("layer", "family", "frame"), SOUND["nflog"].values(), ids=SOUND["nflog"])
 def test_the_packet_behind_it_is_found(layer: int, family: int, frame: bytes) -> None:
-    """Behind any attributes, padded to 4 bytes."""
+    """The packet is decoded behind any attributes, which are padded to 4 bytes."""
     packet = found(frame, layer)
 
     assert (packet.family, packet.ports) == (family, (40000, 53))
@@ -22,7 +22,7 @@ def test_the_packet_behind_it_is_found(layer: int, family: int, frame: bytes) ->
     ("layer", "frame"), [(layer, frame) for layer, _, frame in SOUND["nflog"].values()], ids=SOUND["nflog"]
 )
 def test_it_survives_cuts_rubbish_and_extremes(layer: int, frame: bytes) -> None:
-    """Cut short at each byte it is refused as cut, rubbish after it changes nothing, no field's value raises."""
+    """A frame cut before its ports is refused as cut, trailing bytes change nothing, and no field value raises."""
     assert_survives_everything(frame, layer)
 
 
@@ -40,13 +40,13 @@ REFUSED = {
 
 @pytest.mark.parametrize(("layer", "frame", "reason"), REFUSED.values(), ids=REFUSED)
 def test_what_holds_no_packet_is_refused_by_reason(layer: int, frame: bytes, reason: str) -> None:
-    """Another family, no payload, attributes that lead nowhere."""
+    """Other families, a missing payload and malformed attributes are refused with their reasons."""
     assert refusal(frame, layer) == reason
 
 
 @pytest.mark.parametrize("packet", [V4, V6])
 def test_a_log_may_hold_the_beginning_of_the_packet_only(packet: bytes) -> None:
-    """The kernel may be told to copy so many bytes: the packet itself says how long it was."""
+    """For a packet that the log truncated, the IP length is trusted."""
     longer = ip(udp(payload=bytes(1000)), 17, *([] if packet is V4 else [A, B]))
 
     for kept in range(len(packet) - 4, len(packet) + 8):
@@ -55,7 +55,7 @@ def test_a_log_may_hold_the_beginning_of_the_packet_only(packet: bytes) -> None:
 
 @pytest.mark.parametrize(("size", "order"), [(n, o) for n in (0, 1, 8, 128, 251) for o in "<>"] + [(300, "<")])
 def test_the_first_attribute_tells_the_byte_order(size: int, order: str) -> None:
-    """Most logs begin with 8 bytes of packet header; a prefix, of at most 128, may stand first all the same."""
+    """The length of the first attribute reveals the byte order, even if it is a prefix and not the packet header."""
     frame = b"\2\0\0\0" + attribute(10, bytes(size), order) + attribute(9, V4, order)
 
     assert found(frame, 239).octets == len(V4)

@@ -1,4 +1,4 @@
-"""The short way never differs from the long one."""
+"""Plain packets: the shortcut gives the same results as the general decoders."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def the_long_way(layer: int) -> Decoder:
-    """Return what decodes `layer` where nothing is taken for plain."""
+    """Return the general decoder of `layer`, without the shortcut for plain packets."""
     decoder = TABLE.get(layer)
     assert decoder is not None
     return decoder.keywords.get("otherwise", decoder) if isinstance(decoder, partial) else decoder
@@ -32,7 +32,7 @@ LONG: Final = DecoderTable({layer: the_long_way(layer) for layer in TABLE.layers
 
 
 def rows_of(packets: Packets) -> Counter[tuple[object, ...]]:
-    """Return every row of every batch, in no order."""
+    """Return every row of every batch, regardless of order."""
     rows: Counter[tuple[object, ...]] = Counter()
     for batch in packets.batches:
         names = [field.name for field in fields(batch) if field.name != "family"]
@@ -59,7 +59,7 @@ CHANGES = st.lists(st.tuples(st.integers(0, 75), st.integers(0, 255)), max_size=
 
 @st.composite
 def almost_plain(draw: st.DrawFn) -> bytes:
-    """Make an Ethernet frame that is plain but for a byte or two, and perhaps cut or padded."""
+    """Draw an Ethernet frame that is plain except for up to two bytes, perhaps cut short or padded."""
     segment, protocol = draw(SEGMENTS)
     ends = draw(ENDS)
     packet = ip(segment, protocol, *ends)
@@ -72,7 +72,7 @@ def almost_plain(draw: st.DrawFn) -> bytes:
 
 @given(st.lists(almost_plain(), max_size=20), st.integers(0, 40))
 def test_the_short_way_finds_what_the_long_way_finds(frames: list[bytes], beyond: int) -> None:
-    """The same rows and the same refusals, for what is plain and for what nearly is."""
+    """Shortcut and general decoders give the same rows and refusals for plain and nearly plain frames."""
     longest = max(map(len, frames), default=0) + beyond
     captured = frames_of(*frames, layer=1, original=longest)
 
@@ -84,7 +84,7 @@ def test_the_short_way_finds_what_the_long_way_finds(frames: list[bytes], beyond
 
 @given(st.lists(almost_plain(), max_size=20), st.sampled_from([0x0800, 0x86DD]))
 def test_so_it_does_where_the_link_header_has_been_read(frames: list[bytes], ethertype: int) -> None:
-    """Live frames begin at the IP header."""
+    """Shortcut and general decoders agree on live frames too, which begin with the IP header."""
     captured = frames_of(*(frame[14:] for frame in frames), layer=(1 << 16) + ethertype)
 
     short, long = decode(captured), decode(captured, table=LONG)
@@ -95,7 +95,7 @@ def test_so_it_does_where_the_link_header_has_been_read(frames: list[bytes], eth
 
 @pytest.mark.parametrize(("src", "dst", "ethertype"), [("10.0.0.1", "10.0.0.2", 0x0800), ("::1", "::2", 0x86DD)])
 def test_a_plain_packet_takes_the_short_way(src: str, dst: str, ethertype: int) -> None:
-    """A sound packet does not reach the decoders that the long way has."""
+    """Plain packets of one family are decoded into one batch."""
     frame = ethernet(ip(tcp(), 6, src, dst), ethertype)
 
     decoded = decode(frames_of(frame, frame, layer=1))
@@ -105,7 +105,7 @@ def test_a_plain_packet_takes_the_short_way(src: str, dst: str, ethertype: int) 
 
 
 def test_tunnels_over_udp_take_the_long_way_where_they_are_looked_into() -> None:
-    """Only there does anybody look at a datagram's payload."""
+    """A datagram to a tunnel's port skips the shortcut only if that tunnel is to be opened."""
     frame = ethernet(ip(udp(5000, 4789, bytes(60)), 17))
 
     assert decode(frames_of(frame, layer=1)).opened == {}

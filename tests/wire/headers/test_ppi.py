@@ -10,7 +10,7 @@ from support.sound import SOUND, V4, V6, WIFI_DATA, ppi
 
 @pytest.mark.parametrize(("layer", "family", "frame"), SOUND["ppi"].values(), ids=SOUND["ppi"])
 def test_the_packet_behind_it_is_found(layer: int, family: int, frame: bytes) -> None:
-    """Behind any fields."""
+    """The payload is decoded behind any PPI fields."""
     packet = found(frame, layer)
 
     assert (packet.family, packet.ports) == (family, (40000, 53))
@@ -21,7 +21,7 @@ def test_the_packet_behind_it_is_found(layer: int, family: int, frame: bytes) ->
     ("layer", "frame"), [(layer, frame) for layer, _, frame in SOUND["ppi"].values()], ids=SOUND["ppi"]
 )
 def test_it_survives_cuts_rubbish_and_extremes(layer: int, frame: bytes) -> None:
-    """Cut short at each byte it is refused as cut, rubbish after it changes nothing, no field's value raises."""
+    """A frame cut before its ports is refused as cut, trailing bytes change nothing, and no field value raises."""
     assert_survives_everything(frame, layer)
 
 
@@ -37,5 +37,5 @@ REFUSED = {
 
 @pytest.mark.parametrize(("layer", "frame", "reason"), REFUSED.values(), ids=REFUSED)
 def test_what_it_cannot_lead_to_is_refused_by_reason(layer: int, frame: bytes, reason: str) -> None:
-    """The name is of the link type that was inside."""
+    """An inner link type without a decoder is refused by its name, and a malformed length as `link_cut`."""
     assert refusal(frame, layer) == reason

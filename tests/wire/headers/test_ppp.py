@@ -1,4 +1,4 @@
-"""PPP: framed or not, protocol compressed or not, over Ethernet, HDLC and as pppd logs it."""
+"""PPP: with and without framing, with compressed protocol field, over Ethernet and HDLC, and as pppd logs it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from support.sound import ETHER, SOUND, V4, V6
 
 @pytest.mark.parametrize(("layer", "family", "frame"), SOUND["ppp"].values(), ids=SOUND["ppp"])
 def test_the_packet_behind_it_is_found(layer: int, family: int, frame: bytes) -> None:
-    """In each of its frames."""
+    """The payload is decoded in every kind of framing."""
     packet = found(frame, layer)
 
     assert (packet.family, packet.ports) == (family, (40000, 53))
@@ -22,7 +22,7 @@ def test_the_packet_behind_it_is_found(layer: int, family: int, frame: bytes) ->
     ("layer", "frame"), [(layer, frame) for layer, _, frame in SOUND["ppp"].values()], ids=SOUND["ppp"]
 )
 def test_it_survives_cuts_rubbish_and_extremes(layer: int, frame: bytes) -> None:
-    """Cut short at each byte it is refused as cut, rubbish after it changes nothing, no field's value raises."""
+    """A frame cut before its ports is refused as cut, trailing bytes change nothing, and no field value raises."""
     assert_survives_everything(frame, layer)
 
 
@@ -37,5 +37,5 @@ REFUSED = {
 
 @pytest.mark.parametrize(("layer", "frame", "reason"), REFUSED.values(), ids=REFUSED)
 def test_what_is_no_ip_is_refused(layer: int, frame: bytes, reason: str) -> None:
-    """Negotiation, discovery, compressed packets."""
+    """Link control, PPPoE discovery and compressed datagrams are refused as `not_ip`."""
     assert refusal(frame, layer) == reason

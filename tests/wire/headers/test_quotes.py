@@ -1,4 +1,4 @@
-"""Quotes: what an unreachable gives back of our packet, with everything that may stand before its ports."""
+"""Quotes: the beginning of our packet in an unreachable, with any headers before its ports."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OURS, THEIRS = "192.168.0.1", "203.0.113.9"
 
 
 def told(quoted: bytes) -> Messages:
-    """Have a router tell us about `quoted`, in the family of its first bits."""
+    """Decode an unreachable about `quoted`, sent by a router, in the family of the quoted packet."""
     version = quoted[0] >> 4 if quoted else 4
     message = unreachable(quoted, kind=1) if version == 6 else unreachable(quoted)
     packet = ip(message, 58, "2001:db8::fe", A) if version == 6 else ip(message, 1, "192.0.2.1", OURS)
@@ -64,7 +64,7 @@ WITHOUT = {
 
 @pytest.mark.parametrize("quoted", WITH_PORTS.values(), ids=WITH_PORTS)
 def test_ports_are_found_behind_whatever_our_packet_had(quoted: bytes) -> None:
-    """And where it was going."""
+    """Ports and destination of the quoted packet are found behind any options and extension headers."""
     messages = told(quoted)
 
     assert messages.quote.tolist() == [Quote.PORTS]
@@ -77,7 +77,7 @@ def test_ports_are_found_behind_whatever_our_packet_had(quoted: bytes) -> None:
 
 @pytest.mark.parametrize("quoted", WITH_PORTS.values(), ids=WITH_PORTS)
 def test_a_quote_cut_at_each_byte_is_cut_or_has_its_ports(quoted: bytes) -> None:
-    """Never anything else, and once it has them it keeps them; rubbish after it changes nothing."""
+    """A quote is `CUT` until its ports are captured and `PORTS` from then on; trailing bytes change nothing."""
     states = [told(quoted[:size]).quote.tolist()[0] for size in range(1, len(quoted) + 1)]
 
     first = states.index(Quote.PORTS)
@@ -88,12 +88,12 @@ def test_a_quote_cut_at_each_byte_is_cut_or_has_its_ports(quoted: bytes) -> None
 
 @pytest.mark.parametrize(("quoted", "status"), WITHOUT.values(), ids=WITHOUT)
 def test_a_quote_without_ports_says_why(quoted: bytes, status: Quote) -> None:
-    """Too short, a later fragment, no IP packet, or neither TCP nor UDP."""
+    """A quote without ports has a status: cut, a later fragment, malformed, or neither TCP nor UDP."""
     assert told(quoted).quote.tolist() == [status]
 
 
 def test_quotes_are_not_mixed_up_among_messages() -> None:
-    """Each message has what it quotes itself, whichever are unreachables."""
+    """Each message has its own quote, also where only some of the messages are unreachables."""
     quoted = [ip(udp(number, 2 * number), 17, OURS, THEIRS) for number in range(1, 40)]
     messages = [unreachable(one, kind=3 if number % 3 else 8) for number, one in enumerate(quoted, 1)]
 
@@ -105,7 +105,7 @@ def test_quotes_are_not_mixed_up_among_messages() -> None:
 
 
 def test_an_extension_of_the_message_itself_is_no_part_of_the_quote() -> None:
-    """RFC 4884 puts a length into the message's header and labels behind the quote."""
+    """An unreachable with an RFC 4884 extension is decoded like one without."""
     quoted = ip(udp(9, 10), 17, OURS, THEIRS).ljust(128, b"\0")
     extended = struct.pack("!BBHBBH", 3, 1, 0, 0, 32, 0) + quoted + b"\x20\0\0\0\0\x08\1\1\0\0\1\x40"
 

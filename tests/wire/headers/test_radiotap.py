@@ -1,4 +1,4 @@
-"""Radiotap: whatever is present, and whether the 802.11 header is padded."""
+"""Radiotap: the present fields, and the padding of the 802.11 header."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from support.sound import SOUND, V4, V6, WIFI_DATA, radiotap
 
 @pytest.mark.parametrize(("layer", "family", "frame"), SOUND["radiotap"].values(), ids=SOUND["radiotap"])
 def test_the_packet_behind_it_is_found(layer: int, family: int, frame: bytes) -> None:
-    """Padded as the flags say, wherever they stand."""
+    """The flags, wherever they are, decide whether the 802.11 header is padded."""
     packet = found(frame, layer)
 
     assert (packet.family, packet.ports) == (family, (40000, 53))
@@ -21,7 +21,7 @@ def test_the_packet_behind_it_is_found(layer: int, family: int, frame: bytes) ->
     ("layer", "frame"), [(layer, frame) for layer, _, frame in SOUND["radiotap"].values()], ids=SOUND["radiotap"]
 )
 def test_it_survives_cuts_rubbish_and_extremes(layer: int, frame: bytes) -> None:
-    """Cut short at each byte it is refused as cut, rubbish after it changes nothing, no field's value raises."""
+    """A frame cut before its ports is refused as cut, trailing bytes change nothing, and no field value raises."""
     assert_survives_everything(frame, layer)
 
 
@@ -33,18 +33,18 @@ REFUSED = {
 
 @pytest.mark.parametrize(("layer", "frame", "reason"), REFUSED.values(), ids=REFUSED)
 def test_a_length_that_cannot_be_is_refused(layer: int, frame: bytes, reason: str) -> None:
-    """It must hold itself and lie in the frame."""
+    """A length below that of the fixed header or beyond the frame is refused as `link_cut`."""
     assert refusal(frame, layer) == reason
 
 
 def test_a_chain_of_present_words_ends_with_the_header() -> None:
-    """Whoever says that another word follows, for ever, pads nothing: the flags would lie outside."""
+    """A chain of present words that never ends is followed to the end of the header only."""
     endless = b"\3\0\0\x80" * 100
 
     assert found(radiotap(WIFI_DATA, endless), 127).ports == (40000, 53)
 
 
 def test_fields_that_are_not_there_are_not_read() -> None:
-    """Flags are said to be present, and the length leaves no room for them."""
+    """Flags that are marked as present but lie outside the header are not read."""
     assert found(radiotap(WIFI_DATA, b"\2\0\0\0"), 127).ports == (40000, 53)
     assert found(radiotap(WIFI_DATA, b"\3\0\0\0", bytes(8)), 127).ports == (40000, 53)

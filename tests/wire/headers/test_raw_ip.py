@@ -1,4 +1,4 @@
-"""Raw IP: nothing before it, the version tells the family."""
+"""Raw IP: no link header; the version field names the family."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from support.sound import RAW, SOUND, V4, V6
 
 @pytest.mark.parametrize(("layer", "family", "frame"), SOUND["raw_ip"].values(), ids=SOUND["raw_ip"])
 def test_the_packet_behind_it_is_found(layer: int, family: int, frame: bytes) -> None:
-    """Also under the numbers that old writers used."""
+    """The packet is decoded by its version field, for each number of the link type."""
     packet = found(frame, layer)
 
     assert (packet.family, packet.ports) == (family, (40000, 53))
@@ -21,7 +21,7 @@ def test_the_packet_behind_it_is_found(layer: int, family: int, frame: bytes) ->
     ("layer", "frame"), [(layer, frame) for layer, _, frame in SOUND["raw_ip"].values()], ids=SOUND["raw_ip"]
 )
 def test_it_survives_cuts_rubbish_and_extremes(layer: int, frame: bytes) -> None:
-    """Cut short at each byte it is refused as cut, rubbish after it changes nothing, no field's value raises."""
+    """A frame cut before its ports is refused as cut, trailing bytes change nothing, and no field value raises."""
     assert_survives_everything(frame, layer)
 
 
@@ -34,5 +34,5 @@ REFUSED = {
 
 @pytest.mark.parametrize(("layer", "frame", "reason"), REFUSED.values(), ids=REFUSED)
 def test_neither_version_is_refused(layer: int, frame: bytes, reason: str) -> None:
-    """There is nothing else that it could be."""
+    """A frame that is neither IPv4 nor IPv6 is refused."""
     assert refusal(frame, layer) == reason

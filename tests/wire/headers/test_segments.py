@@ -1,4 +1,4 @@
-"""From rows to a batch: the addresses of the innermost IP header, and the ports of the transport header."""
+"""From rows to a batch: the addresses of the innermost IP header and the ports of the transport header."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from support.sound import A, B, extension, gre
     ("src", "dst"), [("1.2.3.4", "255.255.255.255"), ("0.0.0.0", "10.0.0.0"), (A, B), ("::", "ff00::"), ("1::", "::1")]
 )
 def test_addresses_are_those_of_the_packet(src: str, dst: str) -> None:
-    """Numbers for IPv4, sixteen bytes for IPv6, with all their zeros."""
+    """Addresses are numbers for IPv4 and 16 bytes for IPv6, including zeros at either end."""
     (batch,) = decode(frames_of(ip(udp(), 17, src, dst))).batches
 
     for column, address in ((batch.src_addr, src), (batch.dst_addr, dst)):
@@ -26,7 +26,7 @@ def test_addresses_are_those_of_the_packet(src: str, dst: str) -> None:
 
 
 def test_addresses_and_bytes_are_of_the_innermost_packet() -> None:
-    """Whatever it was carried by, and whatever lies between header and ports."""
+    """Addresses and byte counts are those of the innermost packet, whatever headers surround it."""
     inner = ip(extension(17) + udp(), 60, A, B)
 
     (batch,) = decode(frames_of(gre(inner, 0x86DD))).batches
@@ -36,7 +36,7 @@ def test_addresses_and_bytes_are_of_the_innermost_packet() -> None:
 
 
 def test_families_are_never_mixed() -> None:
-    """A batch is of one family and, as it comes, of one protocol."""
+    """Each batch has packets of one family only."""
     packets = [ip(udp(), 17), ip(udp(), 17, A, B)] * 3
 
     batches = decode(frames_of(*packets)).batches

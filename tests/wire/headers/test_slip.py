@@ -1,4 +1,4 @@
-"""SLIP: sixteen bytes, then IP."""
+"""SLIP: a link header of 16 bytes, then IP."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from support.sound import SOUND, V4, V6
 
 @pytest.mark.parametrize(("layer", "family", "frame"), SOUND["slip"].values(), ids=SOUND["slip"])
 def test_the_packet_behind_it_is_found(layer: int, family: int, frame: bytes) -> None:
-    """Whatever the sixteen bytes say."""
+    """The packet is decoded whatever the 16 bytes contain."""
     packet = found(frame, layer)
 
     assert (packet.family, packet.ports) == (family, (40000, 53))
@@ -21,7 +21,7 @@ def test_the_packet_behind_it_is_found(layer: int, family: int, frame: bytes) ->
     ("layer", "frame"), [(layer, frame) for layer, _, frame in SOUND["slip"].values()], ids=SOUND["slip"]
 )
 def test_it_survives_cuts_rubbish_and_extremes(layer: int, frame: bytes) -> None:
-    """Cut short at each byte it is refused as cut, rubbish after it changes nothing, no field's value raises."""
+    """A frame cut before its ports is refused as cut, trailing bytes change nothing, and no field value raises."""
     assert_survives_everything(frame, layer)
 
 
@@ -33,5 +33,5 @@ REFUSED = {
 
 @pytest.mark.parametrize(("layer", "frame", "reason"), REFUSED.values(), ids=REFUSED)
 def test_what_is_no_ip_is_refused(layer: int, frame: bytes, reason: str) -> None:
-    """The header carries nothing else."""
+    """A payload that is neither IPv4 nor IPv6, or missing, is refused."""
     assert refusal(frame, layer) == reason

@@ -1,4 +1,4 @@
-"""TCP: ports and flags, from as few bytes as hold them; and what contradicts itself."""
+"""TCP: ports and flags, also of truncated headers, and contradictory headers."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_ports_and_flags_are_columns() -> None:
 
 
 def test_every_flag_is_kept() -> None:
-    """All eight bits of the byte; the ninth, which stands beside the data offset, is none of ours."""
+    """All eight flags of the flags byte are kept."""
     (batch,) = decode(frames_of(*(ip(tcp(flags=flags), 6) for flags in range(256)))).batches
 
     assert batch.tcp_flags.tolist() == list(range(256))
@@ -47,7 +47,7 @@ def test_every_flag_is_kept() -> None:
 
 @pytest.mark.parametrize(("src", "dst"), HOSTS)
 def test_every_length_of_options_is_read(src: str, dst: str) -> None:
-    """Five words, the header alone, to fifteen."""
+    """Headers of every length, from 5 to 15 words, are decoded."""
     for words in range(5, 16):
         packet = ip(tcp(words=words, payload=bytes(4 * words - 20)), 6, src, dst)
 
@@ -56,7 +56,7 @@ def test_every_length_of_options_is_read(src: str, dst: str) -> None:
 
 @pytest.mark.parametrize(("src", "dst"), HOSTS)
 def test_as_few_bytes_as_hold_ports_and_flags_are_enough(src: str, dst: str) -> None:
-    """A snap length may cut the rest away; less is refused as cut."""
+    """A segment is decoded if its first 14 bytes were captured, and refused as `tcp_cut` otherwise."""
     packet = ip(tcp(words=15, payload=bytes(60)), 6, src, dst)
     header = len(packet) - 80
 
@@ -72,19 +72,19 @@ def test_as_few_bytes_as_hold_ports_and_flags_are_enough(src: str, dst: str) -> 
 @pytest.mark.parametrize(("src", "dst"), HOSTS)
 @pytest.mark.parametrize(("segment", "reason"), REFUSED.values(), ids=REFUSED)
 def test_a_contradiction_is_refused_by_reason(segment: bytes, reason: str, src: str, dst: str) -> None:
-    """In both families alike."""
+    """A contradictory header is refused with the same reason in IPv4 and IPv6."""
     assert refusal(ip(segment, 6, src, dst), RAW) == reason
 
 
 @pytest.mark.parametrize(("src", "dst"), HOSTS)
 def test_rubbish_after_the_packet_changes_nothing(src: str, dst: str) -> None:
-    """Not even where it would complete a header."""
+    """Bytes after the packet are ignored, even if they would complete a header."""
     assert found(ip(tcp(), 6, src, dst) + b"\xff" * 46, RAW) == found(ip(tcp(), 6, src, dst), RAW)
     assert refusal(ip(tcp()[:16], 6, src, dst) + tcp()[16:], RAW) == "tcp_length"
 
 
 def test_refusing_some_keeps_the_flags_of_the_others_in_their_place() -> None:
-    """Rows that stay are not shifted against their columns."""
+    """Refusing some rows leaves the columns of the others aligned."""
     segments = [tcp(1, 1, 1), tcp(words=4), tcp(2, 2, 2), tcp(words=6), tcp(3, 3, 3)]
 
     decoded = decode(frames_of(*(ip(segment, 6) for segment in segments)))
@@ -95,7 +95,7 @@ def test_refusing_some_keeps_the_flags_of_the_others_in_their_place() -> None:
 
 
 def test_the_fields_stand_where_rfc_9293_has_them() -> None:
-    """A header of 24 bytes, read field by field."""
+    """Each field of a 24-byte header is read; the header length is in bytes."""
     header = TcpHeader.of(Rows.from_frames(frames_of(tcp(40000, 443, SYN | ACK, words=6))))
 
     assert (header.src_port.tolist(), header.dst_port.tolist()) == ([40000], [443])

@@ -1,4 +1,4 @@
-"""UDP: ports, from as few bytes as hold them; and what contradicts itself."""
+"""UDP: ports, also of truncated headers, and contradictory headers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ REFUSED = {
 
 
 def test_there_are_no_flags() -> None:
-    """The column is there, and zero."""
+    """The TCP flags of a datagram are 0."""
     (batch,) = decode(frames_of(ip(udp(), 17))).batches
 
     assert batch.tcp_flags.tolist() == [0]
@@ -31,13 +31,13 @@ def test_there_are_no_flags() -> None:
 
 @pytest.mark.parametrize(("src", "dst"), HOSTS)
 def test_it_survives_cuts_rubbish_and_extremes(src: str, dst: str) -> None:
-    """Whatever is around it."""
+    """A frame cut before its ports is refused as cut, trailing bytes change nothing, and no field value raises."""
     assert_survives_everything(ip(udp(), 17, src, dst), RAW)
 
 
 @pytest.mark.parametrize(("src", "dst"), HOSTS)
 def test_as_few_bytes_as_hold_ports_are_enough(src: str, dst: str) -> None:
-    """A length that was cut away contradicts nothing."""
+    """A datagram is decoded if its first 4 bytes were captured, and refused as `udp_cut` otherwise."""
     packet = ip(udp(payload=bytes(20)), 17, src, dst)
     header = len(packet) - 28
 
@@ -53,21 +53,21 @@ def test_as_few_bytes_as_hold_ports_are_enough(src: str, dst: str) -> None:
 @pytest.mark.parametrize(("src", "dst"), HOSTS)
 @pytest.mark.parametrize(("datagram", "reason"), REFUSED.values(), ids=REFUSED)
 def test_a_contradiction_is_refused_by_reason(datagram: bytes, reason: str, src: str, dst: str) -> None:
-    """In both families alike."""
+    """A contradictory header is refused with the same reason in IPv4 and IPv6."""
     assert refusal(ip(datagram, 17, src, dst), RAW) == reason
 
 
 def test_a_length_may_be_shorter_than_the_packet() -> None:
-    """What follows belongs to nobody, but nothing contradicts."""
+    """A UDP length below that of the packet is accepted; the rest is ignored."""
     assert found(ip(udp(payload=bytes(20), length=12), 17), RAW) == Found(4, (40000, 53), 48)
 
 
 def test_a_jumbogram_has_no_length() -> None:
-    """Zero stands for "as long as the packet" (RFC 2675 section 4)."""
+    """A UDP length of 0 in IPv6 means the length of the packet (RFC 2675 section 4)."""
     assert found(ip(udp(length=0), 17, A, B), RAW) == Found(6, (40000, 53), 48)
 
 
 def test_a_first_fragment_goes_on_elsewhere() -> None:
-    """Its length is held against what a datagram can be, not against the fragment."""
+    """In a first fragment, the UDP length is checked against the longest datagram, not against the fragment."""
     assert found(ip(udp(length=65_515), 17, fragment=0x2000), RAW) == Found(4, (40000, 53), 28)
     assert refusal(ip(udp(length=65_516), 17, fragment=0x2000), RAW) == "udp_length"

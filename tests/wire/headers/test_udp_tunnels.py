@@ -1,4 +1,4 @@
-"""Tunnels over UDP: looked into only when asked, counted beside the datagram, and never instead of it."""
+"""UDP tunnels: opened on request only, and counted in addition to the datagram."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from support.packets import ethernet, frames_of, ip, udp
 from support.sound import V4, V6, extension
 
 AUTHENTICATION = b"\0\1\2\3" + bytes(2 + 3 + 8 + 1)
-"""Of Teredo, with an identifier of 2 bytes and a value of 3 (RFC 4380 section 5.1.1)."""
+"""The authentication header of Teredo, with an identifier of 2 bytes and a value of 3 (RFC 4380 section 5.1.1)."""
 
 ORIGIN = b"\0\0" + bytes(6)
 
 
 def gtpu(payload: bytes, flags: int = 0x30, optional: bytes = b"", kind: int = 255) -> bytes:
-    """Return a GTP-U message."""
+    """Return a GTP-U message around `payload`."""
     return struct.pack("!BBHI", flags, kind, len(optional) + len(payload), 7) + optional + payload
 
 
@@ -69,13 +69,13 @@ REFUSED_INSIDE = {
 
 
 def looked_into(datagram: bytes, tunnels: frozenset[str] = TUNNELS) -> Decoded:
-    """Decode one datagram with `tunnels` named."""
+    """Decode one datagram, opening `tunnels`."""
     return decode(frames_of(ip(datagram, 17)), tunnels)
 
 
 @pytest.mark.parametrize(("name", "family", "datagram"), OPENED.values(), ids=OPENED)
 def test_both_the_datagram_and_what_is_inside_are_found(name: str, family: int, datagram: bytes) -> None:
-    """The one counts, the other is told of beside it."""
+    """The datagram is decoded in the outer results, and its payload in the inner ones."""
     decoded = looked_into(datagram)
 
     ((outer,), (inner,)) = decoded.batches, decoded.inside.batches
@@ -88,7 +88,7 @@ def test_both_the_datagram_and_what_is_inside_are_found(name: str, family: int, 
 
 @pytest.mark.parametrize(("name", "family", "datagram"), OPENED.values(), ids=OPENED)
 def test_nothing_is_looked_into_unasked(name: str, family: int, datagram: bytes) -> None:
-    """Nor where another tunnel is asked for: anybody may use these ports."""
+    """A tunnel that was not asked for is not opened, because other services may use its port."""
     del family
 
     for tunnels in (frozenset[str](), TUNNELS - {name}):
@@ -101,7 +101,7 @@ def test_nothing_is_looked_into_unasked(name: str, family: int, datagram: bytes)
 
 @pytest.mark.parametrize(("name", "family", "datagram"), OPENED.values(), ids=OPENED)
 def test_cut_short_it_is_found_and_what_is_inside_refused_as_cut(name: str, family: int, datagram: bytes) -> None:
-    """Until the inner ports are there."""
+    """A truncated datagram is decoded; its payload is refused as cut until the inner ports are captured."""
     del name, family
     packet = ip(datagram, 17)
 
@@ -120,7 +120,7 @@ def test_cut_short_it_is_found_and_what_is_inside_refused_as_cut(name: str, fami
 def test_whatever_stands_in_its_fields_there_is_one_way_out_on_each_side(
     name: str, family: int, datagram: bytes
 ) -> None:
-    """Each byte at its extremes, and every tunnel looked into."""
+    """Whatever its bytes are, a datagram has one result, and so has the payload of each tunnel."""
     del name, family
     packet = ip(datagram, 17)
     changed = [
@@ -138,7 +138,7 @@ def test_whatever_stands_in_its_fields_there_is_one_way_out_on_each_side(
 
 @pytest.mark.parametrize(("datagram", "reason"), REFUSED_INSIDE.values(), ids=REFUSED_INSIDE)
 def test_what_cannot_be_read_inside_is_refused_beside(datagram: bytes, reason: str) -> None:
-    """The datagram is a datagram all the same."""
+    """If the payload of a tunnel is refused, the datagram is decoded nevertheless."""
     decoded = looked_into(datagram)
 
     assert sum(map(len, decoded.batches)) == 1
@@ -147,7 +147,7 @@ def test_what_cannot_be_read_inside_is_refused_beside(datagram: bytes, reason: s
 
 
 def test_a_port_in_common_opens_one_tunnel_only() -> None:
-    """Where both ends use ports of tunnels, where it goes to decides."""
+    """If both ports belong to tunnels, the destination port decides."""
     decoded = looked_into(udp(2152, 6081, b"\0\0\x08\0" + bytes(4) + V4))
 
     assert decoded.opened == {"geneve": 1}
@@ -155,13 +155,13 @@ def test_a_port_in_common_opens_one_tunnel_only() -> None:
 
 
 def test_vxlan_and_geneve_have_no_answers() -> None:
-    """Their source port is a hash of what is inside, and may be any."""
+    """VXLAN and Geneve are recognised by the destination port only, because their source port is a hash."""
     assert not looked_into(udp(4789, 9, b"\x08" + bytes(7) + ethernet(V4))).opened
     assert not looked_into(udp(6081, 9, b"\0\0\x08\0" + bytes(4) + V4)).opened
 
 
 def test_tunnels_within_each_other_are_bounded() -> None:
-    """So many are looked into; the next is told of as too deep."""
+    """At most `MOST_TUNNELS` nested tunnels are opened; the payload of the next one is refused as `too_deep`."""
     packet = V4
     for nested in range(1, 8):
         packet = ip(udp(9, 2152, gtpu(packet)), 17)
@@ -175,19 +175,19 @@ def test_tunnels_within_each_other_are_bounded() -> None:
 
 
 def test_headers_inside_are_bounded() -> None:
-    """Less deep than outside: what is inside comes on top."""
+    """At most `MAX_DEPTH_INSIDE` headers are followed inside a tunnel."""
     for length in range(MAX_DEPTH_INSIDE + 4):
         chain = b"".join(extension(after) for after in [60] * (length - 1) + [17] * bool(length))
         inner = ip(chain + udp(), 60 if length else 17, "::1", "::2")
 
         decoded = looked_into(udp(9, 2152, gtpu(inner)))
 
-        # GTP-U, raw IP and IPv6 are three of them.
+        # GTP-U, raw IP and IPv6 count as three headers.
         assert bool(decoded.inside.batches) == (length + 3 <= MAX_DEPTH_INSIDE)
 
 
 def test_the_table_names_ports_once() -> None:
-    """No two tunnels claim the same."""
+    """No port belongs to two tunnels."""
     ports = [port for tunnel in UDP_TUNNELS.values() for port in tunnel.ports]
 
     assert len(ports) == len(set(ports))
@@ -202,7 +202,7 @@ BUILT = {
 
 @pytest.mark.parametrize(("name", "port", "header"), [(name, *made) for name, made in BUILT.items()], ids=BUILT)
 def test_packets_of_an_independent_builder_are_read(name: str, port: int, header: object) -> None:
-    """As scapy writes them."""
+    """Tunnel packets that scapy builds are decoded."""
     inner = IP(src="10.9.8.7", dst="10.0.0.2") / UDP(sport=40000, dport=53)
     packet = bytes(IP() / UDP(sport=9, dport=port) / header / inner)
 

@@ -1,4 +1,4 @@
-"""802.11: data frames in the clear, with every header they may have."""
+"""802.11: unencrypted data frames, with every optional part of the header."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from support.sound import SOUND, V4, snap, wifi
 
 @pytest.mark.parametrize(("layer", "family", "frame"), SOUND["wifi"].values(), ids=SOUND["wifi"])
 def test_the_packet_behind_it_is_found(layer: int, family: int, frame: bytes) -> None:
-    """Behind addresses, QoS and HT control."""
+    """The payload is decoded behind three or four addresses, QoS and HT control."""
     packet = found(frame, layer)
 
     assert (packet.family, packet.ports) == (family, (40000, 53))
@@ -20,7 +20,7 @@ def test_the_packet_behind_it_is_found(layer: int, family: int, frame: bytes) ->
     ("layer", "frame"), [(layer, frame) for layer, _, frame in SOUND["wifi"].values()], ids=SOUND["wifi"]
 )
 def test_it_survives_cuts_rubbish_and_extremes(layer: int, frame: bytes) -> None:
-    """Cut short at each byte it is refused as cut, rubbish after it changes nothing, no field's value raises."""
+    """A frame cut before its ports is refused as cut, trailing bytes change nothing, and no field value raises."""
     assert_survives_everything(frame, layer)
 
 
@@ -41,5 +41,5 @@ REFUSED = {
 
 @pytest.mark.parametrize(("layer", "frame", "reason"), REFUSED.values(), ids=REFUSED)
 def test_what_cannot_be_read_is_refused_by_reason(layer: int, frame: bytes, reason: str) -> None:
-    """Other types, protected frames, later fragments, several packets in one."""
+    """Other frame types, protected frames, later fragments and aggregated packets are refused with their reasons."""
     assert refusal(frame, layer) == reason
