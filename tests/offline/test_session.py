@@ -12,7 +12,8 @@ import pytest
 
 from shodohflo.attribution.ledger import Ledger
 from shodohflo.config import Configuration, load
-from shodohflo.offline.session import Replay, is_unreadable, make_pipeline
+from shodohflo.keys import counts
+from shodohflo.offline.session import Replay, is_unreadable, make_pipeline, replay_captures
 
 if TYPE_CHECKING:
     from shodohflo.columns.frames import Frames
@@ -74,6 +75,20 @@ def test_a_pipeline_decides_by_the_configuration(demo: Path) -> None:
     assert len(pipeline.take()) > 0
     ledger = pipeline.settle()
     assert sum(ledger.outcomes.values()) == ledger.received
+
+
+def test_captures_are_replayed_as_far_as_they_go(demo: Path, tmp_path: Path) -> None:
+    """What was read is decided and accounted for, and what was not is named."""
+    configuration = Configuration(load(None, {}), OURS)
+
+    whole = replay_captures([str(demo)], configuration)
+    part = replay_captures([str(demo), str(tmp_path / "missing.pcap")], configuration)
+
+    assert whole.broken == ()
+    assert sum(whole.ledger.outcomes.values()) == whole.ledger.received > 0
+    assert counts(part.observations) == counts(whole.observations) != {}
+    assert part.ledger == whole.ledger
+    assert ["missing.pcap" in message for message in part.broken] == [True]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from shodohflo.config import load
 from shodohflo.errors import StoreError
 from shodohflo.keys import counts
 from shodohflo.offline import writing
-from shodohflo.offline.writing import as_of, reachable, write_all
+from shodohflo.offline.writing import as_of, reachable, write_all, writer_to
 from support.observing import SECOND, Seen, observed
 from support.serving import Server, programs
 
@@ -41,6 +41,15 @@ def test_everything_is_written_whatever_the_size_of_a_slice(
 
     with server.client() as client:
         assert {key: int(str(client.get(key))) for key in counts(SEEN)} == counts(SEEN)
+
+
+def test_a_writer_to_a_store_writes_everything(server: Server) -> None:
+    """The function that `writer_to` returns writes with the given rules and lifetime."""
+    writer_to(f"unix://{server.path}", load(None, {}).mapping, 900)(SEEN)
+
+    with server.client() as client:
+        assert {key: int(str(client.get(key))) for key in counts(SEEN)} == counts(SEEN)
+        assert all(0 < int(str(client.ttl(key))) <= 900 for key in counts(SEEN))
 
 
 def test_a_store_that_cannot_be_reached_is_an_error_before_the_captures_are_read(tmp_path: Path) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
+from shodohflo.attribution.ledger import Ledger
 from shodohflo.config import load
 from shodohflo.model import Kind
 from shodohflo.query.rows import AgentRow
@@ -13,11 +17,15 @@ from shodohflo.report.rules import (
     count_decided,
     count_stored,
     other_configurations,
+    print_rules,
     rule_objects,
     rule_rows,
     rule_texts,
 )
 from support.observing import flow, observed
+
+if TYPE_CHECKING:
+    import pytest
 
 
 def test_rules_stand_beside_what_they_decided_and_others_are_marked() -> None:
@@ -44,6 +52,19 @@ def test_rules_stand_beside_what_they_decided_and_others_are_marked() -> None:
     ]
 
 
+def test_json_has_one_rule_a_line_and_the_table_has_the_networks_too(capsys: pytest.CaptureFixture[str]) -> None:
+    """Both forms have every rule of the configuration."""
+    settings = load(None, {})
+
+    print_rules(settings, None, as_json=True)
+    lines = capsys.readouterr().out.splitlines()
+    assert [json.loads(line) for line in lines] == list(rule_objects(settings, None))
+
+    print_rules(settings, None, as_json=False)
+    table = capsys.readouterr().out
+    assert all(row[0] in table for row in rule_rows(settings, None))
+
+
 def test_without_counts_and_without_a_configuration_only_what_is_known_is_shown() -> None:
     """Counts are left out where nothing was counted, and networks where there is no configuration."""
     decided = Decided()
@@ -54,7 +75,7 @@ def test_without_counts_and_without_a_configuration_only_what_is_known_is_shown(
 
 
 def test_flows_are_counted_once_for_each_rule() -> None:
-    """A flow of several rows counts once; resets are not decided by rules."""
+    """A flow of several rows counts once; resets are not decided by rules; drops are those of the ledger."""
     first = flow("10.0.0.1", "10.0.0.2", 53, 3)
     seen = observed(
         first,
@@ -65,11 +86,12 @@ def test_flows_are_counted_once_for_each_rule() -> None:
     )
 
     rules = [RuleText(number, f"rule {number}") for number in range(3)]
-    decided = count_decided(seen, rules)
+    decided = count_decided(seen, Ledger(outcomes=Counter({"dropped.FLOW_MAPPING[1]": 5})), rules)
 
     assert decided.packets == {rules[0]: 9, rules[2]: 3}
     assert decided.flows == {rules[0]: 2, rules[2]: 1}
-    assert count_decided(observed(), rules).packets == {}
+    assert +decided.dropped == {rules[1]: 5}
+    assert count_decided(observed(), Ledger(), rules).packets == {}
 
 
 def test_malformed_fields_of_an_agents_hash_are_skipped() -> None:

@@ -13,7 +13,7 @@ from typing import Final
 import click
 
 from shodohflo.config import Configuration, load
-from shodohflo.offline.session import Replay, make_pipeline
+from shodohflo.offline.session import replay_captures
 from shodohflo.offline.writing import as_of, write_all
 from shodohflo.query.filters import Filter
 from shodohflo.query.reader import Reader
@@ -41,18 +41,15 @@ def demo() -> int:
     (.2), and their IPv6 addresses in 2001:db8:7::/48. The demo needs no rights, and leaves nothing behind.
     """
     settings = load(None, {})
-    pipeline = make_pipeline(Configuration(settings, OUR_NETS))
-    replay = Replay(pipeline)
     with as_file(files("shodohflo") / "demo" / "demo.pcap") as capture:
-        replay.read([str(capture)])
-    seen = as_of(pipeline.take(), time.time_ns())
+        replayed = replay_captures([str(capture)], Configuration(settings, OUR_NETS))
     # A store of its own keeps documentation addresses out of the operator's.
     with TemporaryDirectory(prefix="shodohflo-") as state, closing(EmbeddedStore(Path(state))) as store:
         store.connect().connection_pool.disconnect()
-        write_all(seen, store, settings.mapping, settings.ttl)
+        write_all(as_of(replayed.observations, time.time_ns()), store, settings.mapping, settings.ttl)
         _show(Reader([store]))
-    print_ledger(pipeline.settle(), pipeline.rules, err=False)
-    return 1 if replay.broken else 0
+    print_ledger(replayed.ledger, replayed.rules, err=False)
+    return 1 if replayed.broken else 0
 
 
 def _show(reader: Reader) -> None:

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Final
 
 import click
 
 from shodohflo.cli import options
 from shodohflo.cli.messages import fail, warn
-from shodohflo.config import Configuration, Settings, load
+from shodohflo.config import Configuration, load
 from shodohflo.config.presumed import presumed_for_captures
-from shodohflo.keys import counts
-from shodohflo.offline.session import Replay, is_unreadable, make_pipeline
+from shodohflo.offline.session import is_unreadable, replay_captures
 from shodohflo.process.malloc import keep_freed_memory
+from shodohflo.report.keys import print_keys
 from shodohflo.report.ledger import print_ledger, write_ledger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from shodohflo.columns.observations import Observations
     from shodohflo.model import Network
 
 EXAMPLES: Final = """\b
@@ -29,30 +26,6 @@ Examples:
   shodohflo replay --keys --our-nets 192.0.2.0/24 a.pcap    the keys that would be in the store
   tcpdump -c 1000 -w - | shodohflo replay -                 from standard input
 """
-
-
-def key_lines(counted: Mapping[str, int]) -> Iterator[str]:
-    """Return a line with key and count for each key, sorted by key."""
-    keys = sorted(counted)
-    return map("%s\t%d\n".__mod__, zip(keys, map(counted.__getitem__, keys), strict=True))
-
-
-def print_flows(seen: Observations, settings: Settings, *, as_json: bool) -> None:
-    """Print the flows as a table, or as JSON lines."""
-    from shodohflo.report.flows import flow_rows  # noqa: PLC0415 - `--keys` needs no rows
-    from shodohflo.report.listings import FLOWS  # noqa: PLC0415 - as above
-
-    FLOWS.print(flow_rows(seen, [rule.describe() for rule in settings.mapping.rules]), as_json=as_json)
-    if not as_json:
-        click.echo()
-
-
-def writer_to(url: str, settings: Settings) -> Callable[[Observations], None]:
-    """Connect to the store at `url`, and return a function that writes observations to it."""
-    from shodohflo.offline.writing import reachable, write_all  # noqa: PLC0415 - most replays need no store client
-
-    store = reachable(url)
-    return lambda seen: write_all(seen, store, settings.mapping, settings.ttl)
 
 
 @click.command(epilog=EXAMPLES)
@@ -85,24 +58,27 @@ def replay(  # noqa: PLR0913 - one for each option
     keep_freed_memory()
     settings = load(config)
     warn(settings)
-    write = writer_to(store, settings) if store else None
+    write = None
+    if store:
+        from shodohflo.offline.writing import writer_to  # noqa: PLC0415 - most replays need no store client
+
+        write = writer_to(store, settings.mapping, settings.ttl)
     ours = options.named_or(our_nets, lambda: presumed_for_captures(settings.enumeration))
-    configuration = Configuration(settings, ours)
-    pipeline = make_pipeline(configuration)
-    reading = Replay(pipeline)
-    reading.read(captures)
-    seen = pipeline.take()
+    replayed = replay_captures(captures, Configuration(settings, ours))
     if write:
-        write(seen)
+        write(replayed.observations)
     if keys:
-        sys.stdout.write("".join(key_lines(counts(seen))))
-    elif as_json or not write:
-        print_flows(seen, settings, as_json=as_json)
-    if is_unreadable(pipeline.settle()):
-        reading.broken.append("nothing could be read: no link type of the captures has a decoder")
-    for message in reading.broken:
+        print_keys(replayed.observations)
+    elif as_json or not store:
+        from shodohflo.report.flows import print_flows  # noqa: PLC0415 - `--keys` needs no rows
+
+        print_flows(replayed.observations, settings.mapping, as_json=as_json)
+    broken = list(replayed.broken)
+    if is_unreadable(replayed.ledger):
+        broken.append("nothing could be read: no link type of the captures has a decoder")
+    for message in broken:
         fail(message, "shodohflo replay")
-    print_ledger(pipeline.settle(), pipeline.rules, err=keys or as_json)
+    print_ledger(replayed.ledger, replayed.rules, err=keys or as_json)
     if ledger:
-        write_ledger(pipeline.settle(), ledger)
-    return 1 if reading.broken else 0
+        write_ledger(replayed.ledger, ledger)
+    return 1 if broken else 0

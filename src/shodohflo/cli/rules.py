@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from pathlib import Path
@@ -10,23 +9,19 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from shodohflo.attribution.ledger import DROPPED
 from shodohflo.cli import options
 from shodohflo.cli.messages import fail
 from shodohflo.config import Settings, load
-from shodohflo.offline.session import Replay, make_pipeline
+from shodohflo.offline.session import replay_captures
 from shodohflo.report.ledger import print_ledger
 from shodohflo.report.rules import (
-    COLUMNS,
     Decided,
     count_decided,
     count_stored,
     other_configurations,
-    rule_objects,
-    rule_rows,
+    print_rules,
     rule_texts,
 )
-from shodohflo.report.table import show
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,33 +69,19 @@ def rules_command(  # noqa: PLR0913 - one for each option
         raise click.UsageError("--running and captures exclude each other")
     if stores and not running:
         raise click.UsageError("--store needs --running")
-    status, decided = 0, None
     settings = None if running and config is None else load(config)
+    status, decided = 0, None
     if running:
         decided = _running(stores, settings)
     elif files and settings is not None:
-        status, decided = _replayed(files, settings, our_nets)
-    if as_json:
-        for line in rule_objects(settings, decided):
-            click.echo(json.dumps(line))
-    else:
-        show(COLUMNS, rule_rows(settings, decided))
+        replayed = replay_captures(files, options.configured(settings, our_nets))
+        decided = count_decided(replayed.observations, replayed.ledger, rule_texts(settings))
+        for message in replayed.broken:
+            fail(message, "shodohflo rules")
+        print_ledger(replayed.ledger, replayed.rules, err=True)
+        status = 1 if replayed.broken else 0
+    print_rules(settings, decided, as_json=as_json)
     return status
-
-
-def _replayed(captures: Sequence[str], settings: Settings, our_nets: tuple[Network, ...]) -> tuple[int, Decided]:
-    """Return the exit status, and what the rules decide about captures."""
-    pipeline = make_pipeline(options.configured(settings, our_nets))
-    reading = Replay(pipeline)
-    reading.read(captures)
-    rules = rule_texts(settings)
-    decided = count_decided(pipeline.take(), rules)
-    for rule in rules:
-        decided.dropped[rule] = pipeline.settle().outcomes[DROPPED.format(rule.number)]
-    for message in reading.broken:
-        fail(message, "shodohflo rules")
-    print_ledger(pipeline.settle(), pipeline.rules, err=True)
-    return (1 if reading.broken else 0), decided
 
 
 def _running(stores: Sequence[str], settings: Settings | None) -> Decided:

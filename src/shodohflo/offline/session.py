@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from shodohflo.attribution.ledger import Ledger
     from shodohflo.capture.files.savefile import Savefile
     from shodohflo.columns.frames import Frames
+    from shodohflo.columns.observations import Observations
     from shodohflo.config import Configuration
+    from shodohflo.rules.compiler import CompiledRules
 
 
 class Ingesting(Protocol):
@@ -56,6 +58,26 @@ class Replay:
             used = f" ({savefile.packets:,} packets before that were used)" if savefile and savefile.packets else ""
             self.broken.append(f"{error}{used}")
         return done + (savefile.position if savefile else 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What became of the packets of captures under one configuration."""
+
+    observations: Observations
+    ledger: Ledger
+    rules: CompiledRules
+    """The rules that decided, with their failures."""
+    broken: tuple[str, ...]
+    """One line for each capture that could not be read to its end."""
+
+
+def replay_captures(captures: Sequence[str], configuration: Configuration) -> Replayed:
+    """Read every capture, `-` for standard input, and decide its packets by `configuration`."""
+    pipeline = make_pipeline(configuration)
+    reading = Replay(pipeline)
+    reading.read(captures)
+    return Replayed(pipeline.take(), pipeline.settle(), pipeline.rules, tuple(reading.broken))
 
 
 def make_pipeline(configuration: Configuration) -> Pipeline:

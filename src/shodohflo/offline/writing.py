@@ -12,6 +12,8 @@ from shodohflo.store.urls import parse_url
 from shodohflo.store.writer import CAPACITY, Writer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from shodohflo.columns.observations import Observations
     from shodohflo.rules.mapping import FlowMapping
 
@@ -23,6 +25,12 @@ _SLICE: Final = CAPACITY // 2
 
 AGENT: Final = "replay"
 """The agent's name in the `detail` hashes of replayed flows."""
+
+
+def writer_to(url: str, mapping: FlowMapping, lifetime: int) -> Callable[[Observations], None]:
+    """Connect to the store at `url`, and return the function that writes observations to it, as `write_all` does."""
+    store = reachable(url)
+    return lambda seen: write_all(seen, store, mapping, lifetime)
 
 
 def reachable(url: str) -> Store:

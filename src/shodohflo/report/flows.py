@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Final
 
 from shodohflo.keys.detail import FlowDetail, ProtocolSum
 from shodohflo.model import PROTOCOL_NAMES, FlowKey, Kind, rule_place
 from shodohflo.query.details import sum_protocols
 from shodohflo.query.sums import flow_row
+from shodohflo.report.listings import FLOWS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from shodohflo.columns.observations import Observations
     from shodohflo.model import Address
     from shodohflo.query.rows import FlowRow
+    from shodohflo.rules.mapping import FlowMapping
 
 _PROTOCOL, _RULE, _PACKETS, _OCTETS, _FIRST, _LAST = range(6)
 """The places in a part of a flow: what one rule decided of one protocol."""
@@ -33,6 +36,13 @@ def flow_rows(observations: Observations, sentences: Sequence[str] = ()) -> list
         flows.setdefault(key, []).append(part)
     rows = [_row(key, parts, sentences) for key, parts in flows.items()]
     return sorted(rows, key=lambda row: (-row.packets, str(row.client), str(row.service), row.port))
+
+
+def print_flows(observations: Observations, mapping: FlowMapping, *, as_json: bool) -> None:
+    """Print the flows on standard output, as a table with an empty line below it, or as one JSON object a line."""
+    FLOWS.print(flow_rows(observations, [rule.describe() for rule in mapping.rules]), as_json=as_json)
+    if not as_json:
+        sys.stdout.write("\n")
 
 
 def _parts(observations: Observations) -> Iterator[tuple[tuple[Address, Address, int], tuple[int, ...]]]:

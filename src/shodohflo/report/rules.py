@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
+from shodohflo.attribution.ledger import DROPPED
 from shodohflo.columns.grouping import group_by
 from shodohflo.model import Kind, entry_place, rule_number, rule_place
-from shodohflo.report.table import Column, Row
+from shodohflo.report.table import Column, Row, show
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from shodohflo.attribution.ledger import Ledger
     from shodohflo.columns.observations import Observations
     from shodohflo.config import Settings
     from shodohflo.query.rows import AgentRow, FlowRow
@@ -73,9 +77,9 @@ def _network_row(number: int, entry: Entry) -> Row:
     return (entry_place(number), "", "", "", f"{entry.name}: {held}")
 
 
-def count_decided(seen: Observations, rules: Sequence[RuleText]) -> Decided:
-    """Count packets and distinct flows by the rule that decided them."""
-    decided = Decided()
+def count_decided(seen: Observations, ledger: Ledger, rules: Sequence[RuleText]) -> Decided:
+    """Count recorded packets, distinct flows and dropped packets by the rule that decided them."""
+    decided = Decided(dropped=Counter({rule: ledger.outcomes[DROPPED.format(rule.number)] for rule in rules}))
     flows = seen[(seen.kind == Kind.FLOW) | (seen.kind == Kind.FLOW_IGNORED)]
     if not len(flows):
         return decided
@@ -140,6 +144,14 @@ def rule_rows(settings: Settings | None, decided: Decided | None) -> list[Row]:
         other = " (in another configuration)" if settings and rule not in configured else ""
         rows.append((rule_place(rule.number), *counts, f"{rule.sentence}{other}"))
     return rows
+
+
+def print_rules(settings: Settings | None, decided: Decided | None, *, as_json: bool) -> None:
+    """Print networks and rules on standard output as a table, or the rules as one JSON object a line."""
+    if as_json:
+        sys.stdout.writelines(f"{json.dumps(rule)}\n" for rule in rule_objects(settings, decided))
+    else:
+        show(COLUMNS, rule_rows(settings, decided))
 
 
 def _shown(settings: Settings | None, decided: Decided | None) -> list[RuleText]:
