@@ -1,7 +1,7 @@
-"""What a configuration of the agent can say about networks and rules.
+"""The language of networks and rules: the names that a configuration file of the agent imports.
 
 A configuration is a Python file. It defines NETWORK_ENUMERATION, the networks by name, and FLOW_MAPPING, the rules
-that say of each packet which end is the client and which the service:
+that decide for each packet which end is the client and which is the service:
 
     from shodohflo.pcap_config import NetworkEnumeration, FlowMapping, OUR_4NETS, SRC, DST, Assign, LowerPort
 
@@ -20,7 +20,7 @@ that say of each packet which end is the client and which the service:
         (None, "ernie", LowerPort()),  # FLOW_MAPPING[5]
     )
 
-With the agent started for our networks = 192.168.0.0/16, this is what becomes of packets. A flow is written
+If the agent is started with our networks = 192.168.0.0/16, packets are recorded as follows. A flow is written
 client;service;port, as in the store:
 
     received                                            recorded
@@ -35,13 +35,13 @@ client;service;port, as in the store:
     198.51.100.9:40000 > 203.0.113.7:80                 nothing: no rule
     [2001:db8::1]:40000 > [2001:db8::2]:80              nothing: no network
 
-The last but two is not dropped although its source port is 53: ernie stands before external, so it is not external.
-The last is in no network because this configuration names no IPv6 prefix; '::/0' beside '0.0.0.0/0' would do.
+The third from the end is not dropped although its source port is 53: ernie comes before external, so its address is
+not in external. The last is in no network because this configuration has no IPv6 prefix; add '::/0' beside '0.0.0.0/0'.
 
-ORDER MATTERS, TWICE. An address belongs to the first entry that holds it, so a host goes before the network around
-it. If the agent above were started for 10.0.0.0/8, our_nets would come first and swallow bert and ernie: the last
-four rules could never match, and both kinds of noise would be recorded. And the first rule that has an opinion
-decides, so an exception goes before the general case. Rules are numbered from 0, in logs and everywhere.
+ORDER MATTERS, TWICE. An address belongs to the first entry that contains it, so a host goes before the network around
+it. If the agent above were started for 10.0.0.0/8, our_nets would come first and contain bert and ernie: the last
+four rules could never match, and the packets that they drop would be recorded. And the first rule that has an opinion
+decides, so an exception goes before the general case. Rules are numbered from 0, in logs and everywhere else.
 
 THE ACTIONS
 
@@ -50,21 +50,21 @@ THE ACTIONS
     PortMatch(set_of_ports, precedence=SRC, drop=False)
         The end whose port is in the set is the service; if both are, the preferred end is.
     Assign(client_from, port_from, set_of_ports=None, drop=False)
-        The named end is the client, the other the service; the port of interest is that of port_from. With a set,
-        only if that port is in it.
+        The end client_from is the client, the other is the service, and the port of interest is that of port_from.
+        With a set, it has an opinion only if that port is in the set.
     MappingAction()
         Never has an opinion; the base class for your own.
 
-SRC and DST (or SOURCE and DESTINATION) are the ends of a packet. Ports are 1 to 65535. A packet for which an action
-has no opinion goes on to the next rule; with drop=True, one for which it has is dropped. Port 0 does occur, and only
-LowerPort, or Assign without a set, has an opinion on it.
+SRC and DST (or SOURCE and DESTINATION) are the ends of a packet. A set contains ports from 1 to 65535. If an action has
+no opinion on a packet, the next rule is tried. With drop=True, a packet on which the action has an opinion is dropped.
+Port 0 does occur; only LowerPort, and Assign without a set, have an opinion on it.
 
-Resets to our networks, and ICMP that tells them that something is unreachable, are recorded whatever the rules say.
+Resets to our networks, and ICMP unreachables to them, are recorded regardless of the rules.
 
 YOUR OWN ACTIONS
 
-A rule takes anything with a method `match`. This one calls our side of the resolver's traffic the client, whatever
-the ports, and has no opinion on the rest:
+A rule takes any object with a method `match`. This one makes the end that talks to port 53 the client, and has no
+opinion on other packets:
 
     from shodohflo.pcap_config import MappingAction
 
@@ -76,21 +76,22 @@ the ports, and has no opinion on the rest:
                 return dst_addr, src_addr, 53
             return None
 
-The answer is (client, service, port), where any addresses may stand; or (None, None, None) to drop the packet; or
-None for no opinion. It is asked once for each distinct (addresses, ports) of a batch of packets. An exception or any
-other answer counts as no opinion; they are counted by rule, and logged once a minute.
+It returns (client, service, port), with any addresses; or (None, None, None) to drop the packet; or None for no
+opinion. It is called once for each distinct (addresses, ports) of a batch of packets. An exception or a malformed
+answer is treated as no opinion, counted by rule, and logged once a minute.
 
-WITHOUT ANY
+THE DEFAULTS
 
-A file that defines neither has all flows to or from our networks, by lower port (one without the other is an error):
+A file that defines neither records all flows to or from our networks, by lower port. One without the other is an error.
+The defaults are:
 
     from shodohflo.pcap_config import NetworkEnumeration, FlowMapping, OUR_4NETS, OUR_6NETS, SRC, DST, LowerPort
 
     NETWORK_ENUMERATION = NetworkEnumeration(("our_nets", OUR_4NETS, OUR_6NETS), ("all", "0.0.0.0/0", "::/0"))
     FLOW_MAPPING = FlowMapping((None, "our_nets", LowerPort(SRC)), ("our_nets", None, LowerPort(DST)))
 
-OUR_4NETS and OUR_6NETS stand for the prefixes that the agent is started with, by --our-nets or from the addresses of
-its interfaces. To try rules by hand:
+OUR_4NETS and OUR_6NETS stand for the prefixes that the agent is started with: those of --our-nets, or those derived
+from the addresses of its interfaces. To try rules by hand:
 
     update_our_nets("192.168.0.0/16")
     FLOW_MAPPING.number_networks(NETWORK_ENUMERATION)

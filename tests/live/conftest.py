@@ -1,4 +1,4 @@
-"""What live tests share: a store, and a wire between two namespaces."""
+"""Fixtures of the live tests: a store, and a link between two namespaces."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
-    """Return a store of the test's own."""
+    """Return a new store for one test."""
     server = Server(programs()["valkey"](), tmp_path).start()
     yield server
     server.kill()
@@ -24,7 +24,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 @pytest.fixture
 def ends() -> Iterator[tuple[Namespace, Namespace]]:
-    """Join two namespaces: what is sent out of `far0` is received by `near0`."""
+    """Join two namespaces: packets sent on `far0` are received on `near0`."""
     with namespace() as far, namespace() as near:
         join(far, "far0", near, "near0")
         yield far, near

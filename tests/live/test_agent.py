@@ -1,4 +1,4 @@
-"""The whole agent on a wire: what is sent is in the store, once, and every packet in the ledger."""
+"""The whole agent on a link: the store has each packet once, and the ledger accounts for all of them."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _OURS = "95.136.242.0/24"
-"""Of the client in the capture that most of these tests send."""
+"""The network of the client in the capture that most of these tests send."""
 
 _HERE = "192.168.0.0/16"
-"""Of the packets that tests make themselves."""
+"""The network of the packets that the tests make themselves."""
 
 _PACKETS = 62
-"""In that capture."""
+"""The number of packets in the capture that most of these tests send."""
 
 
 @pytest.fixture(name="capture")
@@ -36,20 +36,20 @@ def _capture(shipped_captures: Path) -> Path:
 
 
 def url(server: Server) -> str:
-    """Name the store by its socket, which all namespaces share."""
+    """Return the URL of the store's Unix socket, which is reachable from all namespaces."""
     return f"unix://{server.path}"
 
 
 def test_the_store_holds_what_replay_of_the_same_captures_gives(
     ends: tuple[Namespace, Namespace], server: Server, shipped_captures: Path, tmp_path: Path
 ) -> None:
-    """Two interfaces and both families at once, tags and tunnels among them."""
+    """The agent stores the same keys as a replay, with two interfaces, both families, tags and tunnels."""
     far, near = ends
     join(far, "far1", near, "near1")
     names = ("zeek-ftp-ipv4", "zeek-ftp-ipv6", "brimcap-alerts", "zeek-mixed-vlan-mpls", "tcpdump-QinQpacket")
     more = ("zeek-icmp6-destunreach-ip6ext-udp", "pcapplusplus-IcmpPackets", "pcap-analyzer-nmap_tcp_22_ipv4")
     first, second = ([shipped_captures / f"{name}.pcap" for name in group] for group in (names, more))
-    ours = ("10.0.0.0/8", "192.168.0.0/16", "2000::/3")  # some of those who talk in these captures
+    ours = ("10.0.0.0/8", "192.168.0.0/16", "2000::/3")  # some of the addresses in these captures
     words = [word for prefix in ours for word in ("--our-nets", prefix)]
 
     with watching(near, url(server), tmp_path, *words, joins="near1") as agent:
@@ -70,7 +70,7 @@ def test_the_store_holds_what_replay_of_the_same_captures_gives(
 def test_frames_with_one_tag_and_with_two_are_recorded(
     ends: tuple[Namespace, Namespace], server: Server, tmp_path: Path
 ) -> None:
-    """The kernel takes the outer tag off; the inner one stands before the packet."""
+    """Frames with one VLAN tag, which the kernel removes, and with two are recorded."""
     far, near = ends
     segment = TCP(sport=40000, dport=443, flags="A")
     wrpcap(
@@ -103,7 +103,7 @@ def test_frames_with_one_tag_and_with_two_are_recorded(
 def test_a_device_above_the_interface_counts_nothing_twice(
     ends: tuple[Namespace, Namespace], server: Server, capture: Path, tmp_path: Path, above: str
 ) -> None:
-    """Without names the lower one is listened to, and only that."""
+    """Packets are counted once if a bridge or macvlan is above the interface."""
     far, near = ends
     if above == "bridge":
         near.ip("link", "add", "above0", "type", "bridge")
@@ -113,7 +113,7 @@ def test_a_device_above_the_interface_counts_nothing_twice(
     near.ip("link", "set", "above0", "promisc", "on", "up")
 
     with watching(near, url(server), tmp_path, "--our-nets", _OURS) as agent:
-        # A bridge of its own makes near0 promiscuous, too: wait for the agent's first sign of life instead.
+        # The bridge itself makes near0 promiscuous, so wait for the agent's first heartbeat instead.
         with server.client() as client:
             wait_until(lambda: client.hget(f"agent;{NAME}", "interfaces") == "near0")
         send(far, "far0", capture)
@@ -126,7 +126,7 @@ def test_a_device_above_the_interface_counts_nothing_twice(
 def test_own_traffic_to_the_store_is_left_out_and_that_of_others_is_not(
     ends: tuple[Namespace, Namespace], tmp_path: Path
 ) -> None:
-    """It is recognised by the agent's own sockets, not by the store's address."""
+    """The agent's own traffic to the store is left out, and that of other programs on its host is recorded."""
     far, near = ends
     for space, interface, address in ((far, "far0", "192.168.9.1/24"), (near, "near0", "192.168.9.2/24")):
         space.ip("link", "set", interface, "arp", "on")
@@ -148,7 +148,7 @@ def test_own_traffic_to_the_store_is_left_out_and_that_of_others_is_not(
         server.kill()
 
     assert ledger["outcomes"]["own_traffic"] > 0
-    # Of the other's, only what the store sent is received: an ACK or two and the answer.
+    # Of the other program's connection, only the store's packets are received: an ACK or two and the answer.
     assert set(keys) == {
         "192.168.9.2;192.168.9.1;6379;flow",
         "192.168.9.2;192.168.9.1;peer",
@@ -161,7 +161,7 @@ def test_own_traffic_to_the_store_is_left_out_and_that_of_others_is_not(
 def test_an_interface_that_is_deleted_and_made_again_is_heard_again(
     ends: tuple[Namespace, Namespace], server: Server, capture: Path, tmp_path: Path
 ) -> None:
-    """Nobody has to start the agent anew."""
+    """An interface that is deleted and created again is listened to again without a restart."""
     far, near = ends
 
     with watching(near, url(server), tmp_path, "near0", "--our-nets", _OURS) as agent:
@@ -179,7 +179,7 @@ def test_an_interface_that_is_deleted_and_made_again_is_heard_again(
 def test_what_the_kernel_dropped_is_counted_to_the_packet(
     ends: tuple[Namespace, Namespace], server: Server, capture: Path, tmp_path: Path
 ) -> None:
-    """An agent that is held up loses packets and knows how many."""
+    """An agent that is stopped for a while loses packets, and counts exactly how many."""
     far, near = ends
 
     with watching(near, url(server), tmp_path, "--our-nets", _OURS) as agent:
@@ -197,7 +197,7 @@ def test_what_the_kernel_dropped_is_counted_to_the_packet(
 def test_a_signal_writes_everything_out(
     ends: tuple[Namespace, Namespace], server: Server, capture: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
-    """Also what the store was not due to get yet; the agent's hash says that it ended."""
+    """A signal makes the agent write all pending counts and set its state to `ended`."""
     far, near = ends
 
     with watching(near, url(server), tmp_path, "--our-nets", _OURS) as agent:
@@ -211,7 +211,7 @@ def test_a_signal_writes_everything_out(
 
 
 def test_a_run_ends_after_its_duration(ends: tuple[Namespace, Namespace], server: Server, tmp_path: Path) -> None:
-    """As good an end as a signal's."""
+    """A run ends after its duration, with a ledger and a line in the log."""
     with watching(ends[1], url(server), tmp_path, "--our-nets", _OURS, "--duration", "0.5") as agent:
         assert agent.ledger() == {"received": 0, "kernel_dropped": 0, "outcomes": {}}
 
@@ -221,7 +221,7 @@ def test_a_run_ends_after_its_duration(ends: tuple[Namespace, Namespace], server
 def test_a_new_flow_is_readable_soon(
     ends: tuple[Namespace, Namespace], server: Server, capture: Path, tmp_path: Path
 ) -> None:
-    """Long before counts of known flows are written."""
+    """A new flow is readable within two seconds."""
     far, near = ends
 
     with watching(near, url(server), tmp_path, "--our-nets", _OURS), server.client() as client:
@@ -234,7 +234,7 @@ def test_a_new_flow_is_readable_soon(
 def test_a_store_that_comes_later_gets_everything(
     ends: tuple[Namespace, Namespace], server: Server, capture: Path, tmp_path: Path
 ) -> None:
-    """Until then the agent keeps counting, and says what it waits for."""
+    """If the store is down at the start, the agent keeps counting, logs its retries, and writes everything later."""
     far, near = ends
     server.kill()
 

@@ -1,4 +1,4 @@
-"""What is sent over a wire is recorded as it is when read from its file: the same keys, the same counts."""
+"""A capture that is sent over a link is recorded like one read from its file: the same keys and counts."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ _OURS = tuple(
 
 
 def ethernet_captures() -> dict[str, Path]:
-    """Return the captures that can be sent over a wire as they are, by name."""
+    """Return the captures that can be sent over a link unchanged, by name."""
     folders = [SHIPPED_CAPTURES, outside_captures() or SHIPPED_CAPTURES]
     files = {path.name: path for folder in folders for path in folder.glob("*.pcap*")}
     return {name: path for name, path in sorted(files.items()) if _is_sendable(path)}
 
 
 def _is_sendable(path: Path) -> bool:
-    """Say whether a capture is whole and holds Ethernet frames that were captured whole, and only such."""
+    """Return whether a capture is undamaged and contains only untruncated Ethernet frames."""
     try:
         with path.open("rb") as stream:
             batches = [
@@ -52,13 +52,13 @@ def _is_sendable(path: Path) -> bool:
 
 
 def a_pipeline() -> Pipeline:
-    """Make a pipeline with the default rules."""
+    """Return a pipeline with the default rules."""
     update_our_nets(_OURS)
     return Pipeline(CompiledRules(default_enumeration(), default_mapping()), Policy(_OURS))
 
 
 def from_file(path: Path) -> Pipeline:
-    """Send the capture through a pipeline as `replay` does."""
+    """Return a pipeline that has processed the capture, as `replay` does."""
     pipeline = a_pipeline()
     with path.open("rb") as stream:
         for frames in Savefile(stream, path.name):
@@ -75,7 +75,7 @@ def _ends() -> Iterator[tuple[Namespace, Namespace]]:
 
 @pytest.mark.parametrize("path", ethernet_captures().values(), ids=lambda path: path.name)
 def test_the_wire_and_the_file_say_the_same(ends: tuple[Namespace, Namespace], path: Path) -> None:
-    """Both as one pipeline counts them, with every outcome."""
+    """A capture gives the same outcomes, keys and counts whether it is received or read from its file."""
     far, near = ends
     live, read = a_pipeline(), from_file(path)
 

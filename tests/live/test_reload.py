@@ -1,4 +1,4 @@
-"""Rules that change while packets come: each packet is counted once, by the rules that were in force."""
+"""Rules change while packets arrive: each packet is counted once, by the rules in force."""
 
 from __future__ import annotations
 
@@ -32,24 +32,24 @@ BROKEN = RULES.format(action="Assign(DST, SCR)")
 
 DECIDED_BEFORE = "192.168.0.1;198.51.100.1;443;flow"
 DECIDED_AFTER = "198.51.100.1;192.168.0.1;40000;flow"
-"""What becomes of `one_packet`, by the rules before and by those after."""
+"""The flows of `one_packet` under the rules before and after the reload."""
 
 
 def one_packet(directory: Path) -> Path:
-    """Write a capture to be sent again and again."""
+    """Write a capture with one packet, to be sent repeatedly."""
     packet = Ether() / IP(src="192.168.0.1", dst="198.51.100.1") / UDP(sport=40000, dport=443)
     wrpcap(str(directory / "one.pcap"), [packet])
     return directory / "one.pcap"
 
 
 def reload(directory: Path) -> int:
-    """Tell the agent in `directory` to read its file again, and return the status of its answer."""
+    """Make the agent in `directory` reload its configuration, and return the exit status."""
     return subprocess.run([*PROGRAM, "reload"], env=environment(directory), check=False, capture_output=True).returncode
 
 
 @contextmanager
 def sending_on(far: Namespace, capture: Path, speed: str) -> Iterator[None]:
-    """Send the capture again and again."""
+    """Send the capture repeatedly."""
     require("tcpreplay")
     command = [*far.prefix(), "tcpreplay", "-K", speed, "--loop=0", "-i", "far0", str(capture)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as sender:
@@ -61,7 +61,7 @@ def sending_on(far: Namespace, capture: Path, speed: str) -> Iterator[None]:
 
 
 def received(near: Namespace) -> int:
-    """Return how many packets the kernel has received on `near0`; tcpreplay, when stopped, is one out now and then."""
+    """Return the packets that `near0` has received, by the kernel's count; a stopped tcpreplay may be off by one."""
     return int(near.run("cat", "/sys/class/net/near0/statistics/rx_packets"))
 
 
@@ -69,7 +69,7 @@ def received(near: Namespace) -> int:
 def test_no_packet_is_lost_or_counted_twice_while_rules_change(
     ends: tuple[Namespace, Namespace], server: Server, tmp_path: Path, speed: str
 ) -> None:
-    """Through good files and broken ones, twice in a row: keys, ledger and the kernel agree to the packet."""
+    """Keys, ledger and the kernel's count agree exactly across reloads of valid and broken files."""
     far, near = ends
     rules, capture = tmp_path / "rules.py", one_packet(tmp_path)
     rules.write_text(BEFORE)
@@ -98,7 +98,7 @@ def test_no_packet_is_lost_or_counted_twice_while_rules_change(
 def test_what_was_decided_before_keeps_its_sentence(
     ends: tuple[Namespace, Namespace], server: Server, tmp_path: Path
 ) -> None:
-    """The store remembers the rule in words, as it was then."""
+    """A flow decided before a reload keeps the rule's description from that time."""
     far, near = ends
     rules, capture = tmp_path / "rules.py", one_packet(tmp_path)
     rules.write_text(BEFORE)

@@ -13,15 +13,15 @@ if TYPE_CHECKING:
 
 
 class Terminal(io.StringIO):
-    """Standard error as a terminal has it."""
+    """Standard error that is a terminal."""
 
     def isatty(self) -> bool:
-        """Say yes."""
+        """Return `True`."""
         return True
 
 
 def _drawn(monkeypatch: pytest.MonkeyPatch, total: int, *done: int) -> str:
-    """Return what a bar of `total` bytes draws."""
+    """Return the output of a bar of `total` bytes."""
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
     monkeypatch.setenv("TERM", "xterm")
@@ -32,17 +32,17 @@ def _drawn(monkeypatch: pytest.MonkeyPatch, total: int, *done: int) -> str:
 
 
 def test_the_bar_shows_bytes_done_of_the_total(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The count ends at the total."""
+    """The bar shows the bytes read and the total."""
     assert "2.0/2.0 MB" in _drawn(monkeypatch, 2_000_000, 1_000_000, 2_000_000)
 
 
 def test_without_a_total_the_bar_shows_the_bytes_done(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A pipe has no size: the bar pulses, with a question mark for the total."""
+    """Without a total, as for a pipe, the bar shows the bytes read and a question mark."""
     assert "1.0/? MB" in _drawn(monkeypatch, 0, 1_000_000)
 
 
 def test_the_bar_is_erased_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The cursor is shown again, and the line of the bar is cleared."""
+    """The line of the bar is erased at the end."""
     drawn = _drawn(monkeypatch, 100, 100)
 
     assert drawn.rstrip("\n").endswith("\x1b[2K")

@@ -1,4 +1,4 @@
-"""A bar is shown to whoever waits at a terminal, and to nobody else."""
+"""A progress bar is shown on a terminal if the work takes long enough, and nowhere else."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from shodohflo.offline.progress import Progress
 
 
 class Terminal(io.StringIO):
-    """Standard error as a terminal has it."""
+    """Standard error that is a terminal."""
 
     def isatty(self) -> bool:
-        """Say yes."""
+        """Return `True`."""
         return True
 
 
@@ -27,7 +27,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("impatient")
 def test_a_terminal_gets_a_bar_of_the_bytes_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With how much there is, and it is taken away at the end."""
+    """On a terminal, a bar shows the bytes read and the total."""
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
     monkeypatch.setenv("TERM", "xterm")
@@ -42,7 +42,7 @@ def test_a_terminal_gets_a_bar_of_the_bytes_read(monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.usefixtures("impatient")
 def test_elsewhere_there_is_none(capsys: pytest.CaptureFixture[str]) -> None:
-    """Logs and pipes get no control sequences."""
+    """Without a terminal nothing is written, so that logs and pipes get no control sequences."""
     with Progress(10_000_000) as shown:
         shown.advance_to(1_000_000)
 
@@ -50,7 +50,7 @@ def test_elsewhere_there_is_none(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_short_work_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Half a second needs no bar."""
+    """Work that takes less than `PATIENCE` has no bar."""
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
 

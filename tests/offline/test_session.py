@@ -1,4 +1,4 @@
-"""Captures are read into a consumer of frames, and broken ones as far as they go."""
+"""Captures are read into a consumer of frames, and broken ones up to the damage."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Counting:
     """A consumer that counts the frames it is given."""
 
     def __init__(self) -> None:
-        """Start with none."""
+        """Start with no frames."""
         self.frames = 0
 
     def ingest(self, frames: Frames, /) -> None:
@@ -41,7 +41,7 @@ def _demo() -> Path:
 
 
 def test_every_frame_of_every_capture_reaches_the_consumer(demo: Path) -> None:
-    """Reading a capture twice gives each of its frames twice."""
+    """Every frame of every capture reaches the consumer, twice if a capture is given twice."""
     once, twice = Counting(), Counting()
 
     Replay(once).read([str(demo)])
@@ -78,7 +78,7 @@ def test_a_pipeline_decides_by_the_configuration(demo: Path) -> None:
 
 
 def test_captures_are_replayed_as_far_as_they_go(demo: Path, tmp_path: Path) -> None:
-    """What was read is decided and accounted for, and what was not is named."""
+    """The packets of readable captures are decided and accounted for, and unreadable captures are named."""
     configuration = Configuration(load(None, {}), OURS)
 
     whole = replay_captures([str(demo)], configuration)
@@ -104,7 +104,7 @@ def test_captures_are_replayed_as_far_as_they_go(demo: Path, tmp_path: Path) -> 
 def test_captures_are_unreadable_if_every_packet_is_of_a_link_type_without_decoder(
     outcomes: dict[str, int], *, unreadable: bool
 ) -> None:
-    """One packet of another outcome, or no packet at all, makes them readable."""
+    """Captures are unreadable only if there are packets, and all of them are of link types without a decoder."""
     ledger = Ledger(received=sum(outcomes.values()), outcomes=Counter(outcomes))
 
     assert is_unreadable(ledger) is unreadable

@@ -1,4 +1,4 @@
-"""The observations of a replay are written to a real store, all of them or an error."""
+"""The observations of a replay are written to a real store completely, or an error is raised."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _server(tmp_path: Path) -> Iterator[Server]:
 def test_everything_is_written_whatever_the_size_of_a_slice(
     server: Server, rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The keys and counts in the store are those of the observations."""
+    """The keys and counts in the store are those of the observations, whatever the size of a slice."""
     monkeypatch.setattr(writing, "_SLICE", rows)
 
     write_all(SEEN, reachable(f"unix://{server.path}"), load(None, {}).mapping, 900)
@@ -53,23 +53,23 @@ def test_a_writer_to_a_store_writes_everything(server: Server) -> None:
 
 
 def test_a_store_that_cannot_be_reached_is_an_error_before_the_captures_are_read(tmp_path: Path) -> None:
-    """A wrong URL costs nobody the time to read a capture."""
+    """A store that cannot be reached is a `StoreError` before any capture is read."""
     with pytest.raises(StoreError, match="missing"):
         reachable(f"unix://{tmp_path / 'missing.sock'}")
 
 
 def test_a_store_that_does_not_take_everything_is_an_error(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was not written within the timeout is not passed over in silence."""
+    """A `StoreError` is raised if not everything is written within the timeout."""
     store = reachable(f"unix://{server.path}")
     monkeypatch.setattr(writing, "PATIENCE", 0.2)
     server.kill()
 
-    with pytest.raises(StoreError, match="not all was written"):
+    with pytest.raises(StoreError, match="not everything was written"):
         write_all(SEEN, store, load(None, {}).mapping, 900)
 
 
 def test_times_are_shifted_together() -> None:
-    """The last packet was received now, and the distances between packets stay."""
+    """All times are shifted alike, so that the last packet was received now."""
     now = 1_000_000 * SECOND
 
     shifted = as_of(SEEN, now)

@@ -1,4 +1,4 @@
-"""Freed memory stays with the process."""
+"""Freed memory is kept by the process."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) * resource.g
 
 
 def test_the_c_library_of_the_tests_can_keep_memory() -> None:
-    """Debian's is glibc."""
+    """The C library of the test system (Debian's glibc) supports keeping memory."""
     assert keep_freed_memory()
 
 
 def test_memory_that_is_kept_needs_no_new_pages() -> None:
-    """Twenty times the same block costs the pages of one, not of twenty."""
+    """Allocating the same block twenty times causes page faults for about one block instead of twenty."""
     kept, given_back = (
         int(subprocess.run([sys.executable, "-c", FAULTS, how], capture_output=True, check=True, text=True).stdout)
         for how in ("keep", "give back")

@@ -1,4 +1,5 @@
-"""Captures into a pipeline: reading them, the progress bar, and writing the result to a store.
+"""Replays: captures are read into a pipeline, and the result can be written to a store.
 
-It must not know the live agent, nor how results are printed.
+`session` reads captures, `progress` and `bar` show how far it is, and `writing` writes the observations. This package
+must not know the agent, live capture, or how results are printed.
 """

@@ -1,4 +1,4 @@
-"""The progress bar itself, apart from the decision to show it."""
+"""The progress bar; `progress` decides whether it is shown."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ if TYPE_CHECKING:
 
 
 class RichBar:
-    """Bytes of `total`, or a pulse if that is 0."""
+    """A bar of bytes read of `total`, or a pulse if that is 0."""
 
     def __init__(self, total: int) -> None:
-        """Prepare the bar."""
+        """Prepare the bar without showing it."""
         columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
         self._progress = Progress(*columns, console=Console(stderr=True), transient=True)
         self._task = self._progress.add_task("read", total=total or None)
 
     def __enter__(self) -> Self:
-        """Show it."""
+        """Show the bar."""
         self._progress.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Take it away."""
+        """Remove the bar from the terminal."""
         self._progress.stop()
 
     def advance_to(self, done: int) -> None:

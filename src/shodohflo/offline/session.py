@@ -1,4 +1,4 @@
-"""A session over capture files: every frame of every file goes into a pipeline, or into something like it."""
+"""Read capture files into a consumer of frames: a pipeline, a comparison or a survey."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Ingesting(Protocol):
     """A consumer of frames: a `Pipeline`, a comparison of two, or a survey."""
 
     def ingest(self, frames: Frames, /) -> None:
-        """Take frames in; none of their memory is needed afterwards."""
+        """Process `frames`; their memory is not used after the call."""
 
 
 @dataclass(slots=True)
@@ -92,7 +92,10 @@ def is_unreadable(ledger: Ledger) -> bool:
 
 
 def _until_interrupted(savefile: Savefile) -> Iterator[Frames]:
-    """Yield frames; after Ctrl-C, which also ends the writer of a pipe, what was read before is still used."""
+    """Yield frames; after Ctrl-C, raise `CaptureError` if there were packets, so that these are used.
+
+    Ctrl-C also ends the program that writes into the pipe.
+    """
     try:
         yield from savefile
     except KeyboardInterrupt:

@@ -34,7 +34,7 @@ def writer_to(url: str, mapping: FlowMapping, lifetime: int) -> Callable[[Observ
 
 
 def reachable(url: str) -> Store:
-    """Connect to the store at `url` and return it; raises `StoreError` before any capture has been read in vain."""
+    """Return the store at `url` after a connection to it; raises `StoreError` before any capture is read in vain."""
     store = RemoteStore(parse_url(url))
     store.connect().connection_pool.disconnect()
     return store
@@ -47,12 +47,12 @@ def as_of(seen: Observations, now_ns: int) -> Observations:
 
 
 def write_all(seen: Observations, store: Store, mapping: FlowMapping, lifetime: int) -> None:
-    """Write `seen`; every key lives for `lifetime` seconds from now."""
+    """Write `seen` with keys that live for `lifetime` seconds; raises `StoreError` unless all of it is written."""
     sentences = tuple(rule.describe() for rule in mapping.rules)
     with Writer(Single(store), agent=AGENT, lifetime=lifetime) as writer:
         for begin in range(0, len(seen), _SLICE):
             writer.offer(seen[begin : begin + _SLICE], sentences)
             if not writer.flush(PATIENCE):
                 raise StoreError(
-                    f"store {store.name}: not all was written: {writer.stats.last_error or 'it is too slow'}"
+                    f"store {store.name}: not everything was written: {writer.stats.last_error or 'it is too slow'}"
                 )

@@ -1,4 +1,4 @@
-"""This process as the operating system sees it: for now, how its memory is allocated.
+"""Settings of this process in the operating system: for now, those of the memory allocator, in `malloc`.
 
-It must not know packets, rules or stores.
+This package must not know packets, rules or stores.
 """

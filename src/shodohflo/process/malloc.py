@@ -1,6 +1,6 @@
-"""What we ask of the C library's allocator: to keep what is freed, for the next columns.
+"""Configure the C library's allocator to keep freed memory for the next columns.
 
-They come and go by the megabyte. Given back to the kernel, their pages would have to be mapped and
+Columns take megabytes and are freed soon. If their pages were returned to the kernel, they would have to be mapped and
 cleared again a moment later, which costs more than filling them does.
 """
 
@@ -18,7 +18,7 @@ _NEARLY_ALL: Final = 1 << 30
 
 
 def keep_freed_memory() -> bool:
-    """Have freed memory kept for reuse; return whether this C library knows how (musl does not)."""
+    """Make the allocator keep freed memory for reuse; return whether this C library can (musl cannot)."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:
         return False

@@ -1,4 +1,4 @@
-"""Link types: one number for each, whoever wrote the file."""
+"""Link types: each has one number, whatever program wrote the file."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ ETHERNET, RAW, USB = 1, 101, 220
     [(1, 1), (12, RAW), (14, RAW), (101, RAW), (11, 100), (15, 102), (16, 103), (228, 228), (276, 276), (65535, 65535)],
 )
 def test_numbers_of_single_systems_become_those_of_the_registry(field: int, number: int) -> None:
-    """Raw IP has three numbers in the wild."""
+    """Numbers that only some systems use, such as those of raw IP, become those of the registry."""
     assert link_type(field) == number
 
 
 def test_only_the_lower_half_is_a_link_type() -> None:
-    """The upper one tells the length of frame check sequences, and is reserved otherwise."""
+    """Only the lower half of the field is the link type; the upper half is about frame check sequences."""
     assert [link_type(upper << 16 | ETHERNET) for upper in (0x0400, 0xF400, 0xFFFF)] == [ETHERNET] * 3
 
 
@@ -35,5 +35,5 @@ def test_only_the_lower_half_is_a_link_type() -> None:
     ],
 )
 def test_a_capture_is_bounded_whatever_the_file_says(link: int, snap_length: int, limit: int) -> None:
-    """More than usual where the link type or a believable snapshot length allows it."""
+    """The size of a packet is bounded, and only some link types or a plausible snapshot length raise the bound."""
     assert largest_capture(link, snap_length) == limit

@@ -1,4 +1,4 @@
-"""Classic pcap: every version of the header, every length at its extremes, every place to cut."""
+"""pcap files: every version of the header, extreme lengths, cuts at every place, and damage."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ORDERS: list[Order] = ["<", ">"]
 
 @pytest.mark.parametrize("order", ORDERS)
 def test_a_record_tells_bytes_lengths_link_type_and_time(order: Order) -> None:
-    """All columns come out, whatever the byte order."""
+    """A record gives the bytes, lengths, link type and time of a packet, in both byte orders."""
     made = pcap_header(order, link=113) + record(b"packet", order, original=1500, time=(START, 999_999))
 
     reading = read(made)
@@ -39,14 +39,14 @@ def test_a_record_tells_bytes_lengths_link_type_and_time(order: Order) -> None:
 
 @pytest.mark.parametrize("order", ORDERS)
 def test_a_file_may_count_nanoseconds(order: Order) -> None:
-    """Another magic number makes the second field of a time nanoseconds."""
+    """The magic number for nanoseconds makes the fraction of a timestamp nanoseconds."""
     made = pcap_header(order, magic=NANOSECONDS) + record(b"packet", order, time=(START, 999_999_999))
 
     assert read(made).rows == [Row(b"packet", 6, 1, START * 10**9 + 999_999_999)]
 
 
 def test_seconds_are_unsigned() -> None:
-    """Times go on after January 2038, and a time that lies does not overflow."""
+    """Timestamps go on after January 2038, and the highest one does not overflow."""
     made = pcap_header() + record(b"", time=(2**32 - 1, 2**32 - 1))
 
     assert [row.time for row in read(made).rows] == [(2**32 - 1) * 10**9 + (2**32 - 1) * 1000]
@@ -54,7 +54,7 @@ def test_seconds_are_unsigned() -> None:
 
 @pytest.mark.parametrize("order", ORDERS)
 def test_a_modified_file_has_longer_record_headers(order: Order) -> None:
-    """The patched libpcap of old wrote interface, protocol and packet type into each record."""
+    """Files of a patched libpcap have the interface, protocol and packet type in each record header."""
     extra = struct.pack(f"{order}IHBx", 2, 0x0800, 4)
     records = [record(data, order)[:16] + extra + data for data in PAYLOADS]
 
@@ -65,7 +65,7 @@ def test_a_modified_file_has_longer_record_headers(order: Order) -> None:
 
 @pytest.mark.parametrize("version", [(2, 0), (2, 1), (2, 2), (543, 0)])
 def test_old_files_have_the_original_length_first(version: tuple[int, int]) -> None:
-    """The two lengths changed places with version 2.3."""
+    """Before version 2.3, the original length precedes the captured length."""
     old = struct.pack("<IIII", START, 0, 1500, 6) + b"packet"
 
     reading = read(pcap_header(version=version) + old + old)
@@ -74,7 +74,7 @@ def test_old_files_have_the_original_length_first(version: tuple[int, int]) -> N
 
 
 def test_files_of_version_2_3_have_them_either_way() -> None:
-    """The lesser one is what was captured."""
+    """In version 2.3, the smaller of the two lengths is the captured length."""
     either = struct.pack("<IIII", START, 0, 1500, 6) + b"packet" + struct.pack("<IIII", START, 0, 6, 1500) + b"packet"
 
     reading = read(pcap_header(version=(2, 3)) + either)
@@ -84,28 +84,28 @@ def test_files_of_version_2_3_have_them_either_way() -> None:
 
 @pytest.mark.parametrize("version", [(1, 0), (2, 5), (3, 0), (543, 1), (0, 0), (65535, 65535)])
 def test_an_unknown_version_is_told(version: tuple[int, int]) -> None:
-    """What is not known to be read right is not read."""
+    """A file of an unsupported version is an error, and no packet is read."""
     reading = read(pcap_header(version=version) + record(b"packet"))
 
     assert reading.rows == []
     assert reading.damage == (
-        f"made.pcap: byte 4: pcap version {version[0]}.{version[1]} is not known (2.0 to 2.4 are)"
+        f"made.pcap: byte 4: pcap version {version[0]}.{version[1]} is not supported (2.0 to 2.4 are)"
     )
 
 
 def test_what_was_captured_is_never_more_than_what_there_was() -> None:
-    """Records that claim so are taken to be as long as what was captured of them."""
+    """An original length below the captured length is raised to it."""
     assert [row.original for row in read(pcap_header() + record(b"packet", original=3)).rows] == [6]
 
 
 def test_the_upper_half_of_the_link_type_is_not_part_of_it() -> None:
-    """It tells of frame check sequences."""
+    """The upper half of the link type field, about frame check sequences, is ignored."""
     assert read(pcap_header(link=0x5400_0001) + record(b"packet")).rows[0].layer == 1
 
 
 @pytest.mark.parametrize("order", ORDERS)
 def test_a_file_cut_anywhere_gives_all_complete_records_and_says_where_it_broke(order: Order) -> None:
-    """Nothing of a cut record is used; a file that ends between two records is whole."""
+    """A cut file yields all complete packets, then an error at the cut record."""
     whole = pcap(PAYLOADS, order)
     boundaries = [24, 24 + 21, 24 + 21 + 16, len(whole)]
 
@@ -120,27 +120,27 @@ def test_a_file_cut_anywhere_gives_all_complete_records_and_says_where_it_broke(
 
 @pytest.mark.parametrize("step", [1, 2, 3, 7])
 def test_the_size_of_the_pieces_a_file_comes_in_changes_nothing(step: int) -> None:
-    """Byte by byte is as good as at once."""
+    """The result does not depend on the size of the pieces in which a file arrives."""
     whole = pcap(PAYLOADS)
 
     assert read(Drip(whole, step)) == read(whole)  # type: ignore[arg-type]  # typeshed: a raw stream is no BinaryIO
 
 
 def test_rubbish_after_the_records_ends_reading_after_them() -> None:
-    """What came before it is used, and the place is told."""
+    """Rubbish after the last record is reported with its place, and the packets before it are used."""
     whole = pcap(PAYLOADS)
 
     reading = read(whole + b"\xff" * 100)
 
     assert reading.payloads == PAYLOADS
     assert reading.damage == (
-        f"made.pcap: byte {len(whole)}: a record claims 4294967295 captured bytes, and 262144 is the most there can be"
+        f"made.pcap: byte {len(whole)}: a record claims 4294967295 captured bytes, but the maximum is 262144"
     )
 
 
 @pytest.mark.parametrize("claimed", [LARGEST + 1, 2**31 - 1, 2**31, 2**32 - 1])
 def test_an_absurd_length_is_damage_at_once(claimed: int) -> None:
-    """No memory is set aside for it, and no more is read in the hope of finding so much."""
+    """A captured length above the maximum is damage at once, without waiting for so many bytes."""
     made = pcap(PAYLOADS) + struct.pack("<IIII", START, 0, claimed, claimed) + bytes(100)
 
     reading = read(made)
@@ -150,23 +150,23 @@ def test_an_absurd_length_is_damage_at_once(claimed: int) -> None:
 
 
 def test_the_largest_record_there_may_be_is_read() -> None:
-    """The limit is libpcap's, and belongs to what is allowed."""
+    """A record of the maximum size, which is libpcap's, is read."""
     assert read(pcap([bytes(LARGEST), b"next"])).payloads == [bytes(LARGEST), b"next"]
 
 
 @pytest.mark.parametrize(("snap_length", "limit"), [(524288, 524288), (0, LARGEST), (2**32 - 1, LARGEST)])
 def test_a_longer_snapshot_length_is_believed_within_reason(snap_length: int, limit: int) -> None:
-    """0 and absurd ones say nothing."""
+    """A larger snapshot length raises the maximum size of a packet, but an absurd one does not."""
     header = pcap_header(snap_length=snap_length)
 
     assert read(header + record(bytes(limit))).damage == ""
-    assert f"{limit} is the most" in read(header + record(bytes(limit + 1))).damage
+    assert f"the maximum is {limit}" in read(header + record(bytes(limit + 1))).damage
 
 
 @pytest.mark.parametrize("field", range(4, 24, 4))
 @pytest.mark.parametrize("value", [0, 1, 2**31 - 1, 2**31, 2**32 - 1])
 def test_no_field_of_the_file_header_breaks_the_reader(field: int, value: int) -> None:
-    """It either reads the records or says in one line why it does not."""
+    """With any value in a field of the file header, the records are read or an error is reported."""
     whole = pcap(PAYLOADS)
 
     reading = read(whole[:field] + struct.pack("<I", value) + whole[field + 4 :])
@@ -176,7 +176,7 @@ def test_no_field_of_the_file_header_breaks_the_reader(field: int, value: int) -
 
 @given(st.lists(st.binary(max_size=40), max_size=8), st.data())
 def test_no_byte_however_wrong_makes_anything_but_a_capture_error(payloads: list[bytes], data: st.DataObject) -> None:
-    """Everything before a changed byte is as it was."""
+    """Packets before a changed byte are unchanged, and the error is one line."""
     whole = pcap(payloads)
     place = data.draw(st.integers(0, len(whole) - 1))
     changed = whole[:place] + data.draw(st.binary(min_size=1, max_size=20)) + whole[place + 1 :]
@@ -191,7 +191,7 @@ def test_no_byte_however_wrong_makes_anything_but_a_capture_error(payloads: list
 
 @given(st.binary(max_size=200))
 def test_no_bytes_after_the_header_break_the_reader(rubbish: bytes) -> None:
-    """Rubbish is records or damage, and every packet lies within it."""
+    """Random bytes after the file header become records or damage, and every packet lies within them."""
     reading = read(pcap_header() + rubbish)
 
     assert sum(16 + len(payload) for payload in reading.payloads) <= len(rubbish)

@@ -1,4 +1,4 @@
-"""pcapng as a file: sections, byte orders, what is cut and what is no block."""
+"""pcapng files: sections, byte orders, cuts and damaged blocks."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ORDERS: list[Order] = ["<", ">"]
 
 
 def every_block(order: Order) -> list[bytes]:
-    """Return a block of each kind that there is, with two interfaces."""
+    """Return a block of every kind, packets of two interfaces included."""
     return [
         section_header(order, options=option(4, b"by hand", order)),
         interface(order, options=option(9, b"\x09", order) + option(0, b"", order)),
@@ -44,14 +44,14 @@ def every_block(order: Order) -> list[bytes]:
 
 
 MOST_MEMORY = 19 << 20
-"""What reading may take: a chunk, and what is made of it."""
+"""The most bytes that reading may allocate: a chunk, and the frames decoded from it."""
 
 PAYLOADS = [b"one", b"two!", b"three", b"four"]
 
 
 @pytest.mark.parametrize("order", ORDERS)
 def test_packets_of_all_kinds_come_out_in_order_and_all_else_is_skipped(order: Order) -> None:
-    """Enhanced, obsolete and simple ones, between blocks that nobody knows."""
+    """Packets of all three kinds are read in order, and blocks of other types are skipped."""
     reading = read(b"".join(every_block(order)))
 
     assert (reading.payloads, reading.damage) == (PAYLOADS, "")
@@ -59,7 +59,7 @@ def test_packets_of_all_kinds_come_out_in_order_and_all_else_is_skipped(order: O
 
 
 def test_every_section_has_its_own_byte_order_and_interfaces() -> None:
-    """Interface 0 of one section is not that of another."""
+    """Sections in one file may differ in byte order, and interface 0 is a different one in each."""
     first = pcapng(interface(link=1), enhanced(b"first"))
     second = pcapng(interface(">", link=113), enhanced(b"second", ">"), order=">")
 
@@ -69,18 +69,20 @@ def test_every_section_has_its_own_byte_order_and_interfaces() -> None:
 
 
 def test_interfaces_end_with_their_section() -> None:
-    """A packet of an interface that only an earlier section had is damage."""
+    """A packet that names an interface of an earlier section only is damage."""
     first = pcapng(interface(), enhanced(b"first"))
 
     reading = read(first + section_header() + enhanced(b"stray"))
 
     assert reading.payloads == [b"first"]
-    assert reading.damage == (f"made.pcap: byte {len(first) + 28}: a packet names interface 0, and there are 0 so far")
+    assert reading.damage == (
+        f"made.pcap: byte {len(first) + 28}: a packet names interface 0, but the section has 0 so far"
+    )
 
 
 @pytest.mark.parametrize("order", ORDERS)
 def test_a_file_cut_anywhere_gives_all_complete_packets_and_says_where_it_broke(order: Order) -> None:
-    """The place is where the cut block begins."""
+    """A cut file yields all complete packets, then an error at the beginning of the cut block."""
     blocks = every_block(order)
     whole = b"".join(blocks)
     ends = [sum(map(len, blocks[: count + 1])) for count in range(len(blocks))]
@@ -97,7 +99,7 @@ def test_a_file_cut_anywhere_gives_all_complete_packets_and_says_where_it_broke(
 
 @pytest.mark.parametrize("step", [1, 3, 5])
 def test_the_size_of_the_pieces_a_file_comes_in_changes_nothing(step: int) -> None:
-    """Byte by byte is as good as at once."""
+    """The result does not depend on the size of the pieces in which a file arrives."""
     whole = b"".join(every_block("<") + every_block(">"))
 
     assert read(Drip(whole, step)) == read(whole)  # type: ignore[arg-type]  # typeshed: a raw stream is no BinaryIO
@@ -105,66 +107,66 @@ def test_the_size_of_the_pieces_a_file_comes_in_changes_nothing(step: int) -> No
 
 @pytest.mark.parametrize("size", [0, 1, 4, 8, 11, 13, 14, 15, 2**24 + 4, 2**31, 2**32 - 4, 2**32 - 1])
 def test_a_size_that_no_block_has_is_damage_at_once(size: int) -> None:
-    """Nothing, less than a header, no multiple of four, gigabytes."""
+    """A block size that is too small, not a multiple of four, or too large is damage at once."""
     begin = pcapng(interface(), enhanced(b"before"))
 
     reading = read(begin + struct.pack("<II", 6, size) + bytes(64))
 
     assert reading.payloads == [b"before"]
-    assert reading.damage == f"made.pcap: byte {len(begin)}: a block claims {size} bytes, which no block can have"
+    assert reading.damage == f"made.pcap: byte {len(begin)}: a block claims an invalid size of {size} bytes"
 
 
 @pytest.mark.parametrize("size", [0, 12, 24, 27, 29, 2**32 - 4])
 def test_a_size_that_no_section_header_has_is_damage(size: int) -> None:
-    """Also at the very beginning, where there is nothing before it."""
+    """An invalid size of a section header is damage, even at the beginning of the file."""
     reading = read(section_header()[:4] + struct.pack("<I", size) + section_header()[8:])
 
-    assert reading.damage == f"made.pcap: byte 0: a section header claims {size} bytes, which none can have"
+    assert reading.damage == f"made.pcap: byte 0: a section header claims an invalid size of {size} bytes"
 
 
 def test_a_section_header_says_its_byte_order() -> None:
-    """Without it nothing can be read."""
+    """A section header without a valid byte-order magic is damage."""
     header = section_header()
 
     reading = read(header[:8] + b"\0\0\0\0" + header[12:])
 
-    assert reading.damage == "made.pcap: byte 0: a section header has no byte order: 00 00 00 00"
+    assert reading.damage == "made.pcap: byte 0: a section header has no byte-order magic: 00 00 00 00"
 
 
 def test_a_section_header_that_contradicts_itself_is_damage() -> None:
-    """Its size stands at its end too."""
+    """A section header whose two lengths differ is damage."""
     header = section_header()
 
     reading = read(header[:-4] + struct.pack("<I", 32))
 
-    assert reading.damage == "made.pcap: byte 0: a section header has 28 bytes by its beginning and 32 by its end"
+    assert reading.damage == "made.pcap: byte 0: the two lengths of a section header differ: 28 and 32 bytes"
 
 
 def test_an_unknown_version_is_told() -> None:
-    """What is not known to be read right is not read."""
+    """A section of an unsupported version is an error, and the packets before it are used."""
     reading = read(pcapng(interface(), enhanced(b"before")) + section_header(major=2) + interface())
 
     assert reading.payloads == [b"before"]
-    assert "pcapng version 2 is not known (1 is)" in reading.damage
+    assert "pcapng version 2 is not supported (1 is)" in reading.damage
 
 
 def test_rubbish_after_the_blocks_ends_reading_after_them() -> None:
-    """What came before it is used."""
+    """Rubbish after the last block ends reading, and the packets before it are used."""
     reading = read(b"".join(every_block("<")) + b"\xff" * 30)
 
     assert reading.payloads == PAYLOADS
-    assert "a block claims 4294967295 bytes" in reading.damage
+    assert "a block claims an invalid size of 4294967295 bytes" in reading.damage
 
 
 def test_many_sections_in_one_piece_come_out_as_one_batch() -> None:
-    """Small batches cost as much as large ones."""
+    """The packets of many small sections are all read."""
     section = pcapng(interface(), enhanced(b"packet"))
 
     assert read(section * 500).payloads == [b"packet"] * 500
 
 
 def test_sections_without_end_take_no_memory() -> None:
-    """A file may have nothing else: what is remembered of a section is gone when the next few have been read."""
+    """A file of thousands of empty sections is read in bounded memory."""
     nothing_but_sections = section_header() * 20_000
     packets = pcapng(interface(), enhanced(b"packet"))
     tracemalloc.start()
@@ -180,7 +182,7 @@ def test_sections_without_end_take_no_memory() -> None:
 
 @given(st.sampled_from(ORDERS), st.data())
 def test_no_byte_however_wrong_makes_anything_but_a_capture_error(order: Order, data: st.DataObject) -> None:
-    """Packets of blocks before a changed byte are as they were."""
+    """Packets in blocks before a changed byte are unchanged, and the error is one line."""
     blocks = every_block(order)
     whole = b"".join(blocks)
     place = data.draw(st.integers(0, len(whole) - 1))
@@ -195,7 +197,7 @@ def test_no_byte_however_wrong_makes_anything_but_a_capture_error(order: Order, 
 
 @given(st.binary(max_size=200))
 def test_no_bytes_after_a_section_header_break_the_reader(rubbish: bytes) -> None:
-    """Rubbish is blocks or damage."""
+    """Random bytes after a section header are read as blocks or reported as damage."""
     reading = read(section_header() + rubbish)
 
     assert sum(map(len, reading.payloads)) <= len(rubbish)
@@ -203,7 +205,7 @@ def test_no_bytes_after_a_section_header_break_the_reader(rubbish: bytes) -> Non
 
 @given(st.lists(st.tuples(st.integers(0, 8), st.binary(max_size=40)), max_size=10), st.sampled_from(ORDERS))
 def test_no_well_formed_blocks_break_the_reader(bodies: list[tuple[int, bytes]], order: Order) -> None:
-    """Blocks of the known types, with bodies that mean nothing."""
+    """Well-formed blocks with random bodies are read or reported as damage in one line."""
     made = pcapng(*(block(kind, body, order) for kind, body in bodies), order=order)
 
     assert "\n" not in read(made).damage

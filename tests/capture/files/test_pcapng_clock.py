@@ -1,4 +1,4 @@
-"""Clocks of every resolution give the same time whether asked for one packet or for a column."""
+"""Clocks of every resolution, with the same result for one packet and for a column."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ TICKS = st.integers(0, 2**64 - 1)
     ],
 )
 def test_ticks_become_nanoseconds(clock: Clock, ticks: int, nanoseconds: int) -> None:
-    """By powers of ten and of two, with and without an offset."""
+    """Ticks become nanoseconds with decimal and binary resolutions, with and without an offset."""
     assert clock.nanosecond(ticks) == nanoseconds
 
 
 @pytest.mark.parametrize("clock", [Clock(0), Clock(6), Clock(9, 2**63 - 1), Clock(0x80)])
 def test_times_beyond_the_latest_are_cut(clock: Clock) -> None:
-    """A clock that lies does not overflow."""
+    """Times after `LATEST` are clamped to it, so that they do not overflow."""
     assert clock.nanosecond(2**64 - 1) == LATEST
 
 
 def test_times_before_1970_are_cut() -> None:
-    """A clock that lies does not go back beyond the beginning."""
+    """Times before 1970 are clamped to 0."""
     assert Clock(6, -(2**63)).nanosecond(2**64 - 1) == 0
 
 
@@ -48,7 +48,7 @@ def test_times_before_1970_are_cut() -> None:
 @example(9, 0, [LATEST, LATEST + 1, 2**63, 2**64 - 1])
 @example(0, 0, [9_000_000_000, 9_000_000_001, 2**64 - 1])
 def test_a_column_has_the_times_of_its_rows(resolution: int, offset: int, ticks: list[int]) -> None:
-    """The quick way and the plain one are one clock."""
+    """The time of each row in a column is the same as for a single packet."""
     clock = Clock(resolution, offset)
 
     times = clock.nanoseconds(np.array(ticks, np.uint64))

@@ -1,4 +1,4 @@
-"""Interface descriptions: link type, snapshot length, clock, and options that lie."""
+"""Interface descriptions: link type, snapshot length, clock, and malformed options."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ RESOLUTION, OFFSET = 9, 14
 
 
 def body(options: bytes = b"", order: Order = "<") -> bytes:
-    """Write a description's fields and options, without the block around them."""
+    """Return the fields and options of a description, without the block around them."""
     return struct.pack(f"{order}HHI", 113, 0xFFFF, 96) + options
 
 
 @pytest.mark.parametrize("order", ORDERS)
 def test_without_options_ticks_are_microseconds(order: Order) -> None:
-    """And are counted from 1970."""
+    """Without options, timestamps are microseconds since 1970."""
     assert InterfaceBlock.from_block(body(order=order), order) == InterfaceBlock(113, 96, Clock(6, 0))
 
 
 @pytest.mark.parametrize("order", ORDERS)
 def test_resolution_and_offset_are_found_among_other_options(order: Order) -> None:
-    """In any order, each padded to 32 bits."""
+    """Resolution and offset are found among other options, in any order and padded to 32 bits."""
     options = [
         option(2, b"eth0!", order),
         option(OFFSET, struct.pack(f"{order}q", -3600), order),
@@ -45,7 +45,7 @@ def test_resolution_and_offset_are_found_among_other_options(order: Order) -> No
 
 
 def test_nothing_is_read_after_the_end_of_the_options() -> None:
-    """What stands there is no option any more."""
+    """Bytes after the end-of-options option are ignored."""
     options = option(0, b"") + option(RESOLUTION, b"\x09") + b"\xff\xff\xff\xff"
 
     assert InterfaceBlock.from_block(body(options), "<").clock == Clock(6, 0)
@@ -53,13 +53,13 @@ def test_nothing_is_read_after_the_end_of_the_options() -> None:
 
 @pytest.mark.parametrize("rest", [b"", b"\x09", b"\x09\x00\x01"])
 def test_bytes_too_few_for_an_option_are_none(rest: bytes) -> None:
-    """The end of the block is the end of the options."""
+    """Bytes at the end of the block that are too few for an option are ignored."""
     assert InterfaceBlock.from_block(body(option(RESOLUTION, b"\x09") + rest), "<").clock == Clock(9, 0)
 
 
 @pytest.mark.parametrize("length", [1, 4, 0xFFFF])
 def test_an_option_that_runs_past_its_block_is_damage(length: int) -> None:
-    """Its value would be that of something else."""
+    """An option that is longer than the rest of its block is an error."""
     with pytest.raises(ValueError, match="option 2 of an interface runs past the end of its block"):
         InterfaceBlock.from_block(body(struct.pack("<HH", 2, length)), "<")
 
@@ -73,13 +73,13 @@ def test_an_option_that_runs_past_its_block_is_damage(length: int) -> None:
     ],
 )
 def test_a_number_of_the_wrong_size_is_damage(code: int, value: bytes, message: str) -> None:
-    """All times would be wrong."""
+    """A resolution or an offset of the wrong size is an error."""
     with pytest.raises(ValueError, match=message):
         InterfaceBlock.from_block(body(option(code, value)), "<")
 
 
 @given(st.binary(max_size=60), st.sampled_from(ORDERS))
 def test_no_options_end_in_anything_but_an_answer_or_a_value_error(options: bytes, order: Order) -> None:
-    """However they are made."""
+    """Random options give an interface or a `ValueError`."""
     with suppress(ValueError):
         assert InterfaceBlock.from_block(body(options, order), order).layer == 113

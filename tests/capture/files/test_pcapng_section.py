@@ -1,4 +1,4 @@
-"""A section's blocks: what each kind of packet says, and every way a block can lie."""
+"""The blocks of a section: every kind of packet is decoded, and every kind of damage is found."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ RESOLUTION, OFFSET = 9, 14
 
 @pytest.mark.parametrize("order", ORDERS)
 def test_an_enhanced_packet_tells_bytes_lengths_link_type_and_time(order: Order) -> None:
-    """Everything but the link type stands in the block itself."""
+    """An enhanced packet has its bytes, lengths and time in the block, and its link type from the interface."""
     made = pcapng(interface(order, link=113), enhanced(b"packet", order, original=1500), order=order)
 
     assert read(made).rows == [Row(b"packet", 1500, 113, START * 10**9)]
@@ -35,7 +35,7 @@ def test_an_enhanced_packet_tells_bytes_lengths_link_type_and_time(order: Order)
 
 @pytest.mark.parametrize("order", ORDERS)
 def test_an_obsolete_packet_has_its_interface_in_half_a_word(order: Order) -> None:
-    """Beside it stands a count of drops, which says nothing about the packet."""
+    """An obsolete packet has a 16-bit interface number, and the count of drops after it is ignored."""
     made = pcapng(interface(order), interface(order, link=113), obsolete(b"packet", order, on=1), order=order)
 
     assert read(made).rows == [Row(b"packet", 6, 113, START * 10**9)]
@@ -48,14 +48,14 @@ def test_an_obsolete_packet_has_its_interface_in_half_a_word(order: Order) -> No
 def test_a_simple_packet_is_as_long_as_the_snapshot_length_lets_it(
     snap_length: int, data: bytes, original: int
 ) -> None:
-    """It is of the first interface, and says only how long it was on the wire."""
+    """A simple packet belongs to the first interface, and its captured length is limited by the snapshot length."""
     made = pcapng(interface(snap_length=snap_length), interface(link=113), simple(data, original=original))
 
     assert [(row.data, row.original, row.layer) for row in read(made).rows] == [(data, original, 1)]
 
 
 def test_a_simple_packet_has_the_time_of_the_packet_before_it() -> None:
-    """It has none of its own, and a clock that goes back to 1970 would be worse than one that stands still."""
+    """A simple packet gets the time of the packet before it, also across sections, and 0 if there is none."""
     early, late = START * 10**6, (START + 60) * 10**6
     packets = (simple(b"1"), enhanced(b"2", ticks=early), simple(b"3"), enhanced(b"4", ticks=late), simple(b"5"))
     section = pcapng(interface(), *packets)
@@ -66,7 +66,7 @@ def test_a_simple_packet_has_the_time_of_the_packet_before_it() -> None:
 
 
 def test_every_interface_has_its_own_clock() -> None:
-    """Interfaces of different resolutions and offsets may take turns."""
+    """Packets of interfaces with different resolutions and offsets may alternate."""
     nanoseconds = interface(options=option(RESOLUTION, b"\x09"))
     since_2001 = interface(options=option(RESOLUTION, b"\x00") + option(OFFSET, struct.pack("<q", 10**9)))
     halves = interface(options=option(RESOLUTION, b"\x81"))
@@ -86,25 +86,25 @@ def test_every_interface_has_its_own_clock() -> None:
 
 
 def test_an_interface_may_be_described_between_packets() -> None:
-    """It is known from there on."""
+    """An interface that is described between packets is known to the packets after it."""
     made = pcapng(interface(), enhanced(b"1"), interface(link=113), enhanced(b"2", on=1), enhanced(b"3"))
 
     assert [row.layer for row in read(made).rows] == [1, 113, 1]
 
 
 def test_an_interface_that_comes_too_late_is_not_there_yet() -> None:
-    """A packet may only name what was described before it, though the whole file is in hand."""
+    """A packet that names an interface described only after it is damage, although the whole file is in memory."""
     before = pcapng(interface(), enhanced(b"1"))
 
     reading = read(before + enhanced(b"2", on=1) + interface(link=113))
 
     assert reading.payloads == [b"1"]
-    assert reading.damage == f"made.pcap: byte {len(before)}: a packet names interface 1, and there are 1 so far"
+    assert reading.damage == f"made.pcap: byte {len(before)}: a packet names interface 1, but the section has 1 so far"
 
 
 @pytest.mark.parametrize("packet", [enhanced(b"2", on=2**32 - 1), obsolete(b"2", on=2**16 - 1)])
 def test_an_interface_that_does_not_exist_is_damage(packet: bytes) -> None:
-    """Also the one with the highest number there can be."""
+    """A packet that names an unknown interface is damage, up to the highest possible number."""
     reading = read(pcapng(interface(), enhanced(b"1"), packet, enhanced(b"3")))
 
     assert reading.payloads == [b"1"]
@@ -112,33 +112,33 @@ def test_an_interface_that_does_not_exist_is_damage(packet: bytes) -> None:
 
 
 def test_a_simple_packet_needs_an_interface_too() -> None:
-    """Without one its link type is unknown."""
-    assert "interface 0, and there are 0 so far" in read(section_header() + simple(b"packet")).damage
+    """A simple packet in a section without interfaces is damage, because its link type is unknown."""
+    assert "interface 0, but the section has 0 so far" in read(section_header() + simple(b"packet")).damage
 
 
 @pytest.mark.parametrize("claimed", [9, 12, 2**31, 2**32 - 1])
 @pytest.mark.parametrize("kind", [2, 6])
 def test_a_packet_that_claims_more_than_its_block_has_is_damage(kind: int, claimed: int) -> None:
-    """Eight bytes have room for eight."""
+    """A packet that claims more captured bytes than its block has room for is damage."""
     packet = block(kind, struct.pack("<IIIII", 0, 0, 0, claimed, claimed) + b"8 bytes.")
 
     reading = read(pcapng(interface(), enhanced(b"before"), packet, enhanced(b"after")))
 
     assert reading.payloads == [b"before"]
-    assert f"a packet claims {claimed} captured bytes, and its block has 8" in reading.damage
+    assert f"a packet claims {claimed} captured bytes, but its block has 8" in reading.damage
 
 
 def test_a_simple_packet_that_claims_more_than_its_block_has_is_damage() -> None:
-    """Where the snapshot length does not explain it."""
+    """A simple packet that is too long for its block is damage, even if limited by the snapshot length."""
     reading = read(pcapng(interface(snap_length=96), simple(b"8 bytes.", original=97)))
 
-    assert "a packet claims 96 captured bytes, and its block has 8" in reading.damage
+    assert "a packet claims 96 captured bytes, but its block has 8" in reading.damage
 
 
 @pytest.mark.parametrize(("kind", "least"), [(1, 20), (2, 32), (3, 16), (6, 32)])
 @pytest.mark.parametrize("order", ORDERS)
 def test_a_block_too_short_for_its_type_is_damage(kind: int, least: int, order: Order) -> None:
-    """Nothing is read past its end, though there are bytes enough after it."""
+    """A block too short for its type is damage, although there are bytes after it."""
     before = pcapng(interface(order), enhanced(b"before", order), order=order)
     short = block(kind, bytes(least - 16), order)
 
@@ -146,28 +146,28 @@ def test_a_block_too_short_for_its_type_is_damage(kind: int, least: int, order: 
 
     assert reading.payloads == [b"before"]
     assert reading.damage == (
-        f"made.pcap: byte {len(before)}: a block of type {kind} has {least - 4} bytes, and {least} is the least"
+        f"made.pcap: byte {len(before)}: a block of type {kind} has {least - 4} bytes, but the minimum is {least}"
     )
 
 
 @pytest.mark.parametrize("kind", [1, 3, 4, 6, 0xBAD])
 def test_a_block_whose_sizes_differ_is_damage(kind: int) -> None:
-    """Whatever its type: from there on nothing can be trusted."""
+    """A block of any type whose two lengths differ is damage, and nothing after it is used."""
     before = pcapng(interface(), enhanced(b"before"))
     wrong = block(kind, bytes(24))[:-4] + struct.pack("<I", 40)
 
     reading = read(before + wrong + enhanced(b"after"))
 
     assert reading.payloads == [b"before"]
-    assert reading.damage == f"made.pcap: byte {len(before)}: a block has 36 bytes by its beginning and 40 by its end"
+    assert reading.damage == f"made.pcap: byte {len(before)}: the two lengths of a block differ: 36 and 40 bytes"
 
 
 def test_the_first_of_several_damages_is_the_one_that_is_told() -> None:
-    """Whichever kind of damage it is, the packets before it are used and those after it are not."""
+    """The first damage of several is reported, whatever its kind, and only the packets before it are used."""
     stray = enhanced(b"stray", on=7)
     misdescribed = interface(options=option(RESOLUTION, b"12"))
     misshapen = enhanced(b"misshapen")[:-4] + bytes(4)
-    words = {stray: "names interface 7", misdescribed: "if_tsresol has 2 bytes", misshapen: "0 by its end"}
+    words = {stray: "names interface 7", misdescribed: "if_tsresol has 2 bytes", misshapen: "and 0 bytes"}
 
     for first, message in words.items():
         others = b"".join(other for other in words if other != first)
@@ -178,7 +178,7 @@ def test_the_first_of_several_damages_is_the_one_that_is_told() -> None:
 
 
 def test_there_are_only_so_many_interfaces() -> None:
-    """What a file makes us remember is bounded."""
+    """The number of interfaces in a section is limited to 65536, and one more is damage."""
     before = pcapng(*[interface()] * 2**16, enhanced(b"packet", on=2**16 - 1))
 
     reading = read(before + interface())

@@ -1,4 +1,4 @@
-"""The plain walk: every complete record once, and the place where it ends."""
+"""The plain walk finds every complete record once, and where the last one ends."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ BEGINS = [0, 21, 37]
 
 
 def test_the_walk_finds_where_every_record_begins() -> None:
-    """And ends where the last of them does."""
+    """The walk returns the offset of every record and the end of the last one."""
     assert walk(RECORDS, DATA, 0, len(DATA)) == (BEGINS, len(DATA))
 
 
 def test_the_walk_may_begin_at_any_record() -> None:
-    """Offsets stay those of the data."""
+    """The walk starts at any record, and its offsets are those in the whole data."""
     assert walk(RECORDS, DATA, 21, len(DATA)) == (BEGINS[1:], len(DATA))
 
 
 @pytest.mark.parametrize("until", range(len(DATA) + 5))
 def test_the_walk_looks_at_no_record_from_a_place_on(until: int) -> None:
-    """The last one may reach beyond it."""
+    """The walk stops before the first record that begins at or after `until`; the last one may reach beyond it."""
     begins, end = walk(RECORDS, DATA, 0, until)
 
     assert begins == [begin for begin in BEGINS if begin < until]
@@ -36,7 +36,7 @@ def test_the_walk_looks_at_no_record_from_a_place_on(until: int) -> None:
 
 @pytest.mark.parametrize("length", range(len(DATA)))
 def test_what_is_needed_is_a_header_first_and_a_record_then(length: int) -> None:
-    """For data cut anywhere: never more than the record has, always more than is there."""
+    """The bytes needed at a cut are a header until that is complete, and the whole record from then on."""
     data = DATA[:length]
     _, end = walk(RECORDS, data, 0, length)
     size = [21, 16, 21][BEGINS.index(end)]
@@ -45,7 +45,7 @@ def test_what_is_needed_is_a_header_first_and_a_record_then(length: int) -> None
 
 
 def test_what_cannot_be_a_record_ends_the_walk() -> None:
-    """It needs more than there will ever be."""
+    """An impossible record ends the walk, and the bytes needed for it are `NO_RECORD`."""
     data = memoryview(bytes(DATA) + b"\xff" * 16)
 
     assert walk(RECORDS, data, 0, len(data)) == (BEGINS, len(DATA))
@@ -53,7 +53,7 @@ def test_what_cannot_be_a_record_ends_the_walk() -> None:
 
 
 def test_words_are_read_wherever_they_lie() -> None:
-    """One row for each offset, also at odd ones, up to the last byte."""
+    """Words are read at any offset, aligned or not, up to the last byte, as one row for each offset."""
     data = memoryview(bytes(range(11)))
 
     assert words(data, np.array([0, 3]), 2, ">").tolist() == [[0x00010203, 0x04050607], [0x03040506, 0x0708090A]]
@@ -61,7 +61,7 @@ def test_words_are_read_wherever_they_lie() -> None:
 
 
 def test_no_offsets_are_no_words() -> None:
-    """Even of data too short for one."""
+    """Without offsets there are no rows, even if the data are too short for a word."""
     assert words(memoryview(b""), np.empty(0, np.int64), 4, "<").shape == (0, 4)
 
 
@@ -72,7 +72,7 @@ def _frames(data: memoryview, *starts: int) -> Frames:
 
 
 def test_parts_of_one_buffer_are_put_in_a_row() -> None:
-    """In order, with the types they had; no parts are no frames."""
+    """Parts are joined in order and keep their types; without parts, the result is empty and has the same types."""
     joined = join(DATA, [_frames(DATA, 1, 2), _frames(DATA), _frames(DATA, 3)])
     none = join(DATA, [])
 

@@ -1,4 +1,4 @@
-"""Packed captures: every way to pack them, every place to cut them, and no more memory than it takes."""
+"""Packed captures: every format, cuts at every place, damage, and bounded memory."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SKIPPED_FRAME = struct.pack("<II", 0x184D2A50, 4) + b"skip"
 
 
 def unpack(packed: bytes, step: int = 1 << 20) -> tuple[bytes, str]:
-    """Unpack everything that there is, and the damage that ended it."""
+    """Return everything that can be unpacked, and the message of the damage that ended it."""
     packed_as = packing(packed[:4])
     assert packed_as
     source = Unpacked(Stream(Drip(packed, step)), packed_as)  # type: ignore[arg-type]  # typeshed: no BinaryIO
@@ -50,7 +50,7 @@ def unpack(packed: bytes, step: int = 1 << 20) -> tuple[bytes, str]:
 @pytest.mark.parametrize("pack", PACKINGS)
 @pytest.mark.parametrize("step", [1, 7, 1 << 20])
 def test_what_was_packed_comes_out(pack: Callable[[bytes], bytes], step: int) -> None:
-    """In whatever pieces it arrives."""
+    """Unpacking returns the original bytes, whatever the size of the pieces that arrive."""
     whole = pcap(PAYLOADS)
 
     assert unpack(pack(whole), step) == (whole, "")
@@ -59,14 +59,14 @@ def test_what_was_packed_comes_out(pack: Callable[[bytes], bytes], step: int) ->
 @pytest.mark.parametrize("pack", PACKINGS)
 @pytest.mark.parametrize("step", [1, 3, 1 << 20])
 def test_members_may_follow_each_other(pack: Callable[[bytes], bytes], step: int) -> None:
-    """Also empty ones: `cat a.gz b.gz` is as good as one file."""
+    """Several members are unpacked as one file, as after `cat a.gz b.gz`, and empty members are allowed."""
     packed = pack(b"first") + pack(b"") + pack(b"second")
 
     assert unpack(packed, step) == (b"firstsecond", "")
 
 
 def test_zeros_may_follow_a_gzip_member() -> None:
-    """As on tapes; another member may come after them."""
+    """Zeros after a gzip member, as on tapes, are skipped, and another member may follow."""
     packed = gzip.compress(b"first") + bytes(40_000) + gzip.compress(b"second") + bytes(3)
 
     assert unpack(packed) == (b"firstsecond", "")
@@ -74,7 +74,7 @@ def test_zeros_may_follow_a_gzip_member() -> None:
 
 
 def test_zstd_frames_may_be_there_to_be_skipped() -> None:
-    """Before, between and after the others."""
+    """Skippable zstd frames are ignored before, between and after the other frames."""
     packed = SKIPPED_FRAME + zstd.compress(b"first") + SKIPPED_FRAME + zstd.compress(b"second") + SKIPPED_FRAME
 
     assert unpack(packed) == (b"firstsecond", "")
@@ -83,7 +83,7 @@ def test_zstd_frames_may_be_there_to_be_skipped() -> None:
 @pytest.mark.parametrize("pack", PACKINGS)
 @pytest.mark.parametrize("rubbish", [b"\xff", b"rub", b"rubbish" * 10_000])
 def test_what_follows_and_is_no_member_is_damage(pack: Callable[[bytes], bytes], rubbish: bytes) -> None:
-    """After all before it."""
+    """Anything but a member after a member is damage, and everything before it is unpacked."""
     packed = pack(b"first")
 
     unpacked, damage = unpack(packed + rubbish)
@@ -95,7 +95,7 @@ def test_what_follows_and_is_no_member_is_damage(pack: Callable[[bytes], bytes],
 
 @pytest.mark.parametrize("pack", PACKINGS)
 def test_packed_data_cut_anywhere_say_so(pack: Callable[[bytes], bytes]) -> None:
-    """What can be unpacked is the beginning of what was packed."""
+    """Packed data that are cut anywhere are reported as cut short, after the part that can be unpacked."""
     whole = pcap(PAYLOADS)
     packed = pack(whole)
 
@@ -107,7 +107,7 @@ def test_packed_data_cut_anywhere_say_so(pack: Callable[[bytes], bytes]) -> None
 
 
 def test_a_wrong_checksum_costs_nothing_that_came_before_it() -> None:
-    """Left alone, zlib keeps to itself what it unpacked together with the checksum."""
+    """A wrong checksum loses none of the bytes before it, although zlib returns nothing from a call that fails."""
     whole = pcap(PAYLOADS)
     packed = bytearray(gzip.compress(whole))
     packed[-8] ^= 1
@@ -119,7 +119,7 @@ def test_a_wrong_checksum_costs_nothing_that_came_before_it() -> None:
 
 
 def test_a_damaged_member_stays_damaged() -> None:
-    """It gives what came before the damage once, and then only says what is wrong."""
+    """A damaged member returns the bytes before the damage once, and raises the error in every later call."""
     member = GzipMember()
     packed = bytearray(gzip.compress(b"packet"))
     packed[-8] ^= 1
@@ -134,7 +134,7 @@ def test_a_damaged_member_stays_damaged() -> None:
 def test_no_byte_however_wrong_makes_anything_but_a_capture_error(
     pack: Callable[[bytes], bytes], data: st.DataObject
 ) -> None:
-    """A changed byte is damage, or made no difference, or changed a packet; the reader ends in any case."""
+    """A changed byte raises nothing but a `CaptureError` with a message of one line."""
     packed = bytearray(pack(pcap(PAYLOADS)))
     place = data.draw(st.integers(4, len(packed) - 1))
     packed[place] = data.draw(st.integers(0, 255))
@@ -146,7 +146,7 @@ def test_no_byte_however_wrong_makes_anything_but_a_capture_error(
 
 @pytest.mark.parametrize("pack", PACKINGS)
 def test_little_that_unpacks_to_much_takes_little_memory(pack: Callable[[bytes], bytes]) -> None:
-    """Zeros without end are read piece by piece."""
+    """A decompression bomb is unpacked piece by piece in less than 1 MiB of memory."""
     bomb = pack(bytes(1 << 26)) * 2
     packed_as = packing(bomb[:4])
     assert packed_as
@@ -163,7 +163,7 @@ def test_little_that_unpacks_to_much_takes_little_memory(pack: Callable[[bytes],
 
 
 def test_a_zstd_frame_that_wants_too_much_memory_is_refused() -> None:
-    """A window of gigabytes is nothing that captures are packed with."""
+    """A zstd frame with a window above 128 MiB is refused."""
     near = zstd.compress(b"packet" * 1000, options={zstd.CompressionParameter.window_log: 27})
     compressor = zstd.ZstdCompressor(options={zstd.CompressionParameter.window_log: 28})
     far = compressor.compress(b"packet" * 1000) + compressor.flush()
@@ -174,7 +174,7 @@ def test_a_zstd_frame_that_wants_too_much_memory_is_refused() -> None:
 
 @pytest.mark.parametrize("pack", PACKINGS)
 def test_asking_whether_there_is_more_does_not_wait_for_it(pack: Callable[[bytes], bytes]) -> None:
-    """Half of a pipe's packed data may unpack to nothing yet."""
+    """`waiting` does not block while the packed data that have arrived unpack to nothing."""
     packed = pack(b"packet")
     packed_as = packing(packed[:4])
     assert packed_as
@@ -194,5 +194,5 @@ def test_asking_whether_there_is_more_does_not_wait_for_it(pack: Callable[[bytes
 
 @pytest.mark.parametrize("head", [b"\xd4\xc3\xb2\xa1", b"\x0a\x0d\x0d\x0a", b"\x1f\x8a\x08\x00", b"", b"\x28\xb5\x2f"])
 def test_what_is_not_packed_is_not_taken_for_packed(head: bytes) -> None:
-    """Only the first bytes tell."""
+    """Data that do not begin with the magic number of a known packing are not packed."""
     assert packing(head) is None

@@ -1,4 +1,4 @@
-"""The window: what has arrived is there at once, what has been dealt with is gone, and nothing is lost between."""
+"""The window: all bytes pass through it once and in order, as soon as they arrive."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def pipe() -> Iterator[tuple[BinaryIO, BinaryIO]]:
-    """Make a pipe: the end to read, buffered as standard input is, and the end to write."""
+    """Return the reading end of a pipe, buffered like standard input, and its writing end."""
     reading, writing = os.pipe()
     with os.fdopen(reading, "rb") as reader, os.fdopen(writing, "wb", buffering=0) as writer:
         yield reader, writer
 
 
 class Failing(io.RawIOBase):
-    """A stream that breaks after its first bytes."""
+    """A stream that fails after its first bytes."""
 
     def __init__(self, data: bytes) -> None:
-        """Give `data`, then fail."""
+        """Return `data` from `read`, then fail."""
         self._data = data
 
     def read(self, size: int = -1, /) -> bytes:
-        """Give what is there once."""
+        """Return the next bytes, or fail if there are none left."""
         if not self._data:
             raise OSError(5, "Input/output error")
         piece, self._data = self._data[:size], self._data[size:]
@@ -43,7 +43,7 @@ class Failing(io.RawIOBase):
 
 
 def test_more_waits_for_what_is_needed_and_no_longer(pipe: tuple[BinaryIO, BinaryIO]) -> None:
-    """The other end is still open, and nothing else is coming."""
+    """`more` does not wait for bytes beyond those it needs."""
     reader, writer = pipe
     window = Window(Stream(reader))
     writer.write(b"12345")
@@ -53,7 +53,7 @@ def test_more_waits_for_what_is_needed_and_no_longer(pipe: tuple[BinaryIO, Binar
 
 
 def test_all_that_has_arrived_is_taken_together(pipe: tuple[BinaryIO, BinaryIO]) -> None:
-    """However many times the other end wrote."""
+    """`more` takes all bytes that have arrived, however many writes they came in."""
     reader, writer = pipe
     window = Window(Stream(reader))
     for _ in range(5):
@@ -64,7 +64,7 @@ def test_all_that_has_arrived_is_taken_together(pipe: tuple[BinaryIO, BinaryIO])
 
 
 def test_a_stream_that_would_not_wait_is_made_to(pipe: tuple[BinaryIO, BinaryIO]) -> None:
-    """Else having nothing yet would look like the end."""
+    """A non-blocking stream is made blocking, so that having no data yet is not taken for the end."""
     reader, _ = pipe
     os.set_blocking(reader.fileno(), False)
 
@@ -74,7 +74,7 @@ def test_a_stream_that_would_not_wait_is_made_to(pipe: tuple[BinaryIO, BinaryIO]
 
 
 def test_the_end_is_told_together_with_what_is_left(pipe: tuple[BinaryIO, BinaryIO]) -> None:
-    """Less than was needed, and then nothing."""
+    """At the end, `more` is false and the bytes that are left are in the window."""
     reader, writer = pipe
     window = Window(Stream(reader))
     writer.write(b"12345")
@@ -88,7 +88,7 @@ def test_the_end_is_told_together_with_what_is_left(pipe: tuple[BinaryIO, Binary
 
 @given(st.binary(max_size=100), st.integers(1, 7), st.data())
 def test_no_byte_is_lost_or_seen_twice(sent: bytes, step: int, data: st.DataObject) -> None:
-    """Whatever is let go, whatever is needed, and however the bytes arrive."""
+    """No byte is lost or repeated, whatever is used, whatever is needed, and however the bytes arrive."""
     window = Window(Stream(Drip(sent, step)))  # type: ignore[arg-type]  # typeshed: a raw stream is no BinaryIO
     done, need = 0, 1
 
@@ -101,7 +101,7 @@ def test_no_byte_is_lost_or_seen_twice(sent: bytes, step: int, data: st.DataObje
 
 
 def test_a_window_grows_for_what_needs_it_and_keeps_no_more_than_a_chunk_beside() -> None:
-    """Memory is bounded by the largest record and the chunk."""
+    """A window grows if a record needs it, and otherwise reads at most one chunk."""
     sent = bytes(range(256)) * (3 * CHUNK // 256)
     window = Window(Stream(io.BytesIO(sent)))
 
@@ -113,7 +113,7 @@ def test_a_window_grows_for_what_needs_it_and_keeps_no_more_than_a_chunk_beside(
 
 
 def test_a_failure_comes_after_what_was_read_before_it() -> None:
-    """It looks like the end, and says what it was."""
+    """The bytes before an error are available, and `failure` is the error."""
     window = Window(Stream(Failing(b"12345")))  # type: ignore[arg-type]  # typeshed: a raw stream is no BinaryIO
 
     assert not window.more(0, 6)
@@ -122,7 +122,7 @@ def test_a_failure_comes_after_what_was_read_before_it() -> None:
 
 
 def test_what_is_in_hand_can_be_given_on() -> None:
-    """A window is a source: first what it holds, then what its own source has, then its failure."""
+    """A window as a source returns its own bytes, then those of its source, then raises the error."""
     window = Window(Stream(Failing(b"1234567890")))  # type: ignore[arg-type]  # typeshed: as above
     window.more(0, 10)
 
@@ -133,7 +133,7 @@ def test_what_is_in_hand_can_be_given_on() -> None:
 
 
 def test_the_position_is_what_the_stream_has_given() -> None:
-    """Whether it has been dealt with or not."""
+    """The position of a stream counts all bytes read, whether they have been used or not."""
     stream = Stream(io.BytesIO(b"12345"))
     Window(stream).more(0, 1)
 

@@ -1,4 +1,4 @@
-"""Listening follows the interfaces as they come and go, and counts every packet once."""
+"""The listener follows interfaces as they come and go, and counts every packet once."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _capture(shipped_captures: Path) -> Path:
 
 @pytest.fixture(name="ends")
 def _ends() -> Iterator[tuple[Namespace, Namespace]]:
-    """Join two namespaces: what is sent out of `far0` is received by `near0`."""
+    """Join two namespaces: packets sent on `far0` are received on `near0`."""
     with namespace() as far, namespace() as near:
         join(far, "far0", near, "near0")
         yield far, near
@@ -34,7 +34,7 @@ def _ends() -> Iterator[tuple[Namespace, Namespace]]:
 
 @contextlib.contextmanager
 def listening(space: Namespace, *names: str, promiscuous: bool = True) -> Iterator[Listener]:
-    """Listen in `space`; the listener asks for the interfaces of the namespace this thread is in, so it stays there."""
+    """Listen in `space`, and stay there: the listener lists the interfaces of this thread's namespace."""
     with space.entered():
         listener = Listener(Wanted(names), promiscuous=promiscuous, ring_octets=1 << 20)
         try:
@@ -44,7 +44,7 @@ def listening(space: Namespace, *names: str, promiscuous: bool = True) -> Iterat
 
 
 def heard(listener: Listener) -> int:
-    """Count what is received until nothing more comes."""
+    """Return the number of frames received until no more arrive."""
     total = 0
     while count := sum(len(frames) for frames in listener.read(timeout=0.05)):
         total += count
@@ -52,13 +52,13 @@ def heard(listener: Listener) -> int:
 
 
 def names(listener: Listener) -> list[str]:
-    """Look round, and return the names of the interfaces listened to; frames that wait are read and forgotten."""
+    """Read once and discard the frames; return the names of the interfaces listened to."""
     list(listener.read(timeout=0))
     return [interface.name for interface in listener.listened]
 
 
 def test_without_names_all_but_loopback_are_listened_to(ends: tuple[Namespace, Namespace], capture: Path) -> None:
-    """Two interfaces are one stream of frames."""
+    """Without names, all interfaces but loopback are listened to, as one stream of frames."""
     far, near = ends
     join(far, "far1", near, "near1")
     with listening(near) as listener:
@@ -71,7 +71,7 @@ def test_without_names_all_but_loopback_are_listened_to(ends: tuple[Namespace, N
 
 
 def test_reading_without_traffic_ends_after_the_timeout(ends: tuple[Namespace, Namespace]) -> None:
-    """The caller has other things to do, too."""
+    """Reading without traffic ends after the timeout, without frames."""
     with listening(ends[1]) as listener:
         assert list(listener.read(timeout=0.01)) == []
 
@@ -79,7 +79,7 @@ def test_reading_without_traffic_ends_after_the_timeout(ends: tuple[Namespace, N
 def test_an_interface_that_is_deleted_and_made_again_is_heard_again(
     ends: tuple[Namespace, Namespace], capture: Path
 ) -> None:
-    """By its name: to the kernel it is another one."""
+    """An interface that is deleted and created again is listened to again by its name."""
     far, near = ends
     with listening(near, "near0") as listener:
         send(far, "far0", capture)
@@ -94,7 +94,7 @@ def test_an_interface_that_is_deleted_and_made_again_is_heard_again(
 
 
 def test_an_interface_made_later_is_listened_to(ends: tuple[Namespace, Namespace], capture: Path) -> None:
-    """Without names; with names only those."""
+    """A new interface is listened to if no names were given, and ignored if it was not named."""
     far, near = ends
     with listening(near) as all_of_them, listening(near, "near0") as one:
         join(far, "far1", near, "near1")
@@ -106,7 +106,7 @@ def test_an_interface_made_later_is_listened_to(ends: tuple[Namespace, Namespace
 
 
 def test_a_bridge_and_its_port_are_counted_once(ends: tuple[Namespace, Namespace], capture: Path) -> None:
-    """Also when the interface becomes a port while we listen."""
+    """A packet is counted once if an interface becomes the port of a bridge while both are listened to."""
     far, near = ends
     with listening(near) as listener:
         near.ip("link", "add", "br0", "type", "bridge")
@@ -122,7 +122,7 @@ def test_a_bridge_and_its_port_are_counted_once(ends: tuple[Namespace, Namespace
 def test_named_twice_is_counted_twice_with_a_warning(
     ends: tuple[Namespace, Namespace], shipped_captures: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A bridge hands up what is for everybody: named beside its port, both show it."""
+    """If a bridge and its port are both named, their packets are counted twice, with a warning."""
     far, near = ends
     near.ip("link", "add", "br0", "type", "bridge")
     near.ip("link", "set", "near0", "master", "br0")
@@ -136,7 +136,7 @@ def test_named_twice_is_counted_twice_with_a_warning(
 
 
 def test_a_macvlan_and_its_lower_device_are_counted_once(ends: tuple[Namespace, Namespace], capture: Path) -> None:
-    """The lower device has the packets first."""
+    """A macvlan is left out if its lower device is listened to."""
     far, near = ends
     near.ip("link", "add", "link", "near0", "name", "mac0", "type", "macvlan", "mode", "passthru")
     near.ip("link", "set", "mac0", "up")
@@ -150,7 +150,7 @@ def test_a_macvlan_and_its_lower_device_are_counted_once(ends: tuple[Namespace, 
 
 @pytest.mark.parametrize(("promiscuous", "count"), [(True, "promiscuity 1"), (False, "promiscuity 0")])
 def test_promiscuous_unless_told_not_to(ends: tuple[Namespace, Namespace], promiscuous: bool, count: str) -> None:  # noqa: FBT001 - a parameter of the test
-    """And afterwards the interface is as it was."""
+    """Promiscuous mode is on while listening, unless it is disabled, and off afterwards."""
     near = ends[1]
     with listening(near, "near0", promiscuous=promiscuous):
         while_listening = near.run("ip", "-d", "link", "show", "near0")
@@ -160,7 +160,7 @@ def test_promiscuous_unless_told_not_to(ends: tuple[Namespace, Namespace], promi
 
 
 def test_an_unknown_interface_is_an_error_that_lists_those_that_exist(ends: tuple[Namespace, Namespace]) -> None:
-    """Before anything is received."""
+    """An unknown interface name is an error that lists the existing ones."""
     with pytest.raises(CaptureError, match="no interface near7; there are lo, near0"), listening(ends[1], "near7"):
         pass
 
@@ -168,7 +168,7 @@ def test_an_unknown_interface_is_an_error_that_lists_those_that_exist(ends: tupl
 def test_without_any_interface_it_waits_for_one(
     ends: tuple[Namespace, Namespace], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A service may start before the network does."""
+    """Without any interface the listener logs that it waits, and listens when one comes up."""
     near = ends[1]
     near.ip("link", "set", "near0", "down")
     with listening(near) as listener:
@@ -182,7 +182,7 @@ def test_without_any_interface_it_waits_for_one(
 def test_what_is_received_and_dropped_adds_up_to_what_was_sent(
     ends: tuple[Namespace, Namespace], capture: Path
 ) -> None:
-    """Through a flood that a small ring can't hold, to the packet."""
+    """Frames received and frames dropped by the kernel add up to those sent, even if the ring overflows."""
     far, near = ends
     with listening(near) as listener:
         sent = send(far, "far0", capture, "--loop=100")

@@ -1,4 +1,4 @@
-"""What we read of the kernel's interfaces is what `ip` made."""
+"""The list of interfaces matches what `ip` has set up, and changes are noticed."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
 
 @pytest.fixture(name="space")
 def _space() -> Iterator[Namespace]:
-    """Make a namespace with one end of a veth pair, `eth0`."""
+    """Return a namespace with one end of a veth pair, `eth0`."""
     with namespace() as far, namespace() as near:
         join(far, "far0", near, "eth0")
         yield near
 
 
 def found(space: Namespace) -> dict[str, Interface]:
-    """List the interfaces of `space` by name."""
+    """Return the interfaces of `space` by name."""
     with space.entered():
         return {interface.name: interface for interface in list_interfaces()}
 
 
 def test_loopback_and_hardware_are_told_apart(space: Namespace) -> None:
-    """By the kernel's flags, not by name."""
+    """Loopback is recognised by the kernel's flags."""
     interfaces = found(space)
 
     assert interfaces["lo"].loopback
@@ -43,12 +43,12 @@ def test_loopback_and_hardware_are_told_apart(space: Namespace) -> None:
 
 
 def test_the_other_end_in_another_namespace_is_no_lower_device(space: Namespace) -> None:
-    """Its number is that namespace's and may be anything here."""
+    """The index of a device in another namespace is not reported as a lower device."""
     assert found(space)["eth0"].lower == 0
 
 
 def test_addresses_of_both_families_come_with_their_prefix(space: Namespace) -> None:
-    """On a point-to-point link, ours and not the other end's."""
+    """Addresses have their prefix length; on a point-to-point link, the address is ours, not the other end's."""
     space.ip("address", "add", "192.0.2.7/24", "dev", "eth0")
     space.ip("address", "add", "198.51.100.1", "peer", "198.51.100.2", "dev", "eth0")
     space.ip("address", "add", "2001:db8::7/64", "dev", "eth0")
@@ -59,7 +59,7 @@ def test_addresses_of_both_families_come_with_their_prefix(space: Namespace) -> 
 
 
 def test_ports_and_lower_devices_are_known(space: Namespace) -> None:
-    """A bridge by its ports' master, a macvlan by its link."""
+    """The ports of a bridge have it as their master, and a macvlan has its lower device."""
     space.ip("link", "add", "br0", "type", "bridge")
     space.ip("link", "add", "v0", "type", "veth", "peer", "name", "v1")
     space.ip("link", "set", "v0", "master", "br0")
@@ -73,7 +73,7 @@ def test_ports_and_lower_devices_are_known(space: Namespace) -> None:
 
 
 def test_a_change_of_an_interface_is_an_event(space: Namespace) -> None:
-    """Once cleared, it is quiet until the next."""
+    """A change of an interface makes the socket readable until the events are cleared."""
     with space.entered():
         events = LinkEvents()
     poll = select.poll()
@@ -90,7 +90,7 @@ def test_a_change_of_an_interface_is_an_event(space: Namespace) -> None:
 
 
 def test_more_events_than_fit_are_no_error(space: Namespace, tmp_path: Path) -> None:
-    """The interfaces are asked for anew anyway."""
+    """An overflow of the event socket is not an error."""
     changes = tmp_path / "changes"
     changes.write_text("link set eth0 down\nlink set eth0 up\n" * 400)
     with space.entered():

@@ -1,4 +1,4 @@
-"""The kernel sees it the way we do: what is let through, what is dropped, what is counted."""
+"""The packet socket: what is received, dropped and counted agrees with the kernel."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _PACKETS = 62
 
 @pytest.fixture(name="ends", scope="module")
 def _ends() -> Iterator[tuple[Namespace, Namespace]]:
-    """Join two namespaces: what is sent out of `far0` is received by `near0`, and so for `far1` and `near1`."""
+    """Join two namespaces: packets sent on `far0` are received on `near0`, and those sent on `far1` on `near1`."""
     with namespace() as far, namespace() as near:
         for number in range(2):
             join(far, f"far{number}", near, f"near{number}")
@@ -53,12 +53,12 @@ def listening(space: Namespace, *interfaces: str, ring_octets: int = 1 << 20) ->
 
 
 def received(ring: Ring) -> int:
-    """Count what is ready."""
+    """Return the number of frames that are ready."""
     return sum(len(frames) for frames in ring.frames())
 
 
 def test_what_an_interface_receives_is_in_the_ring(ends: tuple[Namespace, Namespace], shipped_captures: Path) -> None:
-    """All of it, also frames for other stations."""
+    """All frames that an interface receives are in the ring and counted, including those for other stations."""
     far, near = ends
     with listening(near, "near0") as (packets, ring):
         sent = send(far, "far0", shipped_captures / _CAPTURE)
@@ -68,7 +68,7 @@ def test_what_an_interface_receives_is_in_the_ring(ends: tuple[Namespace, Namesp
 
 
 def test_only_the_accepted_interfaces_are_heard(ends: tuple[Namespace, Namespace], shipped_captures: Path) -> None:
-    """The filter is in the kernel: others take no room in the ring."""
+    """Packets of other interfaces are neither put into the ring nor counted."""
     far, near = ends
     with listening(near, "near0") as (packets, ring):
         send(far, "far1", shipped_captures / _CAPTURE)
@@ -80,7 +80,7 @@ def test_only_the_accepted_interfaces_are_heard(ends: tuple[Namespace, Namespace
 def test_more_interfaces_than_a_jump_reaches_are_all_heard(
     ends: tuple[Namespace, Namespace], shipped_captures: Path
 ) -> None:
-    """The last of `MOST_INTERFACES` is as good as the first."""
+    """The last of `MOST_INTERFACES` interfaces is received like the first, and more than these are an error."""
     far, near = ends
     with listening(near, "near0") as (packets, ring), near.entered():
         packets.accept([socket.if_nametoindex("near1"), *range(1000, 999 + MOST_INTERFACES)])
@@ -92,7 +92,7 @@ def test_more_interfaces_than_a_jump_reaches_are_all_heard(
 
 
 def test_what_the_host_sends_itself_is_not_received(ends: tuple[Namespace, Namespace], shipped_captures: Path) -> None:
-    """Only received packets count; on a loopback that is each packet once."""
+    """Packets that the host sends are not received; on loopback, each packet is received once."""
     _far, near = ends
     with listening(near, "near0", "lo") as (_packets, ring):
         send(near, "near0", shipped_captures / _CAPTURE)
@@ -102,12 +102,12 @@ def test_what_the_host_sends_itself_is_not_received(ends: tuple[Namespace, Names
 
         heard = [frames.original.tolist() for frames in ring.frames()]
 
-    # The datagram and the ICMP that says nobody listens: 20 + 8 bytes around 13, and 28 around all of that.
+    # The datagram and the ICMP port unreachable for it: 20 + 8 bytes of headers with 13, then 28 with all of that.
     assert heard == [[41, 69]]
 
 
 def test_drops_are_counted_to_the_packet(ends: tuple[Namespace, Namespace], shipped_captures: Path) -> None:
-    """What the ring had no room for and what was read add up to what was sent, also after several readings."""
+    """Frames read and frames dropped add up to those sent, even if the counts are read several times."""
     far, near = ends
     with listening(near, "near0", ring_octets=8192) as (packets, ring):
         sent = send(far, "far0", shipped_captures / _CAPTURE)
@@ -123,7 +123,7 @@ def test_drops_are_counted_to_the_packet(ends: tuple[Namespace, Namespace], ship
 
 
 def test_after_stopping_nothing_comes_any_more(ends: tuple[Namespace, Namespace], shipped_captures: Path) -> None:
-    """Neither into the ring nor into the count."""
+    """After `stop`, no packet enters the ring or the count."""
     far, near = ends
     with listening(near, "near0") as (packets, ring):
         packets.stop()
@@ -136,7 +136,7 @@ def test_after_stopping_nothing_comes_any_more(ends: tuple[Namespace, Namespace]
 def test_stopping_in_the_middle_of_a_flood_keeps_the_count_exact(
     ends: tuple[Namespace, Namespace], shipped_captures: Path
 ) -> None:
-    """Packets on their way into the ring on another processor are waited for."""
+    """`stop` waits for packets on their way into the ring, so that the count is exact in a flood."""
     far, near = ends
     flood = [*far.prefix(), "tcpreplay", "-qt", "-i", "far0", "--loop=20000", str(shipped_captures / _CAPTURE)]
     with listening(near, "near0") as (packets, ring), subprocess.Popen(flood, stdout=subprocess.DEVNULL) as sender:
@@ -151,7 +151,7 @@ def test_stopping_in_the_middle_of_a_flood_keeps_the_count_exact(
 
 
 def test_promiscuity_ends_with_the_membership(ends: tuple[Namespace, Namespace]) -> None:
-    """The interface is left as it was found."""
+    """Promiscuous mode of the interface ends when it is switched off."""
     _far, near = ends
     with listening(near, "near0") as (packets, _ring), near.entered():
         index = socket.if_nametoindex("near0")
@@ -165,14 +165,14 @@ def test_promiscuity_ends_with_the_membership(ends: tuple[Namespace, Namespace])
 
 
 def test_an_interface_that_is_gone_is_an_os_error(ends: tuple[Namespace, Namespace]) -> None:
-    """The caller knows best what it means."""
+    """Promiscuous mode of an interface that does not exist is an `OSError`."""
     with listening(ends[1]) as (packets, _ring), pytest.raises(OSError, match="No such device"):
         packets.set_promiscuous(4711, on=True)
 
 
 @pytest.mark.parametrize(("has", "gets"), [(64, 64), (63, 32), (9, 8), (8, 8)])
 def test_a_ring_that_is_too_large_is_halved(has: int, gets: int) -> None:
-    """We ask for a buffer and take what the kernel gives."""
+    """The size of the ring is halved until the kernel has enough memory."""
     asked: list[int] = []
 
     def ask(octets: int) -> None:
@@ -184,7 +184,7 @@ def test_a_ring_that_is_too_large_is_halved(has: int, gets: int) -> None:
 
 
 def test_a_kernel_without_any_memory_is_an_error() -> None:
-    """Nothing smaller than a block is asked for."""
+    """A kernel without memory for the smallest ring is an error."""
 
     def ask(_octets: int) -> None:
         raise OSError(errno.ENOMEM, "no memory")
@@ -194,7 +194,7 @@ def test_a_kernel_without_any_memory_is_an_error() -> None:
 
 
 def test_other_refusals_are_not_asked_again() -> None:
-    """Only a lack of memory gets better by asking for less."""
+    """An error other than lack of memory is raised at once."""
 
     def ask(_octets: int) -> None:
         raise OSError(errno.EINVAL, "not like this")
@@ -204,7 +204,7 @@ def test_other_refusals_are_not_asked_again() -> None:
 
 
 def test_without_the_right_to_capture_the_error_says_what_is_needed(ends: tuple[Namespace, Namespace]) -> None:
-    """One line, with the way out."""
+    """Without permission to capture, the error names the capability and `sudo`."""
     program = (
         "import os\n"
         "from shodohflo.capture.live.packet_socket import PacketSocket\n"

@@ -1,4 +1,4 @@
-"""The ring hands out every frame once, in order, where it lies, and gives the slots back."""
+"""The ring yields every frame once, in order and without copying, and returns the slots."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ _ETHERNET = 14
 
 @dataclass
 class Kernel:
-    """The other side of a ring, written from the kernel's documentation: fills free slots in order."""
+    """The kernel's side of a ring, written from its documentation: fills free slots in order."""
 
     slots: int
     memory: bytearray = field(init=False)
     next: int = 0
 
     def __post_init__(self) -> None:
-        """Make a ring of free slots."""
+        """Create a ring of free slots."""
         self.memory = bytearray(self.slots * SLOT_OCTETS)
 
     def deliver(self, payload: bytes, *, protocol: int = 0x0800, hatype: int = 1, link_header: int = _ETHERNET) -> bool:
-        """Put a frame into the next slot, or drop it where that is still taken."""
+        """Put a frame into the next slot and return whether it was free; otherwise drop the frame."""
         at = self.next * SLOT_OCTETS
         header = np.frombuffer(self.memory, SLOT_HEADER, 1, at)
         if header["status"][0] & READY:
@@ -48,7 +48,7 @@ class Kernel:
 
 
 def read(ring: Ring) -> list[bytes]:
-    """Read everything that is ready: the captured bytes of each frame."""
+    """Return the captured bytes of every frame that is ready."""
     return [
         frames.buffer[start : start + captured].tobytes()
         for frames in ring.frames()
@@ -57,7 +57,7 @@ def read(ring: Ring) -> list[bytes]:
 
 
 def test_a_frame_is_described_where_it_lies() -> None:
-    """Bytes, lengths, layer and time are those of the network layer; nothing is copied."""
+    """A frame's position, lengths, layer and time are those of its network layer, and its bytes are not copied."""
     kernel = Kernel(slots=4)
     ring = Ring.over(kernel.memory, SLOT_OCTETS)
     kernel.deliver(b"a network layer", protocol=0x86DD)
@@ -72,7 +72,7 @@ def test_a_frame_is_described_where_it_lies() -> None:
 
 
 def test_a_long_frame_keeps_its_original_length() -> None:
-    """What did not fit into the slot is missing from `captured` only."""
+    """A frame that does not fit into its slot is truncated and keeps its original length."""
     kernel = Kernel(slots=4)
     ring = Ring.over(kernel.memory, SLOT_OCTETS)
     kernel.deliver(bytes(1000))
@@ -84,7 +84,7 @@ def test_a_long_frame_keeps_its_original_length() -> None:
 
 
 def test_columns_have_the_types_of_the_seam() -> None:
-    """Decoders rely on 64-bit places and lengths."""
+    """The columns have the types of `Frames`: 64-bit positions and lengths, 32-bit layers."""
     kernel = Kernel(slots=4)
     ring = Ring.over(kernel.memory, SLOT_OCTETS)
     kernel.deliver(b"x")
@@ -99,7 +99,7 @@ def test_columns_have_the_types_of_the_seam() -> None:
 
 @pytest.mark.parametrize(("hatype", "linktype"), [(801, 105), (802, 119), (803, 127)])
 def test_a_wi_fi_monitor_hands_out_the_whole_link_header(hatype: int, linktype: int) -> None:
-    """The kernel has read none of it: the LINKTYPE_ number says what it is."""
+    """Frames of an interface in monitor mode include the link header, and their layer is its LINKTYPE_ number."""
     kernel = Kernel(slots=4)
     ring = Ring.over(kernel.memory, SLOT_OCTETS)
     kernel.deliver(b"ordinary")
@@ -114,7 +114,7 @@ def test_a_wi_fi_monitor_hands_out_the_whole_link_header(hatype: int, linktype: 
 
 @pytest.mark.parametrize("hatype", [0, 1, 772, 800, 804, 65534])
 def test_other_link_types_begin_at_the_network_layer(hatype: int) -> None:
-    """Ethernet, loopback and tunnels alike: the protocol beside the frame is true."""
+    """Frames of all other interface types begin at the network layer, whose EtherType is their layer."""
     kernel = Kernel(slots=1)
     ring = Ring.over(kernel.memory, SLOT_OCTETS)
     kernel.deliver(b"x", hatype=hatype)
@@ -125,14 +125,14 @@ def test_other_link_types_begin_at_the_network_layer(hatype: int) -> None:
 
 
 def test_an_empty_ring_hands_out_nothing() -> None:
-    """No frames is no batch, not an empty one."""
+    """An empty ring yields no frames at all, not an empty table."""
     ring = Ring.over(Kernel(slots=4).memory, SLOT_OCTETS)
 
     assert list(ring.frames()) == []
 
 
 def test_a_slot_stays_taken_until_the_next_frames_are_asked_for() -> None:
-    """The bytes of frames that are being looked at can't change."""
+    """The kernel cannot reuse a slot until the next frames are requested."""
     kernel = Kernel(slots=1)
     ring = Ring.over(kernel.memory, SLOT_OCTETS)
     kernel.deliver(b"first")
@@ -148,7 +148,7 @@ def test_a_slot_stays_taken_until_the_next_frames_are_asked_for() -> None:
 
 
 def test_frames_whose_reader_failed_are_handed_out_again() -> None:
-    """A batch counts as received once it was dealt with."""
+    """Frames whose reader stopped before requesting the next ones are yielded again and counted once."""
     kernel = Kernel(slots=4)
     ring = Ring.over(kernel.memory, SLOT_OCTETS)
     kernel.deliver(b"kept")
@@ -161,7 +161,7 @@ def test_frames_whose_reader_failed_are_handed_out_again() -> None:
 
 
 def test_what_arrives_meanwhile_waits_for_the_next_look() -> None:
-    """A trickle that never ends does not keep the reader in small batches."""
+    """Frames that arrive during a look are left for the next one."""
     kernel = Kernel(slots=8)
     ring = Ring.over(kernel.memory, SLOT_OCTETS)
     kernel.deliver(b"first")
@@ -176,7 +176,7 @@ def test_what_arrives_meanwhile_waits_for_the_next_look() -> None:
 
 
 def test_a_look_goes_on_past_the_end_of_the_ring() -> None:
-    """Where the ring's memory ends, a batch does; what is ready at its beginning belongs to the same look."""
+    """A look continues at the beginning of the ring, with separate frames for the part before its end."""
     kernel = Kernel(slots=8)
     ring = Ring.over(kernel.memory, SLOT_OCTETS)
     ring.next = kernel.next = 5
@@ -187,7 +187,7 @@ def test_a_look_goes_on_past_the_end_of_the_ring() -> None:
 
 
 def test_a_look_ends_although_the_kernel_refills_what_was_given_back() -> None:
-    """Once round the ring at most, and what a batch may overshoot."""
+    """A look ends after one round, even if the kernel refills the returned slots."""
     kernel = Kernel(slots=8)
     ring = Ring.over(kernel.memory, SLOT_OCTETS)
     while kernel.deliver(b"flood"):
@@ -201,7 +201,7 @@ def test_a_look_ends_although_the_kernel_refills_what_was_given_back() -> None:
 
 
 def test_a_batch_is_bounded() -> None:
-    """However much is ready, what is handed out at once is not more than `BATCH`."""
+    """At most `BATCH` frames are yielded at once."""
     kernel = Kernel(slots=2 * BATCH)
     ring = Ring.over(kernel.memory, SLOT_OCTETS)
     ring.status[:] = READY
@@ -213,7 +213,7 @@ def test_a_batch_is_bounded() -> None:
 
 @given(st.sampled_from([1, 2, 8, 1024]), st.lists(st.tuples(st.integers(0, 1500), st.booleans()), max_size=12))
 def test_every_frame_is_handed_out_once_and_in_order(slots: int, bursts: list[tuple[int, bool]]) -> None:
-    """Whatever the bursts and wherever the ring's end falls between them."""
+    """Every frame is yielded once and in order, whatever the bursts and wherever the ring ends."""
     kernel = Kernel(slots)
     ring = Ring.over(kernel.memory, SLOT_OCTETS)
     delivered: list[bytes] = []

@@ -1,12 +1,23 @@
-"""A long chain of records walked in many places at once, with the same result as `records.walk`.
+"""Walk a long chain of records in many places at once, with the same result as `records.walk`.
 
-A chain must be walked from its beginning, since only a record tells where the next one begins. So we guess:
-somewhere after each of many points of the data, a place that looks like a record. From all these
-the chain is followed together, one array operation for a step of all lanes, until each lane reaches
-the start of the next. Only then do we know which guesses were right: the first lane starts where a
-record begins; and where a lane that is right lands exactly on the start of the next, that one is right too. Where it
-does not, the plain walk goes on from there, up to the next start it lands on. So a wrong guess, even one
-that somebody planted, costs time and changes nothing.
+A chain must be walked from its beginning, because only a record shows where the next one begins. So the start of a
+lane is a guess: the first place after a given point that looks like a record. All lanes are then followed together, one
+array operation per step, until each reaches the start of the next. Only then is it known which guesses were right. The
+first lane starts at a record; and if a lane that is right ends exactly at the start of the next one, that one is right
+too. If it does not, the plain walk continues from its end until it arrives at the start of another lane. So a wrong
+guess, even a planted one, costs time and changes nothing.
+
+An example: 12 pcap records of 100 bytes, in 4 lanes. The packet of the record at 600 contains the copy of a record
+header, at 650:
+
+    probe         the record at 0, found by the plain walk
+    points        100    371    642    913     where the search for each start begins, 271 bytes apart
+    starts        100    400    650   1000     the first places that look like records; 650 is wrong
+    lane 100      100    200    300            ends at 400, so lane 400 is right too
+    lane 400      400    500    600            ends at 700, beyond 650, so lane 650 is dropped
+    lane 650      650                          ends at 750, where no record can begin
+    plain walk    700    800    900            ends at 1000, so lane 1000 is right
+    lane 1000    1000   1100                   ends at 1200; all 12 records are found
 """
 
 from __future__ import annotations
@@ -22,21 +33,21 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _WIDTHS: Final = (128, 256, 512, 1024)
-"""Steps in which the places after a point are searched for a start."""
+"""The bytes after a point that are searched for a start, one stretch after the other until there is one."""
 
 
 class Fields(Protocol):
     """32-bit words at any byte of the data."""
 
     def __len__(self) -> int:
-        """Count the bytes a word can begin at."""
+        """Return the number of bytes at which a word can begin."""
 
     def __getitem__(self, offsets: Any) -> Any:  # noqa: ANN401 - as for any array: a column, or one number
-        """Read the word at each offset."""
+        """Return the word at each offset."""
 
 
 class LaneRecords(Records, Protocol):
-    """`Records` that can be asked for columns of offsets; all of them have a whole header in the data."""
+    """`Records` with operations on columns of offsets; at each offset, the data contain a whole header."""
 
     @property
     def order(self) -> ByteOrder:
@@ -44,13 +55,13 @@ class LaneRecords(Records, Protocol):
 
     @property
     def stride(self) -> int:
-        """Records begin at multiples of this, counted from any other record."""
+        """The distance between two records is a multiple of this many bytes."""
 
     def sizes(self, fields: Fields, offsets: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return what `size` returns for each offset."""
 
     def plausible(self, fields: Fields, offsets: NDArray[np.int64], like: np.int64) -> NDArray[np.bool_]:
-        """Guess where records begin, knowing that one begins at `like`."""
+        """Return a mask of the offsets at which a record may begin, given that one begins at `like`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +70,9 @@ class Plan:
 
     lanes: int = 512
     probe: int = 1 << 13
-    """Bytes that are walked plainly, to see how long the records are."""
+    """Bytes covered by the plain walk first, to measure how long the records are."""
     worthwhile: int = 1 << 14
-    """With fewer records to come, looking for starts takes longer than the plain walk."""
+    """With fewer records left than this, searching for starts takes longer than the plain walk."""
 
 
 USUAL: Final = Plan()
@@ -70,19 +81,19 @@ USUAL: Final = Plan()
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """What follows from one start."""
+    """The records found from one start."""
 
     start: int
     offsets: NDArray[np.int64]
     """Where each record begins."""
     end: int
-    """Where the last of them ends: at or beyond its stop, unless the chain cannot go on."""
+    """Where the last of them ends: at or after the lane's stop, unless the chain ends before."""
 
 
 def walk_in_lanes(
     records: LaneRecords, data: memoryview, offset: int, plan: Plan = USUAL
 ) -> tuple[NDArray[np.int64], int]:
-    """Follow the chain from `offset` to the end of the data; the answer is that of `walk`, as a column."""
+    """Follow the chain from `offset` to the end of `data`; return what `walk` returns, the offsets as a column."""
     probed, end = walk(records, data, offset, offset + plan.probe)
     if end < offset + plan.probe or len(probed) * (len(data) - end) < plan.worthwhile * (end - offset):
         rest, end = walk(records, data, end, len(data))
@@ -91,14 +102,14 @@ def walk_in_lanes(
     last = len(data) - records.header
     spacing = (last - end) // plan.lanes // records.stride * records.stride
     starts = _starts(records, fields, end + spacing * np.arange(plan.lanes), last)
-    # A lane whose neighbour has not been found ends where it would have: the plain walk is faster than one lane.
+    # Without a start for the next lane, stop about where that one would: a single lane is slower than the plain walk.
     stops = np.minimum(np.append(starts[1:], last + 1), starts + 2 * spacing)
     pieces, end = _stitch(records, data, _run(records, fields, starts, stops))
     return np.concatenate([np.array(probed, np.int64), *pieces]), end
 
 
 def _starts(records: LaneRecords, fields: NDArray[Any], points: NDArray[np.int64], last: int) -> NDArray[np.int64]:
-    """Guess a record after each point; the first of them is known to be one."""
+    """Return the guessed start of a record after each point; the first point is known to be one."""
     known, points = points[0], points[1:]
     found = [np.array([known])]
     for width in _WIDTHS:
@@ -115,7 +126,7 @@ def _starts(records: LaneRecords, fields: NDArray[Any], points: NDArray[np.int64
 
 
 def _run(records: LaneRecords, fields: NDArray[Any], starts: NDArray[np.int64], stops: NDArray[np.int64]) -> list[Lane]:
-    """Follow all lanes together, each until it reaches its stop or cannot go on."""
+    """Follow all lanes together, each to its stop or the end of its chain; lanes that meet are joined to one."""
     data_end = len(fields) + 3
     ends = np.empty_like(starts)
     places = []
@@ -131,9 +142,9 @@ def _run(records: LaneRecords, fields: NDArray[Any], starts: NDArray[np.int64], 
         places.append(here[is_record])
         ends[lane] = np.where(is_record, after, here)
         lane, here, stop = lane[goes_on], after[goes_on], stop[goes_on]
-    # All records of a lane begin between its start and its stop, so sorting puts the lanes in a row.
+    # All records of a lane begin between its start and its stop, so sorting puts the lanes one after the other.
     offsets = np.sort(np.concatenate(places), kind="stable")
-    # Lanes that land on each other's starts are right or wrong together: most chunks are one lane in the end.
+    # If a lane is right and ends at the start of the next, that one is right too: join them, usually into one.
     breaks = np.flatnonzero(ends[:-1] != starts[1:])
     starts, ends = starts[np.append(0, breaks + 1)], ends[np.append(breaks, len(ends) - 1)]
     pieces = np.split(offsets, np.searchsorted(offsets, starts[1:]))
@@ -141,7 +152,7 @@ def _run(records: LaneRecords, fields: NDArray[Any], starts: NDArray[np.int64], 
 
 
 def _stitch(records: LaneRecords, data: memoryview, lanes: list[Lane]) -> tuple[list[NDArray[np.int64]], int]:
-    """Follow the chain from the first lane's start, taking each lane that it lands on."""
+    """Follow the chain from the first lane's start, and take over each lane at whose start it arrives."""
     pieces = []
     here = lanes[0].start
     for lane in lanes:

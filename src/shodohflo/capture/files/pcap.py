@@ -1,7 +1,7 @@
 """Classic pcap files: one file header, then records of a 16-byte header and a packet.
 
-The layout is that of draft-ietf-opsawg-pcap (section 4 the file header, section 5 the record), with what
-libpcap's reader knows beyond it: old versions, and the longer record header of a patched libpcap.
+The layout is in draft-ietf-opsawg-pcap: the file header in section 4, the record in section 5. Like libpcap, this
+reader also accepts old versions, and the longer record header of a patched libpcap.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 FILE_HEADER: Final = 24
 
 _NEAR: Final = 1 << 20
-"""Seconds, 12 days: records further apart than this are not taken for neighbours."""
+"""Seconds, 12 days: a guessed record must be this close in time to a known one."""
 
 _MICROSECONDS: Final = 0xA1B2C3D4
 _NANOSECONDS: Final = 0xA1B23C4D
@@ -42,27 +42,27 @@ MAGICS: Final = frozenset(_MAGICS)
 
 @dataclass(frozen=True, slots=True)
 class Pcap:
-    """What the file header says about the records that follow it."""
+    """The reader of one pcap file, with what its file header states about the records."""
 
     order: ByteOrder
     tick: int
-    """Nanoseconds in one unit of a time's second field."""
+    """Nanoseconds in one unit of a timestamp's fraction: 1 or 1000."""
     layer: int
     """The LINKTYPE_ number of every packet."""
     header: int
-    """Bytes before a record's packet."""
+    """Bytes of a record's header."""
     fields: tuple[int, ...]
-    """Which 32-bit word of a record's header is the captured length; of two, the lesser one is."""
+    """Which 32-bit word of a record's header is the captured length; of two, it is the smaller value."""
     lengths: struct.Struct
-    """The same, as `struct` reads it."""
+    """The same words as a `struct` layout."""
     largest: int
-    """More bytes than this no record may claim to have captured."""
+    """The most captured bytes that a record may claim."""
 
     stride = 1
 
     @classmethod
     def open(cls, header: memoryview) -> Pcap:
-        """Read the file header; a `ValueError` says what is wrong with it."""
+        """Decode the file header, which begins with one of `MAGICS`; raises `ValueError` for an unknown version."""
         order, magic = _MAGICS[bytes(header[:4])]
         major, minor, snap_length, link = struct.unpack_from(f"{order}4xHH8xII", header)
         layer = link_type(link)
@@ -79,21 +79,21 @@ class Pcap:
         )
 
     def size(self, data: memoryview, offset: int) -> int:
-        """Return the size of the record at `offset`, or `NO_RECORD` if it is absurd."""
+        """Return the size of the record at `offset`, or `NO_RECORD` if it claims more than `largest`."""
         captured = min(self.lengths.unpack_from(data, offset))
         return self.header + captured if captured <= self.largest else NO_RECORD
 
     def sizes(self, fields: Fields, offsets: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Do the same for a column of records."""
+        """Return what `size` returns for each offset."""
         captured = fields[offsets + 4 * self.fields[0]]
         for field in self.fields[1:]:
             captured = np.minimum(captured, fields[offsets + 4 * field])
         return np.where(captured <= self.largest, captured + np.int64(self.header), NO_RECORD)
 
     def plausible(self, fields: Fields, offsets: NDArray[np.int64], like: np.int64) -> NDArray[np.bool_]:
-        """Guess by the time, which hardly changes, and by lengths that agree with each other."""
+        """Return where a record may begin: its time is near that of the record at `like`, and its lengths agree."""
         times = fields[offsets]
-        # Unsigned: what is earlier than the first bound wraps around to a large number.
+        # Unsigned: a time before the lower bound wraps around to a large number.
         is_near: NDArray[np.bool_] = times - fields[like] + np.uint32(_NEAR) < 2 * _NEAR
         near = offsets[is_near]
         fraction, first, second = (fields[near + place] for place in (4, 8, 12))
@@ -106,7 +106,7 @@ class Pcap:
         return is_near
 
     def take(self, data: memoryview) -> Taken:
-        """Read all records that are complete."""
+        """Decode all complete records in `data`."""
         offsets, end = walk_in_lanes(self, data, 0)
         need = needed(self, data, end)
         return Taken(self._frames(data, offsets), end, need, self._absurdity(data, end) if need == NO_RECORD else "")
@@ -114,7 +114,7 @@ class Pcap:
     def _frames(self, data: memoryview, offsets: NDArray[np.int64]) -> Frames:
         columns = words(data, offsets, 4, self.order).astype(np.int64).T
         seconds, fraction, *lengths = columns
-        # Whichever field is which: a packet cannot have been shorter on the wire than what was captured of it.
+        # A packet was never shorter on the wire than its captured part, so the larger length is the original one.
         return Frames(
             buffer=np.frombuffer(data, np.uint8),
             start=offsets + self.header,
@@ -126,17 +126,17 @@ class Pcap:
 
     def _absurdity(self, data: memoryview, offset: int) -> str:
         captured = min(self.lengths.unpack_from(data, offset))
-        return f"a record claims {captured} captured bytes, and {self.largest} is the most there can be"
+        return f"a record claims {captured} captured bytes, but the maximum is {self.largest}"
 
 
 def _length_fields(major: int, minor: int) -> tuple[int, ...]:
-    """Return which words of a record's header may be its captured length.
+    """Return which 32-bit words of a record's header may be its captured length.
 
-    Before 2.3 the original length came first, and some files that call themselves 2.3 still have it so.
-    543.0 is what the tcpdump of DG/UX wrote.
+    Before version 2.3 the original length came first, and in some files of version 2.3 it still does. The tcpdump of
+    DG/UX wrote version 543.0.
     """
     if (major, minor) == (543, 0) or (major == 2 and minor < 3):
         return (3,)
     if major != 2 or minor > 4:
-        raise ValueError(f"pcap version {major}.{minor} is not known (2.0 to 2.4 are)")
+        raise ValueError(f"pcap version {major}.{minor} is not supported (2.0 to 2.4 are)")
     return (2, 3) if minor == 3 else (2,)

@@ -1,6 +1,6 @@
-"""pcapng files: sections one after the other, each with a byte order of its own.
+"""pcapng files: a sequence of sections, each with its own byte order.
 
-draft-ietf-opsawg-pcapng section 4.1 for the section header; `section` reads what follows one.
+The section header is in draft-ietf-opsawg-pcapng section 4.1; `pcapng_section` decodes the blocks that follow it.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ MAGIC: Final = b"\x0a\x0d\x0d\x0a"
 """The four bytes every section begins with, in either byte order."""
 
 HEADER: Final = 28
-"""The least size of a section header."""
+"""The minimum size of a section header in bytes."""
 
 _MOST_SECTIONS: Final = 1 << 10
-"""Sections read at once: what each of them holds waits in memory until it is put together."""
+"""The most sections decoded in one call: their frames stay in memory until they are concatenated."""
 
 _ORDERS: Final[dict[bytes, ByteOrder]] = {b"\x4d\x3c\x2b\x1a": "<", b"\x1a\x2b\x3c\x4d": ">"}
 
 
 class Pcapng:
-    """What the file has said so far."""
+    """The reader of one pcapng file, with its current section."""
 
     def __init__(self) -> None:
-        """Begin before the first section header."""
+        """Start before the first section header."""
         self._section = Section("<")
 
     def take(self, data: memoryview) -> Taken:
-        """Read the blocks that are complete, through many sections if they are small."""
+        """Decode the complete blocks in `data`, of many sections if they are small."""
         parts: list[Frames] = []
         offset = 0
         for _ in range(_MOST_SECTIONS):
@@ -55,25 +55,25 @@ class Pcapng:
         return Taken(join(data, parts), offset, self._section.header)
 
     def _next(self, data: memoryview, offset: int) -> int:
-        """Look at what ended the walk: return how many bytes it needs; a `ValueError` says what is wrong with it."""
+        """Return how many bytes the block at which the walk ended needs; raises `ValueError` if it is damaged."""
         if bytes(data[offset : offset + 4]) == MAGIC:
             return self._begin(data, offset)
         need = needed(self._section, data, offset)
         if need == NO_RECORD:
             size = int.from_bytes(data[offset + 4 : offset + 8], self._section.endian)
-            raise ValueError(f"a block claims {size} bytes, which no block can have")
+            raise ValueError(f"a block claims an invalid size of {size} bytes")
         return need
 
     def _begin(self, data: memoryview, offset: int) -> int:
-        """Enter a section, if its header is complete; return how many bytes that has."""
+        """Enter a section if its header is complete; return how many bytes the header needs."""
         if len(data) - offset < HEADER:
             return HEADER
         order = _ORDERS.get(bytes(data[offset + 8 : offset + 12]))
         if order is None:
-            raise ValueError(f"a section header has no byte order: {data[offset + 8 : offset + 12].hex(' ')}")
+            raise ValueError(f"a section header has no byte-order magic: {data[offset + 8 : offset + 12].hex(' ')}")
         size, major = struct.unpack_from(f"{order}4xI4xH", data, offset)
         if not is_size(size) or size < HEADER:
-            raise ValueError(f"a section header claims {size} bytes, which none can have")
+            raise ValueError(f"a section header claims an invalid size of {size} bytes")
         if len(data) - offset >= size:
             self._enter(order, major, data[offset : offset + size])
         return int(size)
@@ -81,7 +81,7 @@ class Pcapng:
     def _enter(self, order: ByteOrder, major: int, header: memoryview) -> None:
         (trailer,) = struct.unpack_from(f"{order}I", header, len(header) - 4)
         if trailer != len(header):
-            raise ValueError(f"a section header has {len(header)} bytes by its beginning and {trailer} by its end")
+            raise ValueError(f"the two lengths of a section header differ: {len(header)} and {trailer} bytes")
         if major != 1:
-            raise ValueError(f"pcapng version {major} is not known (1 is)")
+            raise ValueError(f"pcapng version {major} is not supported (1 is)")
         self._section = Section(order, self._section.time)

@@ -1,6 +1,6 @@
-"""The interface description block of pcapng: what the packets of one interface have in common.
+"""The interface description block of pcapng: the link type, snapshot length and clock of one interface.
 
-draft-ietf-opsawg-pcapng section 4.2.
+See draft-ietf-opsawg-pcapng section 4.2.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ class InterfaceBlock:
     layer: int
     """The LINKTYPE_ number of its packets."""
     snap_length: int
-    """No packet has more captured bytes; 0 is no limit."""
+    """The most captured bytes of a packet; 0 means no limit."""
     clock: Clock
 
     @classmethod
     def from_block(cls, body: bytes, order: ByteOrder) -> InterfaceBlock:
-        """Read what stands between a block's two lengths; a `ValueError` says what is wrong with it."""
+        """Decode the part of a block between its two lengths; raises `ValueError` if an option is malformed."""
         link, snap_length = struct.unpack_from(f"{order}HxxI", body)
         resolution, offset = 6, 0
         for code, value in _options(body[8:], order):

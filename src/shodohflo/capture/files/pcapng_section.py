@@ -1,6 +1,6 @@
-"""A section of a pcapng file: the blocks between two section headers, all packets of a stretch at once.
+"""A section of a pcapng file: the blocks between two section headers, decoded many at a time.
 
-draft-ietf-opsawg-pcapng section 4; a section has one byte order and its own numbering of interfaces.
+See draft-ietf-opsawg-pcapng section 4. A section has one byte order and its own numbering of interfaces.
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ _SIMPLE_PACKET: Final = 3
 _ENHANCED_PACKET: Final = 6
 
 _OTHER: Final = 7
-"""Where the tables below have all types that we skip."""
+"""The index in the tables below for types 7 and up, which are skipped."""
 
 _LEAST: Final = np.array([12, 20, 32, 16, 12, 12, 32, 12], np.int64)
-"""The least size of a block, by its type."""
+"""The minimum size of a block in bytes, by its type."""
 
 _IS_PACKET: Final = np.isin(np.arange(_OTHER + 1), (_OBSOLETE_PACKET, _SIMPLE_PACKET, _ENHANCED_PACKET))
 
 _SMALLEST: Final = 12
 _LARGEST: Final = 1 << 24
-"""Sizes of blocks; libpcap and Wireshark draw the same upper line."""
+"""Limits on the size of a block in bytes; libpcap and Wireshark have the same upper limit."""
 
 _MOST_INTERFACES: Final = 1 << 16
 
 
 @table
 class Blocks(Table):
-    """Complete blocks, in the order they stand in."""
+    """Complete blocks, in file order."""
 
     offset: NDArray[np.int64] = column(np.int64)
     kind: NDArray[np.int64] = column(np.int64)
@@ -53,57 +53,58 @@ class Blocks(Table):
 
 @dataclass(frozen=True, slots=True)
 class PacketBlocks:
-    """Packet blocks, with what all kinds of them say."""
+    """Packet blocks of all kinds, with the same columns for each kind."""
 
     block: NDArray[np.int64]
     """Where the block begins."""
     start: NDArray[np.int64]
+    """Where the packet begins."""
     room: NDArray[np.int64]
-    """Bytes that the block has for the packet."""
+    """Bytes between the start of the packet and the end of the block, padding and options included."""
     interface: NDArray[np.int64]
     ticks: NDArray[np.uint64]
     timed: NDArray[np.bool_]
-    """Whether the block tells the time at all."""
+    """Whether the block has a timestamp, and its own interface and captured length; simple packets have none."""
     captured: NDArray[np.int64]
     original: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """A block that is wrong: where it begins, and how."""
+    """A damaged block: where it begins, and what is wrong with it."""
 
     offset: int
     what: str
 
 
 class Section:
-    """What a section has said so far; as `Records`, its blocks up to the next section header."""
+    """The byte order and the interfaces of a section so far; as `Records`, its blocks up to the next section header."""
 
     header = 8
     stride = 4
 
     def __init__(self, order: ByteOrder, time: int = 0) -> None:
-        """Begin after a section header; `time` is that of the last packet before it."""
+        """Start after a section header; `time` is that of the last packet before it, in nanoseconds since 1970."""
         self.order: ByteOrder = order
         self.time = time
-        """When the last packet was received: the best guess for a simple packet, which does not say."""
+        """The time of the last packet: the best guess for a simple packet, which has no timestamp."""
         self.endian: Literal["little", "big"] = "little" if order == "<" else "big"
         self._head = struct.Struct(f"{order}II")
         self._interfaces: list[InterfaceBlock] = []
 
     def size(self, data: memoryview, offset: int) -> int:
-        """Return the size of the block at `offset`, or `NO_RECORD` if it cannot be one or begins a section."""
+        """Return the size of the block at `offset`, or `NO_RECORD` if it is a section header or its size is invalid."""
         kind, size = self._head.unpack_from(data, offset)
         return size if kind != SECTION_HEADER and is_size(size) else NO_RECORD
 
     def sizes(self, fields: Fields, offsets: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Do the same for a column of blocks."""
+        """Return what `size` returns for each offset."""
         size = fields[offsets + 4].astype(np.int64)
         is_sized = (size >= _SMALLEST) & (size <= _LARGEST) & (size % 4 == 0)
         return np.where(is_sized & (fields[offsets] != SECTION_HEADER), size, NO_RECORD)
 
     def plausible(self, fields: Fields, offsets: NDArray[np.int64], like: np.int64) -> NDArray[np.bool_]:
-        """Guess by the type, and by the length that should stand at the end too."""
+        """Return where a block may begin: it has the type of the block at `like`, and its two lengths agree."""
         is_likely: NDArray[np.bool_] = fields[offsets] == fields[like]
         likely = offsets[is_likely]
         size = self.sizes(fields, likely)
@@ -113,11 +114,11 @@ class Section:
         return is_likely
 
     def read(self, data: memoryview, offsets: NDArray[np.int64]) -> tuple[Frames, Damage | None]:
-        """Read complete blocks, up to the first that is damaged."""
+        """Decode the complete blocks at `offsets`, up to the first that is damaged."""
         known = len(self._interfaces)
         kind, size = words(data, offsets, 2, self.order).astype(np.int64).T
         blocks = Blocks(offsets, kind, size)
-        # Each step looks only at what the step before left, so the last damage found is the first in the file.
+        # Each step drops the blocks from its damage on, so the last damage found is the first in the file.
         blocks, misshapen = self._shapely(data, blocks)
         blocks, undescribed = self._describe(data, blocks)
         known_then = known + np.cumsum(blocks.kind == _INTERFACE)
@@ -127,7 +128,7 @@ class Section:
         return self._frames(data, packets, whole), unsound or undescribed or misshapen
 
     def _shapely(self, data: memoryview, blocks: Blocks) -> tuple[Blocks, Damage | None]:
-        """Keep the blocks before the first that contradicts itself or is too short for its type."""
+        """Return the blocks before the first whose two lengths differ or that is too short for its type."""
         least = _LEAST[np.minimum(blocks.kind, _OTHER)]
         trailer = words(data, blocks.offset + blocks.size - 4, 1, self.order)[:, 0]
         wrong = np.flatnonzero((blocks.size < least) | (blocks.size != trailer))
@@ -135,13 +136,13 @@ class Section:
             return blocks, None
         row = wrong[0]
         if blocks.size[row] != trailer[row]:
-            what = f"a block has {blocks.size[row]} bytes by its beginning and {trailer[row]} by its end"
+            what = f"the two lengths of a block differ: {blocks.size[row]} and {trailer[row]} bytes"
         else:
-            what = f"a block of type {blocks.kind[row]} has {blocks.size[row]} bytes, and {least[row]} is the least"
+            what = f"a block of type {blocks.kind[row]} has {blocks.size[row]} bytes, but the minimum is {least[row]}"
         return blocks[:row], Damage(int(blocks.offset[row]), what)
 
     def _describe(self, data: memoryview, blocks: Blocks) -> tuple[Blocks, Damage | None]:
-        """Learn the interfaces; keep the blocks before the first whose description is wrong."""
+        """Add the described interfaces; return the blocks before the first description that is invalid."""
         for row in np.flatnonzero(blocks.kind == _INTERFACE).tolist():
             offset = int(blocks.offset[row])
             if len(self._interfaces) == _MOST_INTERFACES:
@@ -154,17 +155,17 @@ class Section:
         return blocks, None
 
     def _packets(self, data: memoryview, blocks: Blocks) -> PacketBlocks:
-        """Read what the packet blocks say (sections 4.3, 4.4 and, obsolete, appendix A)."""
+        """Decode the fields of packet blocks (sections 4.3 and 4.4; appendix A for the obsolete kind)."""
         timed = blocks.kind != _SIMPLE_PACKET
         fields = np.zeros((len(timed), 5), np.int64)
         fields[timed] = words(data, blocks.offset[timed] + 8, 5, self.order)
         fields[~timed, 3:] = words(data, blocks.offset[~timed] + 8, 1, self.order)
         interface, high, low, captured, original = fields.T
         if not timed.all() and self._interfaces:
-            # A simple packet is of the first interface, whose snapshot length alone says what was captured of it.
+            # A simple packet belongs to the first interface, whose snapshot length alone limits its captured length.
             limit = self._interfaces[0].snap_length or 2**32
             captured = np.where(timed, captured, np.minimum(captured, limit))
-        # The obsolete block has a 16-bit interface, and beside it a count of drops.
+        # The obsolete block has a 16-bit interface number, followed by a 16-bit count of drops.
         half = interface & 0xFFFF if self.order == "<" else interface >> 16
         start = blocks.offset + np.where(timed, 28, 12)
         return PacketBlocks(
@@ -179,15 +180,15 @@ class Section:
         )
 
     def _sound(self, packets: PacketBlocks, known: NDArray[np.int64]) -> tuple[slice, Damage | None]:
-        """Return which packets stand before the first that cannot be true."""
+        """Return which packets precede the first with an unknown interface or more bytes than its block has."""
         wrong = np.flatnonzero((packets.interface >= known) | (packets.captured > packets.room))
         if len(wrong) == 0:
             return slice(None), None
         row = int(wrong[0])
         if packets.interface[row] >= known[row]:
-            what = f"a packet names interface {packets.interface[row]}, and there are {known[row]} so far"
+            what = f"a packet names interface {packets.interface[row]}, but the section has {known[row]} so far"
         else:
-            what = f"a packet claims {packets.captured[row]} captured bytes, and its block has {packets.room[row]}"
+            what = f"a packet claims {packets.captured[row]} captured bytes, but its block has {packets.room[row]}"
         return slice(row), Damage(int(packets.block[row]), what)
 
     def _frames(self, data: memoryview, packets: PacketBlocks, rows: slice) -> Frames:
@@ -205,7 +206,7 @@ class Section:
     def _times(
         self, interface: NDArray[np.int64], ticks: NDArray[np.uint64], timed: NDArray[np.bool_]
     ) -> NDArray[np.int64]:
-        """Read each interface's clock; where there was none, take the time of the packet before."""
+        """Return the time of each packet by the clock of its interface; without a timestamp, that of the one before."""
         if len(ticks) == 0:
             return np.empty(0, np.int64)
         times = self._by_clock(interface, ticks)
@@ -227,5 +228,5 @@ class Section:
 
 
 def is_size(size: int) -> bool:
-    """Tell whether a block can have this size: with both its lengths, and padded to 32 bits."""
+    """Return whether a block can have `size` bytes: within the limits, and padded to 32 bits."""
     return _SMALLEST <= size <= _LARGEST and size % 4 == 0

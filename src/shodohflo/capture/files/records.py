@@ -1,6 +1,6 @@
-"""Chains of records: each says how long it is, and the next one begins where it ends.
+"""Chains of records: each contains its own size, and the next one begins where it ends.
 
-`walk` is the plain statement of that, and the specification of `lanes`, which does the same faster.
+`walk` is the simple implementation, and the specification of `lanes`, which does the same faster.
 """
 
 from __future__ import annotations
@@ -18,38 +18,37 @@ if TYPE_CHECKING:
 ByteOrder = Literal["<", ">"]
 
 NO_RECORD: Final = 1 << 62
-"""Stands for the size of what cannot be a record: more than any data have."""
+"""The size returned for bytes that cannot be a record; larger than any data."""
 
 
 class Records(Protocol):
-    """What a format knows about the records of one stretch of a file."""
+    """How to find the size of a record; every format implements this."""
 
     @property
     def header(self) -> int:
-        """How many bytes must be there before a record's size is known."""
+        """The number of bytes at the beginning of a record that are needed to know its size."""
 
     def size(self, data: memoryview, offset: int) -> int:
-        """Return the size of the record at `offset`, or `NO_RECORD` where the chain cannot go on."""
+        """Return the size of the record at `offset`, or `NO_RECORD` if the chain ends there."""
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What a format made of the bytes in hand."""
+    """The result of decoding the bytes in memory."""
 
     frames: Frames
     used: int
-    """Bytes that have been dealt with; what follows begins with the next record."""
+    """Bytes consumed; the next record begins after them."""
     need: int
-    """Bytes that the next record has, as far as is known yet."""
+    """Bytes that the next record needs: those of its header, until its size is known."""
     damage: str = ""
-    """What is wrong with the next record: reading ends there."""
+    """What is wrong with the next record, if anything: reading ends there, and `need` has no meaning."""
 
 
 def walk(records: Records, data: memoryview, offset: int, until: int) -> tuple[list[int], int]:
     """Follow the chain from `offset`; return where each complete record begins, and where the last one ends.
 
-    No record that begins at or after `until` is looked at. An end before `until` is where the chain
-    cannot go on, or where the next record is not complete.
+    Records that begin at or after `until` are left out. If the end is before `until`, no complete record begins there.
     """
     offsets = []
     last = min(until - 1, len(data) - records.header)
@@ -63,23 +62,23 @@ def walk(records: Records, data: memoryview, offset: int, until: int) -> tuple[l
 
 
 def needed(records: Records, data: memoryview, offset: int) -> int:
-    """Return how many bytes the record at `offset` needs to be complete, or `NO_RECORD`."""
+    """Return the size of the record at `offset` or `NO_RECORD`; if its header is incomplete, the size of that."""
     if len(data) - offset < records.header:
         return records.header
     return records.size(data, offset)
 
 
 def join(data: memoryview, parts: list[Frames]) -> Frames:
-    """Put frames of one buffer in a row."""
+    """Concatenate frames whose buffer is `data`."""
     return Frames.concatenate([Frames.empty(np.frombuffer(data, np.uint8)), *parts])
 
 
 def words(data: memoryview, offsets: NDArray[np.int64], count: int, order: ByteOrder) -> NDArray[np.uint32]:
-    """Return `count` 32-bit words from each offset on, as one row each; all of them must be inside `data`."""
+    """Return the `count` 32-bit words that begin at each offset, one row per offset; all must be inside `data`."""
     if len(offsets) == 0:
         return np.empty((0, count), np.uint32)
     width = 4 * count
-    # Every byte begins an item, so that one gather takes a whole row, wherever it lies.
+    # Items of a row's width overlap, one at every byte, so that one gather copies whole rows from any alignment.
     items = np.ndarray((len(data) - width + 1,), f"V{width}", data, strides=(1,))
     rows: NDArray[Any] = items[offsets].view(f"{order}u4").reshape(-1, count)
     return rows.astype(np.uint32, copy=False)

@@ -1,4 +1,4 @@
-"""Capture files, told apart by their first bytes and never by their name, as `Frames`."""
+"""Read capture files as `Frames`; the format is recognised by the first bytes, never by the name."""
 
 from __future__ import annotations
 
@@ -21,38 +21,38 @@ STDIN: Final = "-"
 """The name that means standard input."""
 
 _MAGIC: Final = 4
-"""Bytes that tell every format."""
+"""Bytes needed to recognise a format."""
 
 _FOREIGN: Final = {
     b"\xfd7zX": "xz data: unpack it first",
     b"BZh": "bzip2 data: unpack it first",
     b"\x04\x22\x4d\x18": "lz4 data: unpack it first",
     b"PK\x03\x04": "a zip archive: unpack it first",
-    b"snoo": "a snoop file: editcap makes a pcapng file of it",
+    b"snoo": "a snoop file: convert it with editcap first",
     b"\x01\0\0\0": "a pcapng block without a section header before it",
     b"\x06\0\0\0": "a pcapng block without a section header before it",
     b"\0\0\0\x01": "a pcapng block without a section header before it",
     b"\0\0\0\x06": "a pcapng block without a section header before it",
 }
-"""What people take for captures that we read, by its first bytes."""
+"""Files that are often mistaken for supported captures, by their first bytes."""
 
 
 class Format(Protocol):
-    """A reader that has seen the head of a file."""
+    """A reader of one capture format."""
 
     def take(self, data: memoryview) -> Taken:
-        """Read all records that are complete."""
+        """Decode all complete records in `data`."""
 
 
 class Savefile:
     """A capture file, read once from a stream that may still be growing.
 
-    Iterating gives what has arrived, and waits for no more than the next record. Damage ends it with one
-    `CaptureError`, after everything before it.
+    Iterating yields the packets that have arrived, and waits only until the next record is complete. Damage raises one
+    `CaptureError`, after all packets before it.
     """
 
     def __init__(self, stream: BinaryIO, name: str) -> None:
-        """Read from `stream`, which stays the caller's to close; `name` is for messages."""
+        """Read from `stream`, which the caller closes; `name` is for messages."""
         self._stream = Stream(stream)
         self._window = Window(self._stream)
         self._unit = "byte"
@@ -62,11 +62,11 @@ class Savefile:
 
     @property
     def position(self) -> int:
-        """Bytes taken from the stream so far, packed ones if it is packed."""
+        """Bytes read from the stream so far; of a packed stream, packed bytes."""
         return self._stream.position
 
     def __iter__(self) -> Iterator[Frames]:
-        """Yield what the stream has, as it comes; the arrays are valid until the next step."""
+        """Yield frames as they arrive; the arrays are valid until the next ones are requested."""
         reader, used, need = self._open()
         while self._window.more(used, need):
             taken = reader.take(self._window.data)
@@ -81,7 +81,7 @@ class Savefile:
         self._check_source()
 
     def _open(self) -> tuple[Format, int, int]:
-        """Recognise the format; tell how many bytes its head has, and how many its first record needs."""
+        """Recognise the format; return its reader, the size of the file header, and what the first record needs."""
         magic = self._magic()
         packed_as = packing(magic)
         if packed_as:
@@ -104,25 +104,25 @@ class Savefile:
         if not self._window.more(0, _MAGIC):
             self._check_source()
             if not len(self._window.data):
-                raise CaptureError(f"{self._name} is empty: not even a file header is there")
+                raise CaptureError(f"{self._name} is empty: it has no file header")
         return bytes(self._window.data[:_MAGIC])
 
     def _cut(self, need: int) -> CaptureError:
         self._check_source()
-        return self._error(0, f"cut short: at least {need} bytes belong here, and {len(self._window.data)} are there")
+        return self._error(0, f"cut short: expected at least {need} bytes here, found {len(self._window.data)}")
 
     def _check_source(self) -> None:
-        """Raise what ended the stream early, if anything did: that says more than where it left us."""
+        """Raise the error that ended the stream early, if any: it explains more than the incomplete record does."""
         if self._window.failure:
             raise CaptureError(f"{self._name}: {self._window.failure}") from self._window.failure
 
     def _error(self, place: int, what: str) -> CaptureError:
-        """Describe damage at a place in the bytes in hand."""
+        """Return the error for damage at offset `place` of the window."""
         return CaptureError(f"{self._name}: {self._unit} {self._window.offset + place}: {what}")
 
 
 def _printable(name: str) -> str:
-    """Escape names that hold what no terminal should see, or what cannot be encoded."""
+    """Return `name`, escaped if it contains control characters or characters that cannot be encoded."""
     return name if name.isprintable() else ascii(name)
 
 
@@ -132,7 +132,7 @@ def _begins_with(head: bytes) -> str:
 
 @contextmanager
 def open_savefile(path: str) -> Iterator[Savefile]:
-    """Open a capture file by its path, or standard input as `-`."""
+    """Open a capture file by its path, or standard input as `-`; raises `CaptureError` if that fails."""
     if path == STDIN:
         yield Savefile(_standard_input(), "standard input")
         return

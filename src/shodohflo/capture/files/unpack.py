@@ -1,4 +1,4 @@
-"""Packed captures: gzip (RFC 1952) and zstd (RFC 8878), unpacked as they come, with bounded memory."""
+"""Unpack captures while they are read, with bounded memory: gzip (RFC 1952) and zstd (RFC 8878)."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 
 _PACKED: Final = 1 << 15
 _UNPACKED: Final = 1 << 17
-"""How many bytes are read and unpacked at once."""
+"""The most bytes that are read, and unpacked, in one step."""
 
 _MAGIC: Final = 4
-"""Bytes that tell whether a member begins."""
+"""Bytes needed to recognise the beginning of a member."""
 
 _WINDOW: Final = 27
-"""Power of two of the longest distance that a zstd frame may refer back: 128 MiB, the default of the zstd tool."""
+"""The largest window of a zstd frame, as a power of two: 128 MiB, the default limit of the zstd tool."""
 
 
 class Member(Protocol):
-    """One gzip member or zstd frame on its way, as the standard library unpacks it."""
+    """A gzip member or zstd frame while it is unpacked; the interface is that of the standard library."""
 
     @property
     def eof(self) -> bool:
@@ -39,21 +39,21 @@ class Member(Protocol):
 
     @property
     def needs_input(self) -> bool:
-        """Whether it can say nothing more without more data."""
+        """Whether it needs more packed data to go on."""
 
     @property
     def unused_data(self) -> bytes:
-        """What was given to it beyond its end."""
+        """The packed bytes that were passed to it beyond its end."""
 
     def decompress(self, data: bytes, max_length: int) -> bytes:
-        """Take packed data, and return at most so many unpacked bytes."""
+        """Add packed `data`, and return at most `max_length` unpacked bytes."""
 
 
 class GzipMember:
-    """A gzip member that gives all that can be unpacked before it reports damage."""
+    """A gzip member that returns everything before the damage and then raises `zlib.error`."""
 
     def __init__(self) -> None:
-        """Begin before the member's header."""
+        """Start before the member's header."""
         self._inflater = zlib.decompressobj(wbits=31)
         self._damage: zlib.error | None = None
         self.needs_input = True
@@ -65,11 +65,11 @@ class GzipMember:
 
     @property
     def unused_data(self) -> bytes:
-        """What was given to it beyond its end."""
+        """The packed bytes that were passed to it beyond its end."""
         return self._inflater.unused_data
 
     def decompress(self, data: bytes, max_length: int) -> bytes:
-        """Take packed data, and return at most so many unpacked bytes."""
+        """Add packed `data`, and return at most `max_length` unpacked bytes, or all that precede the damage."""
         if self._damage:
             raise zlib.error(*self._damage.args)
         data = self._inflater.unconsumed_tail + data
@@ -77,7 +77,7 @@ class GzipMember:
         try:
             unpacked = self._inflater.decompress(data, max_length)
         except zlib.error as damage:
-            # Kept without its traceback, which would keep everything below us alive.
+            # A copy without the traceback, which would keep the local variables of all callers alive.
             self._damage = zlib.error(*damage.args)
             unpacked = _up_to_the_damage(before, data)
         self.needs_input = not self._damage and not self._inflater.unconsumed_tail and len(unpacked) < max_length
@@ -85,7 +85,7 @@ class GzipMember:
 
 
 def _up_to_the_damage(inflater: zlib._Decompress, data: bytes) -> bytes:
-    """Unpack byte by byte what zlib, when it fails, keeps to itself."""
+    """Unpack `data` byte by byte up to the damage, because zlib returns nothing from a call that fails."""
     unpacked = bytearray()
     try:
         for value in data:
@@ -101,28 +101,28 @@ def _zstd_frame() -> Member:
 
 @dataclass(frozen=True, slots=True)
 class Packing:
-    """A way to pack files, recognised by the first bytes of each member."""
+    """A compression format, recognised by the first bytes of each member."""
 
     name: str
     begin: Callable[[], Member]
     magics: tuple[bytes, ...]
     padding: bytes
-    """What may stand between and after members, as often as it likes."""
+    """A byte that may occur any number of times between and after members; empty if there is none."""
 
 
 _GZIP: Final = Packing("gzip", GzipMember, (b"\x1f\x8b",), b"\0")
-# A zstd file may also begin with a frame to be skipped (RFC 8878 section 3.1.2), as those of pzstd do.
+# A zstd file may also begin with a skippable frame (RFC 8878 section 3.1.2), as those of pzstd do.
 _SKIPPABLE: Final = tuple(bytes([low]) + b"\x2a\x4d\x18" for low in range(0x50, 0x60))
 _ZSTD: Final = Packing("zstd", _zstd_frame, (b"\x28\xb5\x2f\xfd", *_SKIPPABLE), b"")
 
 
 def packing(head: bytes) -> Packing | None:
-    """Recognise how a file is packed by its first four bytes."""
+    """Return how a file is packed, recognised by its first four bytes, or `None`."""
     return next((known for known in (_GZIP, _ZSTD) if head.startswith(known.magics)), None)
 
 
 class Unpacked:
-    """The unpacked bytes of a packed `ByteSource`, as a `ByteSource` themselves."""
+    """A `ByteSource` of the unpacked bytes of another, packed one."""
 
     def __init__(self, source: ByteSource, packed_as: Packing) -> None:
         """Read from `source`, which begins with a member."""
@@ -136,7 +136,7 @@ class Unpacked:
         self._failure: CaptureError | None = None
 
     def read(self, most: int) -> bytes:
-        """Wait for at least one unpacked byte and return at most `most`; none is the end."""
+        """Wait for unpacked bytes and return at most `most`; none at the end. Raises `CaptureError` at damage."""
         while not self._ready and not self._ended:
             self._step()
         if self._failure and not self._ready:
@@ -145,7 +145,7 @@ class Unpacked:
         return piece
 
     def waiting(self) -> bool:
-        """Tell whether `read` would answer at once, by unpacking what has arrived."""
+        """Return whether `read` would return without waiting; to find out, unpacks the bytes that have arrived."""
         while not self._ready and not self._ended and (self._can_go_on() or self._source.waiting()):
             self._step()
         return bool(self._ready) or self._ended
@@ -154,7 +154,7 @@ class Unpacked:
         return bool(self._packed) or not (self._member.eof or self._member.needs_input)
 
     def _step(self) -> None:
-        """Read, unpack or begin a member; a failure is kept until what came before it has been used."""
+        """Read, unpack or begin a member; an error is kept until the bytes before it have been read."""
         try:
             if not self._can_go_on():
                 self._fetch()
@@ -167,13 +167,13 @@ class Unpacked:
             self._ended = True
 
     def _fetch(self) -> bool:
-        """Wait for more packed bytes; answer whether there are any."""
+        """Wait for more packed bytes; return whether there are any."""
         piece = self._source.read(_PACKED)
         self._packed += piece
         self._read_so_far += len(piece)
         self._ended = not piece
         if self._ended and not self._member.eof:
-            raise CaptureError(f"byte {self._read_so_far}: cut short: the {self._packing.name} data should go on")
+            raise CaptureError(f"byte {self._read_so_far}: cut short: the {self._packing.name} data are incomplete")
         return not self._ended
 
     def _unpack(self) -> None:
@@ -189,7 +189,7 @@ class Unpacked:
             self._packed = self._member.unused_data
 
     def _begin_next(self) -> None:
-        """Begin the next member, if what follows is one."""
+        """Begin the next member; raises `CaptureError` if something else follows."""
         self._packed = self._packed.lstrip(self._packing.padding)
         if self._packed.startswith(self._packing.magics):
             self._member = self._packing.begin()

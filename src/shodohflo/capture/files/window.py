@@ -1,4 +1,4 @@
-"""The bytes in hand: what a reader has taken from a stream and not dealt with yet."""
+"""The window: the part of a stream that is in memory, because it has been read but not decoded yet."""
 
 from __future__ import annotations
 
@@ -12,38 +12,39 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 CHUNK: Final = 16 << 20
-"""How many bytes are dealt with at once, where so many are there: large steps are cheap ones."""
+"""Bytes that are decoded at once if so many have arrived: a few large steps cost less than many small ones."""
 
 _PIECE: Final = 1 << 20
-"""How many bytes are read at once: what fits into the processor's cache is cheap to put in its place."""
+"""The most bytes that are read at once: a piece that fits into the processor's cache is cheap to copy."""
 
 
 class ByteSource(Protocol):
-    """Bytes in order, read as they come."""
+    """A stream of bytes, read as they arrive."""
 
     def read(self, most: int) -> bytes:
-        """Wait for at least one byte and return at most `most`; none is the end. A `CaptureError` is damage."""
+        """Wait for bytes and return at most `most`; none at the end. Raises `CaptureError` at damage."""
 
     def waiting(self) -> bool:
-        """Tell whether `read` would answer at once."""
+        """Return whether `read` would return without waiting."""
 
 
 class Stream:
     """A binary file, pipe or socket as a `ByteSource`."""
 
     def __init__(self, stream: BinaryIO) -> None:
-        """Read from `stream`, which stays the caller's to close."""
+        """Read from `stream`, which the caller closes."""
         descriptor = _descriptor(stream)
         if descriptor is not None and not os.get_blocking(descriptor):
-            # Read without waiting, a stream with nothing in it yet looks as if it had ended.
+            # In a non-blocking stream, no data yet would look like the end.
             os.set_blocking(descriptor, True)
-        # Buffered streams wait in `read` until they have all that was asked for; `read1` does not.
+        # `read` of a buffered stream waits for all the bytes that were asked for; `read1` does not.
         self._read: Callable[[int], bytes | None] = getattr(stream, "read1", stream.read)
         self._poll = _poll(descriptor)
         self.position = 0
+        """Bytes read so far."""
 
     def read(self, most: int) -> bytes:
-        """Take what is there, in one read of the operating system."""
+        """Wait for bytes and return the result of one read; raises `CaptureError` if that fails."""
         try:
             data = self._read(most) or b""
         except OSError as error:
@@ -52,7 +53,7 @@ class Stream:
         return data
 
     def waiting(self) -> bool:
-        """Ask the operating system; a stream that it does not know never says so."""
+        """Return whether the operating system would answer a read at once; always false without a file descriptor."""
         return self._poll is not None and bool(self._poll.poll(0))
 
 
@@ -72,24 +73,24 @@ def _poll(descriptor: int | None) -> select.poll | None:
 
 
 class Window:
-    """A stretch of a source's bytes that moves on, never back; what is in hand can be given on, as a source."""
+    """The part of a source that is in memory; it only moves forward. A window is itself a `ByteSource`."""
 
     def __init__(self, source: ByteSource) -> None:
-        """Begin with nothing in hand."""
+        """Start with no bytes in memory."""
         self._source = source
         self.failure: CaptureError | None = None
-        """What ended the source early, if anything did."""
+        """The error that ended the source early, if any."""
         # One buffer for the whole file: fresh memory for each chunk would cost more than reading it.
         self._buffer = memoryview(bytearray(CHUNK))
         self.data = self._buffer[:0]
-        """The bytes in hand; they are only valid until there are to be more."""
+        """The bytes in memory; only valid until the next call of `more`."""
         self.offset = 0
-        """Where in the source `data` begins."""
+        """Where `data` begins in the source, if the window was moved by `more` only."""
 
     def more(self, used: int, need: int) -> bool:
-        """Let go of the first `used` bytes and wait until `need` are in hand, or as many as there will be.
+        """Drop the first `used` bytes, then wait until `need` are in memory or the source ends.
 
-        Whatever else has arrived by then is taken too, up to a chunk. Answers whether `need` was met.
+        Whatever else has arrived by then is read too, up to `CHUNK` bytes in all. Returns whether `need` was met.
         """
         self.offset += used
         held = self._move(self.data[used:], need)
@@ -103,24 +104,24 @@ class Window:
         return held >= need
 
     def _move(self, kept: memoryview, need: int) -> int:
-        """Put what is kept at the beginning of a buffer that has room enough; return how much that is."""
+        """Move the `kept` bytes to the beginning of a buffer with room for `need`; return their number."""
         if need > len(self._buffer):
             self._buffer = memoryview(bytearray(need))
         self._buffer[: len(kept)] = kept
         return len(kept)
 
     def _read(self, most: int) -> bytes:
-        # What came before a failure is used first: the failure is told when that has been done.
+        # The bytes before an error are used first; the error is raised after them.
         if self.failure is None:
             try:
                 return self._source.read(most)
             except CaptureError as failure:
-                # Kept without its traceback, which would keep us and our buffer alive.
+                # A copy without the traceback, which would keep this window and its buffer alive.
                 self.failure = CaptureError(*failure.args)
         return b""
 
     def read(self, most: int) -> bytes:
-        """Give on what is in hand, then what the source still has."""
+        """Return at most `most` bytes: first those in memory, then those of the source."""
         piece = bytes(self.data[:most]) or self._read(most)
         self.data = self.data[most:]
         if self.failure and not piece:
@@ -128,5 +129,5 @@ class Window:
         return piece
 
     def waiting(self) -> bool:
-        """Tell whether `read` would answer at once."""
+        """Return whether `read` would return without waiting."""
         return len(self.data) > 0 or self.failure is not None or self._source.waiting()

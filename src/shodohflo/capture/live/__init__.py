@@ -1,4 +1,6 @@
-"""Frames from interfaces: a memory-mapped ring, the interfaces behind it, and how often to look.
+"""Frames from interfaces, through a memory-mapped ring that the kernel fills.
 
-It must not know capture files, nor what the bytes of a frame mean.
+`listener` is the entry point: it follows the wanted interfaces and yields frames. `packet_socket` sets up and stops the
+ring, `ring` reads it, and `pace` decides how often. `netlink` lists the interfaces, and `interfaces` chooses among them
+and derives our networks. This package must not know capture files, or what the bytes of a frame mean.
 """

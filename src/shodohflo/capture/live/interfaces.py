@@ -1,7 +1,7 @@
-"""Which interfaces to listen to, and which networks they stand in: decided from a plain list of them.
+"""Choose the interfaces to listen to, and derive our networks from their addresses.
 
-A bridge shows again what its ports received, a VLAN device what its lower device received. So that each
-packet is counted once, a device is left out where something it stands on is listened to as well.
+A bridge repeats the packets that its ports received, and a VLAN device those of its lower device. To count each packet
+once, a device is left out if any device below it is listened to.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from ipaddress import IPv4Interface, IPv6Interface
 
 STANDS_ON_LOWER: Final = frozenset({"vlan", "macvlan", "macvtap", "ipvlan", "ipvtap"})
-"""Kinds (netlink's words) that show packets which the device under them shows too, as readable there as here.
+"""Netlink's kinds of devices whose packets are seen on the lower device too, and can be decoded there.
 
-Tunnels are not among them: what comes out of one is another packet than the one that carried it.
+Tunnels are not among them: the packet that leaves a tunnel is not the one that carried it.
 """
 
 
@@ -32,7 +32,7 @@ class Interface:
     up: bool = True
     loopback: bool = False
     kind: str = ""
-    """Netlink's word for it (`bridge`, `vlan`, ...), empty for hardware."""
+    """The kind of device in netlink's terms (`bridge`, `vlan`, ...); empty for hardware."""
     master: int = 0
     """The index of the bridge, bond or team that it is a port of; 0 for none."""
     lower: int = 0
@@ -42,7 +42,7 @@ class Interface:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What to listen to, and what is doubtful about it."""
+    """The interfaces to listen to, and warnings about them."""
 
     listened: tuple[Interface, ...]
     warnings: tuple[str, ...]
@@ -50,14 +50,14 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What the operator asked for."""
+    """The interfaces that the operator asked for."""
 
     names: tuple[str, ...] = ()
-    """None: every interface that fits."""
+    """Empty: every suitable interface."""
     exclude: tuple[str, ...] = ()
 
     def choose(self, interfaces: Sequence[Interface]) -> Choice:
-        """Choose from the interfaces there are; names that stand for none of them choose nothing."""
+        """Choose among `interfaces`, which are all that exist; `names` that do not exist are ignored."""
         allowed = [interface for interface in interfaces if interface.name not in self.exclude]
         absent = sorted(set(self.exclude) - {interface.name for interface in interfaces})
         warnings = [f"--exclude {name}: there is no interface of that name now" for name in absent]
@@ -67,7 +67,7 @@ class Wanted:
         return Choice(named, (*warnings, *_doubts(named, interfaces)))
 
     def refuse_unknown(self, interfaces: Iterable[Interface]) -> None:
-        """Raise `CaptureError` if a name stands for no interface."""
+        """Raise `CaptureError` if one of `names` is not among `interfaces`."""
         existing = [interface.name for interface in interfaces]
         for name in self.names:
             if name not in existing:
@@ -75,9 +75,10 @@ class Wanted:
 
 
 def our_networks(listened: Iterable[Interface], interfaces: Sequence[Interface]) -> tuple[Network, ...]:
-    """Return the networks of what is listened to and of what stands on it: both families, each address once.
+    """Return the networks of the interfaces listened to and of the devices above them.
 
-    Loopback and link-local addresses say nothing about whose a network is.
+    Both families; networks inside others are left out. Loopback and link-local addresses are ignored, because they do
+    not show whose network it is.
     """
     heard = {interface.index for interface in listened}
     under = _under(interfaces)
@@ -95,7 +96,7 @@ def our_networks(listened: Iterable[Interface], interfaces: Sequence[Interface])
 
 
 def _each_packet_once(allowed: Iterable[Interface], interfaces: Sequence[Interface]) -> tuple[Interface, ...]:
-    """Keep what is up and no loopback, and stands on nothing else that is."""
+    """Return the interfaces that are up, are not loopback, and have no other such interface below them."""
     fitting = [interface for interface in allowed if interface.up and not interface.loopback]
     indexes = {interface.index for interface in fitting}
     under = _under(interfaces)
@@ -106,7 +107,7 @@ def _doubts(named: Sequence[Interface], interfaces: Sequence[Interface]) -> list
     under = _under(interfaces)
     down = [f"{one.name} is down: nothing will be received there until it is up" for one in named if not one.up]
     twice = [
-        f"{upper.name} shows again what {lower.name} received: such packets are counted twice; name only one of the two"
+        f"{upper.name} repeats packets that {lower.name} received: they are counted twice; name only one of the two"
         for upper in named
         for lower in named
         if lower.index in under[upper.index]
@@ -115,7 +116,7 @@ def _doubts(named: Sequence[Interface], interfaces: Sequence[Interface]) -> list
 
 
 def _under(interfaces: Collection[Interface]) -> Mapping[int, set[int]]:
-    """Return, for each interface, the indexes of all that it stands on, directly or not."""
+    """Return, for each interface, the indexes of all devices below it, directly or not."""
     direct: dict[int, set[int]] = {interface.index: set() for interface in interfaces}
     for interface in interfaces:
         if interface.master in direct:

@@ -1,7 +1,7 @@
-"""Listening: the interfaces that were asked for, as they come and go, read on the clock.
+"""The listener: yields the frames that the wanted interfaces receive, while interfaces come and go.
 
-Sleeps until something was received, then looks at the ring as often as `pace` says: the cost of looking is
-paid for each look, not for each packet.
+It sleeps until a packet arrives, then looks at the ring no more often than `pace` asks for, because every look has a
+fixed cost, whatever it finds.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
     from shodohflo.columns.frames import Frames
 
 _REST: Final = 20
-"""Asking the kernel for its interfaces takes at most one part in so many of the time."""
+"""The rest after listing the interfaces, as a multiple of the time that it took: bounds its share of the time."""
 
 _log = logging.getLogger(__name__)
 
 
 class Listener:
-    """Frames received by the wanted interfaces, whichever of them exist at the time."""
+    """The source of the frames received by the wanted interfaces, as far as these exist at the time."""
 
     def __init__(self, wanted: Wanted, *, promiscuous: bool = True, ring_octets: int = RING_OCTETS) -> None:
-        """Begin to listen; `CaptureError` if that is not permitted, or a name stands for no interface."""
+        """Start listening; raises `CaptureError` if that is not permitted or a wanted name does not exist."""
         self._wanted = wanted
         self._promiscuous = promiscuous
         self._packets = PacketSocket(ring_octets)
@@ -56,7 +56,7 @@ class Listener:
             self.close()
             raise
         if self.ring_octets < ring_octets:
-            _log.warning("the ring has %d bytes: the kernel had no %d", self.ring_octets, ring_octets)
+            _log.warning("the ring has %d bytes: the kernel had no memory for %d", self.ring_octets, ring_octets)
 
     @property
     def listened(self) -> tuple[Interface, ...]:
@@ -65,16 +65,16 @@ class Listener:
 
     @property
     def ring_octets(self) -> int:
-        """The size of the ring that the kernel gave."""
+        """The size of the ring, less than requested if the kernel had not enough memory."""
         return len(self._packets.memory)
 
     @property
     def kernel_dropped(self) -> int:
-        """Count the packets that the ring had no room for; read it at least every few minutes."""
+        """The number of packets dropped because the ring was full; read it at least every few minutes."""
         return self._packets.count().dropped
 
     def read(self, timeout: float) -> Iterator[Frames]:
-        """Wait up to `timeout` seconds for packets and yield them; each batch is valid until the next is asked for."""
+        """Wait up to `timeout` seconds for packets and yield them; frames are valid until the next are requested."""
         ready = {descriptor for descriptor, _event in self._poll.poll(timeout * 1000)}
         if self._events.fileno() in ready:
             self._events.clear()
@@ -86,12 +86,15 @@ class Listener:
             yield from self._frames()
 
     def finish(self) -> Iterator[Frames]:
-        """Stop listening and yield what is left; then all frames and `kernel_dropped` add up to the kernel's count."""
+        """Stop listening and yield the frames left in the ring.
+
+        Afterwards, the frames yielded in total and `kernel_dropped` add up to the kernel's count.
+        """
         self._packets.stop()
         yield from self._frames()
 
     def close(self) -> None:
-        """Let go of the sockets."""
+        """Close the sockets."""
         self._events.close()
         self._packets.close()
 
@@ -102,7 +105,7 @@ class Listener:
         self._looked = now
 
     def _look_round(self) -> None:
-        """Ask which interfaces there are and follow; where there are many, and much happens, not all the time."""
+        """List the interfaces and follow their changes; the next time only after a rest, as that can be slow."""
         began = time.monotonic()
         self._changed = False
         try:
@@ -114,7 +117,7 @@ class Listener:
         self._next_look = now + _REST * (now - began)
 
     def _follow(self, interfaces: tuple[Interface, ...]) -> None:
-        """Listen to what is wanted among `interfaces`, and to nothing else any more."""
+        """Listen to the wanted ones among `interfaces`, and to no others any more."""
         choice = self._wanted.choose(interfaces)
         if len(choice.listened) > MOST_INTERFACES:
             self._say_once([f"{len(choice.listened)} interfaces are too many: only {MOST_INTERFACES} are listened to"])
@@ -139,14 +142,14 @@ class Listener:
         for interface in interfaces:
             _log.info("no longer listening to %s", interface.name)
             if self._promiscuous:
-                with contextlib.suppress(OSError):  # most often it is gone, and its membership with it
+                with contextlib.suppress(OSError):  # usually the interface is gone, and its membership with it
                     self._packets.set_promiscuous(interface.index, on=False)
 
     def _hear_all(self, interface: Interface) -> None:
         try:
             self._packets.set_promiscuous(interface.index, on=True)
         except OSError as error:
-            self._say_once([f"{interface.name} hears only what is addressed to this host: {error.strerror}"])
+            self._say_once([f"{interface.name} receives only frames addressed to this host: {error.strerror}"])
 
     def _say_once(self, warnings: Iterable[str]) -> None:
         for warning in warnings:

@@ -1,4 +1,4 @@
-"""What the kernel says of its interfaces, and that something about them has changed."""
+"""Netlink: list the kernel's interfaces, and learn that one of them has changed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _RTMGRP_LINK: Final = 0x1
 
 
 class InterfacesUnknownError(CaptureError):
-    """The kernel gave no list of its interfaces."""
+    """The kernel returned no list of its interfaces."""
 
 
 def list_interfaces() -> tuple[Interface, ...]:
@@ -38,7 +38,7 @@ def list_interfaces() -> tuple[Interface, ...]:
 
 
 def _dump() -> tuple[list[Any], list[Any]]:
-    # The kernel says so when interfaces changed while it listed them; asking again helps.
+    # The kernel reports an error if interfaces change while it lists them; then try again.
     problem: Exception | None = None
     for _ in range(_TRIES):
         try:
@@ -46,11 +46,11 @@ def _dump() -> tuple[list[Any], list[Any]]:
                 return list(route.get_links()), list(route.get_addr())
         except (NetlinkError, OSError) as error:
             problem = error
-    raise InterfacesUnknownError(f"the kernel does not list its interfaces: {problem}")
+    raise InterfacesUnknownError(f"cannot list the interfaces: {problem}")
 
 
 def _interface(link: Any, addresses: Iterable[Any]) -> Interface:  # noqa: ANN401 - pyroute2 has no types
-    elsewhere = link.get("link_netnsid") is not None  # then `link` counts in that other namespace
+    elsewhere = link.get("link_netnsid") is not None  # then `link` is an index in that other namespace
     return Interface(
         name=link.get("ifname"),
         index=link["index"],
@@ -69,10 +69,10 @@ def _address(address: Any) -> IPv4Interface | IPv6Interface:  # noqa: ANN401 - p
 
 
 class LinkEvents:
-    """Tells when an interface was made, deleted or changed: poll it, then `clear` it."""
+    """A socket that is readable after an interface was created, deleted or changed: poll it, then `clear` it."""
 
     def __init__(self) -> None:
-        """Listen from now on."""
+        """Subscribe to the kernel's link events."""
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.NETLINK_ROUTE)
         self._socket.bind((0, _RTMGRP_LINK))
 
@@ -81,7 +81,7 @@ class LinkEvents:
         return self._socket.fileno()
 
     def clear(self) -> None:
-        """Forget the events so far: what they say is asked for anew, and all at once."""
+        """Discard the pending events; the caller lists all interfaces instead."""
         with contextlib.suppress(BlockingIOError):
             while True:
                 self._receive()
@@ -94,5 +94,5 @@ class LinkEvents:
                 raise
 
     def close(self) -> None:
-        """Stop listening."""
+        """Close the socket."""
         self._socket.close()

@@ -1,7 +1,7 @@
-"""How long packets may gather in a ring between two looks at it.
+"""The pace: how long to wait between two looks at the ring.
 
-A look costs some milliseconds of processor time whatever it finds, so looks are as rare as the ring's room and
-the readers' patience allow.
+A look costs some milliseconds of processor time, whatever it finds. So looks are as rare as the size of the ring and
+the permitted latency allow.
 """
 
 from __future__ import annotations
@@ -9,16 +9,16 @@ from __future__ import annotations
 from typing import Final
 
 LONGEST: Final = 0.1
-"""Seconds: a new flow is to be readable within one, and other things take their share of that."""
+"""Seconds: a new flow must be readable within one second, and the later steps need part of that."""
 
 _SUDDEN: Final = 1_000_000
-"""Packets a second that may begin to come at any moment, without any being lost."""
+"""Packets per second: a burst at this rate may begin at any moment without a packet being lost."""
 
 _SHARE: Final = 8
-"""A steady stream fills one part in so many of the ring between two looks."""
+"""Between two looks, a steady stream fills at most 1/8 of the ring."""
 
 
 def pause(slots: int, found: int, elapsed: float) -> float:
-    """Return the seconds from one look to the next, where the `elapsed` seconds before the first brought `found`."""
+    """Return the seconds until the next look at a ring of `slots`, after `found` packets in `elapsed` seconds."""
     longest = min(LONGEST, slots / _SUDDEN)
     return min(longest, slots / _SHARE * elapsed / found) if found else longest

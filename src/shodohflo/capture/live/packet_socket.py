@@ -1,8 +1,8 @@
-"""The packet socket under a ring: what is asked of the kernel, in the order that loses and repeats nothing.
+"""The packet socket of a ring: set up and stopped in an order that loses and repeats no packet.
 
-One socket sees every interface of the network namespace, also those made later; a filter in the kernel lets
-through what was received by the interfaces listened to. So the ring's memory does not grow with their number,
-and an interface that is deleted and made again needs no new socket.
+One socket sees every interface of the network namespace, including those created later; a filter in the kernel passes
+the packets of the interfaces listened to. So the ring's memory does not grow with their number, and an interface that
+is deleted and created again needs no new socket.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 SLOT_OCTETS: Final = 512
-"""Bytes of a slot, a power of two; its headers take 80 of them, and what is left is the snap length."""
+"""Bytes of a slot, a power of two; the slot's headers take 80, and the rest is the snapshot length."""
 
 RING_OCTETS: Final = 64 << 20
-"""Bytes of a ring, unless the kernel has not that much to give."""
+"""Bytes of a ring, if the kernel has that much memory."""
 
 MOST_INTERFACES: Final = 2000
-"""What fits into a filter program (BPF_MAXINSNS is 4096)."""
+"""Interfaces that fit into a filter program (BPF_MAXINSNS is 4096)."""
 
 _BLOCK_OCTETS: Final = 64 << 10
 _SOL_PACKET: Final = 263
@@ -67,10 +67,10 @@ class KernelCount:
 
 
 class PacketSocket:
-    """A packet socket with a ring that takes nothing until `accept` is told from which interfaces."""
+    """A packet socket with a ring, which receives nothing until `accept` names interfaces."""
 
     def __init__(self, ring_octets: int = RING_OCTETS, slot_octets: int = SLOT_OCTETS) -> None:
-        """Ask the kernel for a ring of `ring_octets`; less, halved until it fits, where it has not that much."""
+        """Set up a ring of `ring_octets`, halved until the kernel has the memory; raises `CaptureError`."""
         self._socket = _open()
         try:
             self.memory = self._make_ring(ring_octets, slot_octets)
@@ -90,37 +90,37 @@ class PacketSocket:
         return self._socket.fileno()
 
     def accept(self, interfaces: Iterable[int]) -> None:
-        """Let through, from now on, what the interfaces with these indexes receive, and nothing else."""
+        """From now on, receive only the packets of the interfaces with these indexes."""
         program = _filter_program(sorted(interfaces))
         code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *step) for step in program))
-        # struct sock_fprog: the number of steps and where they are
+        # struct sock_fprog: the number of instructions and their address
         self._socket.setsockopt(
             socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("HP", len(program), ctypes.addressof(code))
         )
 
     def set_promiscuous(self, interface: int, *, on: bool) -> None:
-        """Ask an interface for, or no longer for, frames addressed to other stations too; OSError if it is gone."""
-        # struct packet_mreq; the kernel ends a membership by itself when the interface or the socket goes
+        """Switch promiscuous mode of an interface on or off for this socket; raises `OSError` if it is gone."""
+        # struct packet_mreq; the kernel ends a membership by itself when the interface or the socket is gone
         request = struct.pack("=iHH8x", interface, _PACKET_MR_PROMISC, 0)
         self._socket.setsockopt(_SOL_PACKET, _PACKET_ADD_MEMBERSHIP if on else _PACKET_DROP_MEMBERSHIP, request)
 
     def count(self) -> KernelCount:
-        """Return what the kernel has counted since the socket was made."""
-        # struct tpacket_stats: reading clears it, and its 32 bits are few: read it often
+        """Return the kernel's counts since the socket was created; call it at least every few minutes."""
+        # struct tpacket_stats: reading clears its counters, which are 32 bits wide and can overflow
         packets, dropped = struct.unpack("=II", self._socket.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 8))
         self._packets += packets
         self._dropped += dropped
         return KernelCount(self._packets, self._dropped)
 
     def stop(self) -> None:
-        """Let nothing more through; afterwards what the ring holds and `count` belong together."""
+        """Stop receiving; afterwards the ring and `count` agree and do not change any more."""
         self.accept(())
         # A packet that passed the old filter may still be on its way into the ring on another processor.
-        # Binding to something else waits for those (synchronize_net in packet_do_bind).
+        # Binding to another protocol waits for such packets (synchronize_net in packet_do_bind).
         self._bind(_ETH_P_EXPERIMENT)
 
     def close(self) -> None:
-        """Let go of the socket; the kernel keeps the ring until the last reference to `memory` is gone."""
+        """Close the socket; the kernel keeps the ring until the last reference to `memory` is gone."""
         self._socket.close()
 
     def _make_ring(self, ring_octets: int, slot_octets: int) -> mmap.mmap:
@@ -137,7 +137,7 @@ class PacketSocket:
 
     def _bind(self, protocol: int) -> None:
         """Bind to `protocol` on every interface."""
-        # struct sockaddr_ll with interface 0; Python's own bind insists on an interface's name
+        # struct sockaddr_ll with interface 0; Python's own bind requires the name of an interface
         address = struct.pack("=HHi12x", socket.AF_PACKET, socket.htons(protocol), 0)
         libc = ctypes.CDLL(None, use_errno=True)
         if libc.bind(self._socket.fileno(), address, len(address)) != 0:
@@ -151,7 +151,10 @@ def refuse_without_right() -> None:
 
 
 def ask_for_less(ask: Callable[[int], None], octets: int, least: int) -> int:
-    """Halve `octets` until the kernel has the memory that `ask` asks it for; return how many those were."""
+    """Call `ask` with `octets`, halved until the kernel has the memory; return the number it granted.
+
+    Raises `CaptureError` if the kernel has not even `least` bytes.
+    """
     while octets >= least:
         try:
             ask(octets)
@@ -177,7 +180,7 @@ def _open() -> socket.socket:
 
 
 def _filter_program(interfaces: list[int]) -> list[tuple[int, int, int, int]]:
-    """Write the filter (classic BPF) that accepts what these interfaces received."""
+    """Return the classic BPF program that accepts the packets received by these interfaces."""
     if len(interfaces) > MOST_INTERFACES:
         raise CaptureError(f"{len(interfaces)} interfaces are too many: name up to {MOST_INTERFACES} of them")
     tests = [step for index in interfaces for step in ((_JUMP_IF_EQUAL, 0, 1, index), _ACCEPT)]

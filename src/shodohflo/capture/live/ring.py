@@ -1,8 +1,8 @@
-"""The kernel's ring as a table: each slot is a row, the status word a column, the bytes stay where they are.
+"""Read the kernel's ring as a table: each slot is a row, the status word a column, and no packet is copied.
 
-The kernel (`TPACKET_V2`, Linux `Documentation/networking/packet_mmap.rst`) fills slots in order, round and
-round, and gives each to the reader by setting the lowest bit of its status word; writing 0 there gives it
-back. `PacketSocket` makes the memory; nothing here makes a system call.
+The kernel (`TPACKET_V2`, Linux `Documentation/networking/packet_mmap.rst`) fills the slots in circular order, and hands
+each to the reader by setting the lowest bit of its status word; writing 0 there returns it. `PacketSocket` provides the
+memory; nothing here makes a system call.
 """
 
 from __future__ import annotations
@@ -43,24 +43,24 @@ SLOT_HEADER: Final = np.dtype(
         ("padding2", "V4"),
     ]
 )
-"""How a slot begins. A VLAN tag that the kernel took off (the outer one) stands here and not among the bytes."""
+"""The header of a slot. The kernel moves the outer VLAN tag of a frame from its bytes to here."""
 
 READY: Final = 1
-"""`TP_STATUS_USER`: the slot is the reader's."""
+"""`TP_STATUS_USER`: the slot belongs to the reader."""
 
 BATCH: Final = 32768
-"""Frames handed out at once, at most: bounds the memory of what is decoded from them."""
+"""The most frames yielded at once; bounds the memory needed to decode them."""
 
 _FIRST_LOOK: Final = 256
 _IEEE80211: Final = 801
 _RADIO_LINKTYPES: Final = np.array([105, 119, 127], np.uint32)
 # ARPHRD_IEEE80211, _PRISM and _RADIOTAP (linux/if_arp.h) are 801 to 803; an interface of such a type is in
-# monitor mode, and the kernel has read none of its link header: the LINKTYPE_ number says what it is.
+# monitor mode, and the kernel has not consumed the link header: its layer is the LINKTYPE_ number.
 
 
 @dataclass(slots=True)
 class Ring:
-    """The slots of one ring, and which of them is the next."""
+    """The slots of one ring, and the index of the next one to read."""
 
     memory: NDArray[np.uint8]
     slots: NDArray[np.uint8]
@@ -69,25 +69,25 @@ class Ring:
     """The first word of each slot."""
     next: int = 0
     received: int = 0
-    """Frames handed out and given back since the ring was made."""
+    """Frames yielded, and their slots returned, since the ring was created."""
 
     @classmethod
     def over(cls, memory: mmap | bytearray, slot_octets: int) -> Ring:
-        """Lay the table over `memory`, whose slots have `slot_octets` bytes each."""
+        """Return the ring in `memory`, whose slots have `slot_octets` bytes each."""
         octets = np.frombuffer(memory, np.uint8)
         slots = octets.reshape(-1, slot_octets)
         return cls(octets, slots, slots.view(np.uint32)[:, 0])
 
     @property
     def slot_count(self) -> int:
-        """How many frames it holds."""
+        """The number of slots: the most frames that the ring holds."""
         return len(self.status)
 
     def frames(self) -> Iterator[Frames]:
-        """Yield what is ready, oldest first; each is valid, and its slots taken, until the next is asked for.
+        """Yield the ready frames, oldest first; they are valid, and their slots taken, until the next are requested.
 
-        What arrives while a batch is dealt with waits for the next call: else a busy link would be read in
-        many small batches. A caller who stops half-way finds the frames it was given last again the next time.
+        Frames that arrive meanwhile wait for the next call: otherwise a busy link would be read in many small pieces.
+        If the caller stops early, the next call yields its last frames again.
         """
         handed_out = 0
         while handed_out < self.slot_count:
@@ -102,9 +102,9 @@ class Ring:
                 return
 
     def _ready(self) -> int:
-        """Count the ready slots in a row from the next one on, up to the ring's end or a full batch."""
-        # Looking further only where all was ready keeps an almost empty ring cheap: each look at a status
-        # word is a cache miss.
+        """Return the number of consecutive ready slots from the next one on, up to the ring's end or `BATCH`."""
+        # Reading a status word is a cache miss. So few are read at first, and more only if all of them were ready: an
+        # almost empty ring is cheap.
         looked, step = 0, _FIRST_LOOK
         while looked < BATCH:
             at = self.next + looked
@@ -124,10 +124,10 @@ class Ring:
         self.received += count
 
     def _columns(self, rows: slice) -> Frames:
-        """Describe the frames in `rows` where they lie."""
-        # A header is less than a cache line: one copy, and its columns cost nothing more.
+        """Return the frames in `rows` without copying their bytes."""
+        # A header is smaller than a cache line: after one copy, reading its fields costs little.
         header = self.slots[rows, : SLOT_HEADER.itemsize].copy().view(SLOT_HEADER)[:, 0]
-        radio_type = header["hatype"] - np.uint16(_IEEE80211)  # wraps round below 801
+        radio_type = header["hatype"] - np.uint16(_IEEE80211)  # wraps around below 801
         is_radio = radio_type < len(_RADIO_LINKTYPES)
         layer = header["protocol"].astype(np.uint32) + np.uint32(ETHERTYPE)
         offset = header["tp_net"].astype(np.int64)
@@ -137,7 +137,7 @@ class Ring:
         return self._place(rows, header, offset, layer)
 
     def _place(self, rows: slice, header: NDArray[Any], offset: NDArray[np.int64], layer: NDArray[np.uint32]) -> Frames:
-        """Put the columns together; frames begin at `offset` in their slots."""
+        """Return the frames in `rows`, which begin at `offset` in their slots."""
         slot_octets = self.slots.shape[1]
         link_header = offset - header["tp_mac"]
         return Frames(
