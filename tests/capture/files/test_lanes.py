@@ -140,6 +140,21 @@ def test_in_honest_captures_nearly_all_guesses_are_right(order: Order) -> None:
         assert np.isin(starts, begins).mean() > 0.98
 
 
+def test_the_example_in_the_module_is_what_happens() -> None:
+    """Of the four starts one is wrong, as the docstring of `lanes` says, and all 12 records are found."""
+    filling = b"\xff" * 84
+    holding = b"\xff" * 34 + record(filling)[:16] + b"\xff" * 34
+    chain = memoryview(b"".join(record(holding if place == 600 else filling) for place in range(0, 1200, 100)))
+    records = Pcap.open(memoryview(pcap_header()))
+    fields = np.ndarray((len(chain) - 3,), "<u4", chain, strides=(1,))
+
+    starts = _starts(records, fields, np.array([100, 371, 642, 913]), len(chain) - records.header)
+    offsets, end = walk_in_lanes(records, chain, 0, Plan(lanes=4, probe=1, worthwhile=1))
+
+    assert starts.tolist() == [100, 400, 650, 1000]
+    assert (offsets.tolist(), end) == (list(range(0, 1200, 100)), 1200)
+
+
 def test_files_large_enough_for_lanes_are_read_to_the_end(tmp_path: Path) -> None:
     """A file of several chunks is read completely with the usual plan."""
     rng = np.random.default_rng(3)
