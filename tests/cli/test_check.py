@@ -160,6 +160,6 @@ def test_a_doubtful_setting_is_a_warning(shodohflo: Command, written: Written) -
 
     assert result.exit_code == 1
     assert (
-        ":5:1: warning: UNKNOWN-SETTING TTL_GARCE\n    TTL_GARCE is no setting (did you mean TTL_GRACE?)"
+        ":5:1: warning: UNKNOWN-SETTING TTL_GARCE\n    TTL_GARCE is not a setting (did you mean TTL_GRACE?)"
         in result.stdout
     )

@@ -187,7 +187,7 @@ def test_doubts_about_a_configuration_are_told(shodohflo: Command, write: Write,
 
     result = shodohflo("compare", write("old.py", ""), new, *OURS, demo)
 
-    assert "TTL_GARCE is no setting" in result.stderr
+    assert "TTL_GARCE is not a setting" in result.stderr
 
 
 def test_a_capture_from_standard_input_is_compared_too(write: Write, demo: Path) -> None:

@@ -134,7 +134,7 @@ def test_what_is_taken_for_our_networks_swallows_nothing_that_the_configuration_
     [
         ([], "name either a PACKET or --key KEY"),
         (["1.1.1.1:1 > 1.1.1.2:2 udp", "--key", "client;1.1.1.1"], "name either a PACKET or --key KEY"),
-        (["1.1.1.1 > 1.1.1.2:2 udp"], "'1.1.1.1' is no address with a port; write "),
+        (["1.1.1.1 > 1.1.1.2:2 udp"], "'1.1.1.1' is not an address with a port; write "),
         (["1.1.1.1:1 > 1.1.1.2:2 upd"], "did you mean udp?"),
         (["1.1.1.1:1 > 1.1.1.2:2", "--config", "/nowhere.py"], "/nowhere.py: no such file"),
         (

@@ -158,7 +158,7 @@ def test_findings_are_logged(agent: Watching, path: Path, reload: Reload) -> Non
     result = reload()
 
     assert result.exit_code == 0
-    assert "TTL_GARCE is no setting (did you mean TTL_GRACE?)" in agent.log()
+    assert "TTL_GARCE is not a setting (did you mean TTL_GRACE?)" in agent.log()
     agent.end()
 
 

@@ -139,7 +139,7 @@ def test_private_networks_that_the_configuration_uses_otherwise_are_warned_of(
     result = shodohflo("replay", "--keys", "--config", path, demo)
 
     assert "taking 10.0.0.0/8, 172.16.0.0/12, " in result.stderr
-    assert "warning: the configuration has another use for addresses of 10.0.0.0/8: name --our-nets" in result.stderr
+    assert "warning: the configuration has another use for addresses of 10.0.0.0/8: set --our-nets" in result.stderr
 
 
 def test_several_captures_are_one_stream_of_packets(shodohflo: Command, demo: Path) -> None:
@@ -263,7 +263,7 @@ def test_a_configuration_decides(shodohflo: Command, demo: Path, tmp_path: Path)
     assert ledger_of(tmp_path / "ledger.json")["dropped.FLOW_MAPPING[0]"] == 108
     assert "dropped.FLOW_MAPPING[0]" in result.stderr
     assert "warning: " in result.stderr
-    assert "TTL_GARCE is no setting (did you mean TTL_GRACE?)" in result.stderr
+    assert "TTL_GARCE is not a setting (did you mean TTL_GRACE?)" in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -189,7 +189,7 @@ def test_a_configuration_in_the_working_directory_is_taken(
     done = agent(here[0], "--duration", "0.3")
 
     assert done.returncode == 0
-    assert "TTL_GARCE is no setting (did you mean TTL_GRACE?)" in done.stderr
+    assert "TTL_GARCE is not a setting (did you mean TTL_GRACE?)" in done.stderr
     assert "UNCOVERED-PAIR" not in done.stderr  # no findings about rules that the file does not define
 
 

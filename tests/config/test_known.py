@@ -42,7 +42,7 @@ def test_a_valid_value_is_parsed(name: str, value: object, parsed: object) -> No
 @pytest.mark.parametrize("value", [object(), 3.5, {"": 0}, {(1, 2, 3)}, [None], b"bytes", -1])
 def test_a_value_of_another_type_is_refused_in_words(name: str, value: Any) -> None:  # noqa: ANN401 - files hold anything
     """A reader raises `ValueError` with a sentence, whatever object a configuration file holds."""
-    with pytest.raises(ValueError, match=r"; .|neither True nor False|no tunnel over UDP"):
+    with pytest.raises(ValueError, match=r"; .|neither True nor False|not a tunnel over UDP"):
         KNOWN[name].read(value)
 
 

@@ -170,16 +170,16 @@ def test_a_wrong_variable_is_named(written: Written) -> None:
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("STORE_MEMORY = 7", ":1:1: STORE_MEMORY: 7 is not enough or no number of megabytes"),
-        ("STORE_MEMORY = '1G'", ":1:1: STORE_MEMORY: '1G' is not enough or no number of megabytes"),
+        ("STORE_MEMORY = 7", ":1:1: STORE_MEMORY: 7 is not a valid number of megabytes"),
+        ("STORE_MEMORY = '1G'", ":1:1: STORE_MEMORY: '1G' is not a valid number of megabytes"),
         ("TTL_GRACE = '900'", ":1:1: TTL_GRACE: '900' is not a number of seconds"),
         ("TTL_GRACE = 0", ":1:1: TTL_GRACE: 0 is not a number of seconds"),
         ("TTL_GRACE = True", ":1:1: TTL_GRACE: True is not a number of seconds"),
         ("\nPCAP_STATS = 1.5", ":2:1: PCAP_STATS: 1.5 is not a number of seconds"),
         ("REDIS_SERVER = 6379", ":1:1: REDIS_SERVER: 6379 is not text"),
         ("REDIS_SERVER = 'http://h'", ":1:1: REDIS_SERVER: store 'http://h': the scheme must be .*; write host"),
-        ("LOG_LEVEL = 'LOUD'", ":1:1: LOG_LEVEL: 'LOUD' is no log level; write one of DEBUG"),
-        ("LOG_LEVEL = 7", ":1:1: LOG_LEVEL: 7 is no log level"),
+        ("LOG_LEVEL = 'LOUD'", ":1:1: LOG_LEVEL: 'LOUD' is not a log level; write one of DEBUG"),
+        ("LOG_LEVEL = 7", ":1:1: LOG_LEVEL: 7 is not a log level"),
         ("SUPPRESS_OWN_NETWORK = 1", ":1:1: SUPPRESS_OWN_NETWORK: 1 is neither True nor False"),
         ("IGNORE_FLOW = '10.0.0.1'", ":1:1: IGNORE_FLOW: '10.0.0.1' is not a set"),
         ("IGNORE_FLOW = {('10.0.0.1', 70000)}", r":1:1: IGNORE_FLOW: \('10.0.0.1', 70000\) is not \(address or prefix"),
@@ -189,14 +189,14 @@ def test_a_wrong_variable_is_named(written: Written) -> None:
         ),
         ("IGNORE_FLOW = {53}", ":1:1: IGNORE_FLOW: 53 is not"),
         ("TUNNELS = 7", ":1:1: TUNNELS: 7 is not a set; write {'vxlan', 'geneve'}"),
-        ("TUNNELS = {'gre'}", ":1:1: TUNNELS: 'gre' is no tunnel over UDP; those are vxlan, geneve, gtpu, teredo"),
-        ("NETWORK_ENUMERATION = []", r":1:1: NETWORK_ENUMERATION: \[\] is no NetworkEnumeration"),
-        ("ACCEPTED_FINDINGS = {'DEAD-RULE FLOW_MAPPING[2]'}", ":1:1: ACCEPTED_FINDINGS: .* is no dictionary"),
+        ("TUNNELS = {'gre'}", ":1:1: TUNNELS: 'gre' is not a tunnel over UDP; those are vxlan, geneve, gtpu, teredo"),
+        ("NETWORK_ENUMERATION = []", r":1:1: NETWORK_ENUMERATION: \[\] is not a NetworkEnumeration"),
+        ("ACCEPTED_FINDINGS = {'DEAD-RULE FLOW_MAPPING[2]'}", ":1:1: ACCEPTED_FINDINGS: .* is not a dictionary"),
         ("ACCEPTED_FINDINGS = {'DEAD-RULE FLOW_MAPPING[2]': ' '}", ".* is accepted without a reason"),
-        ("ACCEPTED_FINDINGS = {'DEAD-RULE': 'why'}", ".* 'DEAD-RULE' is no finding that can be accepted; write"),
+        ("ACCEPTED_FINDINGS = {'DEAD-RULE': 'why'}", ".* 'DEAD-RULE' is not a finding that can be accepted; write"),
         ("ACCEPTED_FINDINGS = {'DEADRULE FLOW_MAPPING[2]': ''}", r".* did you mean DEAD-RULE\?"),
-        ("ACCEPTED_FINDINGS = {'UNUSABLE c.py': 'why'}", ".* is no finding that can be accepted"),
-        ("FLOW_MAPPING = 3", ":1:1: FLOW_MAPPING: 3 is no FlowMapping"),
+        ("ACCEPTED_FINDINGS = {'UNUSABLE c.py': 'why'}", ".* is not a finding that can be accepted"),
+        ("FLOW_MAPPING = 3", ":1:1: FLOW_MAPPING: 3 is not a FlowMapping"),
     ],
 )
 def test_a_wrong_type_names_the_setting_its_line_and_the_way_out(written: Written, text: str, complaint: str) -> None:
@@ -252,8 +252,8 @@ def test_an_unknown_capitalised_name_is_doubted_with_the_nearest_known_one(writt
     settings = plain(written("x = 1\nTTL_GARCE = 60\nif x:\n    ZEBRA = 2\n"))
 
     assert len(settings.warnings) == 2
-    assert ":2:1: TTL_GARCE is no setting (did you mean TTL_GRACE?)" in settings.warnings[0]
-    assert ":4:5: ZEBRA is no setting;" in settings.warnings[1]
+    assert ":2:1: TTL_GARCE is not a setting (did you mean TTL_GRACE?)" in settings.warnings[0]
+    assert ":4:5: ZEBRA is not a setting;" in settings.warnings[1]
     assert settings.ttl == 900
 
 

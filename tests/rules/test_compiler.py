@@ -194,7 +194,7 @@ def test_failures_are_counted_by_rule_and_the_last_one_is_kept() -> None:
 
     assert verdicts.rule.tolist() == [2, 2]
     assert compiled.failures == {0: 1, 1: 2}
-    assert compiled.last_failure[0] == "answered 'rubbish', which is no (client, service, port)"
+    assert compiled.last_failure[0] == "answered 'rubbish', which is not (client, service, port)"
 
 
 def test_tables_are_shared_and_made_when_a_pair_is_first_seen() -> None:

@@ -1,12 +1,15 @@
 """The operator's configuration: where it is looked for, who may write it, and what it contains.
 
 `known` lists every setting, `source` runs the file and finds places in it, `settings` is the result, and
-`configuration` joins it with our networks: the one value by which packets are decided.
+`configuration` combines the settings with our networks: the one value by which packets are decided. `trust` decides
+whether root may execute the file. `derived` and `presumed` deal with our networks where the operator does not name
+them, and `findings` lists what can be said about a configuration.
 
 A configuration is code: `run`, `pcap_agent`, `replay`, `check`, `rules`, `explain` and `compare` execute it; the
 readers of a store (`flows`, `peers`, `clients`, `recon`) never do.
 
-It knows rules and policies. It must not know decoders, captures, the store, or how findings are proved and printed.
+This package depends on rules and policies. It must not know decoders, captures, connections to the store, or how
+findings are proved and printed.
 """
 
 from shodohflo.config.configuration import Configuration

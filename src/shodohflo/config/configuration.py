@@ -1,7 +1,7 @@
 """The configuration in force: the settings together with our networks.
 
-Everything that decides about packets comes from one `Configuration`; no process-wide state takes part. So several can
-be used side by side in one process, as `compare` does, and a reload replaces one value by another.
+Everything that decides about packets comes from one `Configuration`, not from process-wide state. So several can be
+used side by side in one process, as `compare` does, and a reload replaces one value by another.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Configuration:
-    """Settings, and our networks as the agent was started for them."""
+    """The settings, together with our networks."""
 
     settings: Settings
     our_nets: tuple[Network, ...]
 
     @cached_property
     def networks(self) -> NetworkEnumeration:
-        """The enumeration of the settings with OUR_4NETS and OUR_6NETS bound to `our_nets`."""
+        """The network enumeration of the settings, with OUR_4NETS and OUR_6NETS bound to `our_nets`."""
         return self.settings.enumeration.bound(self.our_nets)
 
     @cached_property
     def mapping(self) -> FlowMapping:
-        """The readable rules, numbered with `networks`; its counters of failures are its own."""
+        """The readable rules, numbered with `networks`, with failure counters of their own."""
         return self.settings.mapping.numbered(self.networks)
 
     def rules(self) -> CompiledRules:
@@ -43,7 +43,7 @@ class Configuration:
         return CompiledRules(self.networks, self.settings.mapping.numbered(self.networks))
 
     def policy(self, own_connections: frozenset[Connection] = frozenset()) -> Policy:
-        """Return what decides about packets besides the rules; `own_connections` are the agent's own."""
+        """Return the policy, which decides about packets besides the rules; `own_connections` are the agent's own."""
         return Policy(
             our_nets=self.our_nets,
             suppress_own_network=self.settings.suppress_own_network,

@@ -1,8 +1,9 @@
-"""The trap of derived networks: a prefix of this machine's own swallows a host that a later entry names.
+"""A check for derived networks: none of them may swallow a host that a later entry names.
 
-An address belongs to the first entry that holds it. `("our_nets", OUR_4NETS)` before `("bert", "10.0.0.1/32")` is as
-meant while our networks are elsewhere; once bert's own subnet is derived from its addresses, the entry bert is dead.
-Where the operator named our networks, that is the operator's decision.
+An address belongs to the first entry that holds it. `("our_nets", OUR_4NETS)` before `("bert", "10.0.0.1/32")` works
+as intended while our networks are elsewhere. If the agent runs on bert and derives 10.0.0.0/24 from the interfaces,
+the entry bert no longer holds any address. Networks that the operator named are not checked: the order is then the
+operator's decision.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Swallowed:
-    """A prefix that its entry never gets to hold, and the derived network that takes its addresses."""
+    """A prefix whose addresses all go to a derived network in an earlier entry."""
 
     entry: int
     name: str
@@ -30,13 +31,13 @@ class Swallowed:
     by: Network
 
     def __str__(self) -> str:
-        """Say it in words."""
+        """Return it as part of an error message."""
         place = f"{entry_place(self.entry)} {self.name!r}"
         return f"{self.by}, derived from this machine's addresses, swallows {self.prefix} of {place}"
 
 
 def refuse_swallowed(enumeration: NetworkEnumeration, derived: Sequence[Network]) -> None:
-    """Raise if one of the `derived` networks covers a prefix of an entry after OUR_4NETS or OUR_6NETS."""
+    """Raise `ConfigurationError` if a `derived` network covers a prefix of an entry after OUR_4NETS or OUR_6NETS."""
     found = list(swallowed(enumeration, derived))
     if found:
         more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
@@ -46,7 +47,7 @@ def refuse_swallowed(enumeration: NetworkEnumeration, derived: Sequence[Network]
 
 
 def swallowed(enumeration: NetworkEnumeration, derived: Sequence[Network]) -> Iterator[Swallowed]:
-    """Find the prefixes that one of the `derived` networks covers from an earlier entry."""
+    """Yield the prefixes that a `derived` network in an earlier entry covers."""
     for number, entry in enumerate(enumeration.entries):
         earlier = list(_bound(enumeration.entries[:number], derived))
         for prefix in entry.given:
@@ -57,7 +58,7 @@ def swallowed(enumeration: NetworkEnumeration, derived: Sequence[Network]) -> It
 
 
 def _bound(entries: Iterable[Entry], derived: Sequence[Network]) -> Iterator[Network]:
-    """Yield the derived networks that stand in `entries` as OUR_4NETS or OUR_6NETS."""
+    """Yield the derived networks that OUR_4NETS and OUR_6NETS stand for in `entries`."""
     for entry in entries:
         for ours in (part for part in entry.given if isinstance(part, OurNetworks)):
             yield from (network for network in derived if network.version == ours.version)

@@ -13,18 +13,18 @@ if TYPE_CHECKING:
 
 
 class Level(StrEnum):
-    """How much a finding matters, most first."""
+    """The severity of a finding, most serious first."""
 
     ERROR = "error"
-    """The configuration can't be used."""
+    """The configuration cannot be used."""
     WARNING = "warning"
     """The configuration can be used, but is most probably not what was intended."""
     NOTE = "note"
-    """It may well be intended, but the operator should know."""
+    """This may be intended, but the operator should know."""
 
 
 class Code(StrEnum):
-    """The kinds of finding. A code never changes its meaning: configurations name it to accept what it finds."""
+    """The kinds of finding. The meaning of a code never changes, because configurations accept findings by code."""
 
     level: Level
     explanation: str

@@ -1,7 +1,7 @@
-"""Every setting that a configuration file may hold: its type, default and meaning, and how it is read.
+"""Every setting that a configuration file may assign: its type, default and meaning, and its reader.
 
-`docs/reference/settings.md` is made from this table. A reader gets the value as the file gave it and returns it as
-the program wants it, or raises `ValueError` with what is wrong and what would be right.
+`docs/reference/settings.md` is generated from this table. A reader takes the value from the file and returns it as the
+program uses it, or raises `ValueError` with a message that says what is wrong and what to write instead.
 """
 
 from __future__ import annotations
@@ -25,25 +25,25 @@ PCAP_STATS: Final = 60
 LOG_LEVEL: Final = "INFO"
 
 STORE_MEMORY: Final = 256
-"""Megabytes: some 290,000 flows of IPv4."""
+"""Megabytes: enough for about 290,000 IPv4 flows."""
 
 SECONDS: Final = "whole seconds"
 MEGABYTES: Final = "whole megabytes"
 NUMBERS: Final = frozenset({SECONDS, MEGABYTES})
-"""The types of the settings that are whole numbers, also where the environment names them."""
+"""The types of settings that are whole numbers; environment variables of these types are converted from text."""
 
 _LONGEST: Final = 2**31 - 1
-"""Seconds; more than the 68 years a lifetime may have says that the number is a mistake."""
+"""Seconds, about 68 years; a larger number is a mistake."""
 
 _LEAST_MEMORY: Final = 8
-"""Megabytes; an empty server takes one, and a write is applied as a whole."""
+"""Megabytes: an empty server takes one, and the rest must hold a whole write."""
 
 _LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting; `None` in a file is the same as not naming it."""
+    """One setting; assigning `None` in a file is the same as not assigning it."""
 
     name: str
     type: str
@@ -51,12 +51,12 @@ class Setting:
     meaning: str
     read: Callable[[Any], Any]
     variable: str = ""
-    """The environment variable that beats the file, if there is one."""
+    """The environment variable that overrides the file; empty if there is none."""
 
 
 def _store(value: object) -> str:
     if isinstance(value, str) and value.strip():
-        # To refuse it here, where its place is known. The variable may name several, for readers.
+        # Parse it only to refuse it here, where its line is known. The variable may name several stores, for readers.
         try:
             [parse_url(url) for url in value.split()]
         except ConfigurationError as error:
@@ -74,7 +74,7 @@ def _seconds(value: object) -> int:
 def _megabytes(value: object) -> int:
     if isinstance(value, int) and not isinstance(value, bool) and _LEAST_MEMORY <= value <= _LONGEST:
         return value
-    raise ValueError(f"{value!r} is not enough or no number of megabytes; write a whole number from {_LEAST_MEMORY} up")
+    raise ValueError(f"{value!r} is not a valid number of megabytes; write a whole number from {_LEAST_MEMORY} up")
 
 
 def _switch(value: object) -> bool:
@@ -84,11 +84,11 @@ def _switch(value: object) -> bool:
 
 
 def _level(value: object) -> str:
-    """Take a level by its name or as `logging` numbers it."""
+    """Read a log level, given by name or by its number in `logging`."""
     name = logging.getLevelName(value) if isinstance(value, int) else str(value).upper()
     if name in _LEVELS:
         return str(name)
-    raise ValueError(f"{value!r} is no log level; write one of {', '.join(_LEVELS)}")
+    raise ValueError(f"{value!r} is not a log level; write one of {', '.join(_LEVELS)}")
 
 
 def _ignored(value: object) -> tuple[IgnoredFlow, ...]:
@@ -114,23 +114,23 @@ def _tunnels(value: object) -> frozenset[str]:
 def _tunnel(name: object) -> str:
     if isinstance(name, str) and name in UDP_TUNNELS:
         return name
-    raise ValueError(f"{name!r} is no tunnel over UDP; those are {', '.join(UDP_TUNNELS)}")
+    raise ValueError(f"{name!r} is not a tunnel over UDP; those are {', '.join(UDP_TUNNELS)}")
 
 
 def _accepted(value: object) -> dict[str, str]:
     if not isinstance(value, dict):
-        raise ValueError(f"{value!r} is no dictionary; write {{'DEAD-RULE FLOW_MAPPING[2]': 'the reason'}}")  # noqa: TRY004 - as above
+        raise ValueError(f"{value!r} is not a dictionary; write {{'DEAD-RULE FLOW_MAPPING[2]': 'the reason'}}")  # noqa: TRY004 - as above
     return {_finding(label): _reason(label, reason) for label, reason in value.items()}
 
 
 def _finding(label: object) -> str:
-    """Take the code and the place of a finding, as `check` prints them."""
+    """Read the code and the place of a finding, as `check` prints them."""
     word, _, place = str(label).partition(" ")
     if word == Code.UNUSABLE or word not in {*Code} or not place:
         acceptable = [code for code in Code if code != Code.UNUSABLE]
         close = get_close_matches(word, acceptable, n=1)
         way_out = f"did you mean {close[0]}?" if close and word != close[0] else "write code and place as check does"
-        raise ValueError(f"{label!r} is no finding that can be accepted; {way_out}")
+        raise ValueError(f"{label!r} is not a finding that can be accepted; {way_out}")
     return str(label)
 
 
@@ -143,13 +143,13 @@ def _reason(label: object, reason: object) -> str:
 def _enumeration(value: object) -> NetworkEnumeration:
     if isinstance(value, NetworkEnumeration):
         return value
-    raise ValueError(f"{value!r} is no NetworkEnumeration; write NetworkEnumeration(('name', 'prefix'), ...)")
+    raise ValueError(f"{value!r} is not a NetworkEnumeration; write NetworkEnumeration(('name', 'prefix'), ...)")
 
 
 def _mapping(value: object) -> FlowMapping:
     if isinstance(value, FlowMapping):
         return value
-    raise ValueError(f"{value!r} is no FlowMapping; write FlowMapping((source, destination, action), ...)")
+    raise ValueError(f"{value!r} is not a FlowMapping; write FlowMapping((source, destination, action), ...)")
 
 
 def _anything(value: object) -> object:
@@ -254,4 +254,4 @@ KNOWN: Final = {
 
 SIBLINGS: Final = frozenset({"SOCKET_ADDRESS", "IGNORE_DNS"})
 SIBLING_PREFIXES: Final = ("DNS_", "DNSTAP_")
-"""Settings of the sibling agents, which often share one file with this one: accepted in silence."""
+"""Prefixes of settings of the sibling agents, which often share a file with this one; accepted without a warning."""

@@ -1,8 +1,9 @@
-"""Our networks where neither the operator nor this machine's addresses name them: the private ones.
+"""Presumed networks: the private networks, used as ours where neither the operator nor the interfaces name them.
 
-There is one policy with two uses. Commands that examine a configuration (`presumed`) leave out the private networks
-that it has another use for, so that their findings are about the configuration and not about a guess. `replay`
-(`presumed_for_captures`) takes all of them, because a capture may hold any, and warns of those.
+Commands that examine a configuration (`presumed`) leave out the private networks that it has another use for, so that
+their findings are about the configuration and not about the guess. `replay` (`presumed_for_captures`) takes all
+private networks, because a capture may contain any of them, and warns about those that the configuration has another
+use for.
 """
 
 from __future__ import annotations
@@ -27,14 +28,14 @@ PRIVATE: Final = tuple(
 
 @dataclass(frozen=True, slots=True)
 class Presumed:
-    """Networks taken for ours, and the lines that tell the user so."""
+    """The networks taken for ours, and the messages about them for the user."""
 
     networks: tuple[Network, ...]
     notes: tuple[str, ...]
 
 
 def presumed(*enumerations: NetworkEnumeration) -> Presumed:
-    """Return the private networks for which none of the configurations has another use."""
+    """Return the private networks that none of the configurations has another use for."""
     networks = presumed_networks(*enumerations)
     return Presumed(networks, (_taken(networks),))
 
@@ -43,7 +44,7 @@ def presumed_for_captures(enumeration: NetworkEnumeration) -> Presumed:
     """Return all private networks, with a warning for those that the configuration has another use for."""
     clashing = sorted(set(PRIVATE) - set(presumed_networks(enumeration)), key=str)
     named = ", ".join(map(str, clashing))
-    warning = f"warning: the configuration has another use for addresses of {named}: name --our-nets"
+    warning = f"warning: the configuration has another use for addresses of {named}: set --our-nets"
     return Presumed(PRIVATE, (_taken(PRIVATE), *([warning] if clashing else [])))
 
 
@@ -52,10 +53,10 @@ def _taken(networks: tuple[Network, ...]) -> str:
 
 
 def presumed_networks(*enumerations: NetworkEnumeration) -> tuple[Network, ...]:
-    """Return the private networks, but for those that one of the configurations has another use for.
+    """Return the private networks, without those that one of the configurations has another use for.
 
-    That is, those that swallow what it names after OUR_4NETS or OUR_6NETS, and those that what it names before
-    swallows. So what is found with them is about the configuration, and not about a guess.
+    Those are the networks that cover a prefix named after the first OUR_4NETS or OUR_6NETS of their family, and the
+    networks that a prefix named before it covers. Presuming them would cause findings about the guess.
     """
     free = [part for part in _parts() if not any(_clashes(part, enumeration) for enumeration in enumerations)]
     ipv6 = collapse_addresses(part for part in free if part.version == 6)
@@ -63,7 +64,7 @@ def presumed_networks(*enumerations: NetworkEnumeration) -> tuple[Network, ...]:
 
 
 def _parts() -> Iterator[Network]:
-    """Yield the private networks; that of IPv6 in halves, of which people use only one (RFC 4193 section 3.1)."""
+    """Yield the private networks; fc00::/7 in halves, because only fd00::/8 is in use (RFC 4193 section 3.1)."""
     for network in PRIVATE:
         yield from network.subnets() if network.version == 6 else [network]
 
@@ -73,7 +74,7 @@ def _clashes(network: Network, enumeration: NetworkEnumeration) -> bool:
     ours = next((place for place, one in enumerate(given) if isinstance(one, OurNetworks)), None)
     if ours is None:
         return False
-    # An entry for everything that stands before our networks is a mistake in the configuration, to be found.
+    # A prefix of length 0 before our networks is a mistake in the configuration, which `check` must find.
     before = [one for one in given[:ours] if not isinstance(one, OurNetworks) and one.prefixlen > 0]
     after = [one for one in given[ours:] if not isinstance(one, OurNetworks)]
     return any(covers(one, network) for one in before) or any(covers(network, one) for one in after)

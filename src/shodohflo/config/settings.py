@@ -1,4 +1,4 @@
-"""What a configuration settles, as one frozen value: the file found, run, checked and put together."""
+"""The settings of a configuration as one frozen value, and how its file is found, executed and validated."""
 
 from __future__ import annotations
 
@@ -32,64 +32,65 @@ if TYPE_CHECKING:
     from shodohflo.pcap_config import FlowMapping, NetworkEnumeration
 
 SEARCHED: Final = (Path("configuration.py"), Path("/etc/shodohflo/configuration.py"))
-"""Where `run` and `pcap_agent` look when no file is named."""
+"""The files that `run` and `pcap_agent` look for, in this order, if none is named."""
 
 _CAPITALISED: Final = re.compile(r"[A-Z][A-Z0-9_]*")
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """A configuration, checked, with its defaults filled in."""
+    """A validated configuration, with defaults for everything that it does not set."""
 
     path: Path | None
-    """The file it came from."""
+    """The file that was loaded; None for the defaults."""
     digest: str
     """SHA-256 of the file's bytes in hexadecimal; empty for the defaults."""
     store: str | None
     """`REDIS_SERVER` as given: host, host:port or URL."""
     store_memory: int
-    """Megabytes that an embedded store may hold."""
+    """The memory limit of the embedded store, in megabytes."""
     ttl: int
-    """Seconds that a key outlives its last packet."""
+    """The lifetime of a key after its last packet, in seconds."""
     log_level: str
     stats_interval: int
     """Seconds between two lines of statistics."""
     suppress_own_network: bool
     ignore_flow: tuple[IgnoredFlow, ...]
     tunnels: frozenset[str]
-    """The UDP tunnels that are looked into."""
+    """The names of the UDP tunnels that are opened."""
     enumeration: NetworkEnumeration
     mapping: FlowMapping
     """Already numbered with `enumeration`."""
     accepted: Mapping[str, str]
     """The reasons of `ACCEPTED_FINDINGS`, by finding."""
     doubts: tuple[Finding, ...]
-    """Doubtful settings."""
+    """Findings about names that look like misspelt settings."""
     places: Mapping[str, str]
-    """Where settings and entries of lists stand, as `file:line:column`, by their names."""
+    """The positions, as `file:line:column`, of assigned names, networks and rules; keys are like `FLOW_MAPPING[2]`."""
 
     @property
     def has_own_rules(self) -> bool:
-        """Whether the file brings its own rules, instead of leaving them at the defaults."""
+        """Whether the file defines rules; otherwise the default rules are in force."""
         return "FLOW_MAPPING" in self.places
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """The doubtful settings, one line each."""
+        """The doubts, each as one line with its position."""
         return tuple(f"{doubt.where}: {doubt.sentence}" for doubt in self.doubts)
 
 
 def find(named: Path | None, searched: Iterable[Path] = ()) -> Path | None:
-    """Return the file to load: the one that was named, else the first of `searched` that exists."""
+    """Return the file to load: `named`, else the first of `searched` that exists, else None."""
     return named or next((path for path in searched if path.exists()), None)
 
 
 def load(
     path: Path | None = None, environment: Mapping[str, str] = os.environ, *, privileged: bool | None = None
 ) -> Settings:
-    """Run the configuration at `path` (`None`: the defaults); `environment` beats it.
+    """Load the configuration at `path`, or the defaults for None; variables in `environment` override it.
 
-    `privileged` refuses files that others may write; left out, that is so for root. Raises `ConfigurationError`.
+    With `privileged`, a file that anybody but root may write is refused; the default is whether we run as root.
+    Raise `ConfigurationError` for a file that cannot be used.
     """
     if path is None:
         return _settle({}, environment, None)
@@ -150,7 +151,7 @@ def _rules(values: Mapping[str, Any]) -> tuple[NetworkEnumeration, FlowMapping]:
 
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
-    """Read the settings that the environment names; all values are text there."""
+    """Return the settings that the environment overrides; numbers are converted from text."""
     values: dict[str, Any] = {}
     for setting in KNOWN.values():
         text = environment.get(setting.variable, "")
@@ -168,12 +169,12 @@ def _from_variable(variable: str, name: str, value: object) -> object:
 
 
 def _doubts(source: Source) -> Iterator[Finding]:
-    """Yield a finding for each capitalised name that is no setting of ours or of the sibling agents."""
+    """Yield a finding for each capitalised name that is not a setting of this agent or of its siblings."""
     for name, where in source.assigned().items():
         ours = name in KNOWN or name in SIBLINGS or name.startswith(SIBLING_PREFIXES)
         if _CAPITALISED.fullmatch(name) and not ours:
             sentence = (
-                f"{name} is no setting{nearest(name, KNOWN)}; "
+                f"{name} is not a setting{nearest(name, KNOWN)}; "
                 "write names of your own in lower case, or with a leading underscore"
             )
             yield Finding(Code.UNKNOWN_SETTING, name, sentence, where=where)

@@ -1,4 +1,4 @@
-"""A configuration file: run once, and searched for the places that its errors are about."""
+"""A configuration file: executed once, and parsed to give every error its file, line and column."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _PLACE: Final = re.compile(rf"({'|'.join(_LISTS)})\[(\d+)\]")
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file's bytes and what they say, before anything is run."""
+    """The bytes of a file and their syntax tree; nothing has been executed."""
 
     path: Path
     data: bytes
@@ -33,7 +33,7 @@ class Source:
 
     @classmethod
     def read(cls, path: Path) -> Source:
-        """Read and parse `path`; raise `ConfigurationError` where that fails."""
+        """Read and parse `path`; raise `ConfigurationError` if that fails."""
         try:
             data = path.read_bytes()
             return cls(path, data, ast.parse(data, str(path)))
@@ -46,24 +46,24 @@ class Source:
             raise ConfigurationError(f"{path}: {error}") from error
 
     def run(self) -> dict[str, Any]:
-        """Execute the file and return the names it defines."""
+        """Execute the file and return the names that it defines; an exception becomes a `ConfigurationError`."""
         code = compile(self.tree, str(self.path), "exec")
         names: dict[str, Any] = {"__name__": "shodohflo_configuration", "__file__": str(self.path)}
         try:
-            exec(code, names)  # noqa: S102 - a configuration is code; `trust` says whose
+            exec(code, names)  # noqa: S102 - a configuration is code; `trust` checks whose
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever the operator's code raises
             self._explain(error)
         return names
 
     def assigned(self) -> dict[str, str]:
-        """Return the names that the file itself assigns, each with where it first does, as `file:line:column`."""
+        """Return the names that the file assigns, each with the first position, as `file:line:column`."""
         found: dict[str, str] = {}
         for name in _assigned_names(self.tree.body):
             found.setdefault(name.id, self._where(name.lineno, name.col_offset))
         return found
 
     def places(self) -> dict[str, str]:
-        """Return where each entry of the lists stands, as far as they are written out, and each name assigned."""
+        """Return the position of each assigned name, and of each network and rule that is written out in the file."""
         entries = {
             f"{name}[{index}]": self._where(entry.lineno, entry.col_offset)
             for name in _LISTS
@@ -72,21 +72,21 @@ class Source:
         return self.assigned() | entries
 
     def refuse(self, message: str) -> NoReturn:
-        """Raise with where the entry or setting stands that `message` begins with."""
+        """Raise `ConfigurationError` with the position of the entry or setting that `message` is about."""
         place, name = _PLACE.search(message), re.match(r"\w+", message)
         known = self.places()
         where = known.get(place[0] if place else "") or known.get(name[0] if name else "")
         raise ConfigurationError(f"{where or self.path}: {message}")
 
     def _where(self, line: int, column: int | None) -> str:
-        """Write a spot with its column counted from 1, in characters; Python counts bytes from 0."""
+        """Return a position as text; columns are characters from 1, whereas Python counts bytes from 0."""
         if column is None:
             return f"{self.path}:{line}"
         before = self.data.splitlines()[line - 1][:column]
         return f"{self.path}:{line}:{len(before.decode(errors='replace')) + 1}"
 
     def _entries(self, name: str) -> Iterator[tuple[int, ast.expr]]:
-        """Yield the entries by number, as far as they are written out; after a `*more` nobody can count."""
+        """Yield the entries that are written out, with their numbers; after a `*more` the numbers are unknown."""
         calls = [value for target, value in _assignments(self.tree) if target == name and isinstance(value, ast.Call)]
         for index, entry in enumerate(calls[-1].args if calls else ()):
             if isinstance(entry, ast.Starred):
@@ -94,7 +94,7 @@ class Source:
             yield index, entry
 
     def _explain(self, error: BaseException) -> NoReturn:
-        """Raise what the file's code raised, with the line and the entry it happened in."""
+        """Raise `error`, which the file raised, as a `ConfigurationError` with its line and entry."""
         message = _in_words(error, self.assigned())
         spots = list(_spots(error.__traceback__, str(self.path)))
         places = [place for spot in spots for name in _LISTS for place in self._place(name, spot)]
@@ -113,19 +113,19 @@ class Source:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Return ` (did you mean ...?)` for the known name most like `name`, or nothing."""
+    """Return ` (did you mean ...?)` with the known name closest to `name`; empty if none is close."""
     close = difflib.get_close_matches(name, list(known), n=1)
     return f" (did you mean {close[0]}?)" if close else ""
 
 
 def _assigned_names(statements: Iterable[ast.stmt]) -> Iterator[ast.Name]:
-    """Find names assigned at the level of the module, also under `if`, `for`, `try` and `with`."""
+    """Yield the names assigned at module level, also within `if`, `for`, `try`, `with` and `match`."""
     for statement in statements:
         if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             continue
         for node in ast.iter_child_nodes(statement):
             if isinstance(node, ast.stmt | ast.excepthandler | ast.match_case):
-                yield from _assigned_names([node])  # type: ignore[list-item] # handlers hold statements as well
+                yield from _assigned_names([node])  # type: ignore[list-item] # handlers contain statements as well
             else:
                 yield from (n for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))
 
@@ -139,7 +139,7 @@ def _assignments(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
 
 
 def _spots(traceback: TracebackType | None, filename: str) -> Iterator[tuple[int, int | None]]:
-    """Find where the file's code was, outermost first, as lines from 1 and columns from 0 where Python knows them."""
+    """Yield the positions in `filename`, outermost first: lines from 1, columns from 0 or None if unknown."""
     while traceback is not None:
         code = traceback.tb_frame.f_code
         if code.co_filename == filename:
@@ -149,14 +149,14 @@ def _spots(traceback: TracebackType | None, filename: str) -> Iterator[tuple[int
 
 
 def _in_words(error: BaseException, own: Iterable[str]) -> str:
-    """Say what was raised; our own vocabulary's `ValueError` says it all, others need their name and a hint."""
+    """Return the message of `error`; all but `ValueError`, which our vocabulary raises, get their type and a hint."""
     if isinstance(error, ValueError):
         return str(error)
     return f"{type(error).__name__}: {error}{_hint(error, own)}"
 
 
 def _hint(error: BaseException, own: Iterable[str]) -> str:
-    """Return the known name most like the one that is not known, if the error is about a name."""
+    """Return the known name closest to the unknown one, if the error is about a name."""
     match error:
         case ModuleNotFoundError(name=str(name)):
             return nearest(name, [pcap_config.__name__])

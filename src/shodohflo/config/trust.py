@@ -1,4 +1,4 @@
-"""Whose configuration root may run: a configuration is code, so only root may be able to write it."""
+"""Whether root may execute a configuration file: it is code, so nobody but root may be able to write it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 def refuse_strangers(path: Path) -> None:
-    """Raise unless `path`, and the folders it is reached through, belong to root and nobody else may write them."""
+    """Raise `ConfigurationError` if somebody other than root owns `path` or may write it.
+
+    The file, its folder, and the folder of a symbolic link to it must belong to root and be writable by root alone.
+    """
     target = path.resolve()
     for place in dict.fromkeys((target, target.parent, path.absolute().parent)):
         _refuse(path, place)

@@ -185,7 +185,7 @@ def is_built_in(action: object) -> TypeGuard[MappingAction]:
 
 
 def describe(action: object) -> str:
-    """Describe any action in words; a custom action need not have a `describe` of its own."""
+    """Return a description of any action; a custom action need not have its own `describe`."""
     words = getattr(action, "describe", None)
     inherited = getattr(type(action), "describe", None) in {built_in.describe for built_in in BUILT_IN}
     if words is None or (inherited and not is_built_in(action)):

@@ -32,10 +32,10 @@ class CompiledRules:
     """
 
     asked: int
-    """How many packets the readable rules were asked about."""
+    """The number of packets that the readable rules were asked about."""
 
     def __init__(self, enumeration: NetworkEnumeration, mapping: FlowMapping) -> None:
-        """Compile; raise ValueError with the place of a rule that names an unknown network."""
+        """Compile `mapping`; raise ValueError with the place of a rule that names an unknown network."""
         self.mapping = mapping.number_networks(enumeration)
         self.networks = NetworkTable.compile(enumeration)
         actions = [rule.action for rule in mapping.rules]
@@ -54,7 +54,7 @@ class CompiledRules:
         return self.mapping.last_failure
 
     def cases(self, src_network: int, dst_network: int) -> Iterator[Case]:
-        """Yield every kind of packet from one network to another, with the verdict of the rules."""
+        """Yield every combination of port classes between two networks, given by ids, with the verdict of the rules."""
         return combinations(self.mapping, ReachableRules.find(self.mapping, src_network, dst_network), self._classes)
 
     def judge(self, batch: Batch) -> Verdicts:
@@ -82,7 +82,7 @@ class CompiledRules:
         src_network: NDArray[np.uint16],
         dst_network: NDArray[np.uint16],
     ) -> list[Verdict]:
-        """Ask the readable rules about some rows, one by one."""
+        """Return the verdicts of the readable rules on `rows`, one by one."""
         self.asked += len(rows)
         packets = zip(
             Addresses.from_column(batch.family, batch.src_addr[rows]).objects(),
@@ -112,6 +112,6 @@ def _distinct(batch: Batch, rows: NDArray[np.intp]) -> tuple[NDArray[np.intp], N
 
 
 def _answers(verdicts: list[Verdict]) -> tuple[Answer, ...]:
-    """Return the ends that custom actions named which are not the packet's own."""
+    """Return the ends that custom actions named where these are not the ends of the packet."""
     answered = (verdict for verdict in verdicts if verdict.decision == Decision.ANSWERED)
     return tuple(Answer(v.client, v.service) for v in answered if v.client is not None and v.service is not None)

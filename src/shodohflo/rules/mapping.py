@@ -1,4 +1,4 @@
-"""The ordered rules for one packet: the readable form, and the specification of the compiled one."""
+"""The ordered rules, applied to one packet: the readable form, and the specification of the compiled one."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ class FlowMapping:
         return self
 
     def numbered(self, enumeration: NetworkEnumeration) -> FlowMapping:
-        """Return a copy with the same rules, numbered with `enumeration`, and with counters of its own."""
+        """Return a copy with the same rules, numbered with `enumeration`, with its own counters."""
         mapping = copy.copy(self)
         mapping.failures, mapping.last_failure = Counter(), {}
         return mapping.number_networks(enumeration)
@@ -159,7 +159,7 @@ class FlowMapping:
             opinion = self.rules[number].action.match(*ends)
             if opinion is None or _is_well_formed(opinion):
                 return opinion
-            failure = f"answered {short_repr(opinion)}, which is no (client, service, port)"
+            failure = f"answered {short_repr(opinion)}, which is not (client, service, port)"
         except Exception as error:  # noqa: BLE001 - an operator's code may raise anything; it must not end the agent
             failure = _raised(error)
         self.failures[number] += 1

@@ -1,7 +1,7 @@
-"""Named networks: an address belongs to the first entry one of whose prefixes holds it.
+"""Named networks: an address belongs to the first entry with a prefix that holds it.
 
-`NetworkEnumeration` is the operator's ordered list. `NetworkTable` is the same statement as sorted
-arrays, so that a whole column of addresses is placed in one step.
+`NetworkEnumeration` is the operator's ordered list. `NetworkTable` is the same list compiled to sorted arrays, which
+look up a whole column of addresses at once.
 """
 
 from __future__ import annotations
@@ -26,32 +26,32 @@ if TYPE_CHECKING:
 
 FEW_STARTS: Final = 16
 MANY_ROWS: Final = 4096
-"""Where counting is faster than searching: a comparison per start, but of the whole column at once."""
+"""Up to so many starts and from so many rows on, one comparison per start is faster than a binary search per row."""
 
 NOWHERE: Final = 0
-"""The id of an address that no prefix holds."""
+"""The network id of an address that is in no network."""
 
 MOST_NETWORKS: Final = 65_534
-"""Ids are 16 bits wide, and 65,535 stays free to end a table."""
+"""Network ids are 16 bits wide, and 65,535 stays unused."""
 
 
 class OurNetworks:
-    """A placeholder for our networks of one family, to be written wherever a prefix can be."""
+    """A placeholder for our networks of one family; it can be used wherever a prefix can."""
 
     def __init__(self, name: str, *default: Network) -> None:
-        """`default` is what it stands for where none of our networks is of its family."""
+        """`default` is what the placeholder stands for if none of our networks is of its family."""
         self.name = name
         self.version = default[0].version
         self.default: tuple[Network, ...] = default
         self.prefixes: tuple[Network, ...] = default
-        """What `update_our_nets` named last, for enumerations that are not bound: for people at a prompt."""
+        """What the placeholder stands for in enumerations that are not bound; set by `update_our_nets`, at a Python prompt."""
 
     def among(self, our_nets: Iterable[Network]) -> tuple[Network, ...]:
-        """Return those of `our_nets` that it stands for."""
+        """Return the networks among `our_nets` of its family, or the default if there are none."""
         return tuple(network for network in our_nets if network.version == self.version) or self.default
 
     def __repr__(self) -> str:
-        """Return the name an operator writes."""
+        """Return the name by which a configuration refers to it."""
         return self.name
 
 
@@ -63,10 +63,10 @@ OUR_6NETS: Final = OurNetworks("OUR_6NETS", IPv6Network("fc00::/7"))
 
 
 def update_our_nets(networks: object) -> None:
-    """Let OUR_4NETS, OUR_6NETS or both stand for one network or an iterable of them, at a prompt.
+    """Set what OUR_4NETS and OUR_6NETS stand for at a Python prompt: one network, or an iterable of networks.
 
-    A family of which none is named keeps its prefixes. It changes neither what was compiled before nor any
-    enumeration made by `NetworkEnumeration.bound`; the agent and the commands use only those.
+    A family without a network in `networks` keeps its prefixes. Compiled tables do not change, nor do enumerations
+    made by `NetworkEnumeration.bound`; the agent and the commands use only those.
     """
     single = not isinstance(networks, Iterable) or isinstance(networks, str | bytes | IPv4Network | IPv6Network)
     prefixes = [parse_prefix(network) for network in ([networks] if single else networks)]  # type: ignore[attr-defined] # an iterable, by the line above
@@ -75,8 +75,8 @@ def update_our_nets(networks: object) -> None:
         ours.prefixes = named or ours.prefixes
 
 
-def parse_prefix(given: Any) -> Network:  # noqa: ANN401 - whatever `ip_network` takes; it says what it can't
-    """Return `given` as a network, or raise a ValueError that says what to write instead."""
+def parse_prefix(given: Any) -> Network:  # noqa: ANN401 - whatever `ip_network` accepts; it rejects the rest
+    """Return `given` as a network, or raise a ValueError that states what to write instead."""
     try:
         return ip_network(given)
     except (ValueError, TypeError, IndexError):  # an empty tuple is an IndexError to `ip_network`
@@ -98,16 +98,16 @@ class Entry:
     given: tuple[Network | OurNetworks, ...]
     """The prefixes as written, with OUR_4NETS and OUR_6NETS unresolved."""
     our_nets: tuple[Network, ...] | None = None
-    """What they stand for; None for what `update_our_nets` named last."""
+    """What OUR_4NETS and OUR_6NETS stand for; if None, they have the prefixes set by `update_our_nets`."""
 
     @classmethod
     def parse(cls, given: object) -> Entry:
-        """Take (name, prefix, ...), or raise a ValueError that says which part is wrong."""
+        """Parse (name, prefix, ...), or raise a ValueError that states which part is wrong."""
         if not isinstance(given, tuple | list) or not given:
             raise ValueError(f": {given!r} is not an entry; write ('name', 'prefix', ...)")
         name, *prefixes = given
         if not isinstance(name, str):
-            raise ValueError(f": {name!r} is not a name; write ('name', 'prefix', ...)")  # noqa: TRY004 - one kind of error for all that is malformed
+            raise ValueError(f": {name!r} is not a name; write ('name', 'prefix', ...)")  # noqa: TRY004 - one exception type for every malformed entry
         try:
             return cls(name, tuple(p if isinstance(p, OurNetworks) else parse_prefix(p) for p in prefixes))
         except ValueError as error:
@@ -119,7 +119,7 @@ class Entry:
         return tuple(prefix for part in self.given for prefix in self.resolve(part))
 
     def resolve(self, part: Network | OurNetworks) -> tuple[Network, ...]:
-        """Return what one of `given` stands for."""
+        """Return the prefixes that `part`, one of `given`, stands for."""
         if not isinstance(part, OurNetworks):
             return (part,)
         return part.prefixes if self.our_nets is None else part.among(self.our_nets)
@@ -127,7 +127,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an address was found: the entry, counted from 0, its name, and the prefix that holds the address."""
+    """Where an address was found: the entry, numbered from 0, its name, and the prefix that holds the address."""
 
     entry: int
     name: str
@@ -135,24 +135,24 @@ class Place:
 
 
 class NetworkEnumeration:
-    """The networks that rules speak of, in the order in which an address is looked for.
+    """The networks that rules name, in the order in which an address is looked up.
 
-    Each entry is (name, prefix, ...). An address belongs to the FIRST entry one of whose prefixes holds it,
-    so put a host before the network around it. Prefixes are strings such as '192.0.2.0/24', or anything
-    else that `ipaddress.ip_network` takes, or OUR_4NETS and OUR_6NETS; both families may stand side by side.
-    An entry without a prefix holds nothing. A name may stand several times: it is still one network.
+    Each entry is (name, prefix, ...). An address belongs to the FIRST entry with a prefix that holds it, so put a host
+    before the network around it. Prefixes are strings such as '192.0.2.0/24', anything else that
+    `ipaddress.ip_network` accepts, or OUR_4NETS and OUR_6NETS; an entry may have prefixes of both families. An entry
+    without a prefix holds nothing. Several entries may have the same name: they are one network.
     """
 
     entries: tuple[Entry, ...]
     network_id: Mapping[str | None, int]
-    """The names, numbered from 1 in order of first appearance; None is 0."""
+    """The network ids by name, numbered from 1 in order of first appearance; None is 0."""
 
     def __init__(self, *entries: object) -> None:
-        """Take the entries; a malformed one is a ValueError that says which."""
+        """Parse the entries; raise ValueError with the place of a malformed one."""
         self.entries = tuple(_parse_entry(place, entry) for place, entry in enumerate(entries))
         names = dict.fromkeys(entry.name for entry in self.entries)
         if len(names) > MOST_NETWORKS:
-            raise ValueError(f"NETWORK_ENUMERATION: {len(names)} names are too many; {MOST_NETWORKS} will do")
+            raise ValueError(f"NETWORK_ENUMERATION: {len(names)} names are too many; the limit is {MOST_NETWORKS}")
         self.network_id = MappingProxyType({None: NOWHERE} | {name: n for n, name in enumerate(names, start=1)})
 
     def bound(self, our_nets: Iterable[Network]) -> NetworkEnumeration:
@@ -163,12 +163,12 @@ class NetworkEnumeration:
         return bound
 
     def network(self, address: Address) -> int | None:
-        """Return the id of the network that `address` belongs to, or None."""
+        """Return the id of the network that `address` belongs to, or None if it is in no network."""
         place = self.find(address)
         return None if place is None else self.network_id[place.name]
 
     def find(self, address: Address) -> Place | None:
-        """Return the entry and the prefix that `address` belongs to, or None."""
+        """Return the entry and the prefix that `address` belongs to, or None if it is in no network."""
         for number, entry in enumerate(self.entries):
             for prefix in entry.prefixes:
                 if address in prefix:
@@ -185,10 +185,10 @@ def _parse_entry(place: int, entry: object) -> Entry:
 
 @dataclass(frozen=True, slots=True)
 class FamilyTable:
-    """Addresses from `starts[i]` up to `starts[i + 1]` are in network `ids[i]`."""
+    """The networks of one family: addresses from `starts[i]` up to but excluding `starts[i + 1]` are in network `ids[i]`."""
 
     starts: NDArray[Any]
-    """Ascending from the family's lowest address; `uint32` for IPv4, `S16` for IPv6, as in a `Batch`."""
+    """In ascending order from the lowest address, 0; `uint32` for IPv4, `S16` for IPv6, as in a `Batch`."""
     ids: NDArray[np.uint16]
 
     def find(self, addresses: NDArray[Any]) -> NDArray[np.uint16]:
@@ -199,7 +199,7 @@ class FamilyTable:
 
 
 def _count_passed(starts: NDArray[Any], addresses: NDArray[Any]) -> NDArray[np.uint8]:
-    """Count for each address how many of `starts` it is at or beyond."""
+    """Return for each address the number of `starts` that are not above it."""
     passed = np.zeros(len(addresses), np.uint8)
     if addresses.dtype.kind == "u":
         for start in starts:
@@ -207,7 +207,7 @@ def _count_passed(starts: NDArray[Any], addresses: NDArray[Any]) -> NDArray[np.u
         return passed
     (highs, lows), (high, low) = _halves(starts), _halves(addresses)
     for start_high, start_low in zip(highs, lows, strict=True):
-        if start_low == 0:  # as for all prefixes up to /64, and half the work
+        if start_low == 0:  # the usual case, prefixes up to /64, with half the work
             passed += high >= start_high
         else:
             passed += (high > start_high) | ((high == start_high) & (low >= start_low))
@@ -221,20 +221,23 @@ def _halves(column: NDArray[Any]) -> NDArray[np.uint64]:
 
 @dataclass(frozen=True, slots=True)
 class NetworkTable:
-    """The networks of both families, for columns of addresses."""
+    """The networks of both families, compiled to look up columns of addresses."""
 
     v4: FamilyTable
     v6: FamilyTable
 
     @classmethod
     def compile(cls, enumeration: NetworkEnumeration) -> NetworkTable:
-        """Flatten `enumeration` as it is now; `find` answers the same, and `NOWHERE` for None."""
+        """Compile `enumeration`; `find` gives the ids of its `network`, with `NOWHERE` instead of None.
+
+        Later calls of `update_our_nets` do not change the table.
+        """
         ids = enumeration.network_id
         return cls._flatten([(prefix, ids[entry.name]) for entry in enumeration.entries for prefix in entry.prefixes])
 
     @classmethod
     def of_prefixes(cls, prefixes: Iterable[Network]) -> NetworkTable:
-        """Make a table that answers 1 for what one of `prefixes` holds, and `NOWHERE` for the rest."""
+        """Return a table with id 1 for addresses in one of `prefixes`, and `NOWHERE` for all others."""
         return cls._flatten([(prefix, 1) for prefix in prefixes])
 
     @classmethod
@@ -253,11 +256,25 @@ class NetworkTable:
 
 
 def segments(claims: list[tuple[Network, int]]) -> tuple[list[int], list[int]]:
-    """Cut the addresses of one family where the answer changes; an earlier claim beats a later one."""
+    """Return the starts and the network ids of the segments into which `claims` divide the addresses of one family.
+
+    A claim is a prefix with a network id; all are of one family. An address has the id of the first claim that holds
+    it, or `NOWHERE`, and neighbouring segments have different ids. A worked example, with the starts as text:
+
+        claims     10.1.2.0/24 by network 1, 10.1.0.0/16 by network 2, 10.0.0.0/8 by network 3
+        starts     0.0.0.0   10.0.0.0   10.1.0.0   10.1.2.0   10.1.3.0   10.2.0.0   11.0.0.0
+        ids        0         3          2          1          2          3          0
+
+    If 10.0.0.0/8 comes before 10.1.0.0/16, it holds all of its addresses, and network 2 gets no segment:
+
+        claims     10.1.2.0/24 by network 1, 10.0.0.0/8 by network 3, 10.1.0.0/16 by network 2
+        starts     0.0.0.0   10.0.0.0   10.1.2.0   10.1.3.0   11.0.0.0
+        ids        0         3          1          3          0
+    """
     bounds = {0} | {int(prefix[0]) for prefix, _ in claims} | {int(prefix[-1]) + 1 for prefix, _ in claims}
     beyond = {1 << prefix.max_prefixlen for prefix, _ in claims}
     waiting = deque(sorted((int(prefix[0]), place) for place, (prefix, _) in enumerate(claims)))
-    holding: list[int] = []  # places of the claims that begin at or before the bound, a heap
+    holding: list[int] = []  # a heap: the positions of the claims that begin at or before the bound
     starts: list[int] = []
     ids: list[int] = []
     for bound in sorted(bounds - beyond):

@@ -54,7 +54,7 @@ class Packet:
         """
         ends = text.split(">")
         if len(ends) != 2:
-            raise ValueError(f"{text!r} is no packet; {_EXAMPLE}")
+            raise ValueError(f"{text!r} is not a packet; {_EXAMPLE}")
         dst, *words = ends[1].split() or [""]
         (src_addr, src_port), (dst_addr, dst_port) = _end(ends[0].strip()), _end(dst)
         if src_addr.version != dst_addr.version:
@@ -76,7 +76,7 @@ class Packet:
 def _end(text: str) -> tuple[Address, int]:
     found = _END.fullmatch(text)
     if found is None:
-        raise ValueError(f"{text!r} is no address with a port; {_EXAMPLE}")
+        raise ValueError(f"{text!r} is not an address with a port; {_EXAMPLE}")
     port = int(found["port"])
     if port > 65535:
         raise ValueError(f"{text!r}: {port} is not a port (0 to 65535)")
@@ -86,7 +86,7 @@ def _end(text: str) -> tuple[Address, int]:
     except ValueError:
         raise ValueError(f"{text!r}: {written!r} is not an address; {_EXAMPLE}") from None
     if "%" in written or (address.version == 6) != (found["v6"] is not None):
-        raise ValueError(f"{text!r}: {written!r} is not written as here; {_EXAMPLE}")
+        raise ValueError(f"{text!r}: {written!r} is not in the expected format; {_EXAMPLE}")
     return address, port
 
 

@@ -48,7 +48,7 @@ _SRC, _DST = IPv4Address(1), IPv4Address(2)
 
 
 def port_set(action: object) -> frozenset[int]:
-    """Return the ports that a built-in action distinguishes from all others."""
+    """Return the ports that a built-in action distinguishes from all other ports."""
     return (action.ports or frozenset()) if isinstance(action, PortMatch | Assign) else frozenset()
 
 
@@ -92,7 +92,7 @@ class ReachableRules:
     rules: tuple[int, ...]
     """All of them, in order."""
     tabled: tuple[int, ...]
-    """Those before the first custom action; their verdicts can be tabulated."""
+    """The rules before the first custom action; their verdicts can be tabulated."""
 
     @classmethod
     def find(cls, mapping: FlowMapping, src_network: int, dst_network: int) -> ReachableRules:

@@ -1,4 +1,4 @@
-"""All lookup tables, concatenated, so that rows of many pairs of networks are looked up in one step.
+"""All lookup tables, concatenated, so that one lookup serves rows of many pairs of networks.
 
 Networks that are named by the same rules are interchangeable: they share a role, one as sources and one as
 destinations. Each pair of roles has a slot; its table is compiled when the first packet needs it.
