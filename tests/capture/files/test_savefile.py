@@ -206,7 +206,7 @@ def test_byte_by_byte_is_as_good_as_at_once(whole: bytes) -> None:
     assert read(Drip(whole)) == read(whole)  # type: ignore[arg-type]  # typeshed: a raw stream is no BinaryIO
 
 
-def test_memory_is_bounded_by_what_is_there_and_not_by_what_is_claimed() -> None:
+def test_a_file_that_ends_early_in_a_huge_record_is_damaged() -> None:
     """A file that ends early in a huge record is reported with the number of bytes it has."""
     usb = 220
     header = pcap_header(link=usb, snap_length=2**31)

@@ -12,8 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shodohflo.model import TCP
 from shodohflo.wire.decode import Packets, decode
 from shodohflo.wire.decoding import DecoderTable
+from shodohflo.wire.layers import IPV4_PAYLOAD, IPV6_PAYLOAD
 from shodohflo.wire.registry import TABLE
 from support.packets import ACK, RST, SYN, ethernet, frames_of, ip, tcp, udp
 
@@ -95,13 +97,14 @@ def test_so_it_does_where_the_link_header_has_been_read(frames: list[bytes], eth
 
 @pytest.mark.parametrize(("src", "dst", "ethertype"), [("10.0.0.1", "10.0.0.2", 0x0800), ("::1", "::2", 0x86DD)])
 def test_a_plain_packet_takes_the_short_way(src: str, dst: str, ethertype: int) -> None:
-    """Plain packets of one family are decoded into one batch."""
+    """A plain TCP packet is decoded without the general decoder of TCP."""
     frame = ethernet(ip(tcp(), 6, src, dst), ethertype)
+    layers = [layer for layer in TABLE.layers() if layer not in {IPV4_PAYLOAD + TCP, IPV6_PAYLOAD + TCP}]
+    without_tcp = DecoderTable({layer: decoder for layer in layers if (decoder := TABLE.get(layer))})
+    long_without_tcp = DecoderTable({layer: the_long_way(layer) for layer in layers})
 
-    decoded = decode(frames_of(frame, frame, layer=1))
-
-    assert sum(rows_of(decoded).values()) == 2
-    assert len(decoded.batches) == 1
+    assert sum(rows_of(decode(frames_of(frame, frame, layer=1), table=without_tcp)).values()) == 2
+    assert sum(rows_of(decode(frames_of(frame, frame, layer=1), table=long_without_tcp)).values()) == 0
 
 
 def test_tunnels_over_udp_take_the_long_way_where_they_are_looked_into() -> None:
