@@ -140,7 +140,7 @@ class Fickle(MappingAction):
     result = shodohflo("compare", fickle, write("new.py", DEFAULT), *OURS, demo)
 
     assert result.exit_code == 1
-    assert "\nan action of your own, asked again about the same packets, answered otherwise:\n" in result.stdout
+    assert "\na custom action gave different answers when asked again about the same packets:\n" in result.stdout
     assert "TUNNELS" not in result.stdout
 
 

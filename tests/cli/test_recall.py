@@ -76,11 +76,11 @@ def test_a_flow_is_remembered_as_json_too(shodohflo: Command, url: str) -> None:
         ),
         (
             "192.168.7.23;198.51.100.99;50000:161;1;icmp",
-            {"wanted": "198.51.100.99, port 161", "told": "host unreachable"},
+            {"tried": "198.51.100.99, port 161", "reason": "host unreachable"},
         ),
         (
             "2001:db8:7::17;2001:db8:dead::1;50001:443;0;icmp",
-            {"wanted": "2001:db8:dead::1, port 443", "told": "no route"},
+            {"tried": "2001:db8:dead::1, port 443", "reason": "no route"},
         ),
     ],
 )

@@ -77,7 +77,7 @@ def test_every_price_is_true_of_the_capture(shodohflo: Command, capture: Path, t
     text = shodohflo("suggest", capture).stdout
     ours = our_nets_of(text)
     before = keys_of(shodohflo, saved(tmp_path / "before.py", text), ours, capture)
-    assert f"that make {len(before):,} keys." in text
+    assert f"which make {len(before):,} keys." in text
 
     for number, (said, rules) in enumerate(proposals(text)):
         changed = text.replace(rules, rules.replace("    # ", "    "))
@@ -129,8 +129,8 @@ def test_services_on_high_ports_are_suggested(shodohflo: Command, tmp_path: Path
     text = shodohflo("suggest", capture).stdout
 
     ((said, rules),) = ((said, rules) for said, rules in proposals(text) if "PortMatch" in rules)
-    assert said.startswith("Many talk with port 50051, but from lower ports")
-    assert said.endswith("they make 1 service of what are 10 now.")
+    assert said.startswith("Many clients of port 50051 use lower ports")
+    assert said.endswith("the keys name 1 service instead of 10.")
     path = saved(tmp_path / "named.py", text.replace(rules, rules.replace("    # ", "    ")))
     keys = keys_of(shodohflo, path, our_nets_of(text), capture)
     assert {key for key in keys if key.endswith(";flow")} == {f"10.0.0.{n};10.0.0.99;50051;flow" for n in range(10)}

@@ -1,4 +1,4 @@
-"""One value carries everything that decides about packets; nothing process-wide takes part."""
+"""A configuration is one value with everything that decides about packets, independent of process-wide state."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ class Failing(MappingAction):
     """A custom action with an error."""
 
     def match(self, *_: Address | int) -> Opinion:
-        """Raise."""
+        """Raise an exception."""
         raise ZeroDivisionError("division by zero")
 
 
 def for_networks(*networks: str) -> Configuration:
-    """Return the default settings, started for `networks`."""
+    """Return the default settings with `networks` as ours."""
     return Configuration(load(None, {}), tuple(map(ip_network, networks)))
 
 
@@ -54,7 +54,7 @@ def judged(rules: CompiledRules) -> tuple[int, int]:
 
 
 def test_two_configurations_with_other_networks_coexist() -> None:
-    """Each keeps its own answer, whichever was made, compiled or asked last."""
+    """Each configuration gives its own answers, whichever was made, compiled or asked last."""
     ten, twenty = for_networks(str(TEN)), for_networks(str(TWENTY))
     rules_of_ten = ten.rules()
 
@@ -69,7 +69,7 @@ def test_two_configurations_with_other_networks_coexist() -> None:
 
 
 def test_networks_named_at_a_prompt_do_not_change_a_configuration() -> None:
-    """`update_our_nets` is for enumerations that are tried by hand; a configuration is bound by argument."""
+    """`update_our_nets` changes neither a configuration nor the rules compiled from it."""
     configuration = for_networks(str(TEN))
     with our_nets(str(TWENTY), "2001:db8::/32"):
         inside, rules = configuration.networks, configuration.rules()
@@ -82,7 +82,7 @@ def test_networks_named_at_a_prompt_do_not_change_a_configuration() -> None:
 
 
 def test_loading_and_binding_leave_the_prompt_as_it_was() -> None:
-    """In a fresh process, everything that the agent does with a configuration leaves OUR_4NETS and OUR_6NETS alone."""
+    """Loading, compiling and checking a configuration do not change OUR_4NETS and OUR_6NETS."""
     program = """
 from ipaddress import ip_network
 from shodohflo.analysis.check.proof import check
@@ -111,14 +111,14 @@ print(*OUR_4NETS.prefixes, *OUR_6NETS.prefixes)
     ],
 )
 def test_a_family_without_a_network_of_ours_has_its_default(ours: tuple[str, ...], address: str, network: str) -> None:
-    """OUR_4NETS stands for 127.0.0.0/24 and OUR_6NETS for fc00::/7 where none of our networks is of the family."""
+    """OUR_4NETS stands for 127.0.0.0/24 and OUR_6NETS for fc00::/7 if none of our networks is of that family."""
     configuration = for_networks(*ours)
 
     assert configuration.networks.network(ip_address(address)) == configuration.networks.network_id[network]
 
 
 def test_entries_stay_as_they_were_written() -> None:
-    """What a message or `rules` shows of an entry is the placeholder and not what it stands for."""
+    """An entry of a bound enumeration still has the placeholder, for messages and `rules`, beside its prefixes."""
     (entry, _) = for_networks(str(TEN)).networks.entries
 
     assert entry.given == (OUR_4NETS, OUR_6NETS)
@@ -127,7 +127,7 @@ def test_entries_stay_as_they_were_written() -> None:
 
 @pytest.mark.parametrize("made", [lambda one: one.rules().mapping, lambda one: one.mapping])
 def test_counters_of_failures_belong_to_one_use(made: Callable[[Configuration], FlowMapping]) -> None:
-    """Compiling again starts at 0, and the mapping of the file is never counted on."""
+    """Compiled rules start with empty failure counters, and the mapping of the settings counts no failures."""
     enumeration = NetworkEnumeration(("all", "0.0.0.0/0"))
     settings = replace(load(None, {}), enumeration=enumeration, mapping=FlowMapping((None, None, Failing())))
     configuration = Configuration(settings, ())
@@ -142,10 +142,10 @@ def test_counters_of_failures_belong_to_one_use(made: Callable[[Configuration], 
 
 
 def test_a_subclass_of_the_enumeration_stays_one() -> None:
-    """Binding copies; a configuration that brings a class of its own keeps it."""
+    """Binding returns a copy of the same class with the same attributes, and leaves the original unbound."""
 
     class Named(NetworkEnumeration):
-        """An enumeration with something of its own."""
+        """An enumeration with an attribute of its own."""
 
         note = "mine"
 
@@ -158,7 +158,7 @@ def test_a_subclass_of_the_enumeration_stays_one() -> None:
 
 
 def test_the_policy_has_everything_else_that_decides() -> None:
-    """Our networks, the switches of the settings, and the agent's own connections."""
+    """The policy has our networks, the switches of the settings, and the agent's own connections."""
     own = Connection(ip_address("10.0.0.1"), 40000, ip_address("10.0.0.2"), 6379)
     ignored = (IgnoredFlow(ip_network("192.0.2.1/32"), 53),)
     settings = replace(load(None, {}), suppress_own_network=True, ignore_flow=ignored, tunnels=frozenset({"teredo"}))
@@ -173,7 +173,7 @@ def test_the_policy_has_everything_else_that_decides() -> None:
 
 
 def test_an_enumeration_that_is_not_bound_follows_the_prompt() -> None:
-    """The language works by hand as the notes describe it: update, number, match."""
+    """At a prompt, `update_our_nets`, `number_networks` and `match` work on an unbound enumeration."""
     enumeration = NetworkEnumeration(("ours", OUR_4NETS), ("all", "0.0.0.0/0"))
     mapping = FlowMapping((None, "ours", LowerPort(SRC)))
     with our_nets("127.0.0.0/24"):

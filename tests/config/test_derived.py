@@ -17,13 +17,13 @@ BERT_IS_AFTER = NetworkEnumeration(
 
 
 def found(enumeration: NetworkEnumeration, *derived: str) -> list[tuple[str, str, str]]:
-    """Return name, prefix and what swallows it, as text."""
+    """Return the name, the prefix and the covering network of each swallowed prefix, as text."""
     networks = [ip_network(text) for text in derived]
     return [(s.name, str(s.prefix), str(s.by)) for s in swallowed(enumeration, networks)]
 
 
 def test_the_notes_configuration_on_bert_itself_is_a_trap() -> None:
-    """Bert's own subnet holds bert and ernie, and comes first."""
+    """On bert, the derived subnet in the first entry swallows the entries bert and ernie."""
     assert found(BERT_IS_AFTER, "192.168.0.0/16", "10.0.0.0/24") == [
         ("bert", "10.0.0.1/32", "10.0.0.0/24"),
         ("ernie", "10.0.0.2/32", "10.0.0.0/24"),
@@ -31,26 +31,26 @@ def test_the_notes_configuration_on_bert_itself_is_a_trap() -> None:
 
 
 def test_networks_elsewhere_are_no_trap() -> None:
-    """As the notes mean it: our networks are internal, bert and ernie are not."""
+    """Derived networks that hold neither bert nor ernie swallow nothing."""
     assert found(BERT_IS_AFTER, "192.168.0.0/16", "fd00::/8") == []
 
 
 def test_a_host_that_stands_first_is_safe() -> None:
-    """Order is the way out of the trap."""
+    """A host in an entry before our networks is not swallowed."""
     safe = NetworkEnumeration(("bert", "10.0.0.1/32"), ("our_nets", OUR_4NETS), ("all", "0.0.0.0/0"))
 
     assert found(safe, "10.0.0.0/8") == []
 
 
 def test_only_the_family_that_is_bound_swallows() -> None:
-    """OUR_6NETS says nothing about IPv4."""
+    """An entry with OUR_6NETS swallows IPv6 prefixes only."""
     both = NetworkEnumeration(("our_nets", OUR_6NETS), ("bert", "10.0.0.1/32", "2001:db8::1/128"))
 
     assert found(both, "10.0.0.0/8", "2001:db8::/32") == [("bert", "2001:db8::1/128", "2001:db8::/32")]
 
 
 def test_a_part_that_is_covered_partly_is_not_swallowed() -> None:
-    """Addresses outside our networks still belong to the later entry."""
+    """A prefix is swallowed only if a derived network covers all of it."""
     wide = NetworkEnumeration(("our_nets", OUR_4NETS), ("wide", "10.0.0.0/8"))
 
     assert found(wide, "10.1.0.0/16") == []
@@ -58,12 +58,12 @@ def test_a_part_that_is_covered_partly_is_not_swallowed() -> None:
 
 
 def test_the_defaults_are_no_trap() -> None:
-    """Nothing is covered by less than everything."""
+    """Derived networks never cover the prefixes of length 0 in the default enumeration."""
     assert found(default_enumeration(), "10.0.0.0/8", "2001:db8::/32") == []
 
 
 def test_the_refusal_names_both_and_the_way_out() -> None:
-    """One line, status 2."""
+    """The error names the derived network, the first swallowed prefix and `--our-nets`, and has exit status 2."""
     with pytest.raises(ConfigurationError) as caught:
         refuse_swallowed(BERT_IS_AFTER, [ip_network("10.0.0.0/24")])
 

@@ -1,4 +1,4 @@
-"""Codes, levels and reports."""
+"""Findings: their codes, levels and reports."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ERROR = Finding(Code.UNUSABLE, "configuration", "why")
 
 @pytest.mark.parametrize("code", Code)
 def test_every_code_explains_itself(code: Code) -> None:
-    """In whole sentences, and with a remedy."""
+    """Each code has an explanation and a remedy in whole sentences, and a level."""
     assert re.fullmatch(r"[A-Z]+(-[A-Z]+)*", code)
     assert code.explanation.endswith(".")
     assert code.remedy.endswith(".")
@@ -25,7 +25,7 @@ def test_every_code_explains_itself(code: Code) -> None:
 
 
 def test_a_report_puts_first_what_matters_most() -> None:
-    """And keeps the order of what matters alike."""
+    """A report sorts findings by level and keeps their order within a level."""
     report = Report.sort_out([PAIR, DEAD, ERROR, Finding(Code.SHADOWED_PREFIX, "x", "y")], {})
 
     assert [finding.code for finding in report.findings] == [
@@ -39,7 +39,7 @@ def test_a_report_puts_first_what_matters_most() -> None:
 
 
 def test_what_is_accepted_counts_no_more() -> None:
-    """But is not forgotten."""
+    """An accepted finding does not count, but the report keeps it with its reason."""
     report = Report.sort_out([PAIR, DEAD], {"DEAD-RULE FLOW_MAPPING[2]": "kept for the move"})
 
     assert report.findings == (PAIR,)
@@ -48,19 +48,19 @@ def test_what_is_accepted_counts_no_more() -> None:
 
 
 def test_accepting_takes_code_and_place() -> None:
-    """The same code elsewhere, or another code at that place, is still told; the vain acceptance is a note."""
+    """An acceptance with another place or another code accepts nothing, and is reported as stale."""
     report = Report.sort_out([DEAD], {"DEAD-RULE FLOW_MAPPING[1]": "x", "ONE-WAY-DROP FLOW_MAPPING[2]": "x"})
 
     assert [finding.code for finding in report.findings] == ["DEAD-RULE", "STALE-ACCEPTANCE", "STALE-ACCEPTANCE"]
 
 
 def test_an_empty_report_has_no_worst() -> None:
-    """Nothing was found."""
+    """The worst level of an empty report is None."""
     assert Report.sort_out([], {}).worst is None
 
 
 def test_a_finding_is_plain_json() -> None:
-    """What is not known is null."""
+    """A finding as JSON has the witness as text, and null for what is unknown."""
     packet = Packet(IPv4Address("192.0.2.1"), 1, IPv4Address("192.0.2.2"), 2)
     shown = Finding(Code.DEAD_RULE, "FLOW_MAPPING[2]", "why", packet, "dropped", "c.py:1:2")
 

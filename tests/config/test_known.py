@@ -48,7 +48,7 @@ def test_a_value_of_another_type_is_refused_in_words(name: str, value: Any) -> N
 
 @pytest.mark.parametrize("number", [True, 0, 2**31, "60"])
 def test_seconds_are_whole_numbers_in_range(number: object) -> None:
-    """Booleans, texts, zero and numbers beyond 2**31 - 1 are no seconds."""
+    """Booleans, texts, zero and numbers above 2**31 - 1 are refused as numbers of seconds."""
     with pytest.raises(ValueError, match="whole number from 1 to"):
         KNOWN["TTL_GRACE"].read(number)
 
@@ -76,7 +76,7 @@ def test_the_documentation_lists_every_setting() -> None:
 
 
 def test_settings_of_sibling_agents_are_none_of_ours() -> None:
-    """A name that is accepted without being read cannot be one that is read."""
+    """No setting of ours has the name or the prefix of a setting of a sibling agent."""
     assert not SIBLINGS & set(KNOWN)
     assert not [name for name in KNOWN if name.startswith(SIBLING_PREFIXES)]
 

@@ -1,4 +1,4 @@
-"""What is presumed of our networks must not make findings of its own."""
+"""Presumed networks must not cause findings of their own."""
 
 from __future__ import annotations
 
@@ -34,21 +34,21 @@ TEN, TWELVE, SIXTEEN, SHARED, UNIQUE_LOCAL = map(str, PRIVATE)
 def test_private_networks_are_presumed_that_the_configuration_has_no_other_use_for(
     entries: list[tuple[object, ...]], left_out: set[str]
 ) -> None:
-    """Neither would they swallow what it names, nor be swallowed by it."""
+    """A private network is left out if it covers a prefix after our networks, or a prefix before them covers it."""
     presumed = presumed_networks(NetworkEnumeration(*entries))
 
     assert [str(network) for network in presumed] == [text for text in map(str, PRIVATE) if text not in left_out]
 
 
 def test_half_of_the_unique_local_addresses_is_left_when_the_other_has_a_host() -> None:
-    """People only use fd00::/8, so that half is named where OUR_6NETS is named for others."""
+    """A host in fd00::/8 leaves fc00::/8 among the presumed networks."""
     enumeration = NetworkEnumeration(("ours", OUR_6NETS), ("host", "fd00::1/128"))
 
     assert [str(network) for network in presumed_networks(enumeration) if network.version == 6] == ["fc00::/8"]
 
 
 def test_a_family_may_have_none_left() -> None:
-    """Then `check` says that our networks of it are not bound."""
+    """Hosts in all private IPv4 networks leave only fc00::/7."""
     hosts = [(host, host) for host in ("192.168.1.1", "172.16.0.1", "10.0.0.1", "100.64.0.1")]
 
     presumed = presumed_networks(NetworkEnumeration(("ours", OUR_4NETS), *hosts))
@@ -57,7 +57,7 @@ def test_a_family_may_have_none_left() -> None:
 
 
 def test_two_configurations_get_what_neither_has_another_use_for() -> None:
-    """They are compared over the same networks."""
+    """Networks that either of two configurations has another use for are left out."""
     old = NetworkEnumeration(("ours", OUR_4NETS), ("bert", "10.0.0.1"))
     new = NetworkEnumeration(("ours", OUR_4NETS), ("ernie", "192.168.0.1"))
 
@@ -65,12 +65,12 @@ def test_two_configurations_get_what_neither_has_another_use_for() -> None:
 
 
 def test_the_defaults_and_no_configuration_at_all_get_all_of_them() -> None:
-    """The defaults name nothing but our networks, and everything."""
+    """All private networks are presumed for the default enumeration, and without any configuration."""
     assert presumed_networks(default_enumeration()) == presumed_networks() == PRIVATE
 
 
 def test_everything_before_our_networks_is_found_with_what_is_presumed() -> None:
-    """It is the mistake that the guess must not hide."""
+    """`check` reports an entry for everything before our networks, because presuming does not avoid that conflict."""
     enumeration = NetworkEnumeration(("all", "0.0.0.0/0"), ("ours", OUR_4NETS))
     mapping = FlowMapping((None, "ours", LowerPort()))
     ours = presumed_networks(enumeration)

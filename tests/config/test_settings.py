@@ -1,4 +1,4 @@
-"""What a configuration settles: search order, defaults, precedence, and what is refused or doubted."""
+"""Settings: search order, defaults, precedence, errors and doubts."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ FLOW_MAPPING = FlowMapping(
 
 @pytest.fixture
 def written(tmp_path: Path) -> Written:
-    """Return a way to write a configuration that root may trust."""
+    """Return a function that writes a configuration file that only its owner can access."""
 
     def write(text: str) -> Path:
         path = tmp_path / "configuration.py"
@@ -55,12 +55,12 @@ def written(tmp_path: Path) -> Written:
 
 
 def plain(path: Path | None) -> Settings:
-    """Load without anything in the environment."""
+    """Load `path` with an empty environment."""
     return load(path, {}, privileged=False)
 
 
 def test_without_a_file_the_documented_defaults_hold() -> None:
-    """Nothing to configure is a configuration too."""
+    """Without a file, all settings have their defaults."""
     settings = plain(None)
 
     assert settings.path is None
@@ -76,7 +76,7 @@ def test_without_a_file_the_documented_defaults_hold() -> None:
 
 
 def test_the_notes_file_loads_as_it_stands(written: Written) -> None:
-    """The file that operators have works unmodified, its mapping ready to be asked."""
+    """The example configuration of the notes loads unmodified, without warnings, and its mapping can match."""
     path = written(NOTES)
 
     settings = plain(path)
@@ -92,7 +92,7 @@ def test_the_notes_file_loads_as_it_stands(written: Written) -> None:
 
 
 def test_every_setting_is_read(written: Written) -> None:
-    """Each scalar of the file arrives in its own place."""
+    """Each setting of the file is parsed into its own field."""
     path = written(
         "import logging\n"
         "REDIS_SERVER = ' redis.example.org:6380 '\n"
@@ -118,7 +118,7 @@ def test_every_setting_is_read(written: Written) -> None:
 
 
 def test_settings_become_the_policy_of_a_pipeline(written: Written) -> None:
-    """Nothing that decides about packets is left behind."""
+    """The policy of a configuration has its switches, its ignored flows and its tunnels."""
     settings = plain(written("SUPPRESS_OWN_NETWORK = True\nIGNORE_FLOW = {('192.0.2.1', 53)}\nTUNNELS = 'teredo'\n"))
 
     policy = Configuration(settings, (ip_network("10.0.0.0/8"),)).policy()
@@ -132,14 +132,14 @@ def test_settings_become_the_policy_of_a_pipeline(written: Written) -> None:
 
 
 def test_none_is_the_same_as_not_naming_a_setting(written: Written) -> None:
-    """`TTL_GRACE = None` asks for the default."""
+    """A setting that is assigned None has its default."""
     settings = plain(written("TTL_GRACE = None\nREDIS_SERVER = None\nIGNORE_FLOW = None\nPCAP_STATS = None\n"))
 
     assert (settings.ttl, settings.store, settings.ignore_flow, settings.stats_interval) == (900, None, (), 60)
 
 
 def test_the_environment_beats_the_file(written: Written) -> None:
-    """What is set for one run is stronger than what is written down."""
+    """An environment variable overrides the setting of the file."""
     path = written("TTL_GRACE = 60\nREDIS_SERVER = 'one'\nLOG_LEVEL = 'ERROR'\nPCAP_STATS = 10\n")
     environment = {
         "SHODOHFLO_TTL_GRACE": "120",
@@ -155,14 +155,14 @@ def test_the_environment_beats_the_file(written: Written) -> None:
 
 
 def test_an_empty_variable_says_nothing(written: Written) -> None:
-    """`SHODOHFLO_STORE=` is how a shell unsets a thing for one command."""
+    """An empty environment variable does not override the file."""
     settings = load(written("REDIS_SERVER = 'one'\n"), {"SHODOHFLO_STORE": ""}, privileged=False)
 
     assert settings.store == "one"
 
 
 def test_a_wrong_variable_is_named(written: Written) -> None:
-    """The error is about the environment and not about the file."""
+    """An invalid environment variable is an error that names the variable."""
     with pytest.raises(ConfigurationError, match="SHODOHFLO_TTL_GRACE: 'soon' is not a number of seconds"):
         load(written(""), {"SHODOHFLO_TTL_GRACE": "soon"}, privileged=False)
 
@@ -200,7 +200,7 @@ def test_a_wrong_variable_is_named(written: Written) -> None:
     ],
 )
 def test_a_wrong_type_names_the_setting_its_line_and_the_way_out(written: Written, text: str, complaint: str) -> None:
-    """Nothing is guessed from a value of the wrong kind."""
+    """An invalid value is a one-line error with file, line, setting and remedy, and exit status 2."""
     path = written(text)
 
     with pytest.raises(ConfigurationError, match=f"{path}{complaint}") as caught:
@@ -211,14 +211,14 @@ def test_a_wrong_type_names_the_setting_its_line_and_the_way_out(written: Writte
 
 
 def test_accepted_findings_keep_their_reasons(written: Written) -> None:
-    """By code and place, as `check` prints them."""
+    """Accepted findings are keyed by code and place, and surrounding spaces are stripped from their reasons."""
     settings = plain(written("ACCEPTED_FINDINGS = {'DEAD-RULE FLOW_MAPPING[2]': ' kept for the move '}\n"))
 
     assert settings.accepted == {"DEAD-RULE FLOW_MAPPING[2]": "kept for the move"}
 
 
 def test_doubts_are_findings_with_their_place(written: Written) -> None:
-    """So that `check` tells them as it tells everything else."""
+    """A doubtful setting is a finding with a label and a position."""
     path = written("TTL_GARCE = 60\n")
 
     (doubt,) = plain(path).doubts
@@ -231,16 +231,16 @@ def test_doubts_are_findings_with_their_place(written: Written) -> None:
     ("present", "absent"), [("NETWORK_ENUMERATION", "FLOW_MAPPING"), ("FLOW_MAPPING", "NETWORK_ENUMERATION")]
 )
 def test_networks_and_rules_come_together_or_not_at_all(written: Written, present: str, absent: str) -> None:
-    """The defaults of one would say nonsense about the names of the other."""
+    """One without the other is an error, because the default of one does not know the names of the other."""
     action = {"NETWORK_ENUMERATION": "NetworkEnumeration", "FLOW_MAPPING": "FlowMapping"}[present]
     path = written(f"from shodohflo.pcap_config import {action}\n{present} = {action}()\n")
 
-    with pytest.raises(ConfigurationError, match=f":2:1: {present} stands without {absent}; define both, or neither"):
+    with pytest.raises(ConfigurationError, match=f":2:1: {present} is set without {absent}; define both, or neither"):
         plain(path)
 
 
 def test_an_unknown_network_names_the_rule_its_line_and_the_nearest_name(written: Written) -> None:
-    """A misspelt network is found at start-up."""
+    """A rule with an unknown network is an error on loading, with its line and the closest known name."""
     path = written(NOTES.replace("'external', 'bert',         Assign( DST", "'extenral', 'bert', Assign( DST"))
 
     with pytest.raises(ConfigurationError, match=r":13:13: FLOW_MAPPING\[2\]: .*'extenral'.*'external'"):
@@ -248,7 +248,7 @@ def test_an_unknown_network_names_the_rule_its_line_and_the_nearest_name(written
 
 
 def test_an_unknown_capitalised_name_is_doubted_with_the_nearest_known_one(written: Written) -> None:
-    """A misspelt setting would otherwise be silently without effect."""
+    """A capitalised name that is not a setting causes a warning, with a known name if one is close."""
     settings = plain(written("x = 1\nTTL_GARCE = 60\nif x:\n    ZEBRA = 2\n"))
 
     assert len(settings.warnings) == 2
@@ -258,7 +258,7 @@ def test_an_unknown_capitalised_name_is_doubted_with_the_nearest_known_one(writt
 
 
 def test_names_that_are_no_doubtful_settings_make_no_warning(written: Written) -> None:
-    """Imports, the sibling agents' settings, own names in lower case and names inside functions are fine."""
+    """Imports, settings of sibling agents, other names that are not capitalised, and local names cause no warning."""
     settings = plain(
         written(
             "from socket import AF_INET, SOCK_STREAM\n"
@@ -272,13 +272,13 @@ def test_names_that_are_no_doubtful_settings_make_no_warning(written: Written) -
 
 
 def test_a_named_file_that_is_missing_is_an_error(tmp_path: Path) -> None:
-    """Defaults instead of a named file would record something else than was asked for."""
+    """A named file that is missing is an error; the defaults do not replace it."""
     with pytest.raises(ConfigurationError, match="no such file; name the configuration with --config"):
         plain(tmp_path / "nowhere.py")
 
 
 def test_the_named_file_wins_over_the_searched_ones(tmp_path: Path) -> None:
-    """The search order is: named, first found, none."""
+    """The file is the named one, else the first one that exists, else none."""
     first, second = tmp_path / "first.py", tmp_path / "second.py"
     second.touch()
 
@@ -289,7 +289,7 @@ def test_the_named_file_wins_over_the_searched_ones(tmp_path: Path) -> None:
 
 
 def test_the_memory_of_the_store_is_a_number_of_megabytes(written: Written) -> None:
-    """In the environment, too, where everything is text."""
+    """STORE_MEMORY is a whole number of megabytes, in the file and as text in the environment."""
     path = written("STORE_MEMORY = 512\n")
 
     in_file, in_environment = plain(path), load(path, {"SHODOHFLO_STORE_MEMORY": "64"}, privileged=False)

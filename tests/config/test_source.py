@@ -1,4 +1,4 @@
-"""Errors in a configuration file name file, line, place, what is wrong and the way out."""
+"""Errors in a configuration file name the file, line and entry, what is wrong, and the remedy."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def run(tmp_path: Path, text: str | bytes) -> dict[str, object]:
 
 
 def complaint(tmp_path: Path, text: str | bytes) -> str:
-    """Return what is said of a file that cannot be used, without the folder it is in."""
+    """Return the error about a file that cannot be used, without its folder."""
     with pytest.raises(ConfigurationError) as caught:
         run(tmp_path, text)
     return str(caught.value).replace(f"{tmp_path}/", "")
 
 
 def test_a_file_may_compute_what_it_says(tmp_path: Path) -> None:
-    """A configuration is code: it may import, define and loop, and knows where it is."""
+    """A configuration may import modules and compute values, and `__file__` is its path."""
     names = run(tmp_path, "import os\nTTL_GRACE = sum(range(4))\nhere = os.path.basename(__file__)\n")
 
     assert names["TTL_GRACE"] == 6
@@ -50,12 +50,12 @@ def test_a_file_may_compute_what_it_says(tmp_path: Path) -> None:
     ],
 )
 def test_an_error_names_the_line(tmp_path: Path, text: str, said: str) -> None:
-    """Whatever the file's code raises becomes one line."""
+    """A syntax error or an exception becomes one line that begins with file, line and column."""
     assert complaint(tmp_path, text) == said
 
 
 def test_a_misspelt_import_gets_the_nearest_name(tmp_path: Path) -> None:
-    """The vocabulary is small enough to guess what was meant."""
+    """A misspelt import from `pcap_config` is an error with the closest name."""
     said = complaint(tmp_path, "from shodohflo.pcap_config import LowerPrt\n")
 
     assert said.startswith("c.py:1:1: ImportError: cannot import name 'LowerPrt'")
@@ -75,7 +75,7 @@ def test_a_misspelt_import_gets_the_nearest_name(tmp_path: Path) -> None:
     ],
 )
 def test_a_name_that_is_not_known_gets_the_nearest_that_is(tmp_path: Path, text: str, said: str) -> None:
-    """Names of our modules, actions and arguments, and those that the file itself assigns; no wild guesses."""
+    """An unknown name gets the closest module, action, argument or own name as a hint, or no hint if none is close."""
     complained = complaint(tmp_path, text)
 
     assert said in complained
@@ -83,12 +83,12 @@ def test_a_name_that_is_not_known_gets_the_nearest_that_is(tmp_path: Path, text:
 
 
 def test_columns_count_characters(tmp_path: Path) -> None:
-    """As editors do, also where characters have several bytes."""
+    """Columns count characters, not bytes."""
     assert complaint(tmp_path, "x = 'äöü', 1 / 0\n").startswith("c.py:1:12: ZeroDivisionError")
 
 
 def test_the_places_of_entries_and_settings_are_known(tmp_path: Path) -> None:
-    """So that whatever is said of them later can name the line; after a `*more` nobody can count."""
+    """Each assigned name and each entry has a position, except entries after a `*more`, whose numbers are unknown."""
     path = tmp_path / "c.py"
     path.write_text("TTL_GRACE = 1\nFLOW_MAPPING = FlowMapping(\n  (1,),\n  (2,), *more, (3,))\n", encoding="utf-8")
 
@@ -119,7 +119,7 @@ def test_the_places_of_entries_and_settings_are_known(tmp_path: Path) -> None:
     ],
 )
 def test_an_error_in_a_rule_names_the_rule(tmp_path: Path, rule: str, said: str) -> None:
-    """Whether the action or the mapping finds it, and however the lines are broken, the rule has its number."""
+    """An error names the number of its rule, whether the action, the mapping or Python raises it."""
     text = f"{HEAD}FLOW_MAPPING = FlowMapping(\n  (None, None, LowerPort()),\n\n  {rule},\n)\n"
 
     assert complaint(tmp_path, text).startswith(f"c.py:5:{said}")
@@ -134,14 +134,14 @@ def test_an_error_in_a_rule_names_the_rule(tmp_path: Path, rule: str, said: str)
     ],
 )
 def test_an_error_in_a_network_names_the_entry(tmp_path: Path, entry: str, said: str) -> None:
-    """Entries have numbers as rules have, and the line is that of the entry."""
+    """An error names the number of its entry, and the line on which the entry is."""
     text = f"{HEAD}NETWORK_ENUMERATION: object = NetworkEnumeration(\n  ('ok', '::/0'),\n  {entry},\n)\n"
 
     assert complaint(tmp_path, text).startswith(f"c.py:4:{said}")
 
 
 def test_rules_that_are_not_written_out_have_a_number_but_no_line(tmp_path: Path) -> None:
-    """A `*list` can be counted by the mapping, and not by reading the text."""
+    """An error in a rule from a `*list` names its number, with the line of the whole mapping."""
     text = f"{HEAD}more = [(None, None, LowerPort()), (None, None)]\nFLOW_MAPPING = FlowMapping(*more)\n"
 
     assert complaint(tmp_path, text).startswith("c.py:3:1: FLOW_MAPPING[1]: ")
@@ -149,7 +149,7 @@ def test_rules_that_are_not_written_out_have_a_number_but_no_line(tmp_path: Path
 
 @pytest.mark.parametrize("text", [b"x = '\xff'\n", b"x = 1\0\n"])
 def test_bytes_that_are_no_python_are_an_error_too(tmp_path: Path, text: bytes) -> None:
-    """A file of the wrong kind is refused in one line."""
+    """A file that is not valid Python source is an error that begins with its name."""
     said = complaint(tmp_path, text)
 
     assert said.startswith("c.py:")
@@ -157,13 +157,13 @@ def test_bytes_that_are_no_python_are_an_error_too(tmp_path: Path, text: bytes) 
 
 
 def test_a_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
-    """A folder is no configuration."""
+    """A folder instead of a file is an error with the reason of the operating system."""
     with pytest.raises(ConfigurationError, match="Is a directory"):
         Source.read(tmp_path)
 
 
 def test_assigned_names_are_those_of_the_module_itself(tmp_path: Path) -> None:
-    """Every way to assign at the level of the module counts, and only that."""
+    """All assignments at module level are found, and none within functions and classes."""
     path = tmp_path / "c.py"
     path.write_text(
         "import A\nB = C = 1\nD, (E, *F) = 1, (2, 3)\nG: int = 1\n"

@@ -1,4 +1,4 @@
-"""Root runs only what root alone can write."""
+"""Root executes only files that root alone can write."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def configuration(tmp_path: Path) -> Path:
 
 
 def test_a_file_of_root_alone_is_run(configuration: Path) -> None:
-    """Others may read it."""
+    """A file that root owns and that others can only read is loaded."""
     settings = load(configuration, {}, privileged=True)
 
     assert settings.ttl == 60
@@ -39,7 +39,7 @@ def test_a_file_of_root_alone_is_run(configuration: Path) -> None:
 
 @pytest.mark.parametrize("mode", [0o664, 0o646, 0o666])
 def test_a_file_that_others_may_write_is_refused(configuration: Path, mode: int) -> None:
-    """Group or world: whoever may write it could become root."""
+    """A file that its group or anybody may write is refused with exit status 2."""
     configuration.chmod(mode)
 
     with pytest.raises(ConfigurationError, match=r"it may be written by others .* chmod go-w") as caught:
@@ -49,7 +49,7 @@ def test_a_file_that_others_may_write_is_refused(configuration: Path, mode: int)
 
 
 def test_a_file_of_somebody_else_is_refused(configuration: Path) -> None:
-    """Its owner may write it whatever its mode says."""
+    """A file that another user owns is refused, whatever its mode."""
     os.chown(configuration, NOBODY, 0)
 
     with pytest.raises(ConfigurationError, match=r"it belongs to user 65534 .* chown root"):
@@ -57,7 +57,7 @@ def test_a_file_of_somebody_else_is_refused(configuration: Path) -> None:
 
 
 def test_a_folder_that_others_may_write_is_refused(configuration: Path) -> None:
-    """In such a folder the file can be replaced."""
+    """A file in a folder that others may write is refused, because they could replace it."""
     configuration.parent.chmod(0o777)
 
     with pytest.raises(ConfigurationError, match=r"etc may be written by others"):
@@ -65,7 +65,7 @@ def test_a_folder_that_others_may_write_is_refused(configuration: Path) -> None:
 
 
 def test_a_folder_of_somebody_else_is_refused(configuration: Path) -> None:
-    """Its owner can replace the file too."""
+    """A file in a folder that another user owns is refused, because that user could replace it."""
     os.chown(configuration.parent, NOBODY, 0)
 
     with pytest.raises(ConfigurationError, match=r"etc belongs to user 65534"):
@@ -73,7 +73,7 @@ def test_a_folder_of_somebody_else_is_refused(configuration: Path) -> None:
 
 
 def test_a_link_is_as_safe_as_both_its_ends(configuration: Path, tmp_path: Path) -> None:
-    """Where the link stands counts, and where it leads."""
+    """A symbolic link is refused if others may write its own folder or the folder of its target."""
     folder = tmp_path / "links"
     folder.mkdir(mode=0o755)
     link = folder / "link.py"
@@ -91,7 +91,7 @@ def test_a_link_is_as_safe_as_both_its_ends(configuration: Path, tmp_path: Path)
 
 
 def test_nothing_of_a_refused_file_is_run(configuration: Path, tmp_path: Path) -> None:
-    """The refusal comes before the first line."""
+    """A refused file is not executed at all."""
     trace = tmp_path / "trace"
     configuration.write_text(f"open({str(trace)!r}, 'w')\n", encoding="utf-8")
     configuration.chmod(0o666)
@@ -103,7 +103,7 @@ def test_nothing_of_a_refused_file_is_run(configuration: Path, tmp_path: Path) -
 
 
 def test_without_privileges_a_file_of_others_is_as_good_as_any(configuration: Path) -> None:
-    """A user runs what the user could run anyway."""
+    """Without privileges, the owner and the mode of a file are not checked."""
     configuration.chmod(0o666)
 
     assert load(configuration, {}, privileged=False).ttl == 60

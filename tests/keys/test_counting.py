@@ -44,7 +44,7 @@ def test_the_example_of_the_module_is_true() -> None:
 
 @given(st.lists(SEEN))
 def test_counts_agree_with_the_keys_of_each_row(rows: list[Seen]) -> None:
-    """The sums by column are equal to adding up the keys row by row."""
+    """Counting by columns has the same result as adding up the keys row by row."""
     expected: Counter[str] = Counter()
     for row in rows:
         expected.update({to_key(key): row.packets for key in keys_of(row)})
@@ -60,13 +60,13 @@ def test_a_host_that_talks_to_itself_has_one_peer_key() -> None:
 
 
 def test_no_observations_have_no_keys() -> None:
-    """An empty table has no counts."""
+    """An empty table of observations has no counts."""
     assert counts(observed()) == {}
 
 
 @given(st.lists(SEEN))
 def test_ends_index_the_text_of_each_address(rows: list[Seen]) -> None:
-    """Each distinct address has one text, and both columns point to it."""
+    """Each distinct address has one text, and the columns of both ends hold its index."""
     ends = AddressIndex.of(observed(*rows))
 
     assert [ends.texts[index] for index in ends.client.tolist()] == [address_text(row.client) for row in rows]

@@ -1,4 +1,4 @@
-"""The `detail` hash: what a row adds to it, and what its fields mean to a reader."""
+"""The `detail` hash: what a row adds to it, and how a reader parses it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ UNKNOWN = FlowDetail(first=None, last=None, protocols=(), rule="", sentence="", 
 
 
 def test_only_flows_have_details_with_the_rule_as_it_was() -> None:
-    """Ignored flows and resets have none; a rule without a text has an empty sentence."""
+    """Ignored flows and resets add no detail; a rule without a text has an empty sentence."""
     client, service = ip_address("10.0.0.1"), ip_address("8.8.8.8")
     rows = observed(
         Seen(client, service, 53, protocol=UDP, rule=1, packets=2, octets=120, first=5, last=9),
@@ -36,7 +36,7 @@ def test_only_flows_have_details_with_the_rule_as_it_was() -> None:
 
 
 def test_no_observations_have_no_details() -> None:
-    """An empty table adds nothing."""
+    """An empty table of observations adds no details."""
     assert details(observed()) == []
 
 
@@ -78,14 +78,14 @@ def test_fields_are_read_by_protocol_with_times_rule_and_agents() -> None:
 
 
 def test_a_missing_hash_is_all_unknown() -> None:
-    """The number of bytes is unknown too, and not 0."""
+    """Without a hash all fields are unknown, and the number of bytes is None, not 0."""
     assert FlowDetail.from_fields({}) == UNKNOWN
     assert UNKNOWN.octets is None
 
 
 @given(st.dictionaries(NAMES | st.text(), st.text() | st.sampled_from(["nan", "inf", "1e400", "-1", "\u0663"])))
 def test_bad_values_are_read_as_unknown(fields: dict[str, str]) -> None:
-    """Whatever a hash holds, reading it raises nothing, and times are finite and sums are not negative."""
+    """Parsing a hash with any content raises nothing; times are finite and counts are not negative."""
     detail = FlowDetail.from_fields(fields)
 
     for seconds in (detail.first, detail.last):

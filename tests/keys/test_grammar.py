@@ -34,7 +34,7 @@ def test_each_kind_is_spelled_as_other_programs_read_it(key: Key, text: str) -> 
 
 
 def test_every_kind_of_key_has_a_form() -> None:
-    """A kind of key without a row in `FORMS` could not be written."""
+    """Each kind of key has a row in `FORMS`, without which it could not be written."""
     assert set(FORMS) == set(get_args(Key))
 
 
@@ -46,7 +46,7 @@ def test_parsing_a_name_returns_the_key_that_was_written(key: Key) -> None:
 
 @given(KEYS, st.data())
 def test_a_damaged_name_is_parsed_only_as_the_key_that_it_spells(key: Key, data: st.DataObject) -> None:
-    """A name that is cut short, or has rubbish in it, is no key or a different, correctly spelled key."""
+    """A truncated or corrupted name is no key, or another key in its canonical spelling."""
     text = to_key(key)
     place = data.draw(st.integers(0, len(text)))
     damaged = text[:place] + data.draw(st.sampled_from(["", ";", "0", " ", "x", "\n", "\u0663"]))
@@ -90,7 +90,7 @@ def test_a_damaged_name_is_parsed_only_as_the_key_that_it_spells(key: Key, data:
     ],
 )
 def test_a_name_in_another_spelling_is_no_key_of_ours(text: str) -> None:
-    """`from_key` returns `None` for it and raises nothing."""
+    """`from_key` returns `None` for a name that is not a key of ours, and raises nothing."""
     assert from_key(text) is None
 
 
@@ -105,27 +105,27 @@ def test_a_name_in_another_spelling_is_no_key_of_ours(text: str) -> None:
     ],
 )
 def test_every_ipv4_key_fits_a_dns_label(key: Key) -> None:
-    """A label has at most 63 bytes (RFC 1035 section 2.3.4), and RKVDNS reads keys as labels."""
+    """An IPv4 key fits into a DNS label of 63 bytes (RFC 1035 section 2.3.4), as RKVDNS needs."""
     assert len(to_key(key).encode()) <= 63
 
 
 @given(KEYS)
 def test_an_unrestricted_pattern_matches_every_key_of_its_kind(key: Key) -> None:
-    """A field that is not named matches anything."""
+    """A pattern without named fields matches every key of its kind."""
     assert fnmatchcase(to_key(key), key_pattern(type(key), {}))
 
 
 def test_a_pattern_holds_the_fields_that_are_named() -> None:
-    """Names of fields that the kind does not have are ignored."""
+    """A pattern has the named fields and ignores those that the kind does not have."""
     assert key_pattern(FlowKey, {"client": "10.*", "port": "53", "remote": "::1"}) == "10.*;*;53;flow"
 
 
 def test_a_template_formats_addresses_as_text_and_numbers_as_integers() -> None:
-    """`counts` formats many keys with one template."""
+    """A template has `%s` for each address and `%d` for each number."""
     assert key_template(UnreachableKey) == "%s;%s;%d:%d;%d;icmp"
     assert key_template(ClientKey) == "client;%s"
 
 
 def test_the_detail_of_a_flow_has_its_own_prefix() -> None:
-    """The rest of the name is the flow's, without the word `flow`."""
+    """The name of a `detail` hash has the same fields as the flow key, without the word `flow`."""
     assert detail_key(FlowKey(ip_address("10.0.0.1"), ip_address("8.8.8.8"), 53)) == "detail;10.0.0.1;8.8.8.8;53"

@@ -1,4 +1,4 @@
-"""The details of one flow in several stores are summed up."""
+"""Sums of the details of one flow in several stores."""
 
 from __future__ import annotations
 
@@ -29,5 +29,5 @@ def test_details_of_several_stores_are_summed_up() -> None:
 
 
 def test_a_single_unknown_detail_stays_unknown() -> None:
-    """A store that has the flow but not its hash adds nothing."""
+    """The sum of one unknown detail is unknown."""
     assert join_details([UNKNOWN]) == UNKNOWN

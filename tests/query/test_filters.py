@@ -1,4 +1,4 @@
-"""What is wanted: the patterns may let too much through, never too little."""
+"""Filters: a pattern may match too many keys, but never too few."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from support.observing import KEYS, PORTS
 
 
 def ends(key: Key) -> tuple[Address, Address, list[int]]:
-    """Return the ends of a key and the ports that may be asked for."""
+    """Return the ends of a key and the ports that a filter can match."""
     match key:
         case FlowKey(client, service, port):
             return client, service, [port]
@@ -31,7 +31,7 @@ def ends(key: Key) -> tuple[Address, Address, list[int]]:
 
 
 def around(address: Address, prefix: int) -> Network:
-    """Return the network of some size that holds `address`."""
+    """Return the network around `address` with a prefix length made from `prefix`."""
     return ip_network((address, prefix % (address.max_prefixlen + 1)), strict=False)
 
 
@@ -39,7 +39,7 @@ def around(address: Address, prefix: int) -> Network:
 def test_a_pattern_matches_every_key_that_is_wanted(
     key: Key, client_prefix: int, service_prefix: int, parts: set[str]
 ) -> None:
-    """Narrowing down never hides anything."""
+    """The pattern matches every key that the filter matches."""
     client, service, ports = ends(key)
     wanted = Filter(
         clients=(around(client, client_prefix),) if "client" in parts else (),
@@ -66,14 +66,14 @@ def test_a_pattern_matches_every_key_that_is_wanted(
     ],
 )
 def test_a_single_network_narrows_the_scan_down(clients: list[str], narrowed: str) -> None:
-    """As far as its text begins all its addresses."""
+    """A single network narrows the pattern to the text that all its addresses begin with."""
     wanted = Filter(clients=tuple(ip_network(client) for client in clients))
 
     assert pattern(FlowKey, wanted) == narrowed
 
 
 def test_the_port_and_the_service_narrow_it_down_too() -> None:
-    """Flows by port; clients by nothing but the client."""
+    """A port narrows the pattern for flows, a service those for flows and peers, and neither that for clients."""
     wanted = Filter(services=(ip_network("8.8.8.8/32"),), ports=frozenset({53}))
 
     assert pattern(FlowKey, wanted) == "*;8.8.8.8;53;flow"
@@ -83,13 +83,13 @@ def test_the_port_and_the_service_narrow_it_down_too() -> None:
 
 @given(st.ip_addresses(), st.ip_addresses(), PORTS)
 def test_an_empty_filter_takes_everything(client: Address, service: Address, port: int) -> None:
-    """Empty means all."""
+    """An empty filter matches everything."""
     assert Filter().takes(client, service, port)
     assert Filter().takes_client(client)
 
 
 def test_each_part_of_a_filter_must_agree() -> None:
-    """One of the networks, and one of the ports."""
+    """Client, service and port must all match, each at least one of the values in the filter."""
     wanted = Filter(
         clients=(ip_network("10.0.0.0/8"), ip_network("2001:db8::/32")),
         services=(ip_network("8.8.8.8/32"),),

@@ -1,4 +1,4 @@
-"""The row of one key, among keys that differ from it in one field."""
+"""The lookup of one key among keys that differ from it in one field."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def written(server: Server, rows: Sequence[Seen]) -> Reader:
     ],
 )
 def test_exactly_the_row_of_the_key_is_found(servers: list[Server], text: str, packets: int) -> None:
-    """Ports, codes and the direction of peers tell keys apart."""
+    """The lookup finds exactly the row of its key, by ports, code, and direction of peers."""
     reader, key = written(servers[0], ROWS), from_key(text)
     assert key is not None
     assert to_key(key) == text
@@ -65,7 +65,7 @@ def test_exactly_the_row_of_the_key_is_found(servers: list[Server], text: str, p
 
 @pytest.mark.parametrize("text", ["10.0.0.1;10.0.0.2;55;flow", "10.0.0.1;10.0.0.2;40000:80;2;icmp", "client;10.9.9.9"])
 def test_a_key_that_no_store_has_is_none(servers: list[Server], text: str) -> None:
-    """Keys that differ in a port, a code or an address are not taken for it."""
+    """The lookup returns `None` if every stored key differs in a port, a code or an address."""
     reader, key = written(servers[0], ROWS), from_key(text)
     assert key is not None
 

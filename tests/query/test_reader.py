@@ -1,4 +1,4 @@
-"""Readers and real stores, with what our writer writes and with what others write."""
+"""Readers of real stores, with keys of our writer and of other programs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ EVERYTHING = Filter()
 
 
 def written(server: Server, *rows: Seen, agent: str = "bert", heartbeats: bool = True) -> None:
-    """Have a writer write `rows` to a store."""
+    """Write `rows` to a store."""
     with Writer(Single(SocketStore(server.path)), agent=agent, lifetime=900) as writer:
         writer.offer(observed(*rows), ("the rule in words",))
         if heartbeats:
@@ -38,18 +38,18 @@ def written(server: Server, *rows: Seen, agent: str = "bert", heartbeats: bool =
 
 
 def reader(*servers: Server) -> Reader:
-    """Return a reader of some stores."""
+    """Return a reader of `servers`."""
     return Reader([SocketStore(server.path) for server in servers])
 
 
 @pytest.fixture(params=programs())
 def server(request: pytest.FixtureRequest, servers: list[Server]) -> Server:
-    """Return one of the stores, then the other."""
+    """Return each of the stores in turn."""
     return dict(zip(programs(), servers, strict=True))[request.param]
 
 
 def test_a_flow_is_read_as_it_was_written(server: Server) -> None:
-    """With all that its detail remembers, and its age."""
+    """A flow has the packets of its key, the fields of its detail, and its age."""
     written(
         server,
         Seen(BERT, OUTSIDE, 53, protocol=UDP, packets=3, octets=200, first=100 * SECOND, last=109 * SECOND),
@@ -81,7 +81,7 @@ def test_a_flow_is_read_as_it_was_written(server: Server) -> None:
 
 
 def test_flows_are_chosen_by_client_service_and_port(server: Server) -> None:
-    """Each filter by itself and all together; the loudest first."""
+    """Each part of a filter selects flows, alone and combined, and the flow with most packets comes first."""
     written(
         server,
         flow("10.0.0.1", "8.8.8.8", 53, packets=1),
@@ -105,7 +105,7 @@ def test_flows_are_chosen_by_client_service_and_port(server: Server) -> None:
 
 
 def test_each_pair_of_peers_is_told_once(server: Server) -> None:
-    """The way round that was asked for, or the lower address first."""
+    """Each pair of peers is returned once, in the wanted direction or else with the lower address first."""
     written(server, flow("10.0.0.2", "10.0.0.1", 22), flow("10.0.0.1", "8.8.8.8", 53))
 
     def pairs(wanted: Filter) -> set[tuple[str, str]]:
@@ -118,7 +118,7 @@ def test_each_pair_of_peers_is_told_once(server: Server) -> None:
 
 
 def test_clients_are_told_with_their_age(server: Server) -> None:
-    """From what is left of the lifetime that their agent speaks of."""
+    """The age of a client is the lifetime in the heartbeat of the agent minus the time until its key expires."""
     written(server, flow("10.0.0.1", "8.8.8.8", 53, packets=2), flow("10.0.0.2", "8.8.8.8", 53, packets=3))
     with server.client() as client:
         client.expire("client;10.0.0.1", 800)
@@ -134,7 +134,7 @@ def test_clients_are_told_with_their_age(server: Server) -> None:
 
 
 def test_without_an_agents_word_the_age_is_unknown(server: Server) -> None:
-    """Nobody says how long the keys live."""
+    """Without a heartbeat the age of a key is unknown, because its full lifetime is."""
     written(server, flow("10.0.0.1", "8.8.8.8", 53), heartbeats=False)
 
     [row] = reader(server).clients(EVERYTHING).rows
@@ -144,7 +144,7 @@ def test_without_an_agents_word_the_age_is_unknown(server: Server) -> None:
 
 
 def test_reconnaissance_is_resets_and_unreachables(server: Server) -> None:
-    """By client, remote, and a port of either end."""
+    """Resets and unreachables are returned with both ends, and a filter may have the port of either end."""
     written(
         server,
         Seen(BERT, OUTSIDE, 443, kind=Kind.RESET, client_port=4711, packets=2),
@@ -163,7 +163,7 @@ def test_reconnaissance_is_resets_and_unreachables(server: Server) -> None:
 
 
 def test_agents_are_told_with_their_last_words(server: Server) -> None:
-    """And how long ago they spoke."""
+    """Agents are returned with the fields and the age of their last heartbeat."""
     written(server)
 
     [agent] = reader(server).agents()
@@ -174,7 +174,7 @@ def test_agents_are_told_with_their_last_words(server: Server) -> None:
 
 
 def test_other_peoples_keys_and_values_are_counted_and_left_out(server: Server) -> None:
-    """By name or by value, and even in the detail of one of ours."""
+    """Keys with a foreign name or value are counted and left out; a foreign detail is treated as missing."""
     written(server, flow("10.0.0.1", "8.8.8.8", 53))
     with server.client() as client:
         client.set("somebody;else;1;flow", "1")
@@ -196,7 +196,7 @@ def test_other_peoples_keys_and_values_are_counted_and_left_out(server: Server) 
 
 
 def test_thousands_of_flows_are_read_each_once(server: Server) -> None:
-    """In several steps of a scan."""
+    """Flows that take several steps of a scan are each returned once."""
     rows = [flow("10.0.0.1", "8.8.8.8", port) for port in range(5000)]
     written(server, *rows)
 
@@ -206,7 +206,7 @@ def test_thousands_of_flows_are_read_each_once(server: Server) -> None:
 
 
 def test_several_stores_are_read_as_if_they_were_one(servers: list[Server]) -> None:
-    """Counts added, the newest age, everybody who has it."""
+    """The row of a flow in two stores has the sum of packets, the lowest age, and all agents and stores."""
     written(servers[0], Seen(BERT, OUTSIDE, 53, packets=2, last=5 * SECOND), flow("10.0.0.2", "8.8.8.8", 53))
     written(servers[1], Seen(BERT, OUTSIDE, 53, packets=3, last=9 * SECOND), agent="ernie")
 
@@ -222,7 +222,7 @@ def test_several_stores_are_read_as_if_they_were_one(servers: list[Server]) -> N
 
 
 def test_an_empty_store_has_no_rows(server: Server) -> None:
-    """And that is no error."""
+    """An empty store gives no rows and no error."""
     asked = reader(server)
 
     assert asked.flows(EVERYTHING, now=0).rows == ()
@@ -232,7 +232,7 @@ def test_an_empty_store_has_no_rows(server: Server) -> None:
 
 
 def test_a_store_that_is_gone_is_named_in_one_line(servers: list[Server], tmp_path: Path) -> None:
-    """One store that fails makes the whole answer doubtful."""
+    """A query raises a one-line error with the name of the store if one of the stores cannot be reached."""
     gone = SocketStore(tmp_path / "gone.sock")
 
     with pytest.raises(StoreError) as caught:
@@ -243,7 +243,7 @@ def test_a_store_that_is_gone_is_named_in_one_line(servers: list[Server], tmp_pa
 
 
 def test_a_store_that_goes_in_the_middle_is_named_in_one_line(server: Server, tmp_path: Path) -> None:
-    """As when it is killed between two steps of a scan."""
+    """A query raises a one-line error with the name of the store if the connection is lost during a scan."""
     written(server, *(flow("10.0.0.1", "8.8.8.8", port) for port in range(5000)))
     requests = count()
 

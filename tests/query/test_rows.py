@@ -1,4 +1,4 @@
-"""Rows as JSON takes them."""
+"""Rows as objects for JSON."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from shodohflo.query.rows import AgentRow, FlowRow, PeerRow
 
 
 def test_a_row_says_first_what_it_is_about() -> None:
-    """Addresses as text, tuples as lists, unknown as null."""
+    """A row has its own fields first; addresses are text, tuples lists, times rounded, and unknown values null."""
     row = FlowRow(
         client=ip_address("10.0.0.1"),
         service=ip_address("::ffff:1.2.3.4"),
@@ -49,7 +49,7 @@ def test_a_row_says_first_what_it_is_about() -> None:
 
 
 def test_other_rows_are_told_the_same_way() -> None:
-    """Peers and agents."""
+    """Rows of peers and agents become objects in the same way."""
     peer = PeerRow(
         address=ip_address("10.0.0.1"), peer=ip_address("::1"), packets=1, age=None, expires_in=1.0, stores=("a", "b")
     )

@@ -1,4 +1,4 @@
-"""Rows of flows, summed up by client, by pair of ends, and by flow."""
+"""Sums of flow rows, by client, by pair of ends, and by flow."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from support.rows import FLOW
 
 
 def test_packets_of_a_client_and_of_a_pair_add_up() -> None:
-    """The youngest age and the longest lifetime of the flows are those of the sum; no expiry beats any other."""
+    """A sum has all packets, the lowest age and the latest expiry of its flows; one that never expires prevails."""
     other = ip_address("192.0.2.2")
     flows = [
         FLOW,
@@ -32,7 +32,7 @@ def test_packets_of_a_client_and_of_a_pair_add_up() -> None:
 
 
 def test_rows_of_one_flow_become_one_with_the_rule_that_decided_last() -> None:
-    """Sums by protocol, the earliest first and the latest last packet, all agents and stores."""
+    """A joined flow has sums by protocol, the earliest `first`, the latest `last`, and all agents and stores."""
     later = replace(
         FLOW,
         octets=70,

@@ -1,4 +1,4 @@
-"""The difference between two configurations as text: the counts first, then the changes by the rules that make them."""
+"""The difference between two configurations as text: the counts, then the changes by the rules that cause them."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def difference(*changes: Change, same_tunnels: bool = True) -> Difference:
 
 
 def test_no_difference_is_one_line_after_the_counts() -> None:
-    """The counts are shown all the same, so that an empty capture is noticed."""
+    """The counts are shown even without a difference, so that an empty capture is noticed."""
     assert list(difference_lines(difference())) == ["10 packets; 0 keys before, 0 after", "no difference"]
 
 
 def test_a_change_is_shown_with_both_rules_and_its_keys() -> None:
-    """The outcome, the rule and its sentence before and after; the rule of a drop is not written twice."""
+    """A change has outcome, rule and sentence before and after; the rule of a drop is not repeated."""
     assert list(difference_lines(difference(Change(What.DROPPED, 3, OLD, NEW)))) == [
         "10 packets; 1 keys before, 0 after",
         "0 keys added, 1 gone, 0 with another count",
@@ -38,7 +38,7 @@ def test_a_change_is_shown_with_both_rules_and_its_keys() -> None:
 
 @pytest.mark.parametrize("more", [0, 1, 7])
 def test_long_lists_of_keys_are_cut(more: int) -> None:
-    """People see the first keys and how many more there are; scripts get all with --json."""
+    """A longer list of keys ends with the number of further keys, which --json has."""
     sides = [
         Side(OLD.outcome, f"10.0.0.1;10.0.0.2;{port};flow", OLD.rule, OLD.sentence) for port in range(SHOWN + more)
     ]

@@ -36,7 +36,7 @@ def test_the_parts_stand_in_the_order_of_deciding() -> None:
 
 
 def test_a_packet_that_comes_to_no_rule_says_so() -> None:
-    """A reset is recorded before the rules, which are then not asked."""
+    """The explanation of a reset states that the rules are not asked, because it is recorded before them."""
     told = lines("192.0.2.1:22 > 10.0.0.1:40000 tcp rst")
 
     assert "the rules are not asked" in told
@@ -44,5 +44,5 @@ def test_a_packet_that_comes_to_no_rule_says_so() -> None:
 
 
 def test_a_packet_without_keys_has_none() -> None:
-    """Where nothing is recorded, the list of keys is not empty but says none."""
+    """A packet that is not recorded has `none` as its keys."""
     assert lines("192.0.2.1:40000 > 192.0.2.2:22 udp")[-1] == "keys     none"

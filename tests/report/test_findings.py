@@ -1,4 +1,4 @@
-"""Findings in one line for a log, as lines for people, and as objects for scripts."""
+"""Findings as single lines for a log, as text, and as JSON objects."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DEAD = Finding(
 
 
 def test_a_finding_fits_one_line_of_a_log() -> None:
-    """The line has place, code, sentence and witness, as far as there are any."""
+    """The line has position, code, place, sentence and witness, as far as they are known."""
     assert in_one_line(DEAD) == (
         "c.py:4:3: DEAD-RULE FLOW_MAPPING[1]: it never decides anything "
         "(192.0.2.1:1 > 192.0.2.2:2 udp: dropped by FLOW_MAPPING[0])"
@@ -30,7 +30,7 @@ def test_a_finding_fits_one_line_of_a_log() -> None:
 
 
 def test_a_report_ends_with_the_number_of_findings() -> None:
-    """People see each finding with its packet, and the counts by level; accepted ones are only counted."""
+    """The report lists each finding with its witness, then the counts by level; accepted ones are only counted."""
     lines = list(text_lines(Report((DEAD, DEAD), ((DEAD, "meant"),))))
 
     assert lines[:3] == [
@@ -43,7 +43,7 @@ def test_a_report_ends_with_the_number_of_findings() -> None:
 
 
 def test_scripts_get_accepted_findings_with_their_reasons() -> None:
-    """Each line is one object; `accepted` is null for a finding that counts."""
+    """Each line is one object; `accepted` is null unless the finding is accepted."""
     objects = [json.loads(line) for line in json_lines(Report((DEAD,), ((DEAD, "meant"),)))]
 
     assert [each["accepted"] for each in objects] == [None, "meant"]

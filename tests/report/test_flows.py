@@ -1,4 +1,4 @@
-"""Flows of observations have the same rows as those that a reader gets from a store."""
+"""Flows of observations become the same rows as flows that are read from a store."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ DNS = Seen(ip_address("192.0.2.1"), ip_address("198.51.100.1"), 53, packets=1, o
 
 
 def test_protocols_and_rules_of_a_flow_are_put_together() -> None:
-    """A flow may be TCP and UDP and decided by several rules; the rule shown is that of its last packet."""
+    """A flow of TCP and UDP, decided by several rules, is one row with the rule of its last packet."""
     seen = observed(replace(DNS, protocol=UDP, rule=1, packets=3, octets=300, first=5, last=8), DNS)
 
     (flow,) = flow_rows(seen, SENTENCES)
@@ -38,7 +38,7 @@ def test_protocols_and_rules_of_a_flow_are_put_together() -> None:
 
 
 def test_what_only_a_store_knows_is_empty() -> None:
-    """There is no age, no expiry, no store and no agent; a rule without a sentence has an empty one."""
+    """Age and expiry are None, stores and agents are empty, and so is the sentence of an unknown rule."""
     (flow,) = flow_rows(observed(replace(DNS, rule=7)), SENTENCES)
 
     assert (flow.age, flow.expires_in, flow.stores, flow.agents, flow.sentence) == (None, None, (), (), "")
@@ -48,7 +48,7 @@ def test_what_only_a_store_knows_is_empty() -> None:
 
 @given(st.lists(SEEN, max_size=12))
 def test_no_packet_of_a_flow_is_lost_or_counted_twice(rows: list[Seen]) -> None:
-    """The sums are those of the flow observations, and rows of other kinds are left out."""
+    """The rows have the sums of the flow observations; observations of other kinds are left out."""
     flows = flow_rows(observed(*rows))
 
     wanted = [row for row in rows if row.kind == Kind.FLOW]
@@ -62,7 +62,7 @@ def test_no_packet_of_a_flow_is_lost_or_counted_twice(rows: list[Seen]) -> None:
 
 @given(st.integers(1, 5), st.integers(1, 5))
 def test_showing_twice_and_joining_is_showing_once(first: int, second: int) -> None:
-    """The live table adds up rows with `join_flows`; the result is the row of all observations together."""
+    """Rows joined with `join_flows`, as in the live table, are equal to the row of all observations together."""
     one, other = replace(DNS, packets=first, octets=60), replace(DNS, packets=second, octets=40, rule=1, last=9)
 
     (apart,) = [join_flows([*flow_rows(observed(one)), *flow_rows(observed(other))])]
@@ -71,7 +71,7 @@ def test_showing_twice_and_joining_is_showing_once(first: int, second: int) -> N
 
 
 def test_flows_are_printed_as_a_table_or_as_json(capsys: pytest.CaptureFixture[str]) -> None:
-    """Both have every flow; an empty line stands below the table, and JSON is nothing but objects."""
+    """Table and JSON have every flow; an empty line follows the table, and JSON output has only objects."""
     seen, mapping = observed(DNS, replace(DNS, port=54)), CONFIGURATION.mapping
 
     print_flows(seen, mapping, as_json=True)

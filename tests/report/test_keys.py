@@ -1,4 +1,4 @@
-"""Keys are printed one a line, in their order."""
+"""Keys are printed one per line, sorted."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 
 def test_keys_are_sorted_and_followed_by_their_counts() -> None:
-    """The order is that of the characters, whatever the order of counting."""
+    """Keys are sorted as text, whatever the order in which they were counted."""
     assert list(key_lines({"b;peer": 2, "a;peer": 10, "a;flow": 1})) == ["a;flow\t1\n", "a;peer\t10\n", "b;peer\t2\n"]
 
 
 def test_keys_of_observations_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
-    """A flow has its own key, those of its two peers, and that of its client."""
+    """A flow is printed as its own key, two peer keys, and the key of its client."""
     print_keys(observed(flow("10.0.0.1", "8.8.8.8", 53, 7)))
 
     assert capsys.readouterr().out.splitlines() == [
@@ -29,7 +29,7 @@ def test_keys_of_observations_are_printed(capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_without_observations_nothing_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
-    """There is no header to skip for a script."""
+    """No observations give no output, not even a header."""
     print_keys(observed())
 
     assert capsys.readouterr().out == ""

@@ -25,7 +25,7 @@ def rules() -> CompiledRules:
 
 
 def test_the_commonest_outcome_comes_first_and_each_says_what_it_means(rules: CompiledRules) -> None:
-    """Numbers stand under each other."""
+    """Outcomes are sorted by count, with aligned numbers and their explanations; a count of 0 is left out."""
     ledger = Ledger(1234, 5, Counter({"handshake": 34, "recorded.flow": 1200, "own_network": 0}))
 
     assert list(ledger_lines(ledger, rules)) == [
@@ -36,13 +36,13 @@ def test_the_commonest_outcome_comes_first_and_each_says_what_it_means(rules: Co
 
 
 def test_nothing_received_is_one_line(rules: CompiledRules) -> None:
-    """An empty capture has a ledger too."""
+    """An empty ledger is the line with the totals."""
     assert list(ledger_lines(Ledger(), rules)) == ["0 packets received, 0 dropped by the kernel"]
 
 
 @pytest.mark.parametrize("name", [*Outcome, DROPPED.format(3), *(REFUSED.format(refusal) for refusal in Refusal)])
 def test_every_outcome_has_its_words(rules: CompiledRules, name: str) -> None:
-    """No reason is left to be looked up."""
+    """Every outcome is printed with an explanation."""
     line = list(ledger_lines(Ledger(1, 0, Counter({str(name): 1})), rules))[1]
 
     count, shown, *words = line.split()
@@ -51,7 +51,7 @@ def test_every_outcome_has_its_words(rules: CompiledRules, name: str) -> None:
 
 
 def test_actions_that_failed_are_told(rules: CompiledRules) -> None:
-    """With how often and what the last was."""
+    """A rule whose action failed is printed with the number of failures and the last one."""
     rules.failures[3] = 12
     rules.last_failure[3] = "raised KeyError"
 
@@ -62,7 +62,7 @@ def test_actions_that_failed_are_told(rules: CompiledRules) -> None:
 
 
 def test_tunnels_and_what_was_inside_are_told_beside_the_packets(rules: CompiledRules) -> None:
-    """The sum stays that of the packets; a tunnel without ports has one packet, and one outcome."""
+    """Opened tunnels are listed after the outcomes, then the outcomes of the packets inside UDP tunnels."""
     ledger = Ledger(3, 0, Counter({"recorded.flow": 3}))
     ledger.opened.update({"vxlan": 2, "gre": 1})
     ledger.inside.update({"handshake": 1, "refused.not_ip": 1})
@@ -70,7 +70,7 @@ def test_tunnels_and_what_was_inside_are_told_beside_the_packets(rules: Compiled
     assert list(ledger_lines(ledger, rules))[2:] == [
         "  2 packets opened as vxlan",
         "  1 packets opened as gre",
-        "  inside the tunnels over UDP, counted beside these packets:",
+        "  inside UDP tunnels, counted in addition to these packets:",
         "    1  handshake       TCP with SYN or FIN: no proof that data flowed",
         "    1  refused.not_ip  the frame carries neither IPv4 nor IPv6: ARP, LLDP, spanning tree and the like",
     ]
@@ -80,7 +80,7 @@ def test_tunnels_and_what_was_inside_are_told_beside_the_packets(rules: Compiled
 def test_the_ledger_goes_where_the_data_are_not(
     rules: CompiledRules, capsys: pytest.CaptureFixture[str], *, err: bool
 ) -> None:
-    """Standard output may hold data for a script."""
+    """The ledger is printed on standard error or on standard output, as `err` selects."""
     print_ledger(Ledger(), rules, err=err)
 
     captured = capsys.readouterr()
@@ -89,7 +89,7 @@ def test_the_ledger_goes_where_the_data_are_not(
 
 
 def test_the_file_holds_the_ledger_as_json(tmp_path: Path) -> None:
-    """With the closed list of names that scripts rely on."""
+    """The file has the ledger as JSON, with the names of the outcomes as keys."""
     write_ledger(Ledger(3, 1, Counter({"handshake": 2, "refused.not_ip": 1})), tmp_path / "l.json")
 
     assert json.loads((tmp_path / "l.json").read_text()) == {

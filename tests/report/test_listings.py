@@ -1,4 +1,4 @@
-"""How rows of a store become cells, and in which orders they can stand."""
+"""Listings: the cells of each kind of row, and their orders."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def flow(client: str, port: int, packets: int, *, age: float | None = 3.0, expir
 
 
 def test_a_flow_in_cells() -> None:
-    """Every cell says something, the port with its name by protocol."""
+    """A flow fills all cells, with the name of the port by its protocol."""
     assert FLOWS.cells(flow("192.0.2.1", 514, 1234)) == (
         "192.0.2.1",
         "198.51.100.1",
@@ -45,7 +45,7 @@ def test_a_flow_in_cells() -> None:
 
 
 def test_what_a_store_does_not_say_is_left_blank() -> None:
-    """Keys without a detail, or of an agent that is gone."""
+    """Fields that the store does not have are empty cells."""
     bare = FlowRow(
         client=ip_address("::ffff:192.0.2.1"),
         service=ip_address("2001:db8::1"),
@@ -78,7 +78,7 @@ def test_what_a_store_does_not_say_is_left_blank() -> None:
     ],
 )
 def test_closed_doors_in_words(client: str, code: int | None, what: str) -> None:
-    """The same code means something else in each family."""
+    """A code of an unreachable has a different meaning in IPv4 and in IPv6."""
     row = ReconRow(
         kind="rst" if code is None else "icmp",
         client=ip_address(client),
@@ -96,7 +96,7 @@ def test_closed_doors_in_words(client: str, code: int | None, what: str) -> None
 
 
 def test_every_listing_has_a_cell_for_each_column() -> None:
-    """Or the table would be askew."""
+    """The cells of a row are as many as the columns of its listing."""
     common = {"packets": 1, "age": None, "expires_in": None, "stores": ()}
     client = ClientRow(client=ip_address("::1"), **common)  # type: ignore[arg-type] # a plain dict of their values
     peer = PeerRow(address=ip_address("::1"), peer=ip_address("::2"), **common)  # type: ignore[arg-type] # as above
@@ -107,7 +107,7 @@ def test_every_listing_has_a_cell_for_each_column() -> None:
 
 
 def test_orders() -> None:
-    """Most packets, youngest with the ageless last, and ascending; an order the rows lack changes nothing."""
+    """Packets sort descending, all else ascending, an unknown age last; an unknown order changes nothing."""
     rows = [
         flow("192.0.2.10", 80, 1, age=None),
         flow("192.0.2.9", 443, 5, age=7.0),

@@ -1,4 +1,4 @@
-"""What the stores remember of a key, as lines."""
+"""The content of the stores for a key, as lines."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ DNS = replace(
 
 
 def lines(text: str, row: FlowRow | ReconRow) -> list[str]:
-    """Return the lines about a key at second 1065, with single spaces."""
+    """Return the lines about a key at the time 1065, with runs of spaces collapsed."""
     key = from_key(text)
     assert key is not None
     return [" ".join(line.split()) for line in memory_lines(key, row, 1065.0)]
 
 
 def test_a_flow_is_told_with_its_detail() -> None:
-    """The lines have counts by protocol, times with their age, agents, and the rule in the words of that time."""
+    """The lines of a flow have counts by protocol, times with their age, agents, and the rule as it was then."""
     assert lines("10.0.0.1;8.8.8.8;53;flow", DNS) == [
         "client 10.0.0.1",
         "service 8.8.8.8, port 53 (domain)",
@@ -55,7 +55,7 @@ def test_a_flow_is_told_with_its_detail() -> None:
 
 
 def test_a_flow_without_detail_has_what_its_counter_knows() -> None:
-    """The `detail` hash may be gone; what is unknown is left out."""
+    """A flow without a `detail` hash has no lines for its unknown fields."""
     bare = replace(DNS, octets=None, first=None, last=None, protocols=(), rule="", sentence="", agents=())
 
     assert lines("10.0.0.1;8.8.8.8;53;flow", bare)[2:] == ["packets 1,200", "expires in 1m", "stores one, two"]
@@ -65,11 +65,11 @@ def test_a_flow_without_detail_has_what_its_counter_knows() -> None:
     ("text", "code", "told"),
     [
         ("10.0.0.1;8.8.8.8;40000:23;rst", None, "reset by 8.8.8.8, port 23"),
-        ("10.0.0.1;8.8.8.8;40000:23;3;icmp", 3, "told port unreachable"),
+        ("10.0.0.1;8.8.8.8;40000:23;3;icmp", 3, "reason port unreachable"),
     ],
 )
 def test_refusals_name_both_ports_and_the_reason(text: str, code: int | None, told: str) -> None:
-    """A reset names who sent it, an unreachable message its reason."""
+    """A reset has a line with its sender, an unreachable one with its reason."""
     row = ReconRow(
         kind=text.rpartition(";")[2],
         client=ip_address("10.0.0.1"),

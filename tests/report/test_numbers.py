@@ -1,4 +1,4 @@
-"""Numbers as people say them."""
+"""Numbers as text for tables."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from support.machine import missing
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(-3, "0s"), (0, "0s"), (59.4, "59s"), (60, "1m"), (3599, "59m"), (3600, "1h"), (86_399, "23h"), (200_000, "2d")],
+    [(-3, "0s"), (0, "0s"), (59.9, "59s"), (60, "1m"), (3599, "59m"), (3600, "1h"), (86_399, "23h"), (200_000, "2d")],
 )
 def test_an_age_is_said_in_its_largest_unit(seconds: float, text: str) -> None:
-    """Clocks that disagree make no negative ages."""
+    """An age is given in its largest unit, and a negative age is 0 seconds."""
     assert age_text(seconds) == text
 
 
@@ -32,12 +32,12 @@ def test_an_age_is_said_in_its_largest_unit(seconds: float, text: str) -> None:
     ],
 )
 def test_a_size_has_three_digits(octets: int, text: str) -> None:
-    """More would not be read."""
+    """A size has at most three digits and a decimal unit."""
     assert size_text(octets) == text
 
 
 def test_a_port_has_the_name_of_its_protocol() -> None:
-    """514 is syslog over UDP and the remote shell over TCP."""
+    """The name of a port depends on the protocol: 514 is syslog over UDP and shell over TCP."""
     if not Path("/etc/services").exists():
         missing("/etc/services (Debian's netbase)")
 
@@ -47,6 +47,6 @@ def test_a_port_has_the_name_of_its_protocol() -> None:
 
 
 def test_a_port_without_a_name_has_none() -> None:
-    """Unknown names are left out, not invented."""
+    """A port that /etc/services does not list has an empty name."""
     assert port_name(49_151) == ""
     assert port_name(0) == ""

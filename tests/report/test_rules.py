@@ -1,4 +1,4 @@
-"""The rules as rows and as objects, with what each of them decided."""
+"""The rules as rows and as objects for JSON, with the packets and flows that each decided."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def test_rules_stand_beside_what_they_decided_and_others_are_marked() -> None:
-    """A rule of another configuration that decided something is listed in its place, and named as such."""
+    """A rule of another configuration that decided something is listed by its number and marked as such."""
     settings = load(None, {})
     first, second = rule_texts(settings)
     decided = Decided()
@@ -53,7 +53,7 @@ def test_rules_stand_beside_what_they_decided_and_others_are_marked() -> None:
 
 
 def test_json_has_one_rule_a_line_and_the_table_has_the_networks_too(capsys: pytest.CaptureFixture[str]) -> None:
-    """Both forms have every rule of the configuration."""
+    """JSON has one object for each rule, and the table has the networks too."""
     settings = load(None, {})
 
     print_rules(settings, None, as_json=True)
@@ -66,7 +66,7 @@ def test_json_has_one_rule_a_line_and_the_table_has_the_networks_too(capsys: pyt
 
 
 def test_without_counts_and_without_a_configuration_only_what_is_known_is_shown() -> None:
-    """Counts are left out where nothing was counted, and networks where there is no configuration."""
+    """Objects have no counts if nothing was counted; rows have no networks without a configuration."""
     decided = Decided()
     decided.dropped[RuleText(3, "words")] = 1
 
@@ -75,7 +75,7 @@ def test_without_counts_and_without_a_configuration_only_what_is_known_is_shown(
 
 
 def test_flows_are_counted_once_for_each_rule() -> None:
-    """A flow of several rows counts once; resets are not decided by rules; drops are those of the ledger."""
+    """Each flow counts once for its rule, resets do not count, and the drops are those of the ledger."""
     first = flow("10.0.0.1", "10.0.0.2", 53, 3)
     seen = observed(
         first,
@@ -95,7 +95,7 @@ def test_flows_are_counted_once_for_each_rule() -> None:
 
 
 def test_malformed_fields_of_an_agents_hash_are_skipped() -> None:
-    """Anybody may write into a hash; the drops of several agents add up."""
+    """Malformed fields of a heartbeat are skipped, and the drops of several agents are added up."""
     agents = [
         AgentRow("bert", "db", 1.0, {"outcomes.dropped.FLOW_MAPPING[3]": "5", "outcomes.dropped.FLOW_MAPPING[x]": "1"}),
         AgentRow(
@@ -107,7 +107,7 @@ def test_malformed_fields_of_an_agents_hash_are_skipped() -> None:
 
 
 def test_only_agents_with_another_configuration_are_named() -> None:
-    """The digests of the files are compared; without a file there is nothing to compare."""
+    """Running agents whose configuration has another digest are named; without a configuration, none is."""
     settings = replace(load(None, {}), digest="d1")
     agents = [AgentRow("bert", "db", 1.0, {"configuration.digest": settings.digest}), AgentRow("ernie", "db", 1.0, {})]
     agents.append(AgentRow("gone", "db", 900.0, {"state": "ended"}))

@@ -10,7 +10,7 @@ from support.hosts import HOSTS
 
 
 def test_this_machine_is_described() -> None:
-    """The text names its interfaces, its networks and its own addresses."""
+    """The file names the interfaces, the networks and the addresses of the machine."""
     text = "\n".join(starting_lines(HOSTS["a router"]))
 
     assert "#     lan: 10.0.0.1/8" in text
@@ -20,12 +20,12 @@ def test_this_machine_is_described() -> None:
 
 
 def test_a_machine_without_networks_has_no_host_to_name() -> None:
-    """There is no entry for this host, not even a commented one."""
+    """A machine without networks gets no entry for itself, not even a commented one."""
     assert "this_host" not in "\n".join(starting_lines(HOSTS["without a network"]))
 
 
 def test_a_name_cannot_become_code() -> None:
-    """A line break in the name of an interface does not begin a line of the file."""
+    """A line break in the name of an interface does not start a new line of the file."""
     assert not any(line.startswith("import os") for line in starting_lines(HOSTS["with an odd name"]))
 
 

@@ -16,7 +16,7 @@ DEMO = Path(__file__).parents[2] / "src" / "shodohflo" / "demo" / "demo.pcap"
 
 
 def lines(*names: str) -> list[str]:
-    """Return the suggestion for the shipped capture, as if it had come from files called `names`."""
+    """Return the lines of the suggestion for the demo capture, with `names` as the names of its files."""
     survey = Survey()
     Replay(survey).read([str(DEMO)])
     return list(suggestion_lines(suggest(survey, (ip_network("192.168.7.0/24"),)), names))
@@ -26,20 +26,20 @@ def lines(*names: str) -> list[str]:
     ("share", "text"), [(0.0, "0 %"), (0.001, "less than 1 %"), (0.0149, "1 %"), (0.5, "50 %"), (1.0, "100 %")]
 )
 def test_a_small_share_is_not_written_as_none(share: float, text: str) -> None:
-    """Only nothing is 0 %."""
+    """A small share is less than 1 %, and only a share of 0 is 0 %."""
     assert percent(share) == text
 
 
 def test_the_head_names_command_networks_and_captures() -> None:
-    """Folders are left out of the names, and standard input is named in words."""
+    """The head names captures without their folders, and standard input in words."""
     head = lines("/tmp/a.pcap", "-")[:5]
 
     assert head[2] == "#     shodohflo run --our-nets 192.168.7.0/24 --config FILE"
-    assert head[4].startswith("# From 1,677 packets (a.pcap, standard input), that make ")
+    assert head[4].startswith("# From 1,677 packets (a.pcap, standard input), which make ")
 
 
 def test_a_family_without_a_network_of_ours_is_mentioned() -> None:
-    """OUR_6NETS is left out, with a comment that says when it belongs there."""
+    """OUR_6NETS is left out, with a comment on when to add it."""
     text = "\n".join(lines("a.pcap"))
 
     assert '("our_nets", OUR_4NETS),' in text

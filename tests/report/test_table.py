@@ -1,4 +1,4 @@
-"""Tables are aligned, fit the terminal they are on, and stay one line a row where there is none."""
+"""Tables are aligned, fit a terminal, and have one line per row without a terminal."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ ROWS: list[Row] = [("192.0.2.1", "7", "x"), (LONG, "1,234,567", "y")]
 
 
 def on_terminal(width: int) -> list[str]:
-    """Return what a terminal of that width would show."""
+    """Return the lines that a terminal of `width` characters shows."""
     stream = io.StringIO()
     Console(file=stream, width=width, force_terminal=True, color_system=None).print(rich_table(COLUMNS, ROWS, width))
     return stream.getvalue().splitlines()
 
 
 def test_plain_tables_are_aligned_without_spaces_at_the_end() -> None:
-    """Numbers stand at the right, text at the left, whatever the length."""
+    """Numbers are right-aligned, text is left-aligned, and no line ends with spaces."""
     assert plain(COLUMNS, ROWS) == [
         "CLIENT                                    PACKETS  MORE",
         "192.0.2.1                                       7  x",
@@ -31,13 +31,13 @@ def test_plain_tables_are_aligned_without_spaces_at_the_end() -> None:
 
 
 def test_a_table_without_rows_is_its_header() -> None:
-    """Nothing to show is said by an empty table."""
+    """A table without rows is printed as its header."""
     assert plain(COLUMNS, []) == ["CLIENT  PACKETS  MORE"]
 
 
 @pytest.mark.parametrize("width", [20, 30, 40, 60, 80, 120])
 def test_no_line_is_wider_than_the_terminal(width: int) -> None:
-    """Long addresses are folded, not cut."""
+    """Long addresses are folded to the width of the terminal, not cut."""
     lines = on_terminal(width)
 
     assert max(map(len, lines)) <= width
@@ -46,18 +46,18 @@ def test_no_line_is_wider_than_the_terminal(width: int) -> None:
 
 
 def test_numbers_stay_in_one_piece() -> None:
-    """A folded number would be read as two."""
+    """A number is not folded, even on a narrow terminal."""
     assert any("1,234,567" in line for line in on_terminal(30))
 
 
 def test_narrow_terminals_leave_columns_out() -> None:
-    """What is less important makes room."""
+    """A column is left out on terminals narrower than its `from_width`."""
     assert "MORE" not in on_terminal(99)[0]
     assert "MORE" in on_terminal(100)[0]
 
 
 def test_a_file_gets_plain_lines() -> None:
-    """No colours and no folding where nobody looks."""
+    """A stream that is not a terminal gets plain lines, without colours or folding."""
     stream = io.StringIO()
 
     show(COLUMNS, ROWS, stream)

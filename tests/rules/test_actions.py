@@ -1,4 +1,4 @@
-"""The opinion of each action as a table, and its description in words."""
+"""Actions: the opinion of each as a table, and their descriptions."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ OPINIONS = [
 def test_each_action_has_the_opinion_of_the_table(
     action: MappingAction, src_port: int, dst_port: int, opinion: Opinion
 ) -> None:
-    """Each row of the table of the contract holds for both families."""
+    """Each action has the opinion in the table, with one IPv4 and one IPv6 address as ends."""
     assert action.match(S, src_port, D, dst_port) == opinion
 
 
@@ -133,7 +133,7 @@ class Wordy(Quiet):
     """A subclass with its own description."""
 
     def describe(self) -> str:
-        """Say so."""
+        """Return the description."""
         return "in my own words"
 
 
@@ -160,18 +160,18 @@ SENTENCES = [
 
 @pytest.mark.parametrize(("action", "sentence"), SENTENCES)
 def test_an_action_describes_itself(action: object, sentence: str) -> None:
-    """The description is the same wherever rules are shown."""
+    """`describe` returns the description of any action, custom actions included."""
     assert describe(action) == sentence
 
 
 @pytest.mark.parametrize("action", [action for action, *_ in OPINIONS])
 def test_built_in_actions_are_recognised(action: object) -> None:
-    """Only built-in actions may be tabulated."""
+    """The built-in actions are recognised as such."""
     assert is_built_in(action)
 
 
 def test_a_modified_action_is_not_built_in() -> None:
-    """Subclasses, other classes and actions whose `match` was replaced are asked for each packet."""
+    """Subclasses, other classes and actions with a replaced `match` are not built-in."""
     patched = LowerPort()
     patched.match = lambda *_: None  # type: ignore[method-assign] # what an operator might try
 
@@ -197,5 +197,5 @@ def test_a_silent_action_gives_its_reason_and_its_source(action: MappingAction, 
 
 
 def test_an_action_with_an_opinion_on_everything_has_its_source_too() -> None:
-    """It is never silent."""
+    """`LowerPort` has a source, although it always has an opinion."""
     assert LowerPort(DST).to_code() == "LowerPort(DST)"

@@ -35,7 +35,7 @@ WORLD = NetworkEnumeration(("bert", "10.0.0.1/32"), ("external", "0.0.0.0/0", ":
 
 
 def readable(verdicts: Verdicts, rows: list[Packet]) -> list[tuple[Any, int | None]]:
-    """Write the columns as `second_opinion` does."""
+    """Return the verdicts in the form of `second_opinion`."""
     answers = iter(verdicts.answers)
     return [_readable(verdicts, row, packet, answers) for row, packet in enumerate(rows)]
 
@@ -126,12 +126,12 @@ class Counting(MappingAction):
     """A custom action that records every packet it is asked about."""
 
     def __init__(self, answer: object) -> None:
-        """Give the same `answer` each time."""
+        """Record no question yet; `answer` is the answer to all of them."""
         self.answer = answer
         self.questions: list[Packet] = []
 
     def match(self, src_addr: Address, src_port: int, dst_addr: Address, dst_port: int) -> Opinion:
-        """Remember, and answer."""
+        """Record the question and return the answer."""
         self.questions.append((src_addr, src_port, dst_addr, dst_port))
         return self.answer  # type: ignore[return-value] # rubbish, on purpose
 

@@ -47,7 +47,7 @@ def test_number_networks_returns_the_mapping_itself() -> None:
 
 
 def test_matching_before_numbering_is_an_error() -> None:
-    """Network names have no meaning before they are resolved."""
+    """`match` raises ValueError until `number_networks` has resolved the network names."""
     with pytest.raises(ValueError, match="number_networks"):
         FlowMapping((None, "bert", LowerPort())).match(*TO_BERT)
 
@@ -116,7 +116,7 @@ def test_a_malformed_rule_is_an_error_with_its_number(rule: object, message: str
 
 
 def test_too_many_rules_are_an_error() -> None:
-    """Rule numbers are 16 bits wide in the columns."""
+    """More rules than fit in 16 bits are an error."""
     with pytest.raises(ValueError, match="65537 rules are too many"):
         FlowMapping(*[(None, None, LowerPort())] * (MOST_RULES + 1))
 
@@ -125,19 +125,19 @@ class Unprintable:
     """A malformed answer whose `repr` raises."""
 
     def __repr__(self) -> str:
-        """Fail."""
+        """Raise an exception."""
         raise RuntimeError
 
 
 class Says(MappingAction):
     """Returns the same answer for every packet, or raises it."""
 
-    def __init__(self, answer: Any) -> None:  # noqa: ANN401 - also what is no answer
-        """Keep the answer."""
+    def __init__(self, answer: Any) -> None:  # noqa: ANN401 - malformed answers too
+        """Set the answer."""
         self.answer = answer
 
     def match(self, *_: object) -> Any:  # noqa: ANN401 - as above
-        """Give it."""
+        """Return the answer, or raise it if it is an exception."""
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
@@ -155,7 +155,7 @@ NO_ANSWERS: list[Any] = [
 
 @pytest.mark.parametrize("answer", NO_ANSWERS, ids=lambda answer: type(answer).__name__)
 def test_an_exception_or_a_malformed_answer_is_counted_and_is_no_opinion(answer: object) -> None:
-    """The next rule is tried, and the failure has a text for the log."""
+    """A failure is counted and has a text for the log, and the next rule is tried."""
     mapping = FlowMapping((None, "bert", Says(answer)), (None, None, LowerPort())).number_networks(WORLD)
 
     verdicts = [mapping.decide(*TO_BERT) for _ in range(3)]

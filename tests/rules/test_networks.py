@@ -1,4 +1,4 @@
-"""An address belongs to the first entry that holds it, one by one and by the column."""
+"""An address belongs to the first entry that holds it, both looked up singly and as part of a column."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ if TYPE_CHECKING:
 
 
 def column(family: Family, addresses: list[Address]) -> Any:  # noqa: ANN401 - the type depends on the family
-    """Put addresses into a column of a `Batch`."""
+    """Return addresses as a column of a `Batch`."""
     return batch_of(family, [(address, 1, address, 1) for address in addresses]).src_addr
 
 
 @given(rule_sets(), st.sampled_from([4, 6]))
 def test_the_table_agrees_with_the_ordered_list(rule_set: RuleSet, family: Family) -> None:
-    """Compiling changes the speed of an answer, never the answer; at the edges of all prefixes too."""
+    """The compiled table gives the same networks as the ordered list, also at the edges of all prefixes."""
     enumeration = rule_set.enumeration()
     addresses = rule_set.addresses(family)
 
@@ -49,7 +49,7 @@ def test_the_table_agrees_with_the_ordered_list(rule_set: RuleSet, family: Famil
 
 @given(rule_sets(), st.sampled_from([4, 6]))
 def test_counting_gives_the_same_answers_as_searching(rule_set: RuleSet, family: Family) -> None:
-    """A long column against a short table is placed in another way, which nobody may notice."""
+    """The method for long columns and short tables gives the same networks as the binary search."""
     table = NetworkTable.compile(rule_set.enumeration())
     addresses = column(family, rule_set.addresses(family))
     searched = table.find(addresses)
@@ -64,7 +64,7 @@ def test_counting_gives_the_same_answers_as_searching(rule_set: RuleSet, family:
 
 @given(rule_sets(), st.sampled_from([4, 6]))
 def test_the_first_entry_that_holds_an_address_has_it(rule_set: RuleSet, family: Family) -> None:
-    """`network` and `find` say what a search written from the contract says."""
+    """`network` and `find` agree with an independent search for the first entry."""
     enumeration = rule_set.enumeration()
 
     for address in rule_set.addresses(family):
@@ -78,7 +78,7 @@ def test_the_first_entry_that_holds_an_address_has_it(rule_set: RuleSet, family:
 
 @given(st.lists(prefixes()), st.sampled_from([4, 6]))
 def test_a_bare_list_of_prefixes_tells_inside_from_outside(texts: list[str], family: Family) -> None:
-    """The order and overlaps of the list do not matter."""
+    """`of_prefixes` gives 1 for addresses in any of the prefixes, whatever their order and overlaps."""
     held = [ip_network(text) for text in texts]
     addresses = RuleSet((("all", tuple(texts)),), ()).addresses(family)
 
@@ -88,7 +88,7 @@ def test_a_bare_list_of_prefixes_tells_inside_from_outside(texts: list[str], fam
 
 
 def test_names_are_numbered_in_order_of_first_appearance() -> None:
-    """A name that stands twice is one network, each entry in its place."""
+    """Two entries with the same name are one network, and each keeps its position."""
     enumeration = NetworkEnumeration(
         ("b", "10.0.0.1/32"), ("a", "10.0.0.0/24"), ("b", "10.0.0.0/8", "2001:db8::/32"), ("none",)
     )
@@ -99,7 +99,7 @@ def test_names_are_numbered_in_order_of_first_appearance() -> None:
 
 
 def test_the_place_tells_which_entry_and_which_prefix_hold_an_address() -> None:
-    """What an explanation needs: not the network, but the line that made it."""
+    """`find` returns the number and the prefix of the entry that holds an address, not just its network."""
     enumeration = NetworkEnumeration(("a", "10.0.0.1/32"), ("b", "192.0.2.0/24"), ("a", "::/0", "10.0.0.0/8"))
 
     place = enumeration.find(IPv4Address("10.0.0.2"))
@@ -108,14 +108,14 @@ def test_the_place_tells_which_entry_and_which_prefix_hold_an_address() -> None:
 
 
 def test_an_ipv4_prefix_does_not_hold_mapped_addresses() -> None:
-    """`::ffff:10.0.0.1` on the wire is an IPv6 address."""
+    """An IPv4-mapped address such as `::ffff:10.0.0.1` is an IPv6 address and in no IPv4 prefix."""
     enumeration = NetworkEnumeration(("v4", "0.0.0.0/0"))
 
     assert enumeration.network(ip_address("::ffff:10.0.0.1")) is None
 
 
 def test_prefixes_are_whatever_ip_network_takes() -> None:
-    """Objects, addresses without a length, netmasks, pairs."""
+    """A prefix may be a network object, an address without a length, an address with a netmask, or a pair."""
     given_forms = (IPv4Network("10.0.0.0/8"), "192.0.2.1", "10.0.0.0/255.0.0.0", ("10.0.0.0", 8), IPv6Network("::/0"))
 
     entry = NetworkEnumeration(["a", *given_forms]).entries[0]
@@ -149,13 +149,13 @@ def test_a_malformed_entry_is_an_error_that_says_which(entries: tuple[object, ..
 
 
 def test_too_many_names_are_an_error() -> None:
-    """Ids are 16 bits wide; more would be somebody else's network."""
+    """More names than fit in 16 bits are an error."""
     with pytest.raises(ValueError, match="65535 names are too many"):
         NetworkEnumeration(*((str(n),) for n in range(MOST_NETWORKS + 1)))
 
 
 def test_our_networks_are_looked_up_when_they_are_needed() -> None:
-    """An enumeration made before the agent knows its networks has them afterwards, beside plain prefixes."""
+    """An unbound enumeration uses the networks that `update_our_nets` sets later, beside its plain prefixes."""
     enumeration = NetworkEnumeration(("ours", OUR_4NETS, OUR_6NETS, "203.0.113.0/24"))
     seen = [ip_address(text) for text in ("192.168.1.1", "172.16.0.1", "2001:db8::1", "203.0.113.1", "127.0.0.1")]
 
@@ -166,7 +166,7 @@ def test_our_networks_are_looked_up_when_they_are_needed() -> None:
 
 
 def test_a_compiled_table_keeps_the_networks_it_was_made_with() -> None:
-    """A reload compiles again; nothing changes under a running agent's feet."""
+    """`update_our_nets` does not change a table that is already compiled."""
     enumeration = NetworkEnumeration(("ours", OUR_4NETS))
     with our_nets("192.168.0.0/16"):
         table = NetworkTable.compile(enumeration)
@@ -178,7 +178,7 @@ def test_a_compiled_table_keeps_the_networks_it_was_made_with() -> None:
 
 
 def test_updating_replaces_only_the_families_it_names() -> None:
-    """One network, as text or as an object, or any iterable of them."""
+    """`update_our_nets` takes one network, as text or as an object, or any iterable of networks."""
     with our_nets("10.0.0.0/8", "fd00::/8"):
         update_our_nets("192.168.0.0/16")
         assert (OUR_4NETS.prefixes, OUR_6NETS.prefixes) == (
@@ -200,7 +200,7 @@ def test_updating_replaces_only_the_families_it_names() -> None:
 
 
 def test_an_update_with_an_error_changes_nothing() -> None:
-    """Host bits in the second prefix leave the first one out too."""
+    """An invalid second prefix leaves the first one unset too."""
     with our_nets("10.0.0.0/8"):
         with pytest.raises(ValueError, match=r"'192\.168\.1\.5/24' has host bits set; write '192\.168\.1\.0/24'"):
             update_our_nets(["172.16.0.0/12", "192.168.1.5/24"])
@@ -209,7 +209,7 @@ def test_an_update_with_an_error_changes_nothing() -> None:
 
 
 def test_unbound_our_networks_are_loopback_and_unique_local() -> None:
-    """Seen from a fresh interpreter, because tests bind them."""
+    """OUR_4NETS stands for 127.0.0.0/24 and OUR_6NETS for fc00::/7 in a fresh interpreter."""
     program = "from shodohflo.rules.networks import *; print(OUR_4NETS.prefixes, OUR_6NETS.prefixes)"
 
     printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
@@ -218,7 +218,7 @@ def test_unbound_our_networks_are_loopback_and_unique_local() -> None:
 
 
 def test_entries_remember_that_they_were_written_with_our_networks() -> None:
-    """So that an agent can warn when our networks swallow a later entry."""
+    """A parsed entry keeps the placeholder itself, so that entries swallowed by derived networks can be found."""
     entry = Entry.parse(("ours", OUR_4NETS, "10.0.0.0/8"))
 
     assert OUR_4NETS in entry.given
@@ -226,7 +226,7 @@ def test_entries_remember_that_they_were_written_with_our_networks() -> None:
 
 
 def test_ten_thousand_prefixes_compile_quickly() -> None:
-    """The sweep asks each boundary once, and not each prefix again; neighbours with one answer are one segment."""
+    """Ten thousand prefixes compile to one segment for each change of network."""
     enumeration = NetworkEnumeration(
         ("even", *(f"10.{n >> 8}.{n & 255}.0/24" for n in range(0, 20_000, 2))), ("rest", "10.0.0.0/8", "11.0.0.0/8")
     )

@@ -36,7 +36,7 @@ def decisions(made: Tables, *pairs: tuple[int, int]) -> list[int]:
 
 
 def test_networks_that_no_rule_names_share_a_role() -> None:
-    """As sources, n1 and the rest have roles; as destinations, n2, n3 and the rest; role 0 is that of no network."""
+    """Here each network that a rule names has a role of its own, all others share one, and role 0 is no network."""
     made = make(RULES)
 
     assert np.unique(made._src_roles).tolist() == [0, 1, 2]
@@ -44,7 +44,7 @@ def test_networks_that_no_rule_names_share_a_role() -> None:
 
 
 def test_a_table_is_compiled_when_its_slot_is_first_used() -> None:
-    """99 pairs of networks that only the second rule applies to need one table."""
+    """99 pairs of networks to which only the second rule applies need one table."""
     made = make(RULES)
     before = len(made._tables)
 
@@ -79,7 +79,7 @@ def test_tables_compiled_later_do_not_change_earlier_ones() -> None:
 
 
 def test_with_too_many_roles_everything_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only a packet with an address in no network has its verdict without asking."""
+    """With too many slots, all packets ask the readable rules, except those with an address in no network."""
     monkeypatch.setattr(tables, "MOST_SLOTS", 11)
 
     found = decisions(make(RULES), (1, 2), (2, 1), (0, 2), (2, 0), (0, 0))
@@ -98,7 +98,7 @@ def test_the_last_table_that_fits_is_made_and_the_next_is_not(monkeypatch: pytes
 
 
 def test_the_rules_between_two_networks_are_cached() -> None:
-    """The second call returns the same object."""
+    """A second call for the same two networks returns the same object."""
     made = make(RULES)
 
     reach = made.reachable(1, 2)

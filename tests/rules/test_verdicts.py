@@ -13,7 +13,7 @@ from shodohflo.rules.verdicts import Answer, Decision, Verdicts
 
 @pytest.mark.parametrize("decision", Decision)
 def test_a_decision_fits_the_byte_of_its_column(decision: Decision) -> None:
-    """No decision is lost in a column of bytes, and none is mistaken for `ASK`."""
+    """Every decision fits in a byte and differs from `ASK`."""
     assert np.uint8(decision) == decision
     assert decision != ASK
 
@@ -33,7 +33,7 @@ def test_equal_answers_are_one_group() -> None:
 
 
 def test_verdicts_cannot_be_changed() -> None:
-    """The columns are handed on, so their fields are not reassigned."""
+    """The fields of `Verdicts` cannot be reassigned."""
     none = np.zeros(0, np.uint16)
     verdicts = Verdicts(none.astype(np.uint8), none, none, none, none, ())
 

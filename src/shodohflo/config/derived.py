@@ -31,7 +31,7 @@ class Swallowed:
     by: Network
 
     def __str__(self) -> str:
-        """Return it as part of an error message."""
+        """Return the beginning of an error message about it."""
         place = f"{entry_place(self.entry)} {self.name!r}"
         return f"{self.by}, derived from this machine's addresses, swallows {self.prefix} of {place}"
 

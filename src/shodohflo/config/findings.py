@@ -209,7 +209,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All findings, in the order of their levels: errors first."""
+    """The findings about a configuration, most serious first."""
 
     findings: tuple[Finding, ...]
     accepted: tuple[tuple[Finding, str], ...] = ()
@@ -220,7 +220,7 @@ class Report:
         """Set aside the `accepted` findings, and add a note for each acceptance that matches no finding."""
         missed = [label for label in accepted if label not in {finding.label for finding in found}]
         stale = [
-            Finding(Code.STALE_ACCEPTANCE, "ACCEPTED_FINDINGS", f"{label!r} is accepted and not found")
+            Finding(Code.STALE_ACCEPTANCE, "ACCEPTED_FINDINGS", f"{label!r} is accepted but not found")
             for label in missed
         ]
         levels = list(Level)

@@ -56,7 +56,7 @@ class Setting:
 
 def _store(value: object) -> str:
     if isinstance(value, str) and value.strip():
-        # Parse it only to refuse it here, where its line is known. The variable may name several stores, for readers.
+        # Parsed here, where an error gets its line. The environment variable may name several stores, for readers.
         try:
             [parse_url(url) for url in value.split()]
         except ConfigurationError as error:
@@ -246,7 +246,7 @@ KNOWN: Final = {
             "USE_DNSPYTHON",
             "anything",
             "none",
-            "Accepted, without effect: names are always resolved properly.",
+            "Accepted for compatibility, without effect: the system resolves the name of the store.",
             _anything,
         ),
     )

@@ -70,7 +70,7 @@ class Settings:
 
     @property
     def has_own_rules(self) -> bool:
-        """Whether the file defines rules; otherwise the default rules are in force."""
+        """Whether the file itself assigns `FLOW_MAPPING`."""
         return "FLOW_MAPPING" in self.places
 
     @property
@@ -144,7 +144,7 @@ def _rules(values: Mapping[str, Any]) -> tuple[NetworkEnumeration, FlowMapping]:
     enumeration, mapping = values.get("NETWORK_ENUMERATION"), values.get("FLOW_MAPPING")
     if (enumeration is None) != (mapping is None):
         present, absent = ("FLOW_MAPPING", "NETWORK_ENUMERATION")[:: 1 if enumeration is None else -1]
-        raise ValueError(f"{present} stands without {absent}; define both, or neither for the defaults")
+        raise ValueError(f"{present} is set without {absent}; define both, or neither for the defaults")
     if enumeration is None or mapping is None:
         enumeration, mapping = default_enumeration(), default_mapping()
     return enumeration, mapping.number_networks(enumeration)

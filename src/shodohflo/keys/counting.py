@@ -4,7 +4,7 @@ A recorded flow of 7 packets from 10.0.0.1 to 8.8.8.8 port 53 adds 7 to each of 
 
     10.0.0.1;8.8.8.8;53;flow     10.0.0.1;8.8.8.8;peer     8.8.8.8;10.0.0.1;peer     client;10.0.0.1
 
-A flow that the rules ignored has no flow key, and a reset or an unreachable has its own key and the client's.
+A flow with an end in `IGNORE_FLOW` has no flow key. A reset or an unreachable has its own key and that of the client.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def counts(observations: Observations) -> dict[str, int]:
-    """Return the packets to add to each key that counts `observations`."""
+    """Return the packets to add to each key, summed over `observations`."""
     # Rows are summed before keys are formatted, so each distinct key and each distinct address is formatted once.
     ends = AddressIndex.of(observations)
     counted: dict[str, int] = {}
@@ -43,7 +43,7 @@ def counts(observations: Observations) -> dict[str, int]:
 
 @dataclass(frozen=True, slots=True)
 class AddressIndex:
-    """Observations whose addresses are indexes into the texts of the distinct addresses."""
+    """Observations with their addresses as indexes into `texts`, the distinct addresses as text."""
 
     observations: Observations
     texts: list[str]
@@ -71,7 +71,7 @@ def _counts_of(kind: Kind, key: type, columns: list[str], ends: AddressIndex) ->
 
 
 def _counts_of_peers(ends: AddressIndex) -> tuple[list[str], list[int]]:
-    """Sum the flows by their pair of ends, in both directions; a host that talks to itself has one key."""
+    """Sum the flows by pair of ends, in both directions; for a host that talks to itself, both are the same key."""
     rows = (ends.observations.kind == Kind.FLOW) | (ends.observations.kind == Kind.FLOW_IGNORED)
     client, remote = ends.client[rows], ends.remote[rows]
     by = [np.minimum(client, remote), np.maximum(client, remote)]

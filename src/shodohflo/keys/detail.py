@@ -1,8 +1,8 @@
-"""The `detail` hash of a flow, in both directions: what a writer adds to it and what a reader makes of it.
+"""The `detail` hash of a flow: `details` returns what a writer adds to it, `FlowDetail` is what a reader gets from it.
 
-The field names below are the only statement of the format: the script of `store.write` is built with them, and
-`FlowDetail.from_fields` reads them. One row of 3 UDP packets with 200 bytes, decided by rule 1 and seen by the agent
-`bert`, becomes these fields of `detail;10.0.0.1;8.8.8.8;53`:
+The field names are defined only here: the script of `store.write` is built from them, and `FlowDetail.from_fields`
+reads them. One row of 3 UDP packets with 200 bytes, decided by rule 1 and seen by the agent `bert`, becomes these
+fields of `detail;10.0.0.1;8.8.8.8;53`:
 
     packets.udp  3           first       1700000000.250000     rule      FLOW_MAPPING[1]
     octets.udp   200         last        1700000009.500000     sentence  the lower port is the service
@@ -28,25 +28,25 @@ if TYPE_CHECKING:
     from shodohflo.columns.observations import Observations
 
 FIRST: Final = "first"
-"""When the first packet came: seconds since 1970 with six decimals."""
+"""When the first packet was received: seconds since 1970 with six decimals."""
 
 LAST: Final = "last"
-"""When the last packet came: seconds since 1970 with six decimals."""
+"""When the last packet was received: seconds since 1970 with six decimals."""
 
 RULE: Final = "rule"
-"""The rule that decided the row with the latest `last`, as `FLOW_MAPPING[3]`."""
+"""The rule that decided the row with the latest `last`, such as `FLOW_MAPPING[3]`."""
 
 SENTENCE: Final = "sentence"
-"""That rule as a sentence, worded by the configuration of that time; may be empty."""
+"""The description of that rule in the configuration of that time; may be empty."""
 
 PACKETS: Final = "packets."
-"""Prefix of the packets by protocol, as `packets.udp`."""
+"""Prefix of the packet counts by protocol, such as `packets.udp`."""
 
 OCTETS: Final = "octets."
-"""Prefix of the bytes by protocol, as `octets.udp`."""
+"""Prefix of the byte counts by protocol, such as `octets.udp`."""
 
 SEEN_BY: Final = "agent."
-"""Prefix of when each agent saw the flow last, as `agent.bert`."""
+"""Prefix of the time at which each agent last saw the flow, such as `agent.bert`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Detail:
     packets: int
     octets: int
     first: int
-    """In ns since 1970, as is `last`."""
+    """Nanoseconds since 1970, as is `last`."""
     last: int
     rule: int
     sentence: str
@@ -96,14 +96,14 @@ class ProtocolSum:
 
 @dataclass(frozen=True, slots=True)
 class FlowDetail:
-    """What a `detail` hash says about a flow; a field that is missing or unreadable is `None` or empty."""
+    """The content of a `detail` hash; a field that is missing or malformed is `None` or empty."""
 
     first: float | None
     """Seconds since 1970, as is `last`."""
     last: float | None
     protocols: tuple[ProtocolSum, ...]
     rule: str
-    """The rule that decided last, as `FLOW_MAPPING[3]`."""
+    """The rule that decided the row with the latest `last`, such as `FLOW_MAPPING[3]`."""
     sentence: str
     agents: tuple[str, ...]
 
@@ -114,7 +114,7 @@ class FlowDetail:
 
     @classmethod
     def from_fields(cls, detail: Mapping[str, str]) -> Self:
-        """Read the fields of one hash; skip unknown fields and bad values, because anybody may write into a store."""
+        """Parse the fields of one hash; skip unknown fields and bad values, because any program may write to it."""
         protocols = _names_after(PACKETS, detail)
         return cls(
             first=_seconds(detail.get(FIRST)),

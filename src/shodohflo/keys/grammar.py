@@ -3,10 +3,10 @@
 `FORMS` is the grammar. Every name is made from it and parsed by it, so a new kind of key is one more row:
 
     FlowKey(10.0.0.1, 8.8.8.8, 53)   <->   10.0.0.1;8.8.8.8;53;flow
-    "{client};{service};{port};flow"       each field of the key stands where its name stands
+    "{client};{service};{port};flow"       the form: each name in braces is replaced by that field
 
-Addresses are RFC 5952 text and numbers are decimal. Each key has exactly one spelling: `10.0.0.1;8.8.8.8;053;flow`
-is a key of somebody else.
+Addresses are RFC 5952 text and numbers are decimal. Each key has exactly one spelling: `10.0.0.1;8.8.8.8;053;flow` is
+not a key of ours.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ FORMS: Final[Mapping[type, str]] = {
     UnreachableKey: "{client};{remote};{client_port}:{remote_port};{code};icmp",
     ClientKey: "client;{client}",
 }
-"""The name of each kind of key, with the names of its fields in braces and in their order."""
+"""The form of each kind of key; its fields are in braces, in their order."""
 
 
 def to_key(key: Key) -> str:
@@ -48,18 +48,18 @@ def to_key(key: Key) -> str:
 
 
 def from_key(text: str) -> Key | None:
-    """Return the key that `to_key` writes as `text`, or `None`: a store may hold keys of other programs too."""
+    """Return the key that `to_key` writes as `text`, or `None` for a name that is not a key of ours."""
     grammar = _BY_WORD.get(text.rpartition(";")[2]) or _BY_WORD.get(text.partition(";")[0])
     return grammar.parse(text) if grammar else None
 
 
 def key_pattern(kind: type, wanted: Mapping[str, str]) -> str:
-    """Return the glob pattern of a kind of key; a field that `wanted` does not name matches anything."""
+    """Return the glob pattern for keys of a kind; a field that is not in `wanted` matches anything."""
     return FORMS[kind].format_map({field.name: "*" for field in fields(kind)} | dict(wanted))
 
 
 def key_template(kind: type) -> str:
-    """Return the form of a kind of key for the operator `%`: addresses as text, numbers as integers."""
+    """Return the form of a kind of key as a template for `%`: addresses are text, numbers integers."""
     return FORMS[kind].format_map({field.name: "%d" if field.name in _PARSERS else "%s" for field in fields(kind)})
 
 
@@ -69,7 +69,7 @@ def detail_key(key: FlowKey) -> str:
 
 
 DETAIL_TEMPLATE: Final = DETAIL + "%s;%s;%d"
-"""Client, service and port of a flow."""
+"""The template of `detail` keys, for `%` with client, service and port."""
 
 
 # Another spelling of an address or of a number would be a second key for the same thing.
@@ -103,12 +103,12 @@ _PARSERS: Final[Mapping[str, Callable[[str], int]]] = {
     "remote_port": _port,
     "code": _code,
 }
-"""How to parse each field that is a number; the other fields are addresses."""
+"""The parser of each numeric field; all other fields are addresses."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Grammar:
-    """One row of `FORMS`, compiled."""
+    """One kind of key from `FORMS`, compiled for writing and parsing."""
 
     kind: Callable[..., Key]
     template: str
@@ -120,13 +120,13 @@ class _Grammar:
     def compile(cls, kind: type) -> _Grammar:
         names = tuple(field.name for field in fields(kind))
         parsers = tuple(_PARSERS.get(name, _address) for name in names)
-        # A number may stand beside a colon and an IPv6 address holds colons, so each has a class of its own.
+        # Colons separate numbers but are part of IPv6 addresses, so the two need different character classes.
         groups = {name: "([0-9]+)" if name in _PARSERS else "([^;]+)" for name in names}
         return cls(kind, key_template(kind), names, parsers, re.compile(FORMS[kind].format_map(groups)))
 
     @property
     def word(self) -> str:
-        """Return the field that is the same in all keys of the kind: the first or the last."""
+        """Return the word that all keys of the kind have in common: their first or last part."""
         first, *_, last = self.template.split(";")
         return first if "%" in last else last
 

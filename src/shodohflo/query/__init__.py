@@ -1,6 +1,6 @@
-"""What a store holds, for every reader: flows, peers, clients, resets and unreachables, and agents.
+"""Queries: the flows, peers, clients, resets, unreachables and agents that stores hold.
 
-`reader` asks one store or several as if they were one, `rows` are its answers, `sums` adds them up. Times are seconds
-since 1970, and `now` is an argument. It reads only. It must not know the agent, how rows are shown, or the
-command line.
+`reader` reads one store, or several as if they were one. `rows` declares the rows that it returns, `sums` and `details`
+add them up, `filters` selects keys, and `lookup` finds the row of one key. Times are seconds since 1970, and `now` is
+an argument. This package only reads. It must not know the agent, how rows are shown, or the command line.
 """

@@ -1,4 +1,4 @@
-"""The `detail` hashes of one flow in several stores, summed up as if they were one. Pure."""
+"""Sums of the `detail` hashes that several stores have for one flow. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def join_details(several: Sequence[FlowDetail]) -> FlowDetail:
-    """Sum up what several stores know about one flow; the rule is the one of the latest `last`."""
+    """Return the sum of several details of one flow; the rule and its sentence are those with the latest `last`."""
     latest = max(several, key=lambda one: one.last or 0.0)
     return FlowDetail(
         first=min((one.first for one in several if one.first is not None), default=None),
@@ -25,7 +25,7 @@ def join_details(several: Sequence[FlowDetail]) -> FlowDetail:
 
 
 def sum_protocols(parts: Iterable[ProtocolSum]) -> tuple[ProtocolSum, ...]:
-    """Add up `parts` by protocol, in alphabetical order."""
+    """Return the sums of `parts` by protocol, in alphabetical order."""
     packets: Counter[str] = Counter()
     octets: Counter[str] = Counter()
     for part in parts:

@@ -1,4 +1,4 @@
-"""What is wanted of a store, and the patterns for SCAN that narrow down what it sends. Pure."""
+"""Filters for keys, and SCAN patterns that let the store leave out most unwanted keys. Pure."""
 
 from __future__ import annotations
 
@@ -10,28 +10,31 @@ from shodohflo.model import Address, Network, address_text
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What a reader wants to see; empty means all."""
+    """The clients, services and ports that a reader asks for; an empty field matches all."""
 
     clients: tuple[Network, ...] = ()
     services: tuple[Network, ...] = ()
-    """The services of flows, the peers, what answered or could not be reached."""
+    """Matched with the service of a flow, the peer of a pair, and the remote of a reset or an unreachable."""
     ports: frozenset[int] = frozenset()
 
     def takes(self, client: Address, service: Address, *ports: int) -> bool:
-        """Say whether both ends, and one of the ports, are wanted."""
+        """Return whether both ends and at least one of the ports match."""
         port_is_wanted = not self.ports or not self.ports.isdisjoint(ports)
         return port_is_wanted and _holds(self.clients, client) and _holds(self.services, service)
 
     def takes_client(self, client: Address) -> bool:
-        """Say whether a client is wanted, whoever it talks with."""
+        """Return whether a client matches, without regard to services and ports."""
         return _holds(self.clients, client)
 
 
 def pattern(kind: type, wanted: Filter) -> str:
-    """Return one pattern that matches every wanted key of a kind; a second pattern would scan the whole store again."""
+    """Return one pattern that matches every wanted key of a kind, and perhaps more.
+
+    It is a single pattern because each SCAN goes through the whole store.
+    """
     client, service = _address_pattern(wanted.clients), _address_pattern(wanted.services)
     fields = {"client": client, "address": client, "service": service, "remote": service, "peer": service}
-    # Resets and unreachables have two ports and either may be the wanted one: both stay `*`.
+    # A filter matches either port of a reset or an unreachable, so neither can be in the pattern.
     ports = {"port": str(next(iter(wanted.ports)))} if len(wanted.ports) == 1 else {}
     return key_pattern(kind, fields | ports)
 
@@ -47,5 +50,5 @@ def _address_pattern(networks: tuple[Network, ...]) -> str:
     if network.prefixlen == network.max_prefixlen:
         return address_text(network.network_address)
     octets = str(network.network_address).split(".")[: network.prefixlen // 8]
-    # IPv6 text is shortened in the middle, so that the beginning of a prefix is not the beginning of a text.
+    # IPv6 text omits zeros anywhere, so the addresses of a prefix need not begin with the same text.
     return ".".join([*octets, "*"]) if network.version == 4 else "*"

@@ -1,4 +1,4 @@
-"""The row of one key, as the stores know it."""
+"""Lookup of the row of one key in the stores."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def find_row(reader: Reader, key: Key, now: float) -> KeyRow | None:
 
 
 def _recon(reader: Reader, key: ResetKey | UnreachableKey) -> Sequence[KeyRow]:
-    """Return the row between both ends with the ports and the code of `key`, if there is one."""
+    """Return the row with the ends, ports and code of `key`, or nothing."""
     code = key.code if isinstance(key, UnreachableKey) else None
     rows = reader.recon(Filter(_only(key.client), _only(key.remote))).rows
     wanted = (key.client_port, key.remote_port, code)

@@ -1,4 +1,4 @@
-"""Asks the stores, sums up what they have under the same key, and sorts it: the loudest first."""
+"""The reader: reads keys from all stores, sums up rows with the same key, and sorts them by packets."""
 
 from __future__ import annotations
 
@@ -24,31 +24,31 @@ AnyRow = TypeVar("AnyRow", bound=KeyRow)
 
 @dataclass(frozen=True, slots=True)
 class Found(Generic[AnyRow]):
-    """The answer to a question."""
+    """The result of a query."""
 
     rows: tuple[AnyRow, ...]
     foreign: int
-    """Keys that looked as if they belonged here and did not: other people's, or damaged."""
+    """The number of keys that matched the pattern but are damaged or of other programs."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Sighting(Generic[AnyKey]):
-    """A key as one store has it."""
+    """A key in one store."""
 
     record: KeyRecord[AnyKey]
     store: str
     lifetime: int | None
-    """Of that store's keys, in seconds, where an agent says so."""
+    """The longest lifetime of keys, in seconds, among the agents of that store; None if no heartbeat has one."""
 
     @property
     def age(self) -> float | None:
-        """Return how long ago the key was refreshed, which was when it had its whole lifetime before it."""
+        """Return the seconds since the key was refreshed: its lifetime minus the time until it expires."""
         if self.lifetime is None or self.record.expires_in is None:
             return None
         return max(self.lifetime - self.record.expires_in, 0.0)
 
     def row(self) -> KeyRow:
-        """Return the fields that the rows of all kinds have."""
+        """Return the fields that all kinds of rows have in common."""
         return KeyRow(
             packets=self.record.packets, age=self.age, expires_in=self.record.expires_in, stores=(self.store,)
         )
@@ -56,33 +56,36 @@ class _Sighting(Generic[AnyKey]):
 
 @dataclass(frozen=True, slots=True)
 class _Seen(Generic[AnyKey]):
-    """A key as all stores have it."""
+    """A key, with its sighting in each store that has it."""
 
     key: AnyKey
     sightings: list[_Sighting[AnyKey]]
 
     def common(self) -> dict[str, Any]:
-        """Return the fields that all rows have."""
-        # A store that was named twice is asked twice, and counts and stands twice.
+        """Return the common fields of a row, summed up over the stores."""
+        # A store that is named twice is read twice: its packets count twice and it is listed twice.
         stores = tuple(sighting.store for sighting in self.sightings)
         return common_fields([sighting.row() for sighting in self.sightings]) | {"stores": stores}
 
 
 class Reader:
-    """Asks one store or several; each question connects anew, and ends in a `StoreError` of one line if one fails."""
+    """Reads one store or several.
+
+    Each query opens new connections, and raises a one-line `StoreError` if any of the stores fails.
+    """
 
     def __init__(self, stores: Sequence[Store]) -> None:
-        """Say which stores to ask."""
+        """Read from `stores`; nothing is connected yet."""
         self._stores = stores
 
     def flows(self, wanted: Filter, now: float) -> Found[FlowRow]:
-        """Return the flows; `now` in seconds since 1970, for their age."""
+        """Return the flows that `wanted` matches; `now`, in seconds since 1970, gives their age."""
         seen, foreign = self._gather(FlowKey, wanted)
         rows = [_flow_row(one, now) for one in seen if wanted.takes(one.key.client, one.key.service, one.key.port)]
         return _found(rows, foreign, lambda row: (order(row.client), order(row.service), row.port))
 
     def peers(self, wanted: Filter) -> Found[PeerRow]:
-        """Return each pair once: the way round that is wanted, or the lower address first where both are."""
+        """Return each pair once: in the direction that `wanted` matches, or with the lower address first if both do."""
         seen, foreign = self._gather(PeerKey, wanted)
         ends = Filter(clients=wanted.clients, services=wanted.services)
         rows = [
@@ -93,23 +96,23 @@ class Reader:
         return _found(rows, foreign, lambda row: (order(row.address), order(row.peer)))
 
     def clients(self, wanted: Filter) -> Found[ClientRow]:
-        """Return the clients; the other parts of the filter say nothing of them."""
+        """Return the clients; the services and ports of the filter are ignored."""
         seen, foreign = self._gather(ClientKey, wanted)
         rows = [ClientRow(client=one.key.client, **one.common()) for one in seen if wanted.takes_client(one.key.client)]
         return _found(rows, foreign, lambda row: order(row.client))
 
     def peers_by_port(self, wanted: Filter, now: float) -> Found[PeerRow]:
-        """Return the ends of the flows that are wanted, which have ports, with the packets of these flows."""
+        """Return the pairs of ends of the flows that `wanted` matches, with their packets; peer keys have no port."""
         flows = self.flows(wanted, now)
         return Found(peers_of(flows.rows), flows.foreign)
 
     def clients_by_flow(self, wanted: Filter, now: float) -> Found[ClientRow]:
-        """Return the clients of the flows that are wanted, with the packets of these flows."""
+        """Return the clients of the flows that `wanted` matches, with the packets of these flows."""
         flows = self.flows(wanted, now)
         return Found(clients_of(flows.rows), flows.foreign)
 
     def recon(self, wanted: Filter) -> Found[ReconRow]:
-        """Return the resets and the unreachables; a wanted port may be at either end."""
+        """Return the resets and unreachables; a wanted port may be that of either end."""
         resets, foreign_resets = self._gather(ResetKey, wanted)
         unreachables, foreign_unreachables = self._gather(UnreachableKey, wanted)
         rows = [
@@ -123,7 +126,7 @@ class Reader:
         )
 
     def agents(self) -> tuple[AgentRow, ...]:
-        """Return what each agent said last, and how long ago."""
+        """Return the last heartbeat of each agent."""
         rows = []
         for store in self._stores:
             with store_errors(store.name), store.connect() as client:
@@ -131,7 +134,7 @@ class Reader:
         return tuple(rows)
 
     def _gather(self, kind: type[AnyKey], wanted: Filter) -> tuple[list[_Seen[AnyKey]], int]:
-        """Return what all stores have of a kind, and how many keys were foreign."""
+        """Return the keys of a kind in all stores, and the number of foreign keys."""
         seen: dict[str, _Seen[AnyKey]] = {}
         foreign = 0
         for store in self._stores:
@@ -178,5 +181,5 @@ def _recon_row(seen: _Seen[ResetKey] | _Seen[UnreachableKey], kind: str, code: i
 
 
 def _found(rows: list[AnyRow], foreign: int, place: Callable[[AnyRow], tuple[Any, ...]]) -> Found[AnyRow]:
-    """Sort: the loudest first, then in the order of `place`."""
+    """Return `rows` sorted by packets, most first, then by `place`."""
     return Found(tuple(sorted(rows, key=lambda row: (-row.packets, place(row)))), foreign)

@@ -1,4 +1,7 @@
-"""Rows: one for each key, with the sums over the stores that have it. `docs/reference/json.md` is made from them."""
+"""Rows: one for each key, with the sums over the stores that have it.
+
+`docs/reference/json.md` is generated from these classes and the docstrings of their fields.
+"""
 
 from __future__ import annotations
 
@@ -20,14 +23,14 @@ class KeyRow:
     packets: int
     """Packets counted under the key."""
     age: float | None
-    """Seconds since the last packet; null without a store, as in `replay`, or if the store does not know."""
+    """Seconds since the last packet or, if not stored, since the last refresh; null in `replay` or if unknown."""
     expires_in: float | None
     """Seconds until the key expires; null if it does not, or without a store."""
     stores: tuple[str, ...]
     """The stores that have the key; empty in `replay`."""
 
     def as_dict(self) -> dict[str, object]:
-        """Return the row as JSON takes it, what it is about first."""
+        """Return the row as an object for JSON: its own fields first, then those of every row."""
         common = [field.name for field in fields(KeyRow)]
         own = [field.name for field in fields(self) if field.name not in common]
         return {name: _plain(getattr(self, name)) for name in (*own, *common)}
@@ -37,7 +40,7 @@ class KeyRow:
 class FlowRow(KeyRow):
     """A flow: `client` uses the service at `service` on `port`.
 
-    It is the same row for the readers of a store, for `replay` and for the live table.
+    Readers of a store, `replay` and the live table have the same row.
     """
 
     client: Address
@@ -49,22 +52,22 @@ class FlowRow(KeyRow):
     octets: int | None
     """Bytes of the network layer, headers included; null if the `detail` hash is gone."""
     first: float | None
-    """When the first packet was received, in seconds since 1970; null as above."""
+    """When the first packet was received, in seconds since 1970; null if that hash is gone."""
     last: float | None
-    """When the last packet was received, in seconds since 1970; null as above."""
+    """When the last packet was received, in seconds since 1970; null if that hash is gone."""
     protocols: tuple[ProtocolSum, ...]
-    """The sums of each protocol; empty as above."""
+    """The sums of each protocol; empty if that hash is gone."""
     rule: str
     """The rule that decided the last packet, such as `FLOW_MAPPING[3]`; empty if unknown."""
     sentence: str
-    """That rule in words, as they were when it decided."""
+    """The description of that rule at the time of the decision."""
     agents: tuple[str, ...]
     """The agents that have seen the flow; empty in `replay`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeerRow(KeyRow):
-    """Two ends of flows, whichever of them is the client."""
+    """The two ends of flows, whichever of them is the client."""
 
     address: Address
     """One end."""
@@ -100,21 +103,21 @@ class ReconRow(KeyRow):
 
 @dataclass(frozen=True, slots=True)
 class AgentRow:
-    """The last words of an agent."""
+    """The last heartbeat of an agent."""
 
     agent: str
     store: str
     age: float
-    """Seconds since it spoke; a live agent does so every few seconds."""
+    """Seconds since the heartbeat; a running agent writes one every 10 seconds."""
     fields: Mapping[str, str]
 
     def as_dict(self) -> dict[str, object]:
-        """Return the row as JSON takes it."""
+        """Return the row as an object for JSON."""
         return {"agent": self.agent, "store": self.store, "age": _plain(self.age), "fields": dict(self.fields)}
 
 
 def order(address: Address) -> tuple[int, int]:
-    """Sort addresses by family, then by number."""
+    """Return a sort key for addresses: by family, then by number."""
     return address.version, int(address)
 
 

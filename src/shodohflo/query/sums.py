@@ -1,4 +1,4 @@
-"""Sums of rows: clients and peers of given flows, and several rows of one flow as one."""
+"""Sums of rows: the clients and peers of given flows, and several rows of one flow joined into one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def clients_of(flows: Iterable[FlowRow]) -> tuple[ClientRow, ...]:
 
 
 def peers_of(flows: Iterable[FlowRow]) -> tuple[PeerRow, ...]:
-    """Return the ends of `flows`, the client as the first of each pair."""
+    """Return the pairs of ends of `flows`, the client first, with the packets of these flows only."""
     return _gathered(
         flows,
         lambda row: (row.client, row.service),
@@ -30,7 +30,7 @@ def peers_of(flows: Iterable[FlowRow]) -> tuple[PeerRow, ...]:
 
 
 def join_flows(rows: Sequence[FlowRow]) -> FlowRow:
-    """Return several rows of the same flow as one; the rule is the one that decided last."""
+    """Return the sum of several rows of the same flow; the rule is the one that decided last."""
     first = rows[0]
     detail = join_details(
         [FlowDetail(row.first, row.last, row.protocols, row.rule, row.sentence, row.agents) for row in rows]
@@ -39,7 +39,7 @@ def join_flows(rows: Sequence[FlowRow]) -> FlowRow:
 
 
 def flow_row(key: FlowKey, detail: FlowDetail, common: Mapping[str, Any]) -> FlowRow:
-    """Return the row of a flow from what is known of it and the fields that all rows have."""
+    """Return the row of a flow, made from its detail and the common fields."""
     return FlowRow(
         client=key.client,
         service=key.service,
@@ -67,7 +67,10 @@ def _gathered(
 
 
 def common_fields(parts: Sequence[KeyRow]) -> dict[str, Any]:
-    """Return the fields of `KeyRow` for several parts together: the youngest age and the longest lifetime count."""
+    """Return the fields of `KeyRow` for the sum of `parts`.
+
+    Its age is the lowest one. It expires with the last part: never, if one of them never expires.
+    """
     expiries = [part.expires_in for part in parts]
     return {
         "packets": sum(part.packets for part in parts),

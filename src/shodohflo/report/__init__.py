@@ -1,4 +1,4 @@
-"""What people and scripts are shown: tables, flows, rules, findings, the ledger, and numbers in words.
+"""Output for people and scripts: tables, flows, rules, findings, the ledger, and numbers as text.
 
-It turns values into rows and lines. It must not ask a store, read a capture, or know the command line.
+This package turns values into rows and lines. It must not read a store or a capture, or know the command line.
 """

@@ -1,4 +1,4 @@
-"""The difference between two configurations as text, grouped by the rules that make it."""
+"""The difference between two configurations as text, grouped by the rules that cause it."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ if TYPE_CHECKING:
 
 
 SHOWN: Final = 20
-"""Keys of one kind of change that people are shown; scripts get all."""
+"""The most keys shown for one kind of change; JSON has all of them."""
 
 
-_INSIDE: Final = "in tunnels that only one of the two looks into (TUNNELS):"
+_INSIDE: Final = "in tunnels that only one of the two configurations opens (TUNNELS):"
 
 
-_UNSURE: Final = "an action of your own, asked again about the same packets, answered otherwise:"
+_UNSURE: Final = "a custom action gave different answers when asked again about the same packets:"
 
 
 def difference_lines(difference: Difference) -> Iterator[str]:
-    """Write a difference for people."""
+    """Yield the lines of a difference: the counts, then the changes by outcomes and rules, most packets first."""
     yield f"{difference.packets:,} packets; {len(difference.old):,} keys before, {len(difference.new):,} after"
     if difference.is_none:
         yield "no difference"
@@ -44,7 +44,7 @@ def _reason(change: Change) -> tuple[What, str, str, str, str]:
 
 
 def _group(changes: Sequence[Change]) -> Iterator[str]:
-    """Write the changes that the same rules make."""
+    """Yield the lines of the changes that have the same outcomes and rules before and after."""
     yield f"{changes[0].what}: {sum(change.packets for change in changes):,} packets"
     yield f"  before  {_side(changes[0].old)}"
     yield f"  after   {_side(changes[0].new)}"
@@ -61,7 +61,7 @@ def _keys(change: Change) -> str:
 
 
 def _inside(difference: Difference) -> Iterator[str]:
-    """Write what differs without any rule's doing."""
+    """Yield the lines of the differences that no rule causes."""
     if difference.inside:
         yield ""
         yield _UNSURE if difference.same_tunnels else _INSIDE

@@ -1,4 +1,4 @@
-"""An explanation as text: both networks, what was asked, the outcome and the keys."""
+"""An explanation as text: both ends with their networks, the questions and rules, the outcome and the keys."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def explanation_lines(explanation: Explanation) -> Iterator[str]:
-    """Write an explanation for people."""
+    """Yield the lines of an explanation."""
     yield explanation.packet.to_text()
     yield ""
     yield from plain(*_ends(explanation))[1:]

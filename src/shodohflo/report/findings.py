@@ -1,4 +1,4 @@
-"""The findings of `check` as text and as JSON, and one in one line for a log."""
+"""The findings of `check` as text, as JSON, and as single lines for a log."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ if TYPE_CHECKING:
 
 
 def in_one_line(finding: Finding) -> str:
-    """Say a finding for a log."""
+    """Return a finding as one line for a log."""
     where = f"{finding.where}: " if finding.where else ""
     shown = f" ({finding.witness.to_text()}: {finding.outcome})" if finding.witness else ""
     return f"{where}{finding.label}: {finding.sentence}{shown}"
 
 
 def unusable(message: str, config: Path | None) -> Finding:
-    """Take an error apart into where it is and what it says."""
+    """Return the error `message` as a finding; a position in `config` at its beginning becomes `where`."""
     known = re.match(rf"{re.escape(str(config))}(?::\d+)*(?=: )", message)
     where, sentence = (known[0], message[known.end() + 2 :]) if known else ("", message)
     return Finding(Code.UNUSABLE, "configuration", sentence, where=where)
 
 
 def text_lines(report: Report) -> Iterator[str]:
-    """Yield the report for people."""
+    """Yield the lines of a report; the last one has the number of findings by level."""
     for finding in report.findings:
         where = f"{finding.where}: " if finding.where else ""
         yield f"{where}{finding.level}: {finding.label}"
@@ -43,6 +43,6 @@ def text_lines(report: Report) -> Iterator[str]:
 
 
 def json_lines(report: Report) -> Iterator[str]:
-    """Yield the report for scripts, what is accepted with its reason."""
+    """Yield each finding as a JSON object; `accepted` is the reason of an accepted finding, otherwise null."""
     for finding, reason in [*((finding, None) for finding in report.findings), *report.accepted]:
         yield json.dumps(finding.as_dict() | {"accepted": reason})

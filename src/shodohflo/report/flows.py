@@ -1,4 +1,4 @@
-"""The flows of observations as the rows that a store's reader gets: for replays and the live table."""
+"""The flows of observations as the rows that a reader of a store returns, for replays and the live table."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from shodohflo.rules.mapping import FlowMapping
 
 _PROTOCOL, _RULE, _PACKETS, _OCTETS, _FIRST, _LAST = range(6)
-"""The places in a part of a flow: what one rule decided of one protocol."""
+"""Indexes into a part of a flow: the packets of one protocol that one rule decided."""
 
 _NS: Final = 1e9
 
@@ -28,8 +28,8 @@ _NS: Final = 1e9
 def flow_rows(observations: Observations, sentences: Sequence[str] = ()) -> list[FlowRow]:
     """Return the flows of `observations`, those with most packets first.
 
-    `sentences` are the rules in words, by number. Where several rules decided packets of a flow, the row has the rule
-    of the last packet, as in a store. The fields that only a store knows are empty: `age` and `expires_in` are None.
+    `sentences` are the descriptions of the rules, by number. If several rules decided packets of a flow, the row has
+    the rule of the last packet, as in a store. Fields that only a store has are empty: `age` and `expires_in` are None.
     """
     flows: dict[tuple[Address, Address, int], list[tuple[int, ...]]] = {}
     for key, part in _parts(observations):
@@ -39,7 +39,7 @@ def flow_rows(observations: Observations, sentences: Sequence[str] = ()) -> list
 
 
 def print_flows(observations: Observations, mapping: FlowMapping, *, as_json: bool) -> None:
-    """Print the flows on standard output, as a table with an empty line below it, or as one JSON object a line."""
+    """Print the flows on standard output, as a table followed by an empty line, or as one JSON object per line."""
     FLOWS.print(flow_rows(observations, [rule.describe() for rule in mapping.rules]), as_json=as_json)
     if not as_json:
         sys.stdout.write("\n")

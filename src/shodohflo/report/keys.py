@@ -1,4 +1,4 @@
-"""The keys that observations are counted under, as lines for scripts."""
+"""The keys under which observations are counted, as lines for scripts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def key_lines(counted: Mapping[str, int]) -> Iterator[str]:
-    """Return a line with key and count, separated by a tab, for each key in the order of the keys."""
+    """Return a line for each key, sorted by key: key and count, separated by a tab."""
     keys = sorted(counted)
     return map("%s\t%d\n".__mod__, zip(keys, map(counted.__getitem__, keys), strict=True))
 

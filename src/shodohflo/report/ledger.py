@@ -1,4 +1,4 @@
-"""The ledger for people and for scripts: what became of every packet."""
+"""The ledger as text and as JSON: the number of packets received, and of each outcome."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _REASONS: Final = {str(outcome): outcome.explanation for outcome in Outcome} | {
 
 
 def ledger_lines(ledger: Ledger, rules: CompiledRules) -> Iterator[str]:
-    """Yield the ledger as lines of text: the sum first, then each outcome, the commonest first."""
+    """Yield the ledger as text: the total, the outcomes by frequency, the tunnels, and the actions that failed."""
     yield f"{ledger.received:,} packets received, {ledger.kernel_dropped:,} dropped by the kernel"
     yield from _outcome_lines(ledger.outcomes)
     for tunnel, count in ledger.opened.most_common():
         yield f"  {count:,} packets opened as {tunnel}"
     if ledger.inside:
-        yield "  inside the tunnels over UDP, counted beside these packets:"
+        yield "  inside UDP tunnels, counted in addition to these packets:"
         yield from (f"  {line}" for line in _outcome_lines(ledger.inside))
     for rule, failures in sorted(rules.failures.items()):
         yield f"  {rule_place(rule)} gave no answer {failures:,} times, the last: {rules.last_failure.get(rule, '')}"
@@ -46,12 +46,12 @@ def _outcome_lines(counted: Counter[str]) -> Iterator[str]:
 
 
 def _meaning(outcome: str) -> str:
-    """Explain an outcome; behind some stands, in brackets, which rule or which link type."""
+    """Return the explanation of an outcome; some outcomes end with a rule or a link type in brackets."""
     return _REASONS.get(outcome) or _REASONS.get(outcome.partition("[")[0], "by that rule")
 
 
 def print_ledger(ledger: Ledger, rules: CompiledRules, *, err: bool) -> None:
-    """Print the ledger, on standard error where standard output holds data."""
+    """Print the ledger on standard output, or with `err` on standard error; a terminal gets shortened lines."""
     stream = sys.stderr if err else sys.stdout
     width = shutil.get_terminal_size().columns if stream.isatty() else None
     for line in ledger_lines(ledger, rules):
@@ -59,5 +59,5 @@ def print_ledger(ledger: Ledger, rules: CompiledRules, *, err: bool) -> None:
 
 
 def write_ledger(ledger: Ledger, path: Path) -> None:
-    """Write the ledger as JSON."""
+    """Write the ledger to the file `path` as JSON."""
     path.write_text(json.dumps(ledger.as_dict(), indent=2) + "\n", encoding="utf-8")

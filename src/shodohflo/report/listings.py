@@ -1,4 +1,4 @@
-"""The tables of each kind of row: columns, cells, and the orders they can be sorted in."""
+"""The listings: for each kind of row, the columns and cells of its table, and the orders it can be sorted by."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class Listing(Generic[AnyRow]):
     columns: tuple[Column, ...]
     cells: Callable[[AnyRow], table.Row]
     orders: dict[str, Callable[[AnyRow], SortKey]]
-    """The sort keys beside packets and age, by the name that `--sort` takes."""
+    """The sort keys besides packets and age, by the name that `--sort` takes."""
 
     def sorted(self, rows: Sequence[AnyRow], by: str) -> list[AnyRow]:
-        """Sort by packets (most first), age (youngest first) or ascending; a column the rows lack changes nothing."""
+        """Sort by packets (most first), age (lowest first) or ascending; keep the order if the rows lack the column."""
         common: dict[str, Callable[[AnyRow], SortKey]] = {
             "packets": lambda row: (-row.packets,),
             "age": lambda row: (row.age is None, row.age or 0.0),
@@ -39,7 +39,7 @@ class Listing(Generic[AnyRow]):
         return sorted(rows, key=(common | self.orders).get(by, lambda _: ()))
 
     def print(self, rows: Sequence[AnyRow], *, as_json: bool) -> None:
-        """Print `rows` on standard output, as a table or as one JSON object a line."""
+        """Print `rows` on standard output, as a table or as one JSON object per line."""
         if as_json:
             sys.stdout.writelines(f"{json.dumps(row.as_dict())}\n" for row in rows)
         else:

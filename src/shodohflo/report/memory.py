@@ -1,4 +1,4 @@
-"""What the stores remember of one key, as lines of a name and a value."""
+"""The content of the stores for one key, as lines with a name and a value."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 def memory_lines(key: Key, row: KeyRow, now: float) -> Iterator[str]:
-    """Yield a line for each thing that is known of `key`; `now` in seconds since 1970."""
+    """Yield the lines about `key` and its `row`; `now` is in seconds since 1970."""
     return (f"  {name:<10}  {value}" for name, value in _known(key, row, now))
 
 
 def _known(key: Key, row: KeyRow, now: float) -> Iterator[tuple[str, str]]:
-    """Yield name and value of each thing that is known."""
+    """Yield the name and the value of each line; unknown values are left out."""
     yield from _meant(key)
     yield "packets", f"{row.packets:,}"
     if isinstance(row, FlowRow):
@@ -49,12 +49,12 @@ def _meant(key: Key) -> Iterator[tuple[str, str]]:
             yield "reset by", f"{address_text(remote)}, port {remote_port}"
         case UnreachableKey(client, remote, client_port, remote_port, code):
             yield "client", f"{address_text(client)}, port {client_port}"
-            yield "wanted", f"{address_text(remote)}, port {remote_port}"
-            yield "told", unreachable_name(code, client.version)
+            yield "tried", f"{address_text(remote)}, port {remote_port}"
+            yield "reason", unreachable_name(code, client.version)
 
 
 def _remembered(row: FlowRow, now: float) -> Iterator[tuple[str, str]]:
-    """Yield what the `detail` hash knows beside the counter."""
+    """Yield the lines about the content of the `detail` hash."""
     for protocol in row.protocols:
         yield protocol.protocol, f"{protocol.packets:,} packets, {size_text(protocol.octets)}"
     for name, seconds in (("first seen", row.first), ("last seen", row.last)):

@@ -1,4 +1,4 @@
-"""How numbers are said in tables: ports with their names, ages, sizes."""
+"""Numbers as text for tables: names of ports, ages, sizes, and codes of unreachables."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _UNREACHABLE_6: Final = (  # RFC 4443 section 3.1; the last from IANA's registry
 
 @cache
 def port_name(port: int, protocol: str = "tcp") -> str:
-    """Name a port as /etc/services does, of `protocol` first; nothing for a port without a name."""
+    """Return the name of a port in /etc/services, with `protocol` tried first; empty for a port without a name."""
     for asked in dict.fromkeys((protocol, "tcp", "udp")):
         try:
             return socket.getservbyport(port, asked)
@@ -51,15 +51,15 @@ def port_name(port: int, protocol: str = "tcp") -> str:
 
 
 def age_text(seconds: float) -> str:
-    """Say an age in its largest unit: `3s`, `12m`, `5h`."""
+    """Return an age in its largest unit: `3s`, `12m`, `5h`; rounded down, and negative ages are 0."""
     for unit, length in _AGES:
         if seconds >= length:
             return f"{seconds // length:.0f}{unit}"
-    return f"{max(seconds, 0):.0f}s"
+    return f"{max(int(seconds), 0)}s"
 
 
 def size_text(octets: int) -> str:
-    """Return a size in decimal units, with at most three digits from a kilobyte on: `840 B`, `1.2 MB`."""
+    """Return a size in decimal units, with at most three digits: `840 B`, `1.2 MB`."""
     size, unit = float(octets), 0
     while size >= 999.5 and unit < len(_SIZES) - 1:
         size, unit = size / 1000, unit + 1
@@ -67,6 +67,6 @@ def size_text(octets: int) -> str:
 
 
 def unreachable_name(code: int, version: int) -> str:
-    """Say why something could not be reached: the code of ICMP type 3, or of ICMPv6 type 1."""
+    """Return the reason of an unreachable: the meaning of a code of ICMP type 3, or of ICMPv6 type 1."""
     names = _UNREACHABLE_4 if version == 4 else _UNREACHABLE_6
     return names[code] if code < len(names) else f"unreachable, code {code}"

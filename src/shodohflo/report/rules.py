@@ -1,4 +1,4 @@
-"""The rules in sentences, with what each of them decided of a capture or of live packets."""
+"""The rules as sentences, with the packets and flows that each of them decided, from a capture or from stores."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ COLUMNS: Final = (
 
 
 _DROPPED: Final = "outcomes.dropped."
-"""Before the place of a rule, in the fields of an agent's hash."""
+"""Prefix of the heartbeat fields that count drops; the place of the rule follows."""
 
 
-_FORGOTTEN: Final = "(it recorded nothing, so nobody kept its words)"
+_FORGOTTEN: Final = "(its sentence is unknown)"
 
 
 class RuleText(NamedTuple):
-    """A rule by its number and its words; after a reload, the same number may stand for another rule."""
+    """A rule by its number and its sentence; after a reload, the same number may belong to another rule."""
 
     number: int
     sentence: str
@@ -53,7 +53,7 @@ class Decided:
     """The packets and flows that each rule decided."""
 
     packets: Counter[RuleText] = field(default_factory=Counter)
-    """Recorded."""
+    """The recorded packets of each rule."""
     flows: Counter[RuleText] = field(default_factory=Counter)
     dropped: Counter[RuleText] = field(default_factory=Counter)
 
@@ -68,7 +68,7 @@ class Decided:
 
 
 def rule_texts(settings: Settings) -> list[RuleText]:
-    """Return the rules of a configuration in words."""
+    """Return the number and the sentence of each rule of a configuration."""
     return [RuleText(number, rule.describe()) for number, rule in enumerate(settings.mapping.rules)]
 
 
@@ -106,10 +106,10 @@ def other_configurations(agents: Iterable[AgentRow], settings: Settings | None) 
 
 
 def count_stored(flows: Iterable[FlowRow], agents: Iterable[AgentRow], rules: Sequence[RuleText]) -> Decided:
-    """Count flows by the rule that decided their last packet, and drops as the agents count them.
+    """Count flows by the rule that decided their last packet, and drops by the counters in heartbeats.
 
-    Drops, and flows without a stored sentence, have only a number: they count for the rule of `rules` with that number,
-    otherwise for the latest sentence known.
+    Drops, and flows without a stored sentence, have only a rule number: they count for the rule in `rules` with that
+    number. If there is none, drops count for the latest stored sentence of that number.
     """
     decided = Decided()
     words = {rule.number: rule.sentence for rule in rules}
@@ -129,14 +129,14 @@ def count_stored(flows: Iterable[FlowRow], agents: Iterable[AgentRow], rules: Se
 
 
 def rule_objects(settings: Settings | None, decided: Decided | None) -> Iterator[dict[str, object]]:
-    """Yield each rule of the configuration, and each other one that decided anything, as JSON takes it."""
+    """Yield the rules of the configuration, and other rules that decided something, as objects for JSON."""
     for rule in _shown(settings, decided):
         counts = decided.as_dict(rule) if decided else {}
         yield {"place": rule_place(rule.number), "sentence": rule.sentence, **counts}
 
 
 def rule_rows(settings: Settings | None, decided: Decided | None) -> list[Row]:
-    """Return the rows of `COLUMNS`: the networks of the configuration and the same rules."""
+    """Return the rows of `COLUMNS`: the networks of the configuration, then the rules of `rule_objects`."""
     rows = [_network_row(n, entry) for n, entry in enumerate(settings.enumeration.entries)] if settings else []
     configured = rule_texts(settings) if settings else []
     for rule in _shown(settings, decided):
@@ -147,7 +147,7 @@ def rule_rows(settings: Settings | None, decided: Decided | None) -> list[Row]:
 
 
 def print_rules(settings: Settings | None, decided: Decided | None, *, as_json: bool) -> None:
-    """Print networks and rules on standard output as a table, or the rules as one JSON object a line."""
+    """Print networks and rules on standard output as a table, or the rules as one JSON object per line."""
     if as_json:
         sys.stdout.writelines(f"{json.dumps(rule)}\n" for rule in rule_objects(settings, decided))
     else:

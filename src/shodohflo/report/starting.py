@@ -1,4 +1,4 @@
-"""A commented configuration to start from, for a machine with given interfaces."""
+"""The starting configuration, with comments, for a machine with given interfaces."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HOST: Final = "this_host"
 
 
 _ELSEWHERE: Final = frozenset({"NETWORK_ENUMERATION", "FLOW_MAPPING", "USE_DNSPYTHON"})
-"""Settings that are in the file already, or without effect."""
+"""Settings that the file sets elsewhere, or that have no effect."""
 
 
 _DISCOVERY: Final = frozenset({137, 138, 1900, 3702, 5353, 5355})
@@ -35,7 +35,7 @@ _NAMES: Final = ("DST", "OUR_4NETS", "OUR_6NETS", "SRC", "Assign", "FlowMapping"
 
 
 def starting_lines(interfaces: Sequence[Interface]) -> Iterator[str]:
-    """Yield the configuration for a machine with these interfaces."""
+    """Yield the lines of the configuration for a machine with these interfaces."""
     ours = our_networks(Wanted().choose(interfaces).listened, interfaces)
     host = _host(interfaces, ours)
     yield from _head(interfaces, ours)
@@ -45,7 +45,7 @@ def starting_lines(interfaces: Sequence[Interface]) -> Iterator[str]:
     yield "# An address belongs to the first entry that holds it: a host goes before the network around it."
     yield "NETWORK_ENUMERATION = NetworkEnumeration("
     if host.given:
-        yield from comment("Uncomment this, and its rules below, to treat this machine apart from our networks.")
+        yield from comment("Uncomment this and its rules below to treat this machine separately from our networks.")
         yield from _commented_out(entry_lines(host))
     for entry in (*SPECIAL, Entry(OURS, (OUR_4NETS, OUR_6NETS)), _outside()):
         yield from entry_lines(entry)
@@ -74,7 +74,7 @@ def _head(interfaces: Iterable[Interface], ours: Iterable[Network]) -> Iterator[
 
 
 def _host(interfaces: Iterable[Interface], ours: Sequence[Network]) -> Entry:
-    """Return this machine's own addresses in our networks, but for those that are the whole network."""
+    """Return an entry for this machine's addresses in our networks; a network of one address needs no entry."""
     larger = [network for network in ours if network.num_addresses > 1]
     addresses = {address.ip for interface in interfaces for address in interface.addresses}
     held = [address for address in addresses if any(address in network for network in larger)]
@@ -87,16 +87,16 @@ def _outside() -> Entry:
 
 
 def _rules(*, with_host: bool) -> Iterator[str]:
-    yield from comment("Devices that look for each other:")
+    yield from comment("Discovery between devices:")
     yield from _commented_out(
         [f"{INDENT}{rule_code(Rule(OURS, 'multicast', Assign(SRC, DST, _DISCOVERY, drop=True)))},"]
     )
     if with_host:
         yield from comment("Visitors of a web server on this machine, which keeps a log of its own:")
         yield from _commented_out([_rule(OUTSIDE, HOST, Assign(SRC, DST, {80, 443}, drop=True))])
-        yield from comment("What else this machine does:")
+        yield from comment("All other traffic of this machine:")
         yield from _commented_out([_rule(None, HOST, LowerPort(SRC)), _rule(HOST, None, LowerPort(DST))])
-    yield from comment("All that our networks receive and send; the lower port names the service.")
+    yield from comment("All traffic to and from our networks; the lower port names the service.")
     yield _rule(None, OURS, LowerPort(SRC))
     yield _rule(OURS, None, LowerPort(DST))
 
@@ -106,7 +106,7 @@ def _rule(src: str | None, dst: str | None, action: Action) -> str:
 
 
 def _settings() -> Iterator[str]:
-    yield "# What else can be set, with what holds if it is not:"
+    yield "# Other settings, with their defaults:"
     yield "#"
     for setting in KNOWN.values():
         if setting.name not in _ELSEWHERE:
@@ -115,5 +115,5 @@ def _settings() -> Iterator[str]:
 
 
 def _commented_out(lines: Iterable[str]) -> Iterator[str]:
-    """Yield `lines` commented out, the sign where the code begins."""
+    """Yield `lines` commented out, with `#` at the indentation of the code."""
     return (f"{INDENT}# {line.removeprefix(INDENT)}" for line in lines)

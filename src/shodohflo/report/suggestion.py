@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 NAMED: Final = 3
-"""Hidden services that are named."""
+"""The most hidden services named in a comment."""
 
 
 def suggestion_lines(suggestion: Suggestion, captures: Sequence[str]) -> Iterator[str]:
-    """Write a suggestion as a configuration file."""
+    """Yield the lines of a suggestion as a configuration file; `captures` are the names of its sources."""
     yield from _head(suggestion, captures)
     yield ""
     yield from import_lines(_imports(suggestion))
@@ -40,13 +40,13 @@ def suggestion_lines(suggestion: Suggestion, captures: Sequence[str]) -> Iterato
         yield from _proposed(_drop_text(proposal, (OURS, *suggestion.named)), proposal)
     if suggestion.high:
         yield from _proposed(_high_text(suggestion.high), suggestion.high)
-    yield from comment("All that our networks receive and send; the lower port names the service.")
+    yield from comment("All traffic to and from our networks; the lower port names the service.")
     yield from (f"{INDENT}{rule_code(rule)}," for rule in suggestion.trial.rules)
     yield ")"
 
 
 def _missing(suggestion: Suggestion) -> Iterator[str]:
-    """Remind of the family that we had no network of."""
+    """Yield a comment for each address family in which we have no network."""
     bound = {network.version for network in suggestion.trial.our_nets}
     for version, name in ((4, "OUR_4NETS"), (6, "OUR_6NETS")):
         if version not in bound:
@@ -65,8 +65,8 @@ def _head(suggestion: Suggestion, captures: Sequence[str]) -> Iterator[str]:
     yield "#"
     yield f"#     shodohflo run {ours} --config FILE"
     yield "#"
-    yield f"# From {suggestion.packets:,} packets ({ascii(sources)[1:-1]}), that make {suggestion.keys:,} keys."
-    yield "# All numbers are measured on these packets: other days have others."
+    yield f"# From {suggestion.packets:,} packets ({ascii(sources)[1:-1]}), which make {suggestion.keys:,} keys."
+    yield "# All numbers are measured on these packets; other captures give other numbers."
     for network, share in suggestion.busiest:
         yield f"# Busy outside: {network}, an end of {percent(share)} of the packets."
 
@@ -100,8 +100,8 @@ def _hidden(cost: Cost) -> str:
 def _high_text(proposal: Proposal) -> str:
     cost, ports = proposal.cost, ", ".join(map(_port, proposal.ports))
     return (
-        f"Many talk with {ports}, but from lower ports, which are taken for the service's. Named as services, "
-        f"they make {_services(cost.services_after)} of what are {cost.services_before:,} now."
+        f"Many clients of {ports} use lower ports, which are mistaken for the port of the service. With these rules, "
+        f"the keys name {_services(cost.services_after)} instead of {cost.services_before:,}."
     )
 
 
@@ -115,5 +115,5 @@ def _port(port: int) -> str:
 
 
 def percent(share: float) -> str:
-    """Write a share; what is little is not nothing."""
+    """Return a share, 0 to 1, in percent; only a share of 0 is written as 0 %."""
     return "less than 1 %" if 0 < share < 0.01 else f"{100 * share:.0f} %"

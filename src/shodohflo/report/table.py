@@ -1,4 +1,4 @@
-"""Tables that fit: on a terminal folded and coloured, elsewhere one line for each row, however long."""
+"""Tables: folded and coloured to fit a terminal, elsewhere one line per row of any length."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class Column:
 
     title: str
     right: bool = False
-    """Numbers stand at the right, in one piece; text at the left, folded where the terminal is narrow."""
+    """Whether it is right-aligned and never folded, as for numbers; other columns fold on a narrow terminal."""
     from_width: int = 0
-    """Narrower terminals leave the column out."""
+    """The column is left out on terminals narrower than this."""
     style: str = ""
 
 
@@ -29,14 +29,14 @@ Row = tuple[str, ...]
 
 
 def show(columns: Sequence[Column], rows: Sequence[Row], stream: TextIO | None = None) -> None:
-    """Print a table on `stream`, standard output if none is named; columns that say nothing are left out."""
+    """Print a table on `stream`, by default standard output, without the columns that are empty in all rows."""
     stream = stream or sys.stdout
     telling = [place for place in range(len(columns)) if not rows or any(row[place] for row in rows)]
     columns, rows = [columns[place] for place in telling], [tuple(row[place] for place in telling) for row in rows]
     if not stream.isatty():
         stream.writelines(f"{line}\n" for line in plain(columns, rows))
         return
-    from rich.console import Console  # noqa: PLC0415 - pipes and files need not wait for rich
+    from rich.console import Console  # noqa: PLC0415 - output to pipes and files does not need rich
 
     Console(file=stream, highlight=False, markup=False).print(
         rich_table(columns, rows, shutil.get_terminal_size().columns)
@@ -57,7 +57,7 @@ def plain(columns: Sequence[Column], rows: Sequence[Row]) -> list[str]:
 
 
 def rich_table(columns: Sequence[Column], rows: Sequence[Row], width: int) -> Table:
-    """Return the table for a terminal of `width` columns."""
+    """Return the table for a terminal that is `width` characters wide."""
     from rich.table import Table  # noqa: PLC0415 - as above
 
     shown = [place for place, column in enumerate(columns) if column.from_width <= width]

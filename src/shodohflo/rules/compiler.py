@@ -32,10 +32,13 @@ class CompiledRules:
     """
 
     asked: int
-    """The number of packets that the readable rules were asked about."""
+    """How often the readable rules were asked: once for each distinct (addresses, ports) of a batch."""
 
     def __init__(self, enumeration: NetworkEnumeration, mapping: FlowMapping) -> None:
-        """Compile `mapping`; raise ValueError with the place of a rule that names an unknown network."""
+        """Compile `mapping`, which is numbered in place.
+
+        Raise ValueError with the place of a rule that names an unknown network.
+        """
         self.mapping = mapping.number_networks(enumeration)
         self.networks = NetworkTable.compile(enumeration)
         actions = [rule.action for rule in mapping.rules]

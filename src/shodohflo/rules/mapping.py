@@ -130,7 +130,7 @@ class FlowMapping:
     def decide(self, src_addr: Address, src_port: int, dst_addr: Address, dst_port: int) -> Verdict:
         """Return the decision of the rules on a packet, and which rule made it."""
         if self._enumeration is None:
-            raise ValueError("FLOW_MAPPING: number_networks(NETWORK_ENUMERATION) comes before the first match")
+            raise ValueError("FLOW_MAPPING: call number_networks(NETWORK_ENUMERATION) before the first match")
         src_network, dst_network = self._enumeration.network(src_addr), self._enumeration.network(dst_addr)
         if src_network is None or dst_network is None:
             return Verdict(Decision.NO_NETWORK)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 FEW_STARTS: Final = 16
 MANY_ROWS: Final = 4096
-"""Up to so many starts and from so many rows on, one comparison per start is faster than a binary search per row."""
+"""For at most so many starts and at least so many rows, comparing the column with each start beats a binary search."""
 
 NOWHERE: Final = 0
 """The network id of an address that is in no network."""
@@ -44,7 +44,7 @@ class OurNetworks:
         self.version = default[0].version
         self.default: tuple[Network, ...] = default
         self.prefixes: tuple[Network, ...] = default
-        """What the placeholder stands for in enumerations that are not bound; set by `update_our_nets`, at a Python prompt."""
+        """Its networks in enumerations that are not bound, as set by `update_our_nets` at a Python prompt."""
 
     def among(self, our_nets: Iterable[Network]) -> tuple[Network, ...]:
         """Return the networks among `our_nets` of its family, or the default if there are none."""
@@ -185,7 +185,7 @@ def _parse_entry(place: int, entry: object) -> Entry:
 
 @dataclass(frozen=True, slots=True)
 class FamilyTable:
-    """The networks of one family: addresses from `starts[i]` up to but excluding `starts[i + 1]` are in network `ids[i]`."""
+    """The networks of one family: addresses from `starts[i]` to just below `starts[i + 1]` are in network `ids[i]`."""
 
     starts: NDArray[Any]
     """In ascending order from the lowest address, 0; `uint32` for IPv4, `S16` for IPv6, as in a `Batch`."""
@@ -265,7 +265,7 @@ def segments(claims: list[tuple[Network, int]]) -> tuple[list[int], list[int]]:
         starts     0.0.0.0   10.0.0.0   10.1.0.0   10.1.2.0   10.1.3.0   10.2.0.0   11.0.0.0
         ids        0         3          2          1          2          3          0
 
-    If 10.0.0.0/8 comes before 10.1.0.0/16, it holds all of its addresses, and network 2 gets no segment:
+    If 10.0.0.0/8 comes before 10.1.0.0/16, it takes all addresses of the inner prefix, and network 2 never appears:
 
         claims     10.1.2.0/24 by network 1, 10.0.0.0/8 by network 3, 10.1.0.0/16 by network 2
         starts     0.0.0.0   10.0.0.0   10.1.2.0   10.1.3.0   11.0.0.0

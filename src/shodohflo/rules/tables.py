@@ -37,7 +37,7 @@ MOST_ELEMENTS: Final = 1 << 23
 """The limit of all tables together (32 MiB); pairs whose table would exceed it ask the readable rules."""
 
 MOST_SLOTS: Final = 1 << 22
-"""The limit of slots (32 MiB); with more than about 2,000 roles on each side, every packet asks the readable rules."""
+"""The limit of slots (32 MiB), about 2,000 roles on each side; beyond it, no table of rules is compiled."""
 
 _EMPTY: Final = -1
 """Marks a slot whose table has not been compiled yet."""

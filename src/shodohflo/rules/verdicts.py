@@ -21,7 +21,7 @@ class Decision(IntEnum):
     NO_RULE = 1
     """No rule had an opinion."""
     DROPPED = 2
-    """By a rule with `drop=True`."""
+    """A rule dropped the packet: `drop=True`, or a custom action."""
     SRC_IS_CLIENT = 3
     DST_IS_CLIENT = 4
     ANSWERED = 5
@@ -30,7 +30,7 @@ class Decision(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The ends of a flow as a custom action named them, of either family."""
+    """The ends of a flow, as named by a custom action; addresses of either family."""
 
     client: Address
     service: Address

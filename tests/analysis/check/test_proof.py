@@ -125,6 +125,6 @@ def test_what_is_accepted_is_set_aside_with_its_reason(tmp_path: Path) -> None:
         ("SPOOFABLE-DROP FLOW_MAPPING[2]", "seen")
     ]
     assert [finding.sentence for finding in report.findings if finding.code == "STALE-ACCEPTANCE"] == [
-        "'DEAD-RULE FLOW_MAPPING[9]' is accepted and not found"
+        "'DEAD-RULE FLOW_MAPPING[9]' is accepted but not found"
     ]
     assert report.worst == "note"
