@@ -87,6 +87,23 @@ def test_compiled_rules_agree_with_the_readable_rules(data: st.DataObject, rule_
         assert verdicts.dst_network.tolist() == [enumeration.network(row[2]) or 0 for row in rows]
 
 
+@given(st.data(), rule_sets(OURS | OPERATORS), st.sampled_from([4, 6]), st.sampled_from([0.1, 0.5, 0.9]))
+def test_only_the_chosen_rows_are_judged(data: st.DataObject, rule_set: RuleSet, family: Family, share: float) -> None:
+    """Few or many, the chosen rows get the verdicts they would get alone, and the others get zeros."""
+    batch = batch_of(family, data.draw(packets(rule_set, family)))
+    among = np.array([data.draw(st.floats(0, 1)) < share for _ in range(len(batch))], np.bool_)
+    alone, together = (CompiledRules(rule_set.enumeration(), rule_set.mapping()) for _ in range(2))
+
+    expected = alone.judge(batch[among])
+    verdicts = together.judge(batch, among)
+
+    assert verdicts.answers == expected.answers
+    assert together.asked == alone.asked
+    for name in Verdicts.names:
+        assert getattr(verdicts, name)[among].tolist() == getattr(expected, name).tolist()
+        assert not getattr(verdicts, name)[~among].any()
+
+
 @given(st.data(), rule_sets(OURS))
 def test_asking_every_time_gives_the_same_verdicts(data: st.DataObject, rule_set: RuleSet) -> None:
     """Pairs of networks whose table would be too large ask the readable rules; only the counter `asked` differs."""

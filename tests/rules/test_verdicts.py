@@ -34,8 +34,7 @@ def test_equal_answers_are_one_group() -> None:
 
 def test_verdicts_cannot_be_changed() -> None:
     """The fields of `Verdicts` cannot be reassigned."""
-    none = np.zeros(0, np.uint16)
-    verdicts = Verdicts(none.astype(np.uint8), none, none, none, none, ())
+    verdicts = Verdicts.zeros(0, ())
 
     with pytest.raises(AttributeError):
-        verdicts.port = none  # type: ignore[misc]
+        verdicts.port = np.zeros(0, np.uint16)  # type: ignore[misc]

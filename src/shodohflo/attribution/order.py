@@ -227,20 +227,11 @@ _STEP_OF_DECISION: Final = np.array([JUDGED[decision] for decision in sorted(Dec
 def decide(rows: Batch | Messages, rules: CompiledRules, policy: CompiledPolicy) -> Decisions:
     """Decide about every row, which is one or more packets that no question and no rule tells apart."""
     if isinstance(rows, Messages):
-        return Decisions(_first_steps(MESSAGES, rows, policy), _not_judged(len(rows)))
+        return Decisions(_first_steps(MESSAGES, rows, policy), Verdicts.zeros(len(rows), ()))
     step = _first_steps(ORDER, rows, policy)
     left = step == _RULES
-    if left.all():
-        verdicts = rules.judge(rows)
-        return Decisions(_judged_steps(rows, verdicts, policy), verdicts)
-    numbers = np.flatnonzero(left)
-    if not len(numbers):
-        return Decisions(step, _not_judged(len(rows)))
-    # Only these rows: looking up networks and ports is what costs most of a decision.
-    batch = rows[numbers]
-    verdicts = rules.judge(batch)
-    step[numbers] = _judged_steps(batch, verdicts, policy)
-    return Decisions(step, _spread(verdicts, numbers, len(rows)))
+    verdicts = rules.judge(rows, left)
+    return Decisions(np.where(left, _judged_steps(rows, verdicts, policy), step), verdicts)
 
 
 def _first_steps(questions: Sequence[Question[One, Many]], rows: Many, policy: CompiledPolicy) -> NDArray[np.uint8]:
@@ -253,32 +244,7 @@ def _first_steps(questions: Sequence[Question[One, Many]], rows: Many, policy: C
 
 
 def _judged_steps(batch: Batch, verdicts: Verdicts, policy: CompiledPolicy) -> NDArray[np.uint8]:
-    """Return the step of each row that reached the rules."""
+    """Return the step of each row that reached the rules, and any step for the others."""
     step = _STEP_OF_DECISION[verdicts.decision]
     step[IGNORED.columns(batch, policy) & (step == Step.FLOW)] = Step.FLOW_IGNORED
     return step
-
-
-def _not_judged(rows: int) -> Verdicts:
-    number = np.zeros(rows, np.uint16)
-    return Verdicts(np.zeros(rows, np.uint8), number, number, number, number, ())
-
-
-def _spread(verdicts: Verdicts, rows: NDArray[np.intp], total: int) -> Verdicts:
-    """Return verdicts for `total` rows: those given at `rows`, zeros elsewhere."""
-
-    def placed(column: NDArray[np.uint16]) -> NDArray[np.uint16]:
-        whole = np.zeros(total, column.dtype)
-        whole[rows] = column
-        return whole
-
-    decision = np.zeros(total, np.uint8)
-    decision[rows] = verdicts.decision
-    return Verdicts(
-        decision,
-        placed(verdicts.port),
-        placed(verdicts.rule),
-        placed(verdicts.src_network),
-        placed(verdicts.dst_network),
-        verdicts.answers,
-    )

@@ -56,12 +56,15 @@ def _resets_and_flows(whole: Batch, decisions: Decisions, kept: NDArray[np.intp]
         answered = np.flatnonzero(decision == Decision.ANSWERED)
         client = client.substitute(answered, Addresses.from_objects(answer.client for answer in answers))
         remote = remote.substitute(answered, Addresses.from_objects(answer.service for answer in answers))
+    client_port, port = np.zeros(len(batch), np.uint16), decisions.verdicts.port[kept]
+    resets = np.flatnonzero(is_reset)
+    client_port[resets], port[resets] = batch.dst_port[resets], batch.src_port[resets]
     return Observations(
         kind=_KIND_OF_STEP[step],
         client=client,
         remote=remote,
-        client_port=np.where(is_reset, batch.dst_port, np.uint16(0)),
-        port=np.where(is_reset, batch.src_port, decisions.verdicts.port[kept]),
+        client_port=client_port,
+        port=port,
         protocol=batch.protocol,
         code=np.zeros(len(batch), np.uint8),
         rule=decisions.verdicts.rule[kept],

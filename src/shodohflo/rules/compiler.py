@@ -60,14 +60,28 @@ class CompiledRules:
         """Yield every combination of port classes between two networks, given by ids, with the verdict of the rules."""
         return combinations(self.mapping, ReachableRules.find(self.mapping, src_network, dst_network), self._classes)
 
-    def judge(self, batch: Batch) -> Verdicts:
-        """Return the verdict on each row of `batch`."""
+    def judge(self, batch: Batch, among: NDArray[np.bool_] | None = None) -> Verdicts:
+        """Return the verdict on each row of `batch`; if `among` is given, only on the rows where it is true."""
+        if among is None:
+            return self._judge(batch, np.ones(len(batch), np.bool_))
+        chosen = np.flatnonzero(among)
+        if 2 * len(chosen) < len(batch):
+            return _spread(self._judge(batch[chosen], among[chosen]), chosen, len(batch))
+        # Looking up a few rows too many costs less than to copy the columns of all others.
+        verdicts = self._judge(batch, among)
+        others = np.flatnonzero(~among)
+        for name in Verdicts.names:
+            getattr(verdicts, name)[others] = 0
+        return verdicts
+
+    def _judge(self, batch: Batch, among: NDArray[np.bool_]) -> Verdicts:
+        """Look up every row, and ask the readable rules about rows of `among` that the tables leave open."""
         src_network, dst_network = self.networks.find(batch.src_addr), self.networks.find(batch.dst_addr)
         cells = self._tables.look_up(src_network, dst_network, batch.src_port, batch.dst_port)
         decision = cells.astype(np.uint8)  # the low 8 of the 32 bits
         port = np.where(cells & 0x100, batch.dst_port, batch.src_port)
         rule = (cells >> 16).astype(np.uint16)
-        rows = np.flatnonzero(decision == ASK)
+        rows = np.flatnonzero((decision == ASK) & among)
         answers: tuple[Answer, ...] = ()
         if len(rows):
             firsts, group = _distinct(batch, rows)
@@ -76,7 +90,7 @@ class CompiledRules:
             port[rows] = np.array([verdict.port for verdict in asked], np.uint16)[group]
             rule[rows] = np.array([verdict.rule or 0 for verdict in asked], np.uint16)[group]
             answers = _answers([asked[number] for number in group.tolist()])
-        return Verdicts(decision, port, rule, src_network, dst_network, answers)
+        return Verdicts(answers, decision, port, rule, src_network, dst_network)
 
     def _ask(
         self,
@@ -99,6 +113,14 @@ class CompiledRules:
             self.mapping.first_opinion(self._tables.reachable(*pair).rules, Ends(*ends))
             for pair, ends in zip(pairs, packets, strict=True)
         ]
+
+
+def _spread(verdicts: Verdicts, rows: NDArray[np.intp], total: int) -> Verdicts:
+    """Return verdicts for `total` rows: those given at `rows`, zeros elsewhere."""
+    spread = Verdicts.zeros(total, verdicts.answers)
+    for name in Verdicts.names:
+        getattr(spread, name)[rows] = getattr(verdicts, name)
+    return spread
 
 
 def _distinct(batch: Batch, rows: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

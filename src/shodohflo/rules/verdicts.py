@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from shodohflo.columns.table import Table, column, shared, table
+
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from shodohflo.model import Address
@@ -36,18 +39,18 @@ class Answer:
     service: Address
 
 
-@dataclass(frozen=True, slots=True)
-class Verdicts:
-    """One verdict for each row of a batch."""
+@table
+class Verdicts(Table):
+    """One verdict for each row of a batch; all columns are 0 in rows that the rules were not asked about."""
 
-    decision: NDArray[np.uint8]
-    """A `Decision`."""
-    port: NDArray[np.uint16]
-    """The port of interest where there is a client; undefined elsewhere."""
-    rule: NDArray[np.uint16]
-    """The deciding rule, numbered from 0 as in the configuration; 0 where none decided."""
-    src_network: NDArray[np.uint16]
-    dst_network: NDArray[np.uint16]
-    """The network id of each end, 0 where the address is in none."""
-    answers: tuple[Answer, ...]
+    answers: tuple[Answer, ...] = shared()
     """One for each `ANSWERED` row, in the order of the rows."""
+    decision: NDArray[np.uint8] = column(np.uint8)
+    """A `Decision`."""
+    port: NDArray[np.uint16] = column(np.uint16)
+    """The port of interest where there is a client; undefined elsewhere."""
+    rule: NDArray[np.uint16] = column(np.uint16)
+    """The deciding rule, numbered from 0 as in the configuration; 0 where none decided."""
+    src_network: NDArray[np.uint16] = column(np.uint16)
+    dst_network: NDArray[np.uint16] = column(np.uint16)
+    """The network id of each end, 0 where the address is in none."""
