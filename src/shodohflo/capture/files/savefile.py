@@ -6,7 +6,7 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO, Final, Protocol
 
-from shodohflo.capture.files import pcap, pcapng
+from shodohflo.capture.files import pcap
 from shodohflo.capture.files.unpack import Unpacked, packing
 from shodohflo.capture.files.window import Stream, Window
 from shodohflo.errors import CaptureError
@@ -88,10 +88,15 @@ class Savefile:
             self._window = Window(Unpacked(self._window, packed_as))
             self._unit = "unpacked byte"
             magic = self._magic()
+        if magic in pcap.MAGICS:
+            return self._open_pcap()
+        from shodohflo.capture.files import pcapng  # noqa: PLC0415 - a pcap file needs none of its modules
+
         if magic == pcapng.MAGIC:
             return pcapng.Pcapng(), 0, pcapng.HEADER
-        if magic not in pcap.MAGICS:
-            raise CaptureError(f"{self._name} is not a capture: it begins with {_begins_with(magic)}")
+        raise CaptureError(f"{self._name} is not a capture: it begins with {_begins_with(magic)}")
+
+    def _open_pcap(self) -> tuple[Format, int, int]:
         if not self._window.more(0, pcap.FILE_HEADER):
             raise self._cut(pcap.FILE_HEADER)
         try:
