@@ -69,6 +69,15 @@ def test_a_write_that_is_sent_again_is_recognised(client: Valkey) -> None:
     assert client.hget("detail;10.0.0.1;8.8.8.8;53", "packets.tcp") == "2"
 
 
+def test_a_write_that_arrives_after_later_ones_adds_nothing(client: Valkey) -> None:
+    """A number is applied only if it is above every number before it, also where more digits come into play."""
+    answers = [written_rows(client, flow("10.0.0.1", "8.8.8.8", 53), number=n).now for n in (8, 9, 8, 10, 9, 8, 10, 11)]
+
+    assert answers == [True, True, False, True, False, False, False, True]
+    assert client.get("client;10.0.0.1") == "4"
+    assert client.get("writer;0123") == "11"
+
+
 def test_a_key_that_expired_comes_back_with_a_lifetime(client: Valkey) -> None:
     """A missing key starts from zero with a full lifetime, and an existing key's lifetime is renewed."""
     written_rows(client, flow("10.0.0.1", "8.8.8.8", 53), number=1)

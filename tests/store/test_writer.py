@@ -14,11 +14,13 @@ from valkey.exceptions import ValkeyError
 
 from shodohflo.keys import counts
 from shodohflo.model import Kind
+from shodohflo.store import connection
 from shodohflo.store.connection import RemoteStore, SocketStore
 from shodohflo.store.sinks.single import Single
 from shodohflo.store.urls import StoreUrl
 from shodohflo.store.writer import Writer
 from support.cutting import CuttingWire
+from support.holding import HoldingWire
 from support.observing import Seen, flow, observed
 from support.serving import PATIENCE, Server, free_port, programs, wait_until
 
@@ -102,6 +104,27 @@ def test_counts_are_exact_over_a_wire_that_keeps_breaking(server: Server, client
     assert stats.repeated == wire.answers_cut > 0
     assert stats.outages > 0
     assert stats.packets == sum(int(observations.packets.sum()) for observations in offered)
+
+
+def test_counts_are_exact_when_requests_arrive_long_after_they_were_repeated(
+    server: Server, client: Valkey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A write that a router held back and that arrives after later writes adds nothing, in whatever order they come."""
+    monkeypatch.setattr(connection, "ANSWER_TIMEOUT", 0.2)
+    chance = random.Random(4)
+    offered = [made_up(seed, rows=1500) for seed in range(6)]
+
+    with HoldingWire(tmp_path / "wire", server.path, lambda: chance.random() < 0.15) as wire:
+        with Writer(Single(SocketStore(tmp_path / "wire")), agent="bert", lifetime=900) as writer:
+            for observations in offered:
+                writer.offer(observations)
+                assert writer.flush(PATIENCE)
+                if chance.random() < 0.5:
+                    wire.deliver(chance)
+        wire.deliver(chance)
+
+    assert stored(client) == total(offered)
+    assert wire.delivered > 3
 
 
 @pytest.mark.parametrize("make", programs())

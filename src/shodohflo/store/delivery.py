@@ -4,7 +4,7 @@ Invariants, after every call:
 
 1. At most one write is in flight, and its number is one more than the number of the write before it.
 2. The write in flight does not change until it is confirmed or given up, so sending it again is harmless: the store
-   keeps the number of the last write it applied, and applies no number twice in a row.
+   keeps the highest number it applied, and applies only numbers above it.
 3. Added to the outbox = waiting + in flight + confirmed + given up, in packets of each kind.
 
 Number, loss and repeat of write 7:

@@ -1,8 +1,9 @@
 """One write: counts and details that the store applies in one step, exactly once, each key with a lifetime.
 
 If the connection breaks after a write was sent and before the answer arrived, the writer cannot know whether the
-store applied it. So each writer numbers its writes, and the store keeps the last number beside the counts: a write
-that is sent again is recognised and adds nothing. Number and counts are in the same database, so a store that is
+store applied it. So each writer numbers its writes, and the store keeps the highest number beside the counts: a write
+that is sent again is recognised and adds nothing, also when the first copy arrives after later writes, as it may from
+behind a router that stopped forwarding for a while. Number and counts are in the same database, so a store that is
 restored from an older snapshot has lost the same writes from both.
 
 The keys of a write are chosen in `to_write` only. (For a cluster they would have to be grouped by slot there, with a
@@ -20,8 +21,8 @@ Example: write 7 of session 4f1c9a by the agent `bert`, with a lifetime of 900 s
                                                                FLOW_MAPPING[1]  the lower port is the service
 
 ARGV[1..5] are the number of the write and its lifetime, the lifetime of the other keys, the agent, and the number of
-counts. One argument per count follows, and then seven per detail. If the store has number 7 already, it answers {0, 0}
-and changes nothing. Otherwise it adds the counts, sets the number to 7 and answers {1, 0}: applied, no key refused.
+counts. One argument per count follows, and then seven per detail. If the store has number 7 or a higher one, it answers
+{0, 0} and changes nothing. Otherwise it adds the counts, sets the number to 7 and answers {1, 0}: applied, no key refused.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ local function sum(known, added)
     if type(known) == 'string' and #known <= 15 and find(known, '^[1-9]%d*$') then return known + added end
 end
 
-if redis.call('GET', KEYS[1]) == number then return {0, 0} end
+if (tonumber(redis.call('GET', KEYS[1]) or '') or 0) >= tonumber(number) then return {0, 0} end
 redis.call('SET', KEYS[1], number, 'EX', number_lifetime)
 local expires = redis.pcall('EXPIRE', KEYS[1], number_lifetime)
 if type(expires) ~= 'number' then

@@ -1,0 +1,89 @@
+"""An unreliable network: a proxy that holds requests back and delivers them long after the client has given up."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import suppress
+from threading import Lock, Thread
+from typing import TYPE_CHECKING, Final, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from random import Random
+
+_PATIENCE: Final = 5.0
+"""Seconds that the store may take to answer a request that is delivered late."""
+
+
+class HoldingWire:
+    """Passes bytes between clients of the socket at `path` and the store at `store`.
+
+    `holds` is called for every request. If it returns true, that request and everything after it on the same
+    connection are kept, as a router does that has stopped forwarding, until `deliver` sends them.
+    """
+
+    def __init__(self, path: Path, store: Path, holds: Callable[[], bool]) -> None:
+        """Listen at `path`."""
+        self.delivered = 0
+        """Connections whose requests came late."""
+        self._store = store
+        self._holds = holds
+        self._held: list[tuple[socket.socket, bytes]] = []
+        self._lock = Lock()
+        self._listening = socket.socket(socket.AF_UNIX)
+        self._listening.bind(str(path))
+        self._listening.listen()
+        self._threads = [Thread(target=self._accept)]
+
+    def __enter__(self) -> Self:
+        """Start to pass bytes."""
+        self._threads[0].start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop listening; the clients must have closed their connections."""
+        self._listening.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join()
+        self._listening.close()
+
+    def deliver(self, chance: Random) -> None:
+        """Send what was held of connections that their clients have closed, in the order that `chance` gives."""
+        with self._lock:
+            held, self._held = self._held, []
+        chance.shuffle(held)
+        for far, requests in held:
+            with far:
+                far.settimeout(_PATIENCE)
+                far.sendall(requests)
+                far.recv(1 << 16)
+            self.delivered += 1
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                near, _ = self._listening.accept()
+                far = socket.socket(socket.AF_UNIX)
+                far.connect(str(self._store))
+                self._threads.append(Thread(target=self._serve, args=(near, far)))
+                self._threads[-1].start()
+
+    def _serve(self, near: socket.socket, far: socket.socket) -> None:
+        """Pass one request after the other, each with its answer, until the client ends or one is held."""
+        with near, suppress(OSError):
+            while request := near.recv(1 << 20):
+                if self._holds():
+                    self._keep(near, far, request)
+                    return
+                far.sendall(request)
+                near.sendall(far.recv(1 << 16))
+        far.close()
+
+    def _keep(self, near: socket.socket, far: socket.socket, request: bytes) -> None:
+        """Collect what the client sends until it closes the connection."""
+        with suppress(OSError):
+            while more := near.recv(1 << 20):
+                request += more
+        with self._lock:
+            self._held.append((far, request))
