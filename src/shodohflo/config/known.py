@@ -231,8 +231,8 @@ KNOWN: Final = {
             "TUNNELS",
             "set of names",
             "`set()`",
-            "UDP tunnels that are opened: `vxlan`, `geneve`, `gtpu`, `teredo`. The UDP flow around them is recorded as "
-            "well. Tunnels without ports (IP in IP, GRE) are always opened.",
+            f"UDP tunnels that are opened: {', '.join(f'`{name}`' for name in UDP_TUNNELS)}. The UDP flow around them "
+            "is recorded as well. Tunnels without ports (IP in IP, GRE) are always opened.",
             _tunnels,
         ),
         Setting(

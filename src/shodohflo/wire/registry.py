@@ -55,6 +55,17 @@ class NumberRow:
 
 
 @dataclass(frozen=True, slots=True)
+class LinkRow:
+    """A link type: its number and name, the decoder of its header, and the description for the reference page."""
+
+    number: int
+    name: str
+    """Without the prefix LINKTYPE_; empty for a number that the registry does not have."""
+    decoder: Decoder
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
 class IpProtocolRow:
     """An IP protocol number; after IPv4 and IPv6 it may announce different headers, or none after one of them."""
 
@@ -69,44 +80,51 @@ _IPV4: Final[Decoder] = partial(plain_ip, family=4, otherwise=ipv4)
 _IPV6: Final[Decoder] = partial(plain_ip, family=6, otherwise=ipv6)
 
 LINKS: Final = (
-    NumberRow(0, loopback, "BSD loopback, in either byte order"),
-    NumberRow(layers.ETHERNET, _ETHERNET, "Ethernet II, and IEEE 802.3 with LLC and SNAP"),
-    NumberRow(8, slip, "SLIP with its direction"),
-    NumberRow(layers.FRAMED_PPP, framed_ppp, "PPP, with or without framing and protocol field compression"),
-    NumberRow(12, raw_ip, "raw IP, under the number of some old writers"),
-    NumberRow(14, raw_ip, "raw IP, under the number of some old writers"),
-    NumberRow(50, hdlc_ppp, "PPP in HDLC-like framing, or Cisco HDLC"),
-    NumberRow(51, pppoe, "PPPoE sessions"),
-    NumberRow(100, llc, "LLC and SNAP, without a MAC header"),
-    NumberRow(layers.EITHER_IP, raw_ip, "raw IP, either version"),
-    NumberRow(layers.CISCO_HDLC, cisco_hdlc, "Cisco HDLC"),
-    NumberRow(layers.WIFI, wifi, "802.11 data frames, unencrypted"),
-    NumberRow(
-        layers.FRAME_RELAY, frame_relay, "frame relay: RFC 2427, with SNAP, bridged frames or PPP, and Cisco's own"
+    LinkRow(0, "NULL", loopback, "BSD loopback, in either byte order"),
+    LinkRow(layers.ETHERNET, "ETHERNET", _ETHERNET, "Ethernet II, and IEEE 802.3 with LLC and SNAP"),
+    LinkRow(8, "SLIP", slip, "SLIP with its direction"),
+    LinkRow(layers.FRAMED_PPP, "PPP", framed_ppp, "PPP, with or without framing and protocol field compression"),
+    LinkRow(12, "", raw_ip, "raw IP, under the number of some old writers"),
+    LinkRow(14, "", raw_ip, "raw IP, under the number of some old writers"),
+    LinkRow(50, "PPP_HDLC", hdlc_ppp, "PPP in HDLC-like framing, or Cisco HDLC"),
+    LinkRow(51, "PPP_ETHER", pppoe, "PPPoE sessions"),
+    LinkRow(100, "ATM_RFC1483", llc, "LLC and SNAP, without a MAC header"),
+    LinkRow(layers.EITHER_IP, "RAW", raw_ip, "raw IP, either version"),
+    LinkRow(layers.CISCO_HDLC, "C_HDLC", cisco_hdlc, "Cisco HDLC"),
+    LinkRow(layers.WIFI, "IEEE802_11", wifi, "802.11 data frames, unencrypted"),
+    LinkRow(
+        layers.FRAME_RELAY,
+        "FRELAY",
+        frame_relay,
+        "frame relay: RFC 2427, with SNAP, bridged frames or PPP, and Cisco's own",
     ),
-    NumberRow(108, loopback, "OpenBSD loopback"),
-    NumberRow(113, cooked_v1, "Linux cooked v1, which `-i any` wrote"),
-    NumberRow(layers.RADIOTAP, radiotap, "802.11 after a radiotap header"),
-    NumberRow(166, framed_ppp, "PPP as pppd logs it, with the direction"),
-    NumberRow(192, ppi, "any of these after a PPI header"),
-    NumberRow(204, partial(directed, layer=layers.FRAMED_PPP), "PPP after a direction byte"),
-    NumberRow(205, partial(directed, layer=layers.CISCO_HDLC), "Cisco HDLC after a direction byte"),
-    NumberRow(206, partial(directed, layer=layers.FRAME_RELAY), "frame relay after a direction byte"),
-    NumberRow(228, _IPV4, "IPv4"),
-    NumberRow(229, _IPV6, "IPv6"),
-    NumberRow(239, nflog, "packets logged by netfilter, in either byte order"),
-    NumberRow(276, cooked_v2, "Linux cooked v2, which `-i any` writes"),
+    LinkRow(108, "LOOP", loopback, "OpenBSD loopback"),
+    LinkRow(113, "LINUX_SLL", cooked_v1, "Linux cooked v1, which `-i any` wrote"),
+    LinkRow(layers.RADIOTAP, "IEEE802_11_RADIOTAP", radiotap, "802.11 after a radiotap header"),
+    LinkRow(166, "PPP_PPPD", framed_ppp, "PPP as pppd logs it, with the direction"),
+    LinkRow(192, "PPI", ppi, "any of these after a PPI header"),
+    LinkRow(204, "PPP_WITH_DIR", partial(directed, layer=layers.FRAMED_PPP), "PPP after a direction byte"),
+    LinkRow(205, "C_HDLC_WITH_DIR", partial(directed, layer=layers.CISCO_HDLC), "Cisco HDLC after a direction byte"),
+    LinkRow(206, "FRELAY_WITH_DIR", partial(directed, layer=layers.FRAME_RELAY), "frame relay after a direction byte"),
+    LinkRow(228, "IPV4", _IPV4, "IPv4"),
+    LinkRow(229, "IPV6", _IPV6, "IPv6"),
+    LinkRow(239, "NFLOG", nflog, "packets logged by netfilter, in either byte order"),
+    LinkRow(276, "LINUX_SLL2", cooked_v2, "Linux cooked v2, which `-i any` writes"),
 )
-"""By LINKTYPE_ number (tcpdump.org); 12 and 14 occur in files whose writer wrote a platform's DLT_ number instead."""
+"""By LINKTYPE_ number (tcpdump.org).
+
+12 and 14 are the DLT_ numbers of raw IP, 14 on OpenBSD: old programs wrote them into files, and a PPI header names the
+link type of its frame by DLT_ number.
+"""
 
 ETHERTYPES: Final = (
-    NumberRow(0x0800, _IPV4, "IPv4"),
-    NumberRow(0x86DD, _IPV6, "IPv6"),
+    NumberRow(layers.IPV4 - ETHERTYPE, _IPV4, "IPv4"),
+    NumberRow(layers.IPV6 - ETHERTYPE, _IPV6, "IPv6"),
     NumberRow(0x8100, vlan, "IEEE 802.1Q tag"),
     NumberRow(0x88A8, vlan, "IEEE 802.1ad tag"),
     NumberRow(0x9100, vlan, "tag of older switches"),
     NumberRow(0x9200, vlan, "tag of older switches"),
-    NumberRow(0x8847, mpls, "MPLS"),
+    NumberRow(layers.MPLS - ETHERTYPE, mpls, "MPLS"),
     NumberRow(0x8848, mpls, "MPLS multicast"),
     NumberRow(0x8864, pppoe, "PPPoE session"),
     NumberRow(0x6558, transparent_ethernet, "Ethernet frame in a tunnel"),
@@ -147,7 +165,7 @@ def _payloads(rows: Iterable[IpProtocolRow]) -> dict[int, Decoder]:
     }
 
 
-def _numbered(base: int, rows: Iterable[NumberRow]) -> dict[int, Decoder]:
+def _numbered(base: int, rows: Iterable[NumberRow | LinkRow]) -> dict[int, Decoder]:
     """Return the decoders of `rows` by layer."""
     return {base + row.number: row.decoder for row in rows}
 

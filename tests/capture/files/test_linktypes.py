@@ -5,17 +5,24 @@ from __future__ import annotations
 import pytest
 
 from shodohflo.capture.files.linktypes import largest_capture, link_type
+from shodohflo.wire.registry import TABLE
 
 ETHERNET, RAW, USB = 1, 101, 220
 
 
 @pytest.mark.parametrize(
     ("field", "number"),
-    [(1, 1), (12, RAW), (14, RAW), (101, RAW), (11, 100), (15, 102), (16, 103), (228, 228), (276, 276), (65535, 65535)],
+    [(1, 1), (101, RAW), (11, 100), (15, 102), (16, 103), (228, 228), (276, 276), (65535, 65535)],
 )
 def test_numbers_of_single_systems_become_those_of_the_registry(field: int, number: int) -> None:
-    """Numbers that only some systems use, such as those of raw IP, become those of the registry."""
+    """Numbers that only some systems use become those of the registry."""
     assert link_type(field) == number
+
+
+@pytest.mark.parametrize("field", [12, 14])
+def test_raw_ip_of_single_systems_is_decoded_as_raw_ip(field: int) -> None:
+    """The numbers of raw IP that only some systems use keep their own rows of the registry, with the same decoder."""
+    assert TABLE.get(link_type(field)) is TABLE.get(RAW)
 
 
 def test_only_the_lower_half_is_a_link_type() -> None:

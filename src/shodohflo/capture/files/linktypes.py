@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-_RAW: Final = 101
-
-_OTHER_NUMBERS: Final = {11: 100, 12: _RAW, 14: _RAW, 15: 102, 16: 103}
-"""DLT_ numbers that old programs on some systems wrote instead of the LINKTYPE_ number: ATM with LLC, raw IP
-(14 is OpenBSD's), and the SLIP and PPP of BSD/OS."""
+_OTHER_NUMBERS: Final = {11: 100, 15: 102, 16: 103}
+"""DLT_ numbers that old programs on some systems wrote instead of the LINKTYPE_ number: ATM with LLC, and the SLIP and
+PPP of BSD/OS. Those of raw IP, 12 and 14, are not here but in `wire.registry.LINKS`, since PPI names them too."""
 
 _USUAL: Final = 1 << 18
 """Bytes: libpcap accepts no larger snapshot length."""
