@@ -105,11 +105,16 @@ def test_at_most_four_modules_stand_outside_a_package() -> None:
     assert len(loose) <= 4, loose
 
 
-def test_every_package_says_what_it_holds() -> None:
-    """Every package has a docstring."""
-    unsigned = [path for path in SOURCE.rglob("__init__.py") if not path.read_text(encoding="utf-8").startswith('"""')]
+def test_every_package_says_what_it_holds_and_what_it_must_not_know() -> None:
+    """Every package has a docstring, with a sentence that states what the package must not do or know."""
+    docstrings = {
+        path.parent.relative_to(SOURCE): ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+        for path in SOURCE.rglob("__init__.py")
+    }
 
-    assert unsigned == []
+    silent = {package for package, text in docstrings.items() if "must not " not in " ".join(text.split())}
+
+    assert silent == set()
 
 
 def test_no_class_name_stands_twice() -> None:

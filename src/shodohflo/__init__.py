@@ -1,7 +1,8 @@
 """shodohflo watches received packets and keeps a map of who talks to which service.
 
-Data flows one way: capture -> wire -> rules -> attribution -> store -> readers.
-`docs/architecture.md` tells the life of a packet.
+Data flows one way: capture -> wire -> attribution (asks rules) -> store -> query -> report -> cli.
+A package must not import one of a layer above its own. `docs/architecture.md` lists the layers and describes the life
+of a packet.
 """
 
 # Written out, because looking it up among what is installed takes longer than the rest of `shodohflo --version`.

@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shodohflo.agent.timers import Interval, RateLimit
+from shodohflo.process.timers import Interval, RateLimit
 
 _times = st.lists(st.floats(0, 1000), max_size=50).map(sorted)
 

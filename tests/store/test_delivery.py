@@ -23,7 +23,7 @@ class Store:
     """A model of `store.write`: a write with the number of the last one adds nothing."""
 
     def __init__(self) -> None:
-        """Start empty."""
+        """Start with no counts and no write."""
         self.number = 0
         self.counts: Counter[str] = Counter()
 

@@ -1,7 +1,8 @@
 """The agent: the edge that owns the clock, the sockets, the signals and the log.
 
-`run` is the main loop from the listener through the pipeline to the store, until a signal or the end of the duration.
-It must not know how packets are decoded or decided, what keys look like, or the command line.
+`running` has the main loop, from the listener through the pipeline to the store, until a signal or the end of the
+duration. `startup` settles what a run needs, from arguments that `cli` has parsed. This package must not know how
+packets are decoded or decided, what keys look like, or how a command line is parsed.
 """
 
 from shodohflo.agent.options import RunOptions

@@ -6,8 +6,8 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from shodohflo.agent.timers import RateLimit
 from shodohflo.model import rule_place
+from shodohflo.process.timers import RateLimit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,8 +13,8 @@ from shodohflo.agent.reloading import Reloading
 from shodohflo.agent.session import Session
 from shodohflo.agent.signals import Signals
 from shodohflo.agent.status import summary
-from shodohflo.agent.timers import Interval
 from shodohflo.capture.live.listener import Listener
+from shodohflo.process.timers import Interval
 from shodohflo.store.sinks.single import Single
 from shodohflo.store.writer import Writer
 

@@ -3,6 +3,6 @@
 `table` declares tables; `frames`, `batch`, `addresses` and `observations` are the tables that are passed on; `labels`,
 `grouping` and `merging` merge equal rows; `pile` keeps rows until they are taken.
 
-Nothing here may know the layout of a header, how rules decide, how a key is written, or that there is
-a store, a clock or a socket: only which columns there are, what each means, and what merging makes of it.
+This package knows which columns there are, what each means, and what merging makes of it. It must not know the layout
+of a header, how rules decide, how a key is written, or that there is a store, a clock or a socket.
 """

@@ -1,4 +1,4 @@
-"""Settings of this process in the operating system: for now, those of the memory allocator, in `malloc`.
+"""What any part of a running process may need: its memory allocator (`malloc`) and its timers (`timers`).
 
-This package must not know packets, rules or stores.
+This package must not import any other package of the project, and it must not know packets, rules or stores.
 """

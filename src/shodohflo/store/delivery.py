@@ -77,5 +77,5 @@ class Delivery:
         """Give up the write in flight and all rows that wait."""
         self._outbox.give_up()
         if self._in_flight is not None:
-            self._outbox.refuse(self._in_flight.decided.observations)
+            self._outbox.count_given_up(self._in_flight.decided.observations)
             self._in_flight = None

@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import logging
-from typing import Final
 
-_INTERVAL: Final = 60.0
-"""Seconds between two warnings: the rate limit."""
+from shodohflo.process.timers import RateLimit
 
 _LOG = logging.getLogger(__name__)
 
 
 class OutageLog:
-    """The rate limit of the warnings about one store."""
+    """Logs the outages of one store."""
 
     def __init__(self, name: str) -> None:
         """Start with nothing logged; `name` is the name of the store in messages."""
         self._name = name
-        self._warned_at = -_INTERVAL
+        self._limit = RateLimit()
         self._is_away = False
 
     def lost(self, reason: str, now: float) -> None:
         """Log that the store failed, unless a warning was logged in the last minute; `now` is in seconds, any clock."""
-        if now - self._warned_at >= _INTERVAL:
-            self._warned_at, self._is_away = now, True
+        if self._limit.allows(self._name, now):  # the reasons of one outage vary, so they share one limit
+            self._is_away = True
             _LOG.warning("%s; still counting, trying again", reason)
 
     def recovered(self) -> None:

@@ -82,11 +82,11 @@ class Outbox:
         """Give up every row that waits."""
         self._merge()
         for parts in self._waiting.values():
-            self.refuse(parts[0])
+            self.count_given_up(parts[0])
         self._waiting.clear()
         self._count()
 
-    def refuse(self, observations: Observations) -> None:
+    def count_given_up(self, observations: Observations) -> None:
         """Count `observations` as given up without queueing them."""
         self.given_up.update(packets_by_kind(observations))
 
@@ -106,7 +106,7 @@ class Outbox:
         kept: dict[RuleTexts, list[Observations]] = {}
         for rule_texts, [observations] in self._waiting.items():
             leaves, leaving = leaving[: len(observations)], leaving[len(observations) :]
-            self.refuse(observations[leaves])
+            self.count_given_up(observations[leaves])
             if not leaves.all():
                 kept[rule_texts] = [observations[~leaves]]
         self._waiting = kept

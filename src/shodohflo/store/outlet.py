@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shodohflo.columns.observations import Observations
-    from shodohflo.rules.mapping import FlowMapping
+    from shodohflo.store.outbox import RuleTexts
     from shodohflo.store.writer import Writer
 
 RECENT: Final = 500
@@ -24,15 +24,16 @@ RECENT: Final = 500
 class Outlet:
     """Passes observations to the writer, with the texts of the rules that decided them."""
 
-    def __init__(self, writer: Writer, mapping: FlowMapping, lifetime: int, *, keep_recent: bool) -> None:
+    def __init__(self, writer: Writer, rule_texts: RuleTexts, lifetime: int, *, keep_recent: bool) -> None:
         """Pass observations to `writer`, often enough that keys with a lifetime of `lifetime` seconds do not expire.
 
-        `mapping` are the rules that decide them; with `keep_recent`, recent rows are kept for `take_recent`.
+        `rule_texts` are the sentences of the rules that decide them, by number; with `keep_recent`, recent rows are
+        kept for `take_recent`.
         """
         self._writer = writer
         self._keep_recent = keep_recent
         self._recent: Pile[Observations] = Pile(_foremost, RECENT)
-        self._expect(mapping, lifetime)
+        self._expect(rule_texts, lifetime)
 
     def add(self, observations: Observations, now_ns: int) -> None:
         """Add `observations`, and pass on the rows that are due at `now_ns`, of a monotonic clock."""
@@ -40,10 +41,10 @@ class Outlet:
         if self._keep_recent:
             self._recent.add(observations)
 
-    def adopt(self, mapping: FlowMapping, lifetime: int) -> None:
-        """Pass on what waits, then expect decisions by the rules `mapping`, for keys with another lifetime."""
+    def adopt(self, rule_texts: RuleTexts, lifetime: int) -> None:
+        """Pass on what waits, then expect decisions by the rules of `rule_texts`, and keys with another lifetime."""
         self.hand_on_rest()
-        self._expect(mapping, lifetime)
+        self._expect(rule_texts, lifetime)
 
     def hand_on_rest(self) -> None:
         """Pass on all rows that wait, due or not."""
@@ -51,15 +52,15 @@ class Outlet:
 
     def _offer(self, observations: Observations) -> None:
         if len(observations):
-            self._writer.offer(observations, self._sentences)
+            self._writer.offer(observations, self._rule_texts)
 
     def take_recent(self) -> Observations:
         """Return the rows recorded since the last call, at most `RECENT`: those with the most packets."""
         return self._recent.take()
 
-    def _expect(self, mapping: FlowMapping, lifetime: int) -> None:
+    def _expect(self, rule_texts: RuleTexts, lifetime: int) -> None:
         self._recency = Recency(interval_for(lifetime))
-        self._sentences = tuple(rule.describe() for rule in mapping.rules)
+        self._rule_texts = rule_texts
 
 
 def _foremost(parts: Sequence[Observations]) -> Observations:

@@ -21,8 +21,9 @@ Example: write 7 of session 4f1c9a by the agent `bert`, with a lifetime of 900 s
                                                                FLOW_MAPPING[1]  the lower port is the service
 
 ARGV[1..5] are the number of the write and its lifetime, the lifetime of the other keys, the agent, and the number of
-counts. One argument per count follows, and then seven per detail. If the store has number 7 or a higher one, it answers
-{0, 0} and changes nothing. Otherwise it adds the counts, sets the number to 7 and answers {1, 0}: applied, no key refused.
+counts. One argument per count follows, and then seven per detail. If the store has number 7 or a higher one, it
+answers {0, 0} and changes nothing. Otherwise it adds the counts, sets the number to 7 and answers {1, 0}: applied, no
+key refused.
 """
 
 from __future__ import annotations

@@ -88,7 +88,7 @@ class Writer:
             if not self._closing:
                 self._outbox.add(observations, rule_texts)
             else:
-                self._outbox.refuse(observations)
+                self._outbox.count_given_up(observations)
             self._wake()
 
     def heartbeat(self, fields: Mapping[str, str | int]) -> None:

@@ -1,7 +1,10 @@
-"""Sinks: where writes go. Each module is one way to reach a store; threads and retries are the writer's business.
+"""Sinks: where writes go. Each module is one way to reach a store.
 
 A sink reports every failure as a `StoreError` of one line that names the store, and disconnects. The next call must be
 `connect`: on the old connection, a late answer would be taken for the answer to the next command.
+
+This package must not know observations, what the keys of a write mean, or threads and retries: those are the writer's
+business.
 """
 
 from __future__ import annotations
