@@ -15,16 +15,15 @@ import click
 from json_page import json_page
 
 from shodohflo.attribution.ledger import Outcome
-from shodohflo.attribution.order import IGNORED, MESSAGES, ORDER, Many, One, Question
+from shodohflo.attribution.order import IGNORED, JUDGED, MESSAGES, ORDER, Many, One, Question
 from shodohflo.cli.program import program
 from shodohflo.cli.run import pcap_agent
 from shodohflo.config.findings import Code
 from shodohflo.config.known import KNOWN, SIBLING_PREFIXES, SIBLINGS
 from shodohflo.wire.decode import MAX_DEPTH_INSIDE, MOST_TUNNELS
 from shodohflo.wire.decoding import MAX_DEPTH
-from shodohflo.wire.linktypes import name_of
 from shodohflo.wire.refusals import Refusal
-from shodohflo.wire.registry import ETHERTYPES, IP_PROTOCOLS, LINKS, PPP_PROTOCOLS, IpProtocolRow, NumberRow
+from shodohflo.wire.registry import ETHERTYPES, IP_PROTOCOLS, LINKS, PPP_PROTOCOLS, IpProtocolRow, LinkRow, NumberRow
 from shodohflo.wire.tunnels import UDP_TUNNELS
 
 FOLDER: Final = Path(__file__).parents[1] / "docs/reference"
@@ -83,10 +82,11 @@ def outcomes_page() -> Lines:
     yield from ("## The order of decisions", "", "A packet that cannot be decoded is refused. For a TCP or UDP packet,")
     yield from ("these questions are asked in order, and the first that applies decides:", "")
     yield from _questions(ORDER)
-    yield "If none applies, the rules decide. The outcome is `unmatched.no_network` if an address is in no network. The"
-    yield "first rule with an opinion makes it `dropped.FLOW_MAPPING[n]` or `recorded.flow`; without one, it is"
-    yield f"`unmatched.no_rule`. A flow becomes `{IGNORED.outcome}` if {IGNORED.words}."
-    yield from ("", "For an ICMP or ICMPv6 message, these questions are asked; the rules are not:", "")
+    yield from ("If none applies, the rules decide:", "", "| if | the outcome is |", "|---|---|")
+    for judgement in JUDGED:
+        yield f"| {judgement.words} | `{judgement.outcome.format('n')}` |"
+    yield from ("", f"A flow becomes `{IGNORED.outcome}` if {IGNORED.words}.", "")
+    yield from ("For an ICMP or ICMPv6 message, these questions are asked; the rules are not:", "")
     yield from _questions(MESSAGES)
     yield from ("`shodohflo explain PACKET` prints the answers for one packet.", "")
     yield from ("## All outcomes", "", "| outcome | meaning |", "|---|---|")
@@ -153,13 +153,12 @@ def _table(title: str, heads: str, rows: Iterable[str]) -> Lines:
     yield ""
 
 
-def _number(row: NumberRow | IpProtocolRow) -> int:
+def _number(row: NumberRow | LinkRow | IpProtocolRow) -> int:
     return row.number
 
 
-def _link_type(row: NumberRow) -> str:
-    name = name_of(row.number)
-    return f"{row.number} | {'' if name == str(row.number) else name} | {row.words}"
+def _link_type(row: LinkRow) -> str:
+    return f"{row.number} | {row.name} | {row.words}"
 
 
 def _hexadecimal(row: NumberRow) -> str:

@@ -35,7 +35,7 @@ class Broken(MappingAction):
     """A custom action with a bug."""
 
     def match(self, src_addr: Address, src_port: int, dst_addr: Address, dst_port: int) -> None:  # noqa: ARG002 - as they are
-        """Raise."""
+        """Raise an exception."""
         raise KeyError("mine")
 
 
@@ -45,7 +45,7 @@ class Alternating(MappingAction):
     asked = 0
 
     def match(self, src_addr: Address, src_port: int, dst_addr: Address, dst_port: int) -> Opinion:  # noqa: ARG002 - as they are
-        """Answer for the first packet, the third, and so on."""
+        """Return an opinion on the first packet, the third, and so on."""
         self.asked += 1
         return (src_addr, dst_addr, dst_port) if self.asked % 2 else None
 

@@ -143,8 +143,8 @@ def test_each_step_before_the_rules_is_asked_for_once() -> None:
 
     assert len({*steps}) == len(steps)
     assert len({*of_messages}) == len(of_messages)
-    assert {*steps, *of_messages, *JUDGED.values()} == {*Step} == {*OUTCOMES}
-    assert {*JUDGED} == {*Decision}
+    assert {*steps, *of_messages, *(judgement.step for judgement in JUDGED)} == {*Step} == {*OUTCOMES}
+    assert sorted(decision for judgement in JUDGED for decision in judgement.decisions) == sorted(Decision)
 
 
 def test_every_outcome_belongs_to_one_step() -> None:

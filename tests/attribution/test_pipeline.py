@@ -210,7 +210,7 @@ class Elsewhere(MappingAction):
     def match(
         self, src_addr: Address, src_port: int, dst_addr: Address, dst_port: int
     ) -> tuple[Address, Address, int] | None:
-        """Answer with addresses of different families."""
+        """Return a client and a service of different address families."""
         del src_addr, dst_addr, dst_port
         return (ip_address("10.0.0.1"), ip_address("2001:db8::5"), 7) if src_port == 1 else None
 

@@ -103,3 +103,41 @@ def test_without_the_setting_our_own_network_is_not_suppressed() -> None:
     assert not questions.own_network_rows(batch_of([packet]), CompiledPolicy(policy)).any()
     assert not questions.own_network_rows(messages_of(4, [message]), CompiledPolicy(policy)).any()
     assert questions.own_network_rows(messages_of(4, [message]), CompiledPolicy(POLICY)).all()
+
+
+def test_an_ignored_end_needs_both_its_prefix_and_its_port() -> None:
+    """Prefix and port must match at the same end, either of the two; several entries may share a port."""
+    ignored = (IgnoredFlow(ip_network("8.8.8.0/24"), 443), IgnoredFlow(ip_network("9.9.9.9/32"), 443))
+    texts = (
+        "10.0.0.1:1 > 8.8.8.8:443 tcp",
+        "8.8.8.8:443 > 10.0.0.1:1 tcp",
+        "10.0.0.1:443 > 8.8.8.8:1 tcp",
+        "10.0.0.1:1 > 9.9.9.9:443 udp",
+        "10.0.0.1:1 > 9.9.9.8:443 udp",
+    )
+
+    found = questions.ignored_rows(
+        batch_of([*map(Packet.from_text, texts)]), CompiledPolicy(Policy((), ignored=ignored))
+    )
+
+    assert found.tolist() == [True, True, False, True, False]
+
+
+@pytest.mark.parametrize("other", ["10.0.0.1", "fd00::1"])
+def test_own_traffic_is_found_by_all_four_parts_and_the_protocol(other: str) -> None:
+    """Own traffic must match both addresses, both ports and TCP, and never matches across families."""
+    own = Connection(ip_address("10.0.0.1"), 50000, ip_address("10.0.0.2"), 6379)
+    texts = (
+        "10.0.0.1:50000 > 10.0.0.2:6379 tcp",
+        "10.0.0.2:6379 > 10.0.0.1:50000 tcp",
+        "10.0.0.1:50001 > 10.0.0.2:6379 tcp",
+        "10.0.0.1:50000 > 10.0.0.2:6379 udp",
+    )
+    connection = Connection(
+        ip_address(other), own.src_port, own.dst_addr if other == "10.0.0.1" else ip_address("::"), 6379
+    )
+    policy = CompiledPolicy(Policy((), own_connections=frozenset({connection})))
+
+    found = questions.own_traffic_rows(batch_of([*map(Packet.from_text, texts)]), policy)
+
+    assert found.tolist() == ([True, True, False, False] if other == "10.0.0.1" else [False] * 4)

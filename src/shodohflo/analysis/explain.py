@@ -7,17 +7,17 @@ Outcome and keys come from a pipeline that is fed the packet as a frame. The rea
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from shodohflo.analysis.check.copied_rules import apart
+from shodohflo.analysis.check.copied_rules import copied
 from shodohflo.analysis.frame import to_frames
-from shodohflo.attribution.ledger import Outcome
+from shodohflo.attribution.ledger import Outcome, meaning_of
 from shodohflo.attribution.order import IGNORED, MESSAGES, ORDER
 from shodohflo.attribution.pipeline import Pipeline
 from shodohflo.attribution.questions import Message
 from shodohflo.columns.batch import Quote
 from shodohflo.keys import counts
-from shodohflo.model import ICMP, address_text, rule_place
+from shodohflo.model import ICMP, address_text, entry_place, rule_place
 from shodohflo.rules.actions import is_built_in
 from shodohflo.rules.compiler import CompiledRules
 from shodohflo.rules.verdicts import Decision
@@ -31,9 +31,6 @@ if TYPE_CHECKING:
     from shodohflo.rules.mapping import FlowMapping, Verdict
     from shodohflo.rules.networks import NetworkEnumeration, Place
     from shodohflo.rules.packet import Packet
-
-
-_MEANINGS: Final = {str(outcome): outcome.explanation for outcome in Outcome}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +51,7 @@ class End:
         return {
             "address": address_text(self.address),
             "network": self.network,
-            "entry": f"NETWORK_ENUMERATION[{self.place.entry}]" if self.place else None,
+            "entry": entry_place(self.place.entry) if self.place else None,
             "prefix": str(self.place.prefix) if self.place else None,
         }
 
@@ -114,27 +111,23 @@ def explain(packet: Packet, enumeration: NetworkEnumeration, mapping: FlowMappin
     """Explain `packet` by networks, rules and policy of one configuration in force."""
     # Copies, because the actions are asked twice: one with a memory must answer both times as it would now, and the
     # live one must not change.
-    pipeline = Pipeline(CompiledRules(enumeration, apart(mapping, enumeration)), policy)
+    pipeline = Pipeline(CompiledRules(enumeration, copied(mapping, enumeration)), policy)
     pipeline.ingest(to_frames([packet]))
     (outcome,) = (str(name) for name in pipeline.settle().outcomes)
     source, destination = (End(address, enumeration.find(address)) for address in (packet.src_addr, packet.dst_addr))
     before = tuple(_before(packet, policy))
-    comes_to_rules = not before[-1].applies and source.place and destination.place
+    comes_to_rules = not before[-1].applies and outcome != Outcome.NO_NETWORK
     return Explanation(
         packet=packet,
         source=source,
         destination=destination,
         before=before,
-        rules=tuple(_trail(packet, source, destination, apart(mapping, enumeration))) if comes_to_rules else (),
+        rules=tuple(_trail(packet, source, destination, copied(mapping, enumeration))) if comes_to_rules else (),
         after=tuple(_after(packet, policy)) if outcome in (Outcome.FLOW, Outcome.FLOW_IGNORED) else (),
         outcome=outcome,
-        meaning=_meaning(outcome),
+        meaning=meaning_of(outcome),
         keys=tuple(counts(pipeline.take())),
     )
-
-
-def _meaning(outcome: str) -> str:
-    return _MEANINGS.get(outcome, "by that rule")
 
 
 def _before(packet: Packet, policy: Policy) -> Iterator[Asked]:

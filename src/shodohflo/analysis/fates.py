@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from shodohflo.attribution.order import Step, decide
+from shodohflo.attribution.order import IGNORED, JUDGED, decide
 from shodohflo.attribution.results import is_recorded, observe
 from shodohflo.model import FlowKey
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 NOT_RECORDED: Final = -1
 """Stands in `Fates.of_row` for a row that is not recorded."""
 
-_BY_RULE: Final = (Step.DROPPED, Step.FLOW, Step.FLOW_IGNORED)
+_BY_RULE: Final = {IGNORED.step, *(judgement.step for judgement in JUDGED if judgement.has_rule)}
 """The steps at which a rule decided."""
 
 
@@ -57,7 +57,7 @@ class Fates:
         return cls(decisions, observe(batch, decisions), of_row)
 
     def differ(self, other: Fates) -> NDArray[np.bool_]:
-        """Return which rows of their common batch the two record differently: under different keys, or in one only."""
+        """Return which rows of the batch both record under different keys, or only one of them records."""
         mine, its = self.of_row, other.of_row
         either, both = (mine >= 0) | (its >= 0), np.flatnonzero((mine >= 0) & (its >= 0))
         differ = either.copy()

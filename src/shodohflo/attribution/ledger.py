@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from shodohflo.model import Explained
+from shodohflo.wire.refusals import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,6 +34,16 @@ DROPPED = "dropped.FLOW_MAPPING[{}]"
 
 REFUSED = "refused.{}"
 """Refused by a decoder, for a `wire.refusals.Refusal`."""
+
+
+_MEANINGS: Final = {str(outcome): outcome.explanation for outcome in Outcome} | {
+    REFUSED.format(refusal): refusal.explanation for refusal in Refusal
+}
+
+
+def meaning_of(outcome: str) -> str:
+    """Explain an outcome; some end with the rule or the link type in brackets."""
+    return _MEANINGS.get(outcome) or _MEANINGS.get(outcome.partition("[")[0], "by that rule")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """The order of decisions: what becomes of every decoded packet. This is the only place where it is stated.
 
 A TCP or UDP packet is asked the questions of `ORDER`, an ICMP message those of `MESSAGES`; the first question that
-applies decides. A packet to which no question of `ORDER` applies goes to the rules, and `JUDGED` has the step
-for each of their decisions. `IGNORED` is asked last, of packets for which the rules found a client.
+applies decides. A packet to which no question of `ORDER` applies goes to the rules, and `JUDGED` has a row for each of
+their decisions. `IGNORED` is asked last, of packets for which the rules found a client.
 
 Each question has a plain form, which answers for one packet with a reason, and a column form, which answers for all
 rows of a batch at once. The plain form is the specification: `explain` and `check` use it, `decide` uses the columns,
@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import partial
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 import numpy as np
 
@@ -79,6 +79,15 @@ class Question(Generic[One, Many]):
     """To which rows of a batch the question applies, including rows that an earlier question decides."""
 
 
+_OWN_NETWORK: Final[Question[Any, Any]] = Question(
+    Step.OWN_NETWORK,
+    Outcome.OWN_NETWORK,
+    "SUPPRESS_OWN_NETWORK is set, and both ends are in our networks",
+    plain=ask.is_own_network,
+    columns=ask.own_network_rows,
+)
+"""For packets and for messages."""
+
 ORDER: Final[tuple[Question[Packet, Batch], ...]] = (
     Question(
         Step.OWN_TRAFFIC,
@@ -101,13 +110,7 @@ ORDER: Final[tuple[Question[Packet, Batch], ...]] = (
         plain=ask.is_reset,
         columns=ask.reset_rows,
     ),
-    Question(
-        Step.OWN_NETWORK,
-        Outcome.OWN_NETWORK,
-        "SUPPRESS_OWN_NETWORK is set, and both ends are in our networks",
-        plain=ask.is_own_network,
-        columns=ask.own_network_rows,
-    ),
+    _OWN_NETWORK,
     Question(
         Step.HANDSHAKE,
         Outcome.HANDSHAKE,
@@ -118,15 +121,54 @@ ORDER: Final[tuple[Question[Packet, Batch], ...]] = (
 )
 """For TCP and UDP packets, before the rules."""
 
-JUDGED: Final = {
-    Decision.NO_NETWORK: Step.NO_NETWORK,
-    Decision.NO_RULE: Step.NO_RULE,
-    Decision.DROPPED: Step.DROPPED,
-    Decision.SRC_IS_CLIENT: Step.FLOW,
-    Decision.DST_IS_CLIENT: Step.FLOW,
-    Decision.ANSWERED: Step.FLOW,
-}
-"""For packets to which no question of `ORDER` applies: the step by the decision of the rules."""
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """One row for what the rules decide about packets to which no question of `ORDER` applies."""
+
+    step: Step
+    outcome: str
+    """What the ledger counts; for `Step.DROPPED` it is a template for the rule number."""
+    words: str
+    decisions: tuple[Decision, ...]
+    """The decisions of the rules that lead to this step."""
+
+    @property
+    def has_rule(self) -> bool:
+        """Whether one rule decided."""
+        return min(self.decisions) > Decision.NO_RULE
+
+
+JUDGED: Final = (
+    Judgement(
+        Step.NO_NETWORK,
+        Outcome.NO_NETWORK,
+        "an address is in no network",
+        (Decision.NO_NETWORK,),
+    ),
+    Judgement(
+        Step.NO_RULE,
+        Outcome.NO_RULE,
+        "no rule has an opinion",
+        (Decision.NO_RULE,),
+    ),
+    Judgement(
+        Step.DROPPED,
+        DROPPED,
+        "the first rule with an opinion drops it",
+        (Decision.DROPPED,),
+    ),
+    Judgement(
+        Step.FLOW,
+        Outcome.FLOW,
+        "the first rule with an opinion names client, service and port",
+        (Decision.SRC_IS_CLIENT, Decision.DST_IS_CLIENT, Decision.ANSWERED),
+    ),
+)
+"""For packets to which no question of `ORDER` applies."""
+
+JUDGEMENTS: Final = {decision: judgement for judgement in JUDGED for decision in judgement.decisions}
+"""The rows of `JUDGED` by the decision of the rules."""
 
 IGNORED: Final[Question[Packet, Batch]] = Question(
     Step.FLOW_IGNORED,
@@ -167,13 +209,7 @@ MESSAGES: Final[tuple[Question[Message, Messages], ...]] = (
         "it is an unreachable to our networks that quotes no IP packet",
         Quote.MALFORMED,
     ),
-    Question(
-        Step.OWN_NETWORK,
-        Outcome.OWN_NETWORK,
-        "SUPPRESS_OWN_NETWORK is set, and both ends are in our networks",
-        plain=ask.is_own_network,
-        columns=ask.own_network_rows,
-    ),
+    _OWN_NETWORK,
     Question(
         Step.ICMP_OTHER,
         Outcome.ICMP_OTHER,
@@ -187,10 +223,7 @@ MESSAGES: Final[tuple[Question[Message, Messages], ...]] = (
 OUTCOMES: Final = {
     **{question.step: question.outcome for question in (*ORDER, IGNORED)},
     **{question.step: question.outcome for question in MESSAGES},
-    Step.NO_NETWORK: Outcome.NO_NETWORK,
-    Step.NO_RULE: Outcome.NO_RULE,
-    Step.DROPPED: DROPPED,
-    Step.FLOW: Outcome.FLOW,
+    **{judgement.step: judgement.outcome for judgement in JUDGED},
 }
 """The outcome that the ledger counts for each step; for `Step.DROPPED` it is a template for the rule number."""
 
@@ -221,7 +254,7 @@ class Decisions:
 _RULES: Final = 0xFF
 """Marks rows in a column of steps that the rules have yet to decide."""
 
-_STEP_OF_DECISION: Final = np.array([JUDGED[decision] for decision in sorted(Decision)], np.uint8)
+_STEP_OF_DECISION: Final = np.array([JUDGEMENTS[decision].step for decision in sorted(Decision)], np.uint8)
 
 
 def decide(rows: Batch | Messages, rules: CompiledRules, policy: CompiledPolicy) -> Decisions:

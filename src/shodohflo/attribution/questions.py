@@ -18,7 +18,7 @@ from shodohflo.model import TCP, address_text
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from shodohflo.attribution.policy import CompiledPolicy, Policy
+    from shodohflo.attribution.policy import CompiledPolicy, Connection, Policy
     from shodohflo.model import Address
     from shodohflo.rules.packet import Packet
 
@@ -54,7 +54,11 @@ def is_own_traffic(packet: Packet, policy: Policy) -> Reason:
 
 def own_traffic_rows(batch: Batch, policy: CompiledPolicy) -> Mask:
     """Answer `is_own_traffic` for each row."""
-    return policy.is_own_traffic(batch)
+    own = np.zeros(len(batch), np.bool_)
+    for connection in policy.own_connections:
+        if connection.src_addr.version == batch.family:
+            own |= _belongs_to(connection, batch)
+    return own
 
 
 def is_reset_to_us(packet: Packet, policy: Policy) -> Reason:
@@ -121,7 +125,11 @@ def is_ignored(packet: Packet, policy: Policy) -> Reason:
 
 def ignored_rows(batch: Batch, policy: CompiledPolicy) -> Mask:
     """Answer `is_ignored` for each row."""
-    return policy.is_ignored(batch)
+    ignored = np.zeros(len(batch), np.bool_)
+    for port, prefixes in policy.ignored.items():
+        ignored |= (batch.src_port == port) & (prefixes.find(batch.src_addr) != 0)
+        ignored |= (batch.dst_port == port) & (prefixes.find(batch.dst_addr) != 0)
+    return ignored
 
 
 def is_quote(quote: Quote, message: Message, policy: Policy) -> Reason:
@@ -137,7 +145,7 @@ def quote_rows(quote: Quote, messages: Messages, policy: CompiledPolicy) -> Mask
 
 
 def is_any_message(_message: Message, _policy: Policy) -> Reason:
-    """Answer that it applies: a message that gets here has no other outcome."""
+    """Answer yes: this question is asked last, about messages to which no other applies."""
     return Reason(applies=True, because="no question before this one applies")
 
 
@@ -160,6 +168,20 @@ def _is_to_us(packet: Packet | Message, policy: Policy) -> Reason:
     if ours is None:
         return Reason(applies=False, because=f"{address} is in none of our networks")
     return Reason(applies=True, because=f"{address} is ours, by {ours}")
+
+
+def _belongs_to(connection: Connection, batch: Batch) -> Mask:
+    near, far = (_as_element(end, batch) for end in (connection.src_addr, connection.dst_addr))
+    there = (batch.src_port == connection.src_port) & (batch.dst_port == connection.dst_port)
+    back = (batch.src_port == connection.dst_port) & (batch.dst_port == connection.src_port)
+    there &= (batch.src_addr == near) & (batch.dst_addr == far)
+    back &= (batch.src_addr == far) & (batch.dst_addr == near)
+    belongs: Mask = (there | back) & (batch.protocol == TCP)
+    return belongs
+
+
+def _as_element(address: Address, batch: Batch) -> NDArray[Any]:
+    return np.array([address.packed if batch.family == 6 else int(address)], batch.src_addr.dtype)
 
 
 def _where_ours(mask: Mask, addresses: NDArray[Any], policy: CompiledPolicy) -> Mask:

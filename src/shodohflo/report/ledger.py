@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from shodohflo.attribution.ledger import Outcome
+from shodohflo.attribution.ledger import meaning_of
 from shodohflo.model import rule_place
-from shodohflo.wire.refusals import Refusal
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -18,10 +17,6 @@ if TYPE_CHECKING:
 
     from shodohflo.attribution.ledger import Ledger
     from shodohflo.rules.compiler import CompiledRules
-
-_REASONS: Final = {str(outcome): outcome.explanation for outcome in Outcome} | {
-    f"refused.{refusal}": refusal.explanation for refusal in Refusal
-}
 
 
 def ledger_lines(ledger: Ledger, rules: CompiledRules) -> Iterator[str]:
@@ -42,12 +37,7 @@ def _outcome_lines(counted: Counter[str]) -> Iterator[str]:
     numbers = max((len(f"{count:,}") for _, count in outcomes), default=0)
     names = max((len(name) for name, _ in outcomes), default=0)
     for name, count in outcomes:
-        yield f"  {count:>{numbers},}  {name:<{names}}  {_meaning(name)}"
-
-
-def _meaning(outcome: str) -> str:
-    """Return the explanation of an outcome; some outcomes end with a rule or a link type in brackets."""
-    return _REASONS.get(outcome) or _REASONS.get(outcome.partition("[")[0], "by that rule")
+        yield f"  {count:>{numbers},}  {name:<{names}}  {meaning_of(name)}"
 
 
 def print_ledger(ledger: Ledger, rules: CompiledRules, *, err: bool) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shodohflo.analysis.check.copied_rules import apart
+from shodohflo.analysis.check.copied_rules import copied
 from shodohflo.pcap_config import FlowMapping, LowerPort, MappingAction, NetworkEnumeration
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class Remembering(MappingAction):
         self.more = more
 
     def match(self, src_addr: Address, src_port: int, dst_addr: Address, dst_port: int) -> Opinion:  # noqa: ARG002 - as they are
-        """Remember the source port, and raise."""
+        """Remember the destination port, and raise an exception."""
         self.ports.append(dst_port)
         raise ValueError("never")
 
@@ -38,7 +38,7 @@ def test_neither_memory_nor_counters_of_the_live_rules_move() -> None:
     action = Remembering()
     live = FlowMapping((None, "all", action), ("all", None, LowerPort())).number_networks(EVERYTHING)
 
-    verdict = apart(live, EVERYTHING).decide(HERE, 40000, THERE, 53)
+    verdict = copied(live, EVERYTHING).decide(HERE, 40000, THERE, 53)
 
     assert verdict.rule == 1
     assert (action.ports, live.failures.total(), live.last_failure) == ([], 0, {})
@@ -50,7 +50,7 @@ def test_a_copy_begins_with_what_the_action_remembers() -> None:
     action.ports = [22]
     live = FlowMapping((None, None, action)).number_networks(EVERYTHING)
 
-    (rule,) = apart(live, EVERYTHING).rules
+    (rule,) = copied(live, EVERYTHING).rules
 
     assert isinstance(rule.action, Remembering)
     assert rule.action is not action
@@ -62,4 +62,4 @@ def test_what_cannot_or_need_not_be_copied_is_asked_itself(action: MappingAction
     """Actions with locks cannot be copied, and built-in actions have no memory to protect."""
     live = FlowMapping((None, None, action)).number_networks(EVERYTHING)
 
-    assert apart(live, EVERYTHING).rules[0].action is action
+    assert copied(live, EVERYTHING).rules[0].action is action

@@ -151,7 +151,7 @@ class Quiet(Assign):
     """A custom action that drops as a built-in one does."""
 
     def match(self, src_addr: Address, src_port: int, dst_addr: Address, dst_port: int) -> Opinion:
-        """Answer as the built-in action does."""
+        """Return the opinion of the built-in action."""
         return super().match(src_addr, src_port, dst_addr, dst_port)
 
 
@@ -159,7 +159,7 @@ class Web:
     """A custom action that decides about web traffic only."""
 
     def match(self, src_addr: Address, src_port: int, dst_addr: Address, dst_port: int) -> Opinion:  # noqa: ARG002 - as they are
-        """Answer for three ports."""
+        """Return an opinion if the destination port is 22, 443 or 40000."""
         return (src_addr, dst_addr, dst_port) if dst_port in {443, 22, 40000} else None
 
 

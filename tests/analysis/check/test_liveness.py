@@ -134,7 +134,9 @@ def test_a_rule_between_our_own_hosts_is_dead_when_they_are_suppressed() -> None
     dead = [f for f in found(subject(WORLD, mapping, "10.0.0.0/8", suppress=True)) if f.code == "DEAD-RULE"]
 
     assert [finding.place for finding in dead] == ["FLOW_MAPPING[0]"]
-    assert dead[0].sentence.endswith("SUPPRESS_OWN_NETWORK leaves out all its packets")
+    assert dead[0].sentence.endswith(
+        "no packet of its networks comes to the rules: SUPPRESS_OWN_NETWORK is set, and both ends are in our networks"
+    )
     assert dead[0].outcome == "left out: SUPPRESS_OWN_NETWORK is set, and both ends are in our networks"
 
 
@@ -160,7 +162,7 @@ class Picky(MappingAction):
     def match(
         self, src_addr: Address, src_port: int, dst_addr: Address, dst_port: int
     ) -> tuple[Address, Address, int] | None:
-        """Answer for the stored port."""
+        """Return an opinion if one of the ports is the stored one."""
         return (src_addr, dst_addr, dst_port) if self.port in (dst_port, src_port) else None
 
 
@@ -168,7 +170,7 @@ class Failing(MappingAction):
     """A custom action that raises on low ports."""
 
     def match(self, src_addr: Address, src_port: int, dst_addr: Address, dst_port: int) -> None:
-        """Raise."""
+        """Raise an exception if the destination port is below 1024 and the lower one."""
         if src_addr != dst_addr and dst_port < 1024 and src_port > dst_port:
             raise ZeroDivisionError("a bad day")
 

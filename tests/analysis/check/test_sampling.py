@@ -29,7 +29,7 @@ class Table(MappingAction):
         self.known = [{27017}]
 
     def match(self, src_addr: Address, src_port: int, dst_addr: Address, dst_port: int) -> Answer:
-        """Answer for the stored ports, if the source port is a client's."""
+        """Return an opinion if the destination port is stored and the source port is above 1023."""
         return (src_addr, dst_addr, dst_port) if dst_port in self.known[0] and src_port > 1023 else None
 
 
@@ -37,7 +37,7 @@ class Code(MappingAction):
     """A custom action with its port as a constant in the code."""
 
     def match(self, src_addr: Address, src_port: int, dst_addr: Address, dst_port: int) -> Answer:
-        """Answer for one source port."""
+        """Return an opinion if the source port is 31337."""
         return (src_addr, dst_addr, dst_port) if src_port == 31337 else None
 
 
@@ -49,7 +49,7 @@ class Host(MappingAction):
         self.host = "10.0.0.77"
 
     def match(self, src_addr: Address, src_port: int, dst_addr: Address, dst_port: int) -> Answer:
-        """Answer for the stored address."""
+        """Return an opinion if the destination is the stored address."""
         return (src_addr, dst_addr, min(src_port, dst_port)) if str(dst_addr) == self.host else None
 
 
@@ -59,7 +59,7 @@ class Nothing:
     __slots__ = ()
 
     def match(self, *_: object) -> None:
-        """Return None."""
+        """Return None, which is no opinion."""
 
 
 def sampled(action: object, *before: tuple[str | None, str | None, object]) -> Sampled:

@@ -38,7 +38,7 @@ def surveyed(*texts: str) -> Survey:
 
 
 def suggested(*texts: str, ours: str = "10.0.0.0/8") -> Suggestion:
-    """Suggest for some packets."""
+    """Return the suggestion for packets given as text, with `ours` as our networks."""
     with our_nets(ours):
         return suggest(surveyed(*texts), [ip_network(ours)])
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from shodohflo.rules.networks import NetworkEnumeration
 
 
-def apart(mapping: FlowMapping, enumeration: NetworkEnumeration) -> FlowMapping:
+def copied(mapping: FlowMapping, enumeration: NetworkEnumeration) -> FlowMapping:
     """Return the same rules with separate failure counters and copied custom actions."""
     rules = ((rule.src, rule.dst, _copied(rule.action)) for rule in mapping.rules)
     return FlowMapping(*rules).number_networks(enumeration)

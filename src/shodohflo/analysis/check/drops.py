@@ -1,7 +1,7 @@
 """Rules that drop more than was meant (SPOOFABLE-DROP), or only one direction of it (ONE-WAY-DROP).
 
 Given ("world", "lan", Assign(DST, SRC, {53}, drop=True)) before (None, None, LowerPort()), and 10.0.0.0/8 as lan and
-ours: an outsider who sends from source port 53 is dropped, whatever he sends.
+ours: all packets to lan that an outsider sends from source port 53 are dropped.
 
     198.51.100.9:53 > 10.0.0.2:443       dropped by rule 0; from port 40000 rule 1 would record it: SPOOFABLE-DROP
     198.51.100.9:53 > 10.0.0.2:40000     dropped by rule 0

@@ -10,6 +10,7 @@ from shodohflo.analysis.check.ports import claimed, example
 from shodohflo.analysis.check.prefixes import elsewhere, holders_of
 from shodohflo.analysis.check.sampling import sample
 from shodohflo.analysis.check.words import listed, rules_named
+from shodohflo.attribution.order import ORDER, first_to_apply
 from shodohflo.config.findings import Code, Finding
 from shodohflo.model import rule_place
 from shodohflo.rules.packet import Packet
@@ -100,7 +101,10 @@ def _why_unmet(model: Model, rule: int, block: Block) -> tuple[str, Packet | Non
     ends = [Pair(a, b) for a in model.zones for b in model.zones if a.version == b.version]
     suppressed = [pair for pair in ends if pair.rules >> rule & 1]
     if suppressed:
-        return "SUPPRESS_OWN_NETWORK leaves out all its packets", model.packet(suppressed[0], block)
+        packet = model.packet(suppressed[0], block)
+        decided = first_to_apply(ORDER, packet, model.policy)
+        assert decided is not None, "a pair that is not judged is decided before the rules"
+        return f"no packet of its networks comes to the rules: {decided.words}", packet
     return f"no packet goes from {src} to {dst}, because they have no address family in common", None
 
 

@@ -11,10 +11,10 @@ from functools import cached_property
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
-from shodohflo.analysis.check.copied_rules import apart
+from shodohflo.analysis.check.copied_rules import copied
 from shodohflo.analysis.check.ports import Block, Chart, Takes, example
 from shodohflo.analysis.check.space import FAMILIES, Piece, Space
-from shodohflo.attribution.order import ORDER, first_to_apply
+from shodohflo.attribution.order import JUDGEMENTS, ORDER, first_to_apply
 from shodohflo.model import UDP, address_text, rule_place
 from shodohflo.rules.actions import is_built_in
 from shodohflo.rules.packet import Packet
@@ -84,7 +84,7 @@ class Model:
         self.configuration = configuration
         self.policy = configuration.policy()
         rules = configuration.mapping.rules
-        self.mapping = apart(configuration.mapping, configuration.networks)
+        self.mapping = copied(configuration.mapping, configuration.networks)
         self.space = Space.cut(configuration.networks, configuration.our_nets)
         self.classes = PortClasses.compile(port_set(rule.action) for rule in rules if is_built_in(rule.action))
         self.takes = [Takes.ask(self.mapping, number, self.classes) for number in range(len(rules))]
@@ -192,10 +192,9 @@ class Model:
         if decided:
             return f"left out: {decided.words}"
         verdict = self.ask(packet).verdict
-        if verdict.decision == Decision.NO_NETWORK:
-            return "unmatched: an address is in no network"
+        judgement = JUDGEMENTS[verdict.decision]
         if verdict.rule is None:
-            return "unmatched: no rule has an opinion"
+            return f"{judgement.outcome.partition('.')[0]}: {judgement.words}"
         by = rule_place(verdict.rule)
         if verdict.client is None or verdict.service is None:
             return f"dropped by {by}"
