@@ -1,4 +1,4 @@
-# Two commands do all the set-up: `make run` and `make test`. `make help` lists the others.
+# `make run` and `make test` install everything they need; `make help` lists all targets.
 
 PYTHON ?= python3
 ARGS ?=
@@ -9,28 +9,28 @@ LOCKS := pyproject.toml $(CONSTRAINTS)
 WORKERS ?= auto
 TIME ?= 60
 RUFF := $(BIN)/ruff
-# What the user set for us goes through sudo; nothing else does.
+# The only environment variables that sudo passes to the agent.
 PASSED := SHODOHFLO_STORE,SHODOHFLO_CONFIG,SHODOHFLO_OUR_NETS,SHODOHFLO_STATE_DIR,SHODOHFLO_RUN_DIR,SHODOHFLO_STORE_MEMORY,SHODOHFLO_TTL_GRACE,SHODOHFLO_LOG_LEVEL,SHODOHFLO_PCAP_STATS,SHODOHFLO_DEBUG,PYTHONDONTWRITEBYTECODE,NO_COLOR,TERM
 
 .DEFAULT_GOAL := help
 .PHONY: help run demo test lint format types docs docs-check unit fuzz bench clean
 
-help: ## list these commands
+help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
 
-# Root must not leave bytecode behind that the caller cannot delete.
+# Without this, Python as root leaves bytecode files that the caller cannot delete.
 run: export PYTHONDONTWRITEBYTECODE := 1
-run: $(VENV)/.installed ## watch this machine's interfaces; ARGS="--duration 10" and the like
+run: $(VENV)/.installed ## watch this machine's interfaces, for example with ARGS="--duration 10"
 	@if [ "$$(id -u)" -ne 0 ] && command -v sudo >/dev/null && sudo true; \
 	then exec sudo --preserve-env=$(PASSED) $(BIN)/shodohflo run $(ARGS); \
 	else exec $(BIN)/shodohflo run $(ARGS); fi
 
-demo: $(VENV)/.installed ## replay a shipped capture into an embedded store and show the flows; needs no rights
+demo: $(VENV)/.installed ## replay a shipped capture into an embedded store and show the flows; needs no privileges
 	@$(BIN)/shodohflo demo $(ARGS)
 
-test: $(VENV)/.installed-dev lint types docs-check unit ## install everything and run every test
+test: $(VENV)/.installed-dev lint types docs-check unit ## install everything, then run all checks and tests
 
-lint: $(VENV)/.installed-dev ## style, order of imports between layers, spelling
+lint: $(VENV)/.installed-dev ## check style, formatting, imports between layers, and spelling
 	$(RUFF) check
 	$(RUFF) format --check
 	$(BIN)/lint-imports
@@ -39,29 +39,29 @@ lint: $(VENV)/.installed-dev ## style, order of imports between layers, spelling
 types: $(VENV)/.installed-dev ## check the types
 	$(BIN)/mypy
 
-unit: $(VENV)/.installed-dev ## the tests alone; ARGS="tests/cli -x" and the like
+unit: $(VENV)/.installed-dev ## run the tests only, for example with ARGS="tests/cli -x"
 	$(BIN)/pytest -n $(WORKERS) $(ARGS)
 
-format: $(VENV)/.installed-dev ## write all code the one way
+format: $(VENV)/.installed-dev ## fix style and format the code
 	$(RUFF) check --fix
 	$(RUFF) format
 
-docs: $(VENV)/.installed-dev ## write the reference pages that are made from the code
+docs: $(VENV)/.installed-dev ## generate the reference pages from the code
 	$(BIN)/python tools/reference.py
 
-docs-check: $(VENV)/.installed-dev ## fail if one of those pages is out of date
+docs-check: $(VENV)/.installed-dev ## fail if a generated page is out of date
 	$(BIN)/python tools/reference.py --check
 
-fuzz: $(VENV)/.installed-dev ## make up bytes that hurt, for TIME=60 seconds in all; ARGS="decode" for one target
+fuzz: $(VENV)/.installed-dev ## fuzz all targets for TIME=60 seconds in total; ARGS="decode" for one target
 	$(BIN)/python -m fuzz --time $(TIME) $(ARGS)
 
-bench: $(VENV)/.installed-dev ## measure, and print the ratios that the README shows
+bench: $(VENV)/.installed-dev ## run the benchmarks and print the ratios that the README shows
 	$(BIN)/python -m benchmarks $(ARGS)
 
-clean: ## remove everything that was made here
+clean: ## remove the virtual environment, build files and caches
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .fuzz
 
-# The stamps keep the network out of every run after the first.
+# The stamps avoid network access until a lock file changes.
 $(VENV)/.installed: $(LOCKS)
 	@$(MAKE) --no-print-directory $(BIN)/python
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS) --editable .

@@ -34,7 +34,7 @@ ROOT = Path(__file__).parents[1]
 
 @pytest.fixture(scope="module")
 def capture(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a small load."""
+    """Return a small generated capture."""
     return generate(LOAD, tmp_path_factory.mktemp("load"))
 
 

@@ -1,4 +1,4 @@
-"""The page of the JSON rows describes the output of the commands: the same fields, order and types."""
+"""The page of the JSON output describes the rows that commands print: the same fields, order and types."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The reference page of the JSON rows, generated from their declarations: field, type, meaning."""  # noqa: INP001 - a script's module, not a package
+"""The reference page of the JSON output: field, type, meaning; those of rows are generated from their declarations."""  # noqa: INP001 - a script's module, not a package
 
 from __future__ import annotations
 
@@ -35,13 +35,87 @@ TYPES: Final = {
 """The JSON type of each annotation."""
 
 INTRODUCTION: Final = """\
-# JSON rows
+# JSON output
 
-With `--json`, a command prints one object per line (`jq` reads them directly). Later versions may add fields but not
-rename any; fields have the order of the tables below. Addresses are RFC 5952 text, times are seconds since 1970 with at
-most six decimals, and bytes are those of the network layer. `shodohflo COMMAND --help` shows whether a command has
-`--json`.
+With `--json`, `flows`, `replay`, `peers`, `clients` and `recon` print one object for each row, `check` one for each
+finding and `rules` one for each rule, each on a line of its own (`jq` reads them directly). `explain` and `compare`
+print a single object. No other command has `--json`.
+
+Later versions may add fields but not rename any; fields have the order of the tables below. Addresses are RFC 5952
+text, times are seconds since 1970 with at most six decimals, and bytes are those of the network layer.
 """
+
+OTHERS: Final = """\
+## `shodohflo check --json`
+
+A finding; accepted ones come last.
+
+| field | type | meaning |
+|---|---|---|
+| `level` | string | `error`, `warning` or `note`. |
+| `code` | string | One of the [codes](findings.md). |
+| `place` | string | Its subject, such as `FLOW_MAPPING[2]`. |
+| `where` | string or null | The position in the file, as `file:line:column` as far as known; null if unknown. |
+| `sentence` | string | What was found. |
+| `witness` | string or null | A packet that demonstrates it, as text; null if there is none. |
+| `outcome` | string or null | The outcome of that packet. |
+| `accepted` | string or null | The reason in `ACCEPTED_FINDINGS`; null if the finding is not accepted. |
+
+## `shodohflo rules --json`
+
+A rule. The last three fields are there with captures or `--running` only.
+
+| field | type | meaning |
+|---|---|---|
+| `place` | string | The rule, such as `FLOW_MAPPING[3]`. |
+| `sentence` | string | Its description. |
+| `packets` | number | Packets of flows that the rule decided. |
+| `flows` | number | Flows that the rule decided. |
+| `dropped` | number | Packets that the rule dropped. |
+
+## `shodohflo explain --json`
+
+What becomes of one packet. With `--key`, the object has `key`, then the fields of that key's row as `flows`, `peers`,
+`clients` or `recon` print them.
+
+| field | type | meaning |
+|---|---|---|
+| `packet` | string | The packet as text. |
+| `source` | object | Its `address`, `network`, `entry` and `prefix`; the last three are null in no network. |
+| `destination` | object | The same for the destination. |
+| `before` | list of objects | The questions asked before the rules, up to the one that applies. |
+| `rules` | list of objects | The rules up to the one that decides; empty if the packet does not reach the rules. |
+| `after` | list of objects | `IGNORE_FLOW`, if it is set and the rules made a flow. |
+| `outcome` | string | One of the [outcomes](outcomes.md). |
+| `meaning` | string | The explanation of that outcome. |
+| `keys` | list of strings | All keys under which the packet is counted. |
+
+Each object of `before`, `rules` and `after` has `name`, `applies` (true or false), `because` (the reason) and, for a
+rule, `sentence`.
+
+## `shodohflo compare --json`
+
+The whole difference, with all keys.
+
+| field | type | meaning |
+|---|---|---|
+| `packets` | number | Packets in the captures. |
+| `keys` | object | The number of keys under the `old` and the `new` configuration. |
+| `added` | object | The count of each key that only the new configuration has. |
+| `gone` | object | The count of each key that only the old configuration has. |
+| `recounted` | object | The old and the new count, as a list, of each key whose count differs. |
+| `inside` | object | The same, for keys whose difference `changes` does not account for. |
+| `changes` | list of objects | Packets that the two record differently, summed by both decisions; most first. |
+
+`inside` has the keys of packets in tunnels that only one configuration opens, and of packets for which a custom action
+gave different answers.
+
+Each object of `changes` has `what`, `packets`, `old` and `new`. `what` is `newly recorded`, `newly dropped`, `no longer
+recorded`, `moved` (to another key), `exchanged` (client and service), `newly ignored` or `no longer ignored` (by
+`IGNORE_FLOW`). `old` and `new` are objects with `outcome`, `key` (the flow key; null if no flow is recorded), `rule`
+and `sentence` (both null if no rule decided).
+"""
+"""The chapters about objects that are not rows."""
 
 
 def json_page() -> Iterator[str]:
@@ -53,6 +127,7 @@ def json_page() -> Iterator[str]:
         if row is FlowRow:
             yield from ("Each object of `protocols`:", "")
             yield from _table(documented(ProtocolSum))
+    yield OTHERS
 
 
 def ordered(row: type[KeyRow]) -> dict[str, tuple[str, str]]:

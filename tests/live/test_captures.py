@@ -15,7 +15,6 @@ from shodohflo.capture.live.interfaces import Wanted
 from shodohflo.capture.live.listener import Listener
 from shodohflo.errors import CaptureError
 from shodohflo.keys import counts
-from shodohflo.pcap_config import update_our_nets
 from shodohflo.rules.compiler import CompiledRules
 from shodohflo.rules.defaults import default_enumeration, default_mapping
 from support.machine import SHIPPED_CAPTURES, outside_captures
@@ -53,8 +52,7 @@ def _is_sendable(path: Path) -> bool:
 
 def a_pipeline() -> Pipeline:
     """Return a pipeline with the default rules."""
-    update_our_nets(_OURS)
-    return Pipeline(CompiledRules(default_enumeration(), default_mapping()), Policy(_OURS))
+    return Pipeline(CompiledRules(default_enumeration().bound(_OURS), default_mapping()), Policy(_OURS))
 
 
 def from_file(path: Path) -> Pipeline:

@@ -119,14 +119,14 @@ class Wordless:
     """A class with nothing but `match` is an action."""
 
     def match(self, *_: object) -> None:
-        """Have no opinion."""
+        """Return None, which is no opinion."""
 
 
 class Quiet(LowerPort):
     """A subclass whose behaviour is not what the inherited description states."""
 
     def match(self, *_: object) -> None:
-        """Have no opinion."""
+        """Return None, which is no opinion."""
 
 
 class Wordy(Quiet):

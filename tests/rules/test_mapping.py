@@ -130,10 +130,10 @@ class Unprintable:
 
 
 class Says(MappingAction):
-    """Returns the same answer for every packet, or raises it."""
+    """An action that returns the same answer for every packet, or raises it."""
 
     def __init__(self, answer: Any) -> None:  # noqa: ANN401 - malformed answers too
-        """Set the answer."""
+        """Store the answer."""
         self.answer = answer
 
     def match(self, *_: object) -> Any:  # noqa: ANN401 - as above

@@ -34,7 +34,7 @@ class CuttingWire:
         self._thread = Thread(target=self._accept)
 
     def __enter__(self) -> Self:
-        """Start to pass bytes."""
+        """Start passing bytes."""
         self._thread.start()
         return self
 

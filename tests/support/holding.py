@@ -37,7 +37,7 @@ class HoldingWire:
         self._threads = [Thread(target=self._accept)]
 
     def __enter__(self) -> Self:
-        """Start to pass bytes."""
+        """Start passing bytes."""
         self._threads[0].start()
         return self
 

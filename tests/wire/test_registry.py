@@ -19,26 +19,27 @@ from shodohflo.wire.registry import (
     QUOTED,
     TABLE,
     IpProtocolRow,
+    LinkRow,
     NumberRow,
 )
-from support.feeding import refusal
+from support.feeding import found, refusal
 from support.packets import ethernet, ip
-from support.sound import ETHER, FLAT, RAW, A, B
+from support.sound import ETHER, FLAT, RAW, V4, A, B, ppi
 
-NUMBERED: dict[str, tuple[int, tuple[NumberRow, ...]]] = {
+NUMBERED: dict[str, tuple[int, tuple[NumberRow | LinkRow, ...]]] = {
     "link types": (LINK, LINKS),
     "EtherTypes": (ETHERTYPE, ETHERTYPES),
     "PPP protocols": (PPP_PAYLOAD, PPP_PROTOCOLS),
 }
 
-ROWS: dict[str, tuple[NumberRow, ...] | tuple[IpProtocolRow, ...]] = {
+ROWS: dict[str, tuple[NumberRow | LinkRow | IpProtocolRow, ...]] = {
     **{kind: rows for kind, (_, rows) in NUMBERED.items()},
     "IP protocols": IP_PROTOCOLS,
 }
 
 
 @pytest.mark.parametrize("rows", ROWS.values(), ids=ROWS)
-def test_a_number_has_one_row_with_words(rows: tuple[NumberRow | IpProtocolRow, ...]) -> None:
+def test_a_number_has_one_row_with_words(rows: tuple[NumberRow | LinkRow | IpProtocolRow, ...]) -> None:
     """No number is registered twice, and every row has the description that the reference page prints."""
     numbers = [row.number for row in rows]
 
@@ -47,7 +48,7 @@ def test_a_number_has_one_row_with_words(rows: tuple[NumberRow | IpProtocolRow, 
 
 
 @pytest.mark.parametrize(("base", "rows"), NUMBERED.values(), ids=NUMBERED)
-def test_the_table_has_the_decoder_of_each_row(base: int, rows: tuple[NumberRow, ...]) -> None:
+def test_the_table_has_the_decoder_of_each_row(base: int, rows: tuple[NumberRow | LinkRow, ...]) -> None:
     """The layer of a decoder is its number plus the base of its kind."""
     assert all(TABLE.get(base + row.number) is row.decoder for row in rows)
 
@@ -80,6 +81,12 @@ def test_kinds_of_numbers_do_not_overlap() -> None:
 def test_every_link_type_has_a_sound_frame_in_the_tests() -> None:
     """`support.sound` has a frame of each registered link type, with which the invariants of decoding are tested."""
     assert {layer for layer, _, _ in FLAT.values() if layer < ETHERTYPE} == {row.number for row in LINKS}
+
+
+@pytest.mark.parametrize("number", [12, 14])
+def test_raw_ip_is_decoded_under_the_numbers_in_a_ppi_header(number: int) -> None:
+    """A PPI header has the DLT_ number of raw IP, which no reader of files replaces, so the number needs its row."""
+    assert found(ppi(V4, number), 192).ports == found(V4, RAW).ports
 
 
 def test_every_decoder_has_a_docstring() -> None:

@@ -30,15 +30,13 @@ _STATUS: Final = {None: 0, Level.NOTE: 0, Level.WARNING: 1, Level.ERROR: 2}
 
 @click.command("check", epilog=EXAMPLES)
 @click.argument("config", type=click.Path(path_type=Path), required=False, envvar="SHODOHFLO_CONFIG")
-@options.our_nets
+@options.our_nets_or_presumed
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line for each finding.")
 def check_command(*, config: Path | None, our_nets: tuple[Network, ...], as_json: bool) -> int:
     """Prove what is wrong or doubtful in the networks and rules of a configuration.
 
     Without CONFIG, the defaults are checked. Each finding has a level, a code and a place, and a packet that
-    demonstrates it, if there can be one. Custom actions are tried by sampling; findings from that say so. Without
-    --our-nets, the private networks are ours, except those that contain a prefix that the configuration names after
-    OUR_4NETS or OUR_6NETS, and those inside a prefix that it names before.
+    demonstrates it, if there can be one. Custom actions are tried by sampling; findings from that say so.
 
     ACCEPTED_FINDINGS in the configuration silences findings that are intended. Exit status: 0 if there are no findings
     or only notes, 1 if there are warnings, 2 if the configuration can't be used.

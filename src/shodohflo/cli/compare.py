@@ -34,16 +34,16 @@ _FILE: Final = click.Path(path_type=Path)
 @click.argument("old", type=_FILE)
 @click.argument("new", type=_FILE)
 @click.argument("captures", nargs=-1, required=True, metavar="CAPTURE...")
-@options.our_nets
+@options.our_nets_or_presumed
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, with all keys.")
 def compare(*, old: Path, new: Path, captures: tuple[str, ...], our_nets: tuple[Network, ...], as_json: bool) -> int:
     """Show what another configuration would change, measured on captures.
 
     OLD and NEW are configuration files. Each CAPTURE is a pcap or pcapng file, or - for standard input. The changes are
-    packets that are newly recorded, newly dropped, no longer recorded, recorded under another key, or recorded with
-    client and service exchanged, each with the deciding rules of both sides. Without --our-nets, the private networks
-    are ours, except those that contain a prefix that OLD or NEW names after OUR_4NETS or OUR_6NETS, and those inside a
-    prefix that it names before. Exit status: 0 if both record the same, 1 if not, 2 if something could not be read.
+    packets that are newly recorded, newly dropped, no longer recorded, recorded under another key, recorded with client
+    and service exchanged, newly ignored, or no longer ignored (by IGNORE_FLOW), each with the deciding rules of both
+    sides. Our networks are the same for both; without --our-nets, they are those that neither OLD nor NEW has another
+    use for. Exit status: 0 if both record the same, 1 if not, 2 if something could not be read.
     """
     both = [load(path) for path in (old, new)]
     for settings in both:

@@ -34,7 +34,7 @@ Examples:
 @click.argument("packet", required=False)
 @click.option("--key", metavar="KEY", help="Show what the store remembers of KEY, instead of a packet.")
 @options.config
-@options.our_nets
+@options.our_nets_or_presumed
 @click.option(
     "--store",
     "stores",
@@ -57,9 +57,7 @@ def explain_command(  # noqa: PLR0913 - one for each option
 
     PACKET is written "SRC:PORT > DST:PORT udp", or tcp with flags such as tcp rst, as it would be received; IPv6
     addresses are in brackets. The output has both networks, the questions before the rules, every rule up to the one
-    that decides, the outcome and the keys. With --key, it is what the store remembers of that key. Without --our-nets,
-    the private networks are ours, except those that contain a prefix that the configuration names after OUR_4NETS or
-    OUR_6NETS, and those inside a prefix that it names before.
+    that decides, the outcome and the keys. With --key, it is what the store remembers of that key.
     """
     if (packet is None) == (key is None):
         raise click.UsageError("name either a PACKET or --key KEY")

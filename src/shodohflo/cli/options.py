@@ -37,14 +37,20 @@ CAPTURE: Final = click.Path(allow_dash=True, readable=False)
 
 PORT: Final = click.IntRange(0, 65535)
 
-our_nets = click.option(
-    "--our-nets",
-    type=prefix,
-    multiple=True,
-    metavar="PREFIX",
-    envvar="SHODOHFLO_OUR_NETS",
-    help="A prefix of our networks; repeat it for several, of either family.",
+
+def _our_nets(otherwise: str = "") -> Callable[[Callable[..., int]], Callable[..., int]]:
+    text = f"A prefix of our networks; repeat it for several, of either family.{otherwise}"
+    envvar = "SHODOHFLO_OUR_NETS"
+    return click.option("--our-nets", type=prefix, multiple=True, metavar="PREFIX", envvar=envvar, help=text)
+
+
+our_nets = _our_nets()
+our_nets_or_presumed = _our_nets(
+    " Without it, the private networks are ours, except those that contain a prefix that the configuration names after"
+    " OUR_4NETS or OUR_6NETS, and those inside a prefix that it names before."
 )
+"""For commands that take a configuration as it is meant, and not every private address for ours; see `configured`."""
+
 config = click.option(
     "--config",
     type=click.Path(path_type=Path),

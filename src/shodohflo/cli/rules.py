@@ -41,7 +41,7 @@ Examples:
 @click.command("rules", epilog=EXAMPLES)
 @click.argument("files", nargs=-1, metavar="[CONFIG] [CAPTURE]...")
 @options.config
-@options.our_nets
+@options.our_nets_or_presumed
 @click.option("--running", is_flag=True, help="Show what running agents decided, from the store.")
 @click.option("--store", "stores", multiple=True, metavar="URL", help="With --running: a store; may be repeated.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line for each rule.")
@@ -59,9 +59,7 @@ def rules_command(  # noqa: PLR0913 - one for each option
     CONFIG is the first file if its name ends in .py; the others are captures. Without CONFIG, the defaults are printed.
     With --running, the counts come from the store: flows by the rule that decided them last, and drops by rule number,
     as the agents count them; a rule that has changed since then is listed separately. With --running but without
-    CONFIG, only rules that decided something are listed. For captures without --our-nets, the private networks are
-    ours, except those that contain a prefix that the configuration names after OUR_4NETS or OUR_6NETS, and those inside
-    a prefix that it names before.
+    CONFIG, only rules that decided something are listed.
     """
     if files and files[0].endswith(".py"):
         config, files = Path(files[0]), files[1:]

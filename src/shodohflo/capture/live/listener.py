@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from shodohflo.columns.frames import Frames
 
 _REST: Final = 20
-"""The rest after listing the interfaces, as a multiple of the time that it took: bounds its share of the time."""
+"""The pause after listing the interfaces, as a multiple of the time it took: listing takes at most 1/21 of all time."""
 
 _log = logging.getLogger(__name__)
 
@@ -105,7 +105,7 @@ class Listener:
         self._looked = now
 
     def _look_round(self) -> None:
-        """List the interfaces and follow their changes; the next time only after a rest, as that can be slow."""
+        """List the interfaces and follow their changes; then pause, because listing can be slow."""
         began = time.monotonic()
         self._changed = False
         try:

@@ -27,7 +27,7 @@ _WITHOUT_PROTOCOL: Final = {770: FRAME_RELAY, 801: WIFI, 803: RADIOTAP}
 
 
 class CookedV1Header(Header):
-    """The fields of a v1 header that lead on."""
+    """The fields of a v1 header that select the next decoder."""
 
     SIZE = 16
 
@@ -73,7 +73,7 @@ def cooked_v2(decoding: Decoding[Any], rows: Rows) -> None:
 
 
 def _by_device(decoding: Decoding[Any], rows: Rows, device: NDArray[np.uint16], protocol: NDArray[np.uint16]) -> None:
-    """Go on with the header that `protocol` names or, for a few devices, with the only one that they carry."""
+    """Dispatch by `protocol` or, for a `device` that carries only one kind of frame, by that; refuse netlink."""
     usual = ~np.isin(device, [*_WITHOUT_PROTOCOL, _NETLINK])
     decoding.dispatch(rows.keep(usual), ETHERTYPE, protocol[usual])
     for number, layer in _WITHOUT_PROTOCOL.items():

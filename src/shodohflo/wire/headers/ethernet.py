@@ -39,7 +39,7 @@ _BRIDGED_ETHERNET = (1, 7)
 
 
 class EthernetHeader(Header):
-    """The field of an Ethernet header that leads on."""
+    """The field of an Ethernet header that selects the next decoder."""
 
     SIZE = 14
 
@@ -50,7 +50,7 @@ class EthernetHeader(Header):
 
 
 class VlanTag(Header):
-    """The field of a VLAN tag that leads on."""
+    """The field of a VLAN tag that selects the next decoder."""
 
     SIZE = 4
 
@@ -77,7 +77,7 @@ class SnapHeader(Header):
 
 
 def ethernet(decoding: Decoding[Any], rows: Rows) -> None:
-    """Go on with the payload that the EtherType names."""
+    """Dispatch the payload by EtherType."""
     rows = decoding.require(rows, EthernetHeader.SIZE, Refusal.LINK_CUT)
     by_ethertype(decoding, rows.advance(EthernetHeader.SIZE), EthernetHeader.of(rows).ethertype)
 
@@ -89,12 +89,12 @@ def vlan(decoding: Decoding[Any], rows: Rows) -> None:
 
 
 def by_ethertype(decoding: Decoding[Any], rows: Rows, ethertype: NDArray[np.uint16]) -> None:
-    """Go on with the payload that `ethertype` names, or with LLC where it is a length."""
+    """Dispatch the payload by `ethertype`, or to LLC where that is a length."""
     decoding.dispatch(rows, ETHERTYPE, np.where(ethertype <= LONGEST_LENGTH, np.uint16(LLC - ETHERTYPE), ethertype))
 
 
 def llc(decoding: Decoding[Any], rows: Rows) -> None:
-    """Go on with SNAP or IPv4; refuse other services."""
+    """Dispatch to SNAP or IPv4; refuse other services."""
     rows = decoding.require(rows, 4, Refusal.LINK_CUT)
     service = rows.u32(0) >> 8
     is_snap, is_ipv4 = service == _SNAP, service == _INTERNET
@@ -105,7 +105,7 @@ def llc(decoding: Decoding[Any], rows: Rows) -> None:
 
 
 def snap(decoding: Decoding[Any], rows: Rows) -> None:
-    """Go on with the EtherType or the bridged Ethernet frame; refuse other organisations."""
+    """Dispatch by EtherType, or to Ethernet for a bridged frame; refuse everything else."""
     rows = decoding.require(rows, SnapHeader.SIZE, Refusal.LINK_CUT)
     header = SnapHeader.of(rows)
     organisation, number = header.organisation, header.number

@@ -25,7 +25,7 @@ _PROTOCOL_IDS: Final = {0xCC: IPV4, 0x8E: IPV6, 0x80: SNAP, 0xCF: PPP}
 
 
 def frame_relay(decoding: Decoding[Any], rows: Rows) -> None:
-    """Step over the address; the first byte after it tells which encapsulation follows."""
+    """Step over the address, and choose the encapsulation by the first byte after it."""
     rows = decoding.require(rows, _LONGEST_ADDRESS, Refusal.LINK_CUT)
     last = np.stack([rows.u8(place) & 1 for place in range(1, _LONGEST_ADDRESS)])
     ends = np.logical_or.reduce(last)

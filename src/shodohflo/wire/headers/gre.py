@@ -70,7 +70,7 @@ class GreHeader(Header):
 
 
 class ErspanIIIHeader(Header):
-    """The fields of an ERSPAN III header that lead on."""
+    """The fields of an ERSPAN III header that are decoded."""
 
     SIZE = 12
 
@@ -86,7 +86,7 @@ class ErspanIIIHeader(Header):
 
 
 def gre(decoding: Decoding[Any], rows: Rows) -> None:
-    """Go on with the payload of the tunnel."""
+    """Dispatch the payload of the tunnel by its protocol."""
     rows = decoding.require(rows, GreHeader.SIZE, Refusal.TUNNEL_CUT)
     rows = decoding.keep_if(rows, GreHeader.of(rows).is_supported, Refusal.PROTOCOL)
     rows = decoding.require(rows, GreHeader.of(rows).length, Refusal.TUNNEL_CUT)
@@ -121,5 +121,5 @@ def erspan_iii(decoding: Decoding[Any], rows: Rows) -> None:
 
 
 def transparent_ethernet(decoding: Decoding[Any], rows: Rows) -> None:
-    """Go on with the Ethernet frame that GRE or Geneve carries (EtherType 6558)."""
+    """Pass on the Ethernet frame that GRE or Geneve carries (EtherType 6558)."""
     decoding.next_header(rows, ETHERNET)

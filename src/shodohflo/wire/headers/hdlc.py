@@ -16,6 +16,6 @@ if TYPE_CHECKING:
 
 
 def cisco_hdlc(decoding: Decoding[Any], rows: Rows) -> None:
-    """Go on with the payload that the EtherType names."""
+    """Dispatch the payload by EtherType."""
     rows = decoding.require(rows, 4, Refusal.LINK_CUT)
     decoding.dispatch(rows.advance(4), ETHERTYPE, rows.u16(2))

@@ -19,7 +19,7 @@ _ETHER_IP = 2
 
 
 def carried(decoding: Decoding[Any], rows: Rows, *, layer: int, name: str) -> None:
-    """Count the tunnel `name`, and go on with its packet of `layer`."""
+    """Count the tunnel `name`, and pass its packet to the decoder of `layer`."""
     decoding.open(rows, name)
     decoding.next_header(rows, layer)
 

@@ -26,7 +26,7 @@ _MORE_FRAGMENTS = 0x2000
 _FRAGMENT_OFFSET = 0x1FFF
 
 LONGEST_DATAGRAM = 65_535
-"""Bytes (RFC 791): the bound on a datagram's length, which a first fragment does not tell."""
+"""Bytes of the longest datagram (RFC 791). A first fragment does not contain the length of the whole."""
 
 
 class Ipv4Header(Header):
@@ -82,7 +82,7 @@ class Ipv4Header(Header):
 
 
 def ipv4(decoding: Decoding[Any], rows: Rows) -> None:
-    """Check the header and its lengths, and go on with the payload."""
+    """Check the header and its lengths, and dispatch the payload by protocol."""
     rows = decoding.require(rows, Ipv4Header.SIZE, Refusal.IP_CUT)
     header, left = Ipv4Header.of(rows), rows.wire_left()
     size, total = header.header_length, header.total_length
@@ -99,7 +99,7 @@ def ipv4(decoding: Decoding[Any], rows: Rows) -> None:
 
 
 def _payload(decoding: Decoding[Any], rows: Rows, header: Ipv4Header) -> None:
-    """Go on with the payload; refuse fragments other than the first, which have no ports."""
+    """Dispatch the payload by protocol; refuse fragments other than the first, which have no ports."""
     protocol, is_fragment = header.protocol, header.is_fragment
     if is_fragment.any():
         is_first = header.fragment_offset == 0

@@ -107,7 +107,7 @@ class FragmentHeader(Header):
 
 
 def ipv6(decoding: Decoding[Any], rows: Rows) -> None:
-    """Check the header and its length, and go on with the payload."""
+    """Check the header and its length, and dispatch the payload by the next header."""
     rows = decoding.require(rows, Ipv6Header.SIZE, Refusal.IP_CUT)
     header, left = Ipv6Header.of(rows, _THROUGH_NEXT_HEADER), rows.wire_left()
     payload = header.payload_length

@@ -25,7 +25,7 @@ _INET6 = (10, 24, 28, 30)
 
 
 def loopback(decoding: Decoding[Any], rows: Rows) -> None:
-    """Go on with IPv4 or IPv6, by the address family."""
+    """Dispatch to IPv4 or IPv6 by the address family."""
     rows = decoding.require(rows, 4, Refusal.LINK_CUT)
     value = rows.u32(0)
     family = np.where(value < 2**16, value, value.byteswap())

@@ -25,7 +25,7 @@ _BOTTOM = 0x01
 
 
 class LabelStackEntry(Header):
-    """The fields of an entry that lead on, and the first byte after it."""
+    """The fields of an entry that are decoded, and the first byte after it."""
 
     SIZE = 5
 

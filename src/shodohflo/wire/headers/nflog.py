@@ -85,7 +85,7 @@ class LittleAttribute(Attribute):
 
 
 def nflog(decoding: Decoding[Any], rows: Rows) -> None:
-    """Go on with the first attribute, in the byte order that its length shows."""
+    """Step over the header, to the first attribute; its length shows the byte order."""
     rows = decoding.require(rows, NflogHeader.SIZE, Refusal.LINK_CUT)
     family = NflogHeader.of(rows).family
     rows = decoding.keep_if(rows, (family == _INET) | (family == _INET6), Refusal.NOT_IP)
@@ -96,7 +96,7 @@ def nflog(decoding: Decoding[Any], rows: Rows) -> None:
 
 
 def nflog_attribute(decoding: Decoding[Any], rows: Rows, *, little: bool) -> None:
-    """Go on with the packet if this attribute is the payload, otherwise step over it."""
+    """Pass on the packet if this attribute is the payload; otherwise step over it."""
     rows = decoding.require(rows, Attribute.SIZE, Refusal.LINK_CUT)
     attribute = (LittleAttribute if little else Attribute).of(rows)
     sound = attribute.length >= Attribute.SIZE

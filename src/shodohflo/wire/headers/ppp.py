@@ -32,7 +32,7 @@ _SESSION_DATA = 0
 
 
 def ppp(decoding: Decoding[Any], rows: Rows) -> None:
-    """Go on with the packet that the protocol number names."""
+    """Dispatch the packet by the protocol number, which has one or two bytes."""
     rows = decoding.require(rows, 2, Refusal.LINK_CUT)
     short = rows.u8(0) & 1 == 1
     number = np.where(short, rows.u8(0), rows.u16(0)).astype(np.uint16)
@@ -47,7 +47,7 @@ def framed_ppp(decoding: Decoding[Any], rows: Rows) -> None:
 
 
 def hdlc_ppp(decoding: Decoding[Any], rows: Rows) -> None:
-    """Go on with Cisco HDLC or PPP in HDLC-like framing, by the address (tcpdump.org, LINKTYPE_PPP_HDLC)."""
+    """Dispatch to Cisco HDLC or to PPP in HDLC-like framing, by the address (tcpdump.org, LINKTYPE_PPP_HDLC)."""
     rows = decoding.require(rows, 1, Refusal.LINK_CUT)
     cisco = np.isin(rows.u8(0), _CISCO)
     decoding.next_header(rows.keep(cisco), CISCO_HDLC)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def raw_ip(decoding: Decoding[Any], rows: Rows) -> None:
-    """Go on with IPv4 or IPv6, by the version."""
+    """Dispatch to IPv4 or IPv6 by the version."""
     rows = decoding.require(rows, 1, Refusal.LINK_CUT)
     version = rows.u8(0) >> 4
     decoding.next_header(rows.keep(version == 4), IPV4)

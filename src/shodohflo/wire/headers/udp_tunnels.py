@@ -46,7 +46,7 @@ class VxlanHeader(Header):
 
 
 class GeneveHeader(Header):
-    """The fields of a Geneve header that lead on."""
+    """The fields of a Geneve header that are decoded."""
 
     SIZE = 8
 
