@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def _asked(*words: str) -> dict[str, Any]:
     """Return what a listing gets for `words` on its command line."""
     asked: dict[str, Any] = {}
-    command = listing("doors", sort="age", examples="")(lambda **options: asked.update(options))
+    command = listing("doors", sort="age", examples="")(lambda **options: asked.update(options) or 0)
     result = CliRunner().invoke(command, words, catch_exceptions=False)
     assert result.exit_code == 0, result.output
     return asked
@@ -47,7 +47,7 @@ def test_filters_are_made_of_the_options() -> None:
 
 def test_a_listing_is_a_command_with_its_name_and_examples() -> None:
     """The name and the examples are shown by `--help`."""
-    command = listing("doors", sort="age", examples="Examples: doors")(lambda **_: None)
+    command = listing("doors", sort="age", examples="Examples: doors")(lambda **_: 0)
 
     assert isinstance(command, click.Command)
     assert command.name == "doors"

@@ -156,17 +156,38 @@ def test_recon_says_what_the_doors_were(shodohflo: Command, url: str) -> None:
     assert ["2001:db8:7::17", "2001:db8:dead::1", "443", "https", "no", "route", "1", "50001"] in lines
 
 
-def test_several_stores_are_one(shodohflo: Command, url: str) -> None:
+def test_several_stores_are_one(shodohflo: Command, url: str, demo: Path) -> None:
     """The counts of a flow that is in several stores are added up."""
-    once = listed(shodohflo, "flows", "--store", url, "--port", "22")
-    twice = listed(shodohflo, "flows", "--store", url, "--store", url, "--port", "22")
+    other = f"{url}?db=1"
+    shodohflo("replay", *OURS, "--store", other, demo)
 
+    alone = listed(shodohflo, "flows", "--store", url, "--port", "22")
+    once = listed(shodohflo, "flows", "--store", url, "--store", url, "--port", "22")
+    twice = listed(shodohflo, "flows", "--store", url, "--store", other, "--port", "22")
+
+    assert [row["packets"] for row in once] == [row["packets"] for row in alone]
     assert [row["packets"] for row in twice] == [2 * row["packets"] for row in once]
 
 
-def test_the_environment_names_the_stores(shodohflo: Command, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_that_is_gone_does_not_hide_the_others(shodohflo: Command, url: str, tmp_path: Path) -> None:
+    """The rows of the living stores are listed, the dead one is named, and the status is 1."""
+    gone = f"unix://{tmp_path / 'gone.sock'}"
+
+    result = shodohflo("flows", "--store", gone, "--store", url)
+
+    assert result.stdout == shodohflo("flows", "--store", url).stdout
+    assert result.stderr.startswith(f"shodohflo: store {gone}: ")
+    assert result.stderr.endswith("; its rows are missing\n")
+    assert result.exit_code == 1
+
+
+def test_the_environment_names_the_stores(
+    shodohflo: Command, url: str, demo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """SHODOHFLO_STORE names one or more stores, separated by spaces; --store overrides it."""
-    monkeypatch.setenv("SHODOHFLO_STORE", f"{url} {url}")
+    other = f"{url}?db=2"
+    shodohflo("replay", *OURS, "--store", other, demo)
+    monkeypatch.setenv("SHODOHFLO_STORE", f"{url} {other}")
 
     assert listed(shodohflo, "flows", "--port", "22")[0]["packets"] == 364
     assert listed(shodohflo, "flows", "--port", "22", "--store", url)[0]["packets"] == 182

@@ -126,12 +126,28 @@ def test_an_unknown_key_is_one_line_with_status_1(shodohflo: Command, url: str, 
     assert result.stderr == f"shodohflo: no store has the key {key}: it was never written, or it has expired\n"
 
 
-def test_several_stores_are_one(shodohflo: Command, url: str) -> None:
+def test_several_stores_are_one(shodohflo: Command, url: str, demo: Path) -> None:
     """The counts of several stores are added up, and each store is named."""
     key = "client;192.168.7.20"
 
-    once = json.loads(shodohflo("explain", "--key", key, "--store", url, "--json").stdout)
-    twice = json.loads(shodohflo("explain", "--key", key, "--store", url, "--store", url, "--json").stdout)
+    other = f"{url}?db=1"
+    shodohflo("replay", *OURS, "--store", other, demo)
 
+    once = json.loads(shodohflo("explain", "--key", key, "--store", url, "--store", url, "--json").stdout)
+    twice = json.loads(shodohflo("explain", "--key", key, "--store", url, "--store", other, "--json").stdout)
+
+    assert once["stores"] == [url]
     assert twice["packets"] == 2 * once["packets"]
-    assert twice["stores"] == [url, url]
+    assert twice["stores"] == [url, other]
+
+
+def test_a_store_that_is_gone_is_named_beside_what_the_others_know(
+    shodohflo: Command, url: str, tmp_path: Path
+) -> None:
+    """The key is shown as the living stores know it, with a line about the dead one."""
+    gone = f"unix://{tmp_path / 'gone.sock'}"
+
+    result = shodohflo("explain", "--key", "client;192.168.7.20", "--store", gone, "--store", url)
+
+    assert "client;192.168.7.20" in result.stdout
+    assert gone in result.stderr

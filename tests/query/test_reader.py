@@ -14,12 +14,13 @@ from shodohflo.model import UDP, Kind
 from shodohflo.query.filters import Filter
 from shodohflo.query.reader import Reader
 from shodohflo.query.rows import FlowRow
-from shodohflo.store.connection import SocketStore
+from shodohflo.store.connection import RemoteStore, SocketStore
 from shodohflo.store.sinks.single import Single
+from shodohflo.store.urls import parse_url
 from shodohflo.store.writer import Writer
 from support.cutting import CuttingWire
 from support.observing import SECOND, Seen, flow, observed
-from support.serving import PATIENCE, Server, programs
+from support.serving import PATIENCE, Server, programs, wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -231,15 +232,69 @@ def test_an_empty_store_has_no_rows(server: Server) -> None:
     assert asked.agents() == ()
 
 
-def test_a_store_that_is_gone_is_named_in_one_line(servers: list[Server], tmp_path: Path) -> None:
-    """A query raises a one-line error with the name of the store if one of the stores cannot be reached."""
+def test_a_store_that_is_gone_does_not_hide_the_others(servers: list[Server], tmp_path: Path) -> None:
+    """The rows of the other stores are returned, and the failure is noted in one line with the name of the store."""
+    written(servers[0], flow("10.0.0.1", "8.8.8.8", 53))
     gone = SocketStore(tmp_path / "gone.sock")
 
-    with pytest.raises(StoreError) as caught:
-        Reader([SocketStore(servers[0].path), gone]).flows(EVERYTHING, now=0)
+    asked = Reader([gone, SocketStore(servers[0].path)])
 
-    assert str(gone.path) in str(caught.value)
+    assert [row.client for row in asked.flows(EVERYTHING, now=0).rows] == [BERT]
+    assert [agent.agent for agent in asked.agents()] == ["bert"]
+    assert asked.failures.keys() == {gone.name}
+    assert asked.failures[gone.name].startswith(f"store {gone.name}: ")
+    assert "\n" not in asked.failures[gone.name]
+
+
+def test_stores_that_are_all_gone_are_an_error(tmp_path: Path) -> None:
+    """A query raises the one-line error of the first store if none can be reached."""
+    asked = Reader([SocketStore(tmp_path / "gone.sock"), SocketStore(tmp_path / "lost.sock")])
+
+    with pytest.raises(StoreError) as caught:
+        asked.flows(EVERYTHING, now=0)
+
+    assert str(tmp_path / "gone.sock") in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_database_that_is_named_in_several_ways_is_read_once(server: Server) -> None:
+    """The socket twice, the port, and a name of the host are one database; another number is another one."""
+    written(server, flow("10.0.0.1", "8.8.8.8", 53, 7))
+    by_port = [RemoteStore(parse_url(f"valkey://{host}:{server.port}")) for host in ("127.0.0.1", "localhost")]
+    other = RemoteStore(parse_url(f"valkey://127.0.0.1:{server.port}/1"))
+    with other.connect() as client:
+        client.set("client;10.0.0.1", 5)
+
+    asked = Reader([SocketStore(server.path), SocketStore(server.path), *by_port, other])
+
+    assert [row.packets for row in asked.flows(EVERYTHING, now=0).rows] == [7]
+    assert [(row.packets, len(row.stores)) for row in asked.clients(EVERYTHING).rows] == [(12, 2)]
+
+
+def test_a_replica_is_not_added_to_its_primary(server: Server, tmp_path: Path) -> None:
+    """A replica has the same rows as its primary, so only the first of the two is read."""
+    replica = Server(server.program, tmp_path, ("--replicaof", "127.0.0.1", str(server.port))).start()
+    written(server, flow("10.0.0.1", "8.8.8.8", 53, 7))
+    with replica.client() as client:
+        wait_until(lambda: client.get("client;10.0.0.1") == "7", "the replica has the rows")
+
+    rows = Reader([SocketStore(server.path), SocketStore(replica.path)]).flows(EVERYTHING, now=0).rows
+
+    assert [(row.packets, len(row.stores)) for row in rows] == [(7, 1)]
+    replica.kill()
+
+
+def test_a_store_that_does_not_say_which_it_is_is_read_once_by_its_name(server: Server) -> None:
+    """Without the right to ask for it, two names of a store are two stores, and the same name is one."""
+    written(server, flow("10.0.0.1", "8.8.8.8", 53, 7))
+    with server.client() as client:
+        client.execute_command("ACL", "SETUSER", "default", "-info")
+        try:
+            rows = reader(server, server).flows(EVERYTHING, now=0).rows
+        finally:
+            client.execute_command("ACL", "SETUSER", "default", "+info")
+
+    assert [row.packets for row in rows] == [7]
 
 
 def test_a_store_that_goes_in_the_middle_is_named_in_one_line(server: Server, tmp_path: Path) -> None:

@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from shodohflo.cli import options
+from shodohflo.cli.messages import fail
 from shodohflo.query.filters import Filter
 from shodohflo.query.rows import KeyRow
 
 if TYPE_CHECKING:
     from shodohflo.model import Network
-    from shodohflo.query.reader import Found
+    from shodohflo.query.reader import Found, Reader
     from shodohflo.report.listings import Listing
 
 AnyRow = TypeVar("AnyRow", bound=KeyRow)
-Command = Callable[..., None]
+Command = Callable[..., int]
 
 _ORDERS: Final = ("packets", "age", "client", "service", "port")
 
@@ -66,8 +67,19 @@ def wanted(clients: tuple[Network, ...], services: tuple[Network, ...], ports: t
     return Filter(clients, services, frozenset(ports))
 
 
-def print_found(found: Found[AnyRow], rows: Listing[AnyRow], sort: str, *, as_json: bool) -> None:
-    """Print the rows that were found, sorted; report foreign keys on standard error."""
+def print_found(reader: Reader, found: Found[AnyRow], rows: Listing[AnyRow], sort: str, *, as_json: bool) -> int:
+    """Print the rows that were found, sorted; return 1 if a store failed, after naming it on standard error.
+
+    Foreign keys are counted on standard error.
+    """
     rows.print(rows.sorted(found.rows, sort), as_json=as_json)
     if found.foreign:
         click.echo(f"{found.foreign:,} keys look like ours but are not; they were left out", err=True)
+    return report_failures(reader)
+
+
+def report_failures(reader: Reader) -> int:
+    """Name on standard error every store that failed, and return 1 if any did."""
+    for failure in reader.failures.values():
+        fail(f"{failure}; its rows are missing")
+    return 1 if reader.failures else 0

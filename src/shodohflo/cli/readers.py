@@ -40,25 +40,26 @@ Examples:
 
 
 @listing("flows", sort="packets", examples=EXAMPLES["flows"])
-def flows(*, stores: tuple[str, ...], sort: str, as_json: bool, **filters: Any) -> None:  # noqa: ANN401 - for `filters.wanted`
+def flows(*, stores: tuple[str, ...], sort: str, as_json: bool, **filters: Any) -> int:  # noqa: ANN401 - for `filters.wanted`
     """List flows: which client uses which service."""
-    found = Reader(opened(stores)).flows(wanted(**filters), time.time())
-    print_found(found, listings.FLOWS, sort, as_json=as_json)
+    reader = Reader(opened(stores))
+    found = reader.flows(wanted(**filters), time.time())
+    return print_found(reader, found, listings.FLOWS, sort, as_json=as_json)
 
 
 @listing("peers", sort="packets", examples=EXAMPLES["peers"])
-def peers(*, stores: tuple[str, ...], sort: str, as_json: bool, **filters: Any) -> None:  # noqa: ANN401 - for `filters.wanted`
+def peers(*, stores: tuple[str, ...], sort: str, as_json: bool, **filters: Any) -> int:  # noqa: ANN401 - for `filters.wanted`
     """List pairs of addresses that talk to each other.
 
     --client and --service name the two ends, in any order; with --port, only flows on that port count.
     """
     reader, chosen = Reader(opened(stores)), wanted(**filters)
     found = reader.peers_by_port(chosen, time.time()) if chosen.ports else reader.peers(chosen)
-    print_found(found, listings.PEERS, sort, as_json=as_json)
+    return print_found(reader, found, listings.PEERS, sort, as_json=as_json)
 
 
 @listing("clients", sort="packets", examples=EXAMPLES["clients"])
-def clients(*, stores: tuple[str, ...], sort: str, as_json: bool, **filters: Any) -> None:  # noqa: ANN401 - for `filters.wanted`
+def clients(*, stores: tuple[str, ...], sort: str, as_json: bool, **filters: Any) -> int:  # noqa: ANN401 - for `filters.wanted`
     """List the clients of anything recorded.
 
     With --service or --port, only flows to that service or port count.
@@ -66,15 +67,16 @@ def clients(*, stores: tuple[str, ...], sort: str, as_json: bool, **filters: Any
     reader, chosen = Reader(opened(stores)), wanted(**filters)
     by_flows = chosen.ports or chosen.services
     found = reader.clients_by_flow(chosen, time.time()) if by_flows else reader.clients(chosen)
-    print_found(found, listings.CLIENTS, sort, as_json=as_json)
+    return print_found(reader, found, listings.CLIENTS, sort, as_json=as_json)
 
 
 @listing("recon", sort="age", examples=EXAMPLES["recon"])
-def recon(*, stores: tuple[str, ...], sort: str, as_json: bool, **filters: Any) -> None:  # noqa: ANN401 - for `filters.wanted`
+def recon(*, stores: tuple[str, ...], sort: str, as_json: bool, **filters: Any) -> int:  # noqa: ANN401 - for `filters.wanted`
     """List resets and unreachables: attempts that failed.
 
     The client is the address that received the message; --service is the one that sent the reset, or could not be
     reached.
     """
-    found = Reader(opened(stores)).recon(wanted(**filters))
-    print_found(found, listings.RECON, sort, as_json=as_json)
+    reader = Reader(opened(stores))
+    found = reader.recon(wanted(**filters))
+    return print_found(reader, found, listings.RECON, sort, as_json=as_json)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from shodohflo.cli.filters import report_failures
 from shodohflo.cli.stores import opened
 from shodohflo.errors import ConfigurationError, ShodohfloError
 from shodohflo.keys import from_key
@@ -23,7 +24,9 @@ def recall(text: str, urls: Sequence[str], now: float) -> Recalled:
     key = from_key(text)
     if key is None:
         raise ConfigurationError(f"{text!r} is not one of our keys; write one like '10.0.0.1;8.8.8.8;53;flow'")
-    row = find_row(Reader(opened(urls)), key, now)
+    reader = Reader(opened(urls))
+    row = find_row(reader, key, now)
+    report_failures(reader)
     if row is None:
         raise ShodohfloError(f"no store has the key {text}: it was never written, or it has expired")
     return [text, *memory_lines(key, row, now)], {"key": text} | row.as_dict()

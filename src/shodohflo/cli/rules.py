@@ -70,7 +70,7 @@ def rules_command(  # noqa: PLR0913 - one for each option
     settings = None if running and config is None else load(config)
     status, decided = 0, None
     if running:
-        decided = _running(stores, settings)
+        status, decided = _running(stores, settings)
     elif files and settings is not None:
         replayed = replay_captures(files, options.configured(settings, our_nets))
         decided = count_decided(replayed.observations, replayed.ledger, rule_texts(settings))
@@ -82,9 +82,10 @@ def rules_command(  # noqa: PLR0913 - one for each option
     return status
 
 
-def _running(stores: Sequence[str], settings: Settings | None) -> Decided:
-    """Count what the stores hold; name on standard error each agent that runs another configuration than `settings`."""
-    from shodohflo.cli.stores import opened  # noqa: PLC0415 - captures need no store client
+def _running(stores: Sequence[str], settings: Settings | None) -> tuple[int, Decided]:
+    """Return the exit status, and what the stores hold; name each agent that runs another configuration."""
+    from shodohflo.cli.filters import report_failures  # noqa: PLC0415 - captures need no store client
+    from shodohflo.cli.stores import opened  # noqa: PLC0415 - as above
     from shodohflo.query.filters import Filter  # noqa: PLC0415 - as above
     from shodohflo.query.reader import Reader  # noqa: PLC0415 - as above
 
@@ -93,4 +94,5 @@ def _running(stores: Sequence[str], settings: Settings | None) -> Decided:
     agents = reader.agents()
     for line in other_configurations(agents, settings):
         click.echo(line, err=True)
-    return count_stored(reader.flows(Filter(), time.time()).rows, agents, rule_texts(settings) if settings else [])
+    flows = reader.flows(Filter(), time.time()).rows
+    return report_failures(reader), count_stored(flows, agents, rule_texts(settings) if settings else [])

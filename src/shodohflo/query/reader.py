@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from shodohflo.errors import StoreError
 from shodohflo.keys import FlowDetail
 from shodohflo.model import ClientKey, FlowKey, PeerKey, ResetKey, UnreachableKey
 from shodohflo.query.details import join_details
@@ -12,14 +13,17 @@ from shodohflo.query.filters import Filter, pattern
 from shodohflo.query.rows import AgentRow, ClientRow, FlowRow, KeyRow, PeerRow, ReconRow, order
 from shodohflo.query.sums import clients_of, common_fields, flow_row, peers_of
 from shodohflo.store.connection import store_errors
-from shodohflo.store.reading import AnyKey, KeyRecord, read_heartbeats, read_records
+from shodohflo.store.reading import AnyKey, KeyRecord, KeyRecords, database_of, read_heartbeats, read_records
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Hashable, Sequence
+
+    from valkey import Valkey
 
     from shodohflo.store.connection import Store
 
 AnyRow = TypeVar("AnyRow", bound=KeyRow)
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,6 @@ class _Seen(Generic[AnyKey]):
 
     def common(self) -> dict[str, Any]:
         """Return the common fields of a row, summed up over the stores."""
-        # A store that is named twice is read twice: its packets count twice and it is listed twice.
         stores = tuple(sighting.store for sighting in self.sightings)
         return common_fields([sighting.row() for sighting in self.sightings]) | {"stores": stores}
 
@@ -71,12 +74,16 @@ class _Seen(Generic[AnyKey]):
 class Reader:
     """Reads one store or several.
 
-    Each query opens new connections, and raises a one-line `StoreError` if any of the stores fails.
+    Each query opens new connections. A database that is named twice, in whatever way, or together with its replica, is
+    read once. A store that fails is noted in `failures`, and the others are read; if all fail, a query raises the
+    one-line `StoreError` of the first.
     """
 
     def __init__(self, stores: Sequence[Store]) -> None:
         """Read from `stores`; nothing is connected yet."""
         self._stores = stores
+        self.failures: dict[str, str] = {}
+        """One line for each store that failed in any query, by the name of the store."""
 
     def flows(self, wanted: Filter, now: float) -> Found[FlowRow]:
         """Return the flows that `wanted` matches; `now`, in seconds since 1970, gives their age."""
@@ -127,26 +134,44 @@ class Reader:
 
     def agents(self) -> tuple[AgentRow, ...]:
         """Return the last heartbeat of each agent."""
-        rows = []
-        for store in self._stores:
-            with store_errors(store.name), store.connect() as client:
-                rows += [AgentRow(each.agent, store.name, each.age, each.fields) for each in read_heartbeats(client)]
-        return tuple(rows)
+
+        def read(client: Valkey, name: str) -> list[AgentRow]:
+            return [AgentRow(each.agent, name, each.age, each.fields) for each in read_heartbeats(client)]
+
+        return tuple(row for rows in self._read_each(read) for row in rows)
 
     def _gather(self, kind: type[AnyKey], wanted: Filter) -> tuple[list[_Seen[AnyKey]], int]:
         """Return the keys of a kind in all stores, and the number of foreign keys."""
+
+        def read(client: Valkey, name: str) -> tuple[KeyRecords[AnyKey], str, int | None]:
+            lifetimes = [each.lifetime for each in read_heartbeats(client) if each.lifetime is not None]
+            return read_records(client, pattern(kind, wanted), kind), name, max(lifetimes, default=None)
+
         seen: dict[str, _Seen[AnyKey]] = {}
         foreign = 0
-        for store in self._stores:
-            with store_errors(store.name), store.connect() as client:
-                lifetimes = [each.lifetime for each in read_heartbeats(client) if each.lifetime is not None]
-                name, lifetime = store.name, max(lifetimes, default=None)
-                found = read_records(client, pattern(kind, wanted), kind)
+        for found, name, lifetime in self._read_each(read):
             foreign += found.foreign
             for record in found.records:
                 sighting = _Sighting(record, name, lifetime)
                 seen.setdefault(record.name, _Seen(record.key, [])).sightings.append(sighting)
         return list(seen.values()), foreign
+
+    def _read_each(self, read: Callable[[Valkey, str], Result]) -> list[Result]:
+        """Return what `read` returns for each database, given a client and the name of the store."""
+        results: dict[Hashable, Result] = {}
+        failures: dict[str, StoreError] = {}
+        for store in self._stores:
+            try:
+                with store_errors(store.name), store.connect() as client:
+                    database = database_of(client) or store.name
+                    if database not in results:
+                        results[database] = read(client, store.name)
+            except StoreError as error:
+                failures.setdefault(store.name, error)
+        if failures and not results:
+            raise next(iter(failures.values()))
+        self.failures |= {name: str(error) for name, error in failures.items()}
+        return list(results.values())
 
 
 def _takes_ports(wanted: Filter, key: ResetKey | UnreachableKey) -> bool:

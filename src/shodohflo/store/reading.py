@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
+from valkey.exceptions import ResponseError
+
 from shodohflo.keys import AGENT, detail_key, from_key
 from shodohflo.model import FlowKey, Key
 from shodohflo.store.heartbeat import LIFETIME
@@ -85,6 +87,20 @@ def read_records(client: Valkey, pattern: str, wanted: type[AnyKey]) -> KeyRecor
         found += values.records
         foreign += len(names) - len(named) + values.foreign
     return KeyRecords(found, foreign)
+
+
+def database_of(client: Valkey) -> tuple[str, int] | None:
+    """Return what distinguishes the database of `client` from every other one, the same for a primary and its replicas.
+
+    None if the store does not say, or may not.
+    """
+    try:
+        replication: Any = client.info("replication")  # the library is typed in part
+    except ResponseError:
+        return None
+    identity = replication.get("master_replid")
+    number = client.connection_pool.connection_kwargs.get("db") or 0
+    return (identity, number) if isinstance(identity, str) else None
 
 
 def read_heartbeats(client: Valkey) -> list[Heartbeat]:
