@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import product
 from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from shodohflo.pcap_config import (
 )
 from shodohflo.rules import table, tables
 from shodohflo.rules.compiler import CompiledRules
+from shodohflo.rules.table import LookupTable
 from shodohflo.rules.verdicts import Answer, Decision, Verdicts
 from support.rule_sets import DROP, OPERATORS, OURS, RuleSet, batch_of, packet, packets, rule_sets, second_opinion
 
@@ -102,6 +104,27 @@ def test_only_the_chosen_rows_are_judged(data: st.DataObject, rule_set: RuleSet,
     for name in Verdicts.names:
         assert getattr(verdicts, name)[among].tolist() == getattr(expected, name).tolist()
         assert not getattr(verdicts, name)[~among].any()
+
+
+def test_rows_that_are_not_judged_make_no_tables() -> None:
+    """Tables are compiled for the pairs of networks of judged rows only, however many other rows there are."""
+    named = [(f"net{number}", f"10.{number}.0.0/16") for number in range(20)]
+    networks = NetworkEnumeration(*named)
+    rules = FlowMapping(*((name, None, PortMatch({number + 1})) for number, (name, _) in enumerate(named)))
+    data = [packet("10.0.0.1:1 > 10.1.0.1:2")] * 300
+    scan = [packet(f"10.{src}.0.1:1 > 10.{dst}.0.1:2") for src in range(2, 20) for dst in range(2, 20) if src != dst][
+        :290
+    ]
+    batch, among = batch_of(4, [*data, *scan]), np.arange(590) < 300
+    whole = CompiledRules(networks, rules)
+
+    with pytest.MonkeyPatch.context() as patch:
+        compiling = Mock(side_effect=LookupTable.compile)
+        patch.setattr(LookupTable, "compile", compiling)
+        verdicts = whole.judge(batch, among)
+
+    assert compiling.call_count == 1
+    assert verdicts.src_network.tolist() == [1] * 300 + [0] * 290
 
 
 @given(st.data(), rule_sets(OURS))

@@ -43,10 +43,11 @@ def demo() -> int:
     settings = load(None, {})
     with as_file(files("shodohflo") / "demo" / "demo.pcap") as capture:
         replayed = replay_captures([str(capture)], Configuration(settings, OUR_NETS))
+    seen = as_of(replayed.observations, time.time_ns())
     # A store of its own keeps documentation addresses out of the operator's.
     with TemporaryDirectory(prefix="shodohflo-") as state, closing(EmbeddedStore(Path(state))) as store:
         store.connect().connection_pool.disconnect()
-        write_all(as_of(replayed.observations, time.time_ns()), store, settings.mapping, settings.ttl)
+        write_all(seen, store, settings.mapping, settings.ttl)
         _show(Reader([store]))
     print_ledger(replayed.ledger, replayed.rules, err=False)
     return 1 if replayed.broken else 0

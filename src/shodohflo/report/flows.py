@@ -43,6 +43,7 @@ def print_flows(observations: Observations, mapping: FlowMapping, *, as_json: bo
     FLOWS.print(flow_rows(observations, [rule.describe() for rule in mapping.rules]), as_json=as_json)
     if not as_json:
         sys.stdout.write("\n")
+    sys.stdout.flush()  # before anything about these flows is printed on standard error
 
 
 def _parts(observations: Observations) -> Iterator[tuple[tuple[Address, Address, int], tuple[int, ...]]]:

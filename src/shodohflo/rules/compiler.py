@@ -77,6 +77,8 @@ class CompiledRules:
     def _judge(self, batch: Batch, among: NDArray[np.bool_]) -> Verdicts:
         """Look up every row, and ask the readable rules about rows of `among` that the tables leave open."""
         src_network, dst_network = self.networks.find(batch.src_addr), self.networks.find(batch.dst_addr)
+        # Rows from nowhere need no table: a port scan beside ordinary traffic must not make us compile any.
+        src_network *= among
         cells = self._tables.look_up(src_network, dst_network, batch.src_port, batch.dst_port)
         decision = cells.astype(np.uint8)  # the low 8 of the 32 bits
         port = np.where(cells & 0x100, batch.dst_port, batch.src_port)

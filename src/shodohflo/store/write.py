@@ -68,7 +68,8 @@ local call, find = redis.pcall, string.find
 
 local function sum(known, added)
     if not known then return added end
-    if type(known) == 'string' and #known <= 15 and find(known, '^[1-9]%d*$') then return known + added end
+    if type(known) ~= 'string' or #known > 15 or #added > 15 then return end
+    if find(known, '^[1-9]%d*$') then return known + added end
 end
 
 if (tonumber(redis.call('GET', KEYS[1]) or '') or 0) >= tonumber(number) then return {0, 0} end
