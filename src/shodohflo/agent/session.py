@@ -42,7 +42,7 @@ class Session:
         rules = configuration.rules()
         self._pipeline = Pipeline(rules, self._policy())
         ttl = configuration.settings.ttl
-        self._outlet = Outlet(writer, _sentences(rules.mapping), ttl, keep_recent=options.on_status is not None)
+        self._outlet = Outlet(writer, rules.mapping.sentences, ttl, keep_recent=options.on_status is not None)
 
     @property
     def configuration(self) -> Configuration:
@@ -83,7 +83,7 @@ class Session:
         self._configuration, self._loaded = configuration, _loaded(configuration.settings)
         self._identity = replace(self._identity, our_nets=configuration.our_nets)
         self._pipeline.rules, self._pipeline.policy = rules, self._policy()
-        self._outlet.adopt(_sentences(rules.mapping), configuration.settings.ttl)
+        self._outlet.adopt(rules.mapping.sentences, configuration.settings.ttl)
         self._writer.change_lifetime(configuration.settings.ttl)
 
     def refuse(self, error: str) -> None:
@@ -132,11 +132,6 @@ class Session:
 
 def _loaded(settings: Settings) -> LoadedConfiguration:
     return LoadedConfiguration(settings.path, settings.digest, time.time())
-
-
-def _sentences(mapping: FlowMapping) -> tuple[str, ...]:
-    """Return the sentence of each rule, by number."""
-    return tuple(rule.describe() for rule in mapping.rules)
 
 
 def _carry_failures(old: FlowMapping, new: FlowMapping) -> None:

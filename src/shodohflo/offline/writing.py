@@ -48,10 +48,9 @@ def as_of(seen: Observations, now_ns: int) -> Observations:
 
 def write_all(seen: Observations, store: Store, mapping: FlowMapping, lifetime: int) -> None:
     """Write `seen` with keys that live for `lifetime` seconds; raises `StoreError` unless all of it is written."""
-    sentences = tuple(rule.describe() for rule in mapping.rules)
     with Writer(Single(store), agent=AGENT, lifetime=lifetime) as writer:
         for begin in range(0, len(seen), _SLICE):
-            writer.offer(seen[begin : begin + _SLICE], sentences)
+            writer.offer(seen[begin : begin + _SLICE], mapping.sentences)
             if not writer.flush(PATIENCE):
                 raise StoreError(
                     f"store {store.name}: not everything was written: {writer.stats.last_error or 'it is too slow'}"

@@ -40,7 +40,7 @@ def flow_rows(observations: Observations, sentences: Sequence[str] = ()) -> list
 
 def print_flows(observations: Observations, mapping: FlowMapping, *, as_json: bool) -> None:
     """Print the flows on standard output, as a table followed by an empty line, or as one JSON object per line."""
-    FLOWS.print(flow_rows(observations, [rule.describe() for rule in mapping.rules]), as_json=as_json)
+    FLOWS.print(flow_rows(observations, mapping.sentences), as_json=as_json)
     if not as_json:
         sys.stdout.write("\n")
     sys.stdout.flush()  # before anything about these flows is printed on standard error

@@ -69,7 +69,7 @@ class Decided:
 
 def rule_texts(settings: Settings) -> list[RuleText]:
     """Return the number and the sentence of each rule of a configuration."""
-    return [RuleText(number, rule.describe()) for number, rule in enumerate(settings.mapping.rules)]
+    return [RuleText(number, sentence) for number, sentence in enumerate(settings.mapping.sentences)]
 
 
 def _network_row(number: int, entry: Entry) -> Row:

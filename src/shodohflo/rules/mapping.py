@@ -100,6 +100,11 @@ class FlowMapping:
         self._enumeration: NetworkEnumeration | None = None
         self.pairs = ()
 
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """The description of each rule, by its number."""
+        return tuple(rule.describe() for rule in self.rules)
+
     def number_networks(self, enumeration: NetworkEnumeration) -> FlowMapping:
         """Resolve the network names and return the mapping itself; required before it can match.
 
