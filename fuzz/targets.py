@@ -105,13 +105,15 @@ def _outcome(frames: Frames) -> list[object]:
 
 
 def _ways_out(packets: Packets) -> int:
-    return sum(map(len, packets.batches)) + sum(map(len, packets.messages)) + packets.refused.total()
+    decoded = sum(map(len, packets.batches)) + sum(map(len, packets.messages))
+    return decoded + packets.refused.total() + packets.sent
 
 
 def _told(packets: Packets) -> list[object]:
     tables: list[Batch | Messages] = [*packets.batches, *packets.messages]
     return [
         packets.refused,
+        packets.sent,
         *(np.asarray(getattr(table, field.name)).tolist() for table in tables for field in fields(table)),
     ]
 

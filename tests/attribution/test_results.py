@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from shodohflo.attribution.order import Step, decide
 from shodohflo.attribution.policy import CompiledPolicy, IgnoredFlow, Policy
 from shodohflo.attribution.questions import Message
-from shodohflo.attribution.results import RECORDED, is_recorded, observe, tally, tally_refused
+from shodohflo.attribution.results import RECORDED, is_recorded, observe, tally, tally_undecoded
 from shodohflo.columns.batch import Quote
 from shodohflo.model import ICMP, Kind
 from shodohflo.pcap_config import DST, SRC, Assign, FlowMapping, LowerPort, NetworkEnumeration
 from shodohflo.rules.compiler import CompiledRules
 from shodohflo.rules.packet import Packet
+from shodohflo.wire.decode import Packets
 from support.made_packets import FAMILIES, batch_of, messages_of, packets, policies
 from support.rule_sets import OPERATORS, OURS, rule_sets
 
@@ -96,10 +97,10 @@ def test_an_unreachable_is_recorded_under_the_end_that_it_was_sent_to() -> None:
     }
 
 
-def test_refusals_of_decoders_are_counted_by_their_reasons() -> None:
-    """Packets refused by decoders are counted by reason."""
-    assert tally_refused(Counter(ip_cut=3)).outcomes == {"refused.ip_cut": 3}
-    assert tally_refused({}).outcomes == {}
+def test_packets_that_are_not_decoded_are_counted_by_their_reasons() -> None:
+    """Packets refused by decoders are counted by reason, and those that the host sent as `sent`."""
+    assert tally_undecoded(Packets(refused=Counter(ip_cut=3), sent=2)).outcomes == {"refused.ip_cut": 3, "sent": 2}
+    assert tally_undecoded(Packets()).outcomes == {}
 
 
 @given(st.data())

@@ -46,9 +46,17 @@ def refusal(frame: bytes, layer: int, original: int | None = None) -> str:
     return str(reason)
 
 
+def assert_sent(frame: bytes, layer: int, shown: int) -> None:
+    """Assert that a frame is counted as sent as soon as its first `shown` bytes are captured, and never otherwise."""
+    for captured in range(len(frame) + 1):
+        decoded = decode(frames_of(frame[:captured], layer=layer, original=len(frame)))
+        assert (decoded.sent, ways_out(decoded)) == (int(captured >= shown), 1), captured
+
+
 def ways_out(packets: Packets) -> int:
-    """Return the number of packets that were decoded or refused."""
-    return sum(map(len, packets.batches)) + sum(map(len, packets.messages)) + packets.refused.total()
+    """Return the number of packets that were decoded, refused or sent."""
+    decoded = sum(map(len, packets.batches)) + sum(map(len, packets.messages))
+    return decoded + packets.refused.total() + packets.sent
 
 
 def ways_out_inside(decoded: Decoded) -> tuple[int, int]:

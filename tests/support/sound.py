@@ -103,12 +103,14 @@ SOUND: Final[dict[str, dict[str, Frame]]] = {
         "v1 of 802.11": (113, 4, b"\0\0\3\x21" + bytes(12) + WIFI_DATA),
         "v1 of radiotap": (113, 4, b"\0\0\3\x23" + bytes(12) + radiotap(WIFI_DATA)),
         "v2": (276, 6, b"\x86\xdd" + bytes(18) + V6),
+        "v1, to another host": (113, 4, b"\0\3" + bytes(12) + b"\x08\0" + V4),
+        "v2, to another host": (276, 4, b"\x08\0" + bytes(8) + b"\3" + bytes(9) + V4),
         "v2 of radiotap": (276, 4, bytes(8) + b"\3\x23" + bytes(10) + radiotap(WIFI_DATA)),
     },
     "directed": {
-        "PPP": (204, 4, b"\1\xff\3\0\x21" + V4),
+        "PPP": (204, 4, b"\0\xff\3\0\x21" + V4),
         "Cisco HDLC": (205, 6, b"\0\x0f\0\x86\xdd" + V6),
-        "frame relay": (206, 4, b"\1\x18\x41\3\xcc" + V4),
+        "frame relay": (206, 4, b"\0\x18\x41\3\xcc" + V4),
     },
     "frame_relay": {
         "IPv4": (107, 4, b"\x18\x41\x03\xcc" + V4),
@@ -231,8 +233,8 @@ SOUND: Final[dict[str, dict[str, Frame]]] = {
         "MPLS": (9, 4, b"\xff\x03\x02\x81\0\0\1\x40" + V4),
         "HDLC": (50, 4, b"\xff\x03\0\x21" + V4),
         "Cisco in HDLC": (50, 4, b"\x0f\0\x08\0" + V4),
-        "pppd, incoming": (166, 4, b"\0\x03\0\x21" + V4),
-        "pppd, outgoing": (166, 6, b"\1\x03\x57" + V6),
+        "pppd": (166, 4, b"\0\x03\0\x21" + V4),
+        "pppd, compressed protocol": (166, 6, b"\0\x03\x57" + V6),
         "PPPoE": (ETHER, 4, ethernet(struct.pack("!BBHH", 0x11, 0, 1, 2 + len(V4)) + b"\0\x21" + V4, 0x8864)),
         "PPPoE, a lying length": (ETHER, 4, ethernet(b"\x11\0\0\1\0\1\0\x21" + V4, 0x8864)),
         "PPPoE as a link type": (51, 6, struct.pack("!BBHH", 0x11, 0, 1, 2 + len(V6)) + b"\0\x57" + V6),
@@ -268,7 +270,7 @@ SOUND: Final[dict[str, dict[str, Frame]]] = {
     },
     "slip": {
         "IPv4": (8, 4, bytes(16) + V4),
-        "IPv6": (8, 6, b"\1\x40" + bytes(14) + V6),
+        "IPv6": (8, 6, b"\0\x40" + bytes(14) + V6),
     },
     "wifi": {
         "data": (105, 4, WIFI_DATA),

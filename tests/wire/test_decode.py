@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shodohflo.columns.frames import ETHERTYPE, Frames
+from shodohflo.columns.frames import ETHERTYPE, FAILED_CHECK, SENT, Frames
 from shodohflo.wire.decode import Decoded, Packets, decode
 from shodohflo.wire.decoding import MAX_DEPTH
 from shodohflo.wire.registry import TABLE
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 Layered = tuple[int, bytes]
 """The layer of a frame, and its bytes."""
 
-LAYERS = [layer for layer in sorted(TABLE.layers()) if layer < 2 * ETHERTYPE]
-"""The layers that a source of frames may declare: link types and EtherTypes."""
+LAYERS = [*(layer for layer in sorted(TABLE.layers()) if layer < 2 * ETHERTYPE), SENT, FAILED_CHECK]
+"""The layers that a source of frames may declare: link types, EtherTypes and marks."""
 
 NO_TUNNELS: frozenset[str] = frozenset()
 """If no tunnels are to be opened, plain datagrams take the shortcut too."""

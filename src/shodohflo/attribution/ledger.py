@@ -20,6 +20,7 @@ class Outcome(Explained):
     FLOW_IGNORED = "recorded.flow_ignored", "one end is in IGNORE_FLOW: recorded under peer and client keys only"
     RESET = "recorded.rst", "a TCP reset to one of our networks: recorded under rst and client keys"
     UNREACHABLE = "recorded.icmp", "an unreachable to one of our networks: recorded under icmp and client keys"
+    SENT = "sent", "marked in the capture as sent by the capturing host: not received traffic"
     HANDSHAKE = "handshake", "TCP with SYN or FIN: no proof that data flowed"
     RESET_ELSEWHERE = "rst_elsewhere", "a TCP reset to an address outside our networks"
     ICMP_OTHER = "icmp_other", "ICMP other than an unreachable to our networks about TCP or UDP"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from shodohflo.attribution.ledger import Ledger
 from shodohflo.attribution.order import decide
 from shodohflo.attribution.policy import CompiledPolicy
-from shodohflo.attribution.results import observe, tally, tally_refused
+from shodohflo.attribution.results import observe, tally, tally_undecoded
 from shodohflo.columns.merging import merge, merge_packets
 from shodohflo.columns.pile import Pile
 from shodohflo.wire.decode import Packets, decode
@@ -105,7 +105,7 @@ class Pipeline:
 
     def _attribute(self, packets: Packets, count: Callable[[Tally], None]) -> None:
         """Decide about `packets`, keep their observations, and pass their counts to `count`."""
-        count(tally_refused(packets.refused))
+        count(tally_undecoded(packets))
         tables: list[Batch | Messages] = [*map(merge_packets, packets.batches), *packets.messages]
         for rows in tables:
             decisions = decide(rows, self._rules, self._compiled_policy)

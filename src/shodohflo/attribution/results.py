@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from shodohflo.attribution.ledger import REFUSED, Tally
+from shodohflo.attribution.ledger import REFUSED, Outcome, Tally
 from shodohflo.attribution.order import OUTCOMES, Decisions, Step
 from shodohflo.columns.addresses import Addresses
 from shodohflo.columns.batch import Batch, Messages
@@ -16,9 +16,9 @@ from shodohflo.model import ICMP, ICMPV6, Kind
 from shodohflo.rules.verdicts import Decision
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from numpy.typing import NDArray
+
+    from shodohflo.wire.decode import Packets
 
 RECORDED: Final = {
     Step.FLOW: Kind.FLOW,
@@ -105,9 +105,11 @@ def tally(rows: Batch | Messages, decisions: Decisions) -> Tally:
     return Tally(Counter(outcomes), _pairs(decisions, np.flatnonzero(unmatched), packets))
 
 
-def tally_refused(refused: Mapping[str, int]) -> Tally:
-    """Count packets that the decoders refused, by their reasons."""
-    return Tally(Counter({REFUSED.format(reason): count for reason, count in refused.items()}), Counter())
+def tally_undecoded(packets: Packets) -> Tally:
+    """Count the packets that no decision is made about: those refused, by their reasons, and those sent."""
+    outcomes = Counter({REFUSED.format(reason): count for reason, count in packets.refused.items()})
+    outcomes[Outcome.SENT] = packets.sent
+    return Tally(+outcomes, Counter())
 
 
 def _dropped(decisions: Decisions, packets: NDArray[np.int64]) -> dict[str, int]:

@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 ETHERTYPE: Final = 1 << 16
 """Added to an EtherType (IEEE 802 numbers, IANA) to make it a layer."""
 
+SENT: Final = 15 << 16
+FAILED_CHECK: Final = SENT + 1
+"""The layers of frames whose bytes do not matter: the capture file marks them as sent by the capturing host, or as
+received with bits that are wrong."""
+
 
 @table
 class Frames(Table):
@@ -32,6 +37,6 @@ class Frames(Table):
     """Bytes of each frame on the wire, also from `start`; never less than `captured`."""
     layer: NDArray[np.uint32] = column(np.uint32)
     """What begins at `start`: a LINKTYPE_ number (tcpdump.org's registry) as it is, or
-    `ETHERTYPE` + n if the kernel has consumed the link header."""
+    `ETHERTYPE` + n if the kernel has consumed the link header; or `SENT` or `FAILED_CHECK`."""
     time: NDArray[np.int64] = column(np.int64)
     """When it was received: nanoseconds since 1970-01-01 UTC."""

@@ -28,12 +28,14 @@ MAX_DEPTH_INSIDE = 16
 
 @dataclass(slots=True)
 class Packets:
-    """Decoded packets: each is one row of a batch or of messages, or counts once in `refused`."""
+    """Decoded packets: each is one row of a batch or of messages, or counts once in `refused` or `sent`."""
 
     batches: list[Batch] = field(default_factory=list)
     messages: list[Messages] = field(default_factory=list)
     refused: Counter[str] = field(default_factory=Counter)
     """By `Refusal`."""
+    sent: int = 0
+    """Packets that the capture marks as sent by the capturing host."""
 
     def collect(self, decoding: Decoding[Batch | Messages]) -> None:
         """Add the results of `decoding`."""
@@ -44,6 +46,7 @@ class Packets:
                 self.messages.append(found)
         for reason, rows in decoding.refused:
             self.refused[reason] += len(rows)
+        self.sent += decoding.sent
 
     @classmethod
     def join(cls, several: Sequence[Packets]) -> Packets:
@@ -60,6 +63,7 @@ class Packets:
             batches=[Batch.concatenate(each) for each in batches.values()],
             messages=[Messages.concatenate(each) for each in messages.values()],
             refused=refused,
+            sent=sum(packets.sent for packets in several),
         )
 
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 
-from shodohflo.columns.frames import ETHERTYPE
+from shodohflo.columns.frames import ETHERTYPE, FAILED_CHECK, SENT
 from shodohflo.wire.layers import LINK, TRANSPORT, unread
 from shodohflo.wire.linktypes import BEYOND
 from shodohflo.wire.refusals import Refusal
@@ -44,6 +44,8 @@ _SPAN = 1 << 16
 _FEW = 1 << 10
 """Up to this many rows, finding the distinct numbers among them is cheap."""
 
+_MARKS = (SENT, FAILED_CHECK)
+
 
 class DecoderTable:
     """A lookup table from layer to decoder; `dispatch` tries the usual numbers first."""
@@ -55,7 +57,9 @@ class DecoderTable:
         for layer in self._decoders:
             self._numbers.setdefault(layer // _SPAN * _SPAN, []).append(layer % _SPAN)
         # A live frame may begin with the header that its EtherType names: the kernel has then consumed the link header.
-        self._numbers[LINK] = [layer for layer in self._decoders if layer < ETHERTYPE + _SPAN]
+        # A frame of a file may have a mark in the place of its link type.
+        begin = [layer for layer in self._decoders if layer < ETHERTYPE + _SPAN]
+        self._numbers[LINK] = begin + [layer for layer in _MARKS if layer in self._decoders]
 
     def layers(self) -> list[int]:
         """Return every layer that has a decoder."""
@@ -71,7 +75,7 @@ class DecoderTable:
 
 
 class Decoding(Generic[Result]):
-    """The queue of rows to decode, and the results: rows decoded, refused, or to be looked into as tunnels."""
+    """The queue of rows to decode, and the results: rows decoded, refused, sent, or to be looked into as tunnels."""
 
     def __init__(self, table: DecoderTable, tunnels: frozenset[str] = frozenset(), depth: int = MAX_DEPTH) -> None:
         """Start with an empty queue.
@@ -84,6 +88,7 @@ class Decoding(Generic[Result]):
         self.tunnels = tunnels
         self.decoded: list[Result] = []
         self.refused: list[tuple[str, Rows]] = []
+        self.sent = 0
         self.opened: Counter[str] = Counter()
         self.inside: list[tuple[int, Rows]] = []
         self._next: defaultdict[int, list[Rows]] = defaultdict(list)
@@ -150,6 +155,13 @@ class Decoding(Generic[Result]):
         """Refuse `rows` for `reason`, one of `Refusal`; they go no further."""
         if len(rows):
             self.refused.append((reason, rows))
+
+    def keep_received(self, rows: Rows, sent: NDArray[np.bool_]) -> Rows:
+        """Return the rows that are not `sent`; count the others as sent by the capturing host: they go no further."""
+        if not sent.any():
+            return rows
+        self.sent += int(np.count_nonzero(sent))
+        return rows.keep(~sent)
 
     def open(self, rows: Rows, name: str) -> None:
         """Count `rows` as packets of the tunnel `name`."""

@@ -9,6 +9,7 @@ class Refusal(Explained):
     """The reasons, named as they appear after `refused.` in the ledger."""
 
     LINK_TYPE = "link_type", "a link type without a decoder; its name follows, as in `link_type[VSOCK]`"
+    FRAME_CHECK = "frame_check", "the frame failed its check when it was received: some of its bits are wrong"
     LINK_CUT = "link_cut", "the frame ends inside its link header"
     NOT_IP = "not_ip", "the frame carries neither IPv4 nor IPv6: ARP, LLDP, spanning tree and the like"
     ENCRYPTED = "encrypted", "ESP, or a protected Wi-Fi frame: the payload cannot be decoded"

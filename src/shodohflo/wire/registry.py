@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from shodohflo.columns.frames import ETHERTYPE
+from shodohflo.columns.frames import ETHERTYPE, FAILED_CHECK, SENT
 from shodohflo.model import ICMP, ICMPV6, TCP, UDP
 from shodohflo.wire import layers
 from shodohflo.wire.decoding import DecoderTable
@@ -25,6 +25,7 @@ from shodohflo.wire.headers.ip_in_ip import carried, ether_ip
 from shodohflo.wire.headers.ipv4 import ipv4
 from shodohflo.wire.headers.ipv6 import authentication, encrypted, extension, fragment, ipv6
 from shodohflo.wire.headers.loopback import loopback
+from shodohflo.wire.headers.marked import marked_failed, marked_sent
 from shodohflo.wire.headers.mpls import mpls
 from shodohflo.wire.headers.nflog import nflog, nflog_attribute
 from shodohflo.wire.headers.plain import plain_ethernet, plain_ip
@@ -209,6 +210,8 @@ IP_PROTOCOLS: Final = (
 """By IP protocol number (IANA "Protocol Numbers")."""
 
 _UNNUMBERED: Final[dict[int, Decoder]] = {
+    SENT: marked_sent,
+    FAILED_CHECK: marked_failed,
     layers.LLC: llc,
     layers.SNAP: snap,
     layers.PADDED_WIFI: partial(wifi, alignment=4),
@@ -224,7 +227,7 @@ _UNNUMBERED: Final[dict[int, Decoder]] = {
     layers.TEREDO: teredo,
     layers.TEREDO_ORIGIN: teredo_origin,
 }
-"""Layers without a number of any registry: only another decoder leads to them."""
+"""Layers without a number of any registry: only another decoder leads to them, or a mark of the file."""
 
 TABLE: Final = DecoderTable(
     {

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shodohflo.columns.frames import SENT
 from support.savefiles import (
     MODIFIED,
     NANOSECONDS,
@@ -61,6 +62,17 @@ def test_a_modified_file_has_longer_record_headers(order: Order) -> None:
     reading = read(pcap_header(order, magic=MODIFIED) + b"".join(records))
 
     assert (reading.payloads, reading.damage) == (PAYLOADS, "")
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_a_modified_file_marks_the_packets_that_the_host_sent(order: Order) -> None:
+    """A record of packet type 4 in a modified file was sent by the capturing host."""
+    headers = [struct.pack(f"{order}IIIIIHBx", START, 0, 3, 3, 2, 0x0800, kind) for kind in (0, 4, 3, 4)]
+
+    reading = read(pcap_header(order, magic=MODIFIED) + b"".join(header + b"abc" for header in headers))
+
+    assert [row.layer for row in reading.rows] == [1, SENT, 1, SENT]
+    assert reading.payloads == [b"abc"] * 4
 
 
 @pytest.mark.parametrize("version", [(2, 0), (2, 1), (2, 2), (543, 0)])

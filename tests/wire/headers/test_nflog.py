@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from support.feeding import assert_survives_everything, found, refusal
+from support.feeding import assert_sent, assert_survives_everything, found, refusal
 from support.packets import ip, udp
 from support.sound import SOUND, V4, V6, A, B, attribute, nflog
 
@@ -59,3 +59,24 @@ def test_the_first_attribute_tells_the_byte_order(size: int, order: str) -> None
     frame = b"\2\0\0\0" + attribute(10, bytes(size), order) + attribute(9, V4, order)
 
     assert found(frame, 239).octets == len(V4)
+
+
+def _logged_at(hook: int, order: str, packet: bytes = V4) -> bytes:
+    """Return a packet as logged at a hook: after the packet header come a prefix and the packet."""
+    attributes = [attribute(1, bytes([8, 0, hook, 0]), order), attribute(10, b"out\0", order)]
+    return b"\2\0\0\0" + b"".join(attributes) + attribute(9, packet, order)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("hook", [3, 4])
+def test_packets_logged_on_their_way_out_are_counted_as_sent(hook: int, order: str) -> None:
+    """What is logged in OUTPUT or POSTROUTING is on its way out, whatever packet follows."""
+    assert_sent(_logged_at(hook, order), 239, shown=11)
+    assert_sent(_logged_at(hook, order, b"rubbish"), 239, shown=11)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("hook", [0, 1, 2, 5, 255])
+def test_packets_logged_at_other_hooks_were_received(hook: int, order: str) -> None:
+    """What is logged in PREROUTING, INPUT, FORWARD or at ingress has been received."""
+    assert found(_logged_at(hook, order), 239).ports == (40000, 53)

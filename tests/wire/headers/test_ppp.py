@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from support.feeding import assert_survives_everything, found, refusal
+from support.feeding import assert_sent, assert_survives_everything, found, refusal
 from support.packets import ethernet
 from support.sound import ETHER, SOUND, V4, V6
 
@@ -39,3 +39,9 @@ REFUSED = {
 def test_what_is_no_ip_is_refused(layer: int, frame: bytes, reason: str) -> None:
     """Link control, PPPoE discovery and compressed datagrams are refused as `not_ip`."""
     assert refusal(frame, layer) == reason
+
+
+@pytest.mark.parametrize("packet", [b"\0\x21" + V4, b"\x57" + V6, b"\xc0\x21"])
+def test_a_packet_that_pppd_logs_as_outgoing_is_counted_as_sent(packet: bytes) -> None:
+    """Where pppd logs the direction in the place of the address, 1 means sent, whatever the protocol."""
+    assert_sent(b"\1\3" + packet, 166, shown=2)

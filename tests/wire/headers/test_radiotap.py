@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from support.feeding import assert_survives_everything, found, refusal
+from support.feeding import assert_sent, assert_survives_everything, found, refusal
 from support.sound import SOUND, V4, V6, WIFI_DATA, radiotap
 
 
@@ -48,3 +48,8 @@ def test_fields_that_are_not_there_are_not_read() -> None:
     """Flags that are marked as present but lie outside the header are not read."""
     assert found(radiotap(WIFI_DATA, b"\2\0\0\0"), 127).ports == (40000, 53)
     assert found(radiotap(WIFI_DATA, b"\3\0\0\0", bytes(8)), 127).ports == (40000, 53)
+
+
+def test_a_frame_with_properties_of_its_transmission_is_counted_as_sent() -> None:
+    """The field of transmission flags is present only in frames that the host itself has sent."""
+    assert_sent(radiotap(WIFI_DATA, b"\0\x80\0\0", b"\1\0"), 127, shown=8)

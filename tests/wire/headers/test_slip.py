@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from support.feeding import assert_survives_everything, found, refusal
+from support.feeding import assert_sent, assert_survives_everything, found, refusal
 from support.sound import SOUND, V4, V6
 
 
@@ -35,3 +35,8 @@ REFUSED = {
 def test_what_is_no_ip_is_refused(layer: int, frame: bytes, reason: str) -> None:
     """A payload that is neither IPv4 nor IPv6, or missing, is refused."""
     assert refusal(frame, layer) == reason
+
+
+def test_a_packet_that_the_host_sent_is_counted_as_sent() -> None:
+    """Direction 1 means that the capturing host sent the packet."""
+    assert_sent(b"\1\x40" + bytes(14) + V6, 8, shown=16)

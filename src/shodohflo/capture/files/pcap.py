@@ -15,7 +15,7 @@ import numpy as np
 from shodohflo.capture.files.lanes import Fields, walk_in_lanes
 from shodohflo.capture.files.linktypes import largest_capture, link_type
 from shodohflo.capture.files.records import NO_RECORD, ByteOrder, Taken, needed, words
-from shodohflo.columns.frames import Frames
+from shodohflo.columns.frames import SENT, Frames
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,6 +28,12 @@ _NEAR: Final = 1 << 20
 _MICROSECONDS: Final = 0xA1B2C3D4
 _NANOSECONDS: Final = 0xA1B23C4D
 _MODIFIED: Final = 0xA1B2CD34
+
+_MODIFIED_HEADER: Final = 24
+_PACKET_TYPE: Final = 22
+_OUTGOING: Final = 4
+# A patched libpcap added the interface, the protocol and, as the 23rd byte, the packet type to the header of each
+# record; type 4 is what the host sends (linux/if_packet.h).
 
 _ORDERS: Final[tuple[ByteOrder, ...]] = ("<", ">")
 _MAGICS: Final = {
@@ -71,8 +77,7 @@ class Pcap:
             order=order,
             tick=1 if magic == _NANOSECONDS else 1000,
             layer=layer,
-            # A patched libpcap added the interface, the protocol and the packet type to each record.
-            header=24 if magic == _MODIFIED else 16,
+            header=_MODIFIED_HEADER if magic == _MODIFIED else 16,
             fields=fields,
             lengths=struct.Struct(f"{order}{4 * fields[0]}x{len(fields)}I"),
             largest=largest_capture(layer, snap_length),
@@ -114,13 +119,17 @@ class Pcap:
     def _frames(self, data: memoryview, offsets: NDArray[np.int64]) -> Frames:
         columns = words(data, offsets, 4, self.order).astype(np.int64).T
         seconds, fraction, *lengths = columns
+        buffer = np.frombuffer(data, np.uint8)
+        layer = np.full(len(offsets), self.layer, np.uint32)
+        if self.header == _MODIFIED_HEADER:
+            layer[buffer[offsets + _PACKET_TYPE] == _OUTGOING] = SENT
         # A packet was never shorter on the wire than its captured part, so the larger length is the original one.
         return Frames(
-            buffer=np.frombuffer(data, np.uint8),
+            buffer=buffer,
             start=offsets + self.header,
             captured=np.minimum.reduce([columns[field] for field in self.fields]),
             original=np.maximum(*lengths),
-            layer=np.full(len(offsets), self.layer, np.uint32),
+            layer=layer,
             time=seconds * 1_000_000_000 + fraction * self.tick,
         )
 

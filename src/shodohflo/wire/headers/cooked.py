@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from shodohflo.wire.rows import Rows
 
 _NETLINK = 824
+_OUTGOING = 4
+"""The packet type (linux/if_packet.h) of what the host sends; it receives the others, whoever they are addressed to."""
 _WITHOUT_PROTOCOL: Final = {770: FRAME_RELAY, 801: WIFI, 803: RADIOTAP}
 """ARPHRD_ numbers (linux/if_arp.h) of devices that carry one kind of frame, whatever the protocol field holds."""
 
@@ -30,6 +32,12 @@ class CookedV1Header(Header):
     """The fields of a v1 header that select the next decoder."""
 
     SIZE = 16
+
+    @property
+    def is_sent(self) -> NDArray[np.bool_]:
+        """Whether the capturing host sent the packet."""
+        sent: NDArray[np.bool_] = self.u16(0) == _OUTGOING
+        return sent
 
     @property
     def device(self) -> NDArray[np.uint16]:
@@ -48,6 +56,12 @@ class CookedV2Header(Header):
     SIZE = 20
 
     @property
+    def is_sent(self) -> NDArray[np.bool_]:
+        """Whether the capturing host sent the packet."""
+        sent: NDArray[np.bool_] = self.u8(10) == _OUTGOING
+        return sent
+
+    @property
     def device(self) -> NDArray[np.uint16]:
         """The ARPHRD_ number of the device."""
         return self.u16(8)
@@ -61,15 +75,20 @@ class CookedV2Header(Header):
 def cooked_v1(decoding: Decoding[Any], rows: Rows) -> None:
     """Decode a v1 header."""
     rows = decoding.require(rows, CookedV1Header.SIZE, Refusal.LINK_CUT)
-    header = CookedV1Header.of(rows)
-    _by_device(decoding, rows.advance(CookedV1Header.SIZE), header.device, header.protocol)
+    _received(decoding, rows, CookedV1Header.of(rows))
 
 
 def cooked_v2(decoding: Decoding[Any], rows: Rows) -> None:
     """Decode a v2 header."""
     rows = decoding.require(rows, CookedV2Header.SIZE, Refusal.LINK_CUT)
-    header = CookedV2Header.of(rows)
-    _by_device(decoding, rows.advance(CookedV2Header.SIZE), header.device, header.protocol)
+    _received(decoding, rows, CookedV2Header.of(rows))
+
+
+def _received(decoding: Decoding[Any], rows: Rows, header: CookedV1Header | CookedV2Header) -> None:
+    """Dispatch the packets that the host received; on its loopback, each of them follows a copy that it sent."""
+    sent = header.is_sent
+    rows, header = decoding.keep_received(rows, sent), header.keep(~sent)
+    _by_device(decoding, rows.advance(header.SIZE), header.device, header.protocol)
 
 
 def _by_device(decoding: Decoding[Any], rows: Rows, device: NDArray[np.uint16], protocol: NDArray[np.uint16]) -> None:

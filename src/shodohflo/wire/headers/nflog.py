@@ -2,6 +2,7 @@
 
 header     0  address family    1  version    2  resource id    4  attributes
 attribute  0  length, these 4 bytes included    2  type    4  value, padded to a multiple of 4 bytes
+           of type 1, the packet header:    4  EtherType    6  hook
 
 Lengths and types are in the byte order of the capturing machine. The first attribute, the packet header of 8 bytes,
 shows which: its length is 0c 00 or 00 0c.
@@ -29,8 +30,13 @@ if TYPE_CHECKING:
 _THROUGH_LENGTH = 6
 """The first bytes of an IP header, up to its length field in either version."""
 
-_PAYLOAD = 9
-"""NFULA_PAYLOAD."""
+_PACKET_HEADER, _PAYLOAD = 1, 9
+"""NFULA_PACKET_HDR and NFULA_PAYLOAD."""
+
+_HOOK = 6
+_LOCAL_OUT, _POST_ROUTING = 3, 4
+"""The hooks (linux/netfilter.h, enum nf_inet_hooks) that see packets on their way out: what the host sends, and what it
+forwards a second time. At the other hooks, packets have been received."""
 
 _INET, _INET6 = 2, 10
 """AF_INET and AF_INET6 on Linux, the only system with NFLOG."""
@@ -96,16 +102,26 @@ def nflog(decoding: Decoding[Any], rows: Rows) -> None:
 
 
 def nflog_attribute(decoding: Decoding[Any], rows: Rows, *, little: bool) -> None:
-    """Pass on the packet if this attribute is the payload; otherwise step over it."""
+    """Pass on the packet if this attribute is the payload; otherwise step over it, unless it shows that it was sent."""
     rows = decoding.require(rows, Attribute.SIZE, Refusal.LINK_CUT)
     attribute = (LittleAttribute if little else Attribute).of(rows)
     sound = attribute.length >= Attribute.SIZE
     rows, attribute = decoding.keep_if(rows, sound, Refusal.LINK_CUT), attribute.keep(sound)
+    sent = _is_sent(rows, attribute)
+    rows, attribute = decoding.keep_received(rows, sent), attribute.keep(~sent)
     length, is_payload = attribute.length, attribute.type == _PAYLOAD
     after = rows.at + length
     packet = replace(rows, end=np.minimum(rows.end, after), wire_end=np.minimum(rows.wire_end, after))
     decoding.next_header(_as_sent(packet.keep(is_payload).advance(Attribute.SIZE)), EITHER_IP)
     decoding.next_header(rows.advance((length + 3) // 4 * 4).keep(~is_payload), NFLOG_LITTLE if little else NFLOG_BIG)
+
+
+def _is_sent(rows: Rows, attribute: Attribute) -> NDArray[np.bool_]:
+    """Return whether the attribute is a packet header with a hook that sees packets on their way out."""
+    sent: NDArray[np.bool_] = (attribute.type == _PACKET_HEADER) & (attribute.length > _HOOK)
+    sent &= rows.end - rows.at > _HOOK
+    sent[sent] = np.isin(rows.keep(sent).u8(_HOOK), (_LOCAL_OUT, _POST_ROUTING))
+    return sent
 
 
 def _as_sent(rows: Rows) -> Rows:

@@ -40,9 +40,10 @@ def ppp(decoding: Decoding[Any], rows: Rows) -> None:
 
 
 def framed_ppp(decoding: Decoding[Any], rows: Rows) -> None:
-    """Step over address and control, which the peers may have agreed to omit."""
+    """Step over address and control, which the peers may have agreed to omit; pppd's log marks what the host sent."""
     rows = decoding.require(rows, 2, Refusal.LINK_CUT)
-    framed = np.isin(rows.u16(0), (_ADDRESS_CONTROL, _INCOMING, _OUTGOING))
+    rows = decoding.keep_received(rows, rows.u16(0) == _OUTGOING)
+    framed = np.isin(rows.u16(0), (_ADDRESS_CONTROL, _INCOMING))
     decoding.next_header(rows.advance(np.where(framed, 2, 0)), PPP)
 
 

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 _TIME, _FLAGS, _MORE = np.uint32(1 << 0), np.uint32(1 << 1), np.uint32(1 << 31)
 """Bits of the first word. The fields begin with the time (8 bytes) and the flags (1 byte), if present."""
 
+_SENT = np.uint32(1 << 15)
+"""Of the first word: the field with the properties of a transmission, which only frames have that the host sent."""
+
 _PADDED = 0x20
 """The flag of an 802.11 header that is padded to a multiple of 4 bytes."""
 
@@ -47,8 +50,9 @@ class RadiotapHeader(Header):
 
 
 def radiotap(decoding: Decoding[Any], rows: Rows) -> None:
-    """Step over the header, to an 802.11 frame that may be padded."""
+    """Step over the header, to an 802.11 frame that may be padded, if the host received it."""
     rows = decoding.require(rows, RadiotapHeader.SIZE, Refusal.LINK_CUT)
+    rows = decoding.keep_received(rows, RadiotapHeader.of(rows).present & _SENT != 0)
     size = RadiotapHeader.of(rows).length
     sound = (size >= RadiotapHeader.SIZE) & (size <= rows.end - rows.at)
     rows, size = decoding.keep_if(rows, sound, Refusal.LINK_CUT), size[sound]

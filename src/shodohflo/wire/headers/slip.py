@@ -1,6 +1,6 @@
 """SLIP (RFC 1055; tcpdump.org, LINKTYPE_SLIP).
 
-0  direction    1  compressed TCP/IP header    16  the packet
+0  direction: 0 if the capturing host received the packet, 1 if it sent it    1  compressed TCP/IP header    16  the packet
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from shodohflo.wire.rows import Rows
 
 _HEADER = 16
+_SENT = 1
 
 
 def slip(decoding: Decoding[Any], rows: Rows) -> None:
-    """Step over the header."""
-    decoding.next_header(decoding.require(rows, _HEADER, Refusal.LINK_CUT).advance(_HEADER), EITHER_IP)
+    """Step over the header of the packets that the host received."""
+    rows = decoding.require(rows, _HEADER, Refusal.LINK_CUT)
+    decoding.next_header(decoding.keep_received(rows, rows.u8(0) == _SENT).advance(_HEADER), EITHER_IP)
