@@ -10,6 +10,7 @@ class Refusal(Explained):
 
     LINK_TYPE = "link_type", "a link type without a decoder; its name follows, as in `link_type[VSOCK]`"
     LINK_CUT = "link_cut", "the frame ends inside its link header"
+    FRAME_CHECK = "frame_check", "the capture says that the frame was received damaged: it failed its check"
     NOT_IP = "not_ip", "the frame carries neither IPv4 nor IPv6: ARP, LLDP, spanning tree and the like"
     ENCRYPTED = "encrypted", "ESP, or a protected Wi-Fi frame: the payload cannot be decoded"
     AGGREGATED = "aggregated", "a Wi-Fi frame that aggregates several packets (A-MSDU)"
@@ -17,7 +18,7 @@ class Refusal(Explained):
     IP_CUT = "ip_cut", "the captured bytes end inside the IP header"
     IP_VERSION = "ip_version", "the version in the IP header contradicts the header before it"
     IP_HEADER_LENGTH = "ip_header_length", "the IPv4 header length is below the minimum of 20 bytes"
-    IP_LENGTH = "ip_length", "the IP length contradicts the header or the frame"
+    IP_LENGTH = "ip_length", "the IPv4 total length is below the header length"
     LATER_FRAGMENT = "later_fragment", "a fragment other than the first: it has no ports"
     EXTENSION_CUT = "extension_cut", "the packet ends inside an IPv6 extension or authentication header"
     PROTOCOL = "protocol", "neither TCP, UDP, ICMP nor ICMPv6"
