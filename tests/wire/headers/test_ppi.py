@@ -49,13 +49,14 @@ REFUSED = {
     "an EtherType in its place": (192, ppi(V4, 0x10800), "link_type[beyond]"),
     "a length below its own": (192, b"\0\0\7\0\x69\0\0\0" + WIFI_DATA, "link_cut"),
     "a length beyond the frame": (192, b"\0\0\xff\xff\x69\0\0\0" + WIFI_DATA, "link_cut"),
+    "itself": (192, ppi(ppi(WIFI_DATA), 192), "too_deep"),
     "itself for ever": (192, ppi(b"", 192) * 40, "too_deep"),
 }
 
 
 @pytest.mark.parametrize(("layer", "frame", "reason"), REFUSED.values(), ids=REFUSED)
 def test_what_it_cannot_lead_to_is_refused_by_reason(layer: int, frame: bytes, reason: str) -> None:
-    """An inner link type without a decoder is refused by its name, and a malformed length as `link_cut`."""
+    """An inner link type without a decoder is refused by its name, itself as too deep, a malformed length as cut."""
     assert refusal(frame, layer) == reason
 
 

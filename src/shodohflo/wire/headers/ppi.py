@@ -46,6 +46,9 @@ _RECEIPTS: Final = (
 
 _CHECK_SEQUENCE = 0x0001
 
+_PPI = 192
+"""The LINKTYPE_ number of this header itself."""
+
 _MOST_FIELDS = 16
 """The most fields that are looked at; there are nine public types."""
 
@@ -92,6 +95,8 @@ def ppi(decoding: Decoding[Any], rows: Rows) -> None:
     """Step over the header, to a frame of the link type it names, usually 802.11; refuse those received damaged."""
     rows = decoding.require(rows, PpiHeader.SIZE, Refusal.LINK_CUT)
     rows = decoding.keep_if(rows, PpiHeader.of(rows).length >= PpiHeader.SIZE, Refusal.LINK_CUT)
+    # No program nests these headers, and the fields of thirty of them would let a hostile file cost much.
+    rows = decoding.keep_if(rows, PpiHeader.of(rows).link_type != _PPI, Refusal.TOO_DEEP)
     header = PpiHeader.of(rows)
     damaged, with_check_sequence = _receipt(rows, header)
     frame = rows.advance(header.length).without_check_sequence(with_check_sequence)
