@@ -121,6 +121,28 @@ BOUNDS: Final = {
 """The greatest depth of nesting that is decoded."""
 
 
+TRUNCATED: Final = """\
+## Truncated and damaged packets
+
+A packet is decoded if its addresses, its ports and, for TCP, its flags are there, however little else is. It may have
+been truncated by the capture (`tcpdump -s`), or by a mirror before, which leaves an IP length beyond the frame: port
+mirrors with a maximum length, ERSPAN, tunnels that carry the beginning of a packet. Bytes are counted by the IP length,
+and by the frame where that is 0; so the count is what the packet claims. If ports or flags are cut off, the packet is
+refused as `link_cut`, `tunnel_cut`, `ip_cut`, `extension_cut`, `tcp_cut`, `udp_cut` or `icmp_cut`.
+
+Headers that contradict each other are refused, truncated or not: an IPv4 or TCP header longer than its datagram, or a
+UDP length beyond it.
+
+The packet that an ICMP unreachable quotes is read whatever its lengths say: some stacks quote the total length
+as 0, in another byte order, or less by 20. If they exchange the bytes of the fragment offset too, `DF` and `MF` are
+recognised.
+
+Frames that were received damaged are refused as `frame_check`, if the capture says so: by the flags of radiotap (failed
+check of the frame or its PLCP header), the fields 802.11-Common and 802.3-Extension of PPI, or ERSPAN III (bad frame).
+"""
+"""What is decoded of packets that are not whole."""
+
+
 def formats_page() -> Lines:
     """Yield the page of everything that is decoded."""
     yield from ("# Formats", "", "Capture files that `replay` reads, and headers that `run` and `replay` decode.", "")
@@ -142,7 +164,8 @@ def formats_page() -> Lines:
     yield from ("## Bounds", "", "| nested | limit |", "|---|---|")
     yield from (f"| {what} | {bound} |" for what, bound in BOUNDS.items())
     yield from ("", "A packet beyond a limit is refused as `too_deep`.", "")
-    yield from ("## Reasons to refuse a packet", "", "| reason | meaning |", "|---|---|")
+    yield from TRUNCATED.splitlines()
+    yield from ("", "## Reasons to refuse a packet", "", "| reason | meaning |", "|---|---|")
     yield from (f"| `{refusal}` | {refusal.explanation} |" for refusal in Refusal)
     yield ""
 

@@ -166,7 +166,7 @@ def _ether(kind: int, data: Bytes, depth: int) -> Packet:
 def _ipv4(data: Bytes, depth: int) -> Packet:
     header = (data.number(0, 20) >> 152 & 0x0F) * 4
     total = data.number(2, 4) or data.size
-    if data.number(0, 1) >> 4 != 4 or header < 20 or not header <= total <= data.size:
+    if data.number(0, 1) >> 4 != 4 or header < 20 or total < header:
         raise RefusedError("contradictory IPv4 header")
     if data.number(6, 8) & 0x1FFF:
         raise RefusedError("later fragment")
@@ -178,7 +178,7 @@ def _ipv4(data: Bytes, depth: int) -> Packet:
 def _ipv6(data: Bytes, depth: int) -> Packet:
     data.number(0, 40)
     total = data.number(4, 6) + 40 if data.number(4, 6) else data.size
-    if data.number(0, 1) >> 4 != 6 or total > data.size:
+    if data.number(0, 1) >> 4 != 6:
         raise RefusedError("contradictory IPv6 header")
     src, dst = IPv6Address(data.number(8, 24)), IPv6Address(data.number(24, 40))
     protocol, rest, fragment = data.number(6, 7), data.up_to(total).after(40), False
@@ -216,6 +216,11 @@ def _gre(data: Bytes, depth: int) -> Packet:
     return _ether(kind, data, depth)
 
 
+def _any_length(quoted: Bytes, place: int) -> Bytes:
+    """Return a quoted packet without the length at `place`: only the beginning is quoted, and some stacks change it."""
+    return Bytes(quoted.captured[:place] + bytes(2) + quoted.captured[place + 2 :], 1 << 17)
+
+
 @dataclass(slots=True)
 class Oracle:
     """Counts packets as the contract requires, under the default rules."""
@@ -249,9 +254,11 @@ class Oracle:
         if kind != {_ICMP: 3, _ICMPV6: 1}[packet.protocol] or not self._is_ours(packet.dst):
             return "icmp_other"
         quoted = packet.data.after(8)
-        # Quoted lengths are those of the whole packet, of which only the beginning is quoted: allow any length.
-        quoted = Bytes(quoted.captured, 1 << 17)
-        sent = _ipv4(quoted, _DEEPEST) if quoted.number(0, 1) >> 4 == 4 else _ipv6(quoted, _DEEPEST)
+        sent = (
+            _ipv4(_any_length(quoted, 2), _DEEPEST)
+            if packet.protocol == _ICMP
+            else _ipv6(_any_length(quoted, 4), _DEEPEST)
+        )
         if sent.protocol not in {_TCP, _UDP}:
             return "icmp_other"
         ports = f"{sent.data.number(0, 2)}:{sent.data.number(2, 4)}"

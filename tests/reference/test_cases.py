@@ -20,8 +20,6 @@ CASES = Path(__file__).parent.parent / "data" / "cases"
 
 PENDING = {
     "cisco-metadata.pcap",
-    "cropped-mirror.pcap",
-    "erspan-ii-truncated.pcap",
     "erspan-vntag.pcap",
     "etag.pcap",
     "gre-wccp.pcap",
@@ -32,11 +30,8 @@ PENDING = {
     "pbb.pcap",
     "ppp-in-gre.pcap",
     "ppp-is-chdlc.pcap",
-    "quote-length-less-header.pcap",
-    "quote-length-swapped.pcap",
     "srv6-ethernet.pcap",
     "ula-without-v6-nets.pcap",
-    "wifi-bad-fcs.pcap",
     "wifi-mesh.pcap",
     "pcapng-block-over-16MiB.pcapng.gz",
 }

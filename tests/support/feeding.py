@@ -27,9 +27,9 @@ class Found:
     octets: int
 
 
-def found(frame: bytes, layer: int) -> Found:
+def found(frame: bytes, layer: int, original: int | None = None) -> Found:
     """Decode one frame that must be a TCP or UDP packet."""
-    decoded = decode(frames_of(frame, layer=layer))
+    decoded = decode(frames_of(frame, layer=layer, original=original))
     assert not decoded.refused, dict(decoded.refused)
     (batch,) = decoded.batches
     ((source, destination),) = zip(batch.src_port.tolist(), batch.dst_port.tolist(), strict=True)
@@ -79,13 +79,18 @@ def _whole_and_with_rubbish(frame: bytes, layer: int) -> None:
 
 
 def _cut_short(frame: bytes, layer: int) -> None:
-    """Assert that a truncated frame is refused as cut until its ports are captured."""
+    """Assert that a truncated frame is refused as cut until its ports are there, and found from then on.
+
+    It may have been truncated by the capture, which says so (`original`), or by a mirror before, which does not.
+    """
+    whole = found(frame, layer)
     enough = len(frame) - 8 + PORTS_OF_UDP
-    for captured in range(enough):
-        assert refusal(frame[:captured], layer, len(frame)).endswith("_cut"), captured
-    for captured in range(enough, len(frame)):
-        decoded = decode(frames_of(frame[:captured], layer=layer, original=len(frame)))
-        assert [len(batch) for batch in decoded.batches] == [1], captured
+    for captured in range(len(frame)):
+        for original in (len(frame), captured):
+            if captured < enough:
+                assert refusal(frame[:captured], layer, original).endswith("_cut"), (captured, original)
+            else:
+                assert found(frame[:captured], layer, original) == whole, (captured, original)
 
 
 def _with_extremes(frame: bytes, layer: int) -> None:

@@ -101,6 +101,44 @@ def test_a_payload_ends_with_its_packet_or_with_what_was_captured() -> None:
     assert inner.octets.tolist() == [5, 15]
 
 
+def test_what_carries_a_header_ends_with_the_packet_around_it_or_with_the_frame() -> None:
+    """`carried` counts up to the end of the IP packet, even beyond the frame; before one, to that of the frame."""
+    rows = Rows.from_frames(frames_of(bytes(10), bytes(10), original=20)).advance(1)
+
+    assert rows.carried().tolist() == [19, 19]
+    assert rows.within(np.array([2, 3]), np.array([5, 50])).carried().tolist() == [3, 47]
+
+
+def test_a_packet_of_unknown_length_is_limited_by_the_longest_only() -> None:
+    """`open_ended` lets lengths exceed the packet, and changes neither its own length nor what may be read."""
+    rows = Rows.from_frames(frames_of(bytes(10), bytes(10))).within(2, np.array([6, 6]))
+
+    opened = rows.open_ended(np.array([True, False]), 100)
+
+    assert opened.wire_left().tolist() == [98, 4]
+    assert opened.carried().tolist() == rows.carried().tolist() == [4, 4]
+    assert opened.end.tolist() == rows.end.tolist()
+    assert rows.open_ended(np.array([False, False]), 100) is rows
+
+
+def test_what_stands_behind_a_position_is_cut_off() -> None:
+    """`up_to` ends captured bytes, limit and length at a position, unless they end before it."""
+    rows = Rows.from_frames(frames_of(bytes(10), bytes(10), original=20)).advance(2)
+
+    assert columns(rows.up_to(np.array([8, 25])))[1:6] == [[2, 12], [8, 20], [8, 25], [0, 10], [8, 15]]
+
+
+def test_a_check_sequence_is_the_last_four_bytes_that_were_sent() -> None:
+    """Without its check sequence a frame ends 4 bytes earlier on the wire, captured or not."""
+    rows = Rows.from_frames(frames_of(bytes(10), bytes(10), bytes(17), original=20))
+
+    stripped = rows.without_check_sequence(np.array([True, False, True]))
+
+    assert stripped.end.tolist() == [10, 20, 36]
+    assert stripped.wire_left().tolist() == stripped.carried().tolist() == [16, 20, 16]
+    assert rows.without_check_sequence(np.zeros(3, np.bool_)) is rows
+
+
 def test_joining_puts_rows_one_after_the_other() -> None:
     """`concatenate` appends rows in order, and does not copy a single part."""
     rows = Rows.from_frames(frames_of(b"1", b"22", b"333"))

@@ -18,7 +18,7 @@ class Refusal(Explained):
     IP_CUT = "ip_cut", "the captured bytes end inside the IP header"
     IP_VERSION = "ip_version", "the version in the IP header contradicts the header before it"
     IP_HEADER_LENGTH = "ip_header_length", "the IPv4 header length is below the minimum of 20 bytes"
-    IP_LENGTH = "ip_length", "the IP length contradicts the header or the frame"
+    IP_LENGTH = "ip_length", "the IPv4 total length is below the header length"
     LATER_FRAGMENT = "later_fragment", "a fragment other than the first: it has no ports"
     EXTENSION_CUT = "extension_cut", "the packet ends inside an IPv6 extension or authentication header"
     PROTOCOL = "protocol", "neither TCP, UDP, ICMP nor ICMPv6"

@@ -31,7 +31,7 @@ from shodohflo.wire.headers.nflog import nflog, nflog_attribute
 from shodohflo.wire.headers.plain import plain_ethernet, plain_ip
 from shodohflo.wire.headers.ppi import ppi
 from shodohflo.wire.headers.ppp import framed_ppp, hdlc_ppp, ppp, pppoe
-from shodohflo.wire.headers.quotes import quoted_ports
+from shodohflo.wire.headers.quotes import quoted_ipv4, quoted_ipv6, quoted_ports
 from shodohflo.wire.headers.radiotap import radiotap
 from shodohflo.wire.headers.raw_ip import raw_ip
 from shodohflo.wire.headers.slip import slip
@@ -173,7 +173,7 @@ def _numbered(base: int, rows: Iterable[NumberRow | LinkRow]) -> dict[int, Decod
 
 _PORTS: Final = tuple(IpProtocolRow(number, "ports", quoted_ports, quoted_ports) for number in (TCP, UDP))
 
-QUOTED: Final = DecoderTable({layers.IPV4: ipv4, layers.IPV6: ipv6, **_payloads((*_PORTS, *EXTENSIONS))})
+QUOTED: Final = DecoderTable({layers.IPV4: quoted_ipv4, layers.IPV6: quoted_ipv6, **_payloads((*_PORTS, *EXTENSIONS))})
 """What is decoded of a packet that an ICMP unreachable quotes: IP, extension headers, and ports."""
 
 IP_PROTOCOLS: Final = (

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 import numpy as np
 
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from shodohflo.columns.frames import Frames
+
+CHECK_SEQUENCE: Final = 4
+"""Bytes of the check sequence at the end of an Ethernet or 802.11 frame."""
 
 
 class Bytes:
@@ -99,11 +103,15 @@ class Rows(Table):
     end: NDArray[np.int64] = column(np.int64)
     """The position at which the captured bytes end that belong to the header and its payload."""
     wire_end: NDArray[np.int64] = column(np.int64)
-    """The position at which they would end if the packet had been captured whole; at least `end`."""
+    """The position that no length in the payload may exceed; at least `end`.
+
+    It is the end of the innermost IP packet by its own length, which may be beyond the frame: mirrors truncate. Behind
+    a header that doesn't state a length, it is the end of the longest packet that there could be.
+    """
     network: NDArray[np.int64] = column(np.int64)
     """The position at which the innermost IP header begins."""
     octets: NDArray[np.int64] = column(np.int64)
-    """The length of the innermost IP packet in bytes, header included."""
+    """The length of the innermost IP packet in bytes, header included; before any, that of the frame."""
 
     @classmethod
     def from_frames(cls, frames: Frames) -> Rows:
@@ -133,8 +141,12 @@ class Rows(Table):
         return self.data.time[self.frame]
 
     def wire_left(self) -> NDArray[np.int64]:
-        """Return the number of bytes from the header to the end of the packet as it was sent."""
+        """Return the most bytes that the header and its payload can have."""
         return self.wire_end - self.at
+
+    def carried(self) -> NDArray[np.int64]:
+        """Return the bytes from the header to the end of the IP packet around it, or to that of the frame."""
+        return self.network + self.octets - self.at
 
     def advance(self, size: int | NDArray[Any]) -> Rows:
         """Return the rows at the header that begins `size` bytes further on."""
@@ -148,3 +160,22 @@ class Rows(Table):
         """Return the rows at the payload of IP packets of `total` bytes, of which the first `header` are the header."""
         wire_end = self.at + total
         return Rows(self.data, self.frame, self.at + header, np.minimum(self.end, wire_end), wire_end, self.at, total)
+
+    def up_to(self, position: NDArray[np.int64]) -> Rows:
+        """Return the rows without what stands from `position` on, such as a frame check sequence."""
+        return replace(
+            self,
+            end=np.minimum(self.end, position),
+            wire_end=np.minimum(self.wire_end, position),
+            octets=np.minimum(self.octets, position - self.network),
+        )
+
+    def without_check_sequence(self, where: NDArray[np.bool_]) -> Rows:
+        """Return the rows; the frames of `where` end before the last 4 bytes, their check sequence."""
+        return self.up_to(self.wire_end - CHECK_SEQUENCE * where) if where.any() else self
+
+    def open_ended(self, where: NDArray[np.bool_], longest: int) -> Rows:
+        """Return the rows; those of `where` may have lengths in their payload as in an IP packet of `longest` bytes."""
+        if not where.any():
+            return self
+        return replace(self, wire_end=np.where(where, self.network + longest, self.wire_end))

@@ -10,7 +10,7 @@ from scapy.layers.l2 import GRE
 
 from shodohflo.wire.decode import decode
 from support.feeding import Found, assert_survives_everything, found, refusal, ways_out
-from support.packets import frames_of
+from support.packets import ethernet, frames_of, ip, udp
 from support.sound import RAW, SOUND, V4, V6, gre
 
 
@@ -63,6 +63,34 @@ REFUSED = {
 def test_what_cannot_be_read_is_refused_by_reason(layer: int, frame: bytes, reason: str) -> None:
     """Source routing and PPTP are refused as `protocol`, other payloads and truncated headers with their reasons."""
     assert refusal(frame, layer) == reason
+
+
+@pytest.mark.parametrize(
+    ("about", "reason"),
+    [(b"\x18", "frame_check"), (b"\xff", "frame_check"), (b"\x08", None), (b"\x10", None), (b"\xe7", None)],
+)
+def test_a_frame_that_was_mirrored_damaged_is_refused(about: bytes, reason: str | None) -> None:
+    """ERSPAN III says of a frame that it was bad; a short or oversized one is decoded, as is a truncated one."""
+    frame = gre(b"\x20\7" + about + bytes(9) + ethernet(V4), 0x22EB, 0x1000, bytes(4))
+
+    if reason is None:
+        assert found(frame, RAW).ports == (40000, 53)
+    else:
+        assert refusal(frame, RAW) == reason
+
+
+@pytest.mark.parametrize(
+    ("version", "protocol", "header"),
+    [(1, 0x88BE, b""), (2, 0x88BE, b"\x10\7\4" + bytes(5)), (3, 0x22EB, b"\x20\7\4" + bytes(9))],
+)
+def test_a_mirrored_frame_may_be_truncated(version: int, protocol: int, header: bytes) -> None:
+    """The mirrored packet has the bytes of its IP length, although the switch mirrors only its beginning."""
+    flags, number = (0, b"") if version == 1 else (0x1000, bytes(4))
+    mirrored = ethernet(ip(udp(payload=bytes(1372)), 17))
+
+    for size in (38, 64, 128):
+        assert found(gre(header + mirrored[:size], protocol, flags, number), RAW) == Found(4, (40000, 53), 1400)
+    assert refusal(gre(header + mirrored[:37], protocol, flags, number), RAW) == "udp_cut"
 
 
 def test_tunnels_are_counted_beside_the_packet() -> None:

@@ -32,7 +32,6 @@ REFUSED = {
     "IPv6 said, IPv4 inside": (RAW, ip(V4 + bytes(20), 41), "ip_version"),
     "IPv4 said, IPv6 inside": (RAW, ip(V6, 4), "ip_version"),
     "nothing inside": (RAW, ip(b"", 4), "ip_cut"),
-    "longer than what is around it": (RAW, ip(ip(udp(), 17, length=29), 4), "ip_length"),
     "EtherIP without its header": (RAW, ip(b"\x30", 97), "tunnel_cut"),
     "SCTP inside": (RAW, ip(ip(bytes(20), 132), 4), "protocol"),
     "ESP inside": (RAW, ip(ip(bytes(20), 50), 4), "encrypted"),
@@ -52,6 +51,24 @@ def test_a_first_fragment_around_a_whole_packet_is_opened() -> None:
     assert found(ip(inner, 4, fragment=0x2000), RAW) == Found(4, (40000, 53), 1428)
     assert found(ip(fragment(4, more=True) + inner, 44, A, B), RAW) == Found(4, (40000, 53), 1428)
     assert refusal(ip(inner, 4, fragment=1), RAW) == "later_fragment"
+
+
+@pytest.mark.parametrize(
+    ("inner", "protocol"), [(ip(udp(), 17, length=1400), 4), (ip(udp(), 17, A, B, length=1360), 41)]
+)
+def test_what_is_inside_may_be_longer_than_what_is_around_it(inner: bytes, protocol: int) -> None:
+    """The sender of a tunnel may have truncated its packet, as mirrors do: the inner length is believed."""
+    assert found(ip(inner, protocol), RAW).octets == 1400
+    assert found(ip(inner, protocol, A, B), RAW).octets == 1400
+
+
+NO_LENGTH = ip(udp(payload=bytes(100)), 17, length=0)
+
+
+@pytest.mark.parametrize("packet", [ip(NO_LENGTH, 4), ip(NO_LENGTH, 4, length=0), ip(NO_LENGTH, 4, fragment=0x2000)])
+def test_an_inner_length_of_zero_means_the_rest_of_the_outer_packet(packet: bytes) -> None:
+    """An inner packet without a length has the bytes up to the end of the outer one, even if that is a fragment."""
+    assert found(packet, RAW).octets == 128
 
 
 def test_each_kind_has_its_name() -> None:

@@ -40,6 +40,11 @@ READABLE = {
     "a first fragment of a header that goes on": (ip(tcp(words=15), 6, fragment=0x2000), 40),
     "not to be fragmented": (ip(tcp(), 6, fragment=0x4000), 40),
     "the bit that must be zero": (ip(tcp(), 6, fragment=0x8000), 40),
+    "a total length beyond the frame": (ip(tcp(), 6, length=41), 41),
+    "the largest total length": (ip(tcp(), 6, length=65_535), 65_535),
+    "options, and a total length beyond the frame": (ip(tcp(), 6, options=40, length=1500), 1500),
+    "a header of TCP that goes on beyond the frame": (ip(tcp(words=15), 6, length=1500), 1500),
+    "total length zero, and TCP that goes on beyond the frame": (ip(tcp(words=8), 6, length=0), 40),
     "the longest": (ip(tcp(payload=bytes(65_495)), 6), 65_535),
 }
 
@@ -55,11 +60,15 @@ REFUSED = {
     "version 0": (LIVE, b"\x05" + ip(tcp(), 6)[1:], "ip_version"),
     "a header of 16 bytes": (LIVE, ip(tcp(), 6, words=4), "ip_header_length"),
     "a header of none": (LIVE, ip(tcp(), 6, words=0), "ip_header_length"),
-    "a header longer than the packet": (LIVE, ip(b"", 6, words=15), "ip_cut"),
+    "a header longer than the packet": (LIVE, ip(b"", 6, words=15), "ip_length"),
+    "a header longer than the packet, and there": (LIVE, ip(bytes(40), 6, words=15, length=59), "ip_length"),
+    "a header longer than the frame": (LIVE, ip(b"", 6, words=15, length=1500), "ip_cut"),
+    "no total length, and a header longer than the frame": (LIVE, ip(b"", 6, words=15, length=0), "ip_cut"),
     "a total length below the header's": (LIVE, ip(tcp(), 6, length=19), "ip_length"),
     "a total length below the options": (LIVE, ip(tcp(), 6, options=8, length=27), "ip_length"),
-    "a total length beyond the frame": (LIVE, ip(tcp(), 6, length=41), "ip_length"),
-    "the largest total length": (LIVE, ip(tcp(), 6, length=65_535), "ip_length"),
+    "UDP longer than a total length beyond the frame": (LIVE, ip(udp(length=481), 17, length=500), "udp_length"),
+    "TCP longer than a total length beyond the frame": (LIVE, ip(tcp(words=7), 6, length=47), "tcp_length"),
+    "no total length, and padding instead of UDP": (LIVE, ip(bytes(6), 17, length=0), "udp_length"),
     "a later fragment": (LIVE, ip(tcp(), 6, fragment=0x2001), "later_fragment"),
     "the last fragment": (LIVE, ip(tcp(), 6, fragment=185), "later_fragment"),
     "the furthest fragment": (LIVE, ip(tcp(), 6, fragment=0x1FFF), "later_fragment"),
@@ -91,12 +100,12 @@ def test_padding_is_not_taken_for_payload() -> None:
 
 
 def test_a_snap_length_may_cut_the_payload_away() -> None:
-    """The total length is checked against the original length of the frame, not the captured one."""
+    """A packet has the bytes of its total length, however few were captured or mirrored."""
     packet = ip(tcp(payload=bytes(1000)), 6)
 
-    decoded = decode(frames_of(packet[:34], original=len(packet)))
-
-    assert [batch.octets.tolist() for batch in decoded.batches] == [[1040]]
+    for original in (34, 100, 1040, 1046):
+        assert found(packet[:34], LIVE, original).octets == 1040
+        assert refusal(packet[:33], LIVE, original) == "tcp_cut"
 
 
 def test_a_total_length_of_zero_in_a_cut_frame_means_all_that_was_sent() -> None:

@@ -41,6 +41,10 @@ READABLE = {
     "padding after the packet": (ip(tcp(), 6, A, B) + bytes(18), 60),
     "payload length zero": (ip(tcp(payload=bytes(40)), 6, A, B, length=0), 100),
     "a jumbogram": (ip(JUMBO + tcp(payload=bytes(70_008)), 0, A, B, length=0), 70_076),
+    "a payload length beyond the frame": (ip(tcp(), 6, A, B, length=21), 61),
+    "the largest payload length": (ip(tcp(), 6, A, B, length=65_535), 65_575),
+    "an extension header, and a payload length beyond the frame": (ip(extension(6) + tcp(), 0, A, B, length=900), 940),
+    "payload length zero, and TCP that goes on beyond the frame": (ip(tcp(words=8), 6, A, B, length=0), 60),
     "the longest that is none": (ip(tcp(payload=bytes(65_515)), 6, A, B), 65_575),
     "an atomic fragment": (ip(fragment(6) + tcp(), 44, A, B), 68),
     "a first fragment of a header that goes on": (ip(fragment(6, more=True) + tcp(words=15), 44, A, B), 68),
@@ -52,6 +56,14 @@ READABLE = {
 def test_a_packet_has_the_bytes_of_its_payload_length_and_forty(packet: bytes, octets: int) -> None:
     """A packet has 40 bytes more than its payload length; 0 (jumbogram, offload) means the length of the frame."""
     assert found(packet, LIVE) == Found(6, (40000, 443), octets)
+
+
+def test_a_first_fragment_may_begin_the_longest_datagram() -> None:
+    """In a first fragment, the UDP length is checked against the longest packet: 65,535 bytes behind the header."""
+    longest = 65_535 - 8
+
+    assert found(ip(fragment(17, more=True) + udp(length=longest), 44, A, B), LIVE).octets == 56
+    assert refusal(ip(fragment(17, more=True) + udp(length=longest + 1), 44, A, B), LIVE) == "udp_length"
 
 
 @given(st.lists(st.sampled_from([0, 43, 44, 51, 60, 135, 139, 140]), max_size=12), st.data())
@@ -67,8 +79,15 @@ def test_extension_headers_may_stand_in_any_order(chain: list[int], data: st.Dat
 
 REFUSED = {
     "another version": (LIVE, b"\x45" + ip(tcp(), 6, A, B)[1:], "ip_version"),
-    "a payload length beyond the frame": (LIVE, ip(tcp(), 6, A, B, length=21), "ip_length"),
-    "the largest payload length": (LIVE, ip(tcp(), 6, A, B, length=65_535), "ip_length"),
+    "UDP longer than a payload length beyond the frame": (
+        LIVE,
+        ip(udp(length=501), 17, A, B, length=500),
+        "udp_length",
+    ),
+    "no payload length, and padding instead of UDP": (LIVE, ip(bytes(6), 17, A, B, length=0), "udp_length"),
+    "an extension header longer than the frame": (LIVE, ip(extension(6, 9)[:20], 60, A, B, length=600), "tcp_cut"),
+    "an extension header longer than the packet": (LIVE, ip(extension(17, 9)[:20], 60, A, B, length=80), "udp_length"),
+    "authentication longer than the frame": (LIVE, ip(b"\x11\x09" + bytes(9), 51, A, B, length=600), "udp_cut"),
     "a payload length below the segment": (LIVE, ip(tcp(), 6, A, B, length=19), "tcp_length"),
     "a later fragment": (LIVE, ip(fragment(6, 1) + tcp(), 44, A, B), "later_fragment"),
     "the furthest fragment": (LIVE, ip(fragment(6, 0x1FFF, more=True) + tcp(), 44, A, B), "later_fragment"),

@@ -53,6 +53,13 @@ def test_a_log_may_hold_the_beginning_of_the_packet_only(packet: bytes) -> None:
         assert found(nflog(longer[:kept]), 239).octets == len(longer)
 
 
+def test_a_packet_without_a_length_ends_with_its_attribute() -> None:
+    """A packet without a length of its own has the bytes of its attribute, without padding or later attributes."""
+    packet = ip(udp(payload=bytes(7)), 17, length=0)
+
+    assert found(nflog(packet) + attribute(10, b"later"), 239).octets == 35
+
+
 @pytest.mark.parametrize(("size", "order"), [(n, o) for n in (0, 1, 8, 128, 251) for o in "<>"] + [(300, "<")])
 def test_the_first_attribute_tells_the_byte_order(size: int, order: str) -> None:
     """The length of the first attribute reveals the byte order, even if it is a prefix and not the packet header."""

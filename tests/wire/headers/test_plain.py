@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from shodohflo.model import TCP
 from shodohflo.wire.decode import Packets, decode
 from shodohflo.wire.decoding import DecoderTable
-from shodohflo.wire.layers import IPV4_PAYLOAD, IPV6_PAYLOAD
+from shodohflo.wire.layers import ETHERNET, IPV4_PAYLOAD, IPV6_PAYLOAD
 from shodohflo.wire.registry import TABLE
 from support.packets import ACK, RST, SYN, ethernet, frames_of, ip, tcp, udp
 
@@ -56,15 +56,20 @@ SEGMENTS = st.builds(
     st.integers(0, 30),
     st.sampled_from([None, 0, 7, 8, 20, 60]),
 )
+LENGTHS = st.sampled_from([None, None, None, 0, 20, 28, 39, 40, 41, 200, 1500, 65_535])
+"""The length in the IP header: mostly the right one, also below and beyond the frame."""
+
 CHANGES = st.lists(st.tuples(st.integers(0, 75), st.integers(0, 255)), max_size=2)
 
 
 @st.composite
 def almost_plain(draw: st.DrawFn) -> bytes:
-    """Draw an Ethernet frame that is plain except for up to two bytes, perhaps cut short or padded."""
+    """Draw an Ethernet frame that is plain but for its length and up to two bytes, perhaps cut short or padded."""
     segment, protocol = draw(SEGMENTS)
     ends = draw(ENDS)
-    packet = ip(segment, protocol, *ends)
+    length = draw(LENGTHS)
+    right = ip(segment, protocol, *ends)
+    packet = right if length is None else ip(segment, protocol, *ends, length=length)
     frame = bytearray(ethernet(packet, 0x86DD if ":" in ends[0] else 0x0800) + bytes(draw(st.integers(0, 20))))
     for place, value in draw(CHANGES):
         if place < len(frame):
@@ -72,11 +77,10 @@ def almost_plain(draw: st.DrawFn) -> bytes:
     return bytes(frame[: draw(st.integers(30, 110))])
 
 
-@given(st.lists(almost_plain(), max_size=20), st.integers(0, 40))
-def test_the_short_way_finds_what_the_long_way_finds(frames: list[bytes], beyond: int) -> None:
-    """Shortcut and general decoders give the same rows and refusals for plain and nearly plain frames."""
-    longest = max(map(len, frames), default=0) + beyond
-    captured = frames_of(*frames, layer=1, original=longest)
+@given(st.lists(almost_plain(), max_size=20), st.integers(0, 200))
+def test_the_short_way_finds_what_the_long_way_finds(frames: list[bytes], original: int) -> None:
+    """Shortcut and general decoders give the same rows and refusals, whether a capture or a mirror cut the frames."""
+    captured = frames_of(*frames, layer=1, original=original)
 
     short, long = decode(captured), decode(captured, table=LONG)
 
@@ -105,6 +109,18 @@ def test_a_plain_packet_takes_the_short_way(src: str, dst: str, ethertype: int) 
 
     assert sum(rows_of(decode(frames_of(frame, frame, layer=1), table=without_tcp)).values()) == 2
     assert sum(rows_of(decode(frames_of(frame, frame, layer=1), table=long_without_tcp)).values()) == 0
+
+
+@pytest.mark.parametrize("length", [41, 1500, 65_535])
+def test_a_plain_packet_takes_it_however_little_a_mirror_left(length: int) -> None:
+    """A plain TCP packet that is longer than its frame is decoded without the general decoder of IPv4."""
+    frame = ethernet(ip(tcp(), 6, length=length))
+    shortcut = TABLE.get(ETHERNET)
+    assert shortcut is not None
+
+    (row,) = rows_of(decode(frames_of(frame, layer=ETHERNET), table=DecoderTable({ETHERNET: shortcut})))
+
+    assert length in row
 
 
 def test_tunnels_over_udp_take_the_long_way_where_they_are_looked_into() -> None:

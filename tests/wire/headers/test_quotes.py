@@ -31,7 +31,17 @@ WITH_PORTS = {
     "authenticated": ip(authentication(17) + udp(9, 10), 51, OURS, THEIRS),
     "a first fragment": ip(udp(9, 10), 17, OURS, THEIRS, fragment=0x2000),
     "longer than what is quoted": ip(udp(9, 10), 17, OURS, THEIRS, length=1500),
-    "total length zero": ip(udp(9, 10), 17, OURS, THEIRS, length=0),
+    **{
+        f"total length {length}": ip(udp(9, 10), 17, OURS, THEIRS, length=length)
+        for length in (0, 1, 8, 19, 20, 23, 24, 27, 0x1C00, 65_535)
+    },
+    "a total length of TCP that is 20 too small": ip(tcp(9, 10), 6, OURS, THEIRS, length=20),
+    "options, and a total length less than the header": ip(udp(9, 10), 17, OURS, THEIRS, options=40, length=8),
+    "not to be fragmented": ip(udp(9, 10), 17, OURS, THEIRS, fragment=0x4000),
+    "not to be fragmented, bytes exchanged": ip(udp(9, 10), 17, OURS, THEIRS, fragment=0x0040, length=0x1C00),
+    "a first fragment, bytes exchanged": ip(udp(9, 10), 17, OURS, THEIRS, fragment=0x0020, length=0xDC05),
+    "IPv6 with an odd length": ip(udp(9, 10), 17, A, B, length=7),
+    "IPv6 with a length less than its extension header": ip(extension(17, 2) + udp(9, 10), 60, A, B, length=8),
     "TCP over IPv6": ip(tcp(9, 10), 6, A, B),
     "UDP over IPv6": ip(udp(9, 10), 17, A, B),
     "IPv6, longer than what is quoted": ip(udp(9, 10), 17, A, B, length=65_535),
@@ -54,7 +64,9 @@ WITHOUT = {
     "a later fragment": (ip(udp(), 17, OURS, THEIRS, fragment=7), Quote.FRAGMENT),
     "a later IPv6 fragment": (ip(fragment(17, 7) + udp(), 44, A, B), Quote.FRAGMENT),
     "a header of 16 bytes": (ip(udp(), 17, OURS, THEIRS, words=4), Quote.MALFORMED),
-    "a total length below the header's": (ip(udp(), 17, OURS, THEIRS, length=10), Quote.MALFORMED),
+    "an unfragmented packet of another offset": (ip(udp(), 17, OURS, THEIRS, fragment=0x0041), Quote.FRAGMENT),
+    "another version": (ip(udp(), 17, OURS, THEIRS, version=5), Quote.MALFORMED),
+    "a header longer than the quote": (ip(udp(), 17, OURS, THEIRS, words=15), Quote.CUT),
     "options that are cut": (ip(udp(), 17, OURS, THEIRS, options=40)[:50], Quote.CUT),
     "an extension header that is cut": (ip(b"\x11", 60, A, B), Quote.CUT),
     "an extension header beyond the quote": (ip(b"\x11\xff" + bytes(14), 60, A, B), Quote.CUT),
@@ -112,3 +124,15 @@ def test_an_extension_of_the_message_itself_is_no_part_of_the_quote() -> None:
     (messages,) = decode(frames_of(ip(extended, 1))).messages
 
     assert messages.client_port.tolist() == [9]
+
+
+@pytest.mark.parametrize("original", [None, 1500])
+def test_a_message_that_a_mirror_has_truncated_has_what_is_left_of_its_quote(original: int | None) -> None:
+    """An unreachable truncated by the capture or by a mirror has its ports, if they are still there."""
+    packet = ip(unreachable(ip(udp(9, 10, bytes(500)), 17, OURS, THEIRS)), 1)
+
+    for size in range(30, 120):
+        (messages,) = decode(frames_of(packet[:size], original=original)).messages
+
+        assert messages.quote.tolist() == [Quote.PORTS if size >= 52 else Quote.CUT]
+        assert messages.octets.tolist() == [len(packet)]

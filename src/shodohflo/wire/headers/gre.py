@@ -3,7 +3,8 @@
 GRE         0  flags: checksum (8000), routing (4000), key (2000), sequence number (1000), version (0007)
             2  EtherType of the payload    4  checksum, key and sequence number, of 4 bytes each, where flagged
 ERSPAN II   0  version, VLAN, session    4  index
-ERSPAN III  0  version, VLAN, session    4  time    8  group
+ERSPAN III  0  version, VLAN    2  whether the frame was damaged (2 bits, after the first 3), session
+            4  time    8  group
            10  frame type (5 bits, after the first)    11  whether 8 more bytes follow (the last bit)
 """
 
@@ -34,6 +35,9 @@ _ERSPAN_III = 0x22EB
 _ERSPAN_II_SIZE = 8
 _PLATFORM_SPECIFIC = 8
 """Bytes of the platform-specific part of ERSPAN III."""
+
+_BAD_FRAME = 0x18
+"""Both bits about the mirrored frame; one alone says that it was short or oversized."""
 
 _MIRRORED_IP = 2
 """The frame type of packets that were mirrored without an Ethernet header."""
@@ -75,6 +79,12 @@ class ErspanIIIHeader(Header):
     SIZE = 12
 
     @property
+    def is_damaged(self) -> NDArray[np.bool_]:
+        """Whether the mirrored frame had a wrong check sequence or a bad alignment."""
+        damaged: NDArray[np.bool_] = self.u8(2) & _BAD_FRAME == _BAD_FRAME
+        return damaged
+
+    @property
     def frame_type(self) -> NDArray[np.uint8]:
         """The kind of the mirrored frame: 0 Ethernet, 2 IP."""
         return self.u8(10) >> np.uint8(2) & np.uint8(0x1F)
@@ -111,8 +121,9 @@ def erspan_ii(decoding: Decoding[Any], rows: Rows) -> None:
 
 
 def erspan_iii(decoding: Decoding[Any], rows: Rows) -> None:
-    """Step over the header, to the mirrored Ethernet frame or IP packet."""
+    """Step over the header, to the mirrored Ethernet frame or IP packet; refuse those that were received damaged."""
     rows = decoding.require(rows, ErspanIIIHeader.SIZE, Refusal.TUNNEL_CUT)
+    rows = decoding.keep_if(rows, ~ErspanIIIHeader.of(rows).is_damaged, Refusal.FRAME_CHECK)
     header = ErspanIIIHeader.of(rows)
     is_ip = header.frame_type == _MIRRORED_IP
     rows = rows.advance(header.length)

@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,8 +24,11 @@ if TYPE_CHECKING:
 _MORE_FRAGMENTS = 0x2000
 _FRAGMENT_OFFSET = 0x1FFF
 
-LONGEST_DATAGRAM = 65_535
-"""Bytes of the longest datagram (RFC 791). A first fragment does not contain the length of the whole."""
+_LONGEST_DATAGRAM = 65_535
+"""Bytes of the longest datagram (RFC 791)."""
+
+LEAST_PAYLOAD = 8
+"""Bytes of the shortest transport header (UDP). Where a length of 0 leaves less, that is padding and not an offload."""
 
 
 class Ipv4Header(Header):
@@ -55,15 +57,20 @@ class Ipv4Header(Header):
         return self.u16(2).astype(np.int64)
 
     @property
+    def fragmentation(self) -> NDArray[np.uint16]:
+        """Flags and fragment offset in one number: 0x4000 in a packet that must not be fragmented."""
+        return self.u16(6)
+
+    @property
     def is_fragment(self) -> NDArray[np.bool_]:
         """Whether the packet is a fragment, the first one included."""
-        fragmented: NDArray[np.bool_] = self.u16(6) & (_MORE_FRAGMENTS | _FRAGMENT_OFFSET) != 0
+        fragmented: NDArray[np.bool_] = self.fragmentation & (_MORE_FRAGMENTS | _FRAGMENT_OFFSET) != 0
         return fragmented
 
     @property
     def fragment_offset(self) -> NDArray[np.uint16]:
         """Units of 8 bytes: 0 in the first fragment, and in packets that are no fragments."""
-        return self.u16(6) & np.uint16(_FRAGMENT_OFFSET)
+        return self.fragmentation & np.uint16(_FRAGMENT_OFFSET)
 
     @property
     def protocol(self) -> NDArray[np.uint8]:
@@ -82,32 +89,29 @@ class Ipv4Header(Header):
 
 
 def ipv4(decoding: Decoding[Any], rows: Rows) -> None:
-    """Check the header and its lengths, and dispatch the payload by protocol."""
+    """Check that the header agrees with itself, and dispatch the payload by protocol.
+
+    The total length is not compared with the frame: a mirror may have truncated that.
+    """
     rows = decoding.require(rows, Ipv4Header.SIZE, Refusal.IP_CUT)
-    header, left = Ipv4Header.of(rows), rows.wire_left()
+    header = Ipv4Header.of(rows)
     size, total = header.header_length, header.total_length
-    # Segmentation offload writes 0 if the length does not fit the field; use the frame's length then.
-    total = np.where(total == 0, left, total)
     good = decoding.check(
         rows,
         (header.version == 4, Refusal.IP_VERSION),
         (size >= Ipv4Header.SIZE, Refusal.IP_HEADER_LENGTH),
+        ((total == 0) | (total >= size), Refusal.IP_LENGTH),
         (rows.end - rows.at >= size, Refusal.IP_CUT),
-        ((total >= size) & (total <= left), Refusal.IP_LENGTH),
     )
-    _payload(decoding, rows.keep(good).within(size[good], total[good]), header.keep(good))
+    rows, header, size, total = rows.keep(good), header.keep(good), size[good], total[good]
+    # Segmentation offload writes 0 if the length does not fit the field; use the frame's length then.
+    offloaded = (total == 0) & (rows.carried() >= size + LEAST_PAYLOAD)
+    payload = rows.within(size, np.where(total == 0, rows.carried(), total))
+    # A fragment doesn't state the length of the whole datagram, which its payload does.
+    _payload(decoding, payload.open_ended(offloaded | header.is_fragment, _LONGEST_DATAGRAM), header)
 
 
 def _payload(decoding: Decoding[Any], rows: Rows, header: Ipv4Header) -> None:
     """Dispatch the payload by protocol; refuse fragments other than the first, which have no ports."""
-    protocol, is_fragment = header.protocol, header.is_fragment
-    if is_fragment.any():
-        is_first = header.fragment_offset == 0
-        rows = _unbounded(rows, is_fragment)
-        rows, protocol = decoding.keep_if(rows, is_first, Refusal.LATER_FRAGMENT), protocol[is_first]
-    decoding.dispatch(rows, IPV4_PAYLOAD, protocol)
-
-
-def _unbounded(rows: Rows, is_fragment: NDArray[np.bool_]) -> Rows:
-    """Extend fragments to the longest datagram: lengths in their payload are those of the whole datagram."""
-    return replace(rows, wire_end=np.where(is_fragment, rows.network + LONGEST_DATAGRAM, rows.wire_end))
+    is_first = header.fragment_offset == 0
+    decoding.dispatch(decoding.keep_if(rows, is_first, Refusal.LATER_FRAGMENT), IPV4_PAYLOAD, header.protocol[is_first])

@@ -6,12 +6,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from shodohflo.wire.headers.ipv4 import LONGEST_DATAGRAM
+from shodohflo.wire.headers.ipv4 import LEAST_PAYLOAD
 from shodohflo.wire.layers import IPV6_PAYLOAD
 from shodohflo.wire.refusals import Refusal
 from shodohflo.wire.rows import Header
@@ -25,6 +24,9 @@ if TYPE_CHECKING:
 _THROUGH_NEXT_HEADER = 7
 _MORE_FRAGMENTS = 0x0001
 _FRAGMENT_OFFSET = 0xFFF8
+
+_LONGEST_PACKET = 40 + 65_535
+"""Bytes of the longest packet that is no jumbogram, header included."""
 
 
 class Ipv6Header(Header):
@@ -107,15 +109,19 @@ class FragmentHeader(Header):
 
 
 def ipv6(decoding: Decoding[Any], rows: Rows) -> None:
-    """Check the header and its length, and dispatch the payload by the next header."""
+    """Dispatch the payload by the next header.
+
+    The payload length is not compared with the frame: a mirror may have truncated that.
+    """
     rows = decoding.require(rows, Ipv6Header.SIZE, Refusal.IP_CUT)
-    header, left = Ipv6Header.of(rows, _THROUGH_NEXT_HEADER), rows.wire_left()
+    rows = decoding.keep_if(rows, Ipv6Header.of(rows, 1).version == 6, Refusal.IP_VERSION)
+    header = Ipv6Header.of(rows, _THROUGH_NEXT_HEADER)
     payload = header.payload_length
     # Zero in jumbograms (RFC 2675) and after segmentation offload; use the frame's length then.
-    total = np.where(payload == 0, left, payload + Ipv6Header.SIZE)
-    good = decoding.check(rows, (header.version == 6, Refusal.IP_VERSION), (total <= left, Refusal.IP_LENGTH))
-    inside = rows.keep(good).within(Ipv6Header.SIZE, total[good])
-    decoding.dispatch(inside, IPV6_PAYLOAD, header.next_header[good])
+    total = np.where(payload == 0, rows.carried(), payload + Ipv6Header.SIZE)
+    offloaded = (payload == 0) & (total >= Ipv6Header.SIZE + LEAST_PAYLOAD)
+    inside = rows.within(Ipv6Header.SIZE, total).open_ended(offloaded, _LONGEST_PACKET)
+    decoding.dispatch(inside, IPV6_PAYLOAD, header.next_header)
 
 
 def extension(decoding: Decoding[Any], rows: Rows) -> None:
@@ -137,8 +143,8 @@ def fragment(decoding: Decoding[Any], rows: Rows) -> None:
     rows = decoding.require(rows, FragmentHeader.SIZE, Refusal.EXTENSION_CUT)
     rows = decoding.keep_if(rows, FragmentHeader.of(rows).is_first, Refusal.LATER_FRAGMENT)
     header = FragmentHeader.of(rows)
-    unbounded = np.where(header.has_more, rows.network + LONGEST_DATAGRAM, rows.wire_end)
-    inside = replace(rows, wire_end=unbounded).advance(FragmentHeader.SIZE)
+    # A fragment doesn't state the length of the whole packet, which its payload does.
+    inside = rows.open_ended(header.has_more, _LONGEST_PACKET).advance(FragmentHeader.SIZE)
     decoding.dispatch(inside, IPV6_PAYLOAD, header.next_header)
 
 

@@ -10,13 +10,10 @@ shows which: its length is 0c 00 or 00 0c.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from shodohflo.wire.headers.ipv4 import Ipv4Header
-from shodohflo.wire.headers.ipv6 import Ipv6Header
 from shodohflo.wire.layers import EITHER_IP, NFLOG_BIG, NFLOG_LITTLE
 from shodohflo.wire.refusals import Refusal
 from shodohflo.wire.rows import Header
@@ -26,9 +23,6 @@ if TYPE_CHECKING:
 
     from shodohflo.wire.decoding import Decoding
     from shodohflo.wire.rows import Rows
-
-_THROUGH_LENGTH = 6
-"""The first bytes of an IP header, up to its length field in either version."""
 
 _PACKET_HEADER, _PAYLOAD = 1, 9
 """NFULA_PACKET_HDR and NFULA_PAYLOAD."""
@@ -110,9 +104,8 @@ def nflog_attribute(decoding: Decoding[Any], rows: Rows, *, little: bool) -> Non
     sent = _is_sent(rows, attribute)
     rows, attribute = decoding.keep_received(rows, sent), attribute.keep(~sent)
     length, is_payload = attribute.length, attribute.type == _PAYLOAD
-    after = rows.at + length
-    packet = replace(rows, end=np.minimum(rows.end, after), wire_end=np.minimum(rows.wire_end, after))
-    decoding.next_header(_as_sent(packet.keep(is_payload).advance(Attribute.SIZE)), EITHER_IP)
+    packet = rows.up_to(rows.at + length).keep(is_payload)
+    decoding.next_header(packet.advance(Attribute.SIZE), EITHER_IP)
     decoding.next_header(rows.advance((length + 3) // 4 * 4).keep(~is_payload), NFLOG_LITTLE if little else NFLOG_BIG)
 
 
@@ -122,14 +115,3 @@ def _is_sent(rows: Rows, attribute: Attribute) -> NDArray[np.bool_]:
     sent &= rows.end - rows.at > _HOOK
     sent[sent] = np.isin(rows.keep(sent).u8(_HOOK), (_LOCAL_OUT, _POST_ROUTING))
     return sent
-
-
-def _as_sent(rows: Rows) -> Rows:
-    """Trust the IP length for packets that the log truncated (`--nflog-size`)."""
-    readable = rows.end - rows.at >= _THROUGH_LENGTH
-    known = rows.keep(readable)
-    ipv4, ipv6 = Ipv4Header.of(known, _THROUGH_LENGTH), Ipv6Header.of(known, _THROUGH_LENGTH)
-    declared = np.where(ipv4.version == 4, ipv4.total_length, ipv6.payload_length + Ipv6Header.SIZE)
-    wire_end = rows.wire_end.copy()
-    wire_end[readable] = np.maximum(known.wire_end, known.at + declared)
-    return replace(rows, wire_end=wire_end)

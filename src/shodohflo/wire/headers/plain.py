@@ -71,7 +71,7 @@ def plain_ip(decoding: Decoding[Any], rows: Rows, family: Family, otherwise: Dec
 def _take(decoding: Decoding[Any], rows: Rows, header: Header, family: Family, plain: NDArray[np.bool_]) -> None:
     """Decode the rows of `plain` whose headers are plain too, and clear the mask for the others."""
     network = _ipv4(header) if family == 4 else _ipv6(header)
-    plain &= network.plain & (network.total <= rows.wire_left())
+    plain &= network.plain
     plain &= _tcp(header, network) | (_udp(header, network) & (not decoding.tunnels))
     decoding.decoded.append(_batch(rows, header, network, np.flatnonzero(plain)))
 

@@ -1,7 +1,7 @@
 """The packet that an ICMP unreachable quotes: the beginning of a packet that we sent.
 
-RFC 792 promises the IP header and 8 bytes, RFC 4443 section 3.1 as much as fits. It is decoded by the decoders of
-received packets, except that its lengths are not compared with the few bytes that are quoted.
+RFC 792 promises the IP header and 8 bytes, RFC 4443 section 3.1 as much as fits. Its lengths are not used: some stacks
+quote the total length in their own byte order, or less by the header they have already taken off.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ import numpy as np
 from shodohflo.columns.batch import ADDRESS, Quote
 from shodohflo.columns.table import Table, column, shared, table
 from shodohflo.wire.decoding import Decoding
-from shodohflo.wire.headers.ipv4 import LONGEST_DATAGRAM
+from shodohflo.wire.headers.ipv4 import Ipv4Header
+from shodohflo.wire.headers.ipv6 import Ipv6Header
 from shodohflo.wire.headers.segments import Ports, addresses
-from shodohflo.wire.layers import IPV4, IPV6
+from shodohflo.wire.layers import IPV4, IPV4_PAYLOAD, IPV6, IPV6_PAYLOAD
 from shodohflo.wire.refusals import Refusal
 
 if TYPE_CHECKING:
@@ -27,6 +28,14 @@ if TYPE_CHECKING:
     from shodohflo.wire.rows import Rows
 
 _NETWORK_LAYER: Final[dict[Family, int]] = {4: IPV4, 6: IPV6}
+
+_SWAPPED = (0x0040, 0x0020)
+"""Flags and fragment offset of an unfragmented packet (DF) and of a first fragment (MF), with their bytes exchanged.
+
+Stacks that quote the total length in their own byte order do the same with this field. Taken as they are, these are the
+last fragments of 512 and 256 bytes offset, which no usual MTU makes, and about which no error may be sent anyway
+(RFC 1122 section 3.2.2).
+"""
 
 _MAX_DEPTH = 12
 """The most headers followed in a quote: our own packets do not have more."""
@@ -55,7 +64,7 @@ class Quotes(Table):
 def read_quotes(rows: Rows, family: Family, where: NDArray[np.bool_], table: DecoderTable) -> Quotes:
     """Decode with `table` the packet quoted at each row for which `where` is true; other rows get `Quote.NONE`."""
     quotes = Quotes.zeros(len(rows), family)  # zero is `Quote.NONE`
-    numbered = replace(rows, frame=np.arange(len(rows)), wire_end=rows.at + 2 * LONGEST_DATAGRAM)
+    numbered = replace(rows, frame=np.arange(len(rows)))
     decoding: Decoding[Rows] = Decoding(table, depth=_MAX_DEPTH)
     decoding.next_header(numbered.keep(where), _NETWORK_LAYER[family])
     decoding.run()
@@ -68,6 +77,32 @@ def read_quotes(rows: Rows, family: Family, where: NDArray[np.bool_], table: Dec
         quotes.client_port[found.frame] = ports.src_port
         quotes.remote_port[found.frame] = ports.dst_port
     return quotes
+
+
+def quoted_ipv4(decoding: Decoding[Rows], rows: Rows) -> None:
+    """Dispatch the payload by protocol, whatever the total length says."""
+    rows = decoding.require(rows, Ipv4Header.SIZE, Refusal.IP_CUT)
+    header = Ipv4Header.of(rows)
+    size = header.header_length
+    is_first = (header.fragment_offset == 0) | np.isin(header.fragmentation, _SWAPPED)
+    good = decoding.check(
+        rows,
+        (header.version == 4, Refusal.IP_VERSION),
+        (size >= Ipv4Header.SIZE, Refusal.IP_HEADER_LENGTH),
+        (rows.end - rows.at >= size, Refusal.IP_CUT),
+        (is_first, Refusal.LATER_FRAGMENT),
+    )
+    payload = replace(rows, network=rows.at).advance(size)
+    decoding.dispatch(payload.keep(good), IPV4_PAYLOAD, header.protocol[good])
+
+
+def quoted_ipv6(decoding: Decoding[Rows], rows: Rows) -> None:
+    """Dispatch the payload by the next header, whatever the payload length says."""
+    rows = decoding.require(rows, Ipv6Header.SIZE, Refusal.IP_CUT)
+    header = Ipv6Header.of(rows)
+    good = decoding.check(rows, (header.version == 6, Refusal.IP_VERSION))
+    payload = replace(rows, network=rows.at).advance(Ipv6Header.SIZE)
+    decoding.dispatch(payload.keep(good), IPV6_PAYLOAD, header.next_header[good])
 
 
 def quoted_ports(decoding: Decoding[Rows], rows: Rows) -> None:

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
@@ -20,14 +20,47 @@ if TYPE_CHECKING:
     from shodohflo.wire.decoding import Decoding
     from shodohflo.wire.rows import Rows
 
-_TIME, _FLAGS, _MORE = np.uint32(1 << 0), np.uint32(1 << 1), np.uint32(1 << 31)
-"""Bits of the first word. The fields begin with the time (8 bytes) and the flags (1 byte), if present."""
+
+class _Field(NamedTuple):
+    """Size and alignment of a field, in bytes; they differ where a field has several parts."""
+
+    size: int
+    alignment: int
+
+
+_FIELDS: Final = (
+    _Field(8, 8),  # time
+    _Field(1, 1),  # flags
+    _Field(1, 1),  # rate
+    _Field(4, 2),  # channel
+    _Field(2, 2),  # hopping
+    _Field(1, 1),  # signal, dBm
+    _Field(1, 1),  # noise, dBm
+    _Field(2, 2),  # lock quality
+    _Field(2, 2),  # attenuation
+    _Field(2, 2),  # attenuation, dB
+    _Field(1, 1),  # power, dBm
+    _Field(1, 1),  # antenna
+    _Field(1, 1),  # signal, dB
+    _Field(1, 1),  # noise, dB
+    _Field(2, 2),  # flags of the receiver
+)
+"""The fields in the order of their bits in the first word, as far as they are needed."""
+
+_FLAGS, _RECEIVER_FLAGS = 1, 14
+"""The bits of fields that are read."""
+
+_CHECK_SEQUENCE, _PADDED, _CHECK_FAILED = 0x10, 0x20, 0x40
+"""Flags: the frame ends with its check sequence; its header is padded to a multiple of 4 bytes; its check failed."""
 
 _SENT = np.uint32(1 << 15)
 """Of the first word: the field with the properties of a transmission, which only frames have that the host sent."""
 
-_PADDED = 0x20
-"""The flag of an 802.11 header that is padded to a multiple of 4 bytes."""
+_PREAMBLE_CHECK_FAILED = 0x0002
+"""A flag of the receiver: the check of the PLCP header failed, which has the rate and length of the frame."""
+
+_MORE = np.uint32(1 << 31)
+"""The bit of a word that announces another."""
 
 _MOST_WORDS = 16
 """The most words followed: the first, and one for each antenna."""
@@ -50,26 +83,47 @@ class RadiotapHeader(Header):
 
 
 def radiotap(decoding: Decoding[Any], rows: Rows) -> None:
-    """Step over the header, to an 802.11 frame that may be padded, if the host received it."""
+    """Step over the header, to an 802.11 frame that may be padded; set aside what was sent, or received damaged."""
     rows = decoding.require(rows, RadiotapHeader.SIZE, Refusal.LINK_CUT)
     rows = decoding.keep_received(rows, RadiotapHeader.of(rows).present & _SENT != 0)
     size = RadiotapHeader.of(rows).length
     sound = (size >= RadiotapHeader.SIZE) & (size <= rows.end - rows.at)
     rows, size = decoding.keep_if(rows, sound, Refusal.LINK_CUT), size[sound]
-    padded = _is_padded(rows, size)
-    frame = rows.advance(size)
+    fields = 4 + 4 * _present_words(rows, size)
+    flags = _read(rows, size, fields, _FLAGS)
+    intact = (flags & _CHECK_FAILED == 0) & (_read(rows, size, fields, _RECEIVER_FLAGS) & _PREAMBLE_CHECK_FAILED == 0)
+    frame = rows.advance(size).without_check_sequence(flags & _CHECK_SEQUENCE != 0)
+    frame, padded = decoding.keep_if(frame, intact, Refusal.FRAME_CHECK), flags[intact] & _PADDED != 0
     decoding.next_header(frame.keep(~padded), WIFI)
     decoding.next_header(frame.keep(padded), PADDED_WIFI)
 
 
-def _is_padded(rows: Rows, size: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Return whether the flags, if they are present within `size` bytes, say that the frame's header is padded."""
+def _read(rows: Rows, size: NDArray[np.int64], fields: NDArray[np.int64], bit: int) -> NDArray[np.uint16]:
+    """Return the field of `bit`, or 0 where it is not present within the `size` bytes of the header.
+
+    `fields` is the offset at which the fields begin.
+    """
     present = RadiotapHeader.of(rows).present
-    fields = 4 + 4 * _present_words(rows, size)
-    flags = np.where(present & _TIME != 0, (fields + 7) // 8 * 8 + 8, fields)
-    padded: NDArray[np.bool_] = (present & _FLAGS != 0) & (flags < size)
-    padded[padded] = rows.keep(padded).advance(flags[padded]).u8(0) & _PADDED != 0
-    return padded
+    there = present >> np.uint32(bit) & 1 != 0
+    offset = _offset(present, fields, bit)
+    there &= offset + _FIELDS[bit].size <= size
+    value = np.zeros(len(rows), np.uint16)
+    chosen = rows.keep(there).advance(offset[there])
+    value[there] = chosen.u8(0) if _FIELDS[bit].size == 1 else chosen.header(2).little_u16(0)
+    return value
+
+
+def _offset(present: NDArray[np.uint32], fields: NDArray[np.int64], bit: int) -> NDArray[np.int64]:
+    """Return the offset of the field of `bit`, behind those of lower bits that are present."""
+    offset = fields
+    for number, field in enumerate(_FIELDS[:bit]):
+        is_there = present >> np.uint32(number) & 1 != 0
+        offset = np.where(is_there, _aligned(offset, field) + field.size, offset)
+    return _aligned(offset, _FIELDS[bit])
+
+
+def _aligned(offset: NDArray[np.int64], field: _Field) -> NDArray[np.int64]:
+    return (offset + field.alignment - 1) // field.alignment * field.alignment
 
 
 def _present_words(rows: Rows, size: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -9,7 +9,6 @@ All in little-endian order. A data frame that is neither null nor encrypted carr
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,7 +29,6 @@ _QOS = 0x80
 """In the first byte: version 0 and type 2, and two bits of a data frame's subtype."""
 
 _BETWEEN_ACCESS_POINTS = 0x03
-_MORE_FRAGMENTS = 0x04
 _PROTECTED = 0x40
 _ORDER = 0x80
 """In the second byte; in a QoS frame, "order" announces HT control."""
@@ -40,9 +38,6 @@ _FRAGMENT = 0x0F
 
 _AGGREGATED = 0x80
 """In the first byte of QoS control: several packets in one frame, each with an address header of its own."""
-
-_LONGEST = 1 << 16
-"""The most bytes that later fragments can add to a frame: no IP packet is longer."""
 
 
 class FrameControl(Header):
@@ -73,12 +68,6 @@ class FrameControl(Header):
         """Whether the payload is encrypted."""
         protected: NDArray[np.bool_] = self.u8(1) & _PROTECTED != 0
         return protected
-
-    @property
-    def has_more_fragments(self) -> NDArray[np.bool_]:
-        """Whether later fragments of the frame follow."""
-        more: NDArray[np.bool_] = self.u8(1) & _MORE_FRAGMENTS != 0
-        return more
 
     @property
     def addresses_end(self) -> NDArray[np.int64]:
@@ -113,9 +102,7 @@ def wifi(decoding: Decoding[Any], rows: Rows, *, alignment: int = 1) -> None:
     rows = decoding.keep_if(rows, WifiHeader.of(rows).fragment == 0, Refusal.LATER_FRAGMENT)
     rows = decoding.require(rows, _padded_length(FrameControl.of(rows), alignment), Refusal.LINK_CUT)
     rows = decoding.keep_if(rows, ~_is_aggregated(rows), Refusal.AGGREGATED)
-    control = FrameControl.of(rows)
-    wire_end = np.where(control.has_more_fragments, rows.wire_end + _LONGEST, rows.wire_end)
-    decoding.next_header(replace(rows, wire_end=wire_end).advance(_padded_length(control, alignment)), LLC)
+    decoding.next_header(rows.advance(_padded_length(FrameControl.of(rows), alignment)), LLC)
 
 
 def _is_aggregated(rows: Rows) -> NDArray[np.bool_]:
