@@ -13,6 +13,7 @@ from shodohflo.attribution.policy import CompiledPolicy, IgnoredFlow, Policy
 from shodohflo.attribution.questions import Message
 from shodohflo.attribution.results import RECORDED, is_recorded, observe, tally, tally_refused
 from shodohflo.columns.batch import Quote
+from shodohflo.columns.frames import ETHERTYPE
 from shodohflo.model import ICMP, Kind
 from shodohflo.pcap_config import DST, SRC, Assign, FlowMapping, LowerPort, NetworkEnumeration
 from shodohflo.rules.compiler import CompiledRules
@@ -97,9 +98,12 @@ def test_an_unreachable_is_recorded_under_the_end_that_it_was_sent_to() -> None:
 
 
 def test_refusals_of_decoders_are_counted_by_their_reasons() -> None:
-    """Packets refused by decoders are counted by reason."""
-    assert tally_refused(Counter(ip_cut=3)).outcomes == {"refused.ip_cut": 3}
-    assert tally_refused({}).outcomes == {}
+    """Packets refused by decoders are counted by reason, and some of them by layer as well."""
+    tally_of_refused = tally_refused(Counter(ip_cut=3, not_ip=2), {ETHERTYPE + 0x0806: 2})
+
+    assert tally_of_refused.outcomes == {"refused.ip_cut": 3, "refused.not_ip": 2}
+    assert tally_of_refused.unread == {ETHERTYPE + 0x0806: 2}
+    assert tally_refused({}, {}).outcomes == {}
 
 
 @given(st.data())

@@ -19,25 +19,12 @@ if TYPE_CHECKING:
 CASES = Path(__file__).parent.parent / "data" / "cases"
 
 PENDING = {
-    "cisco-metadata.pcap",
     "cropped-mirror.pcap",
     "erspan-ii-truncated.pcap",
-    "erspan-vntag.pcap",
-    "etag.pcap",
-    "gre-wccp.pcap",
-    "link-type-names.pcapng",
-    "macsec-integrity.pcap",
-    "mpls-pw-cw.pcap",
-    "null-ethertype.pcap",
-    "pbb.pcap",
-    "ppp-in-gre.pcap",
-    "ppp-is-chdlc.pcap",
     "quote-length-less-header.pcap",
     "quote-length-swapped.pcap",
-    "srv6-ethernet.pcap",
     "ula-without-v6-nets.pcap",
     "wifi-bad-fcs.pcap",
-    "wifi-mesh.pcap",
     "pcapng-block-over-16MiB.pcapng.gz",
 }
 """Captures that are not yet read as stated."""

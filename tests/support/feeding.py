@@ -56,10 +56,13 @@ def ways_out_inside(decoded: Decoded) -> tuple[int, int]:
     return ways_out(decoded.inside), sum(decoded.opened[name] for name in TUNNELS)
 
 
-def assert_survives_everything(frame: bytes, layer: int) -> None:
-    """Assert that a sound frame that ends with a UDP header is decoded correctly in all of these variants."""
+def assert_survives_everything(frame: bytes, layer: int, trailer: int = 0) -> None:
+    """Assert that a sound frame that ends with a UDP header is decoded correctly in all of these variants.
+
+    `trailer` bytes of the frame may come after the UDP header.
+    """
     _whole_and_with_rubbish(frame, layer)
-    _cut_short(frame, layer)
+    _cut_short(frame, layer, trailer)
     _with_extremes(frame, layer)
 
 
@@ -70,9 +73,9 @@ def _whole_and_with_rubbish(frame: bytes, layer: int) -> None:
         assert found(frame + rubbish, layer) == whole
 
 
-def _cut_short(frame: bytes, layer: int) -> None:
+def _cut_short(frame: bytes, layer: int, trailer: int) -> None:
     """Assert that a truncated frame is refused as cut until its ports are captured."""
-    enough = len(frame) - 8 + PORTS_OF_UDP
+    enough = len(frame) - trailer - 8 + PORTS_OF_UDP
     for captured in range(enough):
         assert refusal(frame[:captured], layer, len(frame)).endswith("_cut"), captured
     for captured in range(enough, len(frame)):

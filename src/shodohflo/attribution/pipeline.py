@@ -105,7 +105,7 @@ class Pipeline:
 
     def _attribute(self, packets: Packets, count: Callable[[Tally], None]) -> None:
         """Decide about `packets`, keep their observations, and pass their counts to `count`."""
-        count(tally_refused(packets.refused))
+        count(tally_refused(packets.refused, packets.unread))
         tables: list[Batch | Messages] = [*map(merge_packets, packets.batches), *packets.messages]
         for rows in tables:
             decisions = decide(rows, self._rules, self._compiled_policy)

@@ -105,9 +105,9 @@ def tally(rows: Batch | Messages, decisions: Decisions) -> Tally:
     return Tally(Counter(outcomes), _pairs(decisions, np.flatnonzero(unmatched), packets))
 
 
-def tally_refused(refused: Mapping[str, int]) -> Tally:
-    """Count packets that the decoders refused, by their reasons."""
-    return Tally(Counter({REFUSED.format(reason): count for reason, count in refused.items()}), Counter())
+def tally_refused(refused: Mapping[str, int], unread: Mapping[int, int]) -> Tally:
+    """Count packets that the decoders refused, by their reasons, and some of them by the layer that is not read."""
+    return Tally(Counter({REFUSED.format(reason): count for reason, count in refused.items()}), Counter(), unread)
 
 
 def _dropped(decisions: Decisions, packets: NDArray[np.int64]) -> dict[str, int]:
