@@ -23,7 +23,16 @@ from shodohflo.config.known import KNOWN, SIBLING_PREFIXES, SIBLINGS
 from shodohflo.wire.decode import MAX_DEPTH_INSIDE, MOST_TUNNELS
 from shodohflo.wire.decoding import MAX_DEPTH
 from shodohflo.wire.refusals import Refusal
-from shodohflo.wire.registry import ETHERTYPES, IP_PROTOCOLS, LINKS, PPP_PROTOCOLS, IpProtocolRow, LinkRow, NumberRow
+from shodohflo.wire.registry import (
+    ETHERTYPES,
+    IP_PROTOCOLS,
+    LINKS,
+    NSH_PROTOCOLS,
+    PPP_PROTOCOLS,
+    IpProtocolRow,
+    LinkRow,
+    NumberRow,
+)
 from shodohflo.wire.tunnels import UDP_TUNNELS
 
 FOLDER: Final = Path(__file__).parents[1] / "docs/reference"
@@ -79,6 +88,11 @@ def outcomes_page() -> Lines:
     yield from ("# Outcomes", "", "Every received packet has exactly one outcome. `--ledger FILE` writes them as JSON,")
     yield from ('`{"received": N, "kernel_dropped": N, "outcomes": {...}}`, and the outcomes sum to `received`.', "")
     yield from ("`kernel_dropped` counts packets that the kernel had no room for; `received` excludes them.", "")
+    yield "The members `not_ip` and `protocol`, if there are such packets, count them by what they were, as in"
+    yield from (
+        '`{"not_ip": {"0x0806 ARP": 3}}`; without those that no number names, and those inside UDP tunnels.',
+        "",
+    )
     yield from ("## The order of decisions", "", "A packet that cannot be decoded is refused. For a TCP or UDP packet,")
     yield from ("these questions are asked in order, and the first that applies decides:", "")
     yield from _questions(ORDER)
@@ -152,8 +166,13 @@ def formats_page() -> Lines:
     yield from _table("Link types", "LINKTYPE | name | supported", map(_link_type, sorted(LINKS, key=_number)))
     yield from ("Packets of other link types are refused, and counted by name as `refused.link_type[NAME]`.", "")
     yield from _table("EtherTypes", "EtherType | what it is", map(_hexadecimal, sorted(ETHERTYPES, key=_number)))
-    yield from ("They follow Ethernet, tags, cooked captures, Cisco HDLC, frame relay, SNAP, GRE and Geneve.", "")
+    yield "They follow Ethernet, tags, MACsec, cooked captures, loopback, Cisco HDLC, frame relay, SNAP, GRE and"
+    yield from (
+        "Geneve. Frames with others are refused as `not_ip`, and the ledger counts them by number and name.",
+        "",
+    )
     yield from _table("PPP protocols", "protocol | what it is", map(_hexadecimal, sorted(PPP_PROTOCOLS, key=_number)))
+    yield from _table("Next protocols of NSH and VXLAN-GPE", "protocol | what it is", map(_decimal, NSH_PROTOCOLS))
     ip_protocols = map(_ip_protocol, sorted(IP_PROTOCOLS, key=_number))
     yield from _table("IP protocols", "protocol | in | what it is", ip_protocols)
     yield from ("The tunnels are always opened: they have no ports, so they could not be recorded themselves.", "")
@@ -188,6 +207,10 @@ def _hexadecimal(row: NumberRow) -> str:
     return f"0x{row.number:04x} | {row.words}"
 
 
+def _decimal(row: NumberRow) -> str:
+    return f"{row.number} | {row.words}"
+
+
 def _ip_protocol(row: IpProtocolRow) -> str:
     families = [name for name, decoder in (("IPv4", row.ipv4), ("IPv6", row.ipv6)) if decoder]
     return f"{row.number} | {', '.join(families)} | {row.words}"
@@ -195,7 +218,7 @@ def _ip_protocol(row: IpProtocolRow) -> str:
 
 def _tunnel(name: str) -> str:
     tunnel = UDP_TUNNELS[name]
-    ports = " and ".join(map(str, tunnel.ports))
+    ports = ", ".join(map(str, tunnel.ports))
     return f"to {ports}{', and from' if tunnel.answers else ''} | {name} | {tunnel.words}"
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shodohflo.agent.status import MOST_PAIRS, LoadedConfiguration, summary
+from shodohflo.agent.status import MOST_KINDS, MOST_PAIRS, LoadedConfiguration, summary
+from shodohflo.columns.frames import ETHERTYPE
 from shodohflo.store.stats import WriterStats
 from support.statuses import a_status
 
@@ -56,6 +57,18 @@ def test_the_hash_holds_the_ledger() -> None:
     assert (fields["received"], fields["kernel_dropped"]) == (5, 5)
     outcomes = {name: count for name, count in fields.items() if name.startswith("outcomes.")}
     assert outcomes == {"outcomes.recorded.flow": 3, "outcomes.handshake": 2}
+
+
+def test_the_hash_holds_what_was_refused() -> None:
+    """Only the `MOST_KINDS` most frequent kinds have fields, so that hostile traffic cannot add more."""
+    status = a_status(refused_not=5000)
+    status.ledger.unread.update({ETHERTYPE + number: number for number in range(1, 100)})
+    status.ledger.unread[ETHERTYPE + 0x0806] = 500
+
+    kinds = {name: count for name, count in status.to_fields().items() if name.startswith("not_ip.")}
+
+    assert len(kinds) == MOST_KINDS
+    assert next(iter(kinds.items())) == ("not_ip.0x0806 ARP", 500)
 
 
 def test_the_hash_holds_the_pairs_of_networks_that_no_rule_decided() -> None:

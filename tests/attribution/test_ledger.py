@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 
 from shodohflo.attribution.ledger import DROPPED, Ledger, Outcome, Tally
+from shodohflo.columns.frames import ETHERTYPE
+from shodohflo.wire.layers import IPV4_PAYLOAD, IPV6_PAYLOAD, PPP_PAYLOAD
 
 FLOWS = Tally({Outcome.FLOW: 3, Outcome.NO_RULE: 2}, {(1, 2): 2})
 
@@ -34,16 +36,19 @@ def test_packets_inside_tunnels_are_counted_beside_the_received_ones() -> None:
 
 
 def test_a_copy_does_not_change_with_the_original() -> None:
-    """A copy shares none of the four counters with the original."""
-    ledger = Ledger(received=5, kernel_dropped=1, opened=Counter(gre=1))
+    """A copy shares none of the counters with the original."""
+    ledger = Ledger(received=5, kernel_dropped=1, opened=Counter(gre=1), unread=Counter({7: 1}))
     ledger.add(FLOWS)
     copy = ledger.copy()
 
     ledger.add(FLOWS)
     ledger.add_inside(FLOWS)
     ledger.opened["gre"] += 1
+    ledger.unread[7] += 1
 
-    assert copy == Ledger(5, 1, Counter(FLOWS.outcomes), Counter(gre=1), Counter(), Counter(FLOWS.unmatched))
+    assert copy == Ledger(
+        5, 1, Counter(FLOWS.outcomes), Counter(gre=1), Counter(), Counter(FLOWS.unmatched), Counter({7: 1})
+    )
 
 
 def test_the_json_form_is_sorted_and_leaves_out_zeros_and_missing_tunnels() -> None:
@@ -59,6 +64,26 @@ def test_the_json_form_is_sorted_and_leaves_out_zeros_and_missing_tunnels() -> N
 
     assert ledger.as_dict()["opened"] == {"vxlan": 1}
     assert ledger.as_dict()["inside"] == {"recorded.flow": 1}
+
+
+def test_what_was_refused_is_told_by_reason() -> None:
+    """Layers that are not read become numbers and names, the same protocol behind both IP versions only once."""
+    ledger = Ledger(received=7)
+    ledger.add(Tally({}, {}, {ETHERTYPE + 0x0806: 3, IPV4_PAYLOAD + 132: 1, IPV6_PAYLOAD + 132: 1}))
+    ledger.add(Tally({}, {}, {ETHERTYPE + 0x0806: 1, PPP_PAYLOAD + 0xC021: 1}))
+
+    assert ledger.refused_kinds() == {"not_ip": {"0x0806 ARP": 4, "PPP 0xc021 LCP": 1}, "protocol": {"132 SCTP": 2}}
+    assert ledger.as_dict()["not_ip"] == {"0x0806 ARP": 4, "PPP 0xc021 LCP": 1}
+    assert ledger.as_dict()["protocol"] == {"132 SCTP": 2}
+
+
+def test_what_was_refused_inside_tunnels_is_not_told() -> None:
+    """The names are those of the received packets, so that they sum to their outcome at most."""
+    ledger = Ledger()
+
+    ledger.add_inside(Tally({}, {}, {ETHERTYPE + 0x0806: 3}))
+
+    assert ledger.refused_kinds() == {}
 
 
 def test_every_outcome_is_explained_in_words_of_its_own() -> None:

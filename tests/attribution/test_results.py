@@ -13,6 +13,7 @@ from shodohflo.attribution.policy import CompiledPolicy, IgnoredFlow, Policy
 from shodohflo.attribution.questions import Message
 from shodohflo.attribution.results import RECORDED, is_recorded, observe, tally, tally_undecoded
 from shodohflo.columns.batch import Quote
+from shodohflo.columns.frames import ETHERTYPE
 from shodohflo.model import ICMP, Kind
 from shodohflo.pcap_config import DST, SRC, Assign, FlowMapping, LowerPort, NetworkEnumeration
 from shodohflo.rules.compiler import CompiledRules
@@ -98,8 +99,12 @@ def test_an_unreachable_is_recorded_under_the_end_that_it_was_sent_to() -> None:
 
 
 def test_packets_that_are_not_decoded_are_counted_by_their_reasons() -> None:
-    """Packets refused by decoders are counted by reason, and those that the host sent as `sent`."""
-    assert tally_undecoded(Packets(refused=Counter(ip_cut=3), sent=2)).outcomes == {"refused.ip_cut": 3, "sent": 2}
+    """Packets refused by decoders are counted by reason and some by layer as well; those the host sent as `sent`."""
+    unread = Counter({ETHERTYPE + 0x0806: 2})
+    refused = tally_undecoded(Packets(refused=Counter(ip_cut=3, not_ip=2), unread=unread, sent=2))
+
+    assert refused.outcomes == {"refused.ip_cut": 3, "refused.not_ip": 2, "sent": 2}
+    assert refused.unread == unread
     assert tally_undecoded(Packets()).outcomes == {}
 
 

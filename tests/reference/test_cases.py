@@ -19,20 +19,7 @@ if TYPE_CHECKING:
 CASES = Path(__file__).parent.parent / "data" / "cases"
 
 PENDING = {
-    "cisco-metadata.pcap",
-    "erspan-vntag.pcap",
-    "etag.pcap",
-    "gre-wccp.pcap",
-    "link-type-names.pcapng",
-    "macsec-integrity.pcap",
-    "mpls-pw-cw.pcap",
-    "null-ethertype.pcap",
-    "pbb.pcap",
-    "ppp-in-gre.pcap",
-    "ppp-is-chdlc.pcap",
-    "srv6-ethernet.pcap",
     "ula-without-v6-nets.pcap",
-    "wifi-mesh.pcap",
     "pcapng-block-over-16MiB.pcapng.gz",
 }
 """Captures that are not yet read as stated."""

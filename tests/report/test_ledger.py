@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from shodohflo.attribution.ledger import DROPPED, REFUSED, Ledger, Outcome
-from shodohflo.report.ledger import ledger_lines, print_ledger, write_ledger
+from shodohflo.columns.frames import ETHERTYPE
+from shodohflo.report.ledger import MOST_KINDS, ledger_lines, print_ledger, write_ledger
 from shodohflo.rules.compiler import CompiledRules
 from shodohflo.rules.defaults import default_enumeration, default_mapping
+from shodohflo.wire.layers import IPV4_PAYLOAD
 from shodohflo.wire.refusals import Refusal
 
 if TYPE_CHECKING:
@@ -74,6 +76,24 @@ def test_tunnels_and_what_was_inside_are_told_beside_the_packets(rules: Compiled
         "    1  handshake       TCP with SYN or FIN: no proof that data flowed",
         "    1  refused.not_ip  the frame carries neither IPv4 nor IPv6: ARP, LLDP, spanning tree and the like",
     ]
+
+
+def test_refused_packets_say_what_they_were(rules: CompiledRules) -> None:
+    """Below a refusal stand the kinds of its packets, the most frequent first, and what is left of many is summed."""
+    ledger = Ledger(66, 0, Counter({"refused.not_ip": 64, "refused.protocol": 2}))
+    ledger.unread.update({ETHERTYPE + 0x0806: 40, ETHERTYPE + 0x88CC: 12, IPV4_PAYLOAD + 132: 2})
+    ledger.unread.update({ETHERTYPE + 0x1000 + number: 1 for number in range(12)})
+
+    lines = list(ledger_lines(ledger, rules))
+
+    assert lines[1].startswith("  64  refused.not_ip ")
+    assert lines[2:5] == ["      40 0x0806 ARP", "      12 0x88cc LLDP", "      1 0x1000"]
+    assert lines[1 + MOST_KINDS : 4 + MOST_KINDS] == [
+        "      1 0x1005",
+        "      6 of 6 other kinds",
+        "   2  refused.protocol  neither TCP, UDP, ICMP nor ICMPv6",
+    ]
+    assert lines[-1] == "      2 132 SCTP"
 
 
 @pytest.mark.parametrize("err", [True, False])

@@ -64,10 +64,13 @@ def ways_out_inside(decoded: Decoded) -> tuple[int, int]:
     return ways_out(decoded.inside), sum(decoded.opened[name] for name in TUNNELS)
 
 
-def assert_survives_everything(frame: bytes, layer: int) -> None:
-    """Assert that a sound frame that ends with a UDP header is decoded correctly in all of these variants."""
+def assert_survives_everything(frame: bytes, layer: int, trailer: int = 0, *, mirrored: bool = True) -> None:
+    """Assert that a sound frame that ends with a UDP header is decoded correctly in all of these variants.
+
+    `trailer` bytes of the frame may come after the UDP header. `mirrored` includes truncation by a mirror.
+    """
     _whole_and_with_rubbish(frame, layer)
-    _cut_short(frame, layer)
+    _cut_short(frame, layer, trailer, mirrored=mirrored)
     _with_extremes(frame, layer)
 
 
@@ -78,15 +81,15 @@ def _whole_and_with_rubbish(frame: bytes, layer: int) -> None:
         assert found(frame + rubbish, layer) == whole
 
 
-def _cut_short(frame: bytes, layer: int) -> None:
+def _cut_short(frame: bytes, layer: int, trailer: int, *, mirrored: bool) -> None:
     """Assert that a truncated frame is refused as cut until its ports are there, and found from then on.
 
     It may have been truncated by the capture, which says so (`original`), or by a mirror before, which does not.
     """
     whole = found(frame, layer)
-    enough = len(frame) - 8 + PORTS_OF_UDP
+    enough = len(frame) - trailer - 8 + PORTS_OF_UDP
     for captured in range(len(frame)):
-        for original in (len(frame), captured):
+        for original in (len(frame), captured) if mirrored else (len(frame),):
             if captured < enough:
                 assert refusal(frame[:captured], layer, original).endswith("_cut"), (captured, original)
             else:

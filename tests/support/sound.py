@@ -72,6 +72,35 @@ def nflog(payload: bytes, *, family: int = 2, before: bytes = b"", order: str = 
     return bytes([family, 0, 0, 0]) + attribute(1, bytes(8), order) + before + attribute(9, payload, order)
 
 
+def pptp(payload: bytes, flags: int = 0x2001, fields: bytes = b"") -> bytes:
+    """Return a packet of PPTP; `fields` are the sequence and acknowledgement numbers that `flags` announces."""
+    return ip(struct.pack("!HHHH", flags, 0x880B, len(payload), 7) + fields + payload, 47)
+
+
+def nsh(payload: bytes, number: int, metadata: bytes = bytes(16), kind: int = 1) -> bytes:
+    """Return `payload` behind a network service header with a time to live of 63."""
+    length = 2 + len(metadata) // 4
+    return struct.pack("!HBBI", 63 << 6 | length, kind, number, 0x0000_07FF) + metadata + payload
+
+
+def macsec(payload: bytes, ethertype: int = 0x0800, tci: int = 0, short: int = 0, sci: bytes = b"") -> bytes:
+    """Return a frame that MACsec protects without encrypting it."""
+    tag = bytes([tci, short]) + b"\0\0\0\1" + sci
+    return ethernet(tag + struct.pack("!H", ethertype) + payload + b"v" * 16, 0x88E5)
+
+
+def segment_routing(next_header: int, segments: int = 1, more: bytes = b"") -> bytes:
+    """Return a segment routing header (RFC 8754); `more` are its TLVs."""
+    units = 2 * segments + len(more) // 8
+    return bytes([next_header, units, 4, 0, segments - 1, 0, 0, 0]) + bytes(16 * segments) + more
+
+
+LABEL: Final = b"\0\1\1\x40"
+"""The bottom of a label stack."""
+
+MESH: Final = b"\0\x1f\1\0\0\0"
+"""Mesh control without addresses."""
+
 WIFI_DATA: Final = wifi(snap(V4))
 RADIOTAP_TIME_AND_PADDED: Final = bytes(4) + bytes(8) + b"\x20"
 """The fields after two present words: 4 bytes of alignment, the time, and the flags with the padding bit."""
@@ -93,6 +122,8 @@ SOUND: Final[dict[str, dict[str, Frame]]] = {
         "SNAP, bridged": (ETHER, 4, ethernet(snap(ethernet(V4), 7, b"\0\x80\xc2"), 50)),
         "LLC alone": (ETHER, 4, ethernet(b"\x06\x06\x03" + V4, 31)),
         "LLC as a link type": (100, 4, snap(V4)),
+        "LLC in a jumbo frame": (ETHER, 4, ethernet(snap(V4), 0x8870)),
+        "a third number of older switches": (ETHER, 4, ethernet(tag(0x0800) + V4, 0x9300)),
     },
     "cooked": {
         "v1": (113, 4, bytes(14) + b"\x08\0" + V4),
@@ -143,12 +174,17 @@ SOUND: Final[dict[str, dict[str, Frame]]] = {
             4,
             gre(b"\x20\7" + bytes(9) + b"\1" + bytes(8) + ethernet(V4), 0x22EB, 0x1000, bytes(4)),
         ),
+        "ERSPAN of a tagged frame": (RAW, 4, gre(ethernet(bytes(4) + tag(0x0800)[2:] + V4, 0x8926), 0x88BE)),
+        "PPP": (RAW, 4, gre(b"\xff\3\0\x21" + V4, 0x880B)),
+        "frame relay": (RAW, 4, gre(b"\x18\x41\3\xcc" + V4, 0x6559)),
         "ERSPAN III of IP": (RAW, 4, gre(b"\x20\7" + bytes(8) + b"\x08\0" + V4, 0x22EB, 0x1000, bytes(4))),
     },
     "hdlc": {
         "unicast": (104, 4, b"\x0f\0\x08\0" + V4),
         "multicast, IPv6": (104, 6, b"\x8f\0\x86\xdd" + V6),
         "MPLS": (104, 4, b"\x0f\0\x88\x47\0\0\1\x40" + V4),
+        "PPP": (104, 4, b"\xff\3\0\x21" + V4),
+        "PPP, compressed protocol": (205, 6, b"\0\xff\3\x57" + V6),
     },
     "ip_in_ip": {
         "IPv4 in IPv4": (RAW, 4, ip(V4, 4)),
@@ -159,6 +195,15 @@ SOUND: Final[dict[str, dict[str, Frame]]] = {
         "MPLS in IPv6": (RAW, 6, ip(b"\0\0\0\x40\0\0\1\x40" + V6, 137, A, B)),
         "Ethernet in IPv4": (RAW, 4, ip(b"\x30\0" + ethernet(V4), 97)),
         "Ethernet in IPv6": (RAW, 6, ip(b"\x30\0" + ethernet(V6, 0x86DD), 97, A, B)),
+        "SRv6 with Ethernet": (RAW, 4, ip(segment_routing(143) + ethernet(V4), 43, A, B)),
+        "SRv6 with a tagged frame": (
+            RAW,
+            6,
+            ip(segment_routing(143, 3) + ethernet(tag(0x86DD) + V6, 0x8100), 43, A, B),
+        ),
+        "SRv6 with IPv4": (RAW, 4, ip(segment_routing(4, 2, b"\5\6" + bytes(6)) + V4, 43, A, B)),
+        "SRv6 with IPv6": (RAW, 6, ip(segment_routing(41) + V6, 43, A, B)),
+        "Ethernet without routing": (RAW, 4, ip(ethernet(V4), 143, A, B)),
         "six deep": (RAW, 4, ip(ip(ip(ip(ip(ip(V4, 4), 4), 4, A, B), 41), 4, A, B), 41, A, B)),
     },
     "ipv4": {
@@ -203,12 +248,65 @@ SOUND: Final[dict[str, dict[str, Frame]]] = {
         "IPv6 on FreeBSD": (0, 6, b"\x1c\0\0\0" + V6),
         "IPv6 on Darwin": (0, 6, b"\0\0\0\x1e" + V6),
         "loop": (108, 4, b"\0\0\0\2" + V4),
+        "EtherType, little-endian": (0, 4, b"\0\x08\0\0" + V4),
+        "EtherType, big-endian": (0, 6, b"\0\0\x86\xdd" + V6),
+        "EtherType, little-endian, IPv6": (108, 6, b"\xdd\x86\0\0" + V6),
+        "EtherType behind two bytes": (0, 4, b"\x0f\0\x08\0" + V4),
+        "a tag": (0, 4, b"\0\0\x81\0" + tag(0x0800) + V4),
+        "PPP": (0, 4, b"\xff\3\0\x21" + V4),
+    },
+    "l2tp": {
+        "neither cookie nor sublayer": (RAW, 4, ip(b"\0\0\0\7" + ethernet(V4), 115)),
+        "a sublayer": (RAW, 4, ip(b"\0\0\0\7" + bytes(4) + ethernet(V4), 115)),
+        "a cookie": (RAW, 6, ip(b"\0\0\0\7cookie42" + ethernet(V6, 0x86DD), 115)),
+        "both, a tagged frame": (RAW, 4, ip(b"\0\0\0\7cookie42" + bytes(4) + ethernet(tag(0x0800) + V4, 0x8100), 115)),
+        "in IPv6": (RAW, 4, ip(b"\0\0\0\7" + ethernet(V4), 115, A, B)),
+    },
+    "mac_in_mac": {
+        "PBB": (ETHER, 4, ethernet(b"\0\0\0\1" + ethernet(V4), 0x88E7)),
+        "PBB with a B-TAG": (
+            ETHER,
+            6,
+            ethernet(tag(0x88E7) + b"\0\0\0\1" + ethernet(tag(0x86DD) + V6, 0x8100), 0x88A8),
+        ),
+        "FabricPath": (ETHER, 4, ethernet(b"\0\x60" + ethernet(tag(0x0800) + V4, 0x8100), 0x8903)),
+        "TRILL": (ETHER, 4, ethernet(b"\0\x3f\0\1\0\2" + ethernet(tag(0x0800) + V4, 0x8100), 0x22F3)),
+        "TRILL with options": (ETHER, 4, ethernet(b"\0\xbf\0\1\0\2" + bytes(8) + ethernet(V4), 0x22F3)),
+        "Broadcom": (282, 4, b"\x20\0\0\1" + ethernet(V4)),
+    },
+    "macsec": {
+        "without SCI": (ETHER, 4, macsec(V4)),
+        "with SCI": (ETHER, 6, macsec(V6, 0x86DD, 0x20, sci=bytes(8))),
+        "a short length": (ETHER, 4, macsec(V4, tci=0x40, short=2 + len(V4))),
+        "around a tag": (ETHER, 4, macsec(tag(0x0800) + V4, 0x8100, 0x20, sci=bytes(8))),
+        "behind a tag": (ETHER, 4, ethernet(tag(0x88E5) + macsec(V4)[14:], 0x8100)),
+    },
+    "mesh": {
+        "no address": (105, 4, wifi(MESH + snap(V4), 0x88, 0x03, bytes(6) + b"\0\1")),
+        "one address": (105, 4, wifi(b"\1" + MESH[1:] + bytes(6) + snap(V4), 0x88, 0x02, b"\0\1")),
+        "two addresses": (
+            105,
+            6,
+            wifi(b"\2" + MESH[1:] + bytes(12) + snap(V6, 0x86DD), 0x88, 0x03, bytes(6) + b"\0\1"),
+        ),
+        "HT control": (105, 4, wifi(MESH + snap(V4), 0x88, 0x83, bytes(6) + b"\0\1" + bytes(4))),
+        "a queue size that looks like it": (105, 4, wifi(snap(V4), 0x88, 0x02, b"\0\1")),
     },
     "mpls": {
         "one label": (ETHER, 4, ethernet(b"\0\1\x01\x40" + V4, 0x8847)),
         "three labels": (ETHER, 6, ethernet(b"\0\1\0\x40" * 2 + b"\0\1\x01\x40" + V6, 0x8847)),
         "multicast": (ETHER, 4, ethernet(b"\0\1\x01\x40" + V4, 0x8848)),
         "behind a tag": (ETHER, 4, ethernet(tag(0x8847) + b"\0\1\x01\x40" + V4, 0x8100)),
+    },
+    "nsh": {
+        "IPv4": (ETHER, 4, ethernet(nsh(V4, 1), 0x894F)),
+        "IPv6, metadata of type 2": (ETHER, 6, ethernet(nsh(V6, 2, bytes(8), 2), 0x894F)),
+        "no metadata": (ETHER, 4, ethernet(nsh(V4, 1, b"", 2), 0x894F)),
+        "Ethernet": (ETHER, 4, ethernet(nsh(ethernet(V4), 3), 0x894F)),
+        "NSH": (ETHER, 4, ethernet(nsh(nsh(V4, 1), 4), 0x894F)),
+        "MPLS": (ETHER, 4, ethernet(nsh(LABEL + V4, 5), 0x894F)),
+        "in GRE": (RAW, 4, gre(nsh(V4, 1), 0x894F)),
+        "behind a tag": (ETHER, 4, ethernet(tag(0x894F) + nsh(V4, 1), 0x8100)),
     },
     "nflog": {
         "IPv4": (239, 4, nflog(V4)),
@@ -235,10 +333,42 @@ SOUND: Final[dict[str, dict[str, Frame]]] = {
         "Cisco in HDLC": (50, 4, b"\x0f\0\x08\0" + V4),
         "pppd": (166, 4, b"\0\x03\0\x21" + V4),
         "pppd, compressed protocol": (166, 6, b"\0\x03\x57" + V6),
+        "Cisco in PPP": (9, 6, b"\x8f\0\x86\xdd" + V6),
+        "Cisco in PPP with direction": (204, 4, b"\0\x0f\0\x08\0" + V4),
+        "multilink": (9, 4, b"\xff\3\0\x3d\xc0\0\0\7\0\x21" + V4),
+        "multilink, a short number": (9, 4, b"\xff\3\x3d\xc1\7\0\x21" + V4),
         "PPPoE": (ETHER, 4, ethernet(struct.pack("!BBHH", 0x11, 0, 1, 2 + len(V4)) + b"\0\x21" + V4, 0x8864)),
         "PPPoE, a lying length": (ETHER, 4, ethernet(b"\x11\0\0\1\0\1\0\x21" + V4, 0x8864)),
         "PPPoE as a link type": (51, 6, struct.pack("!BBHH", 0x11, 0, 1, 2 + len(V6)) + b"\0\x57" + V6),
         "PPPoE behind tags": (ETHER, 4, ethernet(tag(0x8100) + tag(0x8864) + b"\x11\0\0\1\0\x1e\0\x21" + V4, 0x88A8)),
+    },
+    "pptp": {
+        "a sequence number": (RAW, 4, pptp(b"\xff\3\0\x21" + V4, 0x3001, bytes(4))),
+        "both numbers": (RAW, 4, pptp(b"\0\x21" + V4, 0x3081, bytes(8))),
+        "an acknowledgement": (RAW, 6, pptp(b"\x57" + V6, 0x2081, bytes(4))),
+        "compressed protocol": (RAW, 4, pptp(b"\x21" + V4, 0x3001, bytes(4))),
+        "in IPv6": (RAW, 4, ip(pptp(b"\0\x21" + V4)[20:], 47, A, B)),
+        "Ethernet over IP": (RAW, 4, ip(struct.pack("!HHHH", 0x2001, 0x6400, 14 + len(V4), 7) + ethernet(V4), 47)),
+    },
+    "pseudowire": {
+        "a control word": (ETHER, 4, ethernet(LABEL + bytes(4) + ethernet(V4), 0x8847)),
+        "a sequence number": (ETHER, 6, ethernet(LABEL + b"\0\0\0\7" + ethernet(V6, 0x86DD), 0x8847)),
+        "a control word, a tag": (ETHER, 4, ethernet(LABEL + bytes(4) + ethernet(tag(0x0800) + V4, 0x8100), 0x8847)),
+        "no control word": (ETHER, 4, ethernet(LABEL + b"\xa4" + ethernet(V4)[1:], 0x8847)),
+        "no control word, zeros": (ETHER, 4, ethernet(LABEL + ethernet(V4), 0x8847)),
+        "no control word, two tags": (
+            ETHER,
+            4,
+            ethernet(LABEL + ethernet(tag(0x8100) + tag(0x0800) + V4, 0x88A8), 0x8847),
+        ),
+        "in GRE": (RAW, 4, gre(LABEL + bytes(4) + ethernet(V4), 0x8847)),
+        "in IP": (RAW, 4, ip(LABEL + bytes(4) + ethernet(V4), 137)),
+        "Cisco HDLC": (ETHER, 4, ethernet(LABEL + bytes(4) + b"\x0f\0\x08\0" + V4, 0x8847)),
+        "PPP": (ETHER, 4, ethernet(LABEL + bytes(4) + b"\0\x21" + V4, 0x8847)),
+        "PPP with address": (ETHER, 6, ethernet(LABEL + bytes(4) + b"\xff\3\0\x57" + V6, 0x8847)),
+        "PPP without control word": (ETHER, 4, ethernet(LABEL + b"\0\x21" + V4, 0x8847)),
+        "IP": (ETHER, 4, ethernet(LABEL + bytes(4) + V4, 0x8847)),
+        "IP in an associated channel": (ETHER, 4, ethernet(LABEL + b"\x10\0\0\x21" + V4, 0x8847)),
     },
     "radiotap": {
         "nothing present": (127, 4, radiotap(WIFI_DATA)),
@@ -268,9 +398,37 @@ SOUND: Final[dict[str, dict[str, Frame]]] = {
         "as 12": (12, 6, V6),
         "as 14": (14, 4, V4),
     },
+    "tags": {
+        "VN-Tag": (ETHER, 4, ethernet(bytes(4) + b"\x08\0" + V4, 0x8926)),
+        "VN-Tag and VLAN": (ETHER, 6, ethernet(bytes(4) + b"\x81\0" + tag(0x86DD) + V6, 0x8926)),
+        "E-TAG": (ETHER, 4, ethernet(b"\x10\0\0\xd8\0\0\x08\0" + V4, 0x893F)),
+        "VLAN, E-TAG and VLAN": (ETHER, 4, ethernet(tag(0x893F) + bytes(6) + b"\x81\0" + tag(0x0800) + V4, 0x8100)),
+        "R-TAG": (ETHER, 4, ethernet(b"\0\0\0\7\x08\0" + V4, 0xF1C1)),
+        "HSR": (ETHER, 4, ethernet(b"\0\x34\0\7\x08\0" + V4, 0x892F)),
+        "Broadcom, with its EtherType": (ETHER, 4, ethernet(bytes(4) + b"\x08\0" + V4, 0x8874)),
+        "Broadcom": (281, 4, bytes(12) + b"\x20\0\0\1\x08\0" + V4),
+        "Marvell": (284, 6, bytes(12) + b"\x40\0\0\1\x86\xdd" + V6),
+        "Marvell EDSA": (285, 4, bytes(12) + b"\xda\xda\0\0\x40\0\0\1\x08\0" + V4),
+        "Marvell EDSA under Ethernet": (ETHER, 4, ethernet(b"\0\0\x40\0\0\1\x08\0" + V4, 0xDADA)),
+        "Realtek, 4 bytes": (ETHER, 4, ethernet(b"\xa0\1\x08\0" + V4, 0x8899)),
+        "Realtek, 8 bytes": (ETHER, 4, ethernet(b"\4\0\0\x20\0\1\x08\0" + V4, 0x8899)),
+        "Cisco metadata": (ETHER, 4, ethernet(b"\1\1\0\1\0\x0a\x08\0" + V4, 0x8909)),
+        "Cisco metadata, two options": (ETHER, 6, ethernet(b"\1\2\0\1\0\x0a\0\2\0\0\x86\xdd" + V6, 0x8909)),
+        "Cisco metadata behind VLAN": (ETHER, 4, ethernet(tag(0x8909) + b"\1\1\0\1\0\x0a\x08\0" + V4, 0x8100)),
+        "Cisco metadata before VLAN": (ETHER, 4, ethernet(b"\1\1\0\1\0\x0a\x81\0" + tag(0x0800) + V4, 0x8909)),
+        "Cisco metadata in GRE": (RAW, 4, gre(b"\x08\0\1\1\0\1\0\x0a" + V4, 0x8909)),
+        "SNAP behind an E-TAG": (ETHER, 4, ethernet(bytes(6) + b"\0\x24" + snap(V4), 0x893F)),
+    },
     "slip": {
         "IPv4": (8, 4, bytes(16) + V4),
         "IPv6": (8, 6, b"\0\x40" + bytes(14) + V6),
+    },
+    "wccp": {
+        "version 1": (RAW, 4, gre(V4, 0x883E)),
+        "version 2": (RAW, 4, gre(bytes(4) + V4, 0x883E)),
+        "version 2, dynamic service": (RAW, 4, gre(b"\x80\x3d\0\7" + V4, 0x883E)),
+        "version 2, the other bucket": (RAW, 4, gre(b"\x40\0\7\7" + V4, 0x883E)),
+        "version 1 of IPv6": (RAW, 6, gre(V6, 0x883E)),
     },
     "wifi": {
         "data": (105, 4, WIFI_DATA),

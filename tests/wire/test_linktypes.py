@@ -13,7 +13,16 @@ from support.packets import frames_of
 
 @pytest.mark.parametrize(
     ("number", "name"),
-    [(271, "VSOCK"), (147, "USER0"), (162, "USER15"), (220, "USB_LINUX_MMAPPED"), (146, "146"), (999, "999")],
+    [
+        (271, "VSOCK"),
+        (147, "USER0"),
+        (162, "USER15"),
+        (220, "USB_LINUX_MMAPPED"),
+        (109, "ENC"),
+        (301, "DECT_NR"),
+        (208, "208"),
+        (999, "999"),
+    ],
 )
 def test_a_link_type_has_its_name_or_its_number(number: int, name: str) -> None:
     """A link type that the registry does not name is named by its number."""

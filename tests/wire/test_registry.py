@@ -9,12 +9,13 @@ import pytest
 
 from shodohflo.columns.frames import ETHERTYPE
 from shodohflo.model import ICMP, ICMPV6, TCP, UDP
-from shodohflo.wire.layers import IPV4, IPV4_PAYLOAD, IPV6, IPV6_PAYLOAD, LINK, PPP_PAYLOAD
+from shodohflo.wire.layers import IPV4, IPV4_PAYLOAD, IPV6, IPV6_PAYLOAD, LINK, NSH_PAYLOAD, PPP_PAYLOAD
 from shodohflo.wire.registry import (
     ETHERTYPES,
     EXTENSIONS,
     IP_PROTOCOLS,
     LINKS,
+    NSH_PROTOCOLS,
     PPP_PROTOCOLS,
     QUOTED,
     TABLE,
@@ -30,6 +31,7 @@ NUMBERED: dict[str, tuple[int, tuple[NumberRow | LinkRow, ...]]] = {
     "link types": (LINK, LINKS),
     "EtherTypes": (ETHERTYPE, ETHERTYPES),
     "PPP protocols": (PPP_PAYLOAD, PPP_PROTOCOLS),
+    "next protocols of NSH": (NSH_PAYLOAD, NSH_PROTOCOLS),
 }
 
 ROWS: dict[str, tuple[NumberRow | LinkRow | IpProtocolRow, ...]] = {

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 MOST_PAIRS: Final = 20
 """The number of pairs of networks listed in `unmatched` fields; those with most packets come first."""
 
+MOST_KINDS: Final = 20
+"""The number of `not_ip` and of `protocol` fields, which say what was refused; the most frequent kinds come first."""
+
 _DIGITS: Final = 12
 """The length of a digest as shown to people."""
 
@@ -114,11 +117,17 @@ class Status:
     def _counters(self) -> dict[str, str | int]:
         outcomes = {f"outcomes.{name}": count for name, count in sorted(self.ledger.outcomes.items()) if count}
         pairs = {f"unmatched.{src};{dst}": count for (src, dst), count in self.unmatched.most_common(MOST_PAIRS)}
+        kinds = {
+            f"{reason}.{kind}": count
+            for reason, counts in self.ledger.refused_kinds().items()
+            for kind, count in counts.most_common(MOST_KINDS)
+        }
         failures = {f"failures.{rule_place(rule)}": count for rule, count in sorted(self.rules.failures.items())}
         return {
             "received": self.ledger.received,
             "kernel_dropped": self.ledger.kernel_dropped,
             **outcomes,
+            **kinds,
             **pairs,
             **failures,
             "store.packets": self.writer.packets,

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from shodohflo.model import Explained
+from shodohflo.wire.layers import unread
+from shodohflo.wire.names import describe
 from shodohflo.wire.refusals import Refusal
 
 if TYPE_CHECKING:
@@ -55,6 +57,8 @@ class Tally:
     """Packets by outcome."""
     unmatched: Mapping[tuple[int, int], int]
     """The unmatched packets by the ids of their source and destination networks; they are in `outcomes` as well."""
+    unread: Mapping[int, int] = field(default_factory=dict)
+    """The refused packets whose next header is not read, by its layer; they are in `outcomes` as well."""
 
 
 @dataclass(slots=True)
@@ -71,10 +75,14 @@ class Ledger:
     """Outcomes of the packets inside UDP tunnels; the packet around them is counted in `outcomes`."""
     unmatched: Counter[tuple[int, int]] = field(default_factory=Counter)
     """The unmatched packets by the ids of their source and destination networks; they are in `outcomes` as well."""
+    unread: Counter[int] = field(default_factory=Counter)
+    """The refused packets whose next header is not read, by its layer; they are in `outcomes` as well. Without those
+    inside UDP tunnels."""
 
     def add(self, tally: Tally) -> None:
         """Add packets that were received."""
         self.outcomes.update(tally.outcomes)
+        self.unread.update(tally.unread)
         self.unmatched.update(tally.unmatched)
 
     def add_inside(self, tally: Tally) -> None:
@@ -90,17 +98,29 @@ class Ledger:
             opened=self.opened.copy(),
             inside=self.inside.copy(),
             unmatched=self.unmatched.copy(),
+            unread=self.unread.copy(),
         )
 
     def as_dict(self) -> dict[str, object]:
-        """Return what `--ledger FILE` writes; `opened` and `inside` are left out if there was no tunnel."""
+        """Return what `--ledger FILE` writes.
+
+        `opened` and `inside` are left out if there was no tunnel, `not_ip` and `protocol` if nothing was refused so.
+        """
         counts: dict[str, object] = {
             "received": self.received,
             "kernel_dropped": self.kernel_dropped,
             "outcomes": _sorted(self.outcomes),
         }
         of_tunnels = {"opened": _sorted(self.opened), "inside": _sorted(self.inside)}
-        return counts | {name: counted for name, counted in of_tunnels.items() if counted}
+        named = {reason: _sorted(kinds) for reason, kinds in self.refused_kinds().items()}
+        return counts | {name: counted for name, counted in (of_tunnels | named).items() if counted}
+
+    def refused_kinds(self) -> dict[str, Counter[str]]:
+        """Return what the packets were that were refused as `not_ip` or `protocol`: numbers and names, by reason."""
+        kinds: dict[str, Counter[str]] = {}
+        for layer, count in self.unread.items():
+            kinds.setdefault(str(unread(layer)), Counter())[describe(layer)] += count
+        return kinds
 
 
 def _sorted(counts: Counter[str]) -> dict[str, int]:

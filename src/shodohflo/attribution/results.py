@@ -106,10 +106,13 @@ def tally(rows: Batch | Messages, decisions: Decisions) -> Tally:
 
 
 def tally_undecoded(packets: Packets) -> Tally:
-    """Count the packets that no decision is made about: those refused, by their reasons, and those sent."""
+    """Count the packets that no decision is made about: those refused, by their reasons, and those sent.
+
+    Some of those refused are counted by the layer that is not read as well.
+    """
     outcomes = Counter({REFUSED.format(reason): count for reason, count in packets.refused.items()})
     outcomes[Outcome.SENT] = packets.sent
-    return Tally(+outcomes, Counter())
+    return Tally(+outcomes, Counter(), packets.unread)
 
 
 def _dropped(decisions: Decisions, packets: NDArray[np.int64]) -> dict[str, int]:

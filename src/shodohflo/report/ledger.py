@@ -5,39 +5,54 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from typing import TYPE_CHECKING
+from collections import Counter
+from typing import TYPE_CHECKING, Final
 
-from shodohflo.attribution.ledger import meaning_of
+from shodohflo.attribution.ledger import REFUSED, meaning_of
 from shodohflo.model import rule_place
 
 if TYPE_CHECKING:
-    from collections import Counter
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from shodohflo.attribution.ledger import Ledger
     from shodohflo.rules.compiler import CompiledRules
 
 
+MOST_KINDS: Final = 8
+"""The most lines about the kinds of packets refused for one reason; the file of `--ledger` has all of them."""
+
+
 def ledger_lines(ledger: Ledger, rules: CompiledRules) -> Iterator[str]:
     """Yield the ledger as text: the total, the outcomes by frequency, the tunnels, and the actions that failed."""
     yield f"{ledger.received:,} packets received, {ledger.kernel_dropped:,} dropped by the kernel"
-    yield from _outcome_lines(ledger.outcomes)
+    yield from _outcome_lines(ledger.outcomes, ledger.refused_kinds())
     for tunnel, count in ledger.opened.most_common():
         yield f"  {count:,} packets opened as {tunnel}"
     if ledger.inside:
         yield "  inside UDP tunnels, counted in addition to these packets:"
-        yield from (f"  {line}" for line in _outcome_lines(ledger.inside))
+        yield from (f"  {line}" for line in _outcome_lines(ledger.inside, {}))
     for rule, failures in sorted(rules.failures.items()):
         yield f"  {rule_place(rule)} gave no answer {failures:,} times, the last: {rules.last_failure.get(rule, '')}"
 
 
-def _outcome_lines(counted: Counter[str]) -> Iterator[str]:
+def _outcome_lines(counted: Counter[str], kinds: Mapping[str, Counter[str]]) -> Iterator[str]:
+    kinds_of = {REFUSED.format(reason): counts for reason, counts in kinds.items()}
     outcomes = [(name, count) for name, count in counted.most_common() if count]
     numbers = max((len(f"{count:,}") for _, count in outcomes), default=0)
     names = max((len(name) for name, _ in outcomes), default=0)
     for name, count in outcomes:
         yield f"  {count:>{numbers},}  {name:<{names}}  {meaning_of(name)}"
+        yield from _kind_lines(kinds_of.get(name, Counter()), numbers)
+
+
+def _kind_lines(kinds: Counter[str], numbers: int) -> Iterator[str]:
+    """Yield what the packets of a refusal were, the most frequent first, below numbers of the given width."""
+    indent = " " * (numbers + 4)
+    shown = kinds.most_common(MOST_KINDS)
+    yield from (f"{indent}{count:,} {kind}" for kind, count in shown)
+    if others := kinds.total() - sum(count for _, count in shown):
+        yield f"{indent}{others:,} of {len(kinds) - len(shown):,} other kinds"
 
 
 def print_ledger(ledger: Ledger, rules: CompiledRules, *, err: bool) -> None:

@@ -36,6 +36,8 @@ class Packets:
     """By `Refusal`."""
     sent: int = 0
     """Packets that the capture marks as sent by the capturing host."""
+    unread: Counter[int] = field(default_factory=Counter)
+    """Of these, by layer, the packets whose next header is not read (`Decoding.unread`)."""
 
     def collect(self, decoding: Decoding[Batch | Messages]) -> None:
         """Add the results of `decoding`."""
@@ -47,23 +49,27 @@ class Packets:
         for reason, rows in decoding.refused:
             self.refused[reason] += len(rows)
         self.sent += decoding.sent
+        self.unread.update(decoding.unread)
 
     @classmethod
     def join(cls, several: Sequence[Packets]) -> Packets:
         """Concatenate `several` into one, with one batch and one table of messages for each family."""
         batches, messages = defaultdict(list), defaultdict(list)
         refused: Counter[str] = Counter()
+        unread: Counter[int] = Counter()
         for packets in several:
             for batch in packets.batches:
                 batches[batch.family].append(batch)
             for message in packets.messages:
                 messages[message.family].append(message)
             refused.update(packets.refused)
+            unread.update(packets.unread)
         return cls(
             batches=[Batch.concatenate(each) for each in batches.values()],
             messages=[Messages.concatenate(each) for each in messages.values()],
             refused=refused,
             sent=sum(packets.sent for packets in several),
+            unread=unread,
         )
 
 

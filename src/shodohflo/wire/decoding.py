@@ -89,6 +89,9 @@ class Decoding(Generic[Result]):
         self.decoded: list[Result] = []
         self.refused: list[tuple[str, Rows]] = []
         self.sent = 0
+        self.unread: Counter[int] = Counter()
+        """Of the refused rows, those whose next header has no decoder: their number by layer; without link types, which
+        the reason for refusal names."""
         self.opened: Counter[str] = Counter()
         self.inside: list[tuple[int, Rows]] = []
         self._next: defaultdict[int, list[Rows]] = defaultdict(list)
@@ -114,7 +117,7 @@ class Decoding(Generic[Result]):
     def _decode(self, layer: int, rows: Rows) -> None:
         decoder = self.table.get(layer)
         if decoder is None:
-            self.refuse(rows, unread(layer))
+            self.refuse_unread(rows, layer)
         else:
             decoder(self, rows)
 
@@ -137,16 +140,28 @@ class Decoding(Generic[Result]):
                 rest, left = rest ^ chosen, left - count
             if not left:
                 return
-        self._refuse_unread(rows.keep(rest), base + numbers[rest].astype(np.uint32))
+        self.refuse_unread(rows.keep(rest), base + numbers[rest].astype(np.uint32))
 
     def _readable(self, base: int, numbers: NDArray[np.unsignedinteger[Any]]) -> list[int]:
         """Return the numbers to look for: all that `numbers` can have and the table knows, perhaps more."""
         known = self.table.numbers(base)
-        # For many rows, comparing with every known number costs less than finding the distinct ones.
-        return known if len(numbers) > _FEW else [number for number in np.unique(numbers).tolist() if number in known]
+        if len(numbers) <= _FEW:
+            return [number for number in np.unique(numbers).tolist() if number in known]
+        # For many rows, marking each number costs less than sorting them.
+        present = np.zeros(int(numbers.max()) + 1, np.bool_)
+        present[numbers] = True
+        return [number for number in known if number < len(present) and present[number]]
 
-    def _refuse_unread(self, rows: Rows, layers: NDArray[np.uint32]) -> None:
-        """Refuse rows whose layer has no decoder, in one step for each reason rather than for each number."""
+    def refuse_unread(self, rows: Rows, layers: NDArray[np.unsignedinteger[Any]] | int) -> None:
+        """Refuse rows whose next header, of one layer or of one each, is not read, and count them by layer."""
+        if not len(rows):
+            return
+        layers = np.broadcast_to(np.asarray(layers, np.uint32), len(rows))
+        distinct, counts = np.unique(layers, return_counts=True)
+        self.unread.update(
+            {layer: n for layer, n in zip(distinct.tolist(), counts.tolist(), strict=True) if layer >= ETHERTYPE}
+        )
+        # One step for each reason rather than for each number.
         alike = np.where(layers < ETHERTYPE, np.minimum(layers, BEYOND), layers // ETHERTYPE * ETHERTYPE)
         for layer in np.unique(alike).tolist():
             self.refuse(rows.keep(alike == layer), unread(layer))

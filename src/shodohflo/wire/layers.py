@@ -28,6 +28,9 @@ TRANSPORT: Final = frozenset(
 PPP_PAYLOAD: Final = 4 << 16
 """Added to a PPP protocol number (IANA "PPP DLL Protocol Numbers")."""
 
+NSH_PAYLOAD: Final = 6 << 16
+"""Added to a next protocol of a network service header (IANA "NSH Next Protocol"), which VXLAN-GPE has too."""
+
 _OURS: Final = 5 << 16
 """The base of our own numbers, for headers that no registry numbers."""
 
@@ -40,6 +43,8 @@ EITHER_IP: Final = 101
 
 LLC: Final = ETHERTYPE + 4
 """An IEEE 802.2 header; the number is the kernel's (linux/if_ether.h, ETH_P_802_2)."""
+
+GRE: Final = IPV4_PAYLOAD + 47
 
 FRAMED_PPP: Final = 9
 CISCO_HDLC: Final = 104
@@ -63,6 +68,15 @@ ERSPAN_II: Final = _OURS + 4
 ERSPAN_III: Final = _OURS + 5
 """The headers of mirrored frames in GRE."""
 
+ENHANCED_GRE: Final = _OURS + 7
+"""GRE of version 1, that of PPTP."""
+
+PSEUDOWIRE: Final = _OURS + 8
+"""What a stack of MPLS labels carries that is no IP packet."""
+
+MESH: Final = _OURS + 9
+"""Mesh control, between the 802.11 header and LLC."""
+
 VXLAN: Final = _OURS + 16
 GENEVE: Final = _OURS + 17
 GTP_U: Final = _OURS + 18
@@ -70,6 +84,27 @@ GTP_U_EXTENSION: Final = _OURS + 19
 TEREDO: Final = _OURS + 20
 TEREDO_ORIGIN: Final = _OURS + 21
 """The headers of tunnels over UDP."""
+
+LLC_SERVICE: Final = 7 << 16
+"""Added to the destination service access point of an IEEE 802.2 header."""
+
+CISCO_SNAP: Final = 8 << 16
+"""Added to a protocol number of Cisco in a SNAP header."""
+
+NETWORK_PROTOCOL: Final = 9 << 16
+"""Added to a network layer protocol id (ISO/IEC TR 9577), which frame relay has."""
+
+_UNREAD: Final = 10 << 16
+"""The base of numbers for what has none and is not read: only its name is known (`numbers`)."""
+
+OTHER_SNAP: Final = _UNREAD
+UNKNOWN_FAMILY: Final = _UNREAD + 1
+WIFI_WITHOUT_DATA: Final = _UNREAD + 2
+MPLS_CHANNEL: Final = _UNREAD + 3
+MPLS_PSEUDOWIRE: Final = _UNREAD + 4
+REALTEK: Final = ETHERTYPE + 0x8899
+PPPOE_DISCOVERY: Final = ETHERTYPE + 0x8863
+L2TP: Final = IPV4_PAYLOAD + 115
 
 
 def unread(layer: int) -> str:

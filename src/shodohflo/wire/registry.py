@@ -24,20 +24,29 @@ from shodohflo.wire.headers.icmp import icmp
 from shodohflo.wire.headers.ip_in_ip import carried, ether_ip
 from shodohflo.wire.headers.ipv4 import ipv4
 from shodohflo.wire.headers.ipv6 import authentication, encrypted, extension, fragment, ipv6
+from shodohflo.wire.headers.l2tp import l2tp
 from shodohflo.wire.headers.loopback import loopback
+from shodohflo.wire.headers.mac_in_mac import before_ethernet, trill
+from shodohflo.wire.headers.macsec import macsec
 from shodohflo.wire.headers.marked import marked_failed, marked_sent
+from shodohflo.wire.headers.mesh import mesh
 from shodohflo.wire.headers.mpls import mpls
 from shodohflo.wire.headers.nflog import nflog, nflog_attribute
+from shodohflo.wire.headers.nsh import nsh
 from shodohflo.wire.headers.plain import plain_ethernet, plain_ip
 from shodohflo.wire.headers.ppi import ppi
-from shodohflo.wire.headers.ppp import framed_ppp, hdlc_ppp, ppp, pppoe
+from shodohflo.wire.headers.ppp import framed_ppp, multilink, ppp, pppoe
+from shodohflo.wire.headers.pptp import enhanced_gre
+from shodohflo.wire.headers.pseudowire import pseudowire
 from shodohflo.wire.headers.quotes import quoted_ipv4, quoted_ipv6, quoted_ports
 from shodohflo.wire.headers.radiotap import radiotap
 from shodohflo.wire.headers.raw_ip import raw_ip
 from shodohflo.wire.headers.slip import slip
+from shodohflo.wire.headers.tags import cisco_metadata, realtek, tag
 from shodohflo.wire.headers.tcp import tcp
 from shodohflo.wire.headers.udp import udp
 from shodohflo.wire.headers.udp_tunnels import geneve, gtp_u, gtp_u_extension, teredo, teredo_origin, vxlan
+from shodohflo.wire.headers.wccp import wccp
 from shodohflo.wire.headers.wifi import wifi
 
 if TYPE_CHECKING:
@@ -81,18 +90,18 @@ _IPV4: Final[Decoder] = partial(plain_ip, family=4, otherwise=ipv4)
 _IPV6: Final[Decoder] = partial(plain_ip, family=6, otherwise=ipv6)
 
 LINKS: Final = (
-    LinkRow(0, "NULL", loopback, "BSD loopback, in either byte order"),
+    LinkRow(0, "NULL", loopback, "BSD loopback, in either byte order, by address family or EtherType"),
     LinkRow(layers.ETHERNET, "ETHERNET", _ETHERNET, "Ethernet II, and IEEE 802.3 with LLC and SNAP"),
     LinkRow(8, "SLIP", slip, "SLIP with its direction"),
-    LinkRow(layers.FRAMED_PPP, "PPP", framed_ppp, "PPP, with or without framing and protocol field compression"),
+    LinkRow(layers.FRAMED_PPP, "PPP", framed_ppp, "PPP, with or without framing and compression, or Cisco HDLC"),
     LinkRow(12, "", raw_ip, "raw IP, under the number of some old writers"),
     LinkRow(14, "", raw_ip, "raw IP, under the number of some old writers"),
-    LinkRow(50, "PPP_HDLC", hdlc_ppp, "PPP in HDLC-like framing, or Cisco HDLC"),
+    LinkRow(50, "PPP_HDLC", framed_ppp, "PPP in HDLC-like framing, or Cisco HDLC"),
     LinkRow(51, "PPP_ETHER", pppoe, "PPPoE sessions"),
     LinkRow(100, "ATM_RFC1483", llc, "LLC and SNAP, without a MAC header"),
     LinkRow(layers.EITHER_IP, "RAW", raw_ip, "raw IP, either version"),
-    LinkRow(layers.CISCO_HDLC, "C_HDLC", cisco_hdlc, "Cisco HDLC"),
-    LinkRow(layers.WIFI, "IEEE802_11", wifi, "802.11 data frames, unencrypted"),
+    LinkRow(layers.CISCO_HDLC, "C_HDLC", cisco_hdlc, "Cisco HDLC, or PPP"),
+    LinkRow(layers.WIFI, "IEEE802_11", wifi, "802.11 data frames, unencrypted, also of a mesh"),
     LinkRow(
         layers.FRAME_RELAY,
         "FRELAY",
@@ -111,6 +120,10 @@ LINKS: Final = (
     LinkRow(229, "IPV6", _IPV6, "IPv6"),
     LinkRow(239, "NFLOG", nflog, "packets logged by netfilter, in either byte order"),
     LinkRow(276, "LINUX_SLL2", cooked_v2, "Linux cooked v2, which `-i any` writes"),
+    LinkRow(281, "DSA_TAG_BRCM", partial(tag, size=18), "Ethernet with a Broadcom switch tag"),
+    LinkRow(282, "DSA_TAG_BRCM_PREPEND", partial(before_ethernet, size=4), "Ethernet after a Broadcom switch tag"),
+    LinkRow(284, "DSA_TAG_DSA", partial(tag, size=18), "Ethernet with a Marvell switch tag"),
+    LinkRow(285, "DSA_TAG_EDSA", partial(tag, size=22), "Ethernet with a Marvell switch tag and its EtherType"),
 )
 """By LINKTYPE_ number (tcpdump.org).
 
@@ -129,18 +142,47 @@ ETHERTYPES: Final = (
     NumberRow(0x8848, mpls, "MPLS multicast"),
     NumberRow(0x8864, pppoe, "PPPoE session"),
     NumberRow(0x6558, transparent_ethernet, "Ethernet frame in a tunnel"),
+    NumberRow(0x6559, frame_relay, "frame relay in a tunnel"),
+    NumberRow(0x880B, framed_ppp, "PPP in a tunnel"),
+    NumberRow(0x883E, wccp, "WCCP: a packet that GRE redirects, version 1 or 2"),
+    NumberRow(0x8870, llc, "LLC in a jumbo frame"),
+    NumberRow(0x8874, partial(tag, size=6), "Broadcom switch tag"),
+    NumberRow(layers.REALTEK - ETHERTYPE, realtek, "Realtek switch tag"),
+    NumberRow(0x88E5, macsec, "MACsec without encryption"),
+    NumberRow(0x88E7, partial(before_ethernet, size=4), "provider backbone bridge (802.1ah): an Ethernet frame"),
+    NumberRow(0x8903, partial(before_ethernet, size=2), "Cisco FabricPath: an Ethernet frame"),
+    NumberRow(0x8909, cisco_metadata, "Cisco metadata, such as a security group tag"),
+    NumberRow(0x8926, partial(tag, size=6), "VN-Tag"),
+    NumberRow(0x892F, partial(tag, size=6), "HSR tag (IEC 62439-3)"),
+    NumberRow(0x893F, partial(tag, size=8), "E-TAG (IEEE 802.1BR)"),
+    NumberRow(0x894F, nsh, "network service header"),
+    NumberRow(0x9300, vlan, "tag of older switches"),
+    NumberRow(0x22F3, trill, "TRILL: an Ethernet frame"),
+    NumberRow(0xDADA, partial(tag, size=8), "Marvell switch tag (EDSA)"),
+    NumberRow(0xF1C1, partial(tag, size=6), "redundancy tag (IEEE 802.1CB)"),
 )
 """By EtherType (IANA "IEEE 802 Numbers")."""
+
+NSH_PROTOCOLS: Final = (
+    NumberRow(1, _IPV4, "IPv4"),
+    NumberRow(2, _IPV6, "IPv6"),
+    NumberRow(3, transparent_ethernet, "Ethernet"),
+    NumberRow(4, nsh, "another network service header"),
+    NumberRow(5, mpls, "MPLS"),
+)
+"""By next protocol of a network service header (IANA "NSH Next Protocol"), and of VXLAN-GPE."""
 
 PPP_PROTOCOLS: Final = (
     NumberRow(0x0021, _IPV4, "IPv4"),
     NumberRow(0x0057, _IPV6, "IPv6"),
     NumberRow(0x0281, mpls, "MPLS"),
     NumberRow(0x0283, mpls, "MPLS multicast"),
+    NumberRow(0x003D, multilink, "multilink fragment; only first fragments are decoded"),
 )
 """By PPP protocol number (IANA "PPP DLL Protocol Numbers")."""
 
 _MPLS: Final[Decoder] = partial(carried, layer=layers.MPLS, name="mpls")
+_CARRIED_ETHERNET: Final[Decoder] = partial(carried, layer=layers.ETHERNET, name="ethernet")
 _AUTHENTICATION_V4: Final[Decoder] = partial(authentication, base=layers.IPV4_PAYLOAD)
 _AUTHENTICATION_V6: Final[Decoder] = partial(authentication, base=layers.IPV6_PAYLOAD)
 
@@ -202,10 +244,12 @@ IP_PROTOCOLS: Final = (
         partial(carried, layer=layers.IPV6, name="6in4"),
         partial(carried, layer=layers.IPV6, name="6in6"),
     ),
-    IpProtocolRow(47, "GRE (tunnel): IP, MPLS, Ethernet frames, and ERSPAN I, II and III", gre, gre),
+    IpProtocolRow(47, "GRE (tunnel): anything with an EtherType, ERSPAN I, II and III, PPTP, EoIP", gre, gre),
     IpProtocolRow(50, "ESP: refused as encrypted", encrypted, encrypted),
     IpProtocolRow(97, "EtherIP (tunnel)", ether_ip, ether_ip),
+    IpProtocolRow(115, "L2TP version 3 (tunnel): Ethernet frames", l2tp, l2tp),
     IpProtocolRow(137, "MPLS (tunnel)", _MPLS, _MPLS),
+    IpProtocolRow(143, "Ethernet (tunnel), as in SRv6", _CARRIED_ETHERNET, _CARRIED_ETHERNET),
 )
 """By IP protocol number (IANA "Protocol Numbers")."""
 
@@ -218,6 +262,9 @@ _UNNUMBERED: Final[dict[int, Decoder]] = {
     layers.PPP: ppp,
     layers.ERSPAN_II: erspan_ii,
     layers.ERSPAN_III: erspan_iii,
+    layers.ENHANCED_GRE: enhanced_gre,
+    layers.PSEUDOWIRE: pseudowire,
+    layers.MESH: mesh,
     layers.NFLOG_LITTLE: partial(nflog_attribute, little=True),
     layers.NFLOG_BIG: partial(nflog_attribute, little=False),
     layers.VXLAN: vxlan,
@@ -234,6 +281,7 @@ TABLE: Final = DecoderTable(
         **_numbered(ETHERTYPE, ETHERTYPES),
         **_numbered(layers.LINK, LINKS),
         **_numbered(layers.PPP_PAYLOAD, PPP_PROTOCOLS),
+        **_numbered(layers.NSH_PAYLOAD, NSH_PROTOCOLS),
         **_payloads(IP_PROTOCOLS),
         **_UNNUMBERED,
     }

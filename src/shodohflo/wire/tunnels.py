@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from shodohflo.wire.layers import GENEVE, GTP_U, TEREDO, VXLAN
+from shodohflo.wire.layers import GENEVE, GRE, GTP_U, MPLS, TEREDO, VXLAN
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,9 @@ class UdpTunnel:
 
 
 UDP_TUNNELS: Final = {
-    "vxlan": UdpTunnel(VXLAN, (4789, 8472), answers=False, words="Ethernet frames (RFC 7348)"),
+    "vxlan": UdpTunnel(
+        VXLAN, (4789, 8472, 4790), answers=False, words="Ethernet frames (RFC 7348), with GPE also IP, NSH and MPLS"
+    ),
     "geneve": UdpTunnel(
         GENEVE, (6081,), answers=False, words="anything with an EtherType, after any options (RFC 8926)"
     ),
@@ -36,6 +38,8 @@ UDP_TUNNELS: Final = {
         words="IP of mobile networks, after any extension headers (3GPP TS 29.281)",
     ),
     "teredo": UdpTunnel(TEREDO, (3544,), answers=True, words="IPv6, after authentication and origin (RFC 4380)"),
+    "greudp": UdpTunnel(GRE, (4754,), answers=False, words="GRE (RFC 8086)"),
+    "mplsudp": UdpTunnel(MPLS, (6635,), answers=False, words="MPLS (RFC 7510)"),
 }
 """By name; ports as in the IANA "Service Name and Transport Protocol Port Number Registry".
 

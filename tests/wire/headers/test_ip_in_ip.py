@@ -77,7 +77,7 @@ def test_each_kind_has_its_name() -> None:
 
     decoded = decode(frames_of(*frames))
 
-    assert decoded.opened == {"ipip": 1, "6in4": 1, "4in6": 1, "6in6": 1, "mpls": 2, "etherip": 2}
+    assert decoded.opened == {"ipip": 1, "6in4": 1, "4in6": 2, "6in6": 2, "mpls": 2, "etherip": 2, "ethernet": 3}
 
 
 def test_depth_is_bounded() -> None:

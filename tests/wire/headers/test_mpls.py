@@ -27,7 +27,7 @@ def test_it_survives_cuts_rubbish_and_extremes(layer: int, frame: bytes) -> None
 
 
 REFUSED = {
-    "a pseudowire": (ETHER, ethernet(b"\0\1\1\x40" + bytes(4) + ethernet(V4), 0x8847), "not_ip"),
+    "a pseudowire of cells": (ETHER, ethernet(b"\0\1\1\x40" + bytes(4) + b"\x5a" * 52, 0x8847), "not_ip"),
     "nothing behind the bottom": (ETHER, ethernet(b"\0\1\1\x40", 0x8847), "link_cut"),
     "no bottom": (ETHER, ethernet(bytes(4 * 40), 0x8847), "too_deep"),
 }

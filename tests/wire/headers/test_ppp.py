@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from support.feeding import assert_sent, assert_survives_everything, found, refusal
-from support.packets import ethernet
+from support.packets import ethernet, ip, udp
 from support.sound import ETHER, SOUND, V4, V6
 
 
@@ -28,6 +28,7 @@ def test_it_survives_cuts_rubbish_and_extremes(layer: int, frame: bytes) -> None
 
 REFUSED = {
     "link control": (9, b"\xff\3\xc0\x21" + bytes(10), "not_ip"),
+    "a later fragment": (9, b"\xff\3\0\x3d\x40\0\0\7" + V4, "later_fragment"),
     "a compressed datagram": (9, b"\xff\3\0\xfd" + bytes(10), "not_ip"),
     "Cisco's keepalive": (50, b"\x8f\0\x80\x35" + bytes(18), "not_ip"),
     "PPPoE that is no session": (ETHER, ethernet(b"\x11\x09\0\0\0\x1e\0\x21" + V4, 0x8864), "not_ip"),
@@ -37,7 +38,7 @@ REFUSED = {
 
 @pytest.mark.parametrize(("layer", "frame", "reason"), REFUSED.values(), ids=REFUSED)
 def test_what_is_no_ip_is_refused(layer: int, frame: bytes, reason: str) -> None:
-    """Link control, PPPoE discovery and compressed datagrams are refused as `not_ip`."""
+    """Link control, PPPoE discovery, compressed datagrams and later fragments are refused, by reason."""
     assert refusal(frame, layer) == reason
 
 
@@ -45,3 +46,11 @@ def test_what_is_no_ip_is_refused(layer: int, frame: bytes, reason: str) -> None
 def test_a_packet_that_pppd_logs_as_outgoing_is_counted_as_sent(packet: bytes) -> None:
     """Where pppd logs the direction in the place of the address, 1 means sent, whatever the protocol."""
     assert_sent(b"\1\3" + packet, 166, shown=2)
+
+
+@pytest.mark.parametrize("header", [b"\x80\0\0\7", b"\x81\7"])
+def test_lengths_in_a_first_fragment_are_those_of_the_whole_packet(header: bytes) -> None:
+    """A first fragment of a multilink is decoded although its packet is longer, with either sequence number."""
+    whole = ip(udp(length=108), 17, length=128)
+
+    assert found(b"\xff\3\0\x3d" + header + b"\0\x21" + whole, 9).octets == 128

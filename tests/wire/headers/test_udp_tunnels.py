@@ -16,7 +16,7 @@ from shodohflo.wire.decode import MAX_DEPTH_INSIDE, MOST_TUNNELS, Decoded, decod
 from shodohflo.wire.tunnels import UDP_TUNNELS
 from support.feeding import TUNNELS, ways_out, ways_out_inside
 from support.packets import ethernet, frames_of, ip, udp
-from support.sound import V4, V6, extension
+from support.sound import LABEL, V4, V6, extension, nsh
 
 AUTHENTICATION = b"\0\1\2\3" + bytes(2 + 3 + 8 + 1)
 """The authentication header of Teredo, with an identifier of 2 bytes and a value of 3 (RFC 4380 section 5.1.1)."""
@@ -32,6 +32,17 @@ def gtpu(payload: bytes, flags: int = 0x30, optional: bytes = b"", kind: int = 2
 OPENED = {
     "VXLAN": ("vxlan", 4, udp(9, 4789, b"\x08" + bytes(7) + ethernet(V4))),
     "VXLAN to Linux's port": ("vxlan", 6, udp(9, 8472, b"\x08" + bytes(7) + ethernet(V6, 0x86DD))),
+    "VXLAN-GPE of IPv4": ("vxlan", 4, udp(9, 4790, b"\x0c\0\0\1" + bytes(4) + V4)),
+    "VXLAN-GPE of IPv6, no identifier": ("vxlan", 6, udp(9, 4790, b"\4\0\0\2" + bytes(4) + V6)),
+    "VXLAN-GPE of Ethernet": ("vxlan", 4, udp(9, 4790, b"\x0c\0\0\3" + bytes(4) + ethernet(V4))),
+    "VXLAN-GPE of NSH": ("vxlan", 4, udp(9, 4790, b"\x0c\0\0\4" + bytes(4) + nsh(V4, 1))),
+    "VXLAN-GPE of NSH of Ethernet": ("vxlan", 6, udp(9, 4790, b"\x0c\0\0\4" + bytes(4) + nsh(ethernet(V6, 0x86DD), 3))),
+    "VXLAN-GPE of MPLS": ("vxlan", 4, udp(9, 4790, b"\x0c\0\0\5" + bytes(4) + LABEL + V4)),
+    "VXLAN to the port of GPE": ("vxlan", 4, udp(9, 4790, b"\x08" + bytes(7) + ethernet(V4))),
+    "VXLAN of an E-TAG": ("vxlan", 4, udp(9, 4789, b"\x08" + bytes(7) + ethernet(bytes(6) + b"\x08\0" + V4, 0x893F))),
+    "Geneve of NSH": ("geneve", 4, udp(9, 6081, b"\0\0\x89\x4f" + bytes(4) + nsh(V4, 1))),
+    "MPLS": ("mplsudp", 4, udp(9, 6635, LABEL + V4)),
+    "MPLS of a pseudowire": ("mplsudp", 6, udp(9, 6635, LABEL + bytes(4) + ethernet(V6, 0x86DD))),
     "Geneve of Ethernet": ("geneve", 4, udp(9, 6081, b"\0\0\x65\x58" + bytes(4) + ethernet(V4))),
     "Geneve of IPv6": ("geneve", 6, udp(9, 6081, b"\0\0\x86\xdd" + bytes(4) + V6)),
     "Geneve with options": ("geneve", 4, udp(9, 6081, b"\2\0\x08\0" + bytes(4) + bytes(8) + V4)),
@@ -51,6 +62,9 @@ REFUSED_INSIDE = {
     "VXLAN without its flag": (udp(9, 4789, bytes(8) + ethernet(V4)), "not_ip"),
     "VXLAN that is short": (udp(9, 4789, b"\x08" + bytes(6)), "tunnel_cut"),
     "VXLAN of ARP": (udp(9, 4789, b"\x08" + bytes(7) + ethernet(bytes(28), 0x0806)), "not_ip"),
+    "VXLAN-GPE of another protocol": (udp(9, 4790, b"\x0c\0\0\7" + bytes(4) + V4), "not_ip"),
+    "VXLAN-GPE that is short": (udp(9, 4790, b"\x0c\0\0\1"), "tunnel_cut"),
+    "MPLS without bottom": (udp(9, 6635, bytes(4 * 40)), "too_deep"),
     "Geneve of another version": (udp(9, 6081, b"\x40\0\x08\0" + bytes(4) + V4), "not_ip"),
     "Geneve, options beyond it": (udp(9, 6081, b"\x3f\0\x08\0" + bytes(4) + V4), "ip_cut"),
     "GTP version 2": (udp(9, 2152, gtpu(V4, 0x48)), "not_ip"),
@@ -211,3 +225,11 @@ def test_packets_of_an_independent_builder_are_read(name: str, port: int, header
     (batch,) = decoded.inside.batches
     assert decoded.opened == {name: 1}
     assert batch.src_addr.tolist() == [int(ip_address("10.9.8.7"))]
+
+
+def test_gre_over_udp_is_opened_as_both() -> None:
+    """GRE over UDP counts as a packet of `greudp` and, inside, as one of GRE."""
+    decoded = looked_into(udp(9, 4754, b"\0\0\x08\0" + V4))
+
+    assert decoded.opened == {"greudp": 1, "gre": 1}
+    assert [len(batch) for batch in decoded.inside.batches] == [1]

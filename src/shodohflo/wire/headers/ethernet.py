@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from shodohflo.columns.frames import ETHERTYPE
-from shodohflo.wire.layers import ETHERNET, IPV4, LLC, SNAP
+from shodohflo.wire.layers import CISCO_SNAP, ETHERNET, IPV4, LLC, LLC_SERVICE, OTHER_SNAP, SNAP
 from shodohflo.wire.refusals import Refusal
 from shodohflo.wire.rows import Header
 
@@ -33,6 +33,7 @@ _INTERNET = 0x060603
 _NAMED_BY_ETHERTYPE = (0x000000, 0x0000F8)
 """Organisations whose SNAP numbers are EtherTypes: 0 (RFC 1042), and that of IEEE 802.1H."""
 
+_CISCO = 0x00000C
 _BRIDGED = 0x0080C2
 _BRIDGED_ETHERNET = (1, 7)
 """IEEE 802.1's numbers for an Ethernet frame, with and without its check sequence (RFC 2427 section 4.2)."""
@@ -101,7 +102,8 @@ def llc(decoding: Decoding[Any], rows: Rows) -> None:
     rows = rows.advance(3)
     decoding.next_header(rows.keep(is_snap), SNAP)
     decoding.next_header(rows.keep(is_ipv4), IPV4)
-    decoding.refuse(rows.keep(~is_snap & ~is_ipv4), Refusal.NOT_IP)
+    other = ~is_snap & ~is_ipv4
+    decoding.refuse_unread(rows.keep(other), LLC_SERVICE + (service[other] >> 16))
 
 
 def snap(decoding: Decoding[Any], rows: Rows) -> None:
@@ -114,4 +116,6 @@ def snap(decoding: Decoding[Any], rows: Rows) -> None:
     rows = rows.advance(SnapHeader.SIZE)
     decoding.dispatch(rows.keep(named), ETHERTYPE, number[named])
     decoding.next_header(rows.keep(bridged), ETHERNET)
-    decoding.refuse(rows.keep(~named & ~bridged), Refusal.NOT_IP)
+    other = ~named & ~bridged
+    of_cisco = CISCO_SNAP + number.astype(np.uint32)
+    decoding.refuse_unread(rows.keep(other), np.where(organisation == _CISCO, of_cisco, OTHER_SNAP)[other])

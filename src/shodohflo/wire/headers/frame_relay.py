@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from shodohflo.columns.frames import ETHERTYPE
-from shodohflo.wire.layers import IPV4, IPV6, PPP, SNAP
+from shodohflo.wire.layers import IPV4, IPV6, NETWORK_PROTOCOL, PPP, SNAP
 from shodohflo.wire.refusals import Refusal
 
 if TYPE_CHECKING:
@@ -43,4 +43,5 @@ def _by_protocol_id(decoding: Decoding[Any], rows: Rows) -> None:
     rows = rows.advance(1)
     for protocol_id, layer in _PROTOCOL_IDS.items():
         decoding.next_header(rows.keep(number == protocol_id), layer)
-    decoding.refuse(rows.keep(~np.isin(number, list(_PROTOCOL_IDS))), Refusal.NOT_IP)
+    other = ~np.isin(number, list(_PROTOCOL_IDS))
+    decoding.refuse_unread(rows.keep(other), NETWORK_PROTOCOL + number[other].astype(np.uint32))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from shodohflo.columns.frames import ETHERTYPE
-from shodohflo.wire.layers import EITHER_IP, ERSPAN_II, ERSPAN_III, ETHERNET
+from shodohflo.wire.layers import EITHER_IP, ENHANCED_GRE, ERSPAN_II, ERSPAN_III, ETHERNET, GRE
 from shodohflo.wire.refusals import Refusal
 from shodohflo.wire.rows import Header
 
@@ -50,9 +50,15 @@ class GreHeader(Header):
 
     @property
     def is_supported(self) -> NDArray[np.bool_]:
-        """Whether the header is decoded: not with routing (withdrawn by RFC 2784), nor version 1 (PPTP)."""
+        """Whether the header is of version 0, without routing, which RFC 2784 has withdrawn."""
         supported: NDArray[np.bool_] = self.u16(0) & (_ROUTING | _VERSION) == 0
         return supported
+
+    @property
+    def is_enhanced(self) -> NDArray[np.bool_]:
+        """Whether the header is that of PPTP, version 1."""
+        enhanced: NDArray[np.bool_] = self.u16(0) & (_ROUTING | _VERSION) == 1
+        return enhanced
 
     @property
     def has_sequence(self) -> NDArray[np.bool_]:
@@ -98,7 +104,12 @@ class ErspanIIIHeader(Header):
 def gre(decoding: Decoding[Any], rows: Rows) -> None:
     """Dispatch the payload of the tunnel by its protocol."""
     rows = decoding.require(rows, GreHeader.SIZE, Refusal.TUNNEL_CUT)
-    rows = decoding.keep_if(rows, GreHeader.of(rows).is_supported, Refusal.PROTOCOL)
+    enhanced = GreHeader.of(rows).is_enhanced
+    decoding.next_header(rows.keep(enhanced), ENHANCED_GRE)
+    rows = rows.keep(~enhanced)
+    supported = GreHeader.of(rows).is_supported
+    decoding.refuse_unread(rows.keep(~supported), GRE)
+    rows = rows.keep(supported)
     rows = decoding.require(rows, GreHeader.of(rows).length, Refusal.TUNNEL_CUT)
     header = GreHeader.of(rows)
     protocol = header.protocol
@@ -132,5 +143,5 @@ def erspan_iii(decoding: Decoding[Any], rows: Rows) -> None:
 
 
 def transparent_ethernet(decoding: Decoding[Any], rows: Rows) -> None:
-    """Pass on the Ethernet frame that GRE or Geneve carries (EtherType 6558)."""
+    """Pass on the Ethernet frame that GRE, Geneve or a network service header carries."""
     decoding.next_header(rows, ETHERNET)

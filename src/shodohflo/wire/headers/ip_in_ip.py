@@ -1,4 +1,6 @@
-"""Tunnels directly over IP: protocol 4 (RFC 2003), 41 (6in4, RFC 4213) and 137 (MPLS, RFC 4023) have no own header.
+"""Tunnels directly over IP.
+
+Protocols 4 (IPv4, RFC 2003), 41 (6in4, RFC 4213), 137 (MPLS, RFC 4023) and 143 (Ethernet, RFC 8986) have no own header.
 
 EtherIP, protocol 97 (RFC 3378): 0  version (4 bits), reserved (12)    2  an Ethernet frame
 """

@@ -2,7 +2,8 @@
 
 0  label (20 bits), traffic class (3), bottom of stack (1)    3  time to live    4  the next entry or the payload
 
-No field names the payload of a label stack. Like routers, we look at its first four bits (RFC 4928 section 3).
+No field names the payload of a label stack. Like routers, we look at its first four bits (RFC 4928 section 3): 4 and 6
+are IP, unless the rest says otherwise (`pseudowire.is_disguised`); all others are pseudowires.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from shodohflo.wire.layers import IPV4, IPV6, MPLS
+from shodohflo.wire.headers.pseudowire import is_disguised
+from shodohflo.wire.layers import IPV4, IPV6, MPLS, PSEUDOWIRE
 from shodohflo.wire.refusals import Refusal
 from shodohflo.wire.rows import Header
 
@@ -42,13 +44,14 @@ class LabelStackEntry(Header):
 
 
 def mpls(decoding: Decoding[Any], rows: Rows) -> None:
-    """Step over one entry, to the next or to the packet."""
+    """Step over one entry, to the next, to the packet or to the frame of a pseudowire."""
     rows = decoding.require(rows, LabelStackEntry.SIZE, Refusal.LINK_CUT)
     entry = LabelStackEntry.of(rows)
     bottom, version = entry.is_bottom, entry.payload_version
-    is_ipv4, is_ipv6 = bottom & (version == 4), bottom & (version == 6)
+    is_ip = bottom & ((version == 4) | (version == 6))
     rows = rows.advance(4)
+    is_ip[is_ip] = ~is_disguised(rows.keep(is_ip))
     decoding.next_header(rows.keep(~bottom), MPLS)
-    decoding.next_header(rows.keep(is_ipv4), IPV4)
-    decoding.next_header(rows.keep(is_ipv6), IPV6)
-    decoding.refuse(rows.keep(bottom & ~is_ipv4 & ~is_ipv6), Refusal.NOT_IP)
+    decoding.next_header(rows.keep(is_ip & (version == 4)), IPV4)
+    decoding.next_header(rows.keep(is_ip & (version == 6)), IPV6)
+    decoding.next_header(rows.keep(bottom & ~is_ip), PSEUDOWIRE)

@@ -4,6 +4,11 @@ PPP        0  protocol, of two bytes; of one where the peers agreed to omit the 
               the last byte of a protocol number is odd, the first of two is even
 HDLC-like  0  address (FF, all stations)    1  control (03, unnumbered information)    2  PPP
 PPPoE      0  version and type    1  code    2  session    4  length    6  PPP
+multilink  0  begins (80), ends (40), then a sequence number of 24 bits, or of 12 in the same two bytes; then PPP
+              (RFC 1990 section 3): 24 bits are usual, and 12 are seen where one of the six bits after the flags is set
+
+An address of Cisco HDLC in the place of FF is Cisco HDLC, also where the link type says PPP (tcpdump.org,
+LINKTYPE_PPP_HDLC). PPP without address does not begin so: no protocol has these numbers, compressed or not.
 """
 
 from __future__ import annotations
@@ -12,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from shodohflo.wire.layers import CISCO_HDLC, PPP, PPP_PAYLOAD
+from shodohflo.wire.layers import CISCO_HDLC, FRAMED_PPP, PPP, PPP_PAYLOAD, PPPOE_DISCOVERY
 from shodohflo.wire.refusals import Refusal
 
 if TYPE_CHECKING:
@@ -23,12 +28,16 @@ _ADDRESS_CONTROL = 0xFF03
 _INCOMING, _OUTGOING = 0x0003, 0x0103
 """What pppd writes to its log: the direction in the place of the address."""
 
-_CISCO = (0x0F, 0x8F)
-"""The addresses of Cisco HDLC."""
+_CISCO = (0x0F00, 0x8F00)
+"""The addresses of Cisco HDLC, and its control byte."""
 
 _SESSION_HEADER = 6
 _SESSION_DATA = 0
 """The code of packets in a session; discovery has other codes."""
+
+_BEGINS, _SHORT_SEQUENCE_BITS = 0x80, 0x3F
+_LONG_SEQUENCE, _SHORT_SEQUENCE = 4, 2
+"""Bytes of a multilink header, with either sequence number."""
 
 
 def ppp(decoding: Decoding[Any], rows: Rows) -> None:
@@ -40,19 +49,25 @@ def ppp(decoding: Decoding[Any], rows: Rows) -> None:
 
 
 def framed_ppp(decoding: Decoding[Any], rows: Rows) -> None:
-    """Step over address and control, which the peers may have agreed to omit; pppd's log marks what the host sent."""
+    """Step over address and control, which the peers may have agreed to omit; dispatch Cisco HDLC to its decoder.
+
+    The log of pppd marks what the host sent.
+    """
     rows = decoding.require(rows, 2, Refusal.LINK_CUT)
     rows = decoding.keep_received(rows, rows.u16(0) == _OUTGOING)
-    framed = np.isin(rows.u16(0), (_ADDRESS_CONTROL, _INCOMING))
-    decoding.next_header(rows.advance(np.where(framed, 2, 0)), PPP)
-
-
-def hdlc_ppp(decoding: Decoding[Any], rows: Rows) -> None:
-    """Dispatch to Cisco HDLC or to PPP in HDLC-like framing, by the address (tcpdump.org, LINKTYPE_PPP_HDLC)."""
-    rows = decoding.require(rows, 1, Refusal.LINK_CUT)
-    cisco = np.isin(rows.u8(0), _CISCO)
+    first = rows.u16(0)
+    cisco, framed = np.isin(first, _CISCO), np.isin(first, (_ADDRESS_CONTROL, _INCOMING))
     decoding.next_header(rows.keep(cisco), CISCO_HDLC)
-    framed_ppp(decoding, rows.keep(~cisco))
+    decoding.next_header(rows.advance(np.where(framed, 2, 0)).keep(~cisco), PPP)
+
+
+def multilink(decoding: Decoding[Any], rows: Rows) -> None:
+    """Step over the header of a first fragment, to the packet; refuse later fragments, which have no ports."""
+    rows = decoding.require(rows, _LONG_SEQUENCE, Refusal.LINK_CUT)
+    rows = decoding.keep_if(rows, rows.u8(0) & _BEGINS != 0, Refusal.LATER_FRAGMENT)
+    flags = rows.u8(0)
+    size = np.where(flags & _SHORT_SEQUENCE_BITS == 0, _LONG_SEQUENCE, _SHORT_SEQUENCE)
+    decoding.next_header(rows.advance(size), FRAMED_PPP)
 
 
 def pppoe(decoding: Decoding[Any], rows: Rows) -> None:
@@ -61,5 +76,6 @@ def pppoe(decoding: Decoding[Any], rows: Rows) -> None:
     Its length is ignored: some writers leave it wrong, and the IP length separates the packet from padding anyway.
     """
     rows = decoding.require(rows, _SESSION_HEADER, Refusal.LINK_CUT)
-    rows = decoding.keep_if(rows, rows.u8(1) == _SESSION_DATA, Refusal.NOT_IP)
-    decoding.next_header(rows.advance(_SESSION_HEADER), PPP)
+    session = rows.u8(1) == _SESSION_DATA
+    decoding.refuse_unread(rows.keep(~session), PPPOE_DISCOVERY)
+    decoding.next_header(rows.keep(session).advance(_SESSION_HEADER), PPP)

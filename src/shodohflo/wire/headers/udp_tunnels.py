@@ -1,6 +1,8 @@
 """Tunnels over UDP: their packets are recorded as UDP flows and, if the operator asks for it, looked into as well.
 
-VXLAN       0  flags: 08, identifier present    4  network identifier    8  an Ethernet frame (RFC 7348 section 5)
+VXLAN       0  flags: 08, identifier present; 04, next protocol present    3  next protocol: that of a network service
+               header (draft-ietf-nvo3-vxlan-gpe section 3)    4  network identifier    8  an Ethernet frame
+               (RFC 7348 section 5) or the next protocol
 Geneve      0  version (2 bits), length of the options in 4-byte words (6)    1  flags    2  EtherType
             4  network identifier    8  options, then the payload (RFC 8926 section 3.4)
 GTP-U       0  version 1 (3 bits), GTP (1), 0 (1), whether extensions, sequence, N-PDU number follow (3)
@@ -19,7 +21,7 @@ import numpy as np
 
 from shodohflo.columns.frames import ETHERTYPE
 from shodohflo.wire.headers.segments import Ports
-from shodohflo.wire.layers import EITHER_IP, ETHERNET, GTP_U_EXTENSION, IPV6, TEREDO_ORIGIN
+from shodohflo.wire.layers import EITHER_IP, ETHERNET, GTP_U_EXTENSION, IPV6, NSH_PAYLOAD, TEREDO_ORIGIN
 from shodohflo.wire.refusals import Refusal
 from shodohflo.wire.rows import Header
 from shodohflo.wire.tunnels import UDP_TUNNELS
@@ -34,7 +36,7 @@ _UDP_HEADER = 8
 
 
 class VxlanHeader(Header):
-    """The field of a VXLAN header that is checked."""
+    """The fields of a VXLAN header that are decoded."""
 
     SIZE = 8
 
@@ -43,6 +45,17 @@ class VxlanHeader(Header):
         """Whether the network identifier is valid, as it must be."""
         valid: NDArray[np.bool_] = self.u8(0) & 0x08 != 0
         return valid
+
+    @property
+    def has_next_protocol(self) -> NDArray[np.bool_]:
+        """Whether the header is that of the generic protocol extension (GPE), which need not carry Ethernet."""
+        extended: NDArray[np.bool_] = self.u8(0) & 0x04 != 0
+        return extended
+
+    @property
+    def next_protocol(self) -> NDArray[np.uint8]:
+        """What follows, only where `has_next_protocol`."""
+        return self.u8(3)
 
 
 class GeneveHeader(Header):
@@ -123,10 +136,13 @@ def look_inside(decoding: Decoding[Any], rows: Rows) -> None:
 
 
 def vxlan(decoding: Decoding[Any], rows: Rows) -> None:
-    """Step over the header, to the Ethernet frame."""
+    """Step over the header, to the Ethernet frame or what the next protocol names."""
     rows = decoding.require(rows, VxlanHeader.SIZE, Refusal.TUNNEL_CUT)
-    rows = decoding.keep_if(rows, VxlanHeader.of(rows).has_identifier, Refusal.NOT_IP)
-    decoding.next_header(rows.advance(VxlanHeader.SIZE), ETHERNET)
+    header = VxlanHeader.of(rows)
+    extended, next_protocol = header.has_next_protocol, header.next_protocol
+    plain = decoding.keep_if(rows.keep(~extended), header.has_identifier[~extended], Refusal.NOT_IP)
+    decoding.next_header(plain.advance(VxlanHeader.SIZE), ETHERNET)
+    decoding.dispatch(rows.keep(extended).advance(VxlanHeader.SIZE), NSH_PAYLOAD, next_protocol[extended])
 
 
 def geneve(decoding: Decoding[Any], rows: Rows) -> None:

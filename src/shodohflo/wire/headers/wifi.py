@@ -4,7 +4,7 @@
     4  three addresses    22  sequence control: fragment (4 bits), sequence (12)
    24  a fourth address between access points; 2 bytes QoS control; 4 bytes HT control
 
-All in little-endian order. A data frame that is neither null nor encrypted carries LLC.
+All in little-endian order. A data frame that is neither null nor encrypted carries LLC, in a mesh behind mesh control.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from shodohflo.wire.layers import LLC
+from shodohflo.wire.headers.mesh import is_mesh
+from shodohflo.wire.layers import LLC, MESH, WIFI_WITHOUT_DATA
 from shodohflo.wire.refusals import Refusal
 from shodohflo.wire.rows import Header
 
@@ -29,6 +30,7 @@ _QOS = 0x80
 """In the first byte: version 0 and type 2, and two bits of a data frame's subtype."""
 
 _BETWEEN_ACCESS_POINTS = 0x03
+_FROM_ACCESS_POINT = 0x02
 _PROTECTED = 0x40
 _ORDER = 0x80
 """In the second byte; in a QoS frame, "order" announces HT control."""
@@ -38,6 +40,9 @@ _FRAGMENT = 0x0F
 
 _AGGREGATED = 0x80
 """In the first byte of QoS control: several packets in one frame, each with an address header of its own."""
+
+_MESH_CONTROL = 0x01
+"""In the second byte of QoS control, in a mesh: mesh control follows the header."""
 
 
 class FrameControl(Header):
@@ -70,6 +75,12 @@ class FrameControl(Header):
         return protected
 
     @property
+    def is_from_access_point(self) -> NDArray[np.bool_]:
+        """Whether an access point or a mesh station sent the frame."""
+        sent: NDArray[np.bool_] = self.u8(1) & _FROM_ACCESS_POINT != 0
+        return sent
+
+    @property
     def addresses_end(self) -> NDArray[np.int64]:
         """The offset at which addresses and sequence control end: 24, or 30 between access points."""
         four_addresses = self.u8(1) & _BETWEEN_ACCESS_POINTS == _BETWEEN_ACCESS_POINTS
@@ -96,22 +107,28 @@ class WifiHeader(FrameControl):
 def wifi(decoding: Decoding[Any], rows: Rows, *, alignment: int = 1) -> None:
     """Step over the header of a data frame and its padding to a multiple of `alignment` bytes, to LLC."""
     rows = decoding.require(rows, FrameControl.SIZE, Refusal.LINK_CUT)
-    control = FrameControl.of(rows)
-    good = decoding.check(rows, (control.has_data, Refusal.NOT_IP), (~control.is_protected, Refusal.ENCRYPTED))
-    rows = decoding.require(rows.keep(good), WifiHeader.SIZE, Refusal.LINK_CUT)
+    has_data = FrameControl.of(rows).has_data
+    decoding.refuse_unread(rows.keep(~has_data), WIFI_WITHOUT_DATA)
+    rows = rows.keep(has_data)
+    rows = decoding.keep_if(rows, ~FrameControl.of(rows).is_protected, Refusal.ENCRYPTED)
+    rows = decoding.require(rows, WifiHeader.SIZE, Refusal.LINK_CUT)
     rows = decoding.keep_if(rows, WifiHeader.of(rows).fragment == 0, Refusal.LATER_FRAGMENT)
     rows = decoding.require(rows, _padded_length(FrameControl.of(rows), alignment), Refusal.LINK_CUT)
-    rows = decoding.keep_if(rows, ~_is_aggregated(rows), Refusal.AGGREGATED)
-    decoding.next_header(rows.advance(_padded_length(FrameControl.of(rows), alignment)), LLC)
+    rows = decoding.keep_if(rows, ~_qos_control_has(rows, 0, _AGGREGATED), Refusal.AGGREGATED)
+    control = FrameControl.of(rows)
+    body = rows.advance(_padded_length(control, alignment))
+    meshed = control.is_from_access_point & _qos_control_has(rows, 1, _MESH_CONTROL) & is_mesh(body)
+    decoding.next_header(body.keep(meshed), MESH)
+    decoding.next_header(body.keep(~meshed), LLC)
 
 
-def _is_aggregated(rows: Rows) -> NDArray[np.bool_]:
-    """Return whether QoS control, where it is present, announces several packets in the frame."""
-    aggregated = FrameControl.of(rows).has_qos
-    with_qos = rows.keep(aggregated)
+def _qos_control_has(rows: Rows, byte: int, flag: int) -> NDArray[np.bool_]:
+    """Return whether QoS control is present and has `flag` in one of its two bytes."""
+    found = FrameControl.of(rows).has_qos
+    with_qos = rows.keep(found)
     qos_control = with_qos.advance(FrameControl.of(with_qos).addresses_end)
-    aggregated[aggregated] = qos_control.u8(0) & _AGGREGATED != 0
-    return aggregated
+    found[found] = qos_control.u8(byte) & flag != 0
+    return found
 
 
 def _padded_length(control: FrameControl, alignment: int) -> NDArray[np.int64]:
