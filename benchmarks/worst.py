@@ -40,6 +40,19 @@ _LONGEST: Final = 1400
 
 _RAW, _ETHERNET, _NFLOG, _FRAME_RELAY, _PPP = 101, 1, 239, 107, 9
 _EXTENSIONS: Final = (0, 43, 60, 135, 139, 140)
+_TAGS: Final = ((0x8926, 4), (0x893F, 6), (0xF1C1, 4), (0x892F, 4), (0xDADA, 6), (0x88E5, 6), (0x88A8, 2), (0x8874, 4))
+_BEFORE_A_FRAME: Final = (
+    (0x88E7, bytes(4)),
+    (0x8903, bytes(2)),
+    (0x22F3, bytes(6)),
+    (0x894F, b"\0\2\1\3" + bytes(4)),
+    (0x8847, b"\0\0\1\0"),
+    (0x8847, b"\0\0\1\0" + bytes(4)),
+    (0, b""),
+    (0, b""),
+)
+"""EtherTypes and the headers that they announce, with a frame behind them; 0 is for tags and for tunnels over IP."""
+
 _TUNNELS: Final = frozenset(UDP_TUNNELS)
 _OUR_NETS: Final = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
 
@@ -99,6 +112,14 @@ def tunnels_in_tunnels(choice: random.Random) -> Made:
     return _RAW, _nested(choice, choice.randrange(1, 14))
 
 
+def frames_in_frames(choice: random.Random) -> Made:
+    """Return nested Ethernet frames behind random tags and tunnels that a link may put before them."""
+    frame = _ethernet(0x0800, _tcp_packet(choice))
+    for _ in range(choice.randrange(16)):
+        frame = _before_a_frame(choice, frame)
+    return _ETHERNET, frame
+
+
 def quotes(choice: random.Random) -> Made:
     """Return an unreachable behind a random chain, which quotes a packet with another random chain."""
     quoted = _chained(choice, choice.randrange(30), 17, _udp(choice, 9, b""))
@@ -126,6 +147,7 @@ KINDS: Final[tuple[Callable[[random.Random], Made], ...]] = (
     label_stacks,
     log_attributes,
     tunnels_in_tunnels,
+    frames_in_frames,
     quotes,
     udp_tunnels,
     everything,
@@ -146,6 +168,19 @@ def _nested(choice: random.Random, depth: int) -> bytes:
     if kind == 3:
         return _ipv4(choice, 97, b"\x30\0" + _ethernet(_ether_type(inner), inner))
     return _chained(choice, choice.randrange(3), 4 if inner[0] >> 4 == 4 else 41, inner)
+
+
+def _before_a_frame(choice: random.Random, frame: bytes) -> bytes:
+    number, header = choice.choice(_BEFORE_A_FRAME)
+    if number:
+        return _ethernet(number, header + frame)
+    if choice.randrange(3) == 0:
+        return _ethernet(0x0800, _ipv4(choice, 115, b"\0\0\0\1" + bytes(choice.choice((0, 4, 8, 12))) + frame))
+    if choice.randrange(2):
+        return _ethernet(0x0800, _ipv4(choice, 47, b"\x20\1\x64\0\0\1\0\1" + frame))
+    # A tag goes between the addresses and the EtherType.
+    tag, size = choice.choice(_TAGS)
+    return frame[:12] + struct.pack("!H", tag) + header[:size].ljust(size, b"\0") + frame[12:]
 
 
 def _tcp_packet(choice: random.Random) -> bytes:
