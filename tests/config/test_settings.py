@@ -124,7 +124,7 @@ def test_settings_become_the_policy_of_a_pipeline(written: Written) -> None:
     policy = Configuration(settings, (ip_network("10.0.0.0/8"),)).policy()
 
     assert policy == Policy(
-        our_nets=(ip_network("10.0.0.0/8"),),
+        our_nets=(ip_network("10.0.0.0/8"), ip_network("fc00::/7")),
         suppress_own_network=True,
         ignored=(IgnoredFlow(ip_network("192.0.2.1/32"), 53),),
         tunnels=frozenset({"teredo"}),

@@ -35,7 +35,6 @@ PENDING = {
     "quote-length-less-header.pcap",
     "quote-length-swapped.pcap",
     "srv6-ethernet.pcap",
-    "ula-without-v6-nets.pcap",
     "wifi-bad-fcs.pcap",
     "wifi-mesh.pcap",
     "pcapng-block-over-16MiB.pcapng.gz",

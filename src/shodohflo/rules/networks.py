@@ -162,6 +162,15 @@ class NetworkEnumeration:
         bound.entries = tuple(replace(entry, our_nets=ours) for entry in self.entries)
         return bound
 
+    def ours(self, our_nets: Iterable[Network]) -> tuple[Network, ...]:
+        """Return `our_nets`, and the default of each placeholder used here if none of `our_nets` is of its family.
+
+        Flows follow the placeholders, resets and unreachables follow our networks: with these, both agree.
+        """
+        named = tuple(our_nets)
+        used = {part: None for entry in self.entries for part in entry.given if isinstance(part, OurNetworks)}
+        return (*named, *(prefix for part in used for prefix in part.among(named) if prefix not in named))
+
     def network(self, address: Address) -> int | None:
         """Return the id of the network that `address` belongs to, or None if it is in no network."""
         place = self.find(address)
