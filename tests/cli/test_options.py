@@ -45,6 +45,23 @@ def test_a_wrong_prefix_is_refused_with_a_correct_one(text: str, way_out: str) -
     assert repr(text) in caught.value.message
 
 
+@pytest.mark.parametrize(
+    ("text", "way_out"),
+    [
+        ("192.168.0.0", "write 192.168.0.0/16, or 192.168.0.0/32 for that address alone"),
+        ("2001:db8::", "write 2001:db8::/32, or 2001:db8::/128 for that address alone"),
+    ],
+)
+def test_a_network_of_ours_needs_its_length(shodohflo: Command, demo: Path, text: str, way_out: str) -> None:
+    """An address that looks like a network's is refused for --our-nets, but not as a filter of readers."""
+    result = shodohflo("replay", "--our-nets", text, demo)
+
+    assert result.exit_code == 2
+    assert way_out in result.stderr
+    assert options.prefix(text) == ip_network(text)
+    assert options.our_prefix(way_out.split()[3]) == ip_network(text)
+
+
 def test_a_ledger_in_a_missing_directory_is_refused_before_the_work(
     shodohflo: Command, demo: Path, tmp_path: Path
 ) -> None:

@@ -52,11 +52,14 @@ def compare(*, old: Path, new: Path, captures: tuple[str, ...], our_nets: tuple[
     comparison = Comparison(*map(make_pipeline, configurations))
     reading = Replay(comparison)
     reading.read(captures)
-    difference = comparison.difference()
-    for line in [json.dumps(difference.as_dict())] if as_json else difference_lines(difference):
-        click.echo(line)
     for message in reading.broken:
         fail(message, "shodohflo compare")
+    difference = comparison.difference()
+    if reading.broken and not difference.packets:
+        return 2
+    lines = difference_lines(difference, complete=not reading.broken)
+    for line in [json.dumps(difference.as_dict())] if as_json else lines:
+        click.echo(line)
     if reading.broken:
         return 2
     return 0 if difference.is_none else 1

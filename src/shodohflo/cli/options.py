@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from shodohflo.rules.networks import forgotten_length
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -22,6 +24,14 @@ def prefix(text: str) -> Network:
         return ip_network(text)
     except ValueError as error:
         raise click.BadParameter(f"{text!r} is not a prefix{_suggestion(text)}") from error
+
+
+def our_prefix(text: str) -> Network:
+    """Parse a prefix of our networks; an address that is probably a network's needs its length."""
+    parsed = prefix(text)
+    if meant := forgotten_length(text):
+        raise click.BadParameter(f"{text!r} is a single address; write {meant}, or {parsed} for that address alone")
+    return parsed
 
 
 def _suggestion(text: str) -> str:
@@ -41,7 +51,7 @@ PORT: Final = click.IntRange(0, 65535)
 def _our_nets(otherwise: str = "") -> Callable[[Callable[..., int]], Callable[..., int]]:
     text = f"A prefix of our networks; repeat it for several, of either family.{otherwise}"
     envvar = "SHODOHFLO_OUR_NETS"
-    return click.option("--our-nets", type=prefix, multiple=True, metavar="PREFIX", envvar=envvar, help=text)
+    return click.option("--our-nets", type=our_prefix, multiple=True, metavar="PREFIX", envvar=envvar, help=text)
 
 
 our_nets = _our_nets()

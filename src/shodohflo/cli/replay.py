@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from shodohflo.cli import options
-from shodohflo.cli.messages import fail, warn
+from shodohflo.cli.messages import fail, hint_at_unmatched, warn
 from shodohflo.config import load
 from shodohflo.config.presumed import presumed_for_captures
 from shodohflo.offline.session import is_unreadable, replay_captures
@@ -79,6 +79,7 @@ def replay(  # noqa: PLR0913 - one for each option
     for message in broken:
         fail(message, "shodohflo replay")
     print_ledger(replayed.ledger, replayed.rules, err=keys or as_json)
+    hint_at_unmatched(replayed.ledger.outcomes, configuration.our_nets)
     if ledger:
         write_ledger(replayed.ledger, ledger)
     return 1 if broken else 0
