@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 import click
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
 def fail(message: str, program: str = "shodohflo") -> None:
     """Print `message` as one line on standard error."""
     click.echo(f"{program}: {' '.join(message.split())}", err=True)
+
+
+def no_such(kind: str, name: str, known: Iterable[str]) -> str:
+    """Return the message for an unknown `name`, with the closest of the `known` ones if there is one."""
+    close = get_close_matches(name, list(known), n=1)
+    return f"No such {kind} {name!r}.{f' Did you mean {close[0]!r}?' if close else ''}"
 
 
 def warn(settings: Settings) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 from importlib import import_module
 from typing import Final
 
@@ -11,6 +10,7 @@ import click
 
 from shodohflo import __version__
 from shodohflo.cli.ending import Ending
+from shodohflo.cli.messages import no_such
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,7 @@ COMMANDS: Final = {
     "suggest": Command("suggest", "suggest_command", "Write a configuration for the traffic in captures."),
     "init": Command("init", "init", "Write a starting configuration from this machine's interfaces."),
     "demo": Command("demo", "demo", "Replay a shipped capture into a temporary store and show the flows."),
+    "help": Command("help", "help_command", "Print the help of a command, or of the configuration language."),
     "completion": Command("completion", "completion", "Print the completion script of a shell."),
 }
 
@@ -63,9 +64,8 @@ class Program(Ending, click.Group):  # type: ignore[misc] # click overloads `mai
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command that `args` begin with; the error for an unknown one names the closest."""
-        close = get_close_matches(args[0], COMMANDS, n=1)
-        if close and args[0] not in COMMANDS and not args[0].startswith("-"):
-            ctx.fail(f"No such command {args[0]!r}. Did you mean {close[0]!r}?")
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            ctx.fail(no_such("command", args[0], COMMANDS))
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's own signature
