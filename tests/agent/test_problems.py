@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from shodohflo.agent.problems import ProblemLog
+from shodohflo.agent.problems import ProblemLog, UnmatchedLog
 from shodohflo.attribution.ledger import REFUSED
 from shodohflo.store.stats import WriterStats
 from shodohflo.wire.decode import decode
@@ -87,3 +87,35 @@ def test_nothing_wrong_is_nothing_said(log: pytest.LogCaptureFixture) -> None:
     ProblemLog().log_new(replace(status, ledger=replace(status.ledger, kernel_dropped=0)), 0.0)
 
     assert log.messages == []
+
+
+def hinted(log: pytest.LogCaptureFixture) -> list[str]:
+    """Return the warnings about unmatched packets."""
+    return [message for message in log.messages if message.startswith("in the last minute, ")]
+
+
+def test_a_minute_in_which_nearly_all_is_unmatched_is_told(log: pytest.LogCaptureFixture) -> None:
+    """The packets of each minute are looked at by themselves, and the warning has the way out."""
+    unmatched = UnmatchedLog(0.0)
+
+    status = a_status()
+    for now, recorded, lost in ((59.0, 0, 500), (60.0, 100, 500), (120.0, 150, 549), (180.0, 151, 749)):
+        status.ledger.outcomes["recorded.flow"], status.ledger.outcomes["unmatched.no_rule"] = recorded, lost
+        assert hinted(log) == []
+        unmatched.log_new(status, now)
+
+    (warning,) = hinted(log)
+    assert warning.startswith("in the last minute, 99 % of 201 packets that reached the rules are unmatched")
+    assert "our networks are 192.168.0.0/16: name others with --our-nets" in warning
+
+
+def test_unmatched_traffic_is_told_once_an_hour_and_again_for_other_networks(log: pytest.LogCaptureFixture) -> None:
+    """A span port with much traffic of others has one warning an hour; other networks of ours have one at once."""
+    unmatched, status = UnmatchedLog(0.0), a_status()
+    other = replace(status, identity=replace(status.identity, our_nets=()))
+
+    for minute in range(1, 122):
+        status.ledger.outcomes["unmatched.no_rule"] += 100
+        unmatched.log_new(other if minute == 90 else status, 60.0 * minute)
+
+    assert len(hinted(log)) == 4

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from threading import Event
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from shodohflo.agent.session import Session
+    from shodohflo.config import Settings
+    from shodohflo.model import Network
 
 
 @pytest.fixture(name="far")
@@ -166,9 +168,85 @@ def test_a_refused_file_leaves_our_networks_as_they_were(session: Session) -> No
     with our_nets():
         brought_to_its_end(Reloading(reread, session, None))
 
-        assert session.configuration.our_nets == OURS
+        assert session.configuration.named == OURS
         assert session.configuration.networks.network(OURS[0][1]) == 1
         assert session.configuration.networks.network(ip_address("203.0.113.1")) == 2
+
+
+OTHER = (ip_network("198.51.100.0/24"), ip_network("2001:db8:7::/64"))
+
+
+def adapted(settings: Settings, networks: tuple[Network, ...]) -> Configuration:
+    """Return the configuration for other networks."""
+    return Configuration(settings, networks)
+
+
+def test_networks_of_new_addresses_are_taken_up_without_reading_the_file(session: Session) -> None:
+    """Other derived networks replace ours; settings and load time stay, and nobody's reload is answered by that."""
+    loaded, settings = session.loaded, session.configuration.settings
+    session.refuse("no")
+    reloading = Reloading(None, session, None, adapted)
+
+    reloading.follow(OTHER, 0.0)
+    answers = [reloading.poll()]
+    wait_until(lambda: reloading.poll() or session.configuration.named == OTHER, "they are adopted")
+
+    assert answers == [False]
+    assert not reloading.poll()
+    assert session.configuration.settings is settings
+    assert (session.loaded.since, session.loaded.error) == (loaded.since, "no")
+    assert session.status().identity.our_nets == OTHER
+
+
+def test_networks_are_followed_only_so_often(session: Session) -> None:
+    """A second change within five seconds waits, and the networks in force then are those of the last change."""
+    asked: list[tuple[Network, ...]] = []
+
+    def noting(settings: Settings, networks: tuple[Network, ...]) -> Configuration:
+        asked.append(networks)
+        return Configuration(settings, networks)
+
+    reloading = Reloading(None, session, None, noting)
+    for now, networks in ((0.0, OTHER), (1.0, OTHER[:1]), (4.9, OTHER[1:]), (5.0, OTHER[1:]), (99.0, OTHER[1:])):
+        reloading.follow(networks, now)
+        reloading.poll()
+    wait_until(lambda: bool(reloading.poll()) or session.configuration.named == OTHER[1:], "the last is adopted")
+
+    assert asked == [OTHER, OTHER[1:]]
+
+
+def test_networks_stay_when_the_last_address_goes_and_when_they_are_named(
+    session: Session, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Without any address our networks stay, with one warning; named networks stay whatever the addresses are."""
+    before = session.configuration
+    derived, named = Reloading(None, session, None, adapted), Reloading(None, session, None)
+
+    for now in (0.0, 10.0):
+        derived.follow((), now)
+        named.follow(OTHER, now)
+        derived.poll()
+        named.poll()
+
+    assert session.configuration is before
+    (warning,) = caplog.messages
+    assert "ours stay 95.136.242.0/24, and by default fc00::/7 (OUR_6NETS)" in warning
+
+
+def test_networks_that_the_configuration_cannot_take_change_nothing(
+    session: Session, caplog: pytest.LogCaptureFixture
+) -> None:
+    """If derived networks would swallow a host, ours stay and the log says why."""
+    before = session.configuration
+
+    def refusing(_settings: Settings, _networks: tuple[Network, ...]) -> Configuration:
+        raise ConfigurationError("10.0.0.0/8 swallows bert")
+
+    reloading = Reloading(None, session, None, refusing)
+    reloading.follow(OTHER, 0.0)
+    wait_until(lambda: reloading.poll() or "stays as it was: 10.0.0.0/8 swallows bert" in caplog.text, "it is refused")
+
+    assert session.configuration is before
 
 
 def test_a_run_without_a_configuration_to_read_again_says_so(session: Session) -> None:

@@ -64,12 +64,34 @@ def test_notes_are_logged_only_about_rules_of_the_operator(caplog: pytest.LogCap
 
 
 def test_named_networks_are_taken_as_they_are() -> None:
-    """Named networks are taken without deriving any from interfaces, and without a message."""
+    """Named networks are taken without deriving any from interfaces, and are told."""
     said: list[str] = []
 
     configuration = arguments().settle(None, said.append)
 
-    assert (configuration.our_nets, said) == (OURS, [])
+    assert configuration.named == OURS
+    assert said == ["our networks: 10.0.0.0/8, and by default fc00::/7 (OUR_6NETS)"]
+
+
+def test_other_networks_are_checked_like_a_reload(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+    """Networks derived later are logged with the findings about them, and refused if they swallow a host."""
+    caplog.set_level(logging.INFO)
+    path = tmp_path / "bert.py"
+    path.write_text(
+        "from shodohflo.pcap_config import *\n"
+        "NETWORK_ENUMERATION = NetworkEnumeration(('ours', OUR_4NETS), ('bert', '10.0.0.1'), ('all', '0.0.0.0/0'))\n"
+        "FLOW_MAPPING = FlowMapping((None, 'ours', LowerPort()), (None, 'bert', LowerPort()))\n"
+    )
+    settings = load(path, {}, privileged=False)
+    running = replace(arguments(), our_nets=())
+
+    configuration = running.adapt(settings, (ip_network("192.0.2.0/24"),))
+
+    assert configuration.named == (ip_network("192.0.2.0/24"),)
+    assert "our networks, from the addresses of the interfaces, are now 192.0.2.0/24" in caplog.messages
+    assert "UNCOVERED-PAIR" in caplog.text
+    with pytest.raises(ConfigurationError, match=r"10\.0\.0\.0/24, derived .* swallows 10\.0\.0\.1/32"):
+        running.adapt(settings, (ip_network("10.0.0.0/24"),))
 
 
 def test_a_reload_of_a_file_that_is_gone_is_refused(tmp_path: Path) -> None:

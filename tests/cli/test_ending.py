@@ -17,6 +17,8 @@ from shodohflo.errors import CaptureError, ConfigurationError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from cli.conftest import Command
+
 
 def ends_with(error: BaseException) -> tuple[int, str]:
     """Return exit status and standard error of a program whose command raises `error`."""
@@ -43,6 +45,17 @@ def ends_with(error: BaseException) -> tuple[int, str]:
 def test_an_error_is_one_line_with_its_status(error: Exception, status: int, said: str) -> None:
     """Each expected error is one line without a traceback, with its status."""
     assert ends_with(error) == (status, said)
+
+
+def test_a_wrong_value_from_the_environment_names_the_variable(
+    shodohflo: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A wrong value that nobody typed is said to come from its variable; one that was typed is not."""
+    monkeypatch.setenv("SHODOHFLO_OUR_NETS", "home")
+
+    assert "'home' is not a prefix" in shodohflo("check").stderr
+    assert ", from the variable SHODOHFLO_OUR_NETS (see shodohflo check --help)" in shodohflo("check").stderr
+    assert "SHODOHFLO_OUR_NETS" not in shodohflo("check", "--our-nets", "house").stderr
 
 
 def test_our_own_mistake_is_one_line_too() -> None:

@@ -58,3 +58,31 @@ def test_beside_a_live_table_lines_go_through_its_console() -> None:
     logging.getLogger("shodohflo").info("said [bold]as it is[/bold]")
 
     assert "INFO     said [bold]as it is[/bold]" in stream.getvalue()
+
+
+def test_the_insides_of_libraries_are_not_logged(capsys: pytest.CaptureFixture[str]) -> None:
+    """With LOG_LEVEL=DEBUG all of our records are logged, and of the libraries only warnings."""
+    begin_log("DEBUG")
+
+    for name in ("shodohflo.capture", "operator", "pyroute2.netlink.core", "asyncio"):
+        logging.getLogger(name).debug("inside %s", name)
+        logging.getLogger(name).warning("outside %s", name)
+
+    lines = [line.partition(" ")[2].split(" ", 1)[1] for line in capsys.readouterr().err.splitlines()]
+    assert lines == [
+        "DEBUG inside shodohflo.capture",
+        "WARNING outside shodohflo.capture",
+        "DEBUG inside operator",
+        "WARNING outside operator",
+        "WARNING outside pyroute2.netlink.core",
+        "WARNING outside asyncio",
+    ]
+
+
+def test_libraries_are_no_louder_than_the_level(capsys: pytest.CaptureFixture[str]) -> None:
+    """With LOG_LEVEL=ERROR, warnings of libraries are left out too."""
+    begin_log("ERROR")
+
+    logging.getLogger("pyroute2").warning("outside")
+
+    assert capsys.readouterr().err == ""

@@ -25,6 +25,19 @@ def test_an_unknown_command_points_to_the_help(shodohflo: Command) -> None:
     assert result.stderr.endswith("(see shodohflo --help)\n")
 
 
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("flow", "flows"), ("expalin", "explain"), ("reply", "replay"), ("RUN", "")]
+)
+def test_a_misspelt_command_gets_the_one_that_was_meant(shodohflo: Command, typed: str, meant: str) -> None:
+    """A misspelt command gets the closest one as a hint, if one is close."""
+    result = shodohflo(typed)
+
+    assert result.exit_code == 2
+    assert result.stderr.count("Did you mean") == bool(meant)
+    assert f"No such command '{typed}'" in result.stderr
+    assert f"Did you mean '{meant}'? (see" in result.stderr or not meant
+
+
 def test_without_a_command_the_help_is_shown(shodohflo: Command) -> None:
     """Without a command, the whole help goes to standard error, with status 2."""
     asked, told = shodohflo("--help"), shodohflo()

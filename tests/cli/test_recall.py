@@ -151,3 +151,11 @@ def test_a_store_that_is_gone_is_named_beside_what_the_others_know(
 
     assert "client;192.168.7.20" in result.stdout
     assert gone in result.stderr
+
+
+def test_without_the_only_store_nothing_is_said_about_the_key(shodohflo: Command) -> None:
+    """If a store fails, a key is not said to have expired."""
+    result = shodohflo("explain", "--key", "192.0.2.1;192.0.2.2;53;flow", "--store", "redis://127.0.0.1:1")
+
+    assert result.exit_code == 1
+    assert "expired" not in result.stderr

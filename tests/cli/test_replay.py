@@ -399,3 +399,14 @@ def test_a_replay_on_a_terminal_keeps_data_and_bar_apart(demo: Path) -> None:
     assert all(line.split("\t")[1].isdecimal() for line in keys.splitlines())
     assert b"kB" in shown
     assert b"packets received" in shown
+
+
+def test_nearly_everything_unmatched_is_hinted_at(shodohflo: Command, demo: Path) -> None:
+    """If our networks are not those of a capture, standard error says so; if they are, it does not."""
+    wrong, right = (
+        shodohflo("replay", "--keys", f"--our-nets={ours}", demo) for ours in ("203.0.113.9/32", "192.168.7.0/24")
+    )
+
+    assert wrong.exit_code == 0
+    assert "hint: 100 % of 1,507 packets that reached the rules are unmatched" in wrong.stderr
+    assert "hint: " not in right.stderr

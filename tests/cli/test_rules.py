@@ -151,3 +151,13 @@ def test_rules_that_had_the_same_number_one_after_the_other_are_told_apart(
     assert all(row["packets"] == 0 for row in told if row["sentence"] in new)
     assert [row for row in told if row["packets"]] == [row for row in remembered if row["packets"]] != []
     assert "(in another configuration)" in text
+
+
+def test_a_configuration_with_another_name_gets_the_way_out(shodohflo: Command, tmp_path: Path) -> None:
+    """A configuration whose name does not end in .py is taken for a capture, and the message says what to do."""
+    (tmp_path / "rules.conf").write_text("TTL_GRACE = 3\n")
+
+    result = shodohflo("rules", tmp_path / "rules.conf")
+
+    assert result.exit_code == 1
+    assert "is named with --config" in result.stderr

@@ -27,11 +27,13 @@ from support.rule_sets import batch_of, our_nets, packet
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from shodohflo.model import Address
+    from shodohflo.model import Address, Network
     from shodohflo.rules.actions import Opinion
     from shodohflo.rules.compiler import CompiledRules
 
 TEN, TWENTY = ip_network("10.0.0.0/8"), ip_network("20.0.0.0/8")
+LOOPBACK, LOCAL = ip_network("127.0.0.0/24"), ip_network("fc00::/7")
+"""The defaults of OUR_4NETS and OUR_6NETS."""
 
 
 class Failing(MappingAction):
@@ -117,6 +119,45 @@ def test_a_family_without_a_network_of_ours_has_its_default(ours: tuple[str, ...
     assert configuration.networks.network(ip_address(address)) == configuration.networks.network_id[network]
 
 
+@pytest.mark.parametrize(
+    ("entries", "named", "ours"),
+    [
+        ((OUR_4NETS, OUR_6NETS), (TEN,), (TEN, LOCAL)),
+        ((OUR_4NETS, OUR_6NETS), (LOCAL,), (LOCAL, LOOPBACK)),
+        ((OUR_4NETS, OUR_6NETS), (TEN, TWENTY), (TEN, TWENTY, LOCAL)),
+        ((OUR_4NETS, OUR_6NETS), (), (LOOPBACK, LOCAL)),
+        ((OUR_6NETS, OUR_4NETS, OUR_6NETS), (), (LOCAL, LOOPBACK)),
+        ((OUR_4NETS,), (TEN,), (TEN,)),
+        ((OUR_4NETS,), (LOCAL,), (LOCAL, LOOPBACK)),
+        ((), (TEN,), (TEN,)),
+    ],
+)
+def test_what_is_ours_for_rules_is_ours_for_everything_else(
+    entries: tuple[object, ...], named: tuple[Network, ...], ours: tuple[Network, ...]
+) -> None:
+    """A default of OUR_4NETS or OUR_6NETS is in the policy exactly if the networks of the configuration use it."""
+    enumeration = NetworkEnumeration(("ours", *entries), ("all", "0.0.0.0/0", "::/0"))
+    configuration = Configuration(replace(load(None, {}), enumeration=enumeration), named)
+
+    assert configuration.our_nets == configuration.policy().our_nets == ours
+    for network in ours if len(entries) > 1 else ():
+        assert configuration.networks.network(network[1]) == 1
+        assert configuration.policy().our_network(network[1]) == network
+
+
+@pytest.mark.parametrize(
+    ("named", "text"),
+    [
+        ((TEN, TWENTY), "10.0.0.0/8, 20.0.0.0/8, and by default fc00::/7 (OUR_6NETS)"),
+        ((TEN, LOCAL), "10.0.0.0/8, fc00::/7"),
+        ((), "by default 127.0.0.0/24 (OUR_4NETS), fc00::/7 (OUR_6NETS)"),
+    ],
+)
+def test_our_networks_in_words(named: tuple[Network, ...], text: str) -> None:
+    """Messages name all of our networks, and say which of them nobody named."""
+    assert Configuration(load(None, {}), named).our_nets_text == text
+
+
 def test_entries_stay_as_they_were_written() -> None:
     """An entry of a bound enumeration still has the placeholder, for messages and `rules`, beside its prefixes."""
     (entry, _) = for_networks(str(TEN)).networks.entries
@@ -164,7 +205,7 @@ def test_the_policy_has_everything_else_that_decides() -> None:
     settings = replace(load(None, {}), suppress_own_network=True, ignore_flow=ignored, tunnels=frozenset({"teredo"}))
 
     assert Configuration(settings, (TEN,)).policy(frozenset({own})) == Policy(
-        our_nets=(TEN,),
+        our_nets=(TEN, LOCAL),
         suppress_own_network=True,
         ignored=ignored,
         own_connections=frozenset({own}),

@@ -8,9 +8,10 @@ import pytest
 
 from shodohflo.analysis.check.proof import check
 from shodohflo.config.findings import Code
-from shodohflo.config.presumed import PRIVATE, presumed_networks
+from shodohflo.config.presumed import presumed_networks
 from shodohflo.pcap_config import OUR_4NETS, OUR_6NETS, FlowMapping, LowerPort, NetworkEnumeration
 from shodohflo.rules.defaults import default_enumeration
+from shodohflo.rules.networks import PRIVATE
 from support.subjects import configuration
 
 TEN, TWELVE, SIXTEEN, SHARED, UNIQUE_LOCAL = map(str, PRIVATE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING
 
@@ -124,7 +125,7 @@ def test_settings_become_the_policy_of_a_pipeline(written: Written) -> None:
     policy = Configuration(settings, (ip_network("10.0.0.0/8"),)).policy()
 
     assert policy == Policy(
-        our_nets=(ip_network("10.0.0.0/8"),),
+        our_nets=(ip_network("10.0.0.0/8"), ip_network("fc00::/7")),
         suppress_own_network=True,
         ignored=(IgnoredFlow(ip_network("192.0.2.1/32"), 53),),
         tunnels=frozenset({"teredo"}),
@@ -227,6 +228,38 @@ def test_doubts_are_findings_with_their_place(written: Written) -> None:
     assert doubt.where == f"{path}:1:1"
 
 
+SHORT = """\
+from shodohflo.pcap_config import *
+NETWORK_ENUMERATION = NetworkEnumeration(
+    ("lan", "192.168.0.0", "2001:db8:7::"), ("host", "10.0.0.0/32", "10.0.0.1"), ("all", "0.0.0.0/0"))
+FLOW_MAPPING = FlowMapping((None, None, LowerPort()))
+IGNORE_FLOW = {("172.16.0.0", 53), ("198.51.100.9", 53), ("10.0.0.0/8", 53)}
+"""
+
+
+def test_an_address_that_looks_like_a_network_is_doubted(written: Written) -> None:
+    """An address that ends in zeros needs its length, in networks and in IGNORE_FLOW; the doubt guesses the network."""
+    settings = plain(written(SHORT))
+
+    assert [(doubt.label, doubt.where.rpartition("/")[2]) for doubt in settings.doubts] == [
+        ("FORGOTTEN-LENGTH NETWORK_ENUMERATION[0]", "configuration.py:3:5"),
+        ("FORGOTTEN-LENGTH IGNORE_FLOW", "configuration.py:5:1"),
+    ]
+    assert settings.doubts[0].sentence == (
+        "NETWORK_ENUMERATION[0]: without a prefix length this is a single address: "
+        "192.168.0.0 (did you mean 192.168.0.0/16?), 2001:db8:7:: (did you mean 2001:db8:7::/48?)"
+    )
+
+
+def test_a_doubt_that_is_accepted_is_no_warning(written: Written) -> None:
+    """Commands do not warn of what ACCEPTED_FINDINGS accepts."""
+    accepting = "ACCEPTED_FINDINGS = {'FORGOTTEN-LENGTH IGNORE_FLOW': 'a host with that address'}\n"
+
+    (warning,) = plain(written(SHORT + accepting)).warnings
+
+    assert "NETWORK_ENUMERATION[0]" in warning
+
+
 @pytest.mark.parametrize(
     ("present", "absent"), [("NETWORK_ENUMERATION", "FLOW_MAPPING"), ("FLOW_MAPPING", "NETWORK_ENUMERATION")]
 )
@@ -273,8 +306,25 @@ def test_names_that_are_no_doubtful_settings_make_no_warning(written: Written) -
 
 def test_a_named_file_that_is_missing_is_an_error(tmp_path: Path) -> None:
     """A named file that is missing is an error; the defaults do not replace it."""
-    with pytest.raises(ConfigurationError, match="no such file; name the configuration with --config"):
+    with pytest.raises(ConfigurationError, match=r"nowhere\.py: no such file$"):
         plain(tmp_path / "nowhere.py")
+
+
+def test_what_is_no_file_is_told_apart(tmp_path: Path) -> None:
+    """A directory, a pipe and a missing file each have their own message, without options that a command may lack."""
+    os.mkfifo(tmp_path / "pipe")
+
+    complaints = []
+    for path in (tmp_path, tmp_path / "pipe", tmp_path / "missing.py"):
+        with pytest.raises(ConfigurationError) as caught:
+            load(path, {"SHODOHFLO_CONFIG": str(tmp_path / "missing.py")}, privileged=False)
+        complaints.append(str(caught.value))
+
+    assert complaints == [
+        f"{tmp_path}: is a directory; name the file in it, such as {tmp_path}/configuration.py",
+        f"{tmp_path}/pipe: is not a regular file",
+        f"{tmp_path}/missing.py: no such file (named by SHODOHFLO_CONFIG)",
+    ]
 
 
 def test_the_named_file_wins_over_the_searched_ones(tmp_path: Path) -> None:

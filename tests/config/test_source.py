@@ -68,6 +68,13 @@ def test_a_misspelt_import_gets_the_nearest_name(tmp_path: Path) -> None:
         ("import shodohflo.pcap_confg\n", "did you mean shodohflo.pcap_config?"),
         ("from shodohflo import pcap_config as p\nx = p.LowerPrt()\n", "did you mean LowerPort?"),
         (HEAD + "x = Assign(SRC, DST, {53}, dropp=True)\n", "did you mean drop?"),
+        (HEAD + "x = Assign(DST, SRC, precedence=SRC)\n", "(Assign takes client_from, port_from, set_of_ports, drop)"),
+        ("x = LowerPort()\n", "(write: from shodohflo.pcap_config import LowerPort)"),
+        ("FLOW_MAPPING = FlowMapping()\n", "(write: from shodohflo.pcap_config import FlowMapping)"),
+        (
+            HEAD + "x = PortMatch(servers)\nservers = {22}\n",
+            "name 'servers' is not defined (the file assigns it later)",
+        ),
         (HEAD + "servers = {22}\nx = PortMatch(server)\n", "did you mean servers?"),
         (HEAD + "x = (None, None, Qqq())\n", "name 'Qqq' is not defined"),
         ("x = dict().get(qqq=10)\n", "TypeError"),
@@ -75,7 +82,7 @@ def test_a_misspelt_import_gets_the_nearest_name(tmp_path: Path) -> None:
     ],
 )
 def test_a_name_that_is_not_known_gets_the_nearest_that_is(tmp_path: Path, text: str, said: str) -> None:
-    """An unknown name gets the closest module, action, argument or own name as a hint, or no hint if none is close."""
+    """An unknown name gets the closest other one as a hint or what makes it known, or no hint if none is close."""
     complained = complaint(tmp_path, text)
 
     assert said in complained

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 CASES = Path(__file__).parent.parent / "data" / "cases"
 
 PENDING = {
-    "ula-without-v6-nets.pcap",
     "pcapng-block-over-16MiB.pcapng.gz",
 }
 """Captures that are not yet read as stated."""

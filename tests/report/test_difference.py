@@ -23,6 +23,14 @@ def test_no_difference_is_one_line_after_the_counts() -> None:
     assert list(difference_lines(difference())) == ["10 packets; 0 keys before, 0 after", "no difference"]
 
 
+def test_what_was_not_read_is_not_said_to_be_equal() -> None:
+    """Without a packet nothing was compared, and after a broken capture the result is about what could be read."""
+    nothing = Difference(0, {}, {}, (), same_tunnels=True)
+
+    assert list(difference_lines(nothing))[1:] == ["no packet to compare"]
+    assert list(difference_lines(difference(), complete=False))[1:] == ["no difference in what could be read"]
+
+
 def test_a_change_is_shown_with_both_rules_and_its_keys() -> None:
     """A change has outcome, rule and sentence before and after; the rule of a drop is not repeated."""
     assert list(difference_lines(difference(Change(What.DROPPED, 3, OLD, NEW)))) == [

@@ -21,6 +21,7 @@ from shodohflo.rules.networks import (
     NetworkEnumeration,
     NetworkTable,
     Place,
+    forgotten_length,
     update_our_nets,
 )
 from support.rule_sets import RuleSet, batch_of, first_holder, our_nets, prefixes, rule_sets
@@ -234,3 +235,32 @@ def test_ten_thousand_prefixes_compile_quickly() -> None:
     table = NetworkTable.compile(enumeration).v4
 
     assert len(table.starts) == 20_000 + 2
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("192.168.0.0", "192.168.0.0/16"),
+        ("192.168.7.0", "192.168.7.0/24"),
+        ("11.0.0.0", "11.0.0.0/8"),
+        ("172.16.0.0", "172.16.0.0/12"),
+        ("0.0.0.0", "0.0.0.0/0"),
+        ("2001:db8::", "2001:db8::/32"),
+        ("2001:db8:1:2::", "2001:db8:1:2::/64"),
+        ("2001:db8:1:0::", "2001:db8:1::/48"),
+        ("fd00::", "fd00::/8"),
+        ("::", "::/0"),
+        (ip_address("10.0.0.0"), "10.0.0.0/8"),
+    ],
+)
+def test_an_address_that_ends_in_zeros_is_probably_a_network(written: object, meant: str) -> None:
+    """The network that was meant ends where the zeros begin, or is a well-known block."""
+    assert forgotten_length(written) == ip_network(meant)
+
+
+@pytest.mark.parametrize(
+    "written", ["192.168.0.1", "10.0.0.0/32", "10.0.0.0/8", "::1", "2001:db8:1:2:3::", "bert", "", 7, None, OUR_4NETS]
+)
+def test_hosts_and_prefixes_with_a_length_are_what_they_say(written: object) -> None:
+    """An address of a host, a prefix with its length, and whatever is no address are not guessed about."""
+    assert forgotten_length(written) is None

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from shodohflo.agent.pidfile import PidFile
     from shodohflo.agent.status import Status
     from shodohflo.capture.live.interfaces import Wanted
-    from shodohflo.config import Configuration
+    from shodohflo.config import Configuration, Settings
+    from shodohflo.model import Network
     from shodohflo.store.connection import Store
 
 
@@ -39,6 +40,9 @@ class RunOptions:
     reread: Callable[[], Configuration] | None = None
     """Loads the configuration again, on SIGHUP; if it raises `ShodohfloError`, the old one stays. Called in another
     thread."""
+    adapt: Callable[[Settings, tuple[Network, ...]], Configuration] | None = None
+    """Returns the configuration for other networks, when the addresses of the interfaces change; None if our networks
+    do not come from these. Raises and is called as `reread`."""
     pid_file: PidFile | None = None
     """Where the results of reloads are published."""
     on_status: Callable[[Status], None] | None = None

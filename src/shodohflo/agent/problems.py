@@ -1,4 +1,4 @@
-"""Problems in the log: counters that should stay at 0, at most one record per reason and minute."""
+"""Problems in the log: counters that should stay at 0, at most one record per reason and minute; and lost traffic."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shodohflo.model import rule_place
-from shodohflo.process.timers import RateLimit
+from shodohflo.process.timers import Interval, RateLimit
+from shodohflo.report.unmatched import Judged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,6 +47,26 @@ class ProblemLog:
                 _log.log(problem.level, "%d %s", problem.count - logged, problem.text)
                 logged = problem.count
             self._logged[problem.reason] = logged
+
+
+class UnmatchedLog:
+    """Warns when nearly all packets of a minute are unmatched: once an hour, and again for other networks of ours."""
+
+    def __init__(self, now: float) -> None:
+        """Begin the first minute at `now`, in seconds of a monotonic clock."""
+        self._minute = Interval(60.0, now + 60.0)
+        self._limit = RateLimit(3600.0)
+        self._before = Judged()
+
+    def log_new(self, status: Status, now: float) -> None:
+        """At the end of each minute, look at its packets; `now` is in seconds of the same clock."""
+        if not self._minute.due(now):
+            return
+        judged, our_nets = Judged.of(status.ledger.outcomes), status.identity.our_nets
+        hint = judged.since(self._before).hint(our_nets)
+        self._before = judged
+        if hint and self._limit.allows(str(our_nets), now):
+            _log.warning("in the last minute, %s", hint)
 
 
 def _problems(status: Status) -> Iterator[Problem]:

@@ -8,7 +8,7 @@ import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
-from shodohflo.agent.problems import ProblemLog
+from shodohflo.agent.problems import ProblemLog, UnmatchedLog
 from shodohflo.agent.reloading import Reloading
 from shodohflo.agent.session import Session
 from shodohflo.agent.signals import Signals
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from shodohflo.agent.options import RunOptions
+    from shodohflo.agent.status import Status
 
 TICK: Final = 0.25
 """Seconds between two checks of the timers: the longest delay of a signal or a new flow."""
@@ -58,14 +59,20 @@ def run(options: RunOptions) -> int:
 
 def _main_loop(options: RunOptions, signals: Signals, session: Session, writer: Writer) -> None:
     """Receive packets and run the tasks that are due, until the end."""
-    reloading = Reloading(options.reread, session, options.pid_file)
-    problems = ProblemLog()
+    reloading = Reloading(options.reread, session, options.pid_file, options.adapt)
+    problem_log, unmatched_log = ProblemLog(), UnmatchedLog(time.monotonic())
+
+    def problems(status: Status, now: float) -> None:
+        problem_log.log_new(status, now)
+        unmatched_log.log_new(status, now)
+
     tasks = list(_tasks(options, session, writer, problems))
     deadline = math.inf if options.duration is None else time.monotonic() + options.duration
     while signals.end is None and time.monotonic() < deadline:
         session.receive(TICK)
         if signals.take_reload():
             reloading.request()
+        reloading.follow(session.derived, time.monotonic())
         if reloading.poll():  # run all tasks now, so that the heartbeat reports the reload
             tasks = list(_tasks(options, session, writer, problems))
         for interval, task in tasks:
@@ -74,13 +81,13 @@ def _main_loop(options: RunOptions, signals: Signals, session: Session, writer: 
 
 
 def _tasks(
-    options: RunOptions, session: Session, writer: Writer, problems: ProblemLog
+    options: RunOptions, session: Session, writer: Writer, problems: Callable[[Status, float], None]
 ) -> Iterator[tuple[Interval, Callable[[], None]]]:
     """Yield each periodic task with its interval."""
     now = time.monotonic()
     yield Interval(TICK, now), session.record
     yield Interval(HEARTBEAT, now), lambda: writer.heartbeat(session.status().to_fields())
-    yield Interval(PROBLEMS, now), lambda: problems.log_new(session.status(), time.monotonic())
+    yield Interval(PROBLEMS, now), lambda: problems(session.status(), time.monotonic())
     if options.on_status is not None:
         show = options.on_status
         yield Interval(SHOW, now), lambda: show(session.status_with_recent())

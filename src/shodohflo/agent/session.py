@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from shodohflo.capture.live.listener import Listener
     from shodohflo.columns.frames import Frames
     from shodohflo.config import Configuration, Settings
+    from shodohflo.model import Network
     from shodohflo.rules.mapping import FlowMapping
     from shodohflo.store.connection import TcpEnds
     from shodohflo.store.writer import Writer
@@ -48,6 +49,11 @@ class Session:
     def configuration(self) -> Configuration:
         """The configuration in force."""
         return self._configuration
+
+    @property
+    def derived(self) -> tuple[Network, ...]:
+        """The networks that the addresses of the interfaces show now."""
+        return self._listener.networks
 
     @property
     def loaded(self) -> LoadedConfiguration:
@@ -80,7 +86,9 @@ class Session:
         # Network ids are those of one configuration, so counts are kept by name across reloads.
         self._unmatched_before = self._unmatched(self._pipeline.take_unmatched())
         _carry_failures(self._pipeline.rules.mapping, rules.mapping)
-        self._configuration, self._loaded = configuration, _loaded(configuration.settings)
+        if configuration.settings is not self._configuration.settings:
+            self._loaded = _loaded(configuration.settings)
+        self._configuration = configuration
         self._identity = replace(self._identity, our_nets=configuration.our_nets)
         self._pipeline.rules, self._pipeline.policy = rules, self._policy()
         self._outlet.adopt(rules.mapping.sentences, configuration.settings.ttl)

@@ -47,33 +47,55 @@ class RunArguments:
     promiscuous: bool
 
     def settle(self, path: Path | None, tell: Callable[[str], None]) -> Configuration:
-        """Load the configuration at `path`, and return it with our networks; derived ones are reported by `tell`."""
+        """Load the configuration at `path`, and return it with our networks, which are reported by `tell`."""
         settings = load(path)
-        return Configuration(settings, self.our_nets or self._derive_networks(settings, tell))
+        configuration = Configuration(settings, self.our_nets or self._derive_networks(settings))
+        tell(f"our networks{self._origin(configuration)}: {configuration.our_nets_text}")
+        return configuration
+
+    def _origin(self, configuration: Configuration) -> str:
+        """Return where our networks come from, if the operator did not name them."""
+        if self.our_nets:
+            return ""
+        if configuration.named:
+            return ", from the addresses of the interfaces"
+        return ", until an interface has an address (--our-nets names others)"
+
+    def adapt(self, settings: Settings, networks: tuple[Network, ...]) -> Configuration:
+        """Return `settings` with other derived networks, after logging these and the findings about both.
+
+        Raise `ConfigurationError` if the settings can't be used with them.
+        """
+        refuse_swallowed(settings.enumeration, networks)
+        configuration = Configuration(settings, networks)
+        _log.info("our networks%s, are now %s", self._origin(configuration), configuration.our_nets_text)
+        _refuse_errors(configuration)
+        return configuration
 
     def reread(self, before: Settings) -> Configuration:
         """Load the configuration again, check it and log the findings; `ConfigurationError` if it can't be used."""
         configuration = self.settle(before.path or find(self.config, SEARCHED), _log.info)
-        report = check(configuration)
-        log_findings(report, configuration.settings)
-        if report.worst == Level.ERROR:
-            raise ConfigurationError(in_one_line(report.findings[0]))
+        _refuse_errors(configuration)
         for name in not_reloadable(before, configuration.settings, store_named=bool(self.store)):
             _log.warning("%s has changed, which takes effect when the agent is restarted", name)
         logging.getLogger().setLevel(configuration.settings.log_level)
         return configuration
 
-    def _derive_networks(self, settings: Settings, tell: Callable[[str], None]) -> tuple[Network, ...]:
+    def _derive_networks(self, settings: Settings) -> tuple[Network, ...]:
         """Derive our networks from the addresses of the chosen interfaces."""
         interfaces = list_interfaces()
         self.wanted.refuse_unknown(interfaces)
         derived = our_networks(self.wanted.choose(interfaces).listened, interfaces)
         refuse_swallowed(settings.enumeration, derived)
-        told = (
-            ", ".join(map(str, derived)) or "none, so that only rules about other networks can match (see --our-nets)"
-        )
-        tell(f"our networks, from the addresses of the interfaces: {told}")
         return derived
+
+
+def _refuse_errors(configuration: Configuration) -> None:
+    """Log the findings about a configuration; raise `ConfigurationError` if one of them is an error."""
+    report = check(configuration)
+    log_findings(report, configuration.settings)
+    if report.worst == Level.ERROR:
+        raise ConfigurationError(in_one_line(report.findings[0]))
 
 
 def not_reloadable(before: Settings, after: Settings, *, store_named: bool) -> Iterator[str]:

@@ -17,6 +17,7 @@ from shodohflo.agent.pidfile import AgentFiles, PidFile, run_directory
 from shodohflo.agent.startup import RunArguments, log_findings, named_store, refuse_without_rights
 from shodohflo.analysis.check.proof import check
 from shodohflo.cli.logs import begin_log
+from shodohflo.cli.messages import hint_at_unmatched
 from shodohflo.config import SEARCHED, Settings, find
 from shodohflo.process.malloc import keep_freed_memory
 from shodohflo.report.ledger import print_ledger, write_ledger
@@ -46,6 +47,7 @@ def attend(arguments: RunArguments) -> int:
             duration=arguments.duration,
             promiscuous=arguments.promiscuous,
             reread=partial(arguments.reread, settings),
+            adapt=None if arguments.our_nets else arguments.adapt,
             pid_file=pid_file,
             on_status=on_status,
             on_end=last.append,
@@ -55,6 +57,7 @@ def attend(arguments: RunArguments) -> int:
         if arguments.ledger:
             write_ledger(ended.ledger, arguments.ledger)
         print_ledger(ended.ledger, ended.rules, err=False)
+        hint_at_unmatched(ended.ledger.outcomes, ended.identity.our_nets)
     return status
 
 

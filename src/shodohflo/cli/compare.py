@@ -11,7 +11,7 @@ import click
 from shodohflo.analysis.compare import Comparison
 from shodohflo.cli import options
 from shodohflo.cli.messages import fail, warn
-from shodohflo.config import Configuration, load
+from shodohflo.config import load
 from shodohflo.config.presumed import presumed
 from shodohflo.offline.session import Replay, make_pipeline
 from shodohflo.report.difference import difference_lines
@@ -48,15 +48,18 @@ def compare(*, old: Path, new: Path, captures: tuple[str, ...], our_nets: tuple[
     both = [load(path) for path in (old, new)]
     for settings in both:
         warn(settings)
-    ours = options.named_or(our_nets, lambda: presumed(*(settings.enumeration for settings in both)))
-    comparison = Comparison(*(make_pipeline(Configuration(settings, ours)) for settings in both))
+    configurations = options.bound(both, our_nets, lambda: presumed(*(settings.enumeration for settings in both)))
+    comparison = Comparison(*map(make_pipeline, configurations))
     reading = Replay(comparison)
     reading.read(captures)
-    difference = comparison.difference()
-    for line in [json.dumps(difference.as_dict())] if as_json else difference_lines(difference):
-        click.echo(line)
     for message in reading.broken:
         fail(message, "shodohflo compare")
+    difference = comparison.difference()
+    if reading.broken and not difference.packets:
+        return 2
+    lines = difference_lines(difference, complete=not reading.broken)
+    for line in [json.dumps(difference.as_dict())] if as_json else lines:
+        click.echo(line)
     if reading.broken:
         return 2
     return 0 if difference.is_none else 1

@@ -41,8 +41,10 @@ def demo() -> int:
     (.2), and their IPv6 addresses in 2001:db8:7::/48. The demo needs no rights, and leaves nothing behind.
     """
     settings = load(None, {})
+    configuration = Configuration(settings, OUR_NETS)
+    click.echo(f"our networks: {configuration.our_nets_text}", err=True)
     with as_file(files("shodohflo") / "demo" / "demo.pcap") as capture:
-        replayed = replay_captures([str(capture)], Configuration(settings, OUR_NETS))
+        replayed = replay_captures([str(capture)], configuration)
     seen = as_of(replayed.observations, time.time_ns())
     # A store of its own keeps documentation addresses out of the operator's.
     with TemporaryDirectory(prefix="shodohflo-") as state, closing(EmbeddedStore(Path(state))) as store:

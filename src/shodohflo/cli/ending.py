@@ -11,6 +11,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Final
 
 import click
+from click.core import ParameterSource
 
 from shodohflo.cli.messages import fail
 from shodohflo.errors import ShodohfloError
@@ -54,7 +55,7 @@ def _report(error: Exception, program: str) -> int:
             return error.exit_code
         case click.UsageError():
             path = error.ctx.command_path if error.ctx else program
-            fail(f"{error.format_message().rstrip('.')} (see {path} --help)", path)
+            fail(f"{error.format_message().rstrip('.')}{_variable(error)} (see {path} --help)", path)
             return error.exit_code
         case click.ClickException():
             fail(error.format_message(), program)
@@ -69,3 +70,11 @@ def _report(error: Exception, program: str) -> int:
                 f"unexpected {type(error).__name__}: {error} (SHODOHFLO_DEBUG=1 shows where; please report it)", program
             )
     return 1
+
+
+def _variable(error: click.UsageError) -> str:
+    """Return the environment variable that the wrong value comes from, if it does."""
+    if not isinstance(error, click.BadParameter) or error.ctx is None or error.param is None or not error.param.name:
+        return ""
+    from_environment = error.ctx.get_parameter_source(error.param.name) is ParameterSource.ENVIRONMENT
+    return f", from the variable {error.param.envvar}" if from_environment else ""

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import logging
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+
+LIBRARIES: Final = frozenset({"asyncio", "pyroute2", "rich", "valkey"})
+"""Libraries whose records below WARNING are about their own insides."""
+
+
+def is_about_the_run(record: logging.LogRecord) -> bool:
+    """Return whether a record is for the operator, who may have asked for all of ours with LOG_LEVEL."""
+    return record.levelno >= logging.WARNING or record.name.partition(".")[0] not in LIBRARIES
 
 
 def begin_log(level: str, console: Console | None = None) -> None:
@@ -21,4 +30,5 @@ def begin_log(level: str, console: Console | None = None) -> None:
     elif "JOURNAL_STREAM" in os.environ:  # the journal adds the time
         shape = "%(levelname)s %(message)s"
     handler.setFormatter(logging.Formatter(shape))
+    handler.addFilter(is_about_the_run)
     logging.basicConfig(level=level, handlers=[handler], force=True)

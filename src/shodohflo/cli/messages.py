@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 import click
 
+from shodohflo.report.unmatched import Judged
+
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from shodohflo.config import Settings
+    from shodohflo.model import Network
 
 
 def fail(message: str, program: str = "shodohflo") -> None:
@@ -15,7 +21,19 @@ def fail(message: str, program: str = "shodohflo") -> None:
     click.echo(f"{program}: {' '.join(message.split())}", err=True)
 
 
+def no_such(kind: str, name: str, known: Iterable[str]) -> str:
+    """Return the message for an unknown `name`, with the closest of the `known` ones if there is one."""
+    close = get_close_matches(name, list(known), n=1)
+    return f"No such {kind} {name!r}.{f' Did you mean {close[0]!r}?' if close else ''}"
+
+
 def warn(settings: Settings) -> None:
     """Print the warnings from reading a configuration, one per line."""
     for warning in settings.warnings:
         click.echo(f"warning: {warning}", err=True)
+
+
+def hint_at_unmatched(outcomes: Mapping[str, int], our_nets: Iterable[Network]) -> None:
+    """Print a hint if nearly all packets are unmatched; `outcomes` are those of a ledger."""
+    if hint := Judged.of(outcomes).hint(our_nets):
+        click.echo(f"hint: {hint}", err=True)

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from shodohflo.rules.networks import forgotten_length
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from shodohflo.config import Configuration, Settings
     from shodohflo.config.presumed import Presumed
@@ -22,6 +24,14 @@ def prefix(text: str) -> Network:
         return ip_network(text)
     except ValueError as error:
         raise click.BadParameter(f"{text!r} is not a prefix{_suggestion(text)}") from error
+
+
+def our_prefix(text: str) -> Network:
+    """Parse a prefix of our networks; an address that is probably a network's needs its length."""
+    parsed = prefix(text)
+    if meant := forgotten_length(text):
+        raise click.BadParameter(f"{text!r} is a single address; write {meant}, or {parsed} for that address alone")
+    return parsed
 
 
 def _suggestion(text: str) -> str:
@@ -41,7 +51,7 @@ PORT: Final = click.IntRange(0, 65535)
 def _our_nets(otherwise: str = "") -> Callable[[Callable[..., int]], Callable[..., int]]:
     text = f"A prefix of our networks; repeat it for several, of either family.{otherwise}"
     envvar = "SHODOHFLO_OUR_NETS"
-    return click.option("--our-nets", type=prefix, multiple=True, metavar="PREFIX", envvar=envvar, help=text)
+    return click.option("--our-nets", type=our_prefix, multiple=True, metavar="PREFIX", envvar=envvar, help=text)
 
 
 our_nets = _our_nets()
@@ -93,19 +103,28 @@ stores = click.option(
 )
 
 
-def named_or(our_nets: tuple[Network, ...], presumed: Callable[[], Presumed]) -> tuple[Network, ...]:
-    """Return `our_nets` or, if none are named, the presumed ones, which are then named on standard error."""
-    if our_nets:
-        return our_nets
-    taken = presumed()
-    for note in taken.notes:
-        click.echo(note, err=True)
-    return taken.networks
-
-
 def configured(settings: Settings, our_nets: tuple[Network, ...]) -> Configuration:
-    """Return the configuration in force for `our_nets`, or for the private networks that `settings` leave free."""
-    from shodohflo.config import Configuration  # noqa: PLC0415 - readers of a store need no configuration
-    from shodohflo.config.presumed import presumed  # noqa: PLC0415 - as above
+    """Return the configuration for `our_nets`, or for the private networks that `settings` leave free; say which."""
+    from shodohflo.config.presumed import presumed  # noqa: PLC0415 - readers of a store need no configuration
 
-    return Configuration(settings, named_or(our_nets, lambda: presumed(settings.enumeration)))
+    (configuration,) = bound([settings], our_nets, lambda: presumed(settings.enumeration))
+    return configuration
+
+
+def bound(
+    settings: Sequence[Settings], our_nets: tuple[Network, ...], presumed: Callable[[], Presumed]
+) -> list[Configuration]:
+    """Return each of `settings` with `our_nets` or, if none are named, the presumed ones; say on standard error which.
+
+    Two configurations with the same networks can differ in what is ours by default.
+    """
+    from shodohflo.config import Configuration  # noqa: PLC0415 - readers of a store need no configuration
+
+    taken = None if our_nets else presumed()
+    for note in taken.notes if taken else ():
+        click.echo(note, err=True)
+    made = [Configuration(one, taken.networks if taken else our_nets) for one in settings]
+    texts = [one.our_nets_text for one in made if our_nets or one.our_nets != one.named]
+    for text in dict.fromkeys(texts):
+        click.echo(f"our networks: {text}", err=True)
+    return made

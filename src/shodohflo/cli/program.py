@@ -10,6 +10,7 @@ import click
 
 from shodohflo import __version__
 from shodohflo.cli.ending import Ending
+from shodohflo.cli.messages import no_such
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ COMMANDS: Final = {
     "suggest": Command("suggest", "suggest_command", "Write a configuration for the traffic in captures."),
     "init": Command("init", "init", "Write a starting configuration from this machine's interfaces."),
     "demo": Command("demo", "demo", "Replay a shipped capture into a temporary store and show the flows."),
+    "help": Command("help", "help_command", "Print the help of a command, or of the configuration language."),
     "completion": Command("completion", "completion", "Print the completion script of a shell."),
 }
 
@@ -57,6 +59,14 @@ class Program(Ending, click.Group):  # type: ignore[misc] # click overloads `mai
         command = getattr(import_module(f"shodohflo.cli.{place.module}"), place.name)
         assert isinstance(command, click.Command)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that `args` begin with; the error for an unknown one names the closest."""
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            ctx.fail(no_such("command", args[0], COMMANDS))
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's own signature
         """List the commands without importing them."""

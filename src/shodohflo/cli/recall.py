@@ -26,7 +26,9 @@ def recall(text: str, urls: Sequence[str], now: float) -> Recalled:
         raise ConfigurationError(f"{text!r} is not one of our keys; write one like '10.0.0.1;8.8.8.8;53;flow'")
     reader = Reader(opened(urls))
     row = find_row(reader, key, now)
-    report_failures(reader)
+    failed = report_failures(reader)
+    if row is None and failed:
+        raise ShodohfloError(f"no other store has the key {text}, so whether it exists is unknown")
     if row is None:
         raise ShodohfloError(f"no store has the key {text}: it was never written, or it has expired")
     return [text, *memory_lines(key, row, now)], {"key": text} | row.as_dict()

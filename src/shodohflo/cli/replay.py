@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from shodohflo.cli import options
-from shodohflo.cli.messages import fail, warn
-from shodohflo.config import Configuration, load
+from shodohflo.cli.messages import fail, hint_at_unmatched, warn
+from shodohflo.config import load
 from shodohflo.config.presumed import presumed_for_captures
 from shodohflo.offline.session import is_unreadable, replay_captures
 from shodohflo.process.malloc import keep_freed_memory
@@ -63,8 +63,8 @@ def replay(  # noqa: PLR0913 - one for each option
         from shodohflo.offline.writing import writer_to  # noqa: PLC0415 - most replays need no store client
 
         write = writer_to(store, settings.mapping, settings.ttl)
-    ours = options.named_or(our_nets, lambda: presumed_for_captures(settings.enumeration))
-    replayed = replay_captures(captures, Configuration(settings, ours))
+    (configuration,) = options.bound([settings], our_nets, lambda: presumed_for_captures(settings.enumeration))
+    replayed = replay_captures(captures, configuration)
     if write:
         write(replayed.observations)
     if keys:
@@ -79,6 +79,7 @@ def replay(  # noqa: PLR0913 - one for each option
     for message in broken:
         fail(message, "shodohflo replay")
     print_ledger(replayed.ledger, replayed.rules, err=keys or as_json)
+    hint_at_unmatched(replayed.ledger.outcomes, configuration.our_nets)
     if ledger:
         write_ledger(replayed.ledger, ledger)
     return 1 if broken else 0

@@ -38,6 +38,9 @@ Examples:
 """
 
 
+_MEANT: Final = " (a configuration whose name does not end in .py is named with --config)"
+
+
 @click.command("rules", epilog=EXAMPLES)
 @click.argument("files", nargs=-1, metavar="[CONFIG] [CAPTURE]...")
 @options.config
@@ -75,7 +78,7 @@ def rules_command(  # noqa: PLR0913 - one for each option
         replayed = replay_captures(files, options.configured(settings, our_nets))
         decided = count_decided(replayed.observations, replayed.ledger, rule_texts(settings))
         for message in replayed.broken:
-            fail(message, "shodohflo rules")
+            fail(f"{message}{_MEANT if 'is not a capture' in message else ''}", "shodohflo rules")
         print_ledger(replayed.ledger, replayed.rules, err=True)
         status = 1 if replayed.broken else 0
     print_rules(settings, decided, as_json=as_json)

@@ -85,7 +85,7 @@ class Agent(Ending, click.Command):  # type: ignore[misc] # click overloads `mai
 
 @click.command(cls=Agent, epilog=PCAP_AGENT_EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("interface")
-@click.argument("prefix", type=options.prefix)
+@click.argument("prefix", type=options.our_prefix)
 @_shared
 @click.version_option(__version__, prog_name="pcap_agent", message="%(prog)s %(version)s")
 def pcap_agent(*, interface: str, prefix: Network, **rest: Any) -> int:  # noqa: ANN401 - one for each option

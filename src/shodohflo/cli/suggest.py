@@ -10,10 +10,10 @@ from shodohflo.analysis.suggest.proposals import our_networks, suggest
 from shodohflo.analysis.suggest.survey import Survey
 from shodohflo.cli import options
 from shodohflo.cli.messages import fail
-from shodohflo.config.presumed import PRIVATE
 from shodohflo.errors import CaptureError
 from shodohflo.offline.session import Replay
 from shodohflo.report.suggestion import suggestion_lines
+from shodohflo.rules.networks import PRIVATE
 
 if TYPE_CHECKING:
     from shodohflo.model import Network

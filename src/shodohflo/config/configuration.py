@@ -26,7 +26,22 @@ class Configuration:
     """The settings, together with our networks."""
 
     settings: Settings
-    our_nets: tuple[Network, ...]
+    named: tuple[Network, ...]
+    """Our networks as they were named, derived or presumed; perhaps of one family only, or none."""
+
+    @cached_property
+    def our_nets(self) -> tuple[Network, ...]:
+        """Everything that is ours: `named`, and what OUR_4NETS or OUR_6NETS stands for if `named` lacks its family."""
+        return self.settings.enumeration.ours(self.named)
+
+    @property
+    def our_nets_text(self) -> str:
+        """Our networks for a message, in which those that nobody named are said to be defaults."""
+        named, defaults = self.our_nets[: len(self.named)], self.our_nets[len(self.named) :]
+        told = [", ".join(map(str, named))] if named else []
+        if defaults:
+            told.append("by default " + ", ".join(f"{network} (OUR_{network.version}NETS)" for network in defaults))
+        return ", and ".join(told) or "none"
 
     @cached_property
     def networks(self) -> NetworkEnumeration:

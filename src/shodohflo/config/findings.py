@@ -155,6 +155,15 @@ class Code(StrEnum):
         ),
         "Name our networks of that family with --our-nets.",
     )
+    FORGOTTEN_LENGTH = (
+        "FORGOTTEN-LENGTH",
+        Level.WARNING,
+        (
+            "NETWORK_ENUMERATION or IGNORE_FLOW has an address that looks like that of a network, because it ends in "
+            "zeros, but no prefix length. It stands for that single address."
+        ),
+        "Write the length: that of the network, or /32 or /128 if the single address is meant.",
+    )
     UNKNOWN_SETTING = (
         "UNKNOWN-SETTING",
         Level.WARNING,

@@ -9,21 +9,16 @@ use for.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import collapse_addresses, ip_network
-from typing import TYPE_CHECKING, Final
+from ipaddress import collapse_addresses
+from typing import TYPE_CHECKING
 
 from shodohflo.model import Network, covers
-from shodohflo.rules.networks import OurNetworks
+from shodohflo.rules.networks import PRIVATE, OurNetworks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from shodohflo.rules.networks import NetworkEnumeration
-
-PRIVATE: Final = tuple(
-    ip_network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
-)
-"""RFC 1918, RFC 6598, RFC 4193."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -23,7 +24,9 @@ from shodohflo.config.known import (
 from shodohflo.config.source import Source, nearest
 from shodohflo.config.trust import refuse_strangers
 from shodohflo.errors import ConfigurationError
+from shodohflo.model import entry_place
 from shodohflo.rules.defaults import default_enumeration, default_mapping
+from shodohflo.rules.networks import forgotten_length, parse_prefix
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -64,7 +67,7 @@ class Settings:
     accepted: Mapping[str, str]
     """The reasons of `ACCEPTED_FINDINGS`, by finding."""
     doubts: tuple[Finding, ...]
-    """Findings about names that look like misspelt settings."""
+    """Findings about names that look like misspelt settings, and about addresses that look like networks."""
     places: Mapping[str, str]
     """The positions, as `file:line:column`, of assigned names, networks and rules; keys are like `FLOW_MAPPING[2]`."""
 
@@ -75,8 +78,9 @@ class Settings:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """The doubts, each as one line with its position."""
-        return tuple(f"{doubt.where}: {doubt.sentence}" for doubt in self.doubts)
+        """The doubts that are not accepted, each as one line with its position."""
+        told = [doubt for doubt in self.doubts if doubt.label not in self.accepted]
+        return tuple(f"{doubt.where}: {doubt.sentence}" for doubt in told)
 
 
 def find(named: Path | None, searched: Iterable[Path] = ()) -> Path | None:
@@ -95,13 +99,24 @@ def load(
     if path is None:
         return _settle({}, environment, None)
     if not path.is_file():
-        raise ConfigurationError(f"{path}: no such file; name the configuration with --config")
+        raise ConfigurationError(f"{path}: {_why_no_file(path)}{_origin(path, environment)}")
     if os.geteuid() == 0 if privileged is None else privileged:
         refuse_strangers(path)
     source = Source.read(path)
     names = source.run()
     assigned = {name: names[name] for name in KNOWN if names.get(name) is not None}
     return _settle(assigned, environment, source)
+
+
+def _why_no_file(path: Path) -> str:
+    if path.is_dir():
+        return f"is a directory; name the file in it, such as {path / SEARCHED[0]}"
+    return "is not a regular file" if path.exists() else "no such file"
+
+
+def _origin(path: Path, environment: Mapping[str, str]) -> str:
+    """Return where `path` comes from, if the operator may not expect it."""
+    return " (named by SHODOHFLO_CONFIG)" if environment.get("SHODOHFLO_CONFIG") == str(path) else ""
 
 
 def _settle(assigned: Mapping[str, Any], environment: Mapping[str, str], source: Source | None) -> Settings:
@@ -127,7 +142,7 @@ def _settle(assigned: Mapping[str, Any], environment: Mapping[str, str], source:
         enumeration=enumeration,
         mapping=mapping,
         accepted=values.get("ACCEPTED_FINDINGS", {}),
-        doubts=tuple(_doubts(source)) if source else (),
+        doubts=(*_misspelt(source), *_short(source, enumeration, assigned)) if source else (),
         places=source.places() if source else {},
     )
 
@@ -168,7 +183,7 @@ def _from_variable(variable: str, name: str, value: object) -> object:
         raise ConfigurationError(f"environment variable {variable}: {error}") from error
 
 
-def _doubts(source: Source) -> Iterator[Finding]:
+def _misspelt(source: Source) -> Iterator[Finding]:
     """Yield a finding for each capitalised name that is not a setting of this agent or of its siblings."""
     for name, where in source.assigned().items():
         ours = name in KNOWN or name in SIBLINGS or name.startswith(SIBLING_PREFIXES)
@@ -178,3 +193,17 @@ def _doubts(source: Source) -> Iterator[Finding]:
                 "write names of your own in lower case, or with a leading underscore"
             )
             yield Finding(Code.UNKNOWN_SETTING, name, sentence, where=where)
+
+
+def _short(source: Source, enumeration: NetworkEnumeration, assigned: Mapping[str, Any]) -> Iterator[Finding]:
+    """Yield a finding for each entry, and one for IGNORE_FLOW, with an address that looks like that of a network."""
+    ends = assigned.get("IGNORE_FLOW")
+    ignored = [prefix for prefix, _ in ends] if isinstance(ends, Collection) else []
+    found = {entry_place(place): entry.without_length for place, entry in enumerate(enumeration.entries)}
+    found["IGNORE_FLOW"] = tuple(map(parse_prefix, filter(forgotten_length, ignored)))
+    places = source.places()
+    for place, addresses in found.items():
+        if addresses:
+            told = [f"{one[0]} (did you mean {forgotten_length(one[0])}?)" for one in addresses]
+            sentence = f"{place}: without a prefix length this is a single address: {', '.join(told)}"
+            yield Finding(Code.FORGOTTEN_LENGTH, place, sentence, where=places.get(place, str(source.path)))

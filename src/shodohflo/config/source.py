@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _LISTS: Final = ("NETWORK_ENUMERATION", "FLOW_MAPPING")
-_ARGUMENTS: Final = {name for action in BUILT_IN for name in inspect.signature(action).parameters}
+_ARGUMENTS: Final = {action.__name__: tuple(inspect.signature(action).parameters) for action in BUILT_IN}
 _PLACE: Final = re.compile(rf"({'|'.join(_LISTS)})\[(\d+)\]")
 
 
@@ -113,8 +113,8 @@ class Source:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Return ` (did you mean ...?)` with the known name closest to `name`; empty if none is close."""
-    close = difflib.get_close_matches(name, list(known), n=1)
+    """Return ` (did you mean ...?)` with the other known name closest to `name`; empty if none is close."""
+    close = difflib.get_close_matches(name, [one for one in known if one != name], n=1)
     return f" (did you mean {close[0]}?)" if close else ""
 
 
@@ -156,7 +156,7 @@ def _in_words(error: BaseException, own: Iterable[str]) -> str:
 
 
 def _hint(error: BaseException, own: Iterable[str]) -> str:
-    """Return the known name closest to the unknown one, if the error is about a name."""
+    """Return the way out if the error is about a name: usually the known name that is closest to it."""
     match error:
         case ModuleNotFoundError(name=str(name)):
             return nearest(name, [pcap_config.__name__])
@@ -164,10 +164,25 @@ def _hint(error: BaseException, own: Iterable[str]) -> str:
             misspelt = re.search(r"cannot import name '(\w+)'", str(error))
             return nearest(misspelt[1], pcap_config.__all__) if misspelt else ""
         case NameError(name=str(name)):
-            return nearest(name, [*pcap_config.__all__, *own])
+            return _name_hint(name, list(own))
         case AttributeError(name=str(name), obj=obj):
             return nearest(name, dir(obj))
         case TypeError():
-            misspelt = re.search(r"unexpected keyword argument '(\w+)'", str(error))
-            return nearest(misspelt[1], _ARGUMENTS) if misspelt else ""
+            misspelt = re.search(r"(\w+)\.__init__\(\) got an unexpected keyword argument '(\w+)'", str(error))
+            return _argument_hint(misspelt[1], misspelt[2]) if misspelt else ""
     return ""
+
+
+def _name_hint(name: str, own: list[str]) -> str:
+    """Return the way out for a name that is not defined; `own` are the names that the file assigns."""
+    if name in pcap_config.__all__:
+        return f" (write: from {pcap_config.__name__} import {name})"
+    if name in own:
+        return " (the file assigns it later)"
+    return nearest(name, [*pcap_config.__all__, *own])
+
+
+def _argument_hint(action: str, argument: str) -> str:
+    """Return the way out for an unknown `argument` of an action: the closest one, or all that it takes."""
+    arguments = _ARGUMENTS.get(action, ())
+    return nearest(argument, arguments) or (f" ({action} takes {', '.join(arguments)})" if arguments else "")

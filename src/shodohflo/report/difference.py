@@ -21,11 +21,14 @@ _INSIDE: Final = "in tunnels that only one of the two configurations opens (TUNN
 _UNSURE: Final = "a custom action gave different answers when asked again about the same packets:"
 
 
-def difference_lines(difference: Difference) -> Iterator[str]:
-    """Yield the lines of a difference: the counts, then the changes by outcomes and rules, most packets first."""
+def difference_lines(difference: Difference, *, complete: bool = True) -> Iterator[str]:
+    """Yield the lines of a difference: the counts, then the changes by outcomes and rules, most packets first.
+
+    `complete` is whether all captures could be read to their end.
+    """
     yield f"{difference.packets:,} packets; {len(difference.old):,} keys before, {len(difference.new):,} after"
     if difference.is_none:
-        yield "no difference"
+        yield _none(difference, complete=complete)
         return
     yield (
         f"{len(difference.added):,} keys added, {len(difference.gone):,} gone, "
@@ -37,6 +40,12 @@ def difference_lines(difference: Difference) -> Iterator[str]:
         yield ""
         yield from _group(group)
     yield from _inside(difference)
+
+
+def _none(difference: Difference, *, complete: bool) -> str:
+    if not difference.packets:
+        return "no packet to compare"
+    return "no difference" if complete else "no difference in what could be read"
 
 
 def _reason(change: Change) -> tuple[What, str, str, str, str]:

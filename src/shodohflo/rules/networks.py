@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from heapq import heappop, heappush
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -33,6 +33,15 @@ NOWHERE: Final = 0
 
 MOST_NETWORKS: Final = 65_534
 """Network ids are 16 bits wide, and 65,535 stays unused."""
+
+
+PRIVATE: Final = tuple(
+    ip_network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
+)
+"""RFC 1918, RFC 6598, RFC 4193."""
+
+_BLOCKS: Final = (*PRIVATE, *map(ip_network, ("224.0.0.0/4", "fd00::/8", "fe80::/10", "ff00::/8")))
+"""Networks that are known by their first address; also RFC 5771, RFC 4193, and RFC 4291 sections 2.5.6 and 2.7."""
 
 
 class OurNetworks:
@@ -90,6 +99,24 @@ def _complaint(given: Any) -> str:  # noqa: ANN401 - as above
         return f"{given!r} is not a prefix; write one like '192.0.2.0/24' or '2001:db8::/32'"
 
 
+def forgotten_length(given: object) -> Network | None:
+    """Return the network that was probably meant by an address without a length; None if it is written as a host's.
+
+    A network's address ends in zeros: an octet of IPv4, or the 64 bits of an IPv6 interface (RFC 4291 section 2.5.1).
+    """
+    try:
+        address = ip_address(str(given))
+    except ValueError:
+        return None
+    octets = len(address.packed.rstrip(b"\0"))
+    if address.version == 4:
+        length = 8 * octets if octets < 4 else None
+    else:
+        length = 16 * -(-octets // 2) if octets <= 8 else None
+    known = next((block for block in _BLOCKS if block.network_address == address), None)
+    return None if length is None else known or ip_network((address, length))
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One line of a NETWORK_ENUMERATION."""
@@ -97,6 +124,8 @@ class Entry:
     name: str
     given: tuple[Network | OurNetworks, ...]
     """The prefixes as written, with OUR_4NETS and OUR_6NETS unresolved."""
+    without_length: tuple[Network, ...] = ()
+    """Those among `given` that were written as an address, for which `forgotten_length` knows a network."""
     our_nets: tuple[Network, ...] | None = None
     """What OUR_4NETS and OUR_6NETS stand for; if None, they have the prefixes set by `update_our_nets`."""
 
@@ -109,7 +138,8 @@ class Entry:
         if not isinstance(name, str):
             raise ValueError(f": {name!r} is not a name; write ('name', 'prefix', ...)")  # noqa: TRY004 - one exception type for every malformed entry
         try:
-            return cls(name, tuple(p if isinstance(p, OurNetworks) else parse_prefix(p) for p in prefixes))
+            parsed = tuple(p if isinstance(p, OurNetworks) else parse_prefix(p) for p in prefixes)
+            return cls(name, parsed, tuple(parse_prefix(p) for p in prefixes if forgotten_length(p)))
         except ValueError as error:
             raise ValueError(f" {name!r}: {error}") from None
 
@@ -161,6 +191,15 @@ class NetworkEnumeration:
         bound = copy.copy(self)
         bound.entries = tuple(replace(entry, our_nets=ours) for entry in self.entries)
         return bound
+
+    def ours(self, our_nets: Iterable[Network]) -> tuple[Network, ...]:
+        """Return `our_nets`, and the default of each placeholder used here if none of `our_nets` is of its family.
+
+        Flows follow the placeholders, resets and unreachables follow our networks: with these, both agree.
+        """
+        named = tuple(our_nets)
+        used = {part: None for entry in self.entries for part in entry.given if isinstance(part, OurNetworks)}
+        return (*named, *(prefix for part in used for prefix in part.among(named) if prefix not in named))
 
     def network(self, address: Address) -> int | None:
         """Return the id of the network that `address` belongs to, or None if it is in no network."""

@@ -97,8 +97,30 @@ def test_exclusion_beats_naming_and_a_name_that_excludes_nothing_is_told() -> No
 
 def test_an_unknown_name_lists_those_that_exist() -> None:
     """The error for an unknown name lists the existing interfaces."""
-    with pytest.raises(CaptureError, match=r"^there is no interface eth7; there are lo, eth0$"):
+    with pytest.raises(CaptureError, match=r"^there is no interface eth7 \(did you mean eth0\?\); there are lo, eth0$"):
         Wanted(("eth0", "eth7")).refuse_unknown((LO, ETH0))
+
+
+@pytest.mark.parametrize(
+    ("names", "way_out"),
+    [
+        (("any",), "any: `shodohflo run` without an interface listens to all of them; there are lo, eth0"),
+        (
+            ("eth0", "192.168.0.0/16"),
+            "192.168.0.0/16: it is a prefix; write shodohflo run eth0 --our-nets 192.168.0.0/16;",
+        ),
+        (("2001:db8::1/32",), "it is a prefix; write shodohflo run --our-nets 2001:db8::1/32;"),
+        (("lo,eth0",), "lo,eth0: write lo eth0;"),
+        (("eht0",), "eht0 (did you mean eth0?);"),
+        (("wlan7",), "wlan7; there are"),
+    ],
+)
+def test_what_is_no_interface_gets_the_way_out(names: tuple[str, ...], way_out: str) -> None:
+    """`any`, a prefix, a list with commas and a misspelt name each get what was probably meant."""
+    with pytest.raises(CaptureError) as caught:
+        Wanted(names).refuse_unknown([Interface("lo", 1), Interface("eth0", 2)])
+
+    assert way_out in str(caught.value)
 
 
 def test_known_names_and_no_names_are_not_refused() -> None:

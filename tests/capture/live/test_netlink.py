@@ -72,15 +72,23 @@ def test_ports_and_lower_devices_are_known(space: Namespace) -> None:
     assert (interfaces["mac0"].kind, interfaces["mac0"].lower) == ("macvlan", interfaces["eth0"].index)
 
 
-def test_a_change_of_an_interface_is_an_event(space: Namespace) -> None:
-    """A change of an interface makes the socket readable until the events are cleared."""
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("link", "set", "eth0", "down"),
+        ("addr", "add", "192.0.2.77/24", "dev", "eth0"),
+        ("addr", "add", "2001:db8:7::77/64", "dev", "eth0"),
+    ],
+)
+def test_a_change_of_an_interface_or_an_address_is_an_event(space: Namespace, change: tuple[str, ...]) -> None:
+    """A change of an interface or of its addresses makes the socket readable until the events are cleared."""
     with space.entered():
         events = LinkEvents()
     poll = select.poll()
     poll.register(events, select.POLLIN)
 
     before = poll.poll(0)
-    space.ip("link", "set", "eth0", "down")
+    space.ip(*change)
     after = poll.poll(10_000)
     events.clear()
     cleared = poll.poll(0)

@@ -35,7 +35,7 @@ def find_missing(model: Model) -> Iterator[Finding]:
 
 def find_unbound(model: Model) -> Iterator[Finding]:
     """Yield a finding for each entry with OUR_4NETS or OUR_6NETS if none of our networks is of that family."""
-    bound = {network.version for network in model.configuration.our_nets}
+    bound = {network.version for network in model.configuration.named}
     for number, entry in enumerate(model.configuration.networks.entries):
         for ours in entry.given:
             if isinstance(ours, OurNetworks) and ours.version not in bound:

@@ -7,6 +7,8 @@ once, a device is left out if any device below it is listened to.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from difflib import get_close_matches
+from ipaddress import ip_network
 from typing import TYPE_CHECKING, Final
 
 from shodohflo.errors import CaptureError
@@ -71,7 +73,27 @@ class Wanted:
         existing = [interface.name for interface in interfaces]
         for name in self.names:
             if name not in existing:
-                raise CaptureError(f"there is no interface {name}; there are {', '.join(existing) or 'none at all'}")
+                there_are = f"there are {', '.join(existing) or 'none at all'}"
+                raise CaptureError(f"there is no interface {name}{self._way_out(name, existing)}; {there_are}")
+
+    def _way_out(self, name: str, existing: Sequence[str]) -> str:
+        """Return what was probably meant by `name`, which is no interface."""
+        others = [other for other in self.names if other != name]
+        if name == "any":
+            return ": `shodohflo run` without an interface listens to all of them"
+        if _is_prefix(name):
+            return f": it is a prefix; write shodohflo run {' '.join([*others, '--our-nets', name])}"
+        if "," in name and set(name.split(",")) <= set(existing):
+            return f": write {name.replace(',', ' ')}"
+        close = get_close_matches(name, existing, n=1)
+        return f" (did you mean {close[0]}?)" if close else ""
+
+
+def _is_prefix(text: str) -> bool:
+    try:
+        return bool(ip_network(text, strict=False))
+    except ValueError:
+        return False
 
 
 def our_networks(listened: Iterable[Interface], interfaces: Sequence[Interface]) -> tuple[Network, ...]:

@@ -12,6 +12,7 @@ import select
 import time
 from typing import TYPE_CHECKING, Final
 
+from shodohflo.capture.live.interfaces import our_networks
 from shodohflo.capture.live.netlink import InterfacesUnknownError, LinkEvents, list_interfaces
 from shodohflo.capture.live.pace import pause
 from shodohflo.capture.live.packet_socket import MOST_INTERFACES, RING_OCTETS, SLOT_OCTETS, PacketSocket
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from shodohflo.capture.live.interfaces import Interface, Wanted
     from shodohflo.columns.frames import Frames
+    from shodohflo.model import Network
 
 _REST: Final = 20
 """The pause after listing the interfaces, as a multiple of the time it took: listing takes at most 1/21 of all time."""
@@ -48,6 +50,7 @@ class Listener:
         self._next_look = 0.0
         self._said: set[str] = set()
         self._listened: dict[int, Interface] = {}
+        self._networks: tuple[Network, ...] = ()
         try:
             interfaces = list_interfaces()
             wanted.refuse_unknown(interfaces)
@@ -62,6 +65,11 @@ class Listener:
     def listened(self) -> tuple[Interface, ...]:
         """The interfaces that are listened to now."""
         return tuple(self._listened.values())
+
+    @property
+    def networks(self) -> tuple[Network, ...]:
+        """The networks that the addresses of these interfaces show now; empty if they have none."""
+        return self._networks
 
     @property
     def ring_octets(self) -> int:
@@ -126,6 +134,7 @@ class Listener:
         joined = [chosen[index] for index in chosen.keys() - self._listened.keys()]
         self._packets.accept(chosen)
         self._listened = chosen
+        self._networks = our_networks(chosen.values(), interfaces)
         self._leave(left)
         self._join(joined)
         self._say_once(choice.warnings)

@@ -1,4 +1,4 @@
-"""Netlink: list the kernel's interfaces, and learn that one of them has changed."""
+"""Netlink: list the kernel's interfaces, and learn that one of them or of their addresses has changed."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ _TRIES: Final = 5
 _IFF_UP: Final = 0x1
 _IFF_LOOPBACK: Final = 0x8
 _RTMGRP_LINK: Final = 0x1
+_RTMGRP_IPV4_IFADDR: Final = 0x10
+_RTMGRP_IPV6_IFADDR: Final = 0x100
 # linux/if.h, linux/rtnetlink.h
 
 
@@ -69,12 +71,12 @@ def _address(address: Any) -> IPv4Interface | IPv6Interface:  # noqa: ANN401 - p
 
 
 class LinkEvents:
-    """A socket that is readable after an interface was created, deleted or changed: poll it, then `clear` it."""
+    """A socket that is readable after an interface or an address came, went or changed: poll it, then `clear` it."""
 
     def __init__(self) -> None:
-        """Subscribe to the kernel's link events."""
+        """Subscribe to the kernel's events about links and addresses."""
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.NETLINK_ROUTE)
-        self._socket.bind((0, _RTMGRP_LINK))
+        self._socket.bind((0, _RTMGRP_LINK | _RTMGRP_IPV4_IFADDR | _RTMGRP_IPV6_IFADDR))
 
     def fileno(self) -> int:
         """Return the descriptor to poll."""

@@ -1,0 +1,48 @@
+"""Nearly everything unmatched is worth a hint, a share of it is not."""
+
+from __future__ import annotations
+
+from ipaddress import ip_network
+
+import pytest
+
+from shodohflo.report.unmatched import Judged
+
+OURS = (ip_network("192.168.0.0/32"), ip_network("fc00::/7"))
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "packets", "unmatched"),
+    [
+        ({}, 0, 0),
+        ({"unmatched.no_rule": 3, "unmatched.no_network": 4}, 7, 7),
+        ({"recorded.flow": 3, "recorded.flow_ignored": 1, "dropped.FLOW_MAPPING[12]": 2}, 6, 0),
+        ({"recorded.rst": 9, "handshake": 9, "refused.arp": 9, "own_network": 9, "unmatched.no_rule": 1}, 1, 1),
+    ],
+)
+def test_only_packets_that_reached_the_rules_count(outcomes: dict[str, int], packets: int, unmatched: int) -> None:
+    """Resets, handshakes, refused and suppressed packets never reach the rules, so they are left out."""
+    assert Judged.of(outcomes) == Judged(packets, unmatched)
+
+
+@pytest.mark.parametrize(
+    ("packets", "unmatched", "hinted"),
+    [(49, 49, False), (50, 50, True), (100, 95, True), (100, 94, False), (0, 0, False), (1_000_000, 0, False)],
+)
+def test_a_hint_needs_enough_packets_and_nearly_all_of_them(packets: int, unmatched: int, hinted: bool) -> None:  # noqa: FBT001 - a case of a table
+    """Below 50 packets or 95 percent, there is no hint."""
+    assert bool(Judged(packets, unmatched).hint(OURS)) == hinted
+
+
+def test_the_hint_names_our_networks_and_the_way_out() -> None:
+    """The hint has the share, our networks and what to do."""
+    hint = Judged(1200, 1180).hint(OURS)
+
+    assert hint.startswith("98 % of 1,200 packets")
+    assert "our networks are 192.168.0.0/32, fc00::/7: name others with --our-nets" in hint
+    assert "our networks are none:" in Judged(50, 50).hint(())
+
+
+def test_packets_of_a_window_are_a_difference() -> None:
+    """What was counted before a window does not belong to it."""
+    assert Judged(100, 60).since(Judged(40, 0)) == Judged(60, 60)
