@@ -273,7 +273,7 @@ def test_names_that_are_no_doubtful_settings_make_no_warning(written: Written) -
 
 def test_a_named_file_that_is_missing_is_an_error(tmp_path: Path) -> None:
     """A named file that is missing is an error; the defaults do not replace it."""
-    with pytest.raises(ConfigurationError, match="no such file; name the configuration with --config"):
+    with pytest.raises(ConfigurationError, match="no such file; give the path of a configuration file"):
         plain(tmp_path / "nowhere.py")
 
 

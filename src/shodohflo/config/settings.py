@@ -21,8 +21,9 @@ from shodohflo.config.known import (
     TTL_GRACE,
 )
 from shodohflo.config.source import Source, nearest
-from shodohflo.config.trust import refuse_strangers
+from shodohflo.config.trust import SAFE_PLACE, read_bytes
 from shodohflo.errors import ConfigurationError
+from shodohflo.process.opening import is_privileged
 from shodohflo.rules.defaults import default_enumeration, default_mapping
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from shodohflo.attribution.policy import IgnoredFlow
     from shodohflo.pcap_config import FlowMapping, NetworkEnumeration
 
-SEARCHED: Final = (Path("configuration.py"), Path("/etc/shodohflo/configuration.py"))
+SEARCHED: Final = (Path("configuration.py"), SAFE_PLACE)
 """The files that `run` and `pcap_agent` look for, in this order, if none is named."""
 
 _CAPITALISED: Final = re.compile(r"[A-Z][A-Z0-9_]*")
@@ -89,16 +90,13 @@ def load(
 ) -> Settings:
     """Load the configuration at `path`, or the defaults for None; variables in `environment` override it.
 
-    With `privileged`, a file that anybody but root may write is refused; the default is whether we run as root.
-    Raise `ConfigurationError` for a file that cannot be used.
+    With `privileged`, a file that somebody else could change is refused; the default is whether this process runs as
+    root or with a capability. Raise `ConfigurationError` for a file that cannot be used.
     """
     if path is None:
         return _settle({}, environment, None)
-    if not path.is_file():
-        raise ConfigurationError(f"{path}: no such file; name the configuration with --config")
-    if os.geteuid() == 0 if privileged is None else privileged:
-        refuse_strangers(path)
-    source = Source.read(path)
+    data = read_bytes(path, privileged=is_privileged() if privileged is None else privileged)
+    source = Source.parse(path, data)
     names = source.run()
     assigned = {name: names[name] for name in KNOWN if names.get(name) is not None}
     return _settle(assigned, environment, source)
