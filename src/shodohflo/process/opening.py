@@ -164,7 +164,13 @@ def open_own(path: Path, flags: int, mode: int) -> int:
 
 
 def make_folders(folder: Path, mode: int) -> None:
-    """Create `folder` with `mode`, and its missing parents, which only their owner may write whatever the umask is."""
+    """Create `folder` with `mode`, and its missing parents, which only their owner may write whatever the umask is.
+
+    A privileged process raises `UntrustedError` where somebody else could have chosen the place.
+    """
+    if is_privileged():
+        with ExitStack() as closing:
+            _walk(next(each for each in (folder, *folder.parents) if os.path.lexists(each)), closing)
     for parent in reversed(folder.parents):
         with suppress(FileExistsError):
             parent.mkdir(mode=0o755)
