@@ -437,7 +437,8 @@ def test_no_file_is_written_through_a_link(directory: Path, name: str, tmp_path:
     directory.mkdir(mode=0o750)
     (directory / name).symlink_to(tmp_path / "precious")
 
-    with pytest.raises(StoreError, match=f"{name}: Too many levels of symbolic links"):
+    with pytest.raises(StoreError, match=f"symbolic links.*{name}|{name}.*symbolic links"):
         EmbeddedStore(directory).connect()
+    (directory / name).unlink()
 
     assert (tmp_path / "precious").read_text() == "precious"
