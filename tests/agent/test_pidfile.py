@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
 import signal
+import stat
 import subprocess
 import sys
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +19,7 @@ import pytest
 
 from shodohflo.agent.pidfile import SYSTEM_DIRECTORY, AgentFiles, PidFile, ReloadStatus, find, run_directory, running
 from shodohflo.errors import ConfigurationError, ShodohfloError
+from support.machine import require
 from support.serving import PATIENCE
 
 if TYPE_CHECKING:
@@ -172,3 +176,121 @@ def test_no_agent_is_said_in_one_line(tmp_path: Path) -> None:
         find("bert", {"SHODOHFLO_RUN_DIR": f"{tmp_path}/none"}, 1000)
 
     assert raised.value.exit_code == 1
+
+
+def test_no_file_is_written_through_a_link(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Links in place of the PID file and the status are not followed; the agent runs, with a warning."""
+    (tmp_path / "precious").write_text("precious")
+    for name in ("bert.pid", "ernie.new"):
+        (tmp_path / name).symlink_to("precious")
+
+    with PidFile(AgentFiles(tmp_path, "bert")):
+        pass
+    with PidFile(AgentFiles(tmp_path, "ernie")) as pid_file:
+        pid_file.write_status(ReloadStatus())
+
+    assert (tmp_path / "precious").read_text() == "precious"
+    assert "bert.pid: Too many levels of symbolic links: shodohflo reload will not find this agent" in caplog.text
+    assert "ernie.new: Too many levels of symbolic links: shodohflo reload will time out" in caplog.text
+
+
+def test_root_writes_to_no_directory_of_others(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Root's agent runs without a PID file where others may write, with a warning."""
+    require(root=True)
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o1777)
+
+    with PidFile(AgentFiles(shared, "bert")):
+        held = list(shared.iterdir())
+
+    assert held == []
+    assert "shared may be written by others: shodohflo reload will not find this agent" in caplog.text
+
+
+def test_files_and_folders_have_their_modes_whatever_the_umask(tmp_path: Path) -> None:
+    """Only the agent's user can lock the PID file; only that user can write the status and the folders."""
+    files = AgentFiles(tmp_path / "a" / "run", "bert")
+    before = os.umask(0)
+    with PidFile(files) as pid_file:
+        pid_file.write_status(ReloadStatus())
+        made = (files.directory.parent, files.directory, files.pid_file, files.reload_file)
+        modes = [stat.S_IMODE(path.stat().st_mode) for path in made]
+    os.umask(before)
+
+    assert modes == [0o755, 0o750, 0o600, 0o644]
+
+
+@contextmanager
+def locked_by(path: Path, kind: int, command: int) -> Iterator[subprocess.Popen[str]]:
+    """Run a process that holds a lock on `path`, of the given kind, and by the given command of fcntl(2)."""
+    program = (
+        "import fcntl, os, struct, sys\n"
+        f"file = os.open({str(path)!r}, os.O_RDWR)\n"
+        f"fcntl.fcntl(file, {command}, struct.pack('hhqqi4x', {kind}, 0, 0, 0, 0))\n"
+        "print('locked', flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "locked\n"
+        yield process
+        process.communicate("")
+
+
+OFD_SETLK = 37
+"""F_OFD_SETLK of linux/fcntl.h: a lock of the open file description, whose process is -1."""
+
+
+@pytest.mark.parametrize(
+    ("kind", "command", "owner"),
+    [(fcntl.F_WRLCK, OFD_SETLK, 0), (fcntl.F_RDLCK, fcntl.F_SETLK, 0), (fcntl.F_WRLCK, fcntl.F_SETLK, 65534)],
+)
+def test_not_every_lock_is_an_agent(tmp_path: Path, kind: int, command: int, owner: int) -> None:
+    """No lock without a process, no lock for reading and no process of another user is taken for an agent.
+
+    The process of a lock without one is -1, and a signal to -1 would reach every process of the machine.
+    """
+    require(root=True)
+    files = AgentFiles(tmp_path, "bert")
+    files.pid_file.write_text("1\n")
+    os.chown(files.pid_file, owner, -1)
+
+    with locked_by(files.pid_file, kind, command):
+        assert files.holder() == 0
+        assert running(tmp_path) == []
+
+
+def test_the_lock_of_a_daemon_behind_a_link_is_no_agent(tmp_path: Path) -> None:
+    """A link to the locked PID file of another program is no agent, so that program gets no signal."""
+    (tmp_path / "daemon").write_text("")
+    files = AgentFiles(tmp_path, "bert")
+    files.pid_file.symlink_to("daemon")
+
+    with locked_by(tmp_path / "daemon", fcntl.F_WRLCK, fcntl.F_SETLK):
+        assert files.holder() == 0
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", "\x00", '{"begun": "1", "answered": 1, "error": "", "configuration": ""}', "[" * 70_000]
+)
+def test_a_status_of_another_form_is_an_error_of_one_line(tmp_path: Path, text: str) -> None:
+    """A damaged or foreign status is an error that names its file."""
+    files = AgentFiles(tmp_path, "bert")
+    files.reload_file.write_text(text)
+
+    with pytest.raises(ShodohfloError, match=r"bert.reloads: not the status of an agent: .+"):
+        files.reload_status()
+
+
+def test_a_status_cannot_control_a_terminal(tmp_path: Path) -> None:
+    """Control characters in a status are escaped, and a name with such characters is no agent."""
+    files = AgentFiles(tmp_path, "bert")
+    files.reload_file.write_text(json.dumps(asdict(ReloadStatus(1, 1, "\x1b]0;x\x07", "\x1b[2J"))))
+
+    told = files.reload_status()
+
+    assert told == ReloadStatus(1, 1, "\\x1b]0;x\\x07", "\\x1b[2J")
+    with an_agent(tmp_path, "\x1b[2J"):
+        assert running(tmp_path) == []

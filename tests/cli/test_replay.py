@@ -342,7 +342,7 @@ def test_an_action_that_fails_is_told_with_the_ledger(shodohflo: Command, demo: 
         ([], "Missing argument 'CAPTURE...'"),
         (["--our-nets", "10.0.0.1/8", "x"], "'10.0.0.1/8' is not a prefix: it has host bits set; write 10.0.0.0/8"),
         (["--our-nets", "home", "x"], "'home' is not a prefix; write one like 192.0.2.0/24"),
-        (["--config", "/nowhere.py", "x"], "/nowhere.py: no such file; name the configuration with --config"),
+        (["--config", "/nowhere.py", "x"], "/nowhere.py: no such file"),
         (["--store", "http://x", "x"], "the scheme must be redis"),
     ],
 )

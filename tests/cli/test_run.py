@@ -271,7 +271,7 @@ def test_the_embedded_store_holds_what_the_setting_says(here: tuple[Namespace, N
     (tmp_path / "small.py").write_text("STORE_MEMORY = 12\n")
 
     log, store = tmp_path / "log", SocketStore(tmp_path / "state" / "store.sock")
-    with running(here[0], log, "--config", tmp_path / "small.py"), store.connect() as client:
+    with running(here[0], log, "--config", tmp_path / "small.py"), store.connect_as_agent() as client:
         told = client.config_get("maxmemory*")
 
     assert (told["maxmemory"], told["maxmemory-policy"]) == (str(12 * 2**20), "volatile-ttl")

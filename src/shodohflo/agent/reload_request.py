@@ -52,11 +52,22 @@ def _await(files: AgentFiles, poll: Callable[[], T | None], deadline: float, lat
 
 
 def _signal(files: AgentFiles) -> None:
+    """Send SIGHUP to the agent; a process that takes over its id meanwhile gets nothing (pidfd_open(2))."""
     pid = files.holder()
+    if not pid:
+        return
     try:
-        if pid:  # kill(2) takes 0 for every process of our own group
-            os.kill(pid, signal.SIGHUP)
+        process = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        if files.holder() == pid:
+            signal.pidfd_send_signal(process, signal.SIGHUP)
+    except ProcessLookupError:
+        pass
     except PermissionError:
         raise ShodohfloError(
             f"{files.name} is process {pid} of another user: run this as that user, or with sudo"
         ) from None
+    finally:
+        os.close(process)

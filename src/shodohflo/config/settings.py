@@ -22,9 +22,10 @@ from shodohflo.config.known import (
     TTL_GRACE,
 )
 from shodohflo.config.source import Source, nearest
-from shodohflo.config.trust import refuse_strangers
+from shodohflo.config.trust import SAFE_PLACE, read_bytes
 from shodohflo.errors import ConfigurationError
 from shodohflo.model import entry_place
+from shodohflo.process.opening import is_privileged
 from shodohflo.rules.defaults import default_enumeration, default_mapping
 from shodohflo.rules.networks import forgotten_length, parse_prefix
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from shodohflo.attribution.policy import IgnoredFlow
     from shodohflo.pcap_config import FlowMapping, NetworkEnumeration
 
-SEARCHED: Final = (Path("configuration.py"), Path("/etc/shodohflo/configuration.py"))
+SEARCHED: Final = (Path("configuration.py"), SAFE_PLACE)
 """The files that `run` and `pcap_agent` look for, in this order, if none is named."""
 
 _CAPITALISED: Final = re.compile(r"[A-Z][A-Z0-9_]*")
@@ -93,25 +94,19 @@ def load(
 ) -> Settings:
     """Load the configuration at `path`, or the defaults for None; variables in `environment` override it.
 
-    With `privileged`, a file that anybody but root may write is refused; the default is whether we run as root.
-    Raise `ConfigurationError` for a file that cannot be used.
+    With `privileged`, a file that somebody else could change is refused; the default is whether this process runs as
+    root or with a capability. Raise `ConfigurationError` for a file that cannot be used.
     """
     if path is None:
         return _settle({}, environment, None)
-    if not path.is_file():
-        raise ConfigurationError(f"{path}: {_why_no_file(path)}{_origin(path, environment)}")
-    if os.geteuid() == 0 if privileged is None else privileged:
-        refuse_strangers(path)
-    source = Source.read(path)
+    try:
+        data = read_bytes(path, privileged=is_privileged() if privileged is None else privileged)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{error}{_origin(path, environment)}") from error
+    source = Source.parse(path, data)
     names = source.run()
     assigned = {name: names[name] for name in KNOWN if names.get(name) is not None}
     return _settle(assigned, environment, source)
-
-
-def _why_no_file(path: Path) -> str:
-    if path.is_dir():
-        return f"is a directory; name the file in it, such as {path / SEARCHED[0]}"
-    return "is not a regular file" if path.exists() else "no such file"
 
 
 def _origin(path: Path, environment: Mapping[str, str]) -> str:

@@ -32,13 +32,10 @@ class Source:
     tree: ast.Module
 
     @classmethod
-    def read(cls, path: Path) -> Source:
-        """Read and parse `path`; raise `ConfigurationError` if that fails."""
+    def parse(cls, path: Path, data: bytes) -> Source:
+        """Parse `data`, the bytes of `path`; raise `ConfigurationError` if that fails."""
         try:
-            data = path.read_bytes()
             return cls(path, data, ast.parse(data, str(path)))
-        except OSError as error:
-            raise ConfigurationError(f"{path}: {error.strerror}; name the file with --config") from error
         except SyntaxError as error:
             where = f"{path}:{error.lineno}:{error.offset}" if error.lineno else path  # a null byte has no line
             raise ConfigurationError(f"{where}: {error.msg}") from error

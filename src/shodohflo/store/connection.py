@@ -11,16 +11,17 @@ from collections import deque
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from ipaddress import ip_address
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from valkey import Connection, ConnectionPool, SSLConnection, UnixDomainSocketConnection, Valkey
-from valkey.exceptions import ValkeyError
+from valkey.exceptions import AuthenticationError, ValkeyError
 
 from shodohflo.errors import StoreError
+from shodohflo.store.access import credentials
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
     from shodohflo.model import Address
     from shodohflo.store.urls import StoreUrl
@@ -134,12 +135,15 @@ class RemoteStore:
         return str(self.url)
 
     def connect(self) -> Valkey:
-        """Return a client that the store has answered."""
-        return _answered(self._pool(), self.name)
-
-    def _pool(self) -> ConnectionPool:
+        """Return a client that the store has answered; an embedded store of our own user lets it write."""
         url = self.url
-        options = _options() | {"db": url.database, "username": url.username, "password": url.password}
+        if url.path and not (url.username or url.password):
+            return _as_agent(Path(url.path), self._pool, self.name)
+        return _answered(self._pool(username=url.username, password=url.password), self.name)
+
+    def _pool(self, **known: str | None) -> ConnectionPool:
+        url = self.url
+        options = _options() | {"db": url.database} | known
         if url.path:
             return ConnectionPool(connection_class=UnixDomainSocketConnection, path=url.path, **options)
         options |= {"host": url.host, "port": url.port, "own": self.connections}
@@ -168,13 +172,31 @@ class SocketStore:
         return f"unix://{self.path}"
 
     def connect(self) -> Valkey:
-        """Return a client that the store has answered."""
-        pool = ConnectionPool(connection_class=UnixDomainSocketConnection, path=str(self.path), **_options())
-        return _answered(pool, self.name)
+        """Return a client that the store has answered; an embedded store lets it only read."""
+        return _answered(self._pool(), self.name)
+
+    def connect_as_agent(self) -> Valkey:
+        """Return a client that the store has answered; an embedded store of our own user lets it write."""
+        return _as_agent(self.path, self._pool, self.name)
+
+    def _pool(self, **known: str | None) -> ConnectionPool:
+        return ConnectionPool(connection_class=UnixDomainSocketConnection, path=str(self.path), **_options() | known)
 
     def connections(self) -> frozenset[TcpEnds]:
         """Return no connections: a unix socket is not a TCP connection."""
         return frozenset()
+
+
+def _as_agent(socket: Path, pool: Callable[..., ConnectionPool], name: str) -> Valkey:
+    """Return a client of the store at `socket`, with the rights of its agents if we may read their key."""
+    if known := credentials(socket):
+        try:
+            return _answered(pool(**known), name)
+        except StoreError as error:
+            # A server that an older version started has no users; it is used as it would be without a key.
+            if not isinstance(error.__cause__, AuthenticationError):
+                raise
+    return _answered(pool(), name)
 
 
 def _options() -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from valkey.exceptions import TimeoutError as ValkeyTimeoutError
 
 from shodohflo.errors import StoreError
+from shodohflo.process.opening import UntrustedError, is_privileged, make_folders, refuse_untrusted
 from shodohflo.store.connection import ANSWER_TIMEOUT, SocketStore
 
 if TYPE_CHECKING:
@@ -78,14 +79,24 @@ def invoking_group(environment: Mapping[str, str], user: int) -> int | None:
 
 
 def make_directory(directory: Path, group: int | None) -> None:
-    """Create the state directory if missing; a new one, and our own system directory, get `group` and mode 02750."""
+    """Create the state directory if missing; a new one, and our own system directory, get `group` and mode 02750.
+
+    A privileged process refuses a directory that somebody else could change: it writes and executes nothing there.
+    """
     try:
         made = _made(directory)
+        if is_privileged():
+            refuse_untrusted(directory)
         # A directory that existed before and was named by the user keeps its mode.
         if made or (directory == SYSTEM_DIRECTORY and directory.stat().st_uid == os.geteuid()):
             if group is not None:
                 os.chown(directory, -1, group)
             directory.chmod(_MODE)
+    except UntrustedError as error:
+        raise StoreError(
+            f"embedded store: {directory}: not used with the rights of root, because {error}: "
+            f"name a directory that only you can change with {VARIABLE}"
+        ) from error
     except OSError as error:
         raise StoreError(
             f"embedded store: {directory}: {error.strerror}: name another directory with {VARIABLE}"
@@ -93,9 +104,8 @@ def make_directory(directory: Path, group: int | None) -> None:
 
 
 def _made(directory: Path) -> bool:
-    directory.parent.mkdir(parents=True, exist_ok=True)
     with suppress(FileExistsError):
-        directory.mkdir(mode=_MODE)
+        make_folders(directory, _MODE)
         return True
     if not directory.is_dir():
         raise NotADirectoryError(0, "is not a directory")

