@@ -18,11 +18,6 @@ if TYPE_CHECKING:
 
 CASES = Path(__file__).parent.parent / "data" / "cases"
 
-PENDING = {
-    "pcapng-block-over-16MiB.pcapng.gz",
-}
-"""Captures that are not yet read as stated."""
-
 
 @dataclass(frozen=True, slots=True)
 class Case:
@@ -53,11 +48,6 @@ def _cases() -> list[Case]:
     return [Case.read(path) for path in sorted(CASES.glob("*.json"))]
 
 
-def _mark(request: pytest.FixtureRequest, file: str) -> None:
-    if file in PENDING:
-        request.applymarker(pytest.mark.xfail(reason="pending", strict=True))
-
-
 def _replay(capture: Path, case: Case, folder: Path) -> tuple[int, dict[str, int], dict[str, int]]:
     """Return exit status, keys and outcomes of `shodohflo replay --keys`."""
     arguments = [f"--our-nets={network}" for network in case.our_nets]
@@ -71,10 +61,8 @@ def _replay(capture: Path, case: Case, folder: Path) -> tuple[int, dict[str, int
 
 
 @pytest.mark.parametrize("case", _cases(), ids=str)
-def test_a_case_gives_exactly_what_is_right(case: Case, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+def test_a_case_gives_exactly_what_is_right(case: Case, tmp_path: Path) -> None:
     """Keys, outcomes and exit status of a case are exactly those stated beside it."""
-    _mark(request, case.file)
-
     assert _replay(CASES / case.file, case, tmp_path) == (case.exit_status, case.keys, case.outcomes)
 
 
@@ -85,9 +73,8 @@ def test_every_capture_has_its_statement() -> None:
     assert captures == {case.file for case in _cases()}
 
 
-def test_a_large_block_that_nobody_needs_is_skipped(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+def test_a_large_block_that_nobody_needs_is_skipped(tmp_path: Path) -> None:
     """A custom block of more than 16 MiB is skipped, and the packets around it are read."""
-    _mark(request, "pcapng-block-over-16MiB.pcapng.gz")
     capture = tmp_path / "large.pcapng"
     capture.write_bytes(gzip.decompress((CASES / "pcapng-block-over-16MiB.pcapng.gz").read_bytes()))
     case = Case(capture.name, ("10.0.0.0/8",), None, {}, {}, 0)

@@ -142,19 +142,30 @@ def interface(order: Order = "<", *, link: int = 1, snap_length: int = 0, option
 
 
 def enhanced(
-    data: bytes, order: Order = "<", *, on: int = 0, ticks: int = START * 10**6, original: int | None = None
+    data: bytes,
+    order: Order = "<",
+    *,
+    on: int = 0,
+    ticks: int = START * 10**6,
+    original: int | None = None,
+    options: bytes = b"",
 ) -> bytes:
     """Return an enhanced packet block."""
     lengths = (len(data), len(data) if original is None else original)
     fields = struct.pack(f"{order}IIIII", on, ticks >> 32, ticks & 0xFFFFFFFF, *lengths)
-    return block(6, fields + padded(data), order)
+    return block(6, fields + padded(data) + options, order)
 
 
-def obsolete(data: bytes, order: Order = "<", *, on: int = 0, drops: int = 0xFFFF) -> bytes:
+def obsolete(data: bytes, order: Order = "<", *, on: int = 0, drops: int = 0xFFFF, options: bytes = b"") -> bytes:
     """Return an obsolete packet block, which enhanced ones have replaced."""
     ticks = START * 10**6
     fields = struct.pack(f"{order}HHIIII", on, drops, ticks >> 32, ticks & 0xFFFFFFFF, len(data), len(data))
-    return block(2, fields + data, order)
+    return block(2, fields + padded(data) + options, order)
+
+
+def flags(value: int, order: Order = "<") -> bytes:
+    """Return the option of a packet block with its direction and the errors of its reception."""
+    return option(2, struct.pack(f"{order}I", value), order)
 
 
 def simple(data: bytes, order: Order = "<", *, original: int | None = None) -> bytes:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from shodohflo.capture.files.linktypes import largest_capture, link_type
+from shodohflo.capture.files.linktypes import largest_capture, link_type, link_types
 from shodohflo.wire.registry import TABLE
 
 ETHERNET, RAW, USB = 1, 101, 220
@@ -17,6 +18,7 @@ ETHERNET, RAW, USB = 1, 101, 220
 def test_numbers_of_single_systems_become_those_of_the_registry(field: int, number: int) -> None:
     """Numbers that only some systems use become those of the registry."""
     assert link_type(field) == number
+    assert link_types(np.array([field, field | 0xA0000000, 1], np.uint32)).tolist() == [number, number, 1]
 
 
 @pytest.mark.parametrize("field", [12, 14])

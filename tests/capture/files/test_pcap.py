@@ -207,3 +207,34 @@ def test_no_bytes_after_the_header_break_the_reader(rubbish: bytes) -> None:
     reading = read(pcap_header() + rubbish)
 
     assert sum(16 + len(payload) for payload in reading.payloads) <= len(rubbish)
+
+
+USB = 220
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_of_a_packet_too_long_to_be_held_the_beginning_is_used(order: Order) -> None:
+    """A packet of more than 16 MiB, which a few link types have, keeps its length and its first mebibyte."""
+    size = 17 << 20
+    long = record(b"long" + bytes(size - 4), order)
+
+    reading = read(pcap_header(order, link=USB) + record(b"before", order) + long + long + record(b"after", order))
+
+    before, *kept, after = reading.rows
+    assert (before.data, after.data, reading.damage) == (b"before", b"after", "")
+    for row in kept:
+        assert (row.data[:5], len(row.data), row.original) == (b"long\0", 2**20 - 16, size)
+
+
+@pytest.mark.parametrize("missing", [1, 4, 5, 100_000])
+def test_a_packet_too_long_to_be_held_may_be_cut(missing: int) -> None:
+    """A long packet that is cut behind its head is damage where it begins, and is not used."""
+    size = 17 << 20
+    header = pcap_header(link=USB) + record(b"before")
+
+    reading = read(header + record(bytes(size))[:-missing])
+
+    assert reading.payloads == [b"before"]
+    assert reading.damage == (
+        f"made.pcap: byte {len(header)}: cut short: expected {size + 16} bytes here, found {size + 16 - missing}"
+    )

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import struct
 import tracemalloc
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shodohflo.capture.files.savefile import open_savefile
 from support.savefiles import (
+    START,
     Drip,
     Order,
     block,
@@ -22,6 +25,9 @@ from support.savefiles import (
     section_header,
     simple,
 )
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ORDERS: list[Order] = ["<", ">"]
 
@@ -43,8 +49,8 @@ def every_block(order: Order) -> list[bytes]:
     ]
 
 
-MOST_MEMORY = 19 << 20
-"""The most bytes that reading may allocate: a chunk, and the frames decoded from it."""
+MOST_MEMORY = 52 << 20
+"""The most bytes that reading may allocate: a chunk, where its blocks begin, and the columns of some of them."""
 
 PAYLOADS = [b"one", b"two!", b"three", b"four"]
 
@@ -165,19 +171,133 @@ def test_many_sections_in_one_piece_come_out_as_one_batch() -> None:
     assert read(section * 500).payloads == [b"packet"] * 500
 
 
-def test_sections_without_end_take_no_memory() -> None:
-    """A file of thousands of empty sections is read in bounded memory."""
-    nothing_but_sections = section_header() * 20_000
-    packets = pcapng(interface(), enhanced(b"packet"))
+MANY = {
+    "sections": section_header() * 500_000,
+    "sections of both byte orders": (section_header() + section_header(">")) * 250_000,
+    "interfaces": (section_header() + interface()) * 300_000,
+    "custom blocks": section_header() + block(0xBAD, b"") * 1_200_000,
+    "options": section_header() + (interface() + enhanced(b"", options=option(1, b"") * 200)) * 15_000,
+}
+"""Files of about a chunk each, that are made of nothing but small things."""
+
+
+@pytest.mark.parametrize("made", MANY.values(), ids=MANY)
+def test_small_blocks_without_end_take_no_memory(made: bytes, tmp_path: Path) -> None:
+    """However many small blocks a chunk has, the memory for decoding them is bounded."""
+    capture = tmp_path / "many.pcapng"
+    capture.write_bytes(made)
     tracemalloc.start()
 
-    reading = read(nothing_but_sections + packets * 3000)
+    with open_savefile(str(capture)) as savefile:
+        frames = sum(map(len, savefile))
 
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert reading.payloads == [b"packet"] * 3000
-    assert not reading.damage
+    assert frames == (15_000 if made is MANY["options"] else 0)
     assert peak < MOST_MEMORY
+
+
+LONG = (16 << 20) + 60_000
+"""Bytes of a body that is too long to be held."""
+
+
+def long_packet(kind: int, order: Order, captured: int = LONG, *, options: bytes = b"") -> bytes:
+    """Return a packet block that is too long to be held; its packet begins with a word."""
+    ticks = START * 10**6
+    fields = [captured] if kind == 3 else [0, ticks >> 32, ticks & 0xFFFFFFFF, captured, captured]
+    return block(kind, struct.pack(f"{order}{len(fields)}I", *fields) + b"long" + bytes(LONG - 4) + options, order)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("kind", [0xBAD, 4, 5, 10, 0x80000001])
+def test_a_long_block_that_is_no_packet_is_skipped(kind: int, order: Order) -> None:
+    """A block of any size is skipped if it is no packet, and the packets around it are used."""
+    begin = section_header(order) + interface(order) + enhanced(b"before", order)
+
+    reading = read(begin + block(kind, bytes(LONG), order) + enhanced(b"after", order))
+
+    assert (reading.payloads, reading.damage) == ([b"before", b"after"], "")
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("kind", [2, 3, 6])
+def test_of_a_long_packet_the_beginning_is_used(kind: int, order: Order) -> None:
+    """A packet that is too long to be held keeps its time, its length on the wire, and its first mebibyte."""
+    begin = section_header(order) + interface(order) + enhanced(b"before", order)
+
+    reading = read(begin + long_packet(kind, order) * 2 + enhanced(b"after", order))
+
+    before, *long, after = reading.rows
+    assert (before.data, after.data, reading.damage) == (b"before", b"after", "")
+    for row in long:
+        assert (row.data[:5], row.original, row.layer, row.time) == (b"long\0", LONG, 1, START * 10**9)
+        assert 2**20 - 64 < len(row.data) <= 2**20
+
+
+def test_a_long_block_takes_no_memory(tmp_path: Path) -> None:
+    """Skipping a block of 100 MiB takes no more memory than any other chunk."""
+    capture = tmp_path / "long.pcapng"
+    size = struct.pack("<I", 100 << 20)
+    with capture.open("wb") as stream:
+        stream.write(pcapng(interface()) + struct.pack("<I", 0xBAD) + size)
+        stream.seek((100 << 20) - 12, 1)
+        stream.write(size + enhanced(b"after"))
+    tracemalloc.start()
+
+    with open_savefile(str(capture)) as savefile:
+        frames = sum(map(len, savefile))
+
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert frames == 1
+    assert peak < MOST_MEMORY
+
+
+@pytest.mark.parametrize("kind", [6, 0xBAD])
+def test_a_long_block_that_contradicts_itself_is_damage(kind: int) -> None:
+    """A long block whose two lengths differ is damage where it begins, and its packet is not used."""
+    begin = pcapng(interface(), enhanced(b"before"))
+    long = long_packet(kind, "<")
+
+    reading = read(begin + long[:-4] + bytes(4) + enhanced(b"after"))
+
+    assert reading.payloads == [b"before"]
+    assert reading.damage == f"made.pcap: byte {len(begin)}: the two lengths of a block differ: {len(long)} and 0 bytes"
+
+
+@pytest.mark.parametrize("kind", [6, 0xBAD])
+@pytest.mark.parametrize("missing", [1, 4, 5, 60_000])
+def test_a_long_block_that_is_cut_is_damage(kind: int, missing: int) -> None:
+    """A long block that is cut anywhere behind its head is damage where it begins, and its packet is not used."""
+    begin = pcapng(interface(), enhanced(b"before"))
+    long = long_packet(kind, "<")
+
+    reading = read(begin + long[:-missing])
+
+    assert reading.payloads == [b"before"]
+    assert reading.damage == (
+        f"made.pcap: byte {len(begin)}: cut short: expected {len(long)} bytes here, found {len(long) - missing}"
+    )
+
+
+LIES = {
+    "far more than its packet": (long_packet(6, "<", captured=100), "a block claims an invalid size of"),
+    "less than its packet": (long_packet(6, "<", captured=LONG + 1), "a packet claims 16837217 captured bytes"),
+    "an unknown interface": (long_packet(6, "<").replace(bytes(4), b"\1\0\0\0", 1), "a packet names interface 1"),
+    "an interface": (block(1, bytes(LONG)), "a block claims an invalid size of"),
+    "a section": (block(0x0A0D0D0A, section_header()[8:24] + bytes(LONG)), "a section header claims an invalid size"),
+}
+
+
+@pytest.mark.parametrize(("long", "message"), LIES.values(), ids=LIES)
+def test_a_long_block_that_cannot_be_is_damage_at_once(long: bytes, message: str) -> None:
+    """A long block is damage if its packet, or what it describes, cannot be that long."""
+    begin = pcapng(interface(), enhanced(b"before"))
+
+    reading = read(begin + long + enhanced(b"after"))
+
+    assert reading.payloads == [b"before"]
+    assert reading.damage.startswith(f"made.pcap: byte {len(begin)}: {message}")
 
 
 @given(st.sampled_from(ORDERS), st.data())

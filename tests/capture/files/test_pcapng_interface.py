@@ -5,12 +5,13 @@ from __future__ import annotations
 import struct
 from contextlib import suppress
 
+import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shodohflo.capture.files.pcapng_clock import Clock
-from shodohflo.capture.files.pcapng_interface import InterfaceBlock
+from shodohflo.capture.files.pcapng_interface import InterfaceBlock, from_blocks
+from shodohflo.capture.files.pcapng_options import MOST_OPTIONS
 from support.savefiles import Order, option
 
 ORDERS: list[Order] = ["<", ">"]
@@ -25,7 +26,7 @@ def body(options: bytes = b"", order: Order = "<") -> bytes:
 @pytest.mark.parametrize("order", ORDERS)
 def test_without_options_ticks_are_microseconds(order: Order) -> None:
     """Without options, timestamps are microseconds since 1970."""
-    assert InterfaceBlock.from_block(body(order=order), order) == InterfaceBlock(113, 96, Clock(6, 0))
+    assert InterfaceBlock.from_block(body(order=order), order) == InterfaceBlock(113, 96, 6, 0)
 
 
 @pytest.mark.parametrize("order", ORDERS)
@@ -41,20 +42,20 @@ def test_resolution_and_offset_are_found_among_other_options(order: Order) -> No
 
     described = InterfaceBlock.from_block(body(b"".join(options), order), order)
 
-    assert described.clock == Clock(0x8A, -3600)
+    assert (described.resolution, described.offset) == (0x8A, -3600)
 
 
 def test_nothing_is_read_after_the_end_of_the_options() -> None:
     """Bytes after the end-of-options option are ignored."""
     options = option(0, b"") + option(RESOLUTION, b"\x09") + b"\xff\xff\xff\xff"
 
-    assert InterfaceBlock.from_block(body(options), "<").clock == Clock(6, 0)
+    assert InterfaceBlock.from_block(body(options), "<").resolution == 6
 
 
 @pytest.mark.parametrize("rest", [b"", b"\x09", b"\x09\x00\x01"])
 def test_bytes_too_few_for_an_option_are_none(rest: bytes) -> None:
     """Bytes at the end of the block that are too few for an option are ignored."""
-    assert InterfaceBlock.from_block(body(option(RESOLUTION, b"\x09") + rest), "<").clock == Clock(9, 0)
+    assert InterfaceBlock.from_block(body(option(RESOLUTION, b"\x09") + rest), "<").resolution == 9
 
 
 @pytest.mark.parametrize("length", [1, 4, 0xFFFF])
@@ -83,3 +84,47 @@ def test_no_options_end_in_anything_but_an_answer_or_a_value_error(options: byte
     """Random options give an interface or a `ValueError`."""
     with suppress(ValueError):
         assert InterfaceBlock.from_block(body(options, order), order).layer == 113
+
+
+def test_an_interface_may_have_only_so_many_options() -> None:
+    """More options than are read make a description invalid, since the clock might be among them."""
+    most = option(2, b"") * MOST_OPTIONS
+
+    assert InterfaceBlock.from_block(body(most), "<").layer == 113
+    with pytest.raises(ValueError, match="an interface has more than 256 options"):
+        InterfaceBlock.from_block(body(most + option(RESOLUTION, b"\x09")), "<")
+
+
+def some_options(order: Order) -> st.SearchStrategy[bytes]:
+    """Draw options that matter and others, well-formed or not."""
+    pieces = st.one_of(
+        st.integers(0, 255).map(lambda value: option(RESOLUTION, bytes([value]), order)),
+        st.integers(-(2**63), 2**63 - 1).map(lambda value: option(OFFSET, struct.pack(f"{order}q", value), order)),
+        st.binary(max_size=5).map(lambda value: option(2, value, order)),
+        st.sampled_from([option(0, b"", order), option(RESOLUTION, b"12", order), option(OFFSET, b"", order)]),
+        st.binary(max_size=7),
+    )
+    return st.lists(pieces, max_size=5).map(b"".join)
+
+
+@given(
+    st.lists(st.sampled_from(ORDERS).flatmap(lambda order: st.tuples(some_options(order), st.just(order))), min_size=1)
+)
+@example([(option(2, b"") * MOST_OPTIONS, "<"), (option(2, b"", ">") * (MOST_OPTIONS + 1), ">"), (b"", "<")])
+def test_many_descriptions_at_a_time_are_decoded_like_each_alone(several: list[tuple[bytes, Order]]) -> None:
+    """Descriptions in both byte orders give the same columns as one by one, and the same ones are refused."""
+    bodies = [body(options, order) for options, order in several]
+    ends = np.cumsum([len(each) for each in bodies])
+    big = np.array([order == ">" for _, order in several])
+
+    made, wrong = from_blocks(memoryview(b"".join(bodies)), ends - [len(each) for each in bodies], ends, big)
+
+    for row, (each, order) in enumerate(zip(bodies, [order for _, order in several], strict=True)):
+        try:
+            alone = InterfaceBlock.from_block(each, order)
+        except ValueError:
+            assert wrong[row]
+            continue
+        assert not wrong[row]
+        columns = (made.layer, made.snap_length, made.resolution, made.offset)
+        assert InterfaceBlock(*(int(values[row]) for values in columns)) == alone

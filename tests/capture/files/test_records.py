@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from shodohflo.capture.files.pcap import Pcap
-from shodohflo.capture.files.records import NO_RECORD, join, needed, walk, words
+from shodohflo.capture.files.records import NO_RECORD, LongRecord, join, mixed_words, needed, walk, words
 from shodohflo.columns.frames import Frames
 from support.savefiles import START, pcap_header, record
 
@@ -78,3 +78,24 @@ def test_parts_of_one_buffer_are_put_in_a_row() -> None:
 
     assert (joined.start.tolist(), joined.time.tolist()) == ([1, 2, 3], [START + 1, START + 2, START + 3])
     assert (len(none), none.start.dtype.name, none.layer.dtype.name) == (0, "int64", "uint32")
+
+
+@pytest.mark.parametrize("big", [[False, True, False], [True] * 3, [False] * 3])
+def test_words_may_have_a_byte_order_for_each_row(big: list[bool]) -> None:
+    """Rows of both byte orders are read in one step, each in its own."""
+    data, offsets = memoryview(bytes(range(20))), np.array([1, 0, 9])
+
+    made = mixed_words(data, offsets, 2, np.array(big))
+
+    each = [words(data, offsets[row : row + 1], 2, ">" if big[row] else "<")[0].tolist() for row in range(3)]
+    assert made.tolist() == each
+
+
+def test_a_long_record_is_sound_if_its_tail_repeats_its_size() -> None:
+    """The tail is compared with the size in the byte order of the record, if it has one."""
+    frames = Frames.empty(np.empty(0, np.uint8))
+
+    assert not LongRecord(0x01020304, frames, ">").damage(b"\1\2\3\4")
+    assert not LongRecord(0x01020304, frames, "<").damage(b"\4\3\2\1")
+    assert LongRecord(16, frames, "<").damage(b"\0\0\0\1").endswith("differ: 16 and 16777216 bytes")
+    assert not LongRecord(16, frames).damage(b"tail")

@@ -138,3 +138,27 @@ def test_the_position_is_what_the_stream_has_given() -> None:
     Window(stream).more(0, 1)
 
     assert stream.position == 5
+
+
+@pytest.mark.parametrize("used", [0, 3])
+@pytest.mark.parametrize("count", [0, 2, 7, 40])
+def test_bytes_are_skipped_wherever_they_are(used: int, count: int) -> None:
+    """Bytes in memory and bytes not yet read are skipped alike, and the offset moves on by as many."""
+    data = bytes(range(100))
+    window = Window(Stream(Drip(data, 5)))  # type: ignore[arg-type]  # typeshed: a raw stream is no BinaryIO
+    assert window.more(0, 8)
+
+    assert window.skip(used, count) == 0
+
+    assert window.more(0, 4)
+    assert window.offset == used + count
+    assert bytes(window.data[:4]) == data[used + count :][:4]
+
+
+def test_bytes_that_are_missing_are_counted() -> None:
+    """Of bytes to be skipped that the source does not have, the number is returned."""
+    window = Window(Stream(Drip(bytes(10), 5)))  # type: ignore[arg-type]  # as above
+    assert window.more(0, 8)
+
+    assert window.skip(2, 20) == 12
+    assert (window.offset, len(window.data)) == (10, 0)

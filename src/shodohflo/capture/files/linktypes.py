@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _OTHER_NUMBERS: Final = {11: 100, 15: 102, 16: 103}
 """DLT_ numbers that old programs on some systems wrote instead of the LINKTYPE_ number: ATM with LLC, and the SLIP and
@@ -22,6 +27,14 @@ def link_type(field: int) -> int:
     """Return the LINKTYPE_ number in a file's 32-bit field; the upper half is about frame check sequences."""
     number = field & 0xFFFF
     return _OTHER_NUMBERS.get(number, number)
+
+
+def link_types(fields: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """Return what `link_type` returns for each field."""
+    numbers = (fields & np.uint32(0xFFFF)).astype(np.uint32)
+    for other, number in _OTHER_NUMBERS.items():
+        numbers[numbers == other] = number
+    return numbers
 
 
 def largest_capture(link: int, snap_length: int) -> int:

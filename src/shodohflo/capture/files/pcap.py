@@ -7,14 +7,14 @@ reader also accepts old versions, and the longer record header of a patched libp
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from shodohflo.capture.files.lanes import Fields, walk_in_lanes
 from shodohflo.capture.files.linktypes import largest_capture, link_type
-from shodohflo.capture.files.records import NO_RECORD, ByteOrder, Taken, needed, words
+from shodohflo.capture.files.records import HEAD, HELD, NO_RECORD, ByteOrder, LongRecord, Taken, needed, words
 from shodohflo.columns.frames import SENT, Frames
 
 if TYPE_CHECKING:
@@ -102,7 +102,9 @@ class Pcap:
         is_near: NDArray[np.bool_] = times - fields[like] + np.uint32(_NEAR) < 2 * _NEAR
         near = offsets[is_near]
         fraction, first, second = (fields[near + place] for place in (4, 8, 12))
-        is_sane = (fraction < 1_000_000_000 // self.tick) & (np.minimum(first, second) > 0)
+        # A packet of no bytes is likely only among others: runs of zeros would look like records.
+        least = min(fields[like + 8], fields[like + 12], 1)
+        is_sane = (fraction < 1_000_000_000 // self.tick) & (np.minimum(first, second) >= least)
         is_sane &= np.minimum(first, second) <= self.largest
         if len(self.fields) == 1:
             captured, original = (first, second) if self.fields == (2,) else (second, first)
@@ -113,8 +115,24 @@ class Pcap:
     def take(self, data: memoryview) -> Taken:
         """Decode all complete records in `data`."""
         offsets, end = walk_in_lanes(self, data, 0)
-        need = needed(self, data, end)
-        return Taken(self._frames(data, offsets), end, need, self._absurdity(data, end) if need == NO_RECORD else "")
+        frames, need = self._frames(data, offsets), needed(self, data, end)
+        if need == NO_RECORD:
+            return Taken(frames, end, need, self._absurdity(data, end))
+        if need <= HELD:
+            return Taken(frames, end, need)
+        return self._begin_long(data, Taken(frames, end, need))
+
+    def _begin_long(self, data: memoryview, taken: Taken) -> Taken:
+        """Keep the beginning of a packet that is too long to be held, and have the record skipped."""
+        if len(data) - taken.used < HEAD:
+            return replace(taken, need=HEAD)
+        head = data[taken.used : taken.used + HEAD]
+        frames = self._frames(head, np.zeros(1, np.int64))
+        # A copy: the bytes in memory are dropped before the end of the record is known to be there.
+        buffer = frames.buffer.copy()
+        captured = np.minimum(frames.captured, len(head) - frames.start)
+        long = LongRecord(taken.need, replace(frames, buffer=buffer, captured=captured))
+        return replace(taken, need=self.header, long=long)
 
     def _frames(self, data: memoryview, offsets: NDArray[np.int64]) -> Frames:
         columns = words(data, offsets, 4, self.order).astype(np.int64).T

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO, Final, Protocol
 
 from shodohflo.capture.files import pcap
+from shodohflo.capture.files.records import TAIL
 from shodohflo.capture.files.unpack import Unpacked, packing
 from shodohflo.capture.files.window import Stream, Window
 from shodohflo.errors import CaptureError
@@ -14,7 +15,7 @@ from shodohflo.errors import CaptureError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from shodohflo.capture.files.records import Taken
+    from shodohflo.capture.files.records import LongRecord, Taken
     from shodohflo.columns.frames import Frames
 
 STDIN: Final = "-"
@@ -76,9 +77,26 @@ class Savefile:
             if taken.damage:
                 raise self._error(taken.used, taken.damage)
             used, need = taken.used, taken.need
+            if taken.long:
+                self._skip(used, taken.long)
+                self.packets += len(taken.long.frames)
+                yield taken.long.frames
+                used = TAIL
         if len(self._window.data):
             raise self._cut(need)
         self._check_source()
+
+    def _skip(self, used: int, long: LongRecord) -> None:
+        """Drop `used` bytes, then a record up to its tail; raises `CaptureError` if that is missing or contradicts."""
+        rest = long.size - TAIL
+        missing = self._window.skip(used, rest)
+        if missing or not self._window.more(0, TAIL):
+            self._check_source()
+            found = rest - missing + len(self._window.data)
+            raise self._error(missing - rest, f"cut short: expected {long.size} bytes here, found {found}")
+        damage = long.damage(bytes(self._window.data[:TAIL]))
+        if damage:
+            raise self._error(-rest, damage)
 
     def _open(self) -> tuple[Format, int, int]:
         """Recognise the format; return its reader, the size of the file header, and what the first record needs."""

@@ -103,6 +103,22 @@ class Window:
         self.data = self._buffer[:held]
         return held >= need
 
+    def skip(self, used: int, count: int) -> int:
+        """Drop the first `used` bytes, then `count` bytes of the source that need not be in memory.
+
+        Returns how many of them were missing when the source ended.
+        """
+        inside = min(count, len(self.data) - used)
+        self.data = self.data[used + inside :]
+        missing = count - inside
+        while missing:
+            piece = self._read(min(missing, _PIECE))
+            if not piece:
+                break
+            missing -= len(piece)
+        self.offset += used + count - missing
+        return missing
+
     def _move(self, kept: memoryview, need: int) -> int:
         """Move the `kept` bytes to the beginning of a buffer with room for `need`; return their number."""
         if need > len(self._buffer):

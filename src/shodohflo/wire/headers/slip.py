@@ -1,6 +1,6 @@
 """SLIP (RFC 1055; tcpdump.org, LINKTYPE_SLIP).
 
-0  direction: 0 if the host received the packet, 1 if it sent it    1  compressed TCP/IP header    16  the packet
+0  direction: 1 if the capturing host sent the packet, 0 if not    1  compressed TCP/IP header    16  the packet
 """
 
 from __future__ import annotations
