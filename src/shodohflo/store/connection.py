@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from valkey import Connection, ConnectionPool, SSLConnection, UnixDomainSocketConnection, Valkey
 from valkey.exceptions import ValkeyError
 
-from shodohflo.errors import StoreError
+from shodohflo.errors import StoreError, foreign_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -210,4 +210,4 @@ def store_errors(name: str) -> Iterator[None]:
 
 def one_line(error: Exception) -> str:
     """Return `error` as one line without a final full stop; the name of its type if it has no text."""
-    return " ".join(str(error).split()).rstrip(".") or type(error).__name__
+    return foreign_text(str(error)).rstrip(".") or type(error).__name__
