@@ -1,13 +1,15 @@
 """The format of the store, shared by its writers and readers: key names, counts and `detail` fields.
 
 `grammar` writes and parses key names, `counting` sums observations by key, and `detail` writes and reads the hash with
-the times, rule and agents of a flow. Everything here is pure: this package must not know store clients, sockets, clocks
-or configurations. Other programs depend on these names, so changing one breaks them.
+the times, rule and agents of a flow. `values` bounds what a reader takes, and `naming` what a person may choose.
+Everything here is pure: this package must not know store clients, sockets, clocks or configurations. Other programs
+depend on these names, so changing one breaks them.
 """
 
 from shodohflo.keys.counting import counts
 from shodohflo.keys.detail import Detail, FlowDetail, ProtocolSum, details
-from shodohflo.keys.grammar import AGENT, DETAIL, WRITER, detail_key, from_key, key_pattern, to_key
+from shodohflo.keys.grammar import AGENT, DETAIL, WRITER, detail_key, detail_name, from_key, key_pattern, to_key
+from shodohflo.keys.naming import agent_name
 
 __all__ = [
     "AGENT",
@@ -16,8 +18,10 @@ __all__ = [
     "Detail",
     "FlowDetail",
     "ProtocolSum",
+    "agent_name",
     "counts",
     "detail_key",
+    "detail_name",
     "details",
     "from_key",
     "key_pattern",

@@ -15,15 +15,16 @@ and `sentence` unless the hash has a later `last`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isfinite
-from typing import TYPE_CHECKING, Final, Self
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from shodohflo.keys.counting import AddressIndex
 from shodohflo.keys.grammar import DETAIL_TEMPLATE
+from shodohflo.keys.values import is_protocol, parse_count, parse_text, parse_time
 from shodohflo.model import PROTOCOL_NAMES, Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from shodohflo.columns.observations import Observations
 
@@ -106,6 +107,8 @@ class FlowDetail:
     """The rule that decided the row with the latest `last`, such as `FLOW_MAPPING[3]`."""
     sentence: str
     agents: tuple[str, ...]
+    malformed: int = 0
+    """Fields of ours that were left out, because their values are out of bounds."""
 
     @property
     def octets(self) -> int | None:
@@ -115,31 +118,62 @@ class FlowDetail:
     @classmethod
     def from_fields(cls, detail: Mapping[str, str]) -> Self:
         """Parse the fields of one hash; skip unknown fields and bad values, because any program may write to it."""
-        protocols = _names_after(PACKETS, detail)
-        return cls(
-            first=_seconds(detail.get(FIRST)),
-            last=_seconds(detail.get(LAST)),
-            protocols=tuple(
-                ProtocolSum(name, _number(detail.get(PACKETS + name)), _number(detail.get(OCTETS + name)))
-                for name in protocols
-            ),
-            rule=detail.get(RULE, ""),
-            sentence=detail.get(SENTENCE, ""),
-            agents=tuple(_names_after(SEEN_BY, detail)),
-        )
+        told: dict[str, Any] = {FIRST: None, LAST: None, RULE: "", SENTENCE: ""}
+        packets, octets, agents = dict[str, int](), dict[str, int](), list[str]()
+        malformed = 0
+        for name, value in detail.items():
+            prefix, rest = _split(name)
+            if prefix in _COUNTED and _is_protocol(rest):
+                count = parse_count(value)
+                (packets if prefix == PACKETS else octets)[rest] = count or 0
+                malformed += count is None
+            elif prefix == SEEN_BY:
+                agents.append(_shared(rest))
+            elif prefix or name not in told:
+                malformed += prefix in _COUNTED
+            elif (parsed := _PARSERS[name](value)) is None:
+                malformed += 1
+            else:
+                told[name] = parsed
+        protocols = [ProtocolSum(name, packets[name], octets.get(name, 0)) for name in sorted(packets)]
+        return cls(told[FIRST], told[LAST], tuple(protocols), told[RULE], told[SENTENCE], _sorted(agents), malformed)
 
 
-def _names_after(prefix: str, detail: Mapping[str, str]) -> list[str]:
-    return sorted(name.removeprefix(prefix) for name in detail if name.startswith(prefix))
+@lru_cache(maxsize=1024)
+def _split(name: str) -> tuple[str, str]:
+    """Return the prefix and the rest of the name of a field, the prefix empty if it has none of ours."""
+    for prefix in (PACKETS, OCTETS, SEEN_BY):
+        if name.startswith(prefix) and parse_text(name) is not None:
+            return prefix, name.removeprefix(prefix)
+    return "", name
 
 
-def _number(text: str | None) -> int:
-    return int(text) if text is not None and text.isascii() and text.isdigit() else 0
+def _text(text: str) -> str | None:
+    return None if parse_text(text) is None else _shared(text)
 
 
-def _seconds(text: str | None) -> float | None:
-    try:
-        seconds = float(text or "")
-    except ValueError:
-        return None
-    return seconds if isfinite(seconds) else None
+@lru_cache(maxsize=1024)
+def _shared(text: str) -> str:
+    """Return a string equal to `text`, the same each time: a million flows have a few rules, sentences and agents."""
+    return text
+
+
+def _sorted(agents: list[str]) -> tuple[str, ...]:
+    return _single(agents[0]) if len(agents) == 1 else tuple(sorted(agents))
+
+
+@lru_cache(maxsize=1024)
+def _single(agent: str) -> tuple[str, ...]:
+    return (agent,)
+
+
+_is_protocol: Final = lru_cache(maxsize=1024)(is_protocol)
+
+_COUNTED: Final = (PACKETS, OCTETS)
+_PARSERS: Final[Mapping[str, Callable[[str], object]]] = {
+    FIRST: parse_time,
+    LAST: parse_time,
+    RULE: _text,
+    SENTENCE: _text,
+}
+"""The parser of each field that is there once."""

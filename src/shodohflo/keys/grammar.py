@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, fields
 from functools import lru_cache
-from ipaddress import ip_address
+from ipaddress import IPv4Address, ip_address
 from operator import call
 from typing import TYPE_CHECKING, Final
 
@@ -68,13 +68,31 @@ def detail_key(key: FlowKey) -> str:
     return DETAIL_TEMPLATE % (address_text(key.client), address_text(key.service), key.port)
 
 
+def detail_name(flow: str) -> str:
+    """Return the name of the `detail` hash of the flow whose key is written `flow`."""
+    return DETAIL + flow.rpartition(";")[0]
+
+
 DETAIL_TEMPLATE: Final = DETAIL + "%s;%s;%d"
 """The template of `detail` keys, for `%` with client, service and port."""
 
 
-# Another spelling of an address or of a number would be a second key for the same thing.
+_OCTETS: Final = {str(octet): octet for octet in range(256)}
+
+
+# Half of what reading a key costs is its addresses, nearly all of which are IPv4.
 @lru_cache(maxsize=1 << 16)
 def _address(text: str) -> Address:
+    """Parse an address as `_any_address` does; dotted decimals are looked up octet by octet."""
+    try:
+        a, b, c, d = text.split(".", 4)
+        return IPv4Address(_OCTETS[a] << 24 | _OCTETS[b] << 16 | _OCTETS[c] << 8 | _OCTETS[d])
+    except (ValueError, KeyError):
+        return _any_address(text)
+
+
+# Another spelling of an address or of a number would be a second key for the same thing.
+def _any_address(text: str) -> Address:
     address = ip_address(text)
     if address_text(address) != text or "%" in text:
         raise ValueError("not the canonical spelling")

@@ -21,6 +21,7 @@ def join_details(several: Sequence[FlowDetail]) -> FlowDetail:
         rule=latest.rule,
         sentence=latest.sentence,
         agents=tuple(sorted({agent for one in several for agent in one.agents})),
+        malformed=sum(one.malformed for one in several),
     )
 
 

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from shodohflo.errors import StoreError
-from shodohflo.keys import FlowDetail
 from shodohflo.model import ClientKey, FlowKey, PeerKey, ResetKey, UnreachableKey
-from shodohflo.query.details import join_details
 from shodohflo.query.filters import Filter, pattern
 from shodohflo.query.rows import AgentRow, ClientRow, FlowRow, KeyRow, PeerRow, ReconRow, order
-from shodohflo.query.sums import clients_of, common_fields, flow_row, peers_of
+from shodohflo.query.sums import clients_of, common_fields, flow_row, join_flows, peers_of
 from shodohflo.store.connection import store_errors
-from shodohflo.store.reading import AnyKey, KeyRecord, KeyRecords, database_of, read_heartbeats, read_records
+from shodohflo.store.dialogue import Dialogue
+from shodohflo.store.reading import AnyKey, KeyRecord, database_of, read_heartbeats, read_records
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
-
-    from valkey import Valkey
 
     from shodohflo.store.connection import Store
 
@@ -33,42 +31,56 @@ class Found(Generic[AnyRow]):
     rows: tuple[AnyRow, ...]
     foreign: int
     """The number of keys that matched the pattern but are damaged or of other programs."""
+    damaged: int = 0
+    """The number of flows of whose `detail` hash something was left out, because it was malformed or too large."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Sighting(Generic[AnyKey]):
-    """A key in one store."""
+class _Source:
+    """A store while it is read."""
 
-    record: KeyRecord[AnyKey]
-    store: str
-    lifetime: int | None
-    """The longest lifetime of keys, in seconds, among the agents of that store; None if no heartbeat has one."""
+    def __init__(self, name: str, dialogue: Dialogue) -> None:
+        self.stores = (name,)
+        """The field `stores` of its rows."""
+        self._dialogue = dialogue
 
-    @property
-    def age(self) -> float | None:
-        """Return the seconds since the key was refreshed: its lifetime minus the time until it expires."""
-        if self.lifetime is None or self.record.expires_in is None:
+    @cached_property
+    def lifetime(self) -> int | None:
+        """The longest lifetime of keys, in seconds, among the agents of the store; None if no heartbeat has one."""
+        # Asked for only if it is needed: finding the agents takes a scan of the whole store.
+        lifetimes = [each.lifetime for each in read_heartbeats(self._dialogue) if each.lifetime is not None]
+        return max(lifetimes, default=None)
+
+    def age(self, expires_in: float | None) -> float | None:
+        """Return the seconds since a key was refreshed: its lifetime minus the time until it expires."""
+        if expires_in is None or self.lifetime is None:
             return None
-        return max(self.lifetime - self.record.expires_in, 0.0)
+        return max(self.lifetime - expires_in, 0.0)
 
-    def row(self) -> KeyRow:
-        """Return the fields that all kinds of rows have in common."""
-        return KeyRow(
-            packets=self.record.packets, age=self.age, expires_in=self.record.expires_in, stores=(self.store,)
-        )
+    def common(self, record: KeyRecord[AnyKey]) -> dict[str, Any]:
+        """Return the fields of `KeyRow`."""
+        age, expires_in = self.age(record.expires_in), record.expires_in
+        return {"packets": record.packets, "age": age, "expires_in": expires_in, "stores": self.stores}
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen(Generic[AnyKey]):
-    """A key, with its sighting in each store that has it."""
+class _Query(Generic[AnyKey, AnyRow]):
+    """The keys that a query is about, and how they become rows."""
 
-    key: AnyKey
-    sightings: list[_Sighting[AnyKey]]
+    kind: type[AnyKey]
+    takes: Callable[[AnyKey], bool]
+    """Whether a key is wanted, among those that match the pattern."""
+    row: Callable[[KeyRecord[AnyKey], _Source], AnyRow]
+    join: Callable[[Sequence[AnyRow]], AnyRow]
+    """Returns the sum of the rows of one key in several stores."""
 
-    def common(self) -> dict[str, Any]:
-        """Return the common fields of a row, summed up over the stores."""
-        stores = tuple(sighting.store for sighting in self.sightings)
-        return common_fields([sighting.row() for sighting in self.sightings]) | {"stores": stores}
+
+@dataclass(slots=True)
+class _Gathered(Generic[AnyRow]):
+    """Rows by the names of their keys, and what was left out."""
+
+    rows: dict[str, AnyRow]
+    foreign: int = 0
+    damaged: int = 0
 
 
 class Reader:
@@ -87,47 +99,48 @@ class Reader:
 
     def flows(self, wanted: Filter, now: float) -> Found[FlowRow]:
         """Return the flows that `wanted` matches; `now`, in seconds since 1970, gives their age."""
-        seen, foreign = self._gather(FlowKey, wanted)
-        rows = [_flow_row(one, now) for one in seen if wanted.takes(one.key.client, one.key.service, one.key.port)]
-        return _found(rows, foreign, lambda row: (order(row.client), order(row.service), row.port))
+        query = _Query(
+            FlowKey,
+            lambda key: wanted.takes(key.client, key.service, key.port),
+            lambda record, source: _flow_row(record, source, now),
+            lambda rows: _join_flows(rows, now),
+        )
+        rows, foreign, damaged = self._gather(query, wanted)
+        return _found(rows, foreign, lambda row: (order(row.client), order(row.service), row.port), damaged)
 
     def peers(self, wanted: Filter) -> Found[PeerRow]:
         """Return each pair once: in the direction that `wanted` matches, or with the lower address first if both do."""
-        seen, foreign = self._gather(PeerKey, wanted)
         ends = Filter(clients=wanted.clients, services=wanted.services)
-        rows = [
-            PeerRow(address=one.key.address, peer=one.key.peer, **one.common())
-            for one in seen
-            if _takes_pair(ends, one.key)
-        ]
+        query = _Query(PeerKey, lambda key: _takes_pair(ends, key), _peer_row, _join)
+        rows, foreign, _ = self._gather(query, wanted)
         return _found(rows, foreign, lambda row: (order(row.address), order(row.peer)))
 
     def clients(self, wanted: Filter) -> Found[ClientRow]:
         """Return the clients; the services and ports of the filter are ignored."""
-        seen, foreign = self._gather(ClientKey, wanted)
-        rows = [ClientRow(client=one.key.client, **one.common()) for one in seen if wanted.takes_client(one.key.client)]
+        query = _Query(ClientKey, lambda key: wanted.takes_client(key.client), _client_row, _join)
+        rows, foreign, _ = self._gather(query, wanted)
         return _found(rows, foreign, lambda row: order(row.client))
 
     def peers_by_port(self, wanted: Filter, now: float) -> Found[PeerRow]:
         """Return the pairs of ends of the flows that `wanted` matches, with their packets; peer keys have no port."""
         flows = self.flows(wanted, now)
-        return Found(peers_of(flows.rows), flows.foreign)
+        return Found(peers_of(flows.rows), flows.foreign, flows.damaged)
 
     def clients_by_flow(self, wanted: Filter, now: float) -> Found[ClientRow]:
         """Return the clients of the flows that `wanted` matches, with the packets of these flows."""
         flows = self.flows(wanted, now)
-        return Found(clients_of(flows.rows), flows.foreign)
+        return Found(clients_of(flows.rows), flows.foreign, flows.damaged)
 
     def recon(self, wanted: Filter) -> Found[ReconRow]:
         """Return the resets and unreachables; a wanted port may be that of either end."""
-        resets, foreign_resets = self._gather(ResetKey, wanted)
-        unreachables, foreign_unreachables = self._gather(UnreachableKey, wanted)
-        rows = [
-            *(_recon_row(one, "rst", None) for one in resets if _takes_ports(wanted, one.key)),
-            *(_recon_row(one, "icmp", one.key.code) for one in unreachables if _takes_ports(wanted, one.key)),
-        ]
+        resets, foreign_resets, _ = self._gather(
+            _Query(ResetKey, lambda key: _takes_ports(wanted, key), _reset_row, _join), wanted
+        )
+        unreachables, foreign_unreachables, _ = self._gather(
+            _Query(UnreachableKey, lambda key: _takes_ports(wanted, key), _unreachable_row, _join), wanted
+        )
         return _found(
-            rows,
+            [*resets, *unreachables],
             foreign_resets + foreign_unreachables,
             lambda row: (order(row.client), order(row.remote), row.client_port, row.remote_port, row.code or 0),
         )
@@ -135,37 +148,45 @@ class Reader:
     def agents(self) -> tuple[AgentRow, ...]:
         """Return the last heartbeat of each agent."""
 
-        def read(client: Valkey, name: str) -> list[AgentRow]:
-            return [AgentRow(each.agent, name, each.age, each.fields) for each in read_heartbeats(client)]
+        def read(dialogue: Dialogue, name: str) -> list[AgentRow]:
+            return [AgentRow(each.agent, name, each.age, each.fields) for each in read_heartbeats(dialogue)]
 
         return tuple(row for rows in self._read_each(read) for row in rows)
 
-    def _gather(self, kind: type[AnyKey], wanted: Filter) -> tuple[list[_Seen[AnyKey]], int]:
-        """Return the keys of a kind in all stores, and the number of foreign keys."""
+    def _gather(self, query: _Query[AnyKey, AnyRow], wanted: Filter) -> tuple[list[AnyRow], int, int]:
+        """Return the rows of a query, and the numbers of foreign keys and of damaged rows."""
 
-        def read(client: Valkey, name: str) -> tuple[KeyRecords[AnyKey], str, int | None]:
-            lifetimes = [each.lifetime for each in read_heartbeats(client) if each.lifetime is not None]
-            return read_records(client, pattern(kind, wanted), kind), name, max(lifetimes, default=None)
+        def read(dialogue: Dialogue, name: str) -> _Gathered[AnyRow]:
+            gathered = _Gathered[AnyRow]({})
+            source = _Source(name, dialogue)
+            for step in read_records(dialogue, pattern(query.kind, wanted), query.kind, query.takes):
+                gathered.foreign += step.foreign
+                for record in step.records:
+                    gathered.rows[record.name] = query.row(record, source)
+                    gathered.damaged += record.detail.malformed > 0
+            return gathered
 
-        seen: dict[str, _Seen[AnyKey]] = {}
-        foreign = 0
-        for found, name, lifetime in self._read_each(read):
-            foreign += found.foreign
-            for record in found.records:
-                sighting = _Sighting(record, name, lifetime)
-                seen.setdefault(record.name, _Seen(record.key, [])).sightings.append(sighting)
-        return list(seen.values()), foreign
+        every = self._read_each(read)
+        foreign, damaged = sum(each.foreign for each in every), sum(each.damaged for each in every)
+        if len(every) == 1:
+            return list(every[0].rows.values()), foreign, damaged
+        by_name: dict[str, list[AnyRow]] = {}
+        for each in every:
+            for name, row in each.rows.items():
+                by_name.setdefault(name, []).append(row)
+        return [rows[0] if len(rows) == 1 else query.join(rows) for rows in by_name.values()], foreign, damaged
 
-    def _read_each(self, read: Callable[[Valkey, str], Result]) -> list[Result]:
-        """Return what `read` returns for each database, given a client and the name of the store."""
+    def _read_each(self, read: Callable[[Dialogue, str], Result]) -> list[Result]:
+        """Return what `read` returns for each database, given a dialogue and the name of the store."""
         results: dict[Hashable, Result] = {}
         failures: dict[str, StoreError] = {}
         for store in self._stores:
             try:
                 with store_errors(store.name), store.connect() as client:
-                    database = database_of(client) or store.name
+                    dialogue = Dialogue(client)
+                    database = database_of(dialogue) or store.name
                     if database not in results:
-                        results[database] = read(client, store.name)
+                        results[database] = read(dialogue, store.name)
             except StoreError as error:
                 failures.setdefault(store.name, error)
         if failures and not results:
@@ -184,16 +205,39 @@ def _takes_pair(ends: Filter, key: PeerKey) -> bool:
     return order(key.address) <= order(key.peer) or not ends.takes(key.peer, key.address)
 
 
-def _flow_row(seen: _Seen[FlowKey], now: float) -> FlowRow:
-    detail = join_details([FlowDetail.from_fields(sighting.record.detail) for sighting in seen.sightings])
-    common = seen.common()
-    if detail.last is not None:
-        common["age"] = max(now - detail.last, 0.0)
-    return flow_row(seen.key, detail, common)
+def _flow_row(record: KeyRecord[FlowKey], source: _Source, now: float) -> FlowRow:
+    last = record.detail.last
+    age = source.age(record.expires_in) if last is None else max(now - last, 0.0)
+    common = {"packets": record.packets, "age": age, "expires_in": record.expires_in, "stores": source.stores}
+    return flow_row(record.key, record.detail, common)
 
 
-def _recon_row(seen: _Seen[ResetKey] | _Seen[UnreachableKey], kind: str, code: int | None) -> ReconRow:
-    key = seen.key
+def _join_flows(rows: Sequence[FlowRow], now: float) -> FlowRow:
+    joined = join_flows(rows)
+    return joined if joined.last is None else replace(joined, age=max(now - joined.last, 0.0))
+
+
+def _join(rows: Sequence[AnyRow]) -> AnyRow:
+    return replace(rows[0], **common_fields(rows))
+
+
+def _peer_row(record: KeyRecord[PeerKey], source: _Source) -> PeerRow:
+    return PeerRow(address=record.key.address, peer=record.key.peer, **source.common(record))
+
+
+def _client_row(record: KeyRecord[ClientKey], source: _Source) -> ClientRow:
+    return ClientRow(client=record.key.client, **source.common(record))
+
+
+def _reset_row(record: KeyRecord[ResetKey], source: _Source) -> ReconRow:
+    return _recon_row("rst", record.key, None, source.common(record))
+
+
+def _unreachable_row(record: KeyRecord[UnreachableKey], source: _Source) -> ReconRow:
+    return _recon_row("icmp", record.key, record.key.code, source.common(record))
+
+
+def _recon_row(kind: str, key: ResetKey | UnreachableKey, code: int | None, common: dict[str, Any]) -> ReconRow:
     return ReconRow(
         kind=kind,
         client=key.client,
@@ -201,10 +245,12 @@ def _recon_row(seen: _Seen[ResetKey] | _Seen[UnreachableKey], kind: str, code: i
         client_port=key.client_port,
         remote_port=key.remote_port,
         code=code,
-        **seen.common(),
+        **common,
     )
 
 
-def _found(rows: list[AnyRow], foreign: int, place: Callable[[AnyRow], tuple[Any, ...]]) -> Found[AnyRow]:
+def _found(
+    rows: list[AnyRow], foreign: int, place: Callable[[AnyRow], tuple[Any, ...]], damaged: int = 0
+) -> Found[AnyRow]:
     """Return `rows` sorted by packets, most first, then by `place`."""
-    return Found(tuple(sorted(rows, key=lambda row: (-row.packets, place(row)))), foreign)
+    return Found(tuple(sorted(rows, key=lambda row: (-row.packets, place(row)))), foreign, damaged)

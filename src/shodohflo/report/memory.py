@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from shodohflo.model import ClientKey, FlowKey, Key, PeerKey, ResetKey, UnreachableKey, address_text
 from shodohflo.query.rows import FlowRow
 from shodohflo.report.numbers import age_text, port_name, size_text, unreachable_name
+from shodohflo.report.table import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 def memory_lines(key: Key, row: KeyRow, now: float) -> Iterator[str]:
     """Yield the lines about `key` and its `row`; `now` is in seconds since 1970."""
-    return (f"  {name:<10}  {value}" for name, value in _known(key, row, now))
+    return (f"  {shown(name):<10}  {shown(value)}" for name, value in _known(key, row, now))
 
 
 def _known(key: Key, row: KeyRow, now: float) -> Iterator[tuple[str, str]]:

@@ -5,12 +5,18 @@ from __future__ import annotations
 import shutil
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Final, TextIO
+
+from shodohflo.errors import foreign_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rich.table import Table
+
+
+LONGEST: Final = 2_000
+"""Characters of a cell that are shown; a sentence of a rule may name many ports."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,24 +51,26 @@ def show(columns: Sequence[Column], rows: Sequence[Row], stream: TextIO | None =
 
 def plain(columns: Sequence[Column], rows: Sequence[Row]) -> list[str]:
     """Return the table as lines of aligned text."""
-    table = [tuple(column.title for column in columns), *rows]
+    table = [tuple(column.title for column in columns), *(tuple(map(shown, row)) for row in rows)]
     widths = [max(map(len, cells)) for cells in zip(*table, strict=True)]
-    shape = list(zip(columns, widths, strict=True))
-    return [
-        "  ".join(
-            f"{cell:>{width}}" if c.right else f"{cell:<{width}}" for cell, (c, width) in zip(row, shape, strict=True)
-        ).rstrip()
-        for row in table
-    ]
+    shape = zip(columns, widths, strict=True)
+    line = "  ".join(f"{{:{'>' if column.right else '<'}{width}}}" for column, width in shape)
+    return [line.format(*row).rstrip() for row in table]
+
+
+def shown(cell: str) -> str:
+    """Return a cell as it may be printed: what a store holds must not steer a terminal, nor widen a table for all."""
+    return cell if cell.isprintable() and len(cell) <= LONGEST else foreign_text(cell, LONGEST)
 
 
 def rich_table(columns: Sequence[Column], rows: Sequence[Row], width: int) -> Table:
     """Return the table for a terminal that is `width` characters wide."""
     from rich.table import Table  # noqa: PLC0415 - as above
+    from rich.text import Text  # noqa: PLC0415 - as above
 
-    shown = [place for place, column in enumerate(columns) if column.from_width <= width]
+    places = [place for place, column in enumerate(columns) if column.from_width <= width]
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for column in (columns[place] for place in shown):
+    for column in (columns[place] for place in places):
         table.add_column(
             column.title,
             justify="right" if column.right else "left",
@@ -71,5 +79,5 @@ def rich_table(columns: Sequence[Column], rows: Sequence[Row], width: int) -> Ta
             style=column.style,
         )
     for row in rows:
-        table.add_row(*(row[place] for place in shown))
+        table.add_row(*(Text(shown(row[place])) for place in places))
     return table

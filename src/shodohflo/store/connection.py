@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from valkey import Connection, ConnectionPool, SSLConnection, UnixDomainSocketConnection, Valkey
 from valkey.exceptions import AuthenticationError, ValkeyError
 
-from shodohflo.errors import StoreError
+from shodohflo.errors import StoreError, foreign_text
 from shodohflo.store.access import credentials
 
 if TYPE_CHECKING:
@@ -232,4 +232,4 @@ def store_errors(name: str) -> Iterator[None]:
 
 def one_line(error: Exception) -> str:
     """Return `error` as one line without a final full stop; the name of its type if it has no text."""
-    return " ".join(str(error).split()).rstrip(".") or type(error).__name__
+    return foreign_text(str(error)).rstrip(".") or type(error).__name__

@@ -1,41 +1,47 @@
-"""Reads the keys of a store in short steps that do not block other clients; keys of other programs are tolerated."""
+"""Reads the keys of a store in short steps that do not block other clients; keys of other programs are tolerated.
+
+Whatever a store answers is checked before it is used. A key with a malformed value is counted and left out, and so is a
+malformed field; an answer that no store gives to the question is an error of the client library.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
-from valkey.exceptions import ResponseError
+from valkey.exceptions import InvalidResponse, ResponseError
 
-from shodohflo.keys import AGENT, detail_key, from_key
+from shodohflo.keys import AGENT, FlowDetail, detail_name, from_key
+from shodohflo.keys.values import LONGEST_COUNT, parse_count
 from shodohflo.model import FlowKey, Key
+from shodohflo.store.dialogue import Dialogue, TooLarge
 from shodohflo.store.heartbeat import LIFETIME
+from shodohflo.store.scanning import Scan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from valkey import Valkey
+    from shodohflo.store.dialogue import Answer, Command
 
 AnyKey = TypeVar("AnyKey", bound=Key)
 
-_STEP: Final = 2000
-"""The number of keys per step of a scan, and per round trip."""
+_LONGEST_LIFETIME: Final = 10
+"""Digits of the lifetime that an agent gives its keys, in seconds."""
 
-# One answer for a whole step: with a command per key the client takes ten times as long.
-_SCRIPT: Final = """
-local values, left, hashes = {}, {}, {}
-for i = 1, #KEYS do
-    if i <= tonumber(ARGV[1]) then
-        local value = redis.pcall('GET', KEYS[i])
-        values[i] = type(value) == 'table' and 'another type' or value
-        left[i] = redis.call('PTTL', KEYS[i])
-    else
-        local told = redis.pcall('HGETALL', KEYS[i])
-        hashes[#hashes + 1] = told.err and {} or told
-    end
-end
-return {values, left, hashes}
-"""
+_WRONG_TYPE: Final = "WRONGTYPE"
+"""How the error begins that a store gives for a key that holds another type of value."""
+
+_NO_KEY: Final = -2
+"""The answer to PTTL if there is no such key."""
+
+_IDENTITY: Final = re.compile(r"^master_replid:([0-9a-f]{40})\r?$", re.MULTILINE)
+
+NOTHING: Final = FlowDetail(first=None, last=None, protocols=(), rule="", sentence="", agents=())
+"""The detail of a key that has none."""
+
+_DAMAGED: Final = replace(NOTHING, malformed=1)
+"""The detail of a flow whose hash is too large or no hash."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +54,13 @@ class KeyRecord(Generic[AnyKey]):
     packets: int
     expires_in: float | None
     """Seconds; `None` if the key never expires, which no agent writes."""
-    detail: Mapping[str, str]
-    """The fields of the flow's `detail` hash; empty for other kinds of keys and if there is no such hash."""
+    detail: FlowDetail
+    """The flow's `detail` hash; nothing for other kinds of keys and if there is no such hash."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeyRecords(Generic[AnyKey]):
-    """The result of reading keys."""
+    """The keys of one step."""
 
     records: list[KeyRecord[AnyKey]]
     foreign: int
@@ -74,88 +80,86 @@ class Heartbeat:
     def lifetime(self) -> int | None:
         """Return the lifetime in seconds of the keys that the agent writes, or `None` if the heartbeat has none."""
         said = self.fields.get("lifetime", "")
-        return int(said) if _is_number(said) else None
+        return parse_count(said) if len(said) <= _LONGEST_LIFETIME else None
 
 
-def read_records(client: Valkey, pattern: str, wanted: type[AnyKey]) -> KeyRecords[AnyKey]:
-    """Return the keys of type `wanted` among those that match `pattern`."""
-    found: list[KeyRecord[AnyKey]] = []
-    foreign = 0
-    for names in _scan(client, pattern):
-        named: dict[str, AnyKey] = {name: key for name in names if isinstance(key := from_key(name), wanted)}
-        values = _values(client, named)
-        found += values.records
-        foreign += len(names) - len(named) + values.foreign
-    return KeyRecords(found, foreign)
+def read_records(
+    dialogue: Dialogue, pattern: str, wanted: type[AnyKey], takes: Callable[[AnyKey], bool]
+) -> Iterator[KeyRecords[AnyKey]]:
+    """Yield step by step the keys of type `wanted` that match `pattern` and that `takes` accepts."""
+    scan = Scan(dialogue, pattern)
+    for names in scan:
+        parsed: dict[str, AnyKey] = {name: key for name in names if isinstance(key := from_key(name), wanted)}
+        taken = {name: key for name, key in parsed.items() if takes(key)}
+        found = _values(dialogue, taken)
+        yield KeyRecords(found.records, found.foreign + len(names) - len(parsed))
+    if scan.too_long:
+        yield KeyRecords([], scan.too_long)
 
 
-def database_of(client: Valkey) -> tuple[str, int] | None:
-    """Return what distinguishes the database of `client` from every other one, the same for a primary and its replicas.
+def database_of(dialogue: Dialogue) -> tuple[str, int] | None:
+    """Return what distinguishes the database from every other one, the same for a primary and its replicas.
 
     None if the store does not say, or may not.
     """
-    try:
-        replication: Any = client.info("replication")  # the library is typed in part
-    except ResponseError:
-        return None
-    identity = replication.get("master_replid")
-    number = client.connection_pool.connection_kwargs.get("db") or 0
-    return (identity, number) if isinstance(identity, str) else None
+    [told] = dialogue.ask([("INFO", "replication")])
+    identity = _IDENTITY.search(told) if isinstance(told, str) else None
+    return (identity[1], dialogue.database) if identity else None
 
 
-def read_heartbeats(client: Valkey) -> list[Heartbeat]:
-    """Return the last heartbeat of each agent, sorted by agent."""
+def read_heartbeats(dialogue: Dialogue) -> list[Heartbeat]:
+    """Return the last heartbeat of each agent, sorted by agent; malformed ones are left out."""
     heartbeats = []
-    for names in _scan(client, AGENT + "*"):
-        answers = _ask(client, [command for name in names for command in (("HGETALL", name), ("PTTL", name))])
-        for name, fields, left in zip(names, answers[::2], answers[1::2], strict=True):
-            if isinstance(fields, dict) and fields:
+    for names in Scan(dialogue, AGENT + "*"):
+        commands: list[Command] = [command for name in names for command in (("HGETALL", name), ("PTTL", name))]
+        answers = dialogue.ask(commands)
+        for name, hashed, left in zip(names, answers[::2], answers[1::2], strict=True):
+            fields = _fields(hashed)
+            if fields and type(left) is int:
                 heartbeats.append(Heartbeat(name.removeprefix(AGENT), fields, max(LIFETIME - left / 1000, 0.0)))
     return sorted(heartbeats, key=lambda heartbeat: heartbeat.agent)
 
 
-def _scan(client: Valkey, pattern: str) -> Iterator[list[str]]:
-    """Yield the names that match `pattern` in steps, each name once; `KEYS` would block the other clients."""
-    met: set[str] = set()
-    cursor = 0
-    while True:
-        answer: Any = client.scan(cursor, match=pattern, count=_STEP)
-        cursor, names = answer
-        fresh = set(names) - met
-        met |= fresh
-        if fresh:
-            yield sorted(fresh)
-        if cursor == 0:
-            return
-
-
-def _values(client: Valkey, named: Mapping[str, AnyKey]) -> KeyRecords[AnyKey]:
-    """Read the values of the keys in `named`, and the details of the flows among them, in one round trip."""
-    if not named:
-        return KeyRecords([], 0)
-    flows = {name: detail_key(key) for name, key in named.items() if isinstance(key, FlowKey)}
-    command = ("EVAL", _SCRIPT, len(named) + len(flows), *named, *flows.values(), len(named))
-    values, left, hashes = client.execute_command(*command)  # type: ignore[no-untyped-call] # typed in part
-    details = {name: dict(zip(told[::2], told[1::2], strict=True)) for name, told in zip(flows, hashes, strict=True)}
+def _values(dialogue: Dialogue, taken: Mapping[str, AnyKey]) -> KeyRecords[AnyKey]:
+    """Read the values of the keys in `taken`, and the details of the flows among them, in one round trip."""
     records: list[KeyRecord[AnyKey]] = []
     foreign = 0
-    for (name, key), value, milliseconds in zip(named.items(), values, left, strict=True):
-        if _is_number(value):
-            expires_in = milliseconds / 1000 if milliseconds >= 0 else None
-            records.append(KeyRecord(name, key, int(value), expires_in, details.get(name, {})))
-        elif value is not None:  # `None` if the key has expired since the scan
+    answers = iter(dialogue.ask([command for name, key in taken.items() for command in _questions(name, key)]))
+    for name, key in taken.items():
+        value, left = next(answers), next(answers)
+        detail = _detail(next(answers)) if isinstance(key, FlowKey) else NOTHING
+        packets = _packets(value)
+        if packets is not None and type(left) is int:
+            records.append(KeyRecord(name, key, packets, left / 1000 if left >= 0 else None, detail))
+        elif left != _NO_KEY:  # it has expired since the scan
             foreign += 1
     return KeyRecords(records, foreign)
 
 
-def _ask(client: Valkey, commands: Iterable[tuple[str, str]]) -> list[Any]:
-    """Return the answers to `commands`; an answer may be an error, because a key may hold any type of value."""
-    with client.pipeline(transaction=False) as pipeline:
-        for command in commands:
-            pipeline.execute_command(*command)  # type: ignore[no-untyped-call] # the library is typed in part
-        answers: list[Any] = pipeline.execute(raise_on_error=False)  # type: ignore[no-untyped-call] # the same
-    return answers
+def _questions(name: str, key: Key) -> Sequence[Command]:
+    # One digit more than a count can have: a value may be of any length, but what is longer is no count.
+    asked: tuple[Command, ...] = (("GETRANGE", name, 0, LONGEST_COUNT), ("PTTL", name))
+    return (*asked, ("HGETALL", detail_name(name))) if isinstance(key, FlowKey) else asked
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, str) and value.isascii() and value.isdigit()
+def _packets(value: Answer) -> int | None:
+    """Return the count that is `value`, or `None` if the key holds anything else; raise what the store refuses."""
+    if isinstance(value, ResponseError) and not str(value).startswith(_WRONG_TYPE):
+        raise value
+    return parse_count(value) if isinstance(value, str) else None
+
+
+def _detail(hashed: Answer) -> FlowDetail:
+    if hashed == []:
+        return NOTHING
+    fields = _fields(hashed)
+    return _DAMAGED if fields is None else FlowDetail.from_fields(fields)
+
+
+def _fields(hashed: Any) -> dict[str, str] | None:  # noqa: ANN401 - anything at all
+    """Return the fields of a hash from the answer to HGETALL, `None` if it is anything else."""
+    if isinstance(hashed, (TooLarge, ResponseError)):
+        return None
+    if not isinstance(hashed, list) or len(hashed) % 2 or set(map(type, hashed)) - {str}:
+        raise InvalidResponse("an odd answer to HGETALL")
+    return dict(zip(hashed[::2], hashed[1::2], strict=True))
