@@ -1,5 +1,9 @@
 """The errors that callers distinguish; each message names the place and the remedy."""
 
+from __future__ import annotations
+
+from typing import Final
+
 
 class ShodohfloError(Exception):
     """A problem that the user can solve; the message is one line that can be printed as it is."""
@@ -19,3 +23,27 @@ class CaptureError(ShodohfloError):
 
 class StoreError(ShodohfloError):
     """A store that cannot be reached, or that rejected a command."""
+
+
+class LastingStoreError(StoreError):
+    """A store that refuses until somebody changes something, such as a wrong password: trying again is of no use."""
+
+
+LONGEST: Final = 300
+"""Characters of a foreign text that are shown."""
+
+
+def foreign_text(text: str, longest: int = LONGEST) -> str:
+    r"""Return `text`, which another program wrote, in one line that is safe to print: what is not printable is escaped.
+
+    Runs of white space become one space. Control characters, which a terminal obeys, marks that turn the direction of
+    text around and lone surrogates are written as escapes (`\x1b`). What exceeds `longest` characters is cut off.
+    """
+    # The text may have any length: only what can be shown is looked at.
+    line = " ".join(text[: 4 * longest].split())
+    safe = "".join(character if character.isprintable() else _escape(character) for character in line)
+    return safe if len(safe) <= longest and len(text) <= 4 * longest else safe[:longest] + "..."
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")

