@@ -101,13 +101,31 @@ def test_the_summary_of_nothing_says_so() -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "outages", "said"), [("running", 1, True), ("running", 0, False), ("ended", 1, False)]
+    ("state", "failing", "said"), [("running", True, True), ("running", False, False), ("ended", True, False)]
 )
-def test_an_absent_store_is_told_while_it_matters(state: str, outages: int, said: bool) -> None:  # noqa: FBT001 - what is expected
-    """The summary reports an outage only while the agent runs, and not before the first attempt to connect."""
-    away = replace(a_status(), writer=WriterStats(connected=False, outages=outages), state=state)
+def test_an_absent_store_is_told_while_it_matters(state: str, *, failing: bool, said: bool) -> None:
+    """The summary reports an outage only while the agent runs, and while it lasts."""
+    away = replace(a_status(), writer=WriterStats(failing=failing, outages=1), state=state)
 
     assert ("the store is away" in summary(away)) == said
+
+
+@pytest.mark.parametrize(("waiting", "failing", "said"), [(400, False, False), (400, True, True), (9000, False, True)])
+def test_what_waits_is_told_when_it_is_more_than_usual(waiting: int, *, failing: bool, said: bool) -> None:
+    """The summary says what waits for a store that is away or too slow; the hash always does."""
+    writer = WriterStats(failing=failing, waiting=waiting, waiting_packets=12345)
+    status = replace(a_status(), writer=writer)
+
+    assert (f"12,345 packets in {waiting:,} rows wait for the store" in summary(status)) == said
+    assert (status.to_fields()["store.waiting"], status.to_fields()["store.waiting_rows"]) == (12345, waiting)
+
+
+def test_a_store_that_cannot_save_is_told() -> None:
+    """The summary and the hash say that the store cannot save its data."""
+    status = replace(a_status(), writer=WriterStats(unsaved="its last save in the background failed"))
+
+    assert summary(status).endswith("; the store cannot save what it has")
+    assert status.to_fields()["store.unsaved"] == "its last save in the background failed"
 
 
 def test_what_was_given_up_is_told() -> None:

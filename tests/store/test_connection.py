@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shodohflo.errors import StoreError
+from shodohflo.errors import LastingStoreError, StoreError
 from shodohflo.store.connection import OwnConnections, RemoteStore, SocketStore, TcpEnds
 from shodohflo.store.urls import StoreUrl, parse_url
 from support.serving import Server, free_port, programs
@@ -154,3 +154,19 @@ def test_tls_trusts_who_the_url_says(tls_server: Server, certificate: Path, sche
     with pytest.raises(StoreError, match="certificate verify failed"):
         attempt("127.0.0.1", authority)
     assert {ends.peer_port for ends in trusted.connections()} == {tls_server.port}
+
+
+def test_a_port_for_tls_only_is_told_to_who_comes_without(tls_server: Server) -> None:
+    """A URL without TLS for a port that speaks TLS only is a failure that lasts, and says what to write."""
+    with pytest.raises(LastingStoreError, match="speaks TLS only: write valkeys://"):
+        RemoteStore(StoreUrl(host="127.0.0.1", port=tls_server.port)).connect()
+
+
+def test_the_look_at_a_port_is_a_connection_of_our_own(server: Server) -> None:
+    """The connection that finds out that a port does not speak TLS is in the list of our own, like the one before."""
+    store = RemoteStore(StoreUrl(host="127.0.0.1", port=server.port, tls=True))
+
+    with pytest.raises(LastingStoreError, match="does not speak TLS: write valkey://"):
+        store.connect()
+
+    assert len(store.connections()) == 2

@@ -128,3 +128,38 @@ def test_an_answer_that_comes_after_giving_up_is_not_counted() -> None:
     delivery.confirm(write, Written(now=True, refused=0))
 
     assert (delivery.packets, dict(outbox.given_up)) == (0, {"flow": 3})
+
+
+def test_the_next_write_can_be_made_ready_while_one_is_in_flight() -> None:
+    """A write that was made ready is the next one, with the next number, and waits for the one in flight."""
+    outbox = Outbox(10_000)
+    delivery = Delivery(outbox, WRITING)
+    outbox.add(observed(*(flow("10.0.0.1", "8.8.8.8", port, packets=2) for port in range(1, 402))), ())
+    first = delivery.next_write()
+    assert first is not None
+
+    delivery.prepare()
+    delivery.prepare()
+
+    assert delivery.next_write() is first
+    assert delivery.waiting == (401, 802)
+    delivery.confirm(first, Written(now=True, refused=0))
+    second = delivery.next_write()
+    assert second is not None
+    assert (second.number, len(second.decided.observations), delivery.waiting) == (2, 1, (1, 2))
+    delivery.prepare()
+    assert not delivery.is_idle
+
+
+def test_a_write_that_was_made_ready_is_given_up_with_the_rest() -> None:
+    """Giving up counts the write in flight, the one that is ready, and what waits."""
+    outbox = Outbox(10_000)
+    delivery = Delivery(outbox, WRITING)
+    outbox.add(observed(*(flow("10.0.0.1", "8.8.8.8", port) for port in range(1, 1000))), ())
+    delivery.next_write()
+    delivery.prepare()
+
+    delivery.give_up()
+
+    assert outbox.given_up == {"flow": 999}
+    assert (delivery.is_idle, delivery.waiting) == (True, (0, 0))

@@ -22,6 +22,7 @@ from shodohflo.store.connection import SocketStore
 from shodohflo.store.embedded import EmbeddedStore
 from shodohflo.store.sinks.single import Single
 from shodohflo.store.writer import Writer
+from support.machine import require
 from support.observing import flow, observed
 from support.serving import PATIENCE, wait_until
 
@@ -139,7 +140,7 @@ def test_it_saves_now_and_then_and_never_stops_counting_for_a_full_disk(director
         settings = client.config_get("save", "stop-writes-on-bgsave-error", "shutdown-on-sigterm")
     store.close()
 
-    assert settings == {"save": "60 1", "stop-writes-on-bgsave-error": "no", "shutdown-on-sigterm": "save force"}
+    assert settings == {"save": "60 1", "stop-writes-on-bgsave-error": "no", "shutdown-on-sigterm": "save"}
 
 
 def test_a_second_agent_joins_and_takes_over_when_the_first_goes(directory: Path) -> None:
@@ -276,16 +277,103 @@ def test_sigterm_makes_the_server_save(directory: Path) -> None:
     store.close()
 
 
-def test_data_that_cannot_be_read_are_named(directory: Path) -> None:
-    """If the server cannot load its data, the error is one line that names the server's log."""
-    directory.mkdir()
-    (directory / "store.rdb").write_bytes(b"no data of any store")
+@pytest.mark.parametrize("content", [b"", b"no data of any store", b"REDIS0011", b"half"])
+def test_damaged_data_are_set_aside(directory: Path, content: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    """With data that it cannot load, the store starts empty, keeps the damaged file and says so in one warning."""
+    first = EmbeddedStore(directory)
+    with first.connect() as client:
+        client.set("client;10.0.0.1", "7")
+    first.close()
+    saved = (directory / "store.rdb").read_bytes()
+    damaged = saved[: len(saved) // 2] if content == b"half" else content
+    (directory / "store.rdb").write_bytes(damaged)
+
+    store = EmbeddedStore(directory)
+    kept = value(store)
+    with store.connect() as client:
+        client.set("client;10.0.0.1", "8")
+    store.close()
+    last = EmbeddedStore(directory)
+    again = value(last)
+    last.close()
+
+    [aside] = directory.glob("store.rdb.damaged-*")
+    assert (kept, again) == (None, "8")
+    assert aside.read_bytes() == damaged
+    [warning] = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert f"the data in {directory / 'store.rdb'} are damaged: they are kept as {aside.name}" in warning
+
+
+def test_a_server_that_does_not_start_for_another_reason_is_named(directory: Path) -> None:
+    """If the server ends at once although its data are sound, the error is one line that names the server's log."""
+    (directory / "store.rdb").mkdir(parents=True)
 
     with pytest.raises(StoreError) as caught:
         EmbeddedStore(directory).connect()
 
     assert str(directory / "store.log") in str(caught.value)
     assert "\n" not in str(caught.value)
+    assert not list(directory.glob("store.rdb.damaged-*"))
+
+
+FULL_DISK = """
+import sys, secrets
+from pathlib import Path
+from shodohflo.errors import StoreError
+from shodohflo.store.embedded import EmbeddedStore
+from shodohflo.store.sinks.single import Single
+from shodohflo.store.writer import Writer
+import logging
+sys.path.insert(0, {tests!r})
+from support.serving import wait_until
+
+logging.basicConfig(format="%(levelname)s %(message)s", stream=sys.stdout)
+store = EmbeddedStore(Path({directory!r}), is_lasting={is_lasting})
+with Writer(Single(store), agent="bert", lifetime=900) as writer, store.connect() as client:
+    for number in range(64):
+        client.set(f"client;{{number}}", secrets.token_bytes(100_000))
+    if store.connect().config_get("save")["save"]:
+        client.bgsave()
+        wait_until(lambda: client.info("persistence")["rdb_last_bgsave_status"] == "err", "the save has failed")
+    writer.heartbeat({{}})
+    assert writer.flush(20)
+    print("unsaved:", writer.stats.unsaved)
+try:
+    store.close()
+    print("closed")
+except StoreError as error:
+    print("error:", error)
+"""
+
+
+@pytest.mark.parametrize("is_lasting", [True, False])
+def test_a_full_disk_is_told_when_it_happens_and_at_the_end(tmp_path: Path, *, is_lasting: bool) -> None:
+    """Failed saves are logged while the store runs, and an error at its end, unless nothing was to be kept."""
+    require("unshare", "mount", root=True)
+    program = FULL_DISK.format(tests=str(Path(__file__).parents[1]), directory=str(tmp_path), is_lasting=is_lasting)
+    small = f"mount -t tmpfs -o size=1m,mode=755 none {tmp_path} && exec {sys.executable} -"
+
+    told = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", small], input=program, capture_output=True, text=True, check=False
+    )
+
+    if not is_lasting:
+        assert told.stdout == "unsaved: \nclosed\n", told.stderr
+        return
+    warning, unsaved, ended = told.stdout.splitlines()
+    assert warning.startswith("WARNING store unix://")
+    assert "its last save in the background failed" in warning
+    assert unsaved == "unsaved: its last save in the background failed"
+    assert ended.startswith("error: embedded store: its data were not saved")
+    assert f"bytes are free in {tmp_path})" in ended
+
+
+def test_a_file_of_the_store_that_cannot_be_made_is_named(directory: Path) -> None:
+    """A file that cannot be made, whatever the reason, is one line with the file and the way out."""
+    (directory / "store.log").mkdir(parents=True)
+
+    with pytest.raises(StoreError, match=r"store\.log: Is a directory: .*SHODOHFLO_STATE_DIR"):
+        EmbeddedStore(directory).connect()
 
 
 def test_a_path_that_is_too_long_for_a_socket_is_refused_with_the_way_out(tmp_path: Path) -> None:

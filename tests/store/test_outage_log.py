@@ -51,3 +51,39 @@ def test_an_outage_that_was_not_logged_has_no_end_in_the_log(caplog: pytest.LogC
         log.recovered()
 
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+
+
+def test_a_lasting_failure_is_news_after_one_that_may_pass(caplog: pytest.LogCaptureFixture) -> None:
+    """A failure that only somebody can end is logged at once, with the words that say so."""
+    log = OutageLog("unix:///s.sock")
+
+    log.lost("gone", 0.0)
+    log.lost("wrong password", 1.0, lasting=True)
+    log.lost("wrong password", 2.0, lasting=True)
+
+    assert caplog.messages == [
+        "gone; still counting, trying again",
+        "wrong password; nothing is written until somebody corrects this; still counting, trying again",
+    ]
+
+
+def test_a_store_that_cannot_save_is_told_until_it_can(caplog: pytest.LogCaptureFixture) -> None:
+    """Data that cannot be saved are a warning at most once a minute, and a line when they are saved again."""
+    log = OutageLog("unix:///s.sock")
+
+    for now in range(64):
+        log.saving("disk full" if 1 <= now <= 61 else "", now)
+
+    assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING", "INFO"]
+    assert "disk full: what it has would be lost at its restart" in caplog.messages[0]
+
+
+def test_a_refused_heartbeat_is_told_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
+    """Refused heartbeats are logged at most once a minute, and do not make the store one that is lost."""
+    log = OutageLog("unix:///s.sock")
+
+    for now in (0.0, 10.0, 59.0, 60.0):
+        log.heartbeat_refused("no permission", now)
+    log.recovered()
+
+    assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from ipaddress import ip_address
 
 import pytest
 from hypothesis import given
@@ -115,3 +116,44 @@ def test_giving_up_counts_all_that_waits(takes: int) -> None:
     assert outbox.given_up.total() == 4 - takes
     assert outbox.given_up["rst"] == 1
     assert (len(outbox), outbox.take(1)) == (0, None)
+
+
+@given(st.lists(st.tuples(st.lists(SEEN), SENTENCES, st.booleans())), st.integers(1, 10))
+def test_the_packets_that_wait_are_known(added: list[tuple[list[Seen], tuple[str, ...], bool]], capacity: int) -> None:
+    """`packets` is what was added less what was taken and given up, after every step."""
+    outbox = Outbox(capacity)
+    come = gone = 0
+
+    for seen, rule_texts, takes in added:
+        outbox.add(observed(*seen), rule_texts)
+        come += int(observed(*seen).packets.sum())
+        if takes and (decided := outbox.take(2)) is not None:
+            gone += int(decided.observations.packets.sum())
+        assert outbox.packets == come - gone - outbox.given_up.total()
+    outbox.give_up()
+    assert (outbox.packets, len(outbox)) == (0, 0)
+
+
+def test_rows_of_known_flows_do_not_pile_up_while_the_store_is_slow() -> None:
+    """Rows of the same flows are merged long before the outbox is full."""
+    outbox = Outbox(capacity=10_000_000)
+    ports = [flow("10.0.0.1", "8.8.8.8", port) for port in range(1, 20_001)]
+
+    for _ in range(20):
+        outbox.add(observed(*ports), ())
+
+    assert len(outbox) <= 80_000
+    assert outbox.packets == 400_000
+
+
+def test_those_that_wait_longest_are_taken_first_after_merging() -> None:
+    """After a merge, rows are taken by the time of their first packet, whatever family they are of."""
+    outbox = Outbox(capacity=6)
+    client, remotes = ip_address("10.0.0.1"), (ip_address("8.8.8.8"), ip_address("2001:db8::1"))
+    for place in range(6):
+        outbox.add(observed(Seen(client, remotes[place % 2], 53 + place, first=place, last=place)), ())
+    outbox.add(observed(Seen(client, remotes[0], 53, first=6, last=6)), ())  # one too many: all are merged
+
+    ports = [part.port.tolist() for part in taken(outbox, 1)]
+
+    assert ports == [[53], [54], [55], [56], [57], [58]]

@@ -7,8 +7,9 @@ import random
 import signal
 from collections import Counter
 from ipaddress import IPv4Address, ip_address
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from valkey.exceptions import ValkeyError
 
@@ -18,9 +19,10 @@ from shodohflo.store import connection
 from shodohflo.store.connection import RemoteStore, SocketStore
 from shodohflo.store.sinks.single import Single
 from shodohflo.store.urls import StoreUrl
-from shodohflo.store.writer import Writer
+from shodohflo.store.writer import CAPACITY, Writer
 from support.cutting import CuttingWire
 from support.holding import HoldingWire
+from support.hostile_store import HostileStore, Lies
 from support.observing import Seen, flow, observed
 from support.serving import PATIENCE, Server, free_port, programs, wait_until
 
@@ -289,11 +291,14 @@ def test_an_outage_is_one_line_in_the_log_and_its_end_another(tmp_path: Path, ca
 
     with Writer(Single(SocketStore(server.path)), agent="bert", lifetime=900) as writer:
         writer.heartbeat({})
-        wait_until(lambda: writer.stats.outages > 3, "the store was missed several times")
+        wait_until(lambda: writer.stats.attempts > 3, "the store was missed several times")
+        failing = writer.stats.failing
         server.start()
         assert writer.flush(PATIENCE)
+        stats = writer.stats
     server.kill()
 
+    assert (stats.outages, failing, stats.failing) == (1, True, False)
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
     assert str(server.path) in caplog.messages[0]
 
@@ -323,3 +328,142 @@ def test_a_store_that_nobody_listens_at_is_named_with_its_port() -> None:
 
     assert not isinstance(caught.value, ValkeyError)
     assert "\n" not in str(caught.value)
+
+
+COMMANDS = (
+    "AUTH secret",
+    "CLIENT SETNAME",
+    "CLIENT SETINFO",
+    "SELECT 1",
+    "PING",
+    "EVAL writer",
+    "EVAL agent",
+    "INFO stats",
+    "INFO persistence",
+)
+"""Every command that a writer sends."""
+
+
+@pytest.mark.parametrize("shared_server", ["valkey"], indirect=True)
+@pytest.mark.parametrize("applies", [True, False])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_no_answer_to_any_command_ends_the_writer_or_costs_a_count(
+    server: Server, client: Valkey, tmp_path: Path, command: str, *, applies: bool
+) -> None:
+    """Whatever a store answers to a command, the writer goes on, and all counts are exact once the store is sane."""
+    lies = Lies(command)
+    store = RemoteStore(StoreUrl(path=str(tmp_path / "hostile"), database=1, password="secret"))
+    offered: list[Observations] = []
+
+    with HostileStore(tmp_path / "hostile", server.path, lies, applies=applies):
+        # A new writer whenever one is content with an answer, because some commands are only sent at its beginning.
+        while lies.answers or len(offered) < 3:
+            with Writer(Single(store), agent="bert", lifetime=900) as writer:
+                offered.append(made_up(len(offered), rows=300))
+                writer.offer(offered[-1])
+                writer.heartbeat({"received": len(offered)})
+                flushed = writer.flush(PATIENCE)
+                stats = writer.stats
+            assert flushed
+            assert (stats.waiting, stats.failing, stats.given_up) == (0, False, {})
+
+    client.select(1)
+    assert stored(client) == total(offered)
+    assert client.hget("agent;bert", "received") == str(len(offered))
+
+
+def test_a_heartbeat_that_is_refused_does_not_block_counts(
+    own_server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With access rules that forbid only `agent;*`, all counts are written, and the log says what is not."""
+    with own_server.client() as admin:
+        admin.execute_command(
+            "ACL", "SETUSER", "writer", "on", ">right", "+@all", "~*;*;*", "~client;*", "~writer;*", "~*;peer"
+        )
+    store = RemoteStore(StoreUrl(path=str(own_server.path), username="writer", password="right"))
+    offered = made_up(1, rows=900)
+
+    with Writer(Single(store), agent="bert", lifetime=900) as writer:
+        writer.heartbeat({"received": 1})
+        writer.offer(offered)
+        flushed = writer.flush(PATIENCE)
+        stats = writer.stats
+
+    with own_server.client() as admin:
+        assert stored(admin) == total([offered])
+        assert not admin.exists("agent;bert")
+    assert flushed
+    assert (stats.outages, stats.heartbeats_refused) == (0, 1)
+    assert "heartbeat of this agent was not written, counts still are" in caplog.text
+
+
+def test_writing_again_is_only_said_when_something_was_written(
+    own_server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A store that takes heartbeats but no counts is away, and stays so until it takes counts."""
+    caplog.set_level(logging.INFO, "shodohflo")
+    with own_server.client() as admin:
+        admin.execute_command("ACL", "SETUSER", "writer", "on", ">right", "+@all", "~agent;*")
+        store = RemoteStore(StoreUrl(path=str(own_server.path), username="writer", password="right"))
+
+        with Writer(Single(store), agent="bert", lifetime=900) as writer:
+            writer.offer(observed(flow("10.0.0.1", "8.8.8.8", 53)))
+            wait_until(lambda: writer.stats.attempts > 2, "writes are refused")
+            beaten = 0
+            while beaten < 3:
+                writer.heartbeat({"received": beaten})
+                wait_until(
+                    lambda beaten=beaten: admin.hget("agent;bert", "received") == str(beaten),  # type: ignore[misc] # a default
+                    "the heartbeat is there",
+                )
+                beaten += 1
+            stats, said = writer.stats, caplog.text
+            admin.execute_command("ACL", "SETUSER", "writer", "~*")
+            assert writer.flush(PATIENCE)
+
+    assert (stats.failing, stats.outages) == (True, 1)
+    assert "nothing is written until somebody corrects this" in said
+    assert "writing again" not in said
+    assert "writing again" in caplog.text
+
+
+def test_a_mistake_of_ours_does_not_end_the_thread(
+    store: SocketStore, client: Valkey, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Rows that no write can be made of are given up by kind and logged, and the writer goes on with the others."""
+    with Writer(Single(store), agent="bert", lifetime=900) as writer:
+        writer.offer(observed(flow("10.0.0.1", "8.8.8.8", 53, packets=3)), 7)  # type: ignore[arg-type] # the mistake
+        writer.offer(observed(flow("10.0.0.1", "8.8.8.8", 53, packets=4)))
+        flushed = writer.flush(PATIENCE)
+        stats = writer.stats
+
+    assert flushed
+    assert client.get("10.0.0.1;8.8.8.8;53;flow") == "4"
+    assert (dict(stats.given_up), stats.attempts) == ({"flow": 3}, 1)
+    assert "unexpected TypeError" in caplog.text
+    assert "please report it" in caplog.text
+
+
+def test_what_waits_is_told_in_rows_and_packets(tmp_path: Path) -> None:
+    """What the store has not confirmed is counted, in rows and in packets."""
+    with Writer(Single(SocketStore(tmp_path / "nobody")), agent="bert", lifetime=900) as writer:
+        writer.offer(observed(flow("10.0.0.1", "8.8.8.8", 53, packets=3), flow("10.0.0.1", "8.8.8.8", 54, packets=4)))
+        waiting = writer.stats
+        writer.close(timeout=0)
+
+    assert (waiting.waiting, waiting.waiting_packets) == (2, 7)
+    assert (writer.stats.waiting, writer.stats.waiting_packets) == (0, 0)
+
+
+def test_the_rows_that_may_wait_have_a_size() -> None:
+    """The most rows that wait take no more than 128 MiB."""
+
+    def octets(values: Any) -> int:  # noqa: ANN401 - an array or a table
+        return (
+            values.nbytes if isinstance(values, np.ndarray) else sum(octets(column) for column in values.values(values))
+        )
+
+    one = octets(observed(flow("10.0.0.1", "8.8.8.8", 53)))
+
+    assert one == 75
+    assert one * CAPACITY <= 128 * 2**20

@@ -74,6 +74,10 @@ def _problems(status: Status) -> Iterator[Problem]:
     yield Problem("kernel_dropped", ledger.kernel_dropped, "packets dropped by the kernel: the ring was full")
     evicted = "keys evicted by the store before they expired: its memory is full (STORE_MEMORY, if it is embedded)"
     yield Problem("evicted", status.writer.evicted, evicted)
+    refused = "keys refused by the store: a value of another program, or no permission; their counts are not in it"
+    yield Problem("store_refused", status.writer.refused, refused)
+    given_up = "packets given up: more waited for the store than is kept, and the flows seen longest ago went first"
+    yield Problem("given_up", status.given_up, given_up)
     for rule, count in rules.failures.items():
         place = rule_place(rule)
         yield Problem(place, count, f"times {place} gave no answer, most recently: {rules.last_failure.get(rule, '')}")

@@ -23,6 +23,8 @@ MOST_PAIRS: Final = 20
 
 MOST_KINDS: Final = 20
 """The number of `not_ip` and of `protocol` fields, which say what was refused; the most frequent kinds come first."""
+USUAL: Final = 2000
+"""Rows that wait for a store that keeps up: some writes."""
 
 _DIGITS: Final = 12
 """The length of a digest as shown to people."""
@@ -131,8 +133,13 @@ class Status:
             **pairs,
             **failures,
             "store.packets": self.writer.packets,
+            "store.waiting": self.writer.waiting_packets,
+            "store.waiting_rows": self.writer.waiting,
             "store.outages": self.writer.outages,
+            "store.attempts": self.writer.attempts,
             "store.refused": self.writer.refused,
+            "store.heartbeats_refused": self.writer.heartbeats_refused,
+            "store.unsaved": self.writer.unsaved,
             "store.evicted": self.writer.evicted,
             "store.given_up": self.given_up,
         }
@@ -145,13 +152,22 @@ def summary(status: Status) -> str:
         word = name.partition(".")[0]
         by_word[word] = by_word.get(word, 0) + count
     counts = ", ".join(f"{count:,} {word}" for word, count in by_word.items() if count)
-    away = status.writer.outages and not status.writer.connected and status.state == "running"
-    store = "; the store is away" if away else ""
+    store = _about_store(status.writer) if status.state == "running" else ""
     lost = f", {status.given_up:,} never reached the store" if status.given_up else ""
     return (
         f"{status.ledger.received:,} packets received ({counts or 'nothing yet'}), "
         f"{status.ledger.kernel_dropped:,} dropped by the kernel{lost}{store}"
     )
+
+
+def _about_store(writer: WriterStats) -> str:
+    """Return what is wrong with the store now, and what waits for it."""
+    wrong = ["the store is away"] if writer.failing else []
+    if writer.waiting > USUAL or (writer.failing and writer.waiting):
+        wrong.append(f"{writer.waiting_packets:,} packets in {writer.waiting:,} rows wait for the store")
+    if writer.unsaved:
+        wrong.append("the store cannot save what it has")
+    return "".join(f"; {each}" for each in wrong)
 
 
 def _iso(seconds: float) -> str:

@@ -33,6 +33,8 @@ def attend(arguments: RunArguments) -> int:
     settings = configuration.settings
     last: list[Status] = []
     with ExitStack() as closing:
+        # Called last, also if the embedded store ends with an error: what became of the packets is told all the same.
+        closing.callback(_report, last, arguments)
         on_status = _on_status(settings, closing)
         log_findings(check(configuration), settings)
         refuse_without_rights()
@@ -52,13 +54,16 @@ def attend(arguments: RunArguments) -> int:
             on_status=on_status,
             on_end=last.append,
         )
-        status = run_agent(run_options)
+        return run_agent(run_options)
+
+
+def _report(last: list[Status], arguments: RunArguments) -> None:
+    """Write and print the ledger of the final status, if there is one."""
     for ended in last:
         if arguments.ledger:
             write_ledger(ended.ledger, arguments.ledger)
         print_ledger(ended.ledger, ended.rules, err=False)
         hint_at_unmatched(ended.ledger.outcomes, ended.identity.our_nets)
-    return status
 
 
 def _on_status(settings: Settings, closing: ExitStack) -> Callable[[Status], None] | None:

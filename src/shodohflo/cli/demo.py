@@ -47,12 +47,17 @@ def demo() -> int:
         replayed = replay_captures([str(capture)], configuration)
     seen = as_of(replayed.observations, time.time_ns())
     # A store of its own keeps documentation addresses out of the operator's.
-    with TemporaryDirectory(prefix="shodohflo-") as state, closing(EmbeddedStore(Path(state))) as store:
+    with TemporaryDirectory(prefix="shodohflo-") as state, closing(_passing_store(state)) as store:
         store.connect().connection_pool.disconnect()
         write_all(seen, store, settings.mapping, settings.ttl)
         _show(Reader([store]))
     print_ledger(replayed.ledger, replayed.rules, err=False)
     return 1 if replayed.broken else 0
+
+
+def _passing_store(state: str) -> EmbeddedStore:
+    """Return a store in the directory `state` that saves nothing, because nothing of it is to be kept."""
+    return EmbeddedStore(Path(state), is_lasting=False)
 
 
 def _show(reader: Reader) -> None:

@@ -11,8 +11,8 @@ from shodohflo.model import ClientKey, FlowKey, PeerKey, ResetKey, UnreachableKe
 from shodohflo.query.filters import Filter, pattern
 from shodohflo.query.rows import AgentRow, ClientRow, FlowRow, KeyRow, PeerRow, ReconRow, order
 from shodohflo.query.sums import clients_of, common_fields, flow_row, join_flows, peers_of
-from shodohflo.store.connection import store_errors
 from shodohflo.store.dialogue import Dialogue
+from shodohflo.store.failures import store_errors
 from shodohflo.store.reading import AnyKey, KeyRecord, database_of, read_heartbeats, read_records
 
 if TYPE_CHECKING:

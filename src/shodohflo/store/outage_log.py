@@ -1,4 +1,7 @@
-"""Log lines about outages of the store: a warning when it is lost, at most one a minute, and a line when it is back."""
+"""Log lines about a store: a warning when it is lost, at most one a minute, and a line when it takes data again.
+
+Refused heartbeats and data that the store cannot save are logged here too: only the writer learns of them.
+"""
 
 from __future__ import annotations
 
@@ -10,22 +13,45 @@ _LOG = logging.getLogger(__name__)
 
 
 class OutageLog:
-    """Logs the outages of one store."""
+    """Logs the outages of one store; `now` is always in seconds, of any clock."""
 
     def __init__(self, name: str) -> None:
         """Start with nothing logged; `name` is the name of the store in messages."""
         self._name = name
         self._limit = RateLimit()
         self._is_away = False
+        self._unsaved = ""
 
-    def lost(self, reason: str, now: float) -> None:
-        """Log that the store failed, unless a warning was logged in the last minute; `now` is in seconds, any clock."""
-        if self._limit.allows(self._name, now):  # the reasons of one outage vary, so they share one limit
+    def lost(self, reason: str, now: float, *, lasting: bool = False) -> None:
+        """Log that the store failed, unless a warning was logged in the last minute.
+
+        A `lasting` failure, which only somebody can end, has a limit of its own: it is news after one that may pass.
+        """
+        if self._limit.allows("lasting" if lasting else "passing", now):
             self._is_away = True
-            _LOG.warning("%s; still counting, trying again", reason)
+            still = "nothing is written until somebody corrects this; " if lasting else ""
+            _LOG.warning("%s; %sstill counting, trying again", reason, still)
 
     def recovered(self) -> None:
         """Log that the store works again, if a warning has been logged since the last such line."""
         if self._is_away:
             self._is_away = False
             _LOG.info("store %s: writing again", self._name)
+
+    def heartbeat_refused(self, reason: str, now: float) -> None:
+        """Log that the store refused a heartbeat, at most once a minute."""
+        if self._limit.allows("heartbeat", now):
+            _LOG.warning("%s; the heartbeat of this agent was not written, counts still are", reason)
+
+    def saving(self, unsaved: str, now: float) -> None:
+        """Log that the store cannot save its data for the reason `unsaved`, at most once a minute, and when it can."""
+        if unsaved and self._limit.allows("unsaved", now):
+            self._unsaved = unsaved
+            _LOG.warning(
+                "store %s: %s: what it has would be lost at its restart; see its log and the space on its disk",
+                self._name,
+                unsaved,
+            )
+        elif self._unsaved and not unsaved:
+            self._unsaved = ""
+            _LOG.info("store %s: saved again", self._name)

@@ -15,8 +15,12 @@ class WriterStats:
     """The counters of a writer since it started."""
 
     connected: bool = False
+    failing: bool = False
+    """Whether the last attempt failed: the store could not be reached, did not answer, or refused a write."""
     waiting: int = 0
-    """Rows in the outbox."""
+    """Rows that the store has not confirmed yet."""
+    waiting_packets: int = 0
+    """The packets of these rows."""
     packets: int = 0
     """Packets in the writes that the store confirmed."""
     writes: int = 0
@@ -27,7 +31,13 @@ class WriterStats:
     evicted: int = 0
     """Keys that the store evicted because its memory was full, as the store itself reports."""
     outages: int = 0
-    """Failed attempts: the store could not be reached, did not answer, or refused a write."""
+    """Times that the writer began to fail after it had worked; each lasts until it works again."""
+    attempts: int = 0
+    """Failed attempts, of which an outage has one or more."""
+    heartbeats_refused: int = 0
+    """Heartbeats that the store answered but did not take."""
+    unsaved: str = ""
+    """Why what the store has would be lost at its restart, as it says itself; empty if it does not say so."""
     last_error: str = ""
     given_up: Mapping[str, int] = field(default_factory=Counter)
     """Packets that were not written, by kind: the outbox was full, or the writer closed before they were written."""

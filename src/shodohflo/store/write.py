@@ -36,6 +36,8 @@ from shodohflo.keys.detail import FIRST, LAST, OCTETS, PACKETS, RULE, SEEN_BY, S
 from shodohflo.model import rule_place
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from valkey import Valkey
 
     from shodohflo.keys import Detail
@@ -47,6 +49,9 @@ ROWS: Final = 400
 _NUMBER_LIFETIME: Final = 24 * 3600
 """Seconds that the store remembers a write; after a longer outage the last write may be applied a second time."""
 
+_AHEAD: Final = 3600
+"""Seconds that the clock of an agent may be ahead of the store's."""
+
 # A store that cannot write (memory full, disk full, read-only replica, SET or EXPIRE forbidden) fails at the SET or
 # the EXPIRE of the number, and nothing of the write is applied; after that, nothing stops the script half way.
 # A key that holds a value of another program, or may not be written, is left unchanged and counted as refused.
@@ -57,6 +62,7 @@ _NUMBER_LIFETIME: Final = 24 * 3600
 _NAMES: Final = f"""
 local FIRST, LAST, RULE, SENTENCE = '{FIRST}', '{LAST}', '{RULE}', '{SENTENCE}'
 local PACKETS, OCTETS, SEEN_BY = '{PACKETS}', '{OCTETS}', '{SEEN_BY}'
+local AHEAD = {_AHEAD}
 """
 _SCRIPT: Final = (
     _NAMES
@@ -65,11 +71,20 @@ local number, number_lifetime, lifetime, agent, counted = ARGV[1], ARGV[2], ARGV
 local at, refused = 5, 0
 
 local call, find = redis.pcall, string.find
+-- A time that is later than this was not written by an agent whose clock is right, and must not stick.
+local latest = (tonumber(call('TIME')[1]) or math.huge) + AHEAD
 
 local function sum(known, added)
     if not known then return added end
     if type(known) ~= 'string' or #known > 15 or #added > 15 then return end
     if find(known, '^[1-9]%d*$') then return known + added end
+end
+
+local seen_by = SEEN_BY .. agent
+
+local function describe(key, is_news, first, last, rule, sentence, ...)
+    if not is_news then return call('HSET', key, FIRST, first, seen_by, last, ...) end
+    return call('HSET', key, FIRST, first, seen_by, last, LAST, last, RULE, rule, SENTENCE, sentence, ...)
 end
 
 if (tonumber(redis.call('GET', KEYS[1]) or '') or 0) >= tonumber(number) then return {0, 0} end
@@ -80,17 +95,26 @@ if type(expires) ~= 'number' then
     return expires
 end
 
+-- One MGET instead of a GET for each count. It has nothing for a key that is missing and for one that holds another
+-- type of value; SET with NX tells them apart.
+local known_counts = counted > 0 and call('MGET', unpack(KEYS, 2, counted + 1)) or {}
 for i = 2, counted + 1 do
-    at = at + 1
-    local total = sum(call('GET', KEYS[i]), ARGV[at])
+    local key, added, known = KEYS[i], ARGV[at + i - 1], known_counts[i - 1]
+    local total = known and sum(known, added)
     if total then
-        call('SET', KEYS[i], total, 'EX', lifetime)
-    elseif type(call('INCRBY', KEYS[i], ARGV[at])) == 'number' then
-        call('EXPIRE', KEYS[i], lifetime)
+        call('SET', key, total, 'EX', lifetime)
     else
-        refused = refused + 1
+        local made = not known and call('SET', key, added, 'EX', lifetime, 'NX')
+        if not (made and made.ok) then
+            if type(call('INCRBY', key, added)) == 'number' then
+                call('EXPIRE', key, lifetime)
+            else
+                refused = refused + 1
+            end
+        end
     end
 end
+at = at + counted
 
 for i = counted + 2, #KEYS do
     local key = KEYS[i]
@@ -99,21 +123,21 @@ for i = counted + 2, #KEYS do
     local of_packets, of_octets = PACKETS .. protocol, OCTETS .. protocol
     local known = call('HMGET', key, of_packets, of_octets, FIRST, LAST)
     local all_packets, all_octets = sum(known[1], packets), sum(known[2], octets)
+    local known_first, known_last = tonumber(known[3]), tonumber(known[4])
+    if known_first and known_first >= 0 and known_first <= tonumber(first) then first = known[3] end
+    local is_news = not (known_last and known_last > tonumber(last) and known_last <= latest)
+
     local added
     if all_packets and all_octets and not known.err then
-        added = call('HSET', key, of_packets, all_packets, of_octets, all_octets)
+        added = describe(key, is_news, first, last, rule, sentence, of_packets, all_packets, of_octets, all_octets)
     else
         added = call('HINCRBY', key, of_packets, packets)
-        if type(added) == 'number' then call('HINCRBY', key, of_octets, octets) end
+        if type(added) == 'number' then
+            call('HINCRBY', key, of_octets, octets)
+            describe(key, is_news, first, last, rule, sentence)
+        end
     end
     if type(added) == 'number' then
-        local known_first, known_last = tonumber(known[3]), tonumber(known[4])
-        if known_first and known_first <= tonumber(first) then first = known[3] end
-        if known_last and known_last > tonumber(last) then
-            call('HSET', key, FIRST, first, SEEN_BY .. agent, last)
-        else
-            call('HSET', key, FIRST, first, SEEN_BY .. agent, last, LAST, last, RULE, rule, SENTENCE, sentence)
-        end
         call('EXPIRE', key, lifetime)
     else
         refused = refused + 1
@@ -171,12 +195,28 @@ def to_write(decided: WithRules, number: int, writing: Writing) -> Write:
     )
 
 
-def send(client: Valkey, write: Write) -> Written:
-    """Send `write` to the store, which applies it unless it has applied that number already."""
-    # EVAL rather than EVALSHA: 2 KB of script beside the 100 KB of a full write, and no handling of NOSCRIPT.
-    command = ("EVAL", _SCRIPT, len(write.keys), *write.keys, *write.arguments)
-    now, refused = client.execute_command(*command)  # type: ignore[no-untyped-call] # the library is typed in part
-    return Written(now=bool(now), refused=int(refused))
+def send(client: Valkey, write: Write, meanwhile: Callable[[], None] = lambda: None) -> Written:
+    """Send `write` to the store, which applies it unless it has applied that number already.
+
+    `meanwhile` is called between the request and the answer. An answer that is none to a write is a `ValueError`.
+    """
+    pool = client.connection_pool
+    connection = pool.get_connection("EVAL")
+    try:
+        # EVAL rather than EVALSHA: 3 KB of script beside the 100 KB of a full write, and no handling of NOSCRIPT.
+        connection.send_command("EVAL", _SCRIPT, len(write.keys), *write.keys, *write.arguments)
+        meanwhile()
+        return _written(connection.read_response(), len(write.keys))
+    finally:
+        pool.release(connection)
+
+
+def _written(answer: object, keys: int) -> Written:
+    """Check an answer: whether the write was applied now, and how many of its keys were refused."""
+    match answer:
+        case [0 | 1 as now, int(refused)] if 0 <= refused <= keys:
+            return Written(now=bool(now), refused=refused)
+    raise ValueError(f"{answer!r:.100} is no answer to a write")
 
 
 def _arguments(detail: Detail) -> tuple[str | int, ...]:

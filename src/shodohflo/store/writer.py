@@ -1,7 +1,8 @@
 """The writer: a thread that delivers observations to a sink, and the condition variable it shares with its callers.
 
 `offer` and `heartbeat` queue data and return at once. The thread sends one thing at a time: a waiting heartbeat first,
-then the next write. After a failure it backs off (`store.retry`), reconnects and sends the same write again.
+then the next write. After a failure it backs off (`store.retry`), reconnects and sends the same write again. But a
+heartbeat that failed waits until all writes are sent or a newer one arrives, so that it never blocks counts.
 
 Invariants:
 
@@ -9,11 +10,13 @@ Invariants:
    that hangs blocks the thread, never a caller.
 2. What failed stays queued: a write remains in flight (`store.delivery`), and a heartbeat is queued again unless a
    newer one has arrived meanwhile.
-3. `flush` returns true only when the outbox is empty, nothing is in flight and no heartbeat waits.
+3. `flush` returns true only when the outbox is empty and nothing is in flight.
+4. No exception ends the thread, whatever the store answers: it is counted and logged as a failed attempt.
 """
 
 from __future__ import annotations
 
+import logging
 import secrets
 import time
 from collections import Counter
@@ -22,12 +25,13 @@ from random import SystemRandom
 from threading import Condition, Thread
 from typing import TYPE_CHECKING, Final, Self
 
-from shodohflo.errors import StoreError
-from shodohflo.store.connection import one_line
+from shodohflo.errors import LastingStoreError, StoreError
 from shodohflo.store.delivery import Delivery
+from shodohflo.store.failures import one_line
 from shodohflo.store.outage_log import OutageLog
 from shodohflo.store.outbox import Outbox, RuleTexts
 from shodohflo.store.retry import FIRST_DELAY, next_delay
+from shodohflo.store.sinks import HeartbeatRefusedError
 from shodohflo.store.stats import WriterStats
 from shodohflo.store.write import Writing
 
@@ -39,13 +43,18 @@ if TYPE_CHECKING:
     from shodohflo.store.sinks import Sink
     from shodohflo.store.write import Write
 
-CAPACITY: Final = 200_000
-"""The most rows queued during an outage: about 20 MB."""
+CAPACITY: Final = 1_500_000
+"""The most rows that wait: 113 MB at 75 bytes each. In a flood, they wait for a store that is busy, not away."""
+
+LONGEST_FLUSH: Final = 60.0
+"""Seconds that a `flush` may take while the store is still writing; service managers wait 90 for the end."""
 
 _LAST_WAIT: Final = 1.0
 """Seconds that `close` waits for the thread to end; a thread that is blocked by a silent store is abandoned."""
 
 _RANDOM: Final = SystemRandom()
+
+_LOG = logging.getLogger(__name__)
 
 
 class Writer:
@@ -60,6 +69,7 @@ class Writer:
         self._outbox = Outbox(capacity)
         self._delivery = Delivery(self._outbox, Writing(secrets.token_hex(8), agent, lifetime))
         self._heartbeat: dict[str, str | int] | None = None
+        self._heartbeat_failed = False
         self._stats = WriterStats()
         self._hurry = False
         self._closing = False
@@ -95,6 +105,7 @@ class Writer:
         """Queue `fields` to replace the hash of the agent; a heartbeat that still waits is discarded."""
         with self._changed:
             self._heartbeat = {"lifetime": self._delivery.writing.lifetime, **fields}
+            self._heartbeat_failed = False
             self._wake()
 
     def _wake(self) -> None:
@@ -102,13 +113,20 @@ class Writer:
         self._changed.notify_all()
 
     def flush(self, timeout: float) -> bool:
-        """Wait at most `timeout` seconds until everything that was queued is written, and return whether it is."""
+        """Wait until everything that was queued is written, and return whether all counts are.
+
+        The wait ends when nothing was written for `timeout` seconds, or after `LONGEST_FLUSH`.
+        """
+        last = time.monotonic() + max(timeout, LONGEST_FLUSH)
         with self._changed:
             self._hurry = True
             self._changed.notify_all()
-            self._changed.wait_for(lambda: self._idle or not self._thread.is_alive(), timeout)
+            ended, written = False, -1
+            while not ended and self._delivery.writes > written and time.monotonic() < last:
+                written = self._delivery.writes
+                ended = self._changed.wait_for(lambda: self._idle or not self._thread.is_alive(), timeout)
             self._hurry = False
-            return self._idle
+            return self._idle or self._delivery.is_idle
 
     def close(self, timeout: float = 10.0) -> bool:
         """Flush for at most `timeout` seconds, give up the rest and stop the thread; return whether all was written."""
@@ -128,9 +146,11 @@ class Writer:
     def stats(self) -> WriterStats:
         """Return the counters as they are now."""
         with self._changed:
+            rows, packets = self._delivery.waiting
             return replace(
                 self._stats,
-                waiting=len(self._outbox),
+                waiting=rows,
+                waiting_packets=packets,
                 packets=self._delivery.packets,
                 writes=self._delivery.writes,
                 repeated=self._delivery.repeated,
@@ -154,7 +174,12 @@ class Writer:
             try:
                 self._work()
             except StoreError as error:
-                self._fail(one_line(error))
+                self._fail(error)
+                self._back_off()
+            except Exception as error:  # noqa: BLE001 - a mistake of ours must not end the thread
+                _LOG.debug("the writer failed", exc_info=True)
+                self._sink.disconnect()
+                self._fail(StoreError(f"unexpected {type(error).__name__}: {one_line(error)} (please report it)"))
                 self._back_off()
         with self._changed:
             self._stats = replace(self._stats, connected=False)
@@ -177,12 +202,19 @@ class Writer:
             self._connect()
             return
         with self._changed:
-            heartbeat, self._heartbeat = self._heartbeat, None
+            heartbeat = self._next_heartbeat()
             write = self._delivery.next_write() if heartbeat is None else None
         if heartbeat is not None:
             self._send_heartbeat(heartbeat)
         elif write is not None:
             self._send(write)
+
+    def _next_heartbeat(self) -> dict[str, str | int] | None:
+        """Remove and return the heartbeat that waits, unless it failed before and there are counts to write."""
+        if self._heartbeat_failed and not self._delivery.is_idle:
+            return None
+        heartbeat, self._heartbeat = self._heartbeat, None
+        return heartbeat
 
     def _connect(self) -> None:
         self._sink.connect()
@@ -190,32 +222,62 @@ class Writer:
             self._stats = replace(self._stats, connected=True)
 
     def _send(self, write: Write) -> None:
-        written = self._sink.write(write)
-        self._succeed()
+        written = self._sink.write(write, self._prepare)
         with self._changed:
             self._delivery.confirm(write, written)
+        self._succeed()
+
+    def _prepare(self) -> None:
+        with self._changed:
+            if not self._closing:
+                self._delivery.prepare()
 
     def _send_heartbeat(self, fields: dict[str, str | int]) -> None:
         try:
-            evicted = self._sink.write_heartbeat(self._agent, fields)
+            condition = self._sink.write_heartbeat(self._agent, fields)
+        except HeartbeatRefusedError as error:
+            self._count_refused_heartbeat(str(error))
+            return
         except StoreError:
             with self._changed:
                 self._heartbeat = self._heartbeat or fields
+                self._heartbeat_failed = True
             raise
-        self._succeed()
         with self._changed:
-            self._stats = replace(self._stats, evicted=evicted)
+            evicted = self._stats.evicted if condition.evicted is None else condition.evicted
+            self._stats = replace(self._stats, evicted=evicted, unsaved=condition.unsaved)
+            is_idle = self._delivery.is_idle
+        self._log.saving(condition.unsaved, time.monotonic())
+        # While counts wait, only a write shows that the store takes them.
+        if is_idle:
+            self._succeed()
+
+    def _count_refused_heartbeat(self, reason: str) -> None:
+        with self._changed:
+            self._stats = replace(self._stats, heartbeats_refused=self._stats.heartbeats_refused + 1)
+        self._log.heartbeat_refused(reason, time.monotonic())
 
     def _succeed(self) -> None:
         # Connecting does not count as success: a store may accept connections and refuse every write.
         self._failures = 0
+        if self._stats.failing:
+            with self._changed:
+                self._stats = replace(self._stats, failing=False)
         self._log.recovered()
 
-    def _fail(self, reason: str) -> None:
+    def _fail(self, error: StoreError) -> None:
         self._failures += 1
         with self._changed:
-            self._stats = replace(self._stats, connected=False, outages=self._stats.outages + 1, last_error=reason)
-        self._log.lost(reason, time.monotonic())
+            stats = self._stats
+            self._stats = replace(
+                stats,
+                connected=False,
+                failing=True,
+                outages=stats.outages + (not stats.failing),
+                attempts=stats.attempts + 1,
+                last_error=str(error),
+            )
+        self._log.lost(str(error), time.monotonic(), lasting=isinstance(error, LastingStoreError))
 
     def _back_off(self) -> None:
         """Wait before the next attempt; while a caller waits in `flush`, only for the shortest delay."""

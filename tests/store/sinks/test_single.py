@@ -8,7 +8,9 @@ import pytest
 
 from shodohflo.errors import StoreError
 from shodohflo.store.connection import RemoteStore, SocketStore
+from shodohflo.store.heartbeat import Condition
 from shodohflo.store.outbox import WithRules
+from shodohflo.store.sinks import HeartbeatRefusedError
 from shodohflo.store.sinks.single import Single
 from shodohflo.store.urls import StoreUrl
 from shodohflo.store.write import Write, Writing, Written, to_write
@@ -43,15 +45,15 @@ def test_a_write_is_applied_once(store: SocketStore, client: Valkey) -> None:
     assert client.get("10.0.0.1;8.8.8.8;53;flow") == "1"
 
 
-def test_a_heartbeat_returns_the_number_of_evicted_keys(store: SocketStore, client: Valkey) -> None:
-    """A heartbeat replaces the agent's hash and returns the number of evicted keys."""
+def test_a_heartbeat_returns_what_the_store_says_about_itself(store: SocketStore, client: Valkey) -> None:
+    """A heartbeat replaces the agent's hash, and returns the number of evicted keys and whether data are saved."""
     sink = Single(store)
     sink.connect()
 
-    evicted = sink.write_heartbeat("bert", {"state": "running"})
+    condition = sink.write_heartbeat("bert", {"state": "running"})
     sink.disconnect()
 
-    assert evicted == 0
+    assert condition == Condition(evicted=0, unsaved="")
     assert client.hgetall("agent;bert") == {"state": "running"}
 
 
@@ -93,3 +95,30 @@ def test_connections_are_those_of_the_store(server: Server) -> None:
         assert len(sink.connections()) >= number
         assert sink.connections() == store.connections()
         sink.disconnect()
+
+
+def test_a_refused_heartbeat_leaves_the_connection_open(own_server: Server) -> None:
+    """After a heartbeat that access rules forbid, the same connection takes writes."""
+    with own_server.client() as admin:
+        admin.execute_command("ACL", "SETUSER", "writer", "on", ">right", "+@all", "~[^a]*")
+    sink = Single(RemoteStore(StoreUrl(path=str(own_server.path), username="writer", password="right")))
+    sink.connect()
+
+    with pytest.raises(HeartbeatRefusedError, match="permission"):
+        sink.write_heartbeat("bert", {"state": "running"})
+
+    assert sink.write(a_write(1)).now
+    sink.disconnect()
+
+
+def test_something_is_done_while_the_store_works(store: SocketStore) -> None:
+    """`meanwhile` is called once for each write, before its answer is read."""
+    called: list[str] = []
+    sink = Single(store)
+    sink.connect()
+
+    sink.write(a_write(1), lambda: called.append("meanwhile"))
+    called.append("answered")
+    sink.disconnect()
+
+    assert called == ["meanwhile", "answered"]

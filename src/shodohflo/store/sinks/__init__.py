@@ -1,7 +1,8 @@
 """Sinks: where writes go. Each module is one way to reach a store.
 
-A sink reports every failure as a `StoreError` of one line that names the store, and disconnects. The next call must be
-`connect`: on the old connection, a late answer would be taken for the answer to the next command.
+A sink reports every failure as a `StoreError` of one line that names the store, whatever the store answers, and
+disconnects. The next call must be `connect`: on the old connection, a late answer would be taken for the answer to the
+next command. Only a heartbeat that the store refused leaves the connection open.
 
 This package must not know observations, what the keys of a write mean, or threads and retries: those are the writer's
 business.
@@ -11,11 +12,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from shodohflo.errors import StoreError
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from shodohflo.store.connection import TcpEnds
+    from shodohflo.store.heartbeat import Condition
     from shodohflo.store.write import Write, Written
+
+
+class HeartbeatRefusedError(StoreError):
+    """The store answered a heartbeat, but did not take it; it may take writes all the same."""
 
 
 class Sink(Protocol):
@@ -28,11 +36,17 @@ class Sink(Protocol):
     def connect(self) -> None:
         """Connect to the store, and return when it has answered."""
 
-    def write(self, write: Write) -> Written:
-        """Apply `write` unless its number was applied already, and return the store's answer."""
+    def write(self, write: Write, meanwhile: Callable[[], None]) -> Written:
+        """Apply `write` unless its number was applied already, and return the store's answer.
 
-    def write_heartbeat(self, agent: str, fields: Mapping[str, str | int]) -> int:
-        """Replace the hash of `agent` by `fields`, and return how many keys the store has evicted so far."""
+        `meanwhile` is called while the store works.
+        """
+
+    def write_heartbeat(self, agent: str, fields: Mapping[str, str | int]) -> Condition:
+        """Replace the hash of `agent` by `fields`, and return what the store says about itself.
+
+        Raises `HeartbeatRefusedError` if the store answers, but does not take it.
+        """
 
     def disconnect(self) -> None:
         """Close the connection, if there is one."""

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from shodohflo.errors import StoreError
-from shodohflo.store.connection import store_errors
-from shodohflo.store.heartbeat import count_evicted, write_heartbeat
+from shodohflo.store.failures import any_errors, is_refusal
+from shodohflo.store.heartbeat import read_condition, write_heartbeat
+from shodohflo.store.sinks import HeartbeatRefusedError
 from shodohflo.store.write import send
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from valkey import Valkey
 
     from shodohflo.store.connection import Store, TcpEnds
+    from shodohflo.store.heartbeat import Condition
     from shodohflo.store.write import Write, Written
 
 
@@ -35,25 +37,32 @@ class Single:
     def connect(self) -> None:
         """Connect; an embedded store is started if it is not running."""
         self.disconnect()
-        with store_errors(self.name):
+        with any_errors(self.name):
             self._client = self._store.connect()
 
-    def write(self, write: Write) -> Written:
-        """Apply `write` unless its number was applied already."""
+    def write(self, write: Write, meanwhile: Callable[[], None] = lambda: None) -> Written:
+        """Apply `write` unless its number was applied already; `meanwhile` is called while the store works."""
         with self._connected() as client:
-            return send(client, write)
+            return send(client, write, meanwhile)
 
-    def write_heartbeat(self, agent: str, fields: Mapping[str, str | int]) -> int:
-        """Replace the hash of `agent`, and return the number of evicted keys."""
+    def write_heartbeat(self, agent: str, fields: Mapping[str, str | int]) -> Condition:
+        """Replace the hash of `agent`, and return what the store says about itself."""
         with self._connected() as client:
-            write_heartbeat(client, agent, fields)
-            return count_evicted(client)
+            try:
+                with any_errors(self.name):
+                    write_heartbeat(client, agent, fields)
+            except StoreError as error:
+                if not is_refusal(error.__cause__):
+                    raise
+                raise HeartbeatRefusedError(str(error)) from error
+            return read_condition(client)
 
     def disconnect(self) -> None:
         """Close the connection, if there is one."""
-        if self._client is not None:
-            self._client.connection_pool.disconnect()
-            self._client = None
+        client, self._client = self._client, None
+        if client is not None:
+            with suppress(OSError):
+                client.connection_pool.disconnect()
 
     def connections(self) -> frozenset[TcpEnds]:
         """Return our TCP connections to the store."""
@@ -61,12 +70,14 @@ class Single:
 
     @contextmanager
     def _connected(self) -> Iterator[Valkey]:
-        """Yield the client, and disconnect on any error."""
+        """Yield the client, and disconnect on any error but a refused heartbeat."""
         if self._client is None:
             raise StoreError(f"store {self.name}: not connected")
         try:
-            with store_errors(self.name):
+            with any_errors(self.name):
                 yield self._client
+        except HeartbeatRefusedError:
+            raise
         except StoreError:
             self.disconnect()
             raise
