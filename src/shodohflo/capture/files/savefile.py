@@ -108,10 +108,10 @@ class Savefile:
             magic = self._magic()
         if magic in pcap.MAGICS:
             return self._open_pcap()
-        from shodohflo.capture.files import pcapng  # noqa: PLC0415 - a pcap file needs none of its modules
+        from shodohflo.capture.files import pcapng, pcapng_section  # noqa: PLC0415 - pcap needs none of these modules
 
-        if magic == pcapng.MAGIC:
-            return pcapng.Pcapng(), 0, pcapng.HEADER
+        if magic == pcapng_section.MAGIC:
+            return pcapng.Pcapng(), 0, pcapng_section.HEADER_SIZE
         raise CaptureError(f"{self._name} is not a capture: it begins with {_begins_with(magic)}")
 
     def _open_pcap(self) -> tuple[Format, int, int]:
