@@ -40,6 +40,9 @@ SMALLEST: Final = 12
 Walk = Callable[["Section", memoryview, int], tuple["NDArray[np.int64]", int]]
 """Follows the blocks of one byte order from an offset; returns where each begins, and where the last of them ends."""
 
+_USUAL: Final = 1 << 16
+"""Bytes of a block that a lane may start at: bytes of packets would often look like the size of a larger one."""
+
 _STRETCH: Final = 1 << 16
 """Bytes to walk plainly after a change of the byte order; twice as many after each further one."""
 
@@ -83,9 +86,9 @@ class Section:
         return np.where(good, size, NO_RECORD)
 
     def plausible(self, fields: Fields, offsets: NDArray[np.int64], like: np.int64) -> NDArray[np.bool_]:  # noqa: ARG002 - blocks of all types may follow one another
-        """Return where a block may begin: its two lengths agree."""
+        """Return where a block may begin: its two lengths agree, and are not larger than those of most blocks."""
         size = self.sizes(fields, offsets)
-        is_inside = offsets + size <= len(fields)
+        is_inside = (size <= _USUAL) & (offsets + size <= len(fields))
         trailer = fields[np.where(is_inside, offsets + size - 4, offsets)]
         likely: NDArray[np.bool_] = is_inside & (trailer == size)
         return likely
