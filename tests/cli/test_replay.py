@@ -399,3 +399,17 @@ def test_a_replay_on_a_terminal_keeps_data_and_bar_apart(demo: Path) -> None:
     assert all(line.split("\t")[1].isdecimal() for line in keys.splitlines())
     assert b"kB" in shown
     assert b"packets received" in shown
+
+
+def test_a_capture_with_both_directions_of_a_host_gets_one_note(shodohflo: Command, shipped_captures: Path) -> None:
+    """The note is on standard error, once, and names the first capture; the keys have nothing of it."""
+    capture = shipped_captures / "zeek-ftp-ipv4.pcap"
+
+    alone = shodohflo("replay", "--keys", capture)
+    twice = shodohflo("replay", "--keys", capture, capture)
+
+    for result in (alone, twice):
+        notes = [line for line in result.stderr.splitlines() if line.startswith("note: ")]
+        assert len(notes) == 1
+        assert f"note: {capture} has both directions of a host's traffic" in notes[0]
+        assert "note" not in result.stdout

@@ -76,6 +76,8 @@ def rules_command(  # noqa: PLR0913 - one for each option
         decided = count_decided(replayed.observations, replayed.ledger, rule_texts(settings))
         for message in replayed.broken:
             fail(message, "shodohflo rules")
+        for note in replayed.notes:
+            click.echo(note, err=True)
         print_ledger(replayed.ledger, replayed.rules, err=True)
         status = 1 if replayed.broken else 0
     print_rules(settings, decided, as_json=as_json)
