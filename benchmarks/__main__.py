@@ -12,7 +12,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import live, offline, wire, worst
+from benchmarks import hostile, live, offline, wire, worst
 from benchmarks.comparison import Comparison, Skipped
 from benchmarks.generate import Load, generate
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Result = Comparison | Skipped
 
 
-_ALL = ("whole", "inside", "wire", "worst", "live")
+_ALL = ("whole", "inside", "wire", "worst", "hostile", "live")
 
 
 def _results(chosen: argparse.Namespace) -> Iterator[Result]:
@@ -35,6 +35,8 @@ def _results(chosen: argparse.Namespace) -> Iterator[Result]:
         yield wire.plain_packets(chosen.repetitions)
     if "worst" in chosen.only:
         yield worst.worst_block(chosen.repetitions)
+    if "hostile" in chosen.only:
+        yield hostile.costliest_byte(chosen.repetitions)
     if "live" in chosen.only:
         yield live.wire_to_store(chosen.repetitions)
 

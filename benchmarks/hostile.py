@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import argparse
 import gzip
-import io
 import random
 import struct
+import tempfile
 from dataclasses import dataclass
 from statistics import median
 from time import process_time
@@ -93,55 +93,58 @@ def _option(code: int, value: bytes = b"") -> bytes:
 
 def _repeated(piece: bytes, before: bytes = b"", size: int = SIZE) -> bytes:
     """Return `before`, and `piece` as often as fits."""
-    return before + piece * ((size - len(before)) // len(piece))
+    return before + piece * max(1, (size - len(before)) // len(piece))
 
 
-def _clocks(choice: random.Random, options: Callable[[int], bytes]) -> bytes:
+def _clocks(choice: random.Random, options: Callable[[int], bytes], size: int) -> bytes:
     """Return packets of 4,096 interfaces, each with its own options, in random order."""
     interfaces = b"".join(_interface(options(number), link=(1, 101)[number % 2]) for number in range(4096))
     packets = b"".join(_packet(choice.randrange(4096), ticks=choice.randrange(1 << 64)) for _ in range(8192))
-    return _repeated(packets, _SECTION + interfaces)
+    return _repeated(packets, _SECTION + interfaces, size)
 
 
-def pcap_shapes() -> Iterable[tuple[str, bytes]]:
-    """Yield hostile pcap files."""
+def pcap_shapes(size: int = SIZE) -> Iterable[tuple[str, bytes]]:
+    """Yield hostile pcap files of about `size` bytes."""
     choice = random.Random(1)
-    yield "empty records", _repeated(struct.pack("<IIII", _TIME, 0, 0, 0), _PCAP)
-    yield "records of zeros", _repeated(bytes(16), _PCAP)
-    yield "records of 1 byte", _repeated(struct.pack("<IIII", _TIME, 0, 1, 1) + b"x", _PCAP)
+    yield "empty records", _repeated(struct.pack("<IIII", _TIME, 0, 0, 0), _PCAP, size=size)
+    yield "records of zeros", _repeated(bytes(16), _PCAP, size=size)
+    yield "records of 1 byte", _repeated(struct.pack("<IIII", _TIME, 0, 1, 1) + b"x", _PCAP, size=size)
     jumps = [struct.pack("<IIII", choice.randrange(1 << 32), 0, 0, 0) for _ in range(1 << 15)]
-    yield "records at random times", _repeated(b"".join(jumps), _PCAP)
+    yield "records at random times", _repeated(b"".join(jumps), _PCAP, size=size)
     fake = struct.pack("<IIII", _TIME, 0, 8, 8)
     yield (
         "records that imitate records",
-        _repeated(struct.pack("<IIII", _TIME, 0, 600, 600) + fake * 37 + fake[:8], _PCAP),
+        _repeated(struct.pack("<IIII", _TIME, 0, 600, 600) + fake * 37 + fake[:8], _PCAP, size=size),
     )
 
 
-def pcapng_shapes() -> Iterable[tuple[str, bytes]]:
-    """Yield hostile pcapng files."""
+def pcapng_shapes(size: int = SIZE) -> Iterable[tuple[str, bytes]]:
+    """Yield hostile pcapng files of about `size` bytes."""
     choice = random.Random(1)
     begin = _SECTION + _interface()
     many = _option(2988) * 16_000
-    yield "empty sections", _repeated(_SECTION)
-    yield "sections of both byte orders", _repeated(_SECTION + _BIG_SECTION)
-    yield "sections of one packet", _repeated(_SECTION + _interface() + _packet())
-    yield "sections of one interface", _repeated(_SECTION + _interface(_option(9, b"\x09")))
-    yield "interfaces", b"".join([_SECTION + _interface() * 60_000] * (SIZE // 1_200_028))
-    yield "interfaces with 10 options", _repeated(_SECTION + _interface(_option(2988) * 10) * 1000)
-    yield "interfaces with 16,000 options", _repeated(_interface(many), _SECTION)
-    yield "sections with 16,000 options", _repeated(_block(0x0A0D0D0A, _SECTION[8:-4] + many))
-    yield "packets with 16,000 options", _repeated(_packet(options=many), begin)
-    yield "packets with 8 options", _repeated(_packet(options=_option(2988) * 8), begin)
-    yield "packets with comments", _repeated(_packet(options=_option(1, b"a comment")), begin)
-    yield "packets of 0 bytes", _repeated(_packet(), begin)
-    yield "simple packets of 0 bytes", _repeated(_block(3, bytes(4)), begin)
-    yield "custom blocks", _repeated(_block(0xBAD), begin)
-    yield "custom blocks of many types", _repeated(b"".join(_block(0x80000000 | n) for n in range(9999)), begin)
-    yield "name resolution", _repeated(_block(4, bytes(4)), begin)
-    yield "statistics", _repeated(_block(5, bytes(12)), begin)
-    yield "interfaces of any resolution", _clocks(choice, lambda number: _option(9, bytes([number % 256])))
-    yield "interfaces of any offset", _clocks(choice, lambda number: _option(14, struct.pack("<q", number - 9)))
+    yield "empty sections", _repeated(_SECTION, size=size)
+    yield "sections of both byte orders", _repeated(_SECTION + _BIG_SECTION, size=size)
+    yield "sections of one packet", _repeated(_SECTION + _interface() + _packet(), size=size)
+    yield "sections of one interface", _repeated(_SECTION + _interface(_option(9, b"\x09")), size=size)
+    yield "interfaces", _repeated(_SECTION + _interface() * 60_000, size=size)
+    yield "interfaces with 10 options", _repeated(_SECTION + _interface(_option(2988) * 10) * 1000, size=size)
+    yield "interfaces with 16,000 options", _repeated(_interface(many), _SECTION, size=size)
+    yield "sections with 16,000 options", _repeated(_block(0x0A0D0D0A, _SECTION[8:-4] + many), size=size)
+    yield "packets with 16,000 options", _repeated(_packet(options=many), begin, size=size)
+    yield "packets with 8 options", _repeated(_packet(options=_option(2988) * 8), begin, size=size)
+    yield "packets with comments", _repeated(_packet(options=_option(1, b"a comment")), begin, size=size)
+    yield "packets of 0 bytes", _repeated(_packet(), begin, size=size)
+    yield "simple packets of 0 bytes", _repeated(_block(3, bytes(4)), begin, size=size)
+    yield "custom blocks", _repeated(_block(0xBAD), begin, size=size)
+    yield (
+        "custom blocks of many types",
+        _repeated(b"".join(_block(0x80000000 | n) for n in range(9999)), begin, size=size),
+    )
+    yield "name resolution", _repeated(_block(4, bytes(4)), begin, size=size)
+    yield "statistics", _repeated(_block(5, bytes(12)), begin, size=size)
+    yield "interfaces of any resolution", _clocks(choice, lambda number: _option(9, bytes([number % 256])), size)
+    yield "interfaces of any offset", _clocks(choice, lambda number: _option(14, struct.pack("<q", number - 9)), size)
 
 
 def packed_shapes() -> Iterable[tuple[str, bytes, int]]:
@@ -200,14 +203,17 @@ def shapes() -> list[Shape]:
 def seconds(shape: Shape) -> float:
     """Read a file into a complete pipeline; return the processor time. Damage ends reading, as it does in `replay`."""
     into = worst.pipeline()
-    started = process_time()
-    try:
-        for frames in Savefile(io.BytesIO(shape.data), shape.name):
-            into.ingest(frames)
-    except CaptureError:
-        pass
-    into.settle()
-    return process_time() - started
+    with tempfile.TemporaryFile(buffering=0) as stream:
+        stream.write(shape.data)
+        stream.seek(0)
+        started = process_time()
+        try:
+            for frames in Savefile(stream, shape.name):
+                into.ingest(frames)
+        except CaptureError:
+            pass
+        into.settle()
+        return process_time() - started
 
 
 def cost(shape: Shape, plain_shape: Shape, repetitions: int) -> float:

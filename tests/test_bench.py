@@ -5,6 +5,7 @@ Nothing here depends on a clock; `make bench` measures speed.
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
@@ -12,11 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from benchmarks import baseline, wire, worst
+from benchmarks import baseline, hostile, wire, worst
 from benchmarks.comparison import Pairs, Spent
 from benchmarks.generate import Load, generate
 
 from reference.corpus import USUAL_NETWORKS, Capture, replay
+from shodohflo.capture.files.savefile import Savefile
+from shodohflo.errors import CaptureError
 from shodohflo.wire.decode import decode
 from shodohflo.wire.registry import TABLE
 from shodohflo.wire.tunnels import UDP_TUNNELS
@@ -157,3 +160,21 @@ def test_plain_packets_are_decoded_alike_by_all_decoders_and_by_the_usual_ones()
         batch.src_port.tolist() for batch in everything.batches
     ]
     assert len(wire.USUAL.layers()) == 9
+
+
+SMALL = 1 << 16
+HOSTILE = [*hostile.pcap_shapes(SMALL), *hostile.pcapng_shapes(SMALL)]
+
+
+@pytest.mark.parametrize(("name", "data"), HOSTILE, ids=[name for name, _ in HOSTILE])
+def test_a_hostile_file_is_what_it_says(name: str, data: bytes) -> None:
+    """Every hostile file is read to its end, except those whose interfaces have more options than are allowed."""
+    damage = ""
+    try:
+        for _ in Savefile(io.BytesIO(data), name):
+            pass
+    except CaptureError as error:
+        damage = str(error)
+
+    assert ("more than 256 options" in damage) is (name == "interfaces with 16,000 options")
+    assert ("more than 256 options" in damage) is bool(damage)

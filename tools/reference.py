@@ -93,7 +93,9 @@ def outcomes_page() -> Lines:
         '`{"not_ip": {"0x0806 ARP": 3}}`; without those that no number names, and those inside UDP tunnels.',
         "",
     )
-    yield from ("## The order of decisions", "", "A packet that cannot be decoded is refused. For a TCP or UDP packet,")
+    yield "## The order of decisions"
+    yield ""
+    yield from FIRST_OF_ALL.splitlines()
     yield from ("these questions are asked in order, and the first that applies decides:", "")
     yield from _questions(ORDER)
     yield from ("If none applies, the rules decide:", "", "| if | the outcome is |", "|---|---|")
@@ -126,6 +128,44 @@ FORMATS: Final = {
     "`-`": "standard input, for all of these, even while the file is still being written",
 }
 """The formats of capture files, as `shodohflo.capture.files.savefile` distinguishes them."""
+
+FIRST_OF_ALL: Final = """\
+A packet that a capture marks as sent by the capturing host is `sent`, whatever it contains: it is not received traffic
+([how captures mark it](formats.md#direction)). Any other packet that cannot be decoded is refused. For a TCP or UDP
+packet,
+"""
+"""What is decided before the order of decisions begins."""
+
+LIMITS_OF_FILES: Final = """\
+Of pcapng, blocks that are no packets are skipped, whatever their size. Of a packet of more than 16 MiB, the first
+mebibyte is decoded. Options are read as far as they are well-formed, up to 256 of a block; an interface that has more
+is damage. A compressed file of more than 10,000 members must hold something in them: on average 128 bytes in gzip, 256
+in zstd.
+
+"""
+
+WITHOUT_DIRECTION: Final = """\
+Everything else counts as received, as do all packets of formats without a direction. If the first frames of such a
+capture, of Ethernet or raw IP, are from and to a single host, a note on standard error says so: capture with
+`tcpdump -Q in` to have what an agent sees. On `lo`, what is sent is received as well; a cooked capture may have both,
+and only one is counted. The direction of link types that are not decoded is not read.
+
+pcapng flags that report a failed check, a frame not of whole bytes, or a wrong symbol have the frame refused as
+`frame_check`. The other errors that they report leave its bytes sound.
+
+"""
+
+DIRECTIONS: Final = {
+    "pcapng `epb_flags`, `pack_flags`": "bits 0 and 1 say outbound (2)",
+    "modified pcap": "the packet type in the header of its record is 4",
+    "LINUX_SLL, LINUX_SLL2": "the packet type is 4: outgoing",
+    "PPP_WITH_DIR, C_HDLC_WITH_DIR, FRELAY_WITH_DIR": "the first byte is not 0",
+    "PPP_PPPD": "the first byte is 1, in the place of the address",
+    "SLIP": "the first byte is 1",
+    "NFLOG": "it was logged in OUTPUT or POSTROUTING",
+    "IEEE802_11_RADIOTAP": "it has the field of transmission flags, which only what the host sent has",
+}
+"""Where formats mark packets as sent by the capturing host."""
 
 BOUNDS: Final = {
     "headers of a packet": MAX_DEPTH,
@@ -163,6 +203,8 @@ def formats_page() -> Lines:
     yield from ("## Capture files", "", "| format | supported |", "|---|---|")
     yield from (f"| {name} | {meaning} |" for name, meaning in FORMATS.items())
     yield from ("", "A damaged or truncated file is read up to the damage; the message gives the byte offset.", "")
+    yield from LIMITS_OF_FILES.splitlines()
+    yield from _directions()
     yield from _table("Link types", "LINKTYPE | name | supported", map(_link_type, sorted(LINKS, key=_number)))
     yield from ("Packets of other link types are refused, and counted by name as `refused.link_type[NAME]`.", "")
     yield from _table("EtherTypes", "EtherType | what it is", map(_hexadecimal, sorted(ETHERTYPES, key=_number)))
@@ -187,6 +229,14 @@ def formats_page() -> Lines:
     yield from ("", "## Reasons to refuse a packet", "", "| reason | meaning |", "|---|---|")
     yield from (f"| `{refusal}` | {refusal.explanation} |" for refusal in Refusal)
     yield ""
+
+
+def _directions() -> Lines:
+    """Yield the section about sent and received packets."""
+    yield from ("## Direction", "", "| where | a packet is `sent` if |", "|---|---|")
+    yield from (f"| {where} | {sent} |" for where, sent in DIRECTIONS.items())
+    yield ""
+    yield from WITHOUT_DIRECTION.splitlines()
 
 
 def _table(title: str, heads: str, rows: Iterable[str]) -> Lines:

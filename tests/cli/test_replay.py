@@ -410,3 +410,17 @@ def test_nearly_everything_unmatched_is_hinted_at(shodohflo: Command, demo: Path
     assert wrong.exit_code == 0
     assert "hint: 100 % of 1,507 packets that reached the rules are unmatched" in wrong.stderr
     assert "hint: " not in right.stderr
+
+
+def test_a_capture_with_both_directions_of_a_host_gets_one_note(shodohflo: Command, shipped_captures: Path) -> None:
+    """The note is on standard error, once, and names the first capture; the keys have nothing of it."""
+    capture = shipped_captures / "zeek-ftp-ipv4.pcap"
+
+    alone = shodohflo("replay", "--keys", capture)
+    twice = shodohflo("replay", "--keys", capture, capture)
+
+    for result in (alone, twice):
+        notes = [line for line in result.stderr.splitlines() if line.startswith("note: ")]
+        assert len(notes) == 1
+        assert f"note: {capture} has both directions of a host's traffic" in notes[0]
+        assert "note" not in result.stdout

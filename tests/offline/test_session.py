@@ -108,3 +108,15 @@ def test_captures_are_unreadable_if_every_packet_is_of_a_link_type_without_decod
     ledger = Ledger(received=sum(outcomes.values()), outcomes=Counter(outcomes))
 
     assert is_unreadable(ledger) is unreadable
+
+
+def test_captures_with_both_directions_are_named(demo: Path, shipped_captures: Path) -> None:
+    """Each capture with both directions of a host is named once, and the result has one note."""
+    host = str(shipped_captures / "zeek-ftp-ipv4.pcap")
+    reading = Replay(Counting())
+
+    reading.read([host, str(demo)])
+
+    assert reading.unmarked == [host]
+    assert len(replay_captures([host, host], Configuration(load(None, {}), OURS)).notes) == 1
+    assert not replay_captures([str(demo)], Configuration(load(None, {}), OURS)).notes

@@ -55,9 +55,10 @@ def explain_command(  # noqa: PLR0913 - one for each option
 ) -> int:
     """Show what would become of a packet, and why.
 
-    PACKET is written "SRC:PORT > DST:PORT udp", or tcp with flags such as tcp rst, as it would be received; IPv6
-    addresses are in brackets. The output has both networks, the questions before the rules, every rule up to the one
-    that decides, the outcome and the keys. With --key, it is what the store remembers of that key.
+    PACKET is written "SRC:PORT > DST:PORT udp", or tcp with flags such as tcp rst, as it would be received (one that a
+    capture marks as sent has the outcome `sent`, whatever it is); IPv6 addresses are in brackets. The output has both
+    networks, the questions before the rules, every rule up to the one that decides, the outcome and the keys. With
+    --key, it is what the store remembers of that key.
     """
     if (packet is None) == (key is None):
         raise click.UsageError("name either a PACKET or --key KEY")

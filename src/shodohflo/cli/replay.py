@@ -78,6 +78,8 @@ def replay(  # noqa: PLR0913 - one for each option
         broken.append("nothing could be read: no link type of the captures has a decoder")
     for message in broken:
         fail(message, "shodohflo replay")
+    for note in replayed.notes:
+        click.echo(note, err=True)
     print_ledger(replayed.ledger, replayed.rules, err=keys or as_json)
     hint_at_unmatched(replayed.ledger.outcomes, configuration.our_nets)
     if ledger:

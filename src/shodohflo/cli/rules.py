@@ -79,6 +79,8 @@ def rules_command(  # noqa: PLR0913 - one for each option
         decided = count_decided(replayed.observations, replayed.ledger, rule_texts(settings))
         for message in replayed.broken:
             fail(f"{message}{_MEANT if 'is not a capture' in message else ''}", "shodohflo rules")
+        for note in replayed.notes:
+            click.echo(note, err=True)
         print_ledger(replayed.ledger, replayed.rules, err=True)
         status = 1 if replayed.broken else 0
     print_rules(settings, decided, as_json=as_json)

@@ -10,6 +10,7 @@ from shodohflo.attribution.ledger import REFUSED
 from shodohflo.attribution.pipeline import Pipeline
 from shodohflo.capture.files.savefile import STDIN, open_savefile
 from shodohflo.errors import CaptureError
+from shodohflo.offline.directions import NOTE, has_both_directions
 from shodohflo.offline.progress import Progress
 from shodohflo.wire.refusals import Refusal
 
@@ -38,6 +39,8 @@ class Replay:
     into: Ingesting
     broken: list[str] = field(default_factory=list)
     """One line for each such capture."""
+    unmarked: list[str] = field(default_factory=list)
+    """The names of captures with both directions of a host's traffic, which do not mark what that host sent."""
 
     def read(self, captures: Sequence[str]) -> None:
         """Read every capture, `-` for standard input; a broken one is used as far as it goes."""
@@ -52,6 +55,8 @@ class Replay:
         try:
             with open_savefile(name) as savefile:
                 for frames in _until_interrupted(savefile) if name == STDIN else savefile:
+                    if savefile.packets == len(frames) and has_both_directions(frames):
+                        self.unmarked.append(savefile.name)
                     self.into.ingest(frames)
                     progress.advance_to(done + savefile.position)
         except CaptureError as error:
@@ -70,6 +75,8 @@ class Replayed:
     """The rules that decided, with their failures."""
     broken: tuple[str, ...]
     """One line for each capture that could not be read to its end."""
+    notes: tuple[str, ...] = ()
+    """What the counts do not show."""
 
 
 def replay_captures(captures: Sequence[str], configuration: Configuration) -> Replayed:
@@ -77,7 +84,8 @@ def replay_captures(captures: Sequence[str], configuration: Configuration) -> Re
     pipeline = make_pipeline(configuration)
     reading = Replay(pipeline)
     reading.read(captures)
-    return Replayed(pipeline.take(), pipeline.settle(), pipeline.rules, tuple(reading.broken))
+    notes = tuple(NOTE.format(name) for name in reading.unmarked[:1])
+    return Replayed(pipeline.take(), pipeline.settle(), pipeline.rules, tuple(reading.broken), notes)
 
 
 def make_pipeline(configuration: Configuration) -> Pipeline:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from shodohflo.capture.files.unpack import GzipMember, Unpacked, packing
 from shodohflo.capture.files.window import Stream
 from shodohflo.errors import CaptureError
-from support.savefiles import Drip, pcap, read
+from support.savefiles import START, Drip, pcap, read
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -196,3 +196,48 @@ def test_asking_whether_there_is_more_does_not_wait_for_it(pack: Callable[[bytes
 def test_what_is_not_packed_is_not_taken_for_packed(head: bytes) -> None:
     """Data that do not begin with the magic number of a known packing are not packed."""
     assert packing(head) is None
+
+
+EMPTY = {
+    "gzip": (gzip.compress, gzip.compress(b"", mtime=0)),
+    "gzip with a name": (
+        gzip.compress,
+        gzip.compress(b"", mtime=0).replace(b"\x08\0", b"\x08\x08", 1)[:10] + b"name\0\3" + bytes(9),
+    ),
+    "gzip with a time": (gzip.compress, gzip.compress(b"", mtime=START)),
+    "gzip, zeros": (gzip.compress, bytes(8)),
+    "zstd": (zstd.compress, zstd.compress(b"")),
+    "zstd with a checksum": (zstd.compress, zstd.compress(b"", options={zstd.CompressionParameter.checksum_flag: 1})),
+    "zstd, skippable": (zstd.compress, struct.pack("<II", 0x184D2A5F, 0)),
+    "zstd with a window": (zstd.compress, b"\x28\xb5\x2f\xfd\0\x58\1\0\0"),
+    "zstd with both": (zstd.compress, b"\x28\xb5\x2f\xfd\4\x58\1\0\0\x99\xe9\xd8\x51"),
+}
+
+
+@pytest.mark.parametrize(("pack", "empty"), EMPTY.values(), ids=EMPTY)
+@pytest.mark.parametrize("step", [1, 1 << 20])
+def test_members_of_no_bytes_hold_nothing(pack: Callable[[bytes], bytes], empty: bytes, step: int) -> None:
+    """Empty members may stand anywhere after the first, and the others are unpacked."""
+    assert unpack(pack(b"first") + empty * 3 + pack(b"second") + empty, step) == (b"firstsecond", "")
+
+
+@pytest.mark.parametrize(("pack", "empty"), EMPTY.values(), ids=EMPTY)
+def test_a_run_of_members_of_no_bytes_is_stepped_over(pack: Callable[[bytes], bytes], empty: bytes) -> None:
+    """However many empty members there are, none of them is begun: as many others would be refused."""
+    assert unpack(pack(b"first") + empty * 50_000 + pack(b"second")) == (b"firstsecond", "")
+
+
+@pytest.mark.parametrize("pack", PACKINGS)
+def test_members_that_are_many_and_tiny_are_refused(pack: Callable[[bytes], bytes]) -> None:
+    """Beginning a member has a fixed cost, so members beyond the ten thousandth must hold something on average."""
+    data, damage = unpack(pack(b"1") * 20_000)
+
+    assert len(data) in range(10_000, 10_200)
+    assert "parts of the" in damage
+    assert damage.endswith("bytes: unpack it first")
+
+
+@pytest.mark.parametrize("pack", PACKINGS)
+def test_members_that_are_many_and_hold_something_are_read(pack: Callable[[bytes], bytes]) -> None:
+    """Any number of members of a few hundred bytes is read."""
+    assert unpack(pack(bytes(300)) * 12_000) == (bytes(300 * 12_000), "")

@@ -7,6 +7,7 @@ import errno
 import socket
 import subprocess
 import sys
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
@@ -75,6 +76,39 @@ def test_only_the_accepted_interfaces_are_heard(ends: tuple[Namespace, Namespace
 
         assert received(ring) == 0
         assert packets.count().packets == 0
+
+
+def _exchange(space: Namespace, address: str, count: int) -> None:
+    """Send `count` datagrams in `space` to `address`, where nobody listens."""
+    with space.entered(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        for _ in range(count):
+            with contextlib.suppress(ConnectionRefusedError):
+                sender.sendto(b"data", (address, 9))
+
+
+def test_what_the_host_sends_is_not_heard(ends: tuple[Namespace, Namespace]) -> None:
+    """What an interface sends is neither in the ring nor counted; the other end receives it."""
+    far, near = ends
+    near.ip("address", "replace", "192.0.2.1/24", "dev", "near0")
+    near.ip("neighbour", "replace", "192.0.2.2", "lladdr", "02:00:00:00:00:02", "dev", "near0")
+    with listening(near, "near0") as (sending, ours), listening(far, "far0") as (_, theirs):
+        _exchange(near, "192.0.2.2", 5)
+
+        assert received(theirs) == 5
+        assert received(ours) == 0
+        assert sending.count() == KernelCount(0, 0)
+
+
+def test_on_loopback_every_packet_is_heard_once(ends: tuple[Namespace, Namespace]) -> None:
+    """What is sent over `lo` is received there too, and is in the ring exactly once."""
+    _, near = ends
+    with listening(near, "lo") as (packets, ring):
+        _exchange(near, "127.0.0.1", 5)
+
+        # A port unreachable answers each datagram, until the kernel limits its rate.
+        frames = [Counter(frames.buffer[frames.start + 9].tolist()) for frames in ring.frames()]
+        assert sum(frames, Counter())[socket.IPPROTO_UDP] == 5
+        assert packets.count().packets == sum(frames, Counter()).total()
 
 
 def test_more_interfaces_than_a_jump_reaches_are_all_heard(

@@ -29,12 +29,6 @@ if TYPE_CHECKING:
 
     from shodohflo.capture.files.pcapng_blocks import Damage
 
-MAGIC: Final = b"\x0a\x0d\x0d\x0a"
-"""The four bytes every section begins with, in either byte order."""
-
-HEADER: Final = HEADER_SIZE
-"""The minimum size of a section header in bytes."""
-
 _SLICE: Final = 1 << 15
 """The most blocks decoded at once: bounds the memory for the columns of blocks that are no packets."""
 

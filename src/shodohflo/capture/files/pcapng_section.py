@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
     from shodohflo.capture.files.lanes import Fields
 
+MAGIC: Final = b"\x0a\x0d\x0d\x0a"
 SECTION_HEADER: Final = 0x0A0D0D0A
-"""The type of a section header, alike in both byte orders."""
+"""The type of a section header, alike in both byte orders: every section and every file begins with it."""
 
 HEADER_SIZE: Final = 28
 """The minimum size of a section header in bytes."""
@@ -30,11 +31,17 @@ HEADER_SIZE: Final = 28
 BYTE_ORDER: Final = 0x1A2B3C4D
 """The third word of a section header, in the byte order of the section."""
 
+_TURNED: Final = 0x4D3C2B1A
+"""The same, in the other byte order."""
+
 SMALLEST: Final = 12
 """The minimum size of a block in bytes."""
 
 Walk = Callable[["Section", memoryview, int], tuple["NDArray[np.int64]", int]]
 """Follows the blocks of one byte order from an offset; returns where each begins, and where the last of them ends."""
+
+_USUAL: Final = 1 << 16
+"""Bytes of a block that a lane may start at: bytes of packets would often look like the size of a larger one."""
 
 _STRETCH: Final = 1 << 16
 """Bytes to walk plainly after a change of the byte order; twice as many after each further one."""
@@ -43,6 +50,13 @@ _STRETCH: Final = 1 << 16
 def is_size(size: int) -> bool:
     """Return whether a block can have `size` bytes: it is padded to 32 bits."""
     return size >= SMALLEST and size % 4 == 0
+
+
+def _is_held(kind: int, size: int, magic: int) -> bool:
+    """Return whether a block with these first three words can be one that is held in memory."""
+    if kind == SECTION_HEADER:
+        return magic == BYTE_ORDER and HEADER_SIZE <= size <= HELD and size % 4 == 0
+    return SMALLEST <= size <= HELD and size % 4 == 0
 
 
 class Section:
@@ -60,11 +74,7 @@ class Section:
     def size(self, data: memoryview, offset: int) -> int:
         """Return the size of the block at `offset`, or `NO_RECORD` if the chain in this byte order ends there."""
         kind, size, magic = self.head.unpack_from(data, offset)
-        if size > HELD or not is_size(size):
-            return NO_RECORD
-        if kind == SECTION_HEADER and (magic != BYTE_ORDER or size < HEADER_SIZE):
-            return NO_RECORD
-        return int(size)
+        return int(size) if _is_held(kind, size, magic) else NO_RECORD
 
     def sizes(self, fields: Fields, offsets: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return what `size` returns for each offset."""
@@ -76,15 +86,16 @@ class Section:
         return np.where(good, size, NO_RECORD)
 
     def plausible(self, fields: Fields, offsets: NDArray[np.int64], like: np.int64) -> NDArray[np.bool_]:  # noqa: ARG002 - blocks of all types may follow one another
-        """Return where a block may begin: its two lengths agree."""
+        """Return where a block may begin: its two lengths agree, and are not larger than those of most blocks."""
         size = self.sizes(fields, offsets)
-        is_inside = offsets + size <= len(fields)
+        is_inside = (size <= _USUAL) & (offsets + size <= len(fields))
         trailer = fields[np.where(is_inside, offsets + size - 4, offsets)]
         likely: NDArray[np.bool_] = is_inside & (trailer == size)
         return likely
 
 
-_SECTIONS: Final[dict[ByteOrder, Section]] = {"<": Section("<"), ">": Section(">")}
+_LITTLE, _BIG = Section("<"), Section(">")
+_OTHER: Final[dict[ByteOrder, Section]] = {"<": _BIG, ">": _LITTLE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +115,8 @@ def follow(data: memoryview, order: ByteOrder, walk: Walk = walk_in_lanes) -> Fo
 
     Tests pass another `walk` for the blocks of one byte order.
     """
-    section, pieces, here, stretch = _SECTIONS[order], [], 0, _STRETCH
+    section = _LITTLE if order == "<" else _BIG
+    pieces, here, stretch = [], 0, _STRETCH
     while True:
         offsets, here = walk(section, data, here)
         pieces.append(offsets)
@@ -119,10 +131,9 @@ def follow(data: memoryview, order: ByteOrder, walk: Walk = walk_in_lanes) -> Fo
 
 def _turned(section: Section, data: memoryview, offset: int) -> Section | None:
     """Return the other byte order if a complete section header of it begins at `offset`."""
-    other = _SECTIONS[">" if section.order == "<" else "<"]
-    if len(data) - offset < SMALLEST or bytes(data[offset : offset + 4]) != b"\x0a\x0d\x0d\x0a":
-        return None
-    return other if other.size(data, offset) <= len(data) - offset else None
+    other = _OTHER[section.order]
+    is_header = len(data) - offset >= SMALLEST and bytes(data[offset : offset + 4]) == MAGIC
+    return other if is_header and other.size(data, offset) <= len(data) - offset else None
 
 
 def _walk_turning(section: Section, data: memoryview, offset: int, until: int) -> tuple[list[int], int, Section]:
@@ -130,12 +141,12 @@ def _walk_turning(section: Section, data: memoryview, offset: int, until: int) -
     offsets = []
     last = min(until, len(data)) - SMALLEST
     while offset <= last:
-        size = section.size(data, offset)
-        if size > len(data) - offset:
-            turned = _turned(section, data, offset)
-            if turned is None:
-                break
-            section, size = turned, turned.size(data, offset)
+        kind, size, magic = section.head.unpack_from(data, offset)
+        if kind == SECTION_HEADER and magic == _TURNED:
+            section = _OTHER[section.order]
+            kind, size, magic = section.head.unpack_from(data, offset)
+        if size > len(data) - offset or not _is_held(kind, size, magic):
+            break
         offsets.append(offset)
         offset += size
     return offsets, offset, section

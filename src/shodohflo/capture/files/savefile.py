@@ -57,7 +57,8 @@ class Savefile:
         self._stream = Stream(stream)
         self._window = Window(self._stream)
         self._unit = "byte"
-        self._name = _printable(name)
+        self.name = _printable(name)
+        """The name in messages."""
         self.packets = 0
         """Packets yielded so far."""
 
@@ -108,11 +109,11 @@ class Savefile:
             magic = self._magic()
         if magic in pcap.MAGICS:
             return self._open_pcap()
-        from shodohflo.capture.files import pcapng  # noqa: PLC0415 - a pcap file needs none of its modules
+        from shodohflo.capture.files import pcapng, pcapng_section  # noqa: PLC0415 - pcap needs none of these modules
 
-        if magic == pcapng.MAGIC:
-            return pcapng.Pcapng(), 0, pcapng.HEADER
-        raise CaptureError(f"{self._name} is not a capture: it begins with {_begins_with(magic)}")
+        if magic == pcapng_section.MAGIC:
+            return pcapng.Pcapng(), 0, pcapng_section.HEADER_SIZE
+        raise CaptureError(f"{self.name} is not a capture: it begins with {_begins_with(magic)}")
 
     def _open_pcap(self) -> tuple[Format, int, int]:
         if not self._window.more(0, pcap.FILE_HEADER):
@@ -127,7 +128,7 @@ class Savefile:
         if not self._window.more(0, _MAGIC):
             self._check_source()
             if not len(self._window.data):
-                raise CaptureError(f"{self._name} is empty: it has no file header")
+                raise CaptureError(f"{self.name} is empty: it has no file header")
         return bytes(self._window.data[:_MAGIC])
 
     def _cut(self, need: int) -> CaptureError:
@@ -137,11 +138,11 @@ class Savefile:
     def _check_source(self) -> None:
         """Raise the error that ended the stream early, if any: it explains more than the incomplete record does."""
         if self._window.failure:
-            raise CaptureError(f"{self._name}: {self._window.failure}") from self._window.failure
+            raise CaptureError(f"{self.name}: {self._window.failure}") from self._window.failure
 
     def _error(self, place: int, what: str) -> CaptureError:
         """Return the error for damage at offset `place` of the window."""
-        return CaptureError(f"{self._name}: {self._unit} {self._window.offset + place}: {what}")
+        return CaptureError(f"{self.name}: {self._unit} {self._window.offset + place}: {what}")
 
 
 def _printable(name: str) -> str:

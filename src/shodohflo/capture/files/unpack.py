@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import zlib
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 _PACKED: Final = 1 << 15
 _UNPACKED: Final = 1 << 17
 """The most bytes that are read, and unpacked, in one step."""
+
+_FIRST_FEED: Final = 1 << 9
+"""The packed bytes that a member is given first."""
 
 _MAGIC: Final = 4
 """Bytes needed to recognise the beginning of a member."""
@@ -106,14 +110,37 @@ class Packing:
     name: str
     begin: Callable[[], Member]
     magics: tuple[bytes, ...]
-    padding: bytes
-    """A byte that may occur any number of times between and after members; empty if there is none."""
+    nothing: re.Pattern[bytes]
+    """What holds nothing and may stand between members and after them: padding, and members of no bytes."""
+    least: int
+    """Unpacked bytes that members must hold on average, since beginning one has a fixed cost; see `_FREE`."""
 
 
-_GZIP: Final = Packing("gzip", GzipMember, (b"\x1f\x8b",), b"\0")
-# A zstd file may also begin with a skippable frame (RFC 8878 section 3.1.2), as those of pzstd do.
-_SKIPPABLE: Final = tuple(bytes([low]) + b"\x2a\x4d\x18" for low in range(0x50, 0x60))
-_ZSTD: Final = Packing("zstd", _zstd_frame, (b"\x28\xb5\x2f\xfd", *_SKIPPABLE), b"")
+_FREE: Final = 10_000
+"""Members that may be as small as they like: no honest capture has as many small ones."""
+
+_GZIP: Final = Packing(
+    "gzip",
+    GzipMember,
+    (b"\x1f\x8b",),
+    # Zeros, or a header with or without a file name, an empty block, and a checksum and length of 0.
+    re.compile(rb"(?:\0|\x1f\x8b\x08(?:\0.{6}|\x08.{6}[^\0]{0,255}\0)\x03\0\0{8})+", re.DOTALL),
+    least=128,
+)
+_ZSTD: Final = Packing(
+    "zstd",
+    _zstd_frame,
+    # A zstd file may also begin with a skippable frame (RFC 8878 section 3.1.2), as those of pzstd do.
+    (b"\x28\xb5\x2f\xfd", *(bytes([low]) + b"\x2a\x4d\x18" for low in range(0x50, 0x60))),
+    # A skippable frame of no bytes, or a frame without dictionary (with a size of 0 or a window), whose only block is
+    # empty, with or without the checksum of nothing.
+    re.compile(
+        rb"(?:[\x50-\x5f]\x2a\x4d\x18\0{4}"
+        rb"|\x28\xb5\x2f\xfd(?:(?:\x20\0|\0.)\x01\0\0|(?:\x24\0|\x04.)\x01\0\0\x99\xe9\xd8\x51))+",
+        re.DOTALL,
+    ),
+    least=256,
+)
 
 
 def packing(head: bytes) -> Packing | None:
@@ -129,8 +156,12 @@ class Unpacked:
         self._source = source
         self._packing = packed_as
         self._member = packed_as.begin()
+        self._members = 1
+        self._feed = _FIRST_FEED
         self._packed = b""
+        self._at = 0
         self._read_so_far = 0
+        self._unpacked_so_far = 0
         self._ready = b""
         self._ended = False
         self._failure: CaptureError | None = None
@@ -151,7 +182,7 @@ class Unpacked:
         return bool(self._ready) or self._ended
 
     def _can_go_on(self) -> bool:
-        return bool(self._packed) or not (self._member.eof or self._member.needs_input)
+        return self._at < len(self._packed) or not (self._member.eof or self._member.needs_input)
 
     def _step(self) -> None:
         """Read, unpack or begin a member; an error is kept until the bytes before it have been read."""
@@ -169,7 +200,8 @@ class Unpacked:
     def _fetch(self) -> bool:
         """Wait for more packed bytes; return whether there are any."""
         piece = self._source.read(_PACKED)
-        self._packed += piece
+        self._packed = self._packed[self._at :] + piece
+        self._at = 0
         self._read_so_far += len(piece)
         self._ended = not piece
         if self._ended and not self._member.eof:
@@ -177,22 +209,39 @@ class Unpacked:
         return not self._ended
 
     def _unpack(self) -> None:
-        packed = self._packed if self._member.needs_input else b""
-        if packed:
-            self._packed = b""
+        packed = b""
+        if self._member.needs_input:
+            # Few bytes first: most of what a small member is given is not its own, and would be copied back.
+            packed = self._packed[self._at : self._at + self._feed]
+            self._at += len(packed)
+            self._feed = _PACKED
         try:
             self._ready = self._member.decompress(packed, _UNPACKED)
         except (zlib.error, zstd.ZstdError) as error:
             place = f"byte {self._read_so_far} or a little before"
             raise CaptureError(f"{place}: the {self._packing.name} data are damaged: {error}") from error
+        self._unpacked_so_far += len(self._ready)
         if self._member.eof:
-            self._packed = self._member.unused_data
+            self._at -= len(self._member.unused_data)
 
     def _begin_next(self) -> None:
-        """Begin the next member; raises `CaptureError` if something else follows."""
-        self._packed = self._packed.lstrip(self._packing.padding)
-        if self._packed.startswith(self._packing.magics):
-            self._member = self._packing.begin()
-        elif self._packed and (len(self._packed) >= _MAGIC or not self._fetch()):
-            place = self._read_so_far - len(self._packed)
-            raise CaptureError(f"byte {place}: {self._packing.name} data end here, and something else follows")
+        """Begin the next member; raises `CaptureError` if something else follows, or members are too small."""
+        nothing = self._packing.nothing.match(self._packed, self._at)
+        self._at = nothing.end() if nothing else self._at
+        left = len(self._packed) - self._at
+        if self._packed.startswith(self._packing.magics, self._at):
+            self._begin()
+        elif left and (left >= _MAGIC or not self._fetch()):
+            raise CaptureError(f"{self._place()}: {self._packing.name} data end here, and something else follows")
+
+    def _begin(self) -> None:
+        self._members += 1
+        if self._members > _FREE + self._unpacked_so_far // self._packing.least:
+            what = f"{self._members} parts of the {self._packing.name} data hold only {self._unpacked_so_far} bytes"
+            raise CaptureError(f"{self._place()}: {what}: unpack it first")
+        self._member = self._packing.begin()
+        self._feed = _FIRST_FEED
+
+    def _place(self) -> str:
+        """Return where the next packed byte is."""
+        return f"byte {self._read_so_far - len(self._packed) + self._at}"
