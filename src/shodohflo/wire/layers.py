@@ -85,6 +85,9 @@ TEREDO: Final = _OURS + 20
 TEREDO_ORIGIN: Final = _OURS + 21
 """The headers of tunnels over UDP."""
 
+L2TP_OVER_UDP: Final = _OURS + 22
+"""The header of L2TP in UDP, of version 2 or 3."""
+
 LLC_SERVICE: Final = 7 << 16
 """Added to the destination service access point of an IEEE 802.2 header."""
 

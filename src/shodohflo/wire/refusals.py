@@ -12,7 +12,7 @@ class Refusal(Explained):
     FRAME_CHECK = "frame_check", "the frame failed its check when it was received: some of its bits are wrong"
     LINK_CUT = "link_cut", "the frame ends inside its link header"
     NOT_IP = "not_ip", "the frame carries neither IPv4 nor IPv6: ARP, LLDP, spanning tree and the like"
-    ENCRYPTED = "encrypted", "ESP, or a protected Wi-Fi frame: the payload cannot be decoded"
+    ENCRYPTED = "encrypted", "ESP, a protected Wi-Fi frame, or MACsec with encryption: the payload cannot be decoded"
     AGGREGATED = "aggregated", "a Wi-Fi frame that aggregates several packets (A-MSDU)"
     TUNNEL_CUT = "tunnel_cut", "the packet ends inside a tunnel's header"
     IP_CUT = "ip_cut", "the captured bytes end inside the IP header"

@@ -24,7 +24,7 @@ from shodohflo.wire.headers.icmp import icmp
 from shodohflo.wire.headers.ip_in_ip import carried, ether_ip
 from shodohflo.wire.headers.ipv4 import ipv4
 from shodohflo.wire.headers.ipv6 import authentication, encrypted, extension, fragment, ipv6
-from shodohflo.wire.headers.l2tp import l2tp
+from shodohflo.wire.headers.l2tp import l2tp, l2tp_over_udp
 from shodohflo.wire.headers.loopback import loopback
 from shodohflo.wire.headers.mac_in_mac import before_ethernet, trill
 from shodohflo.wire.headers.macsec import macsec
@@ -271,6 +271,7 @@ _UNNUMBERED: Final[dict[int, Decoder]] = {
     layers.GENEVE: geneve,
     layers.GTP_U: gtp_u,
     layers.GTP_U_EXTENSION: gtp_u_extension,
+    layers.L2TP_OVER_UDP: l2tp_over_udp,
     layers.TEREDO: teredo,
     layers.TEREDO_ORIGIN: teredo_origin,
 }

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from shodohflo.wire.layers import GENEVE, GRE, GTP_U, MPLS, TEREDO, VXLAN
+from shodohflo.wire.layers import GENEVE, GRE, GTP_U, L2TP_OVER_UDP, MPLS, TEREDO, VXLAN
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,7 @@ UDP_TUNNELS: Final = {
         words="IP of mobile networks, after any extension headers (3GPP TS 29.281)",
     ),
     "teredo": UdpTunnel(TEREDO, (3544,), answers=True, words="IPv6, after authentication and origin (RFC 4380)"),
+    "l2tp": UdpTunnel(L2TP_OVER_UDP, (1701,), answers=True, words="PPP (RFC 2661), or Ethernet (RFC 3931)"),
     "greudp": UdpTunnel(GRE, (4754,), answers=False, words="GRE (RFC 8086)"),
     "mplsudp": UdpTunnel(MPLS, (6635,), answers=False, words="MPLS (RFC 7510)"),
 }

@@ -41,6 +41,9 @@ OPENED = {
     "VXLAN to the port of GPE": ("vxlan", 4, udp(9, 4790, b"\x08" + bytes(7) + ethernet(V4))),
     "VXLAN of an E-TAG": ("vxlan", 4, udp(9, 4789, b"\x08" + bytes(7) + ethernet(bytes(6) + b"\x08\0" + V4, 0x893F))),
     "Geneve of NSH": ("geneve", 4, udp(9, 6081, b"\0\0\x89\x4f" + bytes(4) + nsh(V4, 1))),
+    "L2TP": ("l2tp", 4, udp(1701, 1701, b"\0\2\0\7\0\7\xff\3\0\x21" + V4)),
+    "L2TP with a length": ("l2tp", 6, udp(9, 1701, b"\x40\2\0\0\0\7\0\7\0\x57" + V6)),
+    "L2TP with everything": ("l2tp", 4, udp(1701, 9, b"\x4a\2\0\0\0\7\0\7" + bytes(4) + b"\0\2ab\x21" + V4)),
     "MPLS": ("mplsudp", 4, udp(9, 6635, LABEL + V4)),
     "MPLS of a pseudowire": ("mplsudp", 6, udp(9, 6635, LABEL + bytes(4) + ethernet(V6, 0x86DD))),
     "Geneve of Ethernet": ("geneve", 4, udp(9, 6081, b"\0\0\x65\x58" + bytes(4) + ethernet(V4))),
@@ -64,6 +67,12 @@ REFUSED_INSIDE = {
     "VXLAN of ARP": (udp(9, 4789, b"\x08" + bytes(7) + ethernet(bytes(28), 0x0806)), "not_ip"),
     "VXLAN-GPE of another protocol": (udp(9, 4790, b"\x0c\0\0\7" + bytes(4) + V4), "not_ip"),
     "VXLAN-GPE that is short": (udp(9, 4790, b"\x0c\0\0\1"), "tunnel_cut"),
+    "L2TP control": (udp(9, 1701, b"\xc8\2\0\x0c" + bytes(8)), "not_ip"),
+    "L2TP control of version 3": (udp(9, 1701, b"\xc8\3\0\x0c" + bytes(8)), "not_ip"),
+    "L2F": (udp(9, 1701, b"\0\1" + bytes(40)), "not_ip"),
+    "L2TP that is short": (udp(9, 1701, b"\x4a\2\0\0\0\7\0\7" + bytes(4)), "tunnel_cut"),
+    "L2TP, an offset beyond it": (udp(9, 1701, b"\2\2\0\7\0\7\xff\xff" + V4), "link_cut"),
+    "L2TP link control": (udp(9, 1701, b"\0\2\0\7\0\7\xff\3\xc0\x21\1\1\0\4"), "not_ip"),
     "MPLS without bottom": (udp(9, 6635, bytes(4 * 40)), "too_deep"),
     "Geneve of another version": (udp(9, 6081, b"\x40\0\x08\0" + bytes(4) + V4), "not_ip"),
     "Geneve, options beyond it": (udp(9, 6081, b"\x3f\0\x08\0" + bytes(4) + V4), "ip_cut"),
@@ -227,9 +236,17 @@ def test_packets_of_an_independent_builder_are_read(name: str, port: int, header
     assert batch.src_addr.tolist() == [int(ip_address("10.9.8.7"))]
 
 
-def test_gre_over_udp_is_opened_as_both() -> None:
-    """GRE over UDP counts as a packet of `greudp` and, inside, as one of GRE."""
-    decoded = looked_into(udp(9, 4754, b"\0\0\x08\0" + V4))
+@pytest.mark.parametrize(
+    ("datagram", "opened"),
+    [
+        (udp(9, 4754, b"\0\0\x08\0" + V4), {"greudp": 1, "gre": 1}),
+        (udp(1701, 1701, b"\0\3\0\0\0\0\0\7" + bytes(4) + ethernet(V4)), {"l2tp": 1, "l2tpv3": 1}),
+    ],
+    ids=["GRE", "L2TP version 3"],
+)
+def test_a_tunnel_of_ip_over_udp_is_opened_as_both(datagram: bytes, opened: dict[str, int]) -> None:
+    """A tunnel that may also be directly over IP counts by its name over UDP and, inside, by its other name."""
+    decoded = looked_into(datagram)
 
-    assert decoded.opened == {"greudp": 1, "gre": 1}
+    assert decoded.opened == opened
     assert [len(batch) for batch in decoded.inside.batches] == [1]
