@@ -52,9 +52,11 @@ def attend(arguments: RunArguments) -> int:
         )
         status = run_agent(run_options)
     for ended in last:
-        if arguments.ledger:
-            write_ledger(ended.ledger, arguments.ledger)
-        print_ledger(ended.ledger, ended.rules, err=False)
+        try:
+            print_ledger(ended.ledger, ended.rules, err=False)
+        finally:  # a full or closed standard output does not take the file with it
+            if arguments.ledger:
+                write_ledger(ended.ledger, arguments.ledger)
     return status
 
 

@@ -10,6 +10,7 @@ import click
 
 from shodohflo import __version__
 from shodohflo.cli.ending import Ending
+from shodohflo.cli.streams import settle
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +81,11 @@ def program() -> None:
 
 def main() -> None:
     """Run the program `shodohflo`."""
+    settle()
     program.main(prog_name="shodohflo")
 
 
 def pcap_agent() -> None:
     """Run the program `pcap_agent`."""
+    settle()
     import_module("shodohflo.cli.run").pcap_agent.main(prog_name="pcap_agent")

@@ -18,7 +18,9 @@ from shodohflo.report.ledger import print_ledger, write_ledger
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from shodohflo.config import Settings
     from shodohflo.model import Network
+    from shodohflo.offline.session import Replayed
 
 EXAMPLES: Final = """\b
 Examples:
@@ -67,9 +69,18 @@ def replay(  # noqa: PLR0913 - one for each option
     replayed = replay_captures(captures, Configuration(settings, ours))
     if write:
         write(replayed.observations)
+    try:
+        return _show(replayed, settings, keys=keys, as_json=as_json, flows=as_json or not store)
+    finally:  # a full or closed standard output does not take the file with it
+        if ledger:
+            write_ledger(replayed.ledger, ledger)
+
+
+def _show(replayed: Replayed, settings: Settings, *, keys: bool, as_json: bool, flows: bool) -> int:
+    """Print keys or flows, what could not be read, and the ledger; return the exit status."""
     if keys:
         print_keys(replayed.observations)
-    elif as_json or not store:
+    elif flows:
         from shodohflo.report.flows import print_flows  # noqa: PLC0415 - `--keys` needs no rows
 
         print_flows(replayed.observations, settings.mapping, as_json=as_json)
@@ -79,6 +90,4 @@ def replay(  # noqa: PLR0913 - one for each option
     for message in broken:
         fail(message, "shodohflo replay")
     print_ledger(replayed.ledger, replayed.rules, err=keys or as_json)
-    if ledger:
-        write_ledger(replayed.ledger, ledger)
     return 1 if broken else 0
