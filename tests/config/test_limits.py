@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import signal
+import subprocess
+import sys
 import threading
 import time
 from threading import Event, Thread
@@ -43,6 +46,31 @@ def test_code_that_catches_it_is_interrupted_again() -> None:
         stubborn()
 
     assert len(caught) == 3
+
+
+STUBBORN = """
+from shodohflo.config.limits import time_limit
+
+def stubborn(depth):
+    while True:
+        try:
+            while depth == 0: pass
+            stubborn(depth - 1)
+        except BaseException: pass
+
+with time_limit(0.1):
+    stubborn(30)
+"""
+
+
+def test_code_that_catches_every_interruption_ends_the_process() -> None:
+    """Code that cannot be interrupted ends the process with status 2 and one line that says where it was."""
+    done = subprocess.run(
+        [sys.executable, "-c", STUBBORN], capture_output=True, text=True, check=False, timeout=PATIENCE
+    )
+
+    assert done.returncode == 2
+    assert re.fullmatch(r"<string>:\d+: it did not end within 0.1 seconds, and ignores interruptions\n", done.stderr)
 
 
 def test_nothing_is_left_behind() -> None:

