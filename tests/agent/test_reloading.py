@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import re
+import threading
 from ipaddress import ip_address, ip_network
 from threading import Event
 from typing import TYPE_CHECKING
@@ -20,7 +22,7 @@ from support.serving import wait_until
 from support.sessions import OURS, PACKETS, a_session
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from shodohflo.agent.session import Session
@@ -132,6 +134,37 @@ def test_packets_are_counted_while_the_file_is_read(session: Session, far: Names
 
     assert (began, during, ended) == (False, PACKETS, False)
     assert session.status().ledger.received == PACKETS
+
+
+@pytest.mark.parametrize("hang", [lambda: [None for _ in iter(int, 1)], lambda: Event().wait()], ids=["loop", "wait"])
+def test_a_reload_that_never_ends_is_given_up(
+    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hang: Callable[[], object]
+) -> None:
+    """A reload that hangs is refused with the place where it hangs; the next one works, and a loop is stopped."""
+    monkeypatch.setattr("shodohflo.agent.reloading.PATIENCE", 0.2)
+    before, new, hangs = session.configuration, configuration(tmp_path / "new.py", 60), [True]
+
+    def reread() -> Configuration:
+        if hangs:
+            hangs.pop()
+            hang()
+        return new
+
+    reloading = Reloading(reread, session, None)
+    brought_to_its_end(reloading)
+    kept, error = session.configuration, session.loaded.error
+    brought_to_its_end(reloading)
+
+    assert kept is before
+    assert re.fullmatch(r"it was not ready within 0.2 seconds, and is at /\S+\.py:\d+", error)
+    assert session.configuration is new
+
+    def ended() -> bool:
+        reloading.poll()
+        return not any(thread.name == "reload" for thread in threading.enumerate())
+
+    if "iter" in hang.__code__.co_names:
+        wait_until(ended, "the loop has been interrupted")
 
 
 def test_being_asked_while_reading_makes_one_more_follow(session: Session) -> None:

@@ -54,6 +54,28 @@ def test_an_error_names_the_line(tmp_path: Path, text: str, said: str) -> None:
     assert complaint(tmp_path, text) == said
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["x = 1\nwhile True:\n    pass\n", "import time\ntime.sleep(99)\n"],
+    ids=["loop", "sleep"],
+)
+def test_code_that_never_ends_is_interrupted(tmp_path: Path, text: str) -> None:
+    """Code that takes too long is an error with its line, also if it waits."""
+    path = tmp_path / "c.py"
+
+    with pytest.raises(ConfigurationError, match=r"c.py:[23]: it did not end within 0.2 seconds") as caught:
+        Source.parse(path, text.encode()).run(limit=0.2)
+
+    assert caught.value.exit_code == 2
+
+
+def test_what_a_file_prints_goes_to_standard_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Standard output belongs to the command, so `print` in a configuration writes to standard error."""
+    run(tmp_path, "print('loading')\n")
+
+    assert capsys.readouterr() == ("", "loading\n")
+
+
 def test_a_misspelt_import_gets_the_nearest_name(tmp_path: Path) -> None:
     """A misspelt import from `pcap_config` is an error with the closest name."""
     said = complaint(tmp_path, "from shodohflo.pcap_config import LowerPrt\n")

@@ -30,6 +30,7 @@ from shodohflo.process.opening import (
     open_own,
     read_own,
     refuse_untrusted,
+    write_own,
 )
 from shodohflo.store.directory import VARIABLE as STATE_VARIABLE
 from shodohflo.store.directory import state_directory
@@ -206,8 +207,7 @@ class PidFile:
             return
         unfinished = self._files.reload_file.with_suffix(".new")
         try:
-            with os.fdopen(open_own(unfinished, os.O_WRONLY | os.O_TRUNC, 0o644), "w", encoding="utf-8") as file:
-                file.write(json.dumps(asdict(status)) + "\n")
+            write_own(unfinished, json.dumps(asdict(status)) + "\n", 0o644)
             unfinished.replace(self._files.reload_file)
         except OSError as error:
             _log.warning("%s: %s: shodohflo reload will time out", unfinished, error.strerror)

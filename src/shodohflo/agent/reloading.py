@@ -8,13 +8,17 @@ batches. An invalid one changes only the log and, after a reload, the agent's st
 from __future__ import annotations
 
 import logging
-from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
+import sys
+import time
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import partial
 from threading import Thread
 from typing import TYPE_CHECKING, Final
 
 from shodohflo.agent.pidfile import ReloadStatus
+from shodohflo.config.limits import interrupt
 from shodohflo.errors import ShodohfloError
 from shodohflo.process.timers import Interval
 
@@ -29,6 +33,9 @@ if TYPE_CHECKING:
 ADAPT: Final = 5.0
 """The least number of seconds between two changes of the networks: addresses often come and go in bursts."""
 
+PATIENCE: Final = 25.0
+"""Seconds until a reload is given up: less than `shodohflo reload` waits, so that it learns why."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -38,7 +45,14 @@ class _Making:
 
     is_reload: bool
     """Whether somebody waits for the answer; otherwise our networks have changed."""
-    result: Future[Configuration] = field(default_factory=Future)
+    thread: Thread
+    result: Future[Configuration]
+    given_up_at: float
+    """Seconds of the monotonic clock."""
+
+    def is_over(self, now: float) -> bool:
+        """Return whether the configuration is made, refused, or not to be waited for any longer."""
+        return self.result.done() or now > self.given_up_at
 
 
 class Reloading:
@@ -64,6 +78,7 @@ class Reloading:
         self._networks: tuple[Network, ...] | None = None
         self._rest = Interval(ADAPT, 0.0)
         self._making: _Making | None = None
+        self._abandoned: list[Thread] = []
         self._status = ReloadStatus()
         self._publish()
 
@@ -87,8 +102,11 @@ class Reloading:
 
     def poll(self) -> bool:
         """Start or finish making a configuration without blocking; return whether a reload has finished."""
-        if self._making is not None and self._making.result.done():
+        self._stop_abandoned()
+        if self._making is not None and self._making.is_over(time.monotonic()):
             made, self._making = self._making, None
+            if not made.result.done():
+                self._abandon(made)
             self._finish(made)
             return made.is_reload
         if self._making is None and self._requested:
@@ -103,9 +121,23 @@ class Reloading:
         return False
 
     def _begin(self, make: Callable[[], Configuration], *, is_reload: bool) -> None:
-        self._making = _Making(is_reload)
+        result: Future[Configuration] = Future()
         # A daemon thread, because code in a configuration may never return.
-        Thread(target=_make, args=(make, self._making.result), name="reload", daemon=True).start()
+        thread = Thread(target=_make, args=(make, result), name="reload", daemon=True)
+        self._making = _Making(is_reload, thread, result, time.monotonic() + PATIENCE)
+        thread.start()
+
+    def _abandon(self, made: _Making) -> None:
+        """Give up waiting for the thread, and let the result be the reason."""
+        self._abandoned.append(made.thread)
+        reason = f"it was not ready within {PATIENCE:g} seconds, and is at {_place(made.thread)}"
+        _settle(made.result, ShodohfloError(reason))
+
+    def _stop_abandoned(self) -> None:
+        """Interrupt threads that were given up, until they end: code may catch an interruption, or wait."""
+        self._abandoned = [thread for thread in self._abandoned if thread.is_alive()]
+        for thread in self._abandoned:
+            interrupt(thread.ident or 0)
 
     def _finish(self, made: _Making) -> None:
         error = ""
@@ -137,11 +169,26 @@ class Reloading:
 
 def _make(make: Callable[[], Configuration], result: Future[Configuration]) -> None:
     try:
-        result.set_result(make())
+        _settle(result, make())
     except Exception as error:  # noqa: BLE001 - raised again by `Future.result`
-        result.set_exception(error)
+        _settle(result, error)
     except BaseException as error:  # noqa: BLE001 - code in a configuration must not end the agent
-        result.set_exception(ShodohfloError(f"it ended with {type(error).__name__}"))
+        _settle(result, ShodohfloError(f"it ended with {type(error).__name__}"))
+
+
+def _settle(result: Future[Configuration], outcome: Configuration | Exception) -> None:
+    """Set the result unless it is set already: a thread that was given up may end at the same moment."""
+    with suppress(InvalidStateError):
+        if isinstance(outcome, Exception):
+            result.set_exception(outcome)
+        else:
+            result.set_result(outcome)
+
+
+def _place(thread: Thread) -> str:
+    """Return file and line of what `thread` executes."""
+    frame = sys._current_frames().get(thread.ident or 0)  # noqa: SLF001 - there is no other way to ask
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame else "its end"
 
 
 def _nothing_to_read() -> Configuration:

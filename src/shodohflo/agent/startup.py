@@ -14,6 +14,7 @@ from shodohflo.capture.live.packet_socket import CaptureNotPermittedError, refus
 from shodohflo.config import SEARCHED, Configuration, Settings, find, load
 from shodohflo.config.derived import refuse_swallowed
 from shodohflo.config.findings import Level
+from shodohflo.config.trial import try_out
 from shodohflo.errors import ConfigurationError
 from shodohflo.report.findings import in_one_line
 from shodohflo.store.connection import RemoteStore, Store
@@ -48,7 +49,7 @@ class RunArguments:
 
     def settle(self, path: Path | None, tell: Callable[[str], None]) -> Configuration:
         """Load the configuration at `path`, and return it with our networks, which are reported by `tell`."""
-        settings = load(path)
+        settings = load(path, attempt=try_out)
         configuration = Configuration(settings, self.our_nets or self._derive_networks(settings))
         tell(f"our networks{self._origin(configuration)}: {configuration.our_nets_text}")
         return configuration

@@ -60,10 +60,12 @@ def attend(arguments: RunArguments) -> int:
 def _report(last: list[Status], arguments: RunArguments) -> None:
     """Write and print the ledger of the final status, if there is one."""
     for ended in last:
-        if arguments.ledger:
-            write_ledger(ended.ledger, arguments.ledger)
-        print_ledger(ended.ledger, ended.rules, err=False)
-        hint_at_unmatched(ended.ledger.outcomes, ended.identity.our_nets)
+        try:
+            print_ledger(ended.ledger, ended.rules, err=False)
+            hint_at_unmatched(ended.ledger.outcomes, ended.identity.our_nets)
+        finally:  # a full or closed standard output does not take the file with it
+            if arguments.ledger:
+                write_ledger(ended.ledger, arguments.ledger)
 
 
 def _on_status(settings: Settings, closing: ExitStack) -> Callable[[Status], None] | None:

@@ -1,6 +1,6 @@
 """How a program ends: one line on standard error for each kind of failure, and an exit status.
 
-0: done. 1: something could not be read, reached or found. 2: the command line or the configuration is wrong.
+0: done. 1: something could not be read, reached, found or written. 2: the command line or the configuration is wrong.
 130: interrupted.
 """
 
@@ -14,6 +14,7 @@ import click
 from click.core import ParameterSource
 
 from shodohflo.cli.messages import fail
+from shodohflo.cli.streams import messages_were_lost
 from shodohflo.errors import ShodohfloError
 
 if TYPE_CHECKING:
@@ -44,7 +45,8 @@ class Ending:
             if os.environ.get("SHODOHFLO_DEBUG"):
                 raise
             sys.exit(_report(error, name))
-        sys.exit(result if isinstance(result, int) else 0)
+        status = result if isinstance(result, int) else 0
+        sys.exit(status or int(messages_were_lost()))
 
 
 def _report(error: Exception, program: str) -> int:

@@ -7,7 +7,8 @@ from typing import Final
 
 import click
 
-from shodohflo.errors import ConfigurationError
+from shodohflo.errors import ConfigurationError, ShodohfloError
+from shodohflo.process.opening import write_output
 from shodohflo.report.starting import starting_lines
 
 EXAMPLES: Final = """\b
@@ -33,8 +34,9 @@ def init(*, file: Path | None, force: bool) -> None:
         click.echo(text, nl=False)
         return
     try:
-        with file.open("w" if force else "x", encoding="utf-8") as stream:
-            stream.write(text)
+        write_output(file, text, replace=force)
     except FileExistsError:
         raise ConfigurationError(f"{file} exists already; --force overwrites it") from None
+    except OSError as error:
+        raise ShodohfloError(f"{file}: {error.strerror}: the configuration is not written completely") from error
     click.echo(f"written to {file}; `shodohflo rules {file}` prints it in sentences", err=True)

@@ -11,6 +11,7 @@ import click
 from shodohflo import __version__
 from shodohflo.cli.ending import Ending
 from shodohflo.cli.messages import no_such
+from shodohflo.cli.streams import settle
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +91,11 @@ def program() -> None:
 
 def main() -> None:
     """Run the program `shodohflo`."""
+    settle()
     program.main(prog_name="shodohflo")
 
 
 def pcap_agent() -> None:
     """Run the program `pcap_agent`."""
+    settle()
     import_module("shodohflo.cli.run").pcap_agent.main(prog_name="pcap_agent")

@@ -18,7 +18,9 @@ from shodohflo.report.ledger import print_ledger, write_ledger
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from shodohflo.config import Configuration
     from shodohflo.model import Network
+    from shodohflo.offline.session import Replayed
 
 EXAMPLES: Final = """\b
 Examples:
@@ -67,12 +69,21 @@ def replay(  # noqa: PLR0913 - one for each option
     replayed = replay_captures(captures, configuration)
     if write:
         write(replayed.observations)
+    try:
+        return _show(replayed, configuration, keys=keys, as_json=as_json, flows=as_json or not store)
+    finally:  # a full or closed standard output does not take the file with it
+        if ledger:
+            write_ledger(replayed.ledger, ledger)
+
+
+def _show(replayed: Replayed, configuration: Configuration, *, keys: bool, as_json: bool, flows: bool) -> int:
+    """Print keys or flows, what could not be read, and the ledger; return the exit status."""
     if keys:
         print_keys(replayed.observations)
-    elif as_json or not store:
+    elif flows:
         from shodohflo.report.flows import print_flows  # noqa: PLC0415 - `--keys` needs no rows
 
-        print_flows(replayed.observations, settings.mapping, as_json=as_json)
+        print_flows(replayed.observations, configuration.mapping, as_json=as_json)
     broken = list(replayed.broken)
     if is_unreadable(replayed.ledger):
         broken.append("nothing could be read: no link type of the captures has a decoder")
@@ -82,6 +93,4 @@ def replay(  # noqa: PLR0913 - one for each option
         click.echo(note, err=True)
     print_ledger(replayed.ledger, replayed.rules, err=keys or as_json)
     hint_at_unmatched(replayed.ledger.outcomes, configuration.our_nets)
-    if ledger:
-        write_ledger(replayed.ledger, ledger)
     return 1 if broken else 0

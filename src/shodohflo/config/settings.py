@@ -30,7 +30,7 @@ from shodohflo.rules.defaults import default_enumeration, default_mapping
 from shodohflo.rules.networks import forgotten_length, parse_prefix
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from shodohflo.attribution.policy import IgnoredFlow
     from shodohflo.pcap_config import FlowMapping, NetworkEnumeration
@@ -90,12 +90,17 @@ def find(named: Path | None, searched: Iterable[Path] = ()) -> Path | None:
 
 
 def load(
-    path: Path | None = None, environment: Mapping[str, str] = os.environ, *, privileged: bool | None = None
+    path: Path | None = None,
+    environment: Mapping[str, str] = os.environ,
+    *,
+    privileged: bool | None = None,
+    attempt: Callable[[Path, bytes], None] | None = None,
 ) -> Settings:
     """Load the configuration at `path`, or the defaults for None; variables in `environment` override it.
 
     With `privileged`, a file that somebody else could change is refused; the default is whether this process runs as
-    root or with a capability. Raise `ConfigurationError` for a file that cannot be used.
+    root or with a capability. `attempt` sees path and bytes before they are executed, and may refuse them; see `trial`.
+    Raise `ConfigurationError` for a file that cannot be used.
     """
     if path is None:
         return _settle({}, environment, None)
@@ -104,6 +109,8 @@ def load(
     except ConfigurationError as error:
         raise ConfigurationError(f"{error}{_origin(path, environment)}") from error
     source = Source.parse(path, data)
+    if attempt is not None:
+        attempt(path, data)
     names = source.run()
     assigned = {name: names[name] for name in KNOWN if names.get(name) is not None}
     return _settle(assigned, environment, source)

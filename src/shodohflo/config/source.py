@@ -1,4 +1,4 @@
-"""A configuration file: executed once, and parsed to give every error its file, line and column."""
+"""A configuration file: executed, and parsed to give every error its file, line and column."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import ast
 import difflib
 import inspect
 import re
+import sys
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from shodohflo import pcap_config
+from shodohflo.config.limits import LIMIT, TimeIsUp, time_limit
 from shodohflo.errors import ConfigurationError
 from shodohflo.rules.actions import BUILT_IN
 
@@ -42,12 +45,21 @@ class Source:
         except ValueError as error:  # null bytes, in some versions of Python
             raise ConfigurationError(f"{path}: {error}") from error
 
-    def run(self) -> dict[str, Any]:
-        """Execute the file and return the names that it defines; an exception becomes a `ConfigurationError`."""
+    def run(self, limit: float = LIMIT) -> dict[str, Any]:
+        """Execute the file and return the names that it defines; an exception becomes a `ConfigurationError`.
+
+        So does code that takes longer than `limit` seconds, in the main thread. What it prints goes to standard error:
+        standard output belongs to the command.
+        """
         code = compile(self.tree, str(self.path), "exec")
         names: dict[str, Any] = {"__name__": "shodohflo_configuration", "__file__": str(self.path)}
         try:
-            exec(code, names)  # noqa: S102 - a configuration is code; `trust` checks whose
+            with redirect_stdout(sys.stderr), time_limit(limit):
+                exec(code, names)  # noqa: S102 - a configuration is code; `trust` checks whose
+        except TimeIsUp as late:
+            spots = list(_spots(late.__traceback__, str(self.path)))
+            where = f"{self.path}:{spots[-1][0]}" if spots else self.path
+            raise ConfigurationError(f"{where}: it did not end within {limit:g} seconds") from None
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever the operator's code raises
             self._explain(error)
         return names
@@ -149,7 +161,8 @@ def _in_words(error: BaseException, own: Iterable[str]) -> str:
     """Return the message of `error`; all but `ValueError`, which our vocabulary raises, get their type and a hint."""
     if isinstance(error, ValueError):
         return str(error)
-    return f"{type(error).__name__}: {error}{_hint(error, own)}"
+    text = f": {error}" if str(error) else ""
+    return f"{type(error).__name__}{text}{_hint(error, own)}"
 
 
 def _hint(error: BaseException, own: Iterable[str]) -> str:

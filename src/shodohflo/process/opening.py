@@ -163,6 +163,34 @@ def open_own(path: Path, flags: int, mode: int) -> int:
     return descriptor
 
 
+def write_own(path: Path, text: str, mode: int) -> None:
+    """Replace the content of a file of ours, opened as `open_own` does; every `OSError` has the name of the file."""
+    try:
+        with os.fdopen(open_own(path, os.O_WRONLY | os.O_TRUNC, mode), "w", encoding="utf-8") as file:
+            os.fchmod(file.fileno(), mode)
+            file.write(text)
+    except OSError as error:
+        error.filename = str(path)
+        raise
+
+
+def write_output(path: Path, text: str, *, replace: bool = True) -> None:
+    """Write `text` to a file that the user named; every `OSError` has the name of the file.
+
+    Without `replace`, a file that exists is a `FileExistsError`. A privileged process does not follow a symbolic link
+    of an untrusted user, which would choose the file that is overwritten. The mode is 0644, or less by the umask.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | (os.O_TRUNC if replace else os.O_EXCL)
+    try:
+        if is_privileged() and not (path.is_symlink() and path.lstat().st_uid in trusted_owners()):
+            flags |= os.O_NOFOLLOW
+        with os.fdopen(os.open(path, flags, 0o644), "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        error.filename = str(path)
+        raise
+
+
 def make_folders(folder: Path, mode: int) -> None:
     """Create `folder` with `mode`, and its missing parents, which only their owner may write whatever the umask is.
 

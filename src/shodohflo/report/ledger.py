@@ -9,7 +9,9 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from shodohflo.attribution.ledger import REFUSED, meaning_of
+from shodohflo.errors import ShodohfloError
 from shodohflo.model import rule_place
+from shodohflo.process.opening import write_output
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -64,5 +66,8 @@ def print_ledger(ledger: Ledger, rules: CompiledRules, *, err: bool) -> None:
 
 
 def write_ledger(ledger: Ledger, path: Path) -> None:
-    """Write the ledger to the file `path` as JSON."""
-    path.write_text(json.dumps(ledger.as_dict(), indent=2) + "\n", encoding="utf-8")
+    """Write the ledger to the file `path` as JSON; raise `ShodohfloError` if that fails."""
+    try:
+        write_output(path, json.dumps(ledger.as_dict(), indent=2) + "\n")
+    except OSError as error:
+        raise ShodohfloError(f"{path}: {error.strerror}: the ledger is not in this file, or not all of it") from error

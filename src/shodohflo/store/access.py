@@ -7,14 +7,13 @@ the digest of the key, because its arguments are visible to every user of the ma
 
 from __future__ import annotations
 
-import os
 import re
 import secrets
 from contextlib import suppress
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
-from shodohflo.process.opening import open_own, read_own
+from shodohflo.process.opening import read_own, write_own
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,9 +57,7 @@ def make_key(directory: Path) -> str:
     if known := read_key(directory):
         return known
     key = secrets.token_hex(32)
-    with os.fdopen(open_own(directory / KEY_FILE, os.O_WRONLY | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
-        os.fchmod(file.fileno(), 0o600)
-        file.write(f"{_PREFIX}{key}\n")
+    write_own(directory / KEY_FILE, f"{_PREFIX}{key}\n", 0o600)
     return key
 
 
