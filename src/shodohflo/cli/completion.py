@@ -10,7 +10,7 @@ from click.shell_completion import get_completion_class
 EXAMPLES: Final = """\b
 Examples:
   eval "$(shodohflo completion bash)"                              for this shell
-  shodohflo completion fish > ~/.config/fish/completions/shodohflo.fish
+  mkdir -p ~/.config/fish/completions; shodohflo completion fish > ~/.config/fish/completions/shodohflo.fish
 """
 
 

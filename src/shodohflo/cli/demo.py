@@ -44,6 +44,7 @@ def demo() -> int:
     configuration = Configuration(settings, OUR_NETS)
     click.echo(f"our networks: {configuration.our_nets_text}", err=True)
     with as_file(files("shodohflo") / "demo" / "demo.pcap") as capture:
+        click.echo(f"replaying {capture}", err=True)
         replayed = replay_captures([str(capture)], configuration)
     seen = as_of(replayed.observations, time.time_ns())
     # A store of its own keeps documentation addresses out of the operator's.
