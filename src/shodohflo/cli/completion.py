@@ -10,7 +10,8 @@ from click.shell_completion import get_completion_class
 EXAMPLES: Final = """\b
 Examples:
   eval "$(shodohflo completion bash)"                              for this shell
-  mkdir -p ~/.config/fish/completions; shodohflo completion fish > ~/.config/fish/completions/shodohflo.fish
+  shodohflo completion fish > ~/.config/fish/completions/shodohflo.fish
+                                                                   after mkdir -p ~/.config/fish/completions
 """
 
 
