@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import time
 from contextlib import closing
 from importlib.resources import as_file, files
 from ipaddress import ip_network
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from typing import Final
 
 import click
@@ -26,6 +27,9 @@ OUR_NETS: Final = (ip_network("192.168.7.0/24"), ip_network("2001:db8:7::/48"))
 
 FOREMOST: Final = 20
 """How many flows are shown."""
+
+LONGEST: Final = 70
+"""Bytes of a directory's path; the path of a unix socket may have 107 (unix(7)), with the names below the directory."""
 
 EXAMPLES: Final = """\b
 Example:
@@ -48,12 +52,20 @@ def demo() -> int:
         replayed = replay_captures([str(capture)], configuration)
     seen = as_of(replayed.observations, time.time_ns())
     # A store of its own keeps documentation addresses out of the operator's.
-    with TemporaryDirectory(prefix="shodohflo-") as state, closing(EmbeddedStore(Path(state))) as store:
+    with (
+        TemporaryDirectory(prefix="shodohflo-", dir=_short_directory()) as state,
+        closing(EmbeddedStore(Path(state))) as store,
+    ):
         store.connect().connection_pool.disconnect()
         write_all(seen, store, settings.mapping, settings.ttl)
         _show(Reader([store]))
     print_ledger(replayed.ledger, replayed.rules, err=False)
     return 1 if replayed.broken else 0
+
+
+def _short_directory() -> str | None:
+    """Return where to make the store's directory: None for the usual place, if its path leaves room for a socket's."""
+    return "/tmp" if len(os.fsencode(gettempdir())) > LONGEST else None  # noqa: S108 - the directory in it is private
 
 
 def _show(reader: Reader) -> None:
