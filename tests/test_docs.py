@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -11,11 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
 import pytest
 
 from shodohflo import keys
 from shodohflo.attribution.ledger import DROPPED, REFUSED, Outcome
-from shodohflo.cli.program import COMMANDS
+from shodohflo.cli.program import COMMANDS, program
+from shodohflo.cli.run import pcap_agent
 from shodohflo.config import load
 from shodohflo.config.findings import Code
 from shodohflo.config.known import KNOWN
@@ -31,35 +35,37 @@ FENCED = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 
 
+SAVED = re.compile(r"<!-- save as (\S+) -->\n")
+EVERYWHERE = "configuration.py"
+"""The file that a reader saves a configuration in, unless a comment before it names another."""
+
+
 @dataclass(frozen=True, slots=True)
-class Example:
-    """A command on a page, with the output that the page shows."""
+class Block:
+    """A fenced block of a page."""
 
     page: str
-    command: str
-    output: str
-    configuration: str
-    """The last Python block before it on the page, which a reader has saved as `configuration.py`."""
+    language: str
+    text: str
+    file: str
+    """Where a reader saves it, if it is a configuration."""
 
 
-def blocks(language: str) -> Iterator[tuple[str, str]]:
-    """Yield page and text of each fenced block in `language`."""
+def blocks(*languages: str) -> Iterator[Block]:
+    """Yield the fenced blocks of all pages in these languages, in order."""
     for page in PAGES:
-        for fenced in FENCED.finditer(page.read_text(encoding="utf-8")):
-            if fenced[1] == language:
-                yield str(page.relative_to(ROOT)), fenced[2]
+        text = page.read_text(encoding="utf-8")
+        for fenced in FENCED.finditer(text):
+            if fenced[1] in languages:
+                saved = SAVED.search(text, max(0, fenced.start() - 60), fenced.start())
+                yield Block(str(page.relative_to(ROOT)), fenced[1], fenced[2], saved[1] if saved else EVERYWHERE)
 
 
-def examples() -> Iterator[Example]:
-    """Yield the examples of all pages: `$ shodohflo ...` and the lines after it, up to the next `$`."""
-    for page in PAGES:
-        configuration = ""
-        for fenced in FENCED.finditer(page.read_text(encoding="utf-8")):
-            if fenced[1] == "python":
-                configuration = fenced[2]
-            for part in re.split(r"^\$ ", fenced[2], flags=re.MULTILINE)[1:] if fenced[1] == "console" else ():
-                command, _, output = part.partition("\n")
-                yield Example(str(page.relative_to(ROOT)), command, output, configuration)
+def examples(block: Block) -> Iterator[tuple[str, str]]:
+    """Yield each command of a block, `$ ...`, with the lines after it, up to the next `$`."""
+    for part in re.split(r"^\$ ", block.text, flags=re.MULTILINE)[1:]:
+        command, _, output = part.partition("\n")
+        yield command, output
 
 
 def matches(promised: str, said: str) -> bool:
@@ -82,34 +88,74 @@ def workplace(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("example", list(examples()), ids=lambda example: f"{example.page}: {example.command[:40]}")
-def test_an_example_prints_what_its_page_says(example: Example, workplace: Path) -> None:
-    """An example prints the output that its page shows."""
+@pytest.mark.parametrize("page", list(dict.fromkeys(block.page for block in blocks("console"))))
+def test_a_page_can_be_followed_command_by_command(page: str, workplace: Path) -> None:
+    """A reader who saves the configurations of a page and types its commands sees what the page says."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    (workplace / "configuration.py").write_text(example.configuration, encoding="utf-8")
+    environment = {name: text for name, text in os.environ.items() if not name.startswith(("SHODOHFLO_", "XDG_"))}
 
-    done = subprocess.run(
-        ["bash", "-c", example.command],
-        cwd=workplace,
-        env=os.environ | {"PATH": path},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    for block in [block for block in blocks("python", "console") if block.page == page]:
+        if block.language == "python":
+            (workplace / block.file).write_text(block.text, encoding="utf-8")
+        for command, output in examples(block) if block.language == "console" else ():
+            done = subprocess.run(
+                ["bash", "-c", f"umask 022; {command}"],
+                cwd=workplace,
+                env=environment | {"PATH": path, "HOME": str(workplace / "home")},
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert matches(output, done.stdout), f"{command}\n{done.stdout}{done.stderr}"
+            assert "command not found" not in done.stderr
 
-    assert matches(example.output, done.stdout), f"{example.command}\n{done.stdout}{done.stderr}"
+
+def test_there_are_pages_to_follow() -> None:
+    """At least three pages have examples, so that the test above does not run on nothing."""
+    assert len({block.page for block in blocks("console")}) >= 3
 
 
-def test_there_are_examples_to_run() -> None:
-    """The pages have at least three examples, so that the test above does not run on nothing."""
-    assert len(list(examples())) >= 3
+def lines_of_code(text: str) -> Iterator[str]:
+    """Yield the lines of the fenced and of the indented blocks of a page."""
+    for fenced in FENCED.finditer(text):
+        yield from fenced[2].splitlines()
+    yield from re.findall(r"^ {4,}(.*)", FENCED.sub("", text), re.MULTILINE)
 
 
-@pytest.mark.parametrize("page_and_text", list(blocks("python")), ids=lambda pair: pair[0])
-def test_a_configuration_in_a_page_loads(page_and_text: tuple[str, str], tmp_path: Path) -> None:
+def typed() -> Iterator[tuple[str, str]]:
+    """Yield page and line for each call of our programs, without the column of comments that examples have."""
+    for page in PAGES:
+        for line in lines_of_code(page.read_text(encoding="utf-8")):
+            called = re.match(r"\s*(?:\$ )?(?:sudo |\S*/bin/)*((?:shodohflo|pcap_agent) .*?)(?: {2,}|$)", line)
+            if called:
+                yield str(page.relative_to(ROOT)), called[1]
+
+
+def words_of(line: str) -> list[str]:
+    """Return the words of the first command of a line, as a shell splits it."""
+    lexer = shlex.shlex(line, posix=True, punctuation_chars="|;<>&")
+    lexer.whitespace_split = True
+    return list(itertools.takewhile(lambda word: not set(word) <= set("|;<>&"), lexer))
+
+
+@pytest.mark.parametrize("page_and_line", list(typed()), ids=lambda pair: f"{pair[0]}: {pair[1][:50]}")
+def test_every_command_on_a_page_exists_with_its_options(page_and_line: tuple[str, str]) -> None:
+    """Each command that a page calls is accepted by the program, with its options and arguments."""
+    name, *words = words_of(page_and_line[1])
+    command: click.Command = pcap_agent
+    if name == "shodohflo":
+        command = program.get_command(click.Context(program), words.pop(0)) or pytest.fail("no such command")
+
+    parsed = command.make_context(name, words)
+
+    assert parsed.params is not None
+
+
+@pytest.mark.parametrize("block", list(blocks("python")), ids=lambda block: block.page)
+def test_a_configuration_in_a_page_loads(block: Block, tmp_path: Path) -> None:
     """A configuration on a page loads without warnings."""
     path = tmp_path / "configuration.py"
-    path.write_text(page_and_text[1], encoding="utf-8")
+    path.write_text(block.text, encoding="utf-8")
 
     settings = load(path, {}, privileged=False)
 

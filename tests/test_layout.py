@@ -14,7 +14,9 @@ SOURCE: Final = TESTS.parent / "src" / "shodohflo"
 BESIDE: Final = {"data", "fuzz", "live", "reference", "support"}
 """Folders outside the mirror: test data, helpers, and tests of the project as a whole."""
 
-ABOUT_THE_PROJECT: Final = {f"test_{what}" for what in ("bench", "docs", "examples", "json_page", "layout", "makefile")}
+ABOUT_THE_PROJECT: Final = {
+    f"test_{what}" for what in ("bench", "docs", "examples", "json_page", "layout", "makefile", "unit_file")
+}
 """Tests of files outside `src`."""
 
 

@@ -80,7 +80,7 @@ def settings_page() -> Lines:
     yield from ("traceback.", "")
     yield from (f"Settings of the sibling agents ({others}) are accepted and ignored. Any other",)
     yield from ("capitalised name that the file assigns causes a warning, with the nearest known setting.", "")
-    yield from ("`pydoc shodohflo.pcap_config` documents the language of networks and rules.", "")
+    yield from ("`shodohflo help language` documents the language of networks and rules.", "")
 
 
 def outcomes_page() -> Lines:

@@ -65,6 +65,12 @@ def demo() -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def cases() -> Path:
+    """Return the folder of small captures from the field."""
+    return Path(__file__).parents[1] / "data" / "cases"
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Return a store for the tests of one file."""

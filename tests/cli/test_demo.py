@@ -13,7 +13,7 @@ from shodohflo.cli.demo import FOREMOST
 if TYPE_CHECKING:
     import pytest
 
-    from cli.conftest import Command
+    from cli.conftest import Command, Process
 
 ROOT = Path(__file__).parents[2]
 
@@ -54,3 +54,15 @@ def test_the_shipped_capture_is_what_its_script_makes(tmp_path: Path, demo: Path
     subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, capture_output=True)
 
     assert made.read_bytes() == demo.read_bytes()
+
+
+def test_a_long_temporary_directory_does_not_matter(process: Process, tmp_path: Path) -> None:
+    """The demo runs where the path of TMPDIR is too long for a socket, and names its capture."""
+    long = tmp_path / ("x" * 120)
+    long.mkdir()
+
+    done = process("demo", TMPDIR=str(long))
+
+    assert done.returncode == 0
+    assert "our networks: 192.168.7.0/24, 2001:db8:7::/48\n" in done.stderr
+    assert done.stderr.splitlines()[-1].endswith("/demo.pcap")

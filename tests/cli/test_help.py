@@ -37,7 +37,7 @@ def test_the_language_is_documented_without_leaving_the_program(shodohflo: Comma
 
 
 @pytest.mark.parametrize(
-    ("topic", "said"), [("langauge", "Did you mean 'language'?"), ("chec", "Did you mean 'check'?")]
+    ("topic", "said"), [("languages", "Did you mean 'language'?"), ("checks", "Did you mean 'check'?")]
 )
 def test_a_misspelt_topic_gets_the_one_that_was_meant(shodohflo: Command, topic: str, said: str) -> None:
     """A misspelt topic gets the closest command, or `language`."""

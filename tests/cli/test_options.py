@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from ipaddress import ip_network
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -17,9 +16,9 @@ from shodohflo.config.presumed import presumed
 from shodohflo.pcap_config import OUR_4NETS, NetworkEnumeration
 
 if TYPE_CHECKING:
-    from cli.conftest import Command
+    from pathlib import Path
 
-CASES = Path(__file__).parents[1] / "data" / "cases"
+    from cli.conftest import Command
 
 
 @pytest.mark.parametrize("text", ["192.0.2.0/24", "192.0.2.1", "2001:db8::/32", "::1"])
@@ -102,9 +101,11 @@ def test_configurations_that_differ_in_what_is_ours_are_told_apart(capsys: pytes
     ]
 
 
-def test_every_command_says_the_same_of_a_network_that_nobody_named(shodohflo: Command, tmp_path: Path) -> None:
+def test_every_command_says_the_same_of_a_network_that_nobody_named(
+    shodohflo: Command, tmp_path: Path, cases: Path
+) -> None:
     """With an IPv4 network only, `replay`, `explain`, `compare`, `rules` and `check` all take fc00::/7 for ours."""
-    capture = CASES / "ula-without-v6-nets.pcap"
+    capture = cases / "ula-without-v6-nets.pcap"
     empty = tmp_path / "empty.py"
     empty.write_text("")
     named = "--our-nets=192.0.2.0/24"

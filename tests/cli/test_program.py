@@ -26,7 +26,7 @@ def test_an_unknown_command_points_to_the_help(shodohflo: Command) -> None:
 
 
 @pytest.mark.parametrize(
-    ("typed", "meant"), [("flow", "flows"), ("expalin", "explain"), ("reply", "replay"), ("RUN", "")]
+    ("typed", "meant"), [("flow", "flows"), ("explains", "explain"), ("reply", "replay"), ("RUN", "")]
 )
 def test_a_misspelt_command_gets_the_one_that_was_meant(shodohflo: Command, typed: str, meant: str) -> None:
     """A misspelt command gets the closest one as a hint, if one is close."""

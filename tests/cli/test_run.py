@@ -107,6 +107,23 @@ def test_a_run_records_and_ends_with_the_summary(here: tuple[Namespace, Namespac
     )
 
 
+def test_a_run_whose_networks_are_others_ends_with_a_hint(
+    here: tuple[Namespace, Namespace], demo: Path, tmp_path: Path
+) -> None:
+    """If nearly all packets of a run were unmatched, standard error says what to do."""
+    bert, world = here
+    log = tmp_path / "log"
+
+    with running(bert, log, "v0", "--our-nets", "203.0.113.9", "--ledger", tmp_path / "ledger.json") as process:
+        send(world, "v1", demo)
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=40)
+
+    lines = log.read_text().splitlines()
+    assert lines[0] == "our networks: 203.0.113.9/32, and by default fc00::/7 (OUR_6NETS)"
+    assert any(line.startswith("hint: ") and "203.0.113.9/32, fc00::/7: name others" in line for line in lines)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_with_everything_written(
     here: tuple[Namespace, Namespace], tmp_path: Path, number: signal.Signals

@@ -195,3 +195,22 @@ def test_without_an_address_that_could_be_ours_it_asks_for_them(shodohflo: Comma
     assert result.exit_code == 1
     assert result.stdout == ""
     assert "name our networks with --our-nets PREFIX" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("case", "ours"),
+    [
+        ("ula-without-v6-nets.pcap", "192.0.2.0/24"),
+        ("ula-without-our-6nets.pcap", "192.0.2.0/24"),
+        ("loopback-without-v4-nets.pcap", "2001:db8::/32"),
+    ],
+)
+def test_with_one_family_the_file_records_what_it_says(
+    shodohflo: Command, tmp_path: Path, cases: Path, case: str, ours: str
+) -> None:
+    """If our networks are of one family, `suggest` and `replay` agree about what is ours in the other."""
+    suggested = shodohflo("suggest", "--our-nets", ours, cases / case)
+
+    keys = keys_of(shodohflo, saved(tmp_path / "s.py", suggested.stdout), ["--our-nets", ours], cases / case)
+
+    assert f", which make {len(keys)} keys." in suggested.stdout

@@ -11,6 +11,7 @@ EXAMPLES: Final = """\b
 Examples:
   eval "$(shodohflo completion bash)"                              for this shell
   shodohflo completion fish > ~/.config/fish/completions/shodohflo.fish
+                                                                   after mkdir -p ~/.config/fish/completions
 """
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import time
 from contextlib import closing
 from importlib.resources import as_file, files
 from ipaddress import ip_network
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from typing import Final
 
 import click
@@ -27,6 +28,9 @@ OUR_NETS: Final = (ip_network("192.168.7.0/24"), ip_network("2001:db8:7::/48"))
 FOREMOST: Final = 20
 """How many flows are shown."""
 
+LONGEST: Final = 70
+"""Bytes of a directory's path; the path of a unix socket may have 107 (unix(7)), with the names below the directory."""
+
 EXAMPLES: Final = """\b
 Example:
   shodohflo demo
@@ -44,10 +48,14 @@ def demo() -> int:
     configuration = Configuration(settings, OUR_NETS)
     click.echo(f"our networks: {configuration.our_nets_text}", err=True)
     with as_file(files("shodohflo") / "demo" / "demo.pcap") as capture:
+        click.echo(f"replaying {capture}", err=True)
         replayed = replay_captures([str(capture)], configuration)
     seen = as_of(replayed.observations, time.time_ns())
     # A store of its own keeps documentation addresses out of the operator's.
-    with TemporaryDirectory(prefix="shodohflo-") as state, closing(_passing_store(state)) as store:
+    with (
+        TemporaryDirectory(prefix="shodohflo-", dir=_short_directory()) as state,
+        closing(_passing_store(state)) as store,
+    ):
         store.connect().connection_pool.disconnect()
         write_all(seen, store, settings.mapping, settings.ttl)
         _show(Reader([store]))
@@ -58,6 +66,11 @@ def demo() -> int:
 def _passing_store(state: str) -> EmbeddedStore:
     """Return a store in the directory `state` that saves nothing, because nothing of it is to be kept."""
     return EmbeddedStore(Path(state), is_lasting=False)
+
+
+def _short_directory() -> str | None:
+    """Return where to make the store's directory: None for the usual place, if its path leaves room for a socket's."""
+    return "/tmp" if len(os.fsencode(gettempdir())) > LONGEST else None  # noqa: S108 - the directory in it is private
 
 
 def _show(reader: Reader) -> None:
