@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shodohflo.cli.messages import fail, hint_at_unmatched, no_such, warn
+from shodohflo.cli.messages import fail, no_such, warn
 from shodohflo.config import load
 
 if TYPE_CHECKING:
@@ -46,12 +46,3 @@ def test_an_unknown_name_gets_the_closest_known_one() -> None:
     """The closest name is a hint; a name that is like none has none."""
     assert no_such("command", "flow", ["flows", "peers"]) == "No such command 'flow'. Did you mean 'flows'?"
     assert no_such("command", "x", ["flows", "peers"]) == "No such command 'x'."
-
-
-def test_a_hint_about_unmatched_packets_is_a_line_or_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    """If nearly all is unmatched, one line says so; otherwise there is none."""
-    hint_at_unmatched({"unmatched.no_rule": 5000}, [])
-    hint_at_unmatched({"recorded.flow": 5000}, [])
-
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("hint: 100 % of 5,000 packets")

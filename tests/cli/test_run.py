@@ -346,3 +346,30 @@ def test_wrong_use_is_one_line_with_status_2(shodohflo: Command, arguments: list
     assert result.exit_code == 2
     assert said in result.stderr
     assert len([line for line in result.stderr.splitlines() if not line.startswith("our networks: ")]) == 1
+
+
+@pytest.mark.parametrize("redirections", ["<&- >&- 2>&-", ">&-", "2>&-", ">/dev/full", "2>/dev/full"])
+def test_a_run_outlives_its_streams(here: tuple[Namespace, Namespace], tmp_path: Path, redirections: str) -> None:
+    """A run without usable streams goes on; its ledger file is complete, and the status is 1 only for a full disk."""
+    ledger = tmp_path / "ledger.json"
+    words = " ".join(command(here[0], "shodohflo run", "--duration", 0.5, "--ledger", ledger))
+
+    done = subprocess.run(
+        ["bash", "-c", f"{words} {redirections}"], capture_output=True, text=True, check=False, timeout=60
+    )
+
+    assert done.returncode == (1 if "full" in redirections else 0)
+    assert json.loads(ledger.read_text())["received"] >= 0
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_a_configuration_that_hangs_is_refused_at_the_start(here: tuple[Namespace, Namespace], tmp_path: Path) -> None:
+    """A configuration that never ends is refused with its line and status 2, before anything is started."""
+    (tmp_path / "hangs.py").write_text("x = 1\nwhile True:\n    x += 1\n")
+
+    done = agent(here[0], "--config", tmp_path / "hangs.py")
+
+    assert done.returncode == 2
+    assert f"{tmp_path}/hangs.py:" in done.stderr
+    assert "it did not end within 10 seconds" in done.stderr
+    assert not (tmp_path / "state").exists()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import builtins
+import sys
+from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 import pytest
@@ -70,10 +73,27 @@ def test_code_that_never_ends_is_interrupted(tmp_path: Path, text: str) -> None:
 
 
 def test_what_a_file_prints_goes_to_standard_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Standard output belongs to the command, so `print` in a configuration writes to standard error."""
-    run(tmp_path, "print('loading')\n")
+    """Standard output belongs to the command, so what a configuration prints goes to standard error."""
+    run(tmp_path, "import sys\nprint('one')\nsys.stdout.write('two\\n')\ndef f(): print('three')\nf()\n")
 
-    assert capsys.readouterr() == ("", "loading\n")
+    assert capsys.readouterr() == ("", "one\ntwo\nthree\n")
+
+
+def test_in_another_thread_nobody_else_is_redirected(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While another thread executes a configuration, which may take for ever, standard output stays as it is."""
+    executing, going_on = Event(), Event()
+    monkeypatch.setattr(builtins, "events", (executing, going_on), raising=False)
+    source = Source.parse(tmp_path / "c.py", b"print('messages')\nevents[0].set()\nevents[1].wait()\n")
+    thread = Thread(target=source.run)
+    thread.start()
+    executing.wait()
+    sys.stdout.write("results\n")
+    going_on.set()
+    thread.join()
+
+    assert capsys.readouterr() == ("results\n", "messages\n")
 
 
 def test_a_misspelt_import_gets_the_nearest_name(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -162,3 +164,22 @@ def test_without_privileges_a_file_of_others_is_as_good_as_any(configuration: Pa
     configuration.chmod(0o666)
 
     assert load(configuration, {}, privileged=False).ttl == 60
+
+
+def test_a_module_beside_the_file_is_not_imported(configuration: Path) -> None:
+    """Modules come from the interpreter's own path, also where the working directory has some of the same name."""
+    folder = configuration.parent
+    for name in ("beside", "valkey", "rich"):
+        (folder / f"{name}.py").write_text("open('trace', 'w')\n")
+    configuration.write_text("import rich\nimport beside\n")
+
+    done = subprocess.run(
+        [sys.executable, "-m", "shodohflo", "check", configuration.name],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert "ModuleNotFoundError: No module named 'beside'" in done.stdout
+    assert not (folder / "trace").exists()

@@ -117,3 +117,32 @@ def test_what_was_decided_before_keeps_its_sentence(
     assert before["rule"] == after["rule"] == "FLOW_MAPPING[0]"
     assert "lower port" in before["sentence"]
     assert before["sentence"] != after["sentence"]
+
+
+def test_a_file_that_hangs_blocks_neither_the_agent_nor_later_reloads(
+    ends: tuple[Namespace, Namespace], server: Server, tmp_path: Path
+) -> None:
+    """A file that never ends, or ends its process, is refused with its line; packets go on, and so does reloading."""
+    far, near = ends
+    rules, capture = tmp_path / "rules.py", one_packet(tmp_path)
+    rules.write_text(BEFORE)
+
+    with watching(near, f"unix://{server.path}", tmp_path, "--config", str(rules)) as agent, server.client() as client:
+        rules.write_text("x = 1\nwhile True:\n    pass\n")
+        with subprocess.Popen([*PROGRAM, "reload"], env=environment(tmp_path), stderr=subprocess.PIPE) as reloading:
+            far.run("tcpreplay", "-i", "far0", capture)
+            wait_until(lambda: client.exists(DECIDED_BEFORE) == 1)
+            counted_meanwhile = reloading.poll() is None
+            _, told = reloading.communicate(timeout=60)
+        rules.write_text("import os\nos._exit(0)\n")
+        ended = reload(tmp_path)
+        rules.write_text(AFTER)
+        again = reload(tmp_path)
+        log = agent.log()
+        agent.end()
+
+    assert counted_meanwhile
+    assert (reloading.returncode, ended, again) == (1, 1, 0)
+    assert f"{rules}:".encode() in told
+    assert b"it did not end within 10 seconds" in told
+    assert f"the configuration stays as it was: {rules}: it ended its process with status 0" in log

@@ -8,6 +8,7 @@ import struct
 import subprocess
 import sys
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,13 +23,14 @@ from shodohflo.process.opening import (
     read_trusted,
     refuse_untrusted,
     trusted_owners,
+    write_output,
+    write_own,
 )
 from support.machine import require
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
-    from pathlib import Path
 
 NOBODY = 65534
 TRUNCATE = os.O_WRONLY | os.O_TRUNC
@@ -242,13 +244,13 @@ def test_a_pipe_in_place_of_a_file_of_ours_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("umask")
 def test_a_file_of_ours_has_the_given_mode_and_is_read_in_part(tmp_path: Path) -> None:
-    """A new file has the given mode whatever the umask is; an old one is truncated; reading is bounded."""
+    """A file has the given mode whatever the umask is, and also if it is an old one, which is truncated."""
     (tmp_path / "old").write_text("a long text of before")
     for name in ("old", "new"):
         with os.fdopen(open_own(tmp_path / name, TRUNCATE, 0o640), "w") as file:
             file.write("12345")
 
-    assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o640
+    assert {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("old", "new")} == {0o640}
     assert read_own(tmp_path / "old", 100) == b"12345"
     assert read_own(tmp_path / "new", 3) == b"123"
 
@@ -267,6 +269,30 @@ def in_a_process(question: str, *prefix: str) -> str:
     program = f"from shodohflo.process.opening import *; print({question})"
     done = subprocess.run([*prefix, sys.executable, "-c", program], capture_output=True, text=True, check=True)
     return done.stdout.strip()
+
+
+def test_a_file_on_a_full_disk_is_named(tmp_path: Path) -> None:
+    """Writing to a full device names it, although the error of write(2) has no name."""
+    with pytest.raises(OSError, match="No space left on device: '/dev/full'"):
+        write_output(Path("/dev/full"), "text")
+    (tmp_path / "x").touch()
+    with pytest.raises(OSError, match=f"Not a directory: '{tmp_path}/x/y'"):
+        write_own(tmp_path / "x" / "y", "text", 0o600)
+
+
+def test_root_writes_through_no_link_of_others(tmp_path: Path) -> None:
+    """What the user names may be a link of root, such as /dev/stdout, but not one that another user has left there."""
+    require(root=True)
+    (tmp_path / "link").symlink_to("file")
+    write_output(tmp_path / "link", "one")
+    os.chown(tmp_path / "link", NOBODY, -1, follow_symlinks=False)
+
+    with pytest.raises(OSError, match="symbolic link"):
+        write_output(tmp_path / "link", "two")
+    with pytest.raises(FileExistsError):
+        write_output(tmp_path / "file", "three", replace=False)
+
+    assert (tmp_path / "file").read_text() == "one"
 
 
 def test_root_and_its_capabilities_are_privileges() -> None:

@@ -6,7 +6,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from shodohflo.report.unmatched import Judged
+from shodohflo.report.unmatched import Judged, hint_at_unmatched
 
 OURS = (ip_network("192.168.0.0/32"), ip_network("fc00::/7"))
 
@@ -46,3 +46,12 @@ def test_the_hint_names_our_networks_and_the_way_out() -> None:
 def test_packets_of_a_window_are_a_difference() -> None:
     """What was counted before a window does not belong to it."""
     assert Judged(100, 60).since(Judged(40, 0)) == Judged(60, 60)
+
+
+def test_a_hint_about_unmatched_packets_is_a_line_or_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    """If nearly all is unmatched, one line says so; otherwise there is none."""
+    hint_at_unmatched({"unmatched.no_rule": 5000}, [])
+    hint_at_unmatched({"recorded.flow": 5000}, [])
+
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("hint: 100 % of 5,000 packets")

@@ -17,10 +17,10 @@ from shodohflo.agent.pidfile import AgentFiles, PidFile, run_directory
 from shodohflo.agent.startup import RunArguments, log_findings, named_store, refuse_without_rights
 from shodohflo.analysis.check.proof import check
 from shodohflo.cli.logs import begin_log
-from shodohflo.cli.messages import hint_at_unmatched
 from shodohflo.config import SEARCHED, Settings, find
 from shodohflo.process.malloc import keep_freed_memory
 from shodohflo.report.ledger import print_ledger, write_ledger
+from shodohflo.report.unmatched import hint_at_unmatched
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,13 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from shodohflo.report.unmatched import Judged
-
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from shodohflo.config import Settings
-    from shodohflo.model import Network
 
 
 def fail(message: str, program: str = "shodohflo") -> None:
@@ -31,9 +28,3 @@ def warn(settings: Settings) -> None:
     """Print the warnings from reading a configuration, one per line."""
     for warning in settings.warnings:
         click.echo(f"warning: {warning}", err=True)
-
-
-def hint_at_unmatched(outcomes: Mapping[str, int], our_nets: Iterable[Network]) -> None:
-    """Print a hint if nearly all packets are unmatched; `outcomes` are those of a ledger."""
-    if hint := Judged.of(outcomes).hint(our_nets):
-        click.echo(f"hint: {hint}", err=True)

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from shodohflo.cli import options
-from shodohflo.cli.messages import fail, hint_at_unmatched, warn
+from shodohflo.cli.messages import fail, warn
 from shodohflo.config import load
 from shodohflo.config.presumed import presumed_for_captures
 from shodohflo.offline.session import is_unreadable, replay_captures
 from shodohflo.process.malloc import keep_freed_memory
 from shodohflo.report.keys import print_keys
 from shodohflo.report.ledger import print_ledger, write_ledger
+from shodohflo.report.unmatched import hint_at_unmatched
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -30,8 +30,8 @@ class TimeIsUp(BaseException):
 
 
 @contextmanager
-def time_limit(seconds: float) -> Iterator[None]:
-    """Raise `TimeIsUp` in the main thread if the context takes longer; in other threads there is no limit.
+def time_limit(seconds: float) -> Iterator[bool]:
+    """Raise `TimeIsUp` if the context takes longer, and yield True; in other threads than the main one, yield False.
 
     Waiting system calls end as well. Nothing interrupts a long step in a library's own machine code. Code that catches
     `TimeIsUp` again and again ends the process, with one line on standard error.
@@ -50,11 +50,11 @@ def time_limit(seconds: float) -> Iterator[None]:
     try:
         before = signal.signal(signal.SIGALRM, time_is_up)
     except ValueError:  # not the main thread
-        yield
+        yield False
         return
     signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN)
     try:
-        yield
+        yield True
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)

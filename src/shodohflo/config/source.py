@@ -7,8 +7,9 @@ import difflib
 import inspect
 import re
 import sys
-from contextlib import redirect_stdout
+from contextlib import nullcontext, redirect_stdout
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from shodohflo import pcap_config
@@ -48,13 +49,15 @@ class Source:
     def run(self, limit: float = LIMIT) -> dict[str, Any]:
         """Execute the file and return the names that it defines; an exception becomes a `ConfigurationError`.
 
-        So does code that takes longer than `limit` seconds, in the main thread. What it prints goes to standard error:
-        standard output belongs to the command.
+        So does code that takes longer than `limit` seconds, in the main thread. What it prints goes to standard error,
+        because standard output belongs to the command.
         """
         code = compile(self.tree, str(self.path), "exec")
         names: dict[str, Any] = {"__name__": "shodohflo_configuration", "__file__": str(self.path)}
+        names["print"] = partial(print, file=sys.stderr)
         try:
-            with redirect_stdout(sys.stderr), time_limit(limit):
+            # In another thread, all other threads would be redirected too, for as long as the code takes.
+            with time_limit(limit) as alone, redirect_stdout(sys.stderr) if alone else nullcontext():
                 exec(code, names)  # noqa: S102 - a configuration is code; `trust` checks whose
         except TimeIsUp as late:
             spots = list(_spots(late.__traceback__, str(self.path)))

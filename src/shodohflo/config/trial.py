@@ -22,8 +22,8 @@ from shodohflo.config.limits import LIMIT
 from shodohflo.config.source import Source
 from shodohflo.errors import ConfigurationError
 
-MEMORY: Final = 2**30
-"""Bytes of data that a configuration may use, with the interpreter and its libraries."""
+MEMORY: Final = 2**29
+"""Bytes of data that a configuration may use, with the interpreter and its libraries, which take about 50 MB."""
 
 _GRACE: Final = 2.0
 """Seconds after `LIMIT` in which the process can still say where it is, and then again until it is killed."""

@@ -148,13 +148,17 @@ def refuse_untrusted(folder: Path) -> None:
 
 
 def open_own(path: Path, flags: int, mode: int) -> int:
-    """Open a file of ours, created with `mode` if it is missing; a link or anything but a regular file is an error.
+    """Open a file of ours, created if it is missing; a link or anything but a regular file is an error.
 
-    Whatever `flags` say, the file is truncated only after it has been found to be a regular file.
+    The file gets `mode`, whatever the umask is and whoever made it. Whatever `flags` say, it is truncated only after it
+    has been found to be a regular file.
     """
     descriptor = os.open(path, (flags & ~os.O_TRUNC) | os.O_CREAT | _SAFELY, mode)
     try:
-        _refuse_special(os.fstat(descriptor), path)
+        opened = os.fstat(descriptor)
+        _refuse_special(opened, path)
+        if opened.st_uid == os.geteuid():
+            os.fchmod(descriptor, mode)
         if flags & os.O_TRUNC:
             os.ftruncate(descriptor, 0)
     except OSError:
@@ -167,7 +171,6 @@ def write_own(path: Path, text: str, mode: int) -> None:
     """Replace the content of a file of ours, opened as `open_own` does; every `OSError` has the name of the file."""
     try:
         with os.fdopen(open_own(path, os.O_WRONLY | os.O_TRUNC, mode), "w", encoding="utf-8") as file:
-            os.fchmod(file.fileno(), mode)
             file.write(text)
     except OSError as error:
         error.filename = str(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
@@ -50,3 +51,9 @@ class Judged:
             f"unmatched, so they are not recorded; our networks are {ours}: name others with --our-nets, "
             "or add rules (`shodohflo explain PACKET` shows why one is unmatched)"
         )
+
+
+def hint_at_unmatched(outcomes: Mapping[str, int], our_nets: Iterable[Network]) -> None:
+    """Print a hint on standard error if nearly all packets are unmatched; `outcomes` are those of a ledger."""
+    if hint := Judged.of(outcomes).hint(our_nets):
+        sys.stderr.write(f"hint: {hint}\n")
