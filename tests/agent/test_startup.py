@@ -15,6 +15,7 @@ from shodohflo.capture.live.interfaces import Wanted
 from shodohflo.config import load
 from shodohflo.config.findings import Code, Finding, Report
 from shodohflo.errors import ConfigurationError
+from support.serving import Server, free_port, programs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -103,10 +104,29 @@ def test_a_reload_of_a_file_that_is_gone_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_named_store_need_not_be_reachable() -> None:
-    """A named store is not contacted at startup, and the command line overrides the setting."""
-    settings = replace(load(None, {}), store="valkey://setting:1")
+    """A named store may be away at startup, and the command line overrides the setting."""
+    settings = replace(load(None, {}), store=f"valkey://127.0.0.1:{free_port()}")
+    named = f"valkey://localhost:{free_port()}"
 
     with ExitStack() as closing:
-        stores = [named_store(named, settings, closing).name for named in (None, "valkey://argument:1")]
+        stores = [named_store(each, settings, closing).name for each in (None, named)]
 
-    assert ["setting" in stores[0], "argument" in stores[1]] == [True, True]
+    assert stores == [settings.store, named]
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [("valkey://:wrong@127.0.0.1:{}", "correct user and password"), ("valkey://:right@127.0.0.1:{}/99", "database")],
+)
+def test_a_store_that_will_never_take_anything_is_refused(tmp_path: Path, url: str, said: str) -> None:
+    """A store that refuses in a way that only somebody can end is an error of the configuration, before the start."""
+    server = Server(programs()["valkey"](), tmp_path).start()
+    with server.client() as admin:
+        admin.config_set("requirepass", "right")
+
+    with pytest.raises(ConfigurationError, match=said) as caught, ExitStack() as closing:
+        named_store(url.format(server.port), load(None, {}), closing)
+    server.kill()
+
+    assert caught.value.exit_code == 2
+    assert "wrong" not in str(caught.value).replace("wrong number", "")

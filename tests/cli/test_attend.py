@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
@@ -11,6 +14,7 @@ from shodohflo.agent.startup import RunArguments
 from shodohflo.capture.live.interfaces import Wanted
 from shodohflo.cli.attend import attend
 from shodohflo.errors import ConfigurationError
+from support.machine import require
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,3 +38,36 @@ def test_a_configuration_that_cannot_be_used_ends_it_first(tmp_path: Path) -> No
 
     with pytest.raises(ConfigurationError, match="TTL_GRACE"):
         attend(arguments)
+
+
+FULL_DISK = """
+mount -t tmpfs -o size=1m none "$SHODOHFLO_STATE_DIR"
+ip link set lo up
+"$PYTHON" -m shodohflo run lo --our-nets 127.0.0.0/8 --duration 3 &
+while ! [ -S "$SHODOHFLO_STATE_DIR/store.sock" ]; do sleep 0.1; done
+dd if=/dev/zero of="$SHODOHFLO_STATE_DIR/fill" bs=4k 2>/dev/null
+wait $!
+"""
+
+
+def test_a_map_that_cannot_be_saved_is_an_error_after_the_ledger(tmp_path: Path) -> None:
+    """With a full disk at the end, the ledger is printed, then one line about the map that was not saved: status 1."""
+    require("unshare", "mount", "ip", "dd", root=True)
+    environment = os.environ | {
+        "SHODOHFLO_STATE_DIR": str(tmp_path),
+        "SHODOHFLO_RUN_DIR": str(tmp_path / "run"),
+        "PYTHON": sys.executable,
+    }
+
+    ended = subprocess.run(
+        ["unshare", "--mount", "--net", "sh", "-c", FULL_DISK],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+    )
+
+    assert ended.returncode == 1, ended.stderr
+    assert "packets received" in ended.stdout
+    assert "embedded store: its data were not saved" in ended.stderr.splitlines()[-1]
+    assert f"bytes are free in {tmp_path}" in ended.stderr.splitlines()[-1]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import grp
 import os
 import socket
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -81,6 +84,26 @@ def test_a_store_that_is_there_and_silent_is_told_apart_from_none(
 
         with pytest.raises(StoreError, match=rf"{tmp_path}/store.sock: no answer for .*: see {tmp_path}/store.log"):
             find_store({"SHODOHFLO_STATE_DIR": str(tmp_path)})
+
+
+def test_a_store_that_may_not_be_read_names_who_may(tmp_path: Path) -> None:
+    """A store without permission is told apart from none, with the group that may read it."""
+    require(root=True)
+    store = EmbeddedStore(tmp_path / "shodohflo", group=grp.getgrnam("daemon").gr_gid)
+    with store.connect():
+        program = (
+            "import os; from shodohflo.store.directory import find_store; from shodohflo.errors import StoreError\n"
+            "os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
+            f"try: find_store({{'SHODOHFLO_STATE_DIR': {str(tmp_path / 'shodohflo')!r}}})\n"
+            "except StoreError as error: print(error)"
+        )
+        for directory in (tmp_path, *tmp_path.parents[:2]):
+            directory.chmod(0o755)
+        told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    store.close()
+
+    assert "no embedded store is running" not in told.stdout
+    assert f"{tmp_path / 'shodohflo' / 'store.sock'}: permission denied: use sudo, or join the group" in told.stdout
 
 
 def test_a_directory_that_is_there_keeps_its_mode(tmp_path: Path) -> None:

@@ -50,13 +50,19 @@ def test_each_form_names_its_store(text: str, url: StoreUrl) -> None:
         ("bert:many", "port"),
         ("redis://bert/first", "database"),
         ("redis://bert?db=-1", "database"),
-        ("redis://bert?speed=9", "unknown option speed"),
-        ("redis://bert?ssl_ca_certs=/ca", "unknown option ssl_ca_certs"),
+        ("redis://bert?speed=9", "unknown option after the ?"),
+        ("redis://bert?ssl_ca_certs=/ca", "unknown option after the ?"),
         ("rediss://bert?ssl_cert_reqs=maybe", "ssl_cert_reqs"),
         ("redis://bert#1", "#"),
         ("unix://run/valkey.sock", "three slashes"),
         ("unix://", "three slashes"),
         ("[::1", "store"),
+        ("redis://db..example.org", "a part that is empty"),
+        ("redis://" + "d" * 70 + ".example.org", "longer than 63 bytes"),
+        ("redis://me@bert", "a user without a password"),
+        ("redis://bert/123456", "database"),
+        ("unix:///run/me@s.sock", "%40"),
+        ("redis://b,ert", "a character that none has"),
         ("redis://bert redis://ernie", "readers take several stores, an agent one"),
     ],
 )
@@ -66,7 +72,7 @@ def test_a_form_that_is_not_taken_is_named_with_the_way_out(text: str, said: str
         parse_url(text)
 
     assert said in str(caught.value)
-    assert "valkey://host:port/database" in str(caught.value)
+    assert "valkey://:password@host:port/database" in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
@@ -81,6 +87,57 @@ def test_no_message_holds_a_password(form: str, password: str) -> None:
 
     assert "secret" not in str(caught.value)
     assert "secret" not in repr(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "redis://bert:6379:secret",
+        "bert:6379:secret",
+        "redis://bert:secret",
+        "redis://me@secret:bert",
+        "redis://secret@bert",
+        "redis://bert/secret",
+        "redis://bert:6379/0/secret",
+        "redis://bert:6379/0:secret",
+        "redis://bert?secret",
+        "redis://bert?db=secret",
+        "redis://bert?password=1&secret=2",
+        "redis://bert?passwd=secret",
+        "redis://bert#secret",
+        "redis://:1#secret@bert",
+        "redis://:1/secret@bert",
+        "redis://:1?secret@bert",
+        "redis://:1 secret@bert",
+        "redis://bert 6379 secret",
+        "redis-cli -h bert -a secret",
+        "redis:///me:secret@bert",
+        "unix:///me:secret@/run/s",
+        "unix://secret/run/s",
+        "redis:/:secret@bert",
+        "redis//:secret@bert",
+        "rediss//:secret@bert",
+        "redis:secret@bert",
+        "secret://bert",
+        "redis://[::1]:secret",
+        "redis://[secret",
+        "redis://bert,secret",
+        "redis://bert;secret",
+        "redis://bert%3Asecret",
+        "redis://bert:6379:secret@",
+        "rediss://bert?ssl_cert_reqs=secret",
+    ],
+)
+def test_a_misplaced_password_is_in_no_message(text: str) -> None:
+    """Wherever a password was put by mistake, it is neither in an error nor in the text of a URL that is accepted."""
+    try:
+        url = parse_url(text)
+    except ConfigurationError as error:
+        said = f"{error!r} {error} {error.__cause__}"
+    else:
+        said = f"{url!r} {url}"
+
+    assert "secret" not in said
 
 
 def test_a_store_is_shown_without_its_credentials() -> None:

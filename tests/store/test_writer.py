@@ -7,6 +7,7 @@ import random
 import signal
 from collections import Counter
 from ipaddress import IPv4Address, ip_address
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from valkey.exceptions import ValkeyError
 
 from shodohflo.keys import counts
 from shodohflo.model import Kind
+from shodohflo.query.filters import Filter
+from shodohflo.query.reader import Reader
 from shodohflo.store import connection
 from shodohflo.store.connection import RemoteStore, SocketStore
 from shodohflo.store.sinks.single import Single
@@ -27,8 +30,6 @@ from support.observing import Seen, flow, observed
 from support.serving import PATIENCE, Server, free_port, programs, wait_until
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from valkey import Valkey
 
     from shodohflo.columns.observations import Observations
@@ -333,7 +334,6 @@ def test_a_store_that_nobody_listens_at_is_named_with_its_port() -> None:
 COMMANDS = (
     "AUTH secret",
     "CLIENT SETNAME",
-    "CLIENT SETINFO",
     "SELECT 1",
     "PING",
     "EVAL writer",
@@ -395,6 +395,29 @@ def test_a_heartbeat_that_is_refused_does_not_block_counts(
     assert flushed
     assert (stats.outages, stats.heartbeats_refused) == (0, 1)
     assert "heartbeat of this agent was not written, counts still are" in caplog.text
+
+
+def test_the_documented_permissions_are_enough(own_server: Server) -> None:
+    """A user with the permissions that the documentation names writes everything, and reads it again."""
+    page = (Path(__file__).parents[2] / "docs/how-to/several-stores.md").read_text()
+    command = page[page.index("ACL SETUSER") :].partition("\n\n")[0].split()
+    with own_server.client() as admin:
+        admin.execute_command(*command)
+        store = RemoteStore(StoreUrl(path=str(own_server.path), username="shodohflo", password="PASSWORD"))
+
+        with Writer(Single(store), agent="bert", lifetime=900) as writer:
+            for seed in range(2):
+                writer.offer(made_up(seed, rows=300))
+                writer.heartbeat({"received": seed})
+                assert writer.flush(PATIENCE)
+            stats = writer.stats
+        flows = Reader([store]).flows(Filter(), 0.0).rows
+
+        assert (stats.attempts, stats.refused, stats.heartbeats_refused) == (0, 0, 0)
+        assert sum(flow.packets for flow in flows) == sum(
+            count for key, count in stored(admin).items() if key.endswith(";flow")
+        )
+        assert admin.execute_command("ACL", "LOG") == []
 
 
 def test_writing_again_is_only_said_when_something_was_written(

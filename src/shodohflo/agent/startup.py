@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from threading import Thread
+from typing import TYPE_CHECKING, Final
 
 from shodohflo.analysis.check.proof import check
 from shodohflo.capture.live.interfaces import Wanted, our_networks
@@ -15,9 +16,9 @@ from shodohflo.config import SEARCHED, Configuration, Settings, find, load
 from shodohflo.config.derived import refuse_swallowed
 from shodohflo.config.findings import Level
 from shodohflo.config.trial import try_out
-from shodohflo.errors import ConfigurationError
+from shodohflo.errors import ConfigurationError, LastingStoreError, StoreError
 from shodohflo.report.findings import in_one_line
-from shodohflo.store.connection import RemoteStore, Store
+from shodohflo.store.connection import CONNECT_TIMEOUT, RemoteStore, Store
 from shodohflo.store.directory import invoking_group, state_directory
 from shodohflo.store.embedded import EmbeddedStore
 from shodohflo.store.urls import parse_url
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from shodohflo.config.findings import Report
     from shodohflo.model import Network
 
+
+_FIRST_LOOK: Final = CONNECT_TIMEOUT + 2.0
+"""Seconds: a server that waits for the rest of a TLS handshake is recognised after `CONNECT_TIMEOUT`."""
 
 _log = logging.getLogger(__name__)
 
@@ -127,10 +131,14 @@ def log_findings(report: Report, settings: Settings) -> None:
 def named_store(named: str | None, settings: Settings, closing: ExitStack) -> Store:
     """Return the named store, otherwise the embedded one, which is started here and closed by `closing`.
 
-    A named store need not be reachable yet. An embedded store that can't be started raises `StoreError` at once.
+    A named store need not be reachable yet. But if it refuses in a way that only somebody can end, such as a wrong
+    password, that is a `ConfigurationError`: nothing would ever be written. An embedded store that can't be started
+    raises `StoreError` at once.
     """
     if url := named or settings.store:
-        return RemoteStore(parse_url(url))
+        store = RemoteStore(parse_url(url))
+        _refuse_lasting_failure(store)
+        return store
     user = os.geteuid()
     embedded = EmbeddedStore(
         state_directory(os.environ, user), group=invoking_group(os.environ, user), megabytes=settings.store_memory
@@ -138,3 +146,25 @@ def named_store(named: str | None, settings: Settings, closing: ExitStack) -> St
     closing.callback(embedded.close)
     with embedded.connect():
         return embedded
+
+
+def _refuse_lasting_failure(store: Store) -> None:
+    """Look at `store` once, and raise `ConfigurationError` if it refuses in a way that lasts.
+
+    The look takes `_FIRST_LOOK` seconds at most: the packets of a host whose resolver or store is down are counted.
+    """
+    failures: list[LastingStoreError] = []
+
+    def look() -> None:
+        try:
+            store.connect().connection_pool.disconnect()
+        except LastingStoreError as failure:
+            failures.append(failure)
+        except StoreError as error:  # it may pass; the writer says so
+            _log.debug("%s", error)
+
+    looking = Thread(target=look, name="first-look", daemon=True)
+    looking.start()
+    looking.join(_FIRST_LOOK)
+    if failures:
+        raise ConfigurationError(str(failures[0]))

@@ -62,7 +62,8 @@ def _store(value: object) -> str:
         except ConfigurationError as error:
             raise ValueError(str(error)) from error
         return value.strip()
-    raise ValueError(f"{value!r} is not text; write host, host:port or a URL in quotes")
+    # The value may hold a password.
+    raise ValueError(f"{type(value).__name__} is not text; write host, host:port or a URL in quotes")
 
 
 def _seconds(value: object) -> int:

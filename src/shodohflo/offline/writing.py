@@ -9,7 +9,7 @@ from shodohflo.errors import StoreError
 from shodohflo.store.connection import RemoteStore, Store
 from shodohflo.store.sinks.single import Single
 from shodohflo.store.urls import parse_url
-from shodohflo.store.writer import CAPACITY, Writer
+from shodohflo.store.writer import Writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 PATIENCE: Final = 60.0
 """The timeout for writing one slice, in seconds."""
 
-_SLICE: Final = CAPACITY // 2
-"""Rows offered at once; the writer's queue holds as many without dropping any."""
+_SLICE: Final = 100_000
+"""Rows offered at once; the writer's queue holds as many without dropping any, and a slow store takes them in time."""
 
 AGENT: Final = "replay"
 """The agent's name in the `detail` hashes of replayed flows."""

@@ -252,6 +252,8 @@ def _options() -> dict[str, Any]:
         # A key that is not UTF-8 is not ours, but it must not raise.
         "encoding_errors": "replace",
         "client_name": "shodohflo",
+        "lib_name": None,  # two commands less, which access rules may forbid
+        "lib_version": None,
         "parser_class": BoundedParser,
     }
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _BY_TYPE: Final[dict[type[BaseException], str]] = {
     ssl.SSLCertVerificationError: "name its authority with ?ssl_ca_certs=FILE, or trust any with ?ssl_cert_reqs=none",
-    NoPermissionError: "the user lacks a permission: see ACL SETUSER, and docs/how-to/several-stores.md",
+    NoPermissionError: "the user lacks a permission; docs/how-to/several-stores.md has the list",
     InvalidResponse: "no Valkey or Redis listens there: correct host and port",
     UnicodeError: "the name of the host is malformed: correct it",
     PermissionError: "the user of this process may not open it: give the socket's group to the user",

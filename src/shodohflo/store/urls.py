@@ -1,7 +1,9 @@
 """The URL of a store, as `--store` and `REDIS_SERVER` take it.
 
 The forms are `redis://` and `valkey://` (TCP), `rediss://` and `valkeys://` (TLS), `unix://` (path of a socket), `host`
-and `host:port`. Neither the text of a URL nor an error of this module ever contains a password.
+and `host:port`. Neither the text of a URL nor an error of this module ever contains a password. A password can stand
+anywhere in a malformed URL, so errors quote nothing of it; and what could be a misplaced one is refused, because names
+of hosts, paths and databases are shown.
 """
 
 from __future__ import annotations
@@ -15,6 +17,9 @@ from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 from shodohflo.errors import ConfigurationError
 
 DEFAULT_PORT: Final = 6379
+
+_DIGITS: Final = 5
+"""The most digits in the number of a database."""
 
 _TCP = {"redis", "valkey"}
 _TLS = {"rediss", "valkeys"}
@@ -57,14 +62,8 @@ def parse_url(text: str) -> StoreUrl:
         return _parse(text.strip())
     except ValueError as error:
         raise ConfigurationError(
-            f"store {_shown(text)}: {error}; write host, host:port, valkey://host:port/database or unix:///path"
+            f"URL of the store: {error}; write host, host:port, valkey://:password@host:port/database or unix:///path"
         ) from None
-
-
-def _shown(text: str) -> str:
-    """Return `text` for a message, without any part that could be a password, even in a malformed URL."""
-    public = re.sub(r"(.*//)?.*@", r"\1***@", text, flags=re.DOTALL)
-    return repr(public.split("?", maxsplit=1)[0])
 
 
 def _parse(text: str) -> StoreUrl:
@@ -94,13 +93,15 @@ def _options(parts: SplitResult) -> dict[str, str]:
     known = _OPTIONS | (_TLS_OPTIONS if parts.scheme in _TLS else set())
     unknown = options.keys() - known
     if unknown:
-        raise ValueError(f"unknown option {min(unknown)} (known: {', '.join(sorted(known))})")
+        raise ValueError(f"an unknown option after the ? (known: {', '.join(sorted(known))}); write & in one as %26")
     return options
 
 
 def _unix(parts: SplitResult, options: dict[str, str]) -> StoreUrl:
     if not parts.path.startswith("/") or parts.hostname:
         raise ValueError("a unix socket needs an absolute path, with three slashes: unix:///run/valkey.sock")
+    if "@" in parts.path:
+        raise ValueError("user and password come before the path, unix://user:password@/path; write @ in a path as %40")
     username, password = _credentials(parts, options)
     return StoreUrl(
         path=unquote(parts.path), database=_database(options.get("db", "0")), username=username, password=password
@@ -115,7 +116,7 @@ def _network(parts: SplitResult, options: dict[str, str]) -> StoreUrl:
         raise ValueError(f"ssl_cert_reqs must be one of {', '.join(sorted(_CERTIFICATE_CHECKS))}")
     username, password = _credentials(parts, options)
     return StoreUrl(
-        host=unquote(parts.hostname),
+        host=_host(unquote(parts.hostname)),
         port=_port(parts),
         database=_database(parts.path.strip("/") or options.get("db", "0")),
         username=username,
@@ -128,23 +129,36 @@ def _network(parts: SplitResult, options: dict[str, str]) -> StoreUrl:
     )
 
 
+def _host(host: str) -> str:
+    """Check the form of a name or an address of a host (RFC 1123, section 2.1; a zone follows an address after %)."""
+    if not (re.fullmatch(r"[0-9a-fA-F:.]+(%[\w.-]+)?", host) if ":" in host else re.fullmatch(r"[\w.-]+", host)):
+        raise ValueError("the host has a character that none has; write :, / and @ in a password as %3A, %2F and %40")
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        raise ValueError("the host has a part that is empty or longer than 63 bytes between two dots") from None
+    return host
+
+
 def _port(parts: SplitResult) -> int:
     try:
         port = parts.port
     except ValueError:  # its message quotes the text, which may be the end of a password
         port = 0
     if port == 0:
-        raise ValueError("the port must be a number from 1 to 65535")
+        raise ValueError("the port must be a number from 1 to 65535; a password comes before the host, :password@host")
     return port or DEFAULT_PORT
 
 
 def _database(text: str) -> int:
-    if not (text.isascii() and text.isdigit()):
-        raise ValueError("the database must be a number")
+    if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS):
+        raise ValueError("the database must be a number; a password comes before the host, :password@host")
     return int(text)
 
 
 def _credentials(parts: SplitResult, options: dict[str, str]) -> tuple[str | None, str | None]:
     username = unquote(parts.username) if parts.username else options.get("username")
     password = unquote(parts.password) if parts.password else options.get("password")
+    if username and not password:
+        raise ValueError("a user without a password; write :password@host if it is the password")
     return username, password
