@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from shodohflo.errors import CaptureError, ConfigurationError, ShodohfloError, StoreError
+from shodohflo.errors import CaptureError, ConfigurationError, ShodohfloError, StoreError, foreign_text
 
 
 @pytest.mark.parametrize(
@@ -23,3 +25,30 @@ def test_every_error_is_caught_as_one_and_none_as_another(error: type[ShodohfloE
 
     others = {ConfigurationError, CaptureError, StoreError} - {error}
     assert not any(issubclass(error, other) for other in others)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain text, \u00e9\u6f22", "plain text, \u00e9\u6f22"),
+        ("two\r\nlines\tand  more", "two lines and more"),
+        ("\x1b]0;owned\x07", r"\x1b]0;owned\x07"),
+        ("\x9b31m\x7f\x00", r"\x9b31m\x7f\x00"),
+        ("a\u202eb\u2066c\u200b\ufeff", r"a\u202eb\u2066c\u200b\ufeff"),
+        ("\ud800", r"\ud800"),
+        ("x" * 400, "x" * 300 + "..."),
+        ("", ""),
+    ],
+)
+def test_a_foreign_text_is_one_printable_line(text: str, shown: str) -> None:
+    """Control characters, marks of direction, of no width and surrogates are escaped; what is too long is cut."""
+    assert foreign_text(text) == shown
+
+
+@given(st.text() | st.binary().map(lambda data: data.decode("utf-8", "surrogateescape")))
+def test_no_foreign_text_steers_a_terminal(text: str) -> None:
+    """Whatever a text holds, what is shown of it is printable and of bounded length."""
+    shown = foreign_text(text, 50)
+
+    assert shown.isprintable()
+    assert len(shown) <= 53

@@ -14,8 +14,10 @@ SOURCE: Final = TESTS.parent / "src" / "shodohflo"
 BESIDE: Final = {"data", "fuzz", "live", "reference", "support"}
 """Folders outside the mirror: test data, helpers, and tests of the project as a whole."""
 
-ABOUT_THE_PROJECT: Final = {f"test_{what}" for what in ("bench", "docs", "examples", "json_page", "layout", "makefile")}
-"""Tests of files outside `src`."""
+ABOUT_THE_PROJECT: Final = {
+    f"test_{what}" for what in ("bench", "docs", "examples", "hostile_store", "json_page", "layout", "makefile")
+}
+"""Tests of files outside `src`, and of all readers together."""
 
 
 def _modules() -> set[Path]:

@@ -151,3 +151,4 @@ def test_a_store_that_is_gone_is_named_beside_what_the_others_know(
 
     assert "client;192.168.7.20" in result.stdout
     assert gone in result.stderr
+    assert result.exit_code == 1

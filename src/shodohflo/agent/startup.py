@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from shodohflo.config import SEARCHED, Configuration, Settings, find, load
 from shodohflo.config.derived import refuse_swallowed
 from shodohflo.config.findings import Level
 from shodohflo.errors import ConfigurationError
+from shodohflo.keys import agent_name
 from shodohflo.report.findings import in_one_line
 from shodohflo.store.connection import RemoteStore, Store
 from shodohflo.store.directory import invoking_group, state_directory
@@ -74,6 +76,14 @@ class RunArguments:
         )
         tell(f"our networks, from the addresses of the interfaces: {told}")
         return derived
+
+
+def host_name() -> str:
+    """Return the name of an agent that was given none: that of this host."""
+    try:
+        return agent_name(socket.gethostname())
+    except ValueError as error:
+        raise ConfigurationError(f"the name of this host: {error}; or name the agent with --name") from error
 
 
 def not_reloadable(before: Settings, after: Settings, *, store_named: bool) -> Iterator[str]:
