@@ -15,9 +15,10 @@ BESIDE: Final = {"data", "fuzz", "live", "reference", "support"}
 """Folders outside the mirror: test data, helpers, and tests of the project as a whole."""
 
 ABOUT_THE_PROJECT: Final = {
-    f"test_{what}" for what in ("bench", "docs", "examples", "json_page", "layout", "makefile", "unit_file")
+    *(f"test_{what}" for what in ("bench", "docs", "examples", "json_page", "layout", "makefile", "unit_file")),
+    "test_hostile_store",
 }
-"""Tests of files outside `src`."""
+"""Tests of files outside `src`, and of all readers together."""
 
 
 def _modules() -> set[Path]:

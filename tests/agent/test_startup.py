@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shodohflo.agent.startup import RunArguments, log_findings, named_store, not_reloadable
+from shodohflo.agent.startup import RunArguments, host_name, log_findings, named_store, not_reloadable
 from shodohflo.capture.live.interfaces import Wanted
 from shodohflo.config import load
 from shodohflo.config.findings import Code, Finding, Report
@@ -36,6 +36,16 @@ def arguments(config: Path | None = None) -> RunArguments:
         ledger=None,
         promiscuous=True,
     )
+
+
+def test_the_name_of_the_host_names_the_agent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The name is in lower case, and a host whose name cannot be part of a key needs --name."""
+    monkeypatch.setattr("socket.gethostname", lambda: "Bert.Example.NET")
+    assert host_name() == "bert.example.net"
+
+    monkeypatch.setattr("socket.gethostname", lambda: "bert;flow")
+    with pytest.raises(ConfigurationError, match=r"the name of this host: .*; or name the agent with --name"):
+        host_name()
 
 
 def test_settings_that_only_a_new_start_changes_are_named() -> None:

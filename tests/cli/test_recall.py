@@ -151,6 +151,7 @@ def test_a_store_that_is_gone_is_named_beside_what_the_others_know(
 
     assert "client;192.168.7.20" in result.stdout
     assert gone in result.stderr
+    assert result.exit_code == 1
 
 
 def test_without_the_only_store_nothing_is_said_about_the_key(shodohflo: Command) -> None:

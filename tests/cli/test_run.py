@@ -337,6 +337,10 @@ def test_a_terminal_that_is_closed_ends_it_well(here: tuple[Namespace, Namespace
         (["--our-nets", "home"], "'home' is not a prefix"),
         (["--config", "/nowhere.py"], "/nowhere.py: no such file"),
         (["--our-nets", "10.0.0.0/8", "--store", "http://x"], "the scheme must be redis"),
+        (["--name", "bert;flow"], "cannot be the name of an agent"),
+        (["--name", "b\x1b]0;x\x07"], "cannot be the name of an agent"),
+        (["--name", "*"], "cannot be the name of an agent"),
+        (["--name", "b" * 58], "at most 57 characters"),
     ],
 )
 def test_wrong_use_is_one_line_with_status_2(shodohflo: Command, arguments: list[str], said: str) -> None:

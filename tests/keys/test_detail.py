@@ -83,6 +83,26 @@ def test_a_missing_hash_is_all_unknown() -> None:
     assert UNKNOWN.octets is None
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        *(("first", "1e308"), ("last", "nan"), ("last", "9" * 5_000), ("packets.tcp", "many"), ("octets.tcp", "-1")),
+        *(("packets.tcp", "9" * 5_000), ("packets.tcp\x1b]0;", "1"), ("octets.TCP", "1"), ("sentence", "x" * 10_000)),
+    ],
+)
+def test_a_malformed_field_is_left_out_and_counted(field: str, value: str) -> None:
+    """All other fields are read as ever."""
+    fields = {"first": "1.5", "last": "9.5", "packets.udp": "3", "octets.udp": "200", "rule": "FLOW_MAPPING[1]"}
+
+    detail = FlowDetail.from_fields(fields | {field: value})
+
+    assert detail.malformed == 1
+    assert ProtocolSum("udp", 3, 200) in detail.protocols
+    assert detail.rule == "FLOW_MAPPING[1]"
+    assert {detail.first, detail.last} <= {1.5, 9.5, None}
+    assert FlowDetail.from_fields(fields | {"theirs": value}).malformed == 0
+
+
 @given(st.dictionaries(NAMES | st.text(), st.text() | st.sampled_from(["nan", "inf", "1e400", "-1", "\u0663"])))
 def test_bad_values_are_read_as_unknown(fields: dict[str, str]) -> None:
     """Parsing a hash with any content raises nothing; times are finite and counts are not negative."""

@@ -10,9 +10,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shodohflo.keys.grammar import FORMS, detail_key, from_key, key_pattern, key_template, to_key
-from shodohflo.model import ClientKey, FlowKey, Key, PeerKey, ResetKey, UnreachableKey
-from support.observing import KEYS
+from shodohflo.keys.grammar import (
+    FORMS,
+    _address,
+    _any_address,
+    detail_key,
+    detail_name,
+    from_key,
+    key_pattern,
+    key_template,
+    to_key,
+)
+from shodohflo.model import Address, ClientKey, FlowKey, Key, PeerKey, ResetKey, UnreachableKey
+from support.observing import ADDRESSES, KEYS
 
 LONGEST = IPv4Address("255.255.255.255")
 
@@ -124,6 +134,25 @@ def test_a_template_formats_addresses_as_text_and_numbers_as_integers() -> None:
     """A template has `%s` for each address and `%d` for each number."""
     assert key_template(UnreachableKey) == "%s;%s;%d:%d;%d;icmp"
     assert key_template(ClientKey) == "client;%s"
+
+
+@given(ADDRESSES.map(str) | st.from_regex(r"[0-9]{1,4}(\.[0-9]{1,4}){2,4}", fullmatch=True) | st.text())
+def test_the_fast_parser_of_addresses_agrees_with_the_plain_one(text: str) -> None:
+    """Both take the same texts for the same addresses, and refuse all others."""
+    results: list[Address | None] = []
+    for parse in (_address, _any_address):
+        try:
+            results.append(parse(text))
+        except ValueError:
+            results.append(None)
+
+    assert results[0] == results[1]
+
+
+@given(KEYS.filter(lambda key: isinstance(key, FlowKey)))
+def test_the_name_of_a_detail_follows_from_that_of_its_flow(key: FlowKey) -> None:
+    """Both ways to the name of a `detail` hash lead to the same one."""
+    assert detail_name(to_key(key)) == detail_key(key)
 
 
 def test_the_detail_of_a_flow_has_its_own_prefix() -> None:

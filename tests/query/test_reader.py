@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from shodohflo.errors import StoreError
+from shodohflo.keys import FlowDetail, detail_key, from_key
 from shodohflo.keys.detail import ProtocolSum
-from shodohflo.model import UDP, Kind
+from shodohflo.model import UDP, FlowKey, Kind
+from shodohflo.query.details import join_details
 from shodohflo.query.filters import Filter
 from shodohflo.query.reader import Reader
 from shodohflo.query.rows import FlowRow
@@ -19,7 +24,7 @@ from shodohflo.store.sinks.single import Single
 from shodohflo.store.urls import parse_url
 from shodohflo.store.writer import Writer
 from support.cutting import CuttingWire
-from support.observing import SECOND, Seen, flow, observed
+from support.observing import SECOND, SEEN, Seen, flow, observed
 from support.serving import PATIENCE, Server, programs, wait_until
 
 if TYPE_CHECKING:
@@ -309,3 +314,63 @@ def test_a_store_that_goes_in_the_middle_is_named_in_one_line(server: Server, tm
 
     assert wire.requests_cut == 1
     assert "\n" not in str(caught.value)
+
+
+def plainly_read(servers: list[Server], now: float) -> list[FlowRow]:
+    """Return all flows as `Reader.flows` does, in the plainest way: a key at a time, with the client library."""
+    by_key: dict[str, list[tuple[str, int, float | None, FlowDetail]]] = {}
+    for server in servers:
+        with server.client() as client:
+            for name in client.keys("*;flow"):
+                left = client.pttl(name)
+                detail = FlowDetail.from_fields(client.hgetall("detail;" + name.removesuffix(";flow")))
+                told = (f"unix://{server.path}", int(client.get(name)), left / 1000 if left >= 0 else None, detail)
+                by_key.setdefault(name, []).append(told)
+    return [plain_row(name, told, now) for name, told in by_key.items()]
+
+
+def plain_row(name: str, told: list[tuple[str, int, float | None, FlowDetail]], now: float) -> FlowRow:
+    """Return the row of one flow."""
+    key = from_key(name)
+    assert isinstance(key, FlowKey)
+    detail = join_details([one for *_, one in told])
+    expiries = [expires_in for _, _, expires_in, _ in told]
+    return FlowRow(
+        client=key.client,
+        service=key.service,
+        port=key.port,
+        octets=detail.octets,
+        first=detail.first,
+        last=detail.last,
+        protocols=detail.protocols,
+        rule=detail.rule,
+        sentence=detail.sentence,
+        agents=detail.agents,
+        packets=sum(packets for _, packets, _, _ in told),
+        age=None if detail.last is None else max(now - detail.last, 0.0),
+        expires_in=None if None in expiries else max(each for each in expiries if each is not None),
+        stores=tuple(store for store, *_ in told),
+    )
+
+
+@given(st.lists(st.tuples(SEEN, st.sampled_from([0, 1]), st.booleans()), max_size=30))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20)
+def test_the_rows_are_those_of_reading_key_by_key(servers: list[Server], seen: list[tuple[Seen, int, bool]]) -> None:
+    """Reading in bounded round trips, alone and from several stores, gives exactly the rows of the plainest way."""
+    for place, server in enumerate(servers):
+        with server.client() as client:
+            client.flushall()
+            written(server, *(row for row, at, _ in seen if at == place), agent=f"agent{place}", heartbeats=False)
+            for row, at, has_detail in seen:
+                if at == place and not has_detail:
+                    client.delete(detail_key(FlowKey(row.client, row.remote, row.port)))
+
+    for chosen in (servers[:1], servers):
+        rows = reader(*chosen).flows(EVERYTHING, now=10.0**9).rows
+        plain = {(row.client, row.service, row.port): row for row in plainly_read(chosen, 10.0**9)}
+
+        assert len(rows) == len(plain)
+        for found in rows:
+            expected = plain[found.client, found.service, found.port]
+            assert found == replace(expected, expires_in=found.expires_in)
+            assert found.expires_in == pytest.approx(expected.expires_in, abs=PATIENCE)

@@ -7,7 +7,7 @@ import io
 import pytest
 from rich.console import Console
 
-from shodohflo.report.table import Column, Row, plain, rich_table, show
+from shodohflo.report.table import LONGEST, Column, Row, plain, rich_table, show
 
 COLUMNS = (Column("CLIENT"), Column("PACKETS", right=True), Column("MORE", from_width=100))
 LONG = "2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff"
@@ -54,6 +54,27 @@ def test_narrow_terminals_leave_columns_out() -> None:
     """A column is left out on terminals narrower than its `from_width`."""
     assert "MORE" not in on_terminal(99)[0]
     assert "MORE" in on_terminal(100)[0]
+
+
+@pytest.mark.parametrize(
+    "cell", ["tcp\x1b]0;x\x07", "a\x9bb", "a\x7f", "a\u202eb", "a\u200b", "a\nb", "\ud800", "[red]"]
+)
+def test_a_cell_steers_no_terminal(cell: str) -> None:
+    """Characters that are not printed are escaped in files and on terminals, and rich's markup is text."""
+    stream = io.StringIO()
+    Console(file=stream, width=120, force_terminal=True, color_system=None).print(
+        rich_table(COLUMNS, [(cell, "1", "x")], 120)
+    )
+
+    for text in (stream.getvalue(), "\n".join(plain(COLUMNS, [(cell, "1", "x")]))):
+        assert all(character.isprintable() or character == "\n" for character in text)
+        assert text.rstrip("\n").count("\n") == 1
+        assert "[red]" in text or "[red]" not in cell
+
+
+def test_a_cell_of_any_length_does_not_widen_the_table_for_ever() -> None:
+    """A cell is cut where nobody reads on."""
+    assert len(plain(COLUMNS, [("x" * 10**6, "1", "y")])[1]) < LONGEST + 50
 
 
 def test_a_file_gets_plain_lines() -> None:

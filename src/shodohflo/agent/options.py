@@ -30,7 +30,7 @@ class RunOptions:
     store: Store
     """Where to write; it need not be reachable yet."""
     name: str = field(default_factory=socket.gethostname)
-    """The name of the agent's hash in the store, unique among the agents that write there."""
+    """The name of the agent's hash in the store (see `keys.naming`), unique among the agents that write there."""
     duration: float | None = None
     """Seconds; None for until a signal."""
     patience: float = 10.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from dataclasses import dataclass
 from threading import Thread
 from typing import TYPE_CHECKING, Final
@@ -17,6 +18,7 @@ from shodohflo.config.derived import refuse_swallowed
 from shodohflo.config.findings import Level
 from shodohflo.config.trial import try_out
 from shodohflo.errors import ConfigurationError, LastingStoreError, StoreError
+from shodohflo.keys import agent_name
 from shodohflo.report.findings import in_one_line
 from shodohflo.store.connection import CONNECT_TIMEOUT, RemoteStore, Store
 from shodohflo.store.directory import invoking_group, state_directory
@@ -101,6 +103,14 @@ def _refuse_errors(configuration: Configuration) -> None:
     log_findings(report, configuration.settings)
     if report.worst == Level.ERROR:
         raise ConfigurationError(in_one_line(report.findings[0]))
+
+
+def host_name() -> str:
+    """Return the name of an agent that was given none: that of this host."""
+    try:
+        return agent_name(socket.gethostname())
+    except ValueError as error:
+        raise ConfigurationError(f"the name of this host: {error}; or name the agent with --name") from error
 
 
 def not_reloadable(before: Settings, after: Settings, *, store_named: bool) -> Iterator[str]:

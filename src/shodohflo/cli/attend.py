@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import sys
 from contextlib import ExitStack
 from functools import partial
@@ -14,7 +13,7 @@ import click
 from shodohflo.agent import RunOptions, Status
 from shodohflo.agent import run as run_agent
 from shodohflo.agent.pidfile import AgentFiles, PidFile, run_directory
-from shodohflo.agent.startup import RunArguments, log_findings, named_store, refuse_without_rights
+from shodohflo.agent.startup import RunArguments, host_name, log_findings, named_store, refuse_without_rights
 from shodohflo.analysis.check.proof import check
 from shodohflo.cli.logs import begin_log
 from shodohflo.config import SEARCHED, Settings, find
@@ -38,7 +37,7 @@ def attend(arguments: RunArguments) -> int:
         on_status = _on_status(settings, closing)
         log_findings(check(configuration), settings)
         refuse_without_rights()
-        name = arguments.name or socket.gethostname()
+        name = arguments.name or host_name()
         store = named_store(arguments.store, settings, closing)
         pid_file = closing.enter_context(PidFile(AgentFiles(run_directory(os.environ, os.geteuid()), name)))
         run_options = RunOptions(

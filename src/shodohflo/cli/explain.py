@@ -62,16 +62,17 @@ def explain_command(  # noqa: PLR0913 - one for each option
     """
     if (packet is None) == (key is None):
         raise click.UsageError("name either a PACKET or --key KEY")
+    status = 0
     if key is not None:
         from shodohflo.cli.recall import recall  # noqa: PLC0415 - a packet needs no store client
 
-        lines, told = recall(key, stores, time.time())
+        (lines, told), status = recall(key, stores, time.time())
     else:
         explanation = _explain(packet or "", config, our_nets)
         lines, told = list(explanation_lines(explanation)), explanation.as_dict()
     for line in [json.dumps(told)] if as_json else lines:
         click.echo(line)
-    return 0
+    return status
 
 
 def _explain(text: str, config: Path | None, our_nets: tuple[Network, ...]) -> Explanation:

@@ -70,11 +70,14 @@ def wanted(clients: tuple[Network, ...], services: tuple[Network, ...], ports: t
 def print_found(reader: Reader, found: Found[AnyRow], rows: Listing[AnyRow], sort: str, *, as_json: bool) -> int:
     """Print the rows that were found, sorted; return 1 if a store failed, after naming it on standard error.
 
-    Foreign keys are counted on standard error.
+    Foreign keys and malformed details are counted on standard error.
     """
     rows.print(rows.sorted(found.rows, sort), as_json=as_json)
     if found.foreign:
         click.echo(f"{found.foreign:,} keys look like ours but are not; they were left out", err=True)
+    if found.damaged:
+        flows = f"{found.damaged:,} flows have malformed or oversized details in the store; these were left out"
+        click.echo(flows, err=True)
     return report_failures(reader)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from shodohflo.keys.naming import agent_name
 from shodohflo.rules.networks import forgotten_length
 
 if TYPE_CHECKING:
@@ -44,6 +45,15 @@ def _suggestion(text: str) -> str:
 
 CAPTURE: Final = click.Path(allow_dash=True, readable=False)
 """A capture file, or - for standard input; shells complete it as a file, and its reader reports errors."""
+
+
+def agent(_context: click.Context, _parameter: click.Parameter, text: str | None) -> str | None:
+    """Return the name of an agent as it is in keys; the error shows what a name may have."""
+    try:
+        return None if text is None else agent_name(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
 
 PORT: Final = click.IntRange(0, 65535)
 

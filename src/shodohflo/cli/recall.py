@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from shodohflo.cli.filters import report_failures
 from shodohflo.cli.stores import opened
-from shodohflo.errors import ConfigurationError, ShodohfloError
+from shodohflo.errors import ConfigurationError, ShodohfloError, foreign_text
 from shodohflo.keys import from_key
 from shodohflo.query.lookup import find_row
 from shodohflo.query.reader import Reader
@@ -19,16 +19,21 @@ Recalled = tuple[list[str], dict[str, object]]
 """The lines for people, and the object for scripts."""
 
 
-def recall(text: str, urls: Sequence[str], now: float) -> Recalled:
-    """Look up the key written as `text` in the stores; `now` is in seconds since 1970."""
+def recall(text: str, urls: Sequence[str], now: float) -> tuple[Recalled, int]:
+    """Look up the key written as `text` in the stores; `now` is in seconds since 1970.
+
+    Return what they remember, and the exit status: 1 if a store failed, which is named on standard error.
+    """
     key = from_key(text)
     if key is None:
-        raise ConfigurationError(f"{text!r} is not one of our keys; write one like '10.0.0.1;8.8.8.8;53;flow'")
+        raise ConfigurationError(
+            f"'{foreign_text(text)}' is not one of our keys; write one like '10.0.0.1;8.8.8.8;53;flow'"
+        )
     reader = Reader(opened(urls))
     row = find_row(reader, key, now)
-    failed = report_failures(reader)
-    if row is None and failed:
-        raise ShodohfloError(f"no other store has the key {text}, so whether it exists is unknown")
+    status = report_failures(reader)
+    if row is None and status:
+        raise ShodohfloError(f"no other store has the key {foreign_text(text)}, so whether it exists is unknown")
     if row is None:
         raise ShodohfloError(f"no store has the key {text}: it was never written, or it has expired")
-    return [text, *memory_lines(key, row, now)], {"key": text} | row.as_dict()
+    return ([text, *memory_lines(key, row, now)], {"key": text} | row.as_dict()), status

@@ -9,6 +9,7 @@ import click
 
 from shodohflo.agent.pidfile import find
 from shodohflo.agent.reload_request import request_reload
+from shodohflo.cli import options
 from shodohflo.errors import ShodohfloError
 
 EXAMPLES: Final = """\b
@@ -19,7 +20,12 @@ Examples:
 
 
 @click.command("reload", epilog=EXAMPLES)
-@click.option("--name", metavar="AGENT", help="The agent's name; needed if several are running.")
+@click.option(
+    "--name",
+    metavar="AGENT",
+    callback=options.agent,
+    help="The agent's name; needed if several are running.",
+)
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0, min_open=True),

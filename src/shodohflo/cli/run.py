@@ -49,7 +49,12 @@ def _shared(command: Callable[..., int]) -> Callable[..., int]:
         click.option(
             "--duration", type=float, metavar="SECONDS", callback=_duration, help="End after this many seconds."
         ),
-        click.option("--name", metavar="AGENT", help="The agent's name in the store; by default this host's."),
+        click.option(
+            "--name",
+            metavar="AGENT",
+            callback=options.agent,
+            help="The agent's name in the store, in lower case; by default this host's.",
+        ),
         options.ledger,
         click.option(
             "--promiscuous/--no-promiscuous",

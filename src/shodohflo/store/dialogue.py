@@ -10,6 +10,7 @@ follows it is asked again on a new one. So one huge value costs its own key, and
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -33,6 +34,9 @@ Answer = Any
 _MORE: Final = object()
 _PIECE: Final = 1 << 16
 """Bytes received at once, by which an answer may exceed its limit."""
+
+_WIDE: Final = re.compile(rb"^[*%~>|][0-9]{5}", re.MULTILINE)
+"""The header of a list of 10,000 or more: memory is reserved for all of it when its header is read, at any depth."""
 
 _CAUTIOUS: Final = 16
 """Commands in one round trip after an answer that was too large: the store prepares what we do not read."""
@@ -69,7 +73,6 @@ class Dialogue:
         self._limits = limits or Limits()
         self._end = time.monotonic() + self._limits.total
         self._skipped = 0
-        self._buffer = bytearray(_PIECE)
 
     @property
     def database(self) -> int:
@@ -116,46 +119,66 @@ class Dialogue:
         receiving = connection._sock  # noqa: SLF001 - the library's own parser has no limits
         if receiving is None:
             raise LostError("the connection was closed")
-        reader = libvalkey.Reader(
+        incoming = _Incoming(receiving, self._limits.octets, self._deadline())
+        for _ in range(number):
+            answer = incoming.next()
+            yield answer
+            if isinstance(answer, TooLarge):
+                return
+        incoming.check_end()
+
+    def _deadline(self) -> float:
+        return min(time.monotonic() + self._limits.seconds, self._end)
+
+
+class _Incoming:
+    """The answers of one round trip."""
+
+    def __init__(self, receiving: socket.socket, octets: int, deadline: float) -> None:
+        self._socket = receiving
+        self._octets = octets
+        self._deadline = deadline
+        self._buffer = bytearray(_PIECE)
+        self._is_too_wide = False
+        self._reader = libvalkey.Reader(
             protocolError=InvalidResponse,
             replyError=DefaultParser.parse_error,
             encoding="utf-8",
             errors="replace",  # a key that is not UTF-8 is not ours, but it must not raise
             notEnoughData=_MORE,
         )
-        deadline = min(time.monotonic() + self._limits.seconds, self._end)
-        for _ in range(number):
-            answer = _next(reader)
-            if answer is _MORE:
-                answer = self._wait(receiving, reader, deadline)
-            yield answer
-            if isinstance(answer, TooLarge):
-                return
-        if reader.has_data():
-            raise InvalidResponse("it sends more answers than there were questions")
 
-    def _wait(self, receiving: socket.socket, reader: libvalkey.Reader, deadline: float) -> Answer:
-        """Receive until an answer is complete, too large or too late."""
-        head, left = b"", self._limits.octets
-        answer: Answer = _MORE
-        while answer is _MORE:
-            if left <= 0:
+    def next(self) -> Answer:
+        """Return the next answer; receive until it is complete, too large or too late."""
+        head, left = b"", self._octets
+        while (answer := self._parse()) is _MORE:
+            if left <= 0 or self._is_too_wide:
                 return TooLarge(head)
-            if time.monotonic() > deadline:
-                raise LateError("its answers take too long")
-            received = receiving.recv_into(self._buffer)
-            if not received:
-                raise LostError("it closed the connection")
+            received = self._receive()
             head = head or bytes(self._buffer[: min(received, 64)])
             left -= received
-            reader.feed(self._buffer, 0, received)  # type: ignore[arg-type] # it takes any buffer
-            answer = _next(reader)
         return answer
 
+    def check_end(self) -> None:
+        """Raise an error if there is anything behind the last answer."""
+        if self._reader.has_data():
+            raise InvalidResponse("it sends more answers than there were questions")
 
-def _next(reader: libvalkey.Reader) -> Answer:
-    """Return the next complete answer, or `_MORE`."""
-    try:
-        return reader.gets()
-    except (TypeError, ValueError) as error:  # a map whose key is a list, a number beyond all bounds
-        raise InvalidResponse(f"an odd answer: {error}") from error
+    def _receive(self) -> int:
+        """Receive some bytes, and parse those before a list that is too wide."""
+        if time.monotonic() > self._deadline:
+            raise LateError("its answers take too long")
+        received = self._socket.recv_into(self._buffer)
+        if not received:
+            raise LostError("it closed the connection")
+        wide = _WIDE.search(memoryview(self._buffer)[:received])
+        self._is_too_wide = wide is not None
+        self._reader.feed(self._buffer, 0, wide.start() if wide else received)  # type: ignore[arg-type] # any buffer
+        return received
+
+    def _parse(self) -> Answer:
+        """Return the next complete answer, or `_MORE`."""
+        try:
+            return self._reader.gets()
+        except (TypeError, ValueError) as error:  # a map whose key is a list, a number beyond all bounds
+            raise InvalidResponse(f"an odd answer: {error}") from error

@@ -24,7 +24,7 @@ STEP: Final = 2_000
 MOST_NAMES: Final = 5_000_000
 """Names that one scan may find: rows of so many flows take some 3 GB of memory."""
 
-_MOST_EMPTY: Final = 10_000
+_MOST_EMPTY: Final = 1_000
 """Steps without a new name, beyond those that the size of the store explains."""
 
 _LARGEST: Final = 10**8
