@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from shodohflo.report.numbers import age_text, port_name, size_text
+from shodohflo.report.numbers import age_text, counted, port_name, size_text
 from support.machine import missing
 
 
@@ -50,3 +50,9 @@ def test_a_port_without_a_name_has_none() -> None:
     """A port that /etc/services does not list has an empty name."""
     assert port_name(49_151) == ""
     assert port_name(0) == ""
+
+
+def test_one_is_singular() -> None:
+    """A count has its noun, in the singular for one, and thousands have commas."""
+    assert [counted(number, "packet") for number in (0, 1, 1234)] == ["0 packets", "1 packet", "1,234 packets"]
+    assert [counted(number, "query", "queries") for number in (1, 2)] == ["1 query", "2 queries"]

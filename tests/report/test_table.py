@@ -14,6 +14,14 @@ LONG = "2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff"
 ROWS: list[Row] = [("192.0.2.1", "7", "x"), (LONG, "1,234,567", "y")]
 
 
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        """Say so."""
+        return True
+
+
 def on_terminal(width: int) -> list[str]:
     """Return the lines that a terminal of `width` characters shows."""
     stream = io.StringIO()
@@ -63,3 +71,16 @@ def test_a_file_gets_plain_lines() -> None:
     show(COLUMNS, ROWS, stream)
 
     assert stream.getvalue().splitlines() == plain(COLUMNS, ROWS)
+
+
+@pytest.mark.parametrize(("width", "told"), [(99, True), (100, False)])
+def test_columns_without_room_are_told(width: int, told: bool, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: FBT001 - what is expected
+    """A terminal is told which columns were left out and how to see them; a file has all of them."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    terminal, file = Terminal(), io.StringIO()
+
+    show(COLUMNS, ROWS, terminal)
+    show(COLUMNS, ROWS, file)
+
+    assert ("99 columns have no room for MORE; `| less -S` shows all" in terminal.getvalue()) == told
+    assert "room" not in file.getvalue()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from shodohflo.agent.status import Identity, LoadedConfiguration, Status
 from shodohflo.attribution.pipeline import Pipeline
 from shodohflo.attribution.policy import Connection
+from shodohflo.config.published import published
 from shodohflo.store.outlet import Outlet
 
 if TYPE_CHECKING:
@@ -36,7 +37,14 @@ class Session:
         self._patience = options.patience
         self._own: frozenset[TcpEnds] = frozenset()
         configuration = options.configuration
-        self._identity = Identity(options.name, os.getpid(), time.time(), options.store.name, configuration.our_nets)
+        self._identity = Identity(
+            options.name,
+            os.getpid(),
+            time.time(),
+            options.store.name,
+            configuration.our_nets,
+            published(configuration.networks),
+        )
         self._unmatched_before: Counter[tuple[str, str]] = Counter()
         self._configuration, self._loaded = configuration, _loaded(configuration.settings)
         rules = configuration.rules()
@@ -81,7 +89,9 @@ class Session:
         self._unmatched_before = self._unmatched(self._pipeline.take_unmatched())
         _carry_failures(self._pipeline.rules.mapping, rules.mapping)
         self._configuration, self._loaded = configuration, _loaded(configuration.settings)
-        self._identity = replace(self._identity, our_nets=configuration.our_nets)
+        self._identity = replace(
+            self._identity, our_nets=configuration.our_nets, networks=published(configuration.networks)
+        )
         self._pipeline.rules, self._pipeline.policy = rules, self._policy()
         self._outlet.adopt(rules.mapping.sentences, configuration.settings.ttl)
         self._writer.change_lifetime(configuration.settings.ttl)

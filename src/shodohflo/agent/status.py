@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from shodohflo import __version__
 from shodohflo.columns.observations import Observations
+from shodohflo.keys.networks import to_fields
 from shodohflo.model import Network, rule_place
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from shodohflo.attribution.ledger import Ledger
+    from shodohflo.keys.networks import PublishedNetwork
     from shodohflo.rules.compiler import CompiledRules
     from shodohflo.store.stats import WriterStats
 
@@ -27,7 +29,7 @@ _DIGITS: Final = 12
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Name, process and store of the agent; only `our_nets` changes while it runs."""
+    """Name, process and store of the agent; only `our_nets` and `networks` change while it runs."""
 
     name: str
     pid: int
@@ -35,6 +37,8 @@ class Identity:
     """Seconds since 1970."""
     store: str
     our_nets: tuple[Network, ...]
+    networks: tuple[PublishedNetwork, ...] = ()
+    """The networks of the configuration, by whose names readers can ask."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +112,7 @@ class Status:
             "interfaces": " ".join(self.interfaces),
             "our_nets": " ".join(map(str, self.identity.our_nets)),
             **self.configuration.to_fields(),
+            **to_fields(self.identity.networks),
             **self._counters(),
         }
 

@@ -13,10 +13,11 @@ from shodohflo.query.filters import Filter, pattern
 from shodohflo.query.rows import AgentRow, ClientRow, FlowRow, KeyRow, PeerRow, ReconRow, order
 from shodohflo.query.sums import clients_of, common_fields, flow_row, peers_of
 from shodohflo.store.connection import store_errors
+from shodohflo.store.contents import Contents, read_contents
 from shodohflo.store.reading import AnyKey, KeyRecord, KeyRecords, database_of, read_heartbeats, read_records
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Sequence
 
     from valkey import Valkey
 
@@ -88,28 +89,31 @@ class Reader:
     def flows(self, wanted: Filter, now: float) -> Found[FlowRow]:
         """Return the flows that `wanted` matches; `now`, in seconds since 1970, gives their age."""
         seen, foreign = self._gather(FlowKey, wanted)
-        rows = [_flow_row(one, now) for one in seen if wanted.takes(one.key.client, one.key.service, one.key.port)]
+        made = (_flow_row(one, now) for one in seen if wanted.takes(one.key.client, one.key.service, one.key.port))
+        rows = [row for row in made if wanted.takes_flow(row)]
         return _found(rows, foreign, lambda row: (order(row.client), order(row.service), row.port))
 
     def peers(self, wanted: Filter) -> Found[PeerRow]:
-        """Return each pair once: in the direction that `wanted` matches, or with the lower address first if both do."""
+        """Return each pair once: in the direction that `wanted` matches, or with the lower address first if both do.
+
+        Pairs have no ports and no protocols, so `wanted` must not ask for any; see `peers_by_flow`.
+        """
         seen, foreign = self._gather(PeerKey, wanted)
-        ends = Filter(clients=wanted.clients, services=wanted.services)
         rows = [
             PeerRow(address=one.key.address, peer=one.key.peer, **one.common())
             for one in seen
-            if _takes_pair(ends, one.key)
+            if _takes_pair(wanted, one.key)
         ]
-        return _found(rows, foreign, lambda row: (order(row.address), order(row.peer)))
+        return _found(_young(wanted, rows), foreign, lambda row: (order(row.address), order(row.peer)))
 
     def clients(self, wanted: Filter) -> Found[ClientRow]:
         """Return the clients; the services and ports of the filter are ignored."""
         seen, foreign = self._gather(ClientKey, wanted)
         rows = [ClientRow(client=one.key.client, **one.common()) for one in seen if wanted.takes_client(one.key.client)]
-        return _found(rows, foreign, lambda row: order(row.client))
+        return _found(_young(wanted, rows), foreign, lambda row: order(row.client))
 
-    def peers_by_port(self, wanted: Filter, now: float) -> Found[PeerRow]:
-        """Return the pairs of ends of the flows that `wanted` matches, with their packets; peer keys have no port."""
+    def peers_by_flow(self, wanted: Filter, now: float) -> Found[PeerRow]:
+        """Return the pairs of ends of the flows that `wanted` matches, with their packets."""
         flows = self.flows(wanted, now)
         return Found(peers_of(flows.rows), flows.foreign)
 
@@ -120,14 +124,16 @@ class Reader:
 
     def recon(self, wanted: Filter) -> Found[ReconRow]:
         """Return the resets and unreachables; a wanted port may be that of either end."""
-        resets, foreign_resets = self._gather(ResetKey, wanted)
-        unreachables, foreign_unreachables = self._gather(UnreachableKey, wanted)
+        resets, foreign_resets = self._gather(ResetKey, wanted) if wanted.takes_kind("rst") else ([], 0)
+        unreachables, foreign_unreachables = (
+            self._gather(UnreachableKey, wanted) if wanted.takes_kind("icmp") else ([], 0)
+        )
         rows = [
             *(_recon_row(one, "rst", None) for one in resets if _takes_ports(wanted, one.key)),
             *(_recon_row(one, "icmp", one.key.code) for one in unreachables if _takes_ports(wanted, one.key)),
         ]
         return _found(
-            rows,
+            _young(wanted, rows),
             foreign_resets + foreign_unreachables,
             lambda row: (order(row.client), order(row.remote), row.client_port, row.remote_port, row.code or 0),
         )
@@ -139,6 +145,11 @@ class Reader:
             return [AgentRow(each.agent, name, each.age, each.fields) for each in read_heartbeats(client)]
 
         return tuple(row for rows in self._read_each(read) for row in rows)
+
+    def contents(self, kinds: Sequence[type]) -> tuple[Contents, ...]:
+        """Return how many keys of `kinds` each store has, whoever is asked for; to say why nothing was found."""
+        patterns = tuple(pattern(kind, Filter()) for kind in kinds)
+        return tuple(self._read_each(lambda client, name: read_contents(client, name, patterns)))
 
     def _gather(self, kind: type[AnyKey], wanted: Filter) -> tuple[list[_Seen[AnyKey]], int]:
         """Return the keys of a kind in all stores, and the number of foreign keys."""
@@ -178,10 +189,15 @@ def _takes_ports(wanted: Filter, key: ResetKey | UnreachableKey) -> bool:
     return wanted.takes(key.client, key.remote, key.client_port, key.remote_port)
 
 
-def _takes_pair(ends: Filter, key: PeerKey) -> bool:
-    if not ends.takes(key.address, key.peer):
+def _takes_pair(wanted: Filter, key: PeerKey) -> bool:
+    if not wanted.takes_pair(key.address, key.peer):
         return False
-    return order(key.address) <= order(key.peer) or not ends.takes(key.peer, key.address)
+    return order(key.address) <= order(key.peer) or not wanted.takes_pair(key.peer, key.address)
+
+
+def _young(wanted: Filter, rows: Iterable[AnyRow]) -> list[AnyRow]:
+    """Return the rows that are not older than `wanted` allows."""
+    return [row for row in rows if wanted.takes_age(row.age)]
 
 
 def _flow_row(seen: _Seen[FlowKey], now: float) -> FlowRow:

@@ -1,4 +1,4 @@
-"""Numbers as text for tables: names of ports, ages, sizes, and codes of unreachables."""
+"""Numbers as text for tables: names of ports, ages, sizes, counts, and codes of unreachables."""
 
 from __future__ import annotations
 
@@ -64,6 +64,11 @@ def size_text(octets: int) -> str:
     while size >= 999.5 and unit < len(_SIZES) - 1:
         size, unit = size / 1000, unit + 1
     return f"{octets} B" if unit == 0 else f"{size:.3g} {_SIZES[unit]}"
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """Return a count with its noun: `1 packet`, `1,234 packets`; the plural is that with an s, unless given."""
+    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
 
 
 def unreachable_name(code: int, version: int) -> str:

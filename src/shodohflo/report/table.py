@@ -38,9 +38,11 @@ def show(columns: Sequence[Column], rows: Sequence[Row], stream: TextIO | None =
         return
     from rich.console import Console  # noqa: PLC0415 - output to pipes and files does not need rich
 
-    Console(file=stream, highlight=False, markup=False).print(
-        rich_table(columns, rows, shutil.get_terminal_size().columns)
-    )
+    width = shutil.get_terminal_size().columns
+    console = Console(file=stream, highlight=False, markup=False)
+    console.print(rich_table(columns, rows, width))
+    if hidden := ", ".join(column.title for column in columns if column.from_width > width and column.title):
+        console.print(f"{width} columns have no room for {hidden}; `| less -S` shows all", style="dim")
 
 
 def plain(columns: Sequence[Column], rows: Sequence[Row]) -> list[str]:
