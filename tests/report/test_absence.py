@@ -80,8 +80,8 @@ def test_a_filter_by_time_needs_a_heartbeat_where_only_writes_have_a_time() -> N
             agent(received="1204", outcomes={"own_network": 1200, "handshake": 4}),
             (
                 "the agent bert is running, but has recorded no flows: of 1,204 packets, 1,200 are own_network (both "
-                "ends are in our networks, and SUPPRESS_OWN_NETWORK is set), 4 are handshake (TCP with SYN or FIN: no proof "
-                "that data flowed); SUPPRESS_OWN_NETWORK leaves these out"
+                "ends are in our networks, and SUPPRESS_OWN_NETWORK is set), 4 are handshake (TCP with SYN or FIN: no "
+                "proof that data flowed); SUPPRESS_OWN_NETWORK leaves these out"
             ),
         ),
         (agent(7200, state="ended"), "the agent bert ended 2h ago, and what it had written has expired"),

@@ -94,6 +94,8 @@ class Status:
     """For `on_status`: the observations since its last call, at most `store.outlet.RECENT` rows."""
     state: str = "running"
     """`running`, `ended`, or `cut short` if the store did not take everything at the end."""
+    notice: str = ""
+    """What the agent is waiting for, for a terminal; empty if for nothing but packets."""
 
     @property
     def given_up(self) -> int:

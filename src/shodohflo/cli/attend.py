@@ -65,8 +65,8 @@ def _on_status(settings: Settings, closing: ExitStack) -> Callable[[Status], Non
         return None
     from rich.console import Console  # noqa: PLC0415 - a service does not need rich
 
-    from shodohflo.cli.live import LiveView  # noqa: PLC0415 - as above
+    from shodohflo.cli.live import LiveView, find_keyboard  # noqa: PLC0415 - as above
 
     console = Console()
     begin_log(settings.log_level, console)
-    return closing.enter_context(LiveView(console)).show
+    return closing.enter_context(LiveView(console, find_keyboard())).show

@@ -50,9 +50,12 @@ def _words_of(known: tuple[str, ...]) -> Callable[[str], frozenset[str]]:
     return parse
 
 
+parse_protocols: Final = _words_of(PROTOCOLS)
+"""Parse a list of protocols; a ValueError says which is unknown."""
+
 _NETS: Final = ListType("NETS", parse_networks)
 _PORTS: Final = ListType("PORTS", parse_ports, port_names)
-_PROTOCOLS: Final = ListType("PROTOCOLS", _words_of(PROTOCOLS), lambda: PROTOCOLS)
+_PROTOCOLS: Final = ListType("PROTOCOLS", parse_protocols, lambda: PROTOCOLS)
 _KINDS: Final = ListType("KINDS", _words_of(KINDS), lambda: KINDS)
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 AnyRow = TypeVar("AnyRow", bound=KeyRow)
+Sorted = TypeVar("Sorted")
 
 
 class Form(Enum):
@@ -32,10 +33,10 @@ class Form(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Order(Generic[AnyRow]):
+class Order(Generic[Sorted]):
     """An order of rows."""
 
-    key: Callable[[AnyRow], Any]
+    key: Callable[[Sorted], Any]
     """The sort key of a row; None if its value is unknown."""
     descending: bool = False
     """Whether the greatest comes first, as for counts and times."""

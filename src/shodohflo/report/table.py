@@ -41,8 +41,13 @@ def show(columns: Sequence[Column], rows: Sequence[Row], stream: TextIO | None =
     width = shutil.get_terminal_size().columns
     console = Console(file=stream, highlight=False, markup=False)
     console.print(rich_table(columns, rows, width))
-    if hidden := ", ".join(column.title for column in columns if column.from_width > width and column.title):
+    if hidden := hidden_titles(columns, width):
         console.print(f"{width} columns have no room for {hidden}; `| less -S` shows all", style="dim")
+
+
+def hidden_titles(columns: Sequence[Column], width: int) -> str:
+    """Return the titles of the columns that a terminal of `width` characters has no room for, with commas."""
+    return ", ".join(column.title for column in columns if column.from_width > width and column.title)
 
 
 def plain(columns: Sequence[Column], rows: Sequence[Row]) -> list[str]:
