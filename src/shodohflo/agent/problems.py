@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from shodohflo.model import rule_place
 from shodohflo.process.timers import RateLimit
+from shodohflo.report.numbers import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,8 +24,10 @@ class Problem:
 
     reason: str
     count: int
+    noun: str
+    """What was counted, in the singular."""
     text: str
-    """What was counted; the log record is the increase followed by this text."""
+    """The log record is the increase, the noun and this text."""
     level: int = logging.WARNING
 
 
@@ -43,19 +46,21 @@ class ProblemLog:
             if problem.count < logged:  # the counters of a store begin at 0 after its restart
                 logged = 0
             if problem.count > logged and self._limit.allows(problem.reason, now):
-                _log.log(problem.level, "%d %s", problem.count - logged, problem.text)
+                _log.log(problem.level, "%s %s", counted(problem.count - logged, problem.noun), problem.text)
                 logged = problem.count
             self._logged[problem.reason] = logged
 
 
 def _problems(status: Status) -> Iterator[Problem]:
     ledger, rules = status.ledger, status.rules
-    yield Problem("kernel_dropped", ledger.kernel_dropped, "packets dropped by the kernel: the ring was full")
-    evicted = "keys evicted by the store before they expired: its memory is full (STORE_MEMORY, if it is embedded)"
-    yield Problem("evicted", status.writer.evicted, evicted)
+    yield Problem("kernel_dropped", ledger.kernel_dropped, "packet", "dropped by the kernel: the ring was full")
+    evicted = "evicted by the store before they expired: its memory is full (STORE_MEMORY, if it is embedded)"
+    yield Problem("evicted", status.writer.evicted, "key", evicted)
     for rule, count in rules.failures.items():
         place = rule_place(rule)
-        yield Problem(place, count, f"times {place} gave no answer, most recently: {rules.last_failure.get(rule, '')}")
+        yield Problem(
+            place, count, "time", f"{place} gave no answer, most recently: {rules.last_failure.get(rule, '')}"
+        )
     for outcome, count in ledger.outcomes.items():
         if outcome.startswith("refused."):
-            yield Problem(outcome, count, f"packets {outcome}", logging.DEBUG)
+            yield Problem(outcome, count, "packet", outcome, logging.DEBUG)

@@ -10,6 +10,7 @@ from shodohflo import __version__
 from shodohflo.columns.observations import Observations
 from shodohflo.keys.networks import to_fields
 from shodohflo.model import Network, rule_place
+from shodohflo.report.numbers import counted
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -147,7 +148,7 @@ def summary(status: Status) -> str:
     store = "; the store is away" if away else ""
     lost = f", {status.given_up:,} never reached the store" if status.given_up else ""
     return (
-        f"{status.ledger.received:,} packets received ({counts or 'nothing yet'}), "
+        f"{counted(status.ledger.received, 'packet')} received ({counts or 'nothing yet'}), "
         f"{status.ledger.kernel_dropped:,} dropped by the kernel{lost}{store}"
     )
 

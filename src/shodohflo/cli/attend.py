@@ -17,9 +17,11 @@ from shodohflo.agent.pidfile import AgentFiles, PidFile, run_directory
 from shodohflo.agent.startup import RunArguments, log_findings, named_store, refuse_without_rights
 from shodohflo.analysis.check.proof import check
 from shodohflo.cli.logs import begin_log
+from shodohflo.cli.messages import fail
 from shodohflo.config import SEARCHED, Settings, find
 from shodohflo.process.malloc import keep_freed_memory
 from shodohflo.report.ledger import print_ledger, write_ledger
+from shodohflo.report.numbers import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,6 +57,8 @@ def attend(arguments: RunArguments) -> int:
         if arguments.ledger:
             write_ledger(ended.ledger, arguments.ledger)
         print_ledger(ended.ledger, ended.rules, err=False)
+        if ended.given_up:  # in the log, it is far above the ledger
+            fail(f"{counted(ended.given_up, 'recorded packet')} never reached {ended.identity.store}")
     return status
 
 

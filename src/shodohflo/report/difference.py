@@ -5,6 +5,8 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
+from shodohflo.report.numbers import counted
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -23,12 +25,13 @@ _UNSURE: Final = "a custom action gave different answers when asked again about 
 
 def difference_lines(difference: Difference) -> Iterator[str]:
     """Yield the lines of a difference: the counts, then the changes by outcomes and rules, most packets first."""
-    yield f"{difference.packets:,} packets; {len(difference.old):,} keys before, {len(difference.new):,} after"
+    keys = counted(len(difference.old), "key")
+    yield f"{counted(difference.packets, 'packet')}; {keys} before, {len(difference.new):,} after"
     if difference.is_none:
         yield "no difference"
         return
     yield (
-        f"{len(difference.added):,} keys added, {len(difference.gone):,} gone, "
+        f"{counted(len(difference.added), 'key')} added, {len(difference.gone):,} gone, "
         f"{len(difference.recounted):,} with another count"
     )
     changes = sorted(difference.changes, key=_reason)
@@ -45,7 +48,7 @@ def _reason(change: Change) -> tuple[What, str, str, str, str]:
 
 def _group(changes: Sequence[Change]) -> Iterator[str]:
     """Yield the lines of the changes that have the same outcomes and rules before and after."""
-    yield f"{changes[0].what}: {sum(change.packets for change in changes):,} packets"
+    yield f"{changes[0].what}: {counted(sum(change.packets for change in changes), 'packet')}"
     yield f"  before  {_side(changes[0].old)}"
     yield f"  after   {_side(changes[0].new)}"
     yield from _counted([(change.packets, _keys(change)) for change in changes])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from shodohflo.model import ClientKey, FlowKey, Key, PeerKey, ResetKey, UnreachableKey, address_text
 from shodohflo.query.rows import FlowRow
-from shodohflo.report.numbers import age_text, port_name, size_text, unreachable_name
+from shodohflo.report.numbers import age_text, counted, port_name, size_text, unreachable_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,7 +56,7 @@ def _meant(key: Key) -> Iterator[tuple[str, str]]:
 def _remembered(row: FlowRow, now: float) -> Iterator[tuple[str, str]]:
     """Yield the lines about the content of the `detail` hash."""
     for protocol in row.protocols:
-        yield protocol.protocol, f"{protocol.packets:,} packets, {size_text(protocol.octets)}"
+        yield protocol.protocol, f"{counted(protocol.packets, 'packet')}, {size_text(protocol.octets)}"
     for name, seconds in (("first seen", row.first), ("last seen", row.last)):
         if seconds is not None:
             yield name, f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC, {age_text(now - seconds)} ago"
