@@ -22,6 +22,7 @@ from shodohflo.report.busiest import (
     Snapshot,
     cells_of,
 )
+from shodohflo.report.listings import FLOWS
 from support.rows import FLOW
 
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ def row(client: str = "192.0.2.1", *, port: int = 443, packets: int = 1, last: f
 
 def live(*, port: int = 443, bits: float = 0.0, packets: float = 0.0, client: str = "192.0.2.1") -> LiveFlow:
     """Return a flow with rates."""
-    return LiveFlow(replace(row(client, port=port), age=0.0), packets, bits)
+    flow = row(client, port=port)
+    return LiveFlow(flow, packets, bits, FLOWS.orders["client"].key(flow), NOW)
 
 
 def test_a_flow_that_is_seen_again_adds_up() -> None:
@@ -61,7 +63,8 @@ def test_a_flow_that_is_seen_again_adds_up() -> None:
 
     [flow] = [live.flow for live in busiest.snapshot(NOW).flows]
 
-    assert (flow.packets, flow.octets, flow.age, flow.first) == (7, 700, 2.0, NOW - 10)
+    assert (flow.packets, flow.octets, flow.last, flow.first) == (7, 700, NOW - 2, NOW - 10)
+    assert cells_of(busiest.snapshot(NOW).flows[0])[8:10] == ("10s", "2s")
 
 
 def test_a_rate_is_that_of_the_last_seconds() -> None:

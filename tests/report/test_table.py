@@ -7,11 +7,18 @@ import io
 import pytest
 from rich.console import Console
 
-from shodohflo.report.table import Column, Row, plain, rich_table, show
+from shodohflo.report.table import Column, Row, folds, plain, rich_table, show
 
 COLUMNS = (Column("CLIENT"), Column("PACKETS", right=True), Column("MORE", from_width=100))
 LONG = "2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff"
 ROWS: list[Row] = [("192.0.2.1", "7", "x"), (LONG, "1,234,567", "y")]
+
+
+@pytest.mark.parametrize("width", range(1, 130))
+def test_a_table_that_does_not_fold_has_a_line_for_each_row(width: int) -> None:
+    """Whether cells fold is known before the table is drawn, so the height need not be measured."""
+    assert folds(COLUMNS, ROWS, width) == (width < len(LONG) + len("1,234,567") + 4)
+    assert folds(COLUMNS, ROWS, width) or len(on_terminal(width)) == len(ROWS) + 1
 
 
 class Terminal(io.StringIO):

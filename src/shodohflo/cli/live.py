@@ -28,7 +28,7 @@ from shodohflo.query.networks import NetworkDirectory
 from shodohflo.report.busiest import COLUMNS, WINDOW, Busiest, LiveFlow, Search, Snapshot, cells_of
 from shodohflo.report.flows import flow_rows
 from shodohflo.report.numbers import counted, rate_text
-from shodohflo.report.table import hidden_titles, rich_table
+from shodohflo.report.table import folds, hidden_titles, rich_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -164,13 +164,13 @@ class LiveView:
         flows = self._shown.arrange(state.search, state.sort, reverse=state.reverse)
         width, height = self._console.size
         room = max(height - below - height // _LOG_SHARE - _SPARE - 1, 2)
-        shown = flows[: room - 1]
-        table = rich_table(COLUMNS, [cells_of(live) for live in shown], width)
-        # Narrow terminals fold long addresses, so the height of the table is only known once it is rendered.
-        while len(shown) > 1 and (lines := self._lines(table)) > room:
-            shown = shown[: max(len(shown) * room // lines, 1)]
-            table = rich_table(COLUMNS, [cells_of(live) for live in shown], width)
-        told = Text(self._told(flows, len(shown)), style="dim", no_wrap=True, overflow="ellipsis")
+        rows = [cells_of(live) for live in flows[: room - 1]]
+        table = rich_table(COLUMNS, rows, width)
+        # Narrow terminals fold long addresses, and then the height of the table is only known once it is rendered.
+        while len(rows) > 1 and folds(COLUMNS, rows, width) and (lines := self._lines(table)) > room:
+            rows = rows[: max(len(rows) * room // lines, 1)]
+            table = rich_table(COLUMNS, rows, width)
+        told = Text(self._told(flows, len(rows)), style="dim", no_wrap=True, overflow="ellipsis")
         return Group(table, told)
 
     def _told(self, flows: Sequence[LiveFlow], shown: int) -> str:

@@ -11,7 +11,7 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from shodohflo.keys import key_pattern
 from shodohflo.model import Address, Network, address_text
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from shodohflo.query.rows import FlowRow
 
 Value = TypeVar("Value", int, str)
-
-EVERYWHERE: Final[tuple[Network, ...]] = (IPv4Network("0.0.0.0/0"), IPv6Network("::/0"))
 
 
 @dataclass(frozen=True)
@@ -65,8 +63,8 @@ class Filter:
         return (
             _agrees(self.ports, self.not_ports, ports)
             and self.takes_client(client)
-            and service in self._services
-            and service not in self._not_services
+            and (not self.services or service in self._services)
+            and (not self.not_services or service not in self._not_services)
         )
 
     def takes_flow(self, row: FlowRow) -> bool:
@@ -77,13 +75,14 @@ class Filter:
 
     def takes_client(self, client: Address) -> bool:
         """Return whether a client matches, without regard to services and ports."""
-        return client in self._clients and client not in self._not_clients
+        return (not self.clients or client in self._clients) and (
+            not self.not_clients or client not in self._not_clients
+        )
 
     def takes_pair(self, address: Address, peer: Address) -> bool:
         """Return whether the ends of a pair match in this direction; an unwanted address is unwanted at either end."""
-        ends = (address, peer)
-        unwanted = any(end in self._not_clients or end in self._not_services for end in ends)
-        return not unwanted and address in self._clients and peer in self._services
+        unwanted = any(end in self._not_clients or end in self._not_services for end in (address, peer))
+        return not unwanted and self.takes(address, peer)
 
     def takes_kind(self, kind: str) -> bool:
         """Return whether resets (`rst`) or unreachables (`icmp`) are wanted."""
@@ -96,11 +95,11 @@ class Filter:
     # One lookup for each of perhaps a million rows: compiled once for each filter.
     @cached_property
     def _clients(self) -> AddressSet:
-        return AddressSet.of(self.clients or EVERYWHERE)
+        return AddressSet.of(self.clients)
 
     @cached_property
     def _services(self) -> AddressSet:
-        return AddressSet.of(self.services or EVERYWHERE)
+        return AddressSet.of(self.services)
 
     @cached_property
     def _not_clients(self) -> AddressSet:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field, replace
+from itertools import islice
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from shodohflo.query.filters import Filter
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from shodohflo.report.table import Row
 
     FlowEnds = tuple[Address, Address, int]
+    SortKey = tuple[Any, ...]
 
 MOST: Final = 2_000
 """How many flows are kept; beyond that, those seen longest ago are removed."""
@@ -45,6 +48,10 @@ class LiveFlow:
     """Packets per second."""
     bit_rate: float
     """Bits of the network layer per second."""
+    place: SortKey
+    """Sorts flows by their ends."""
+    now: float
+    """When that was so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +79,27 @@ class Snapshot:
 
     def arrange(self, search: Search, sort: str, *, reverse: bool = False) -> list[LiveFlow]:
         """Return the flows that are looked for, sorted by one of `ORDERS` or against it; equal ones by their ends."""
-        order = ORDERS[sort]
-        found = sorted(filter(search.takes, self.flows), key=_ends)
-        known = [live for live in found if order.key(live) is not None]
-        unknown = [live for live in found if order.key(live) is None]
-        return sorted(known, key=order.key, reverse=order.descending is not reverse) + unknown
+        found = sorted(filter(search.takes, self.flows), key=attrgetter("place"))
+        return ORDERS[sort].sorted(found, reverse=reverse)
+
+
+@dataclass(slots=True)
+class _Tracked:
+    """A flow that is in the table, and what of it was recorded in the window."""
+
+    flow: FlowRow
+    place: SortKey
+    packets: int = 0
+    octets: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What one call of `Busiest.add` adds to one flow."""
+
+    tracked: _Tracked
+    packets: int
+    octets: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +107,7 @@ class _Interval:
     """What was recorded between two calls of `Busiest.add`."""
 
     begin: float
-    counts: dict[FlowEnds, tuple[int, int]]
-    """Packets and bytes of each flow."""
+    parts: list[_Part]
 
 
 class Busiest:
@@ -93,49 +115,47 @@ class Busiest:
 
     def __init__(self, now: float) -> None:
         """Begin at `now`."""
-        self._flows: dict[FlowEnds, FlowRow] = {}
+        # Hashing addresses is what costs most here, so a flow is looked up once for each time that it is added.
+        self._flows: dict[FlowEnds, _Tracked] = {}
         self._intervals: deque[_Interval] = deque()
         self._until = now
 
     def add(self, seen: Sequence[FlowRow], now: float) -> None:
         """Add the flows recorded since the last call; forget those that are quiet, and the oldest beyond `MOST`."""
-        for flow in seen:
-            ends = _ends_of(flow)
-            before = self._flows.pop(ends, None)
-            self._flows[ends] = flow if before is None else join_flows([before, flow])
-        self._intervals.append(
-            _Interval(self._until, {_ends_of(flow): (flow.packets, flow.octets or 0) for flow in seen})
-        )
+        self._intervals.append(_Interval(self._until, [self._add(flow) for flow in seen]))
         self._until = max(now, self._until)
         while len(self._intervals) > 1 and self._intervals[1].begin <= now - WINDOW:
-            self._intervals.popleft()
-        quiet = [ends for ends, flow in self._flows.items() if flow.last is not None and now - flow.last > QUIET]
-        for ends in quiet:
-            del self._flows[ends]
-        for ends in list(self._flows)[: max(len(self._flows) - MOST, 0)]:
+            for part in self._intervals.popleft().parts:
+                part.tracked.packets -= part.packets
+                part.tracked.octets -= part.octets
+        quiet = [ends for ends, tracked in self._flows.items() if now - (tracked.flow.last or now) > QUIET]
+        beyond = islice(self._flows, max(len(self._flows) - MOST, 0))
+        for ends in {*quiet, *beyond}:
             del self._flows[ends]
 
+    def _add(self, flow: FlowRow) -> _Part:
+        """Add what was recorded of one flow, which becomes the latest."""
+        ends = (flow.client, flow.service, flow.port)
+        tracked = self._flows.pop(ends, None)
+        if tracked is None:
+            tracked = _Tracked(flow, FLOWS.orders["client"].key(flow))
+        else:
+            tracked.flow = join_flows([tracked.flow, flow])
+        self._flows[ends] = tracked
+        part = _Part(tracked, flow.packets, flow.octets or 0)
+        tracked.packets += part.packets
+        tracked.octets += part.octets
+        return part
+
     def snapshot(self, now: float) -> Snapshot:
-        """Return the flows with their ages and rates at `now`."""
-        packets: dict[FlowEnds, int] = {}
-        octets: dict[FlowEnds, int] = {}
-        for interval in self._intervals:
-            for ends, (more_packets, more_octets) in interval.counts.items():
-                packets[ends] = packets.get(ends, 0) + more_packets
-                octets[ends] = octets.get(ends, 0) + more_octets
-        seconds = max(now - self._intervals[0].begin, 0.0) if self._intervals else 0.0
-        per_second = 1 / seconds if seconds else 0.0
-        return Snapshot(
-            now,
-            tuple(
-                LiveFlow(
-                    replace(flow, age=max(now - (flow.last or now), 0.0)),
-                    packets.get(ends, 0) * per_second,
-                    octets.get(ends, 0) * 8 * per_second,
-                )
-                for ends, flow in self._flows.items()
-            ),
+        """Return the flows with their rates at `now`."""
+        seconds = now - self._intervals[0].begin if self._intervals else 0.0
+        per_second = 1 / seconds if seconds > 0 else 0.0
+        live = (
+            LiveFlow(tracked.flow, tracked.packets * per_second, tracked.octets * 8 * per_second, tracked.place, now)
+            for tracked in self._flows.values()
         )
+        return Snapshot(now, tuple(live))
 
 
 COLUMNS: Final = (
@@ -156,7 +176,8 @@ COLUMNS: Final = (
 
 def cells_of(live: LiveFlow) -> Row:
     """Return the cells of a flow under `COLUMNS`."""
-    client, service, port, name, *others = FLOWS.cells(live.flow)
+    aged = replace(live.flow, age=max(live.now - (live.flow.last or live.now), 0.0))
+    client, service, port, name, *others = FLOWS.cells(aged)
     return (client, service, port, name, rate_text(live.bit_rate), rate_text(live.packet_rate), *others)
 
 
@@ -172,11 +193,3 @@ ORDERS: Final = _BY_RATE | {
     name: _of_rows(FLOWS.orders[name]) for name in ("packets", "bytes", "age", "first", "client", "service", "port")
 }
 """The orders of a live table, by name, in the order in which a key goes through them."""
-
-
-def _ends_of(flow: FlowRow) -> FlowEnds:
-    return flow.client, flow.service, flow.port
-
-
-def _ends(live: LiveFlow) -> Any:  # noqa: ANN401 - a sort key
-    return FLOWS.orders["client"].key(live.flow)

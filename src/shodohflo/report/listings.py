@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from enum import Enum, auto
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from shodohflo.model import address_text, rule_number
@@ -17,7 +18,7 @@ from shodohflo.report.spreadsheet import write_csv
 from shodohflo.report.table import Column
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 AnyRow = TypeVar("AnyRow", bound=KeyRow)
 Sorted = TypeVar("Sorted")
@@ -40,6 +41,13 @@ class Order(Generic[Sorted]):
     """The sort key of a row; None if its value is unknown."""
     descending: bool = False
     """Whether the greatest comes first, as for counts and times."""
+
+    def sorted(self, rows: Iterable[Sorted], *, reverse: bool = False) -> list[Sorted]:
+        """Sort in this order or against it; rows with an unknown value come last in any case."""
+        keyed = [(self.key(row), row) for row in rows]
+        known = [pair for pair in keyed if pair[0] is not None]
+        known.sort(key=itemgetter(0), reverse=self.descending is not reverse)
+        return [row for _, row in known] + [row for key, row in keyed if key is None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +75,7 @@ class Listing(Generic[AnyRow]):
 
     def sorted(self, rows: Sequence[AnyRow], by: str, *, reverse: bool = False) -> list[AnyRow]:
         """Sort in the order `by` or against it; rows with an unknown value come last in any case."""
-        chosen = self.orders[by]
-        known = [row for row in rows if chosen.key(row) is not None]
-        unknown = [row for row in rows if chosen.key(row) is None]
-        return sorted(known, key=chosen.key, reverse=chosen.descending is not reverse) + unknown
+        return self.orders[by].sorted(rows, reverse=reverse)
 
     def print(self, rows: Sequence[AnyRow], form: Form) -> None:
         """Print `rows` on standard output."""

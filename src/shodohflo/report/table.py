@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Final, TextIO
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +26,9 @@ class Column:
 
 
 Row = tuple[str, ...]
+
+_GAP: Final = 2
+"""Blanks after each column."""
 
 
 def show(columns: Sequence[Column], rows: Sequence[Row], stream: TextIO | None = None) -> None:
@@ -50,6 +53,14 @@ def hidden_titles(columns: Sequence[Column], width: int) -> str:
     return ", ".join(column.title for column in columns if column.from_width > width and column.title)
 
 
+def folds(columns: Sequence[Column], rows: Sequence[Row], width: int) -> bool:
+    """Return whether a terminal of `width` characters has to fold some of the cells."""
+    shown = [place for place, column in enumerate(columns) if column.from_width <= width]
+    widest = (max((len(row[place]) for row in rows), default=0) for place in shown)
+    needed = (max(wide, len(columns[place].title)) + _GAP for wide, place in zip(widest, shown, strict=True))
+    return sum(needed) > width
+
+
 def plain(columns: Sequence[Column], rows: Sequence[Row]) -> list[str]:
     """Return the table as lines of aligned text."""
     table = [tuple(column.title for column in columns), *rows]
@@ -68,7 +79,7 @@ def rich_table(columns: Sequence[Column], rows: Sequence[Row], width: int) -> Ta
     from rich.table import Table  # noqa: PLC0415 - as above
 
     shown = [place for place, column in enumerate(columns) if column.from_width <= width]
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
     for column in (columns[place] for place in shown):
         table.add_column(
             column.title,
