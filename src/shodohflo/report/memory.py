@@ -27,7 +27,7 @@ def _known(key: Key, row: KeyRow, now: float) -> Iterator[tuple[str, str]]:
     if isinstance(row, FlowRow):
         yield from _remembered(row, now)
     elif row.age is not None:
-        yield "refreshed", f"{age_text(row.age)} ago"
+        yield "written", f"{age_text(row.age)} ago"
     if row.expires_in is not None:
         yield "expires", f"in {age_text(row.expires_in)}"
     yield "stores", ", ".join(row.stores)
