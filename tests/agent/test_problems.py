@@ -31,7 +31,7 @@ def test_a_complaint_counts_what_is_new(log: pytest.LogCaptureFixture) -> None:
         problems.log_new(a_status(refused_truncated=refused), now)
 
     told = [record.getMessage() for record in log.records if "truncated" in record.getMessage()]
-    assert told == ["2 packets refused.truncated", "7 packets refused.truncated", "1 packets refused.truncated"]
+    assert told == ["2 packets refused.truncated", "7 packets refused.truncated", "1 packet refused.truncated"]
 
 
 def test_a_hostile_wire_is_told_of_once_a_minute_for_each_reason(log: pytest.LogCaptureFixture) -> None:
@@ -44,7 +44,7 @@ def test_a_hostile_wire_is_told_of_once_a_minute_for_each_reason(log: pytest.Log
         status.ledger.outcomes.update({REFUSED.format(reason): count for reason, count in refused.items()})
         problems.log_new(status, float(second))
 
-    told = Counter(message.split(" ", 1)[1] for message in log.messages if "refused." in message)
+    told = Counter(message.rsplit(" ", 1)[1] for message in log.messages if "refused." in message)
     assert len(refused) < 1_100
     assert set(told.values()) == {3}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from valkey import Valkey
 
 from shodohflo.config import Configuration, load
 from support.networks import Namespace, namespace, send
-from support.serving import PATIENCE
+from support.serving import PATIENCE, Server, programs
 from support.sessions import OURS, PACKETS, a_session
 
 if TYPE_CHECKING:
@@ -156,3 +157,71 @@ def test_another_lifetime_holds_from_then_on(
         lifetimes = {client.ttl(key) for key in client.scan_iter("client;*")}
     assert lifetimes
     assert all(0 < lifetime <= 77 for lifetime in lifetimes)
+
+
+@pytest.fixture(name="dead")
+def _dead(far: Namespace, session: Session, shipped_captures: Path, tmp_path: Path) -> Session:
+    """Return a session with recorded packets whose store has just gone away."""
+    with Valkey(unix_socket_path=str(tmp_path / "s.sock"), socket_timeout=PATIENCE) as client:
+        client.shutdown(nosave=True)
+    send(far, "far0", shipped_captures / "dpkt-nb6-http.pcap")
+    session.receive(1.0)
+    return session
+
+
+def test_whoever_is_in_a_hurry_does_not_wait_for_the_store(dead: Session, caplog: pytest.LogCaptureFixture) -> None:
+    """The wait is announced with what is at stake, and ends at once when asked; the rest is counted as given up."""
+    begin = time.monotonic()
+
+    ended = dead.finish(lambda: True)
+
+    assert time.monotonic() - begin < 5
+    assert ended.state == "cut short"
+    recorded = sum(count for name, count in ended.ledger.outcomes.items() if name.startswith("recorded."))
+    assert ended.given_up == recorded > 0
+    [notice] = [record.getMessage() for record in caplog.records if "waiting up to" in record.getMessage()]
+    assert notice.startswith(f"waiting up to 10 s for {ended.identity.store} to take {recorded} recorded packets; ")
+
+
+def test_a_store_that_comes_back_in_time_gets_everything(
+    dead: Session, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """While the agent waits, the store is tried again."""
+    server = Server(programs()["valkey"](), tmp_path)
+
+    def bring_back() -> bool:
+        if server.process is None:
+            server.start()
+        return False
+
+    ended = dead.finish(bring_back)
+    server.kill()
+
+    assert (ended.state, ended.given_up) == ("ended", 0)
+    assert "waiting up to" in caplog.text
+
+
+def test_a_store_that_is_there_is_not_waited_for(session: Session, caplog: pytest.LogCaptureFixture) -> None:
+    """Without an outage nothing is said."""
+    assert session.finish().state == "ended"
+    assert "waiting" not in caplog.text
+
+
+def test_the_networks_of_the_configuration_are_published(session: Session, tmp_path: Path) -> None:
+    """Readers can ask for them by name, and a reload publishes the new ones."""
+    path = tmp_path / "notes.py"
+    path.write_text(
+        "from shodohflo.pcap_config import *\n"
+        "NETWORK_ENUMERATION = NetworkEnumeration(('ours', OUR_4NETS), ('bert', '10.0.0.1/32'))\n"
+        "FLOW_MAPPING = FlowMapping((None, 'bert', LowerPort()))\n"
+    )
+
+    before = session.status().to_fields()
+    session.adopt(Configuration(load(path, {}, privileged=False), OURS))
+    after = session.status().to_fields()
+
+    assert [before[f"networks.{number}"] for number in (0, 1)] == [
+        "95.136.242.0/24,fc00::/7 our_nets",
+        "0.0.0.0/0,::/0 all",
+    ]
+    assert [after[f"networks.{number}"] for number in (0, 1)] == ["95.136.242.0/24 ours", "10.0.0.1/32 bert"]

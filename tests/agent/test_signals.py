@@ -78,9 +78,21 @@ def test_a_signal_to_end_is_noted(number: signal.Signals) -> None:
         assert (before, signals.end) == (None, number)
 
 
-def test_a_second_interrupt_interrupts() -> None:
-    """A second SIGINT has its default effect, so that the user need not wait for the store."""
+@pytest.mark.parametrize("number", ENDING)
+def test_a_second_signal_is_in_a_hurry(number: signal.Signals) -> None:
+    """A second SIGTERM or SIGINT asks not to wait for the store; the first one remains the reason."""
+    with Signals() as signals:
+        signal.raise_signal(signal.SIGTERM)
+        before = signals.hurried
+        signal.raise_signal(number)
+
+        assert (before, signals.hurried, signals.end) == (False, True, signal.SIGTERM)
+
+
+def test_a_third_interrupt_interrupts() -> None:
+    """A third SIGINT has its default effect, in case something hangs."""
     with Signals():
+        signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGINT)
 
         with pytest.raises(KeyboardInterrupt):

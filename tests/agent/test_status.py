@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 import pytest
 
 from shodohflo.agent.status import MOST_KINDS, MOST_PAIRS, LoadedConfiguration, summary
 from shodohflo.columns.frames import ETHERTYPE
+from shodohflo.keys.networks import PublishedNetwork
 from shodohflo.store.stats import WriterStats
 from support.statuses import a_status
 
@@ -48,6 +50,16 @@ def test_a_configuration_that_was_refused_is_told_with_the_reason() -> None:
     assert fields["configuration.error"] == "notes.py: no such file"
     assert fields["configuration.error_time"] == "2023-11-14T22:13:50+00:00"
     assert not any(name.startswith("configuration.error") for name in good.to_fields())
+
+
+def test_the_hash_names_the_networks() -> None:
+    """The networks of the configuration are published, so that readers can ask for them by name."""
+    before = a_status()
+    networks = (PublishedNetwork("bert", (ip_network("10.0.0.1/32"),)), PublishedNetwork("none", ()))
+
+    fields = replace(before, identity=replace(before.identity, networks=networks)).to_fields()
+
+    assert (fields["networks.0"], fields["networks.1"]) == ("10.0.0.1/32 bert", " none")
 
 
 def test_the_hash_holds_the_ledger() -> None:

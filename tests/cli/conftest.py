@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from importlib.resources import files
@@ -26,12 +27,13 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Remove our variables from the environment, and write files with permissions that root trusts."""
+    """Remove our variables from the environment, write files with permissions that root trusts, and keep Ctrl-C."""
     for name in [name for name in os.environ if name.startswith("SHODOHFLO_")]:
         monkeypatch.delenv(name)
-    before = os.umask(0o022)
+    before, interrupt = os.umask(0o022), signal.getsignal(signal.SIGINT)
     yield
     os.umask(before)
+    signal.signal(signal.SIGINT, interrupt)  # a program that was interrupted ignores further ones while it ends
 
 
 @pytest.fixture

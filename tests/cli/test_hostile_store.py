@@ -135,7 +135,7 @@ def test_what_was_left_out_is_said_once(shodohflo: Command, tmp_path: Path) -> N
     with HostileStore(tmp_path / "s", {"HGETALL": hashed(FIELDS | {"last": "never"})}) as store:
         result = shodohflo("flows", "--store", store.url)
 
-    assert result.stderr == "1 flows have malformed or oversized details in the store; these were left out\n"
+    assert result.stderr == "1 flow has malformed or oversized details in the store; these were left out\n"
 
 
 def without_end(start: bytes, piece: bytes) -> Iterator[bytes]:
@@ -203,7 +203,7 @@ def test_a_name_of_megabytes_costs_its_own_step(shodohflo: Command, tmp_path: Pa
         result = shodohflo("flows", "--store", store.url)
 
     assert (result.exit_code, result.stdout.count("\n")) == (0, 2)
-    assert result.stderr == "1 keys look like ours but are not; they were left out\n"
+    assert result.stderr == "1 key looks like ours but is not; it was left out\n"
 
 
 def test_a_hostile_store_does_not_hide_an_honest_one(shodohflo: Command, tmp_path: Path) -> None:

@@ -6,9 +6,14 @@ import json
 import os
 import subprocess
 import sys
+from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from shodohflo.keys.networks import PublishedNetwork, to_fields
+from shodohflo.store.connection import SocketStore
+from shodohflo.store.heartbeat import write_heartbeat
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,7 +69,7 @@ def test_flows_are_listed_with_most_packets_first(shodohflo: Command, url: str) 
     """The default is a table with the names of ports, most packets first."""
     lines = shodohflo("flows", "--store", url).stdout.splitlines()
 
-    assert lines[0].split() == ["CLIENT", "SERVICE", "PORT", "PACKETS", "BYTES", "AGE", "PROTOCOL", "RULE"]
+    assert lines[0].split() == ["CLIENT", "SERVICE", "PORT", "PACKETS", "BYTES", "FIRST", "AGE", "PROTOCOL", "RULE"]
     assert lines[1].split()[:5] == ["192.168.7.20", "192.168.7.2", "22", "ssh", "182"]
     assert lines[1].split()[-2:] == ["tcp", "FLOW_MAPPING[0]"]
 
@@ -230,7 +235,7 @@ def test_damaged_keys_are_left_out_and_told(shodohflo: Command, url: str, server
 
     assert result.exit_code == 0
     assert "192.0.2.1" not in result.stdout
-    assert "1 keys look like ours but are not" in result.stderr
+    assert result.stderr == "1 key looks like ours but is not; it was left out\n"
 
 
 def test_nothing_recorded_is_an_empty_table(shodohflo: Command, url: str, server: Server) -> None:
@@ -238,8 +243,95 @@ def test_nothing_recorded_is_an_empty_table(shodohflo: Command, url: str, server
     with server.client() as client:
         client.flushall()
 
-    assert shodohflo("peers", "--store", url).stdout.split() == ["ADDRESS", "PEER", "PACKETS", "AGE"]
+    assert shodohflo("peers", "--store", url).stdout.split() == ["ADDRESS", "PEER", "PACKETS", "WRITTEN"]
     assert listed(shodohflo, "recon", "--store", url) == []
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        ({}, "no agent writes to"),
+        ({"state": "running", "received": "0"}, "the agent bert is running, but has received no packets"),
+        ({"state": "ended"}, "the agent bert ended 0s ago, and what it had written has expired"),
+    ],
+)
+@pytest.mark.parametrize("command", ["flows", "recon"])
+def test_an_empty_table_says_why(
+    server: Server, url: str, shodohflo: Command, command: str, case: tuple[dict[str, str], str]
+) -> None:
+    """The reason is on standard error, and not in the way of scripts."""
+    fields, expected = case
+    with server.client() as client:
+        client.flushall()
+    with SocketStore(server.path).connect() as client:
+        if fields:
+            write_heartbeat(client, "bert", fields)
+
+    assert expected in shodohflo(command, "--store", url).stderr
+    assert shodohflo(command, "--store", url, "--json").stderr == ""
+
+
+def test_filters_that_leave_everything_out_are_the_reason(shodohflo: Command, url: str) -> None:
+    """The number of keys without the filters is told."""
+    result = shodohflo("flows", "--store", url, "--port", "1")
+
+    assert result.stderr == f"the filters leave out all 49 keys of flows in {url}\n"
+
+
+def test_a_database_with_keys_is_named_if_this_one_has_none(shodohflo: Command, url: str) -> None:
+    """A wrong number of the database is a frequent reason."""
+    assert "in the same store, database 0 has " in shodohflo("flows", "--store", f"{url}?db=5").stderr
+
+
+def test_networks_of_the_agent_can_be_named(shodohflo: Command, url: str, server: Server) -> None:
+    """A name stands for the addresses that the rules find in that network; unknown ones are answered with known."""
+    ernie = PublishedNetwork("ernie", (ip_network("192.168.7.2"),))
+    desks = PublishedNetwork("desks", (ip_network("192.168.7.0/24"),))
+    with SocketStore(server.path).connect() as client:
+        write_heartbeat(client, "bert", to_fields([ernie, desks]))
+
+    rows = listed(shodohflo, "flows", "--store", url, "--client", "desks", "--service", "ernie", "--port", "ssh")
+    without = listed(shodohflo, "flows", "--store", url, "--client", "desks", "--not-service", "ernie")
+    wrong = shodohflo("flows", "--store", url, "--client", "erni")
+
+    assert [(row["client"], row["service"]) for row in rows] == [("192.168.7.20", "192.168.7.2")]
+    assert "192.168.7.2" not in {row["service"] for row in without}
+    assert "192.168.7.2" not in {row["client"] for row in without}
+    assert wrong.exit_code == 2
+    assert "did you mean ernie?" in wrong.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--kind", "rst"], {"rst"}),
+        (["--kind", "icmp"], {"icmp"}),
+        (["--kind", "rst,icmp"], {"rst", "icmp"}),
+        (["--not-port", "1-65535"], set()),
+    ],
+)
+def test_failed_attempts_can_be_narrowed_down(
+    shodohflo: Command, url: str, arguments: list[str], expected: set[str]
+) -> None:
+    """Resets and unreachables can be chosen apart, and exclusions leave them out."""
+    assert {row["kind"] for row in listed(shodohflo, "recon", "--store", url, *arguments)} == expected
+
+
+def test_what_was_seen_lately_can_be_chosen(shodohflo: Command, url: str) -> None:
+    """The packets of the demo are old, and were written just now; that time is known with a heartbeat only."""
+    assert listed(shodohflo, "flows", "--store", url, "--since", "1d") == []
+    assert len(listed(shodohflo, "flows", "--store", url, "--since", "2026-01-05T09:00Z")) == 49
+    assert listed(shodohflo, "clients", "--store", url, "--since", "1d") == []
+
+
+def test_pairs_by_protocol_are_those_of_its_flows(shodohflo: Command, url: str) -> None:
+    """With a protocol, peers come from flows and have their age; an excluded address is at neither end."""
+    table = shodohflo("peers", "--store", url, "--protocol", "udp", "-n", "1").stdout.splitlines()
+    pairs = listed(shodohflo, "peers", "--store", url, "--not-client", "192.168.7.2")
+
+    assert table[0].split() == ["ADDRESS", "PEER", "PACKETS", "AGE"]
+    assert pairs
+    assert all("192.168.7.2" not in (row["address"], row["peer"]) for row in pairs)
 
 
 def test_readers_never_run_a_configuration(url: str, tmp_path: Path) -> None:

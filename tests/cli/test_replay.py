@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import fcntl
 import json
 import os
@@ -66,7 +67,7 @@ def test_the_table_is_for_people_with_the_ledger_after_it(shodohflo: Command, de
     """The flow with most packets comes first, and the ledger follows the table."""
     lines = shodohflo("replay", *OURS, demo).stdout.splitlines()
 
-    assert lines[0].split() == ["CLIENT", "SERVICE", "PORT", "PACKETS", "BYTES", "PROTOCOL", "RULE"]
+    assert lines[0].split() == ["CLIENT", "SERVICE", "PORT", "PACKETS", "BYTES", "FIRST", "PROTOCOL", "RULE"]
     assert lines[1].split() == [
         "192.168.7.20",
         "192.168.7.2",
@@ -75,6 +76,8 @@ def test_the_table_is_for_people_with_the_ledger_after_it(shodohflo: Command, de
         "182",
         "68.1",
         "kB",
+        "2026-01-05",
+        "10:00:28",
         "tcp",
         "FLOW_MAPPING[0]",
     ]
@@ -338,7 +341,12 @@ def test_an_action_that_fails_is_told_with_the_ledger(shodohflo: Command, demo: 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--keys", "--json", "x"], "--keys and --json exclude each other"),
+        (["--keys", "--json", "x"], "--keys excludes --json and --csv"),
+        (["--keys", "--csv", "x"], "--keys excludes --json and --csv"),
+        (["--keys", "--port", "22", "x"], "filters choose the flows that are shown, so --keys and --store exclude"),
+        (["--store", "redis://x", "--client", "::1", "x"], "so --keys and --store exclude them"),
+        (["--our-nets", "::1", "--client", "nets", "x"], "--client: 'nets' is neither a prefix nor a configured"),
+        (["--json", "--csv", "x"], "--json and --csv exclude each other"),
         ([], "Missing argument 'CAPTURE...'"),
         (["--our-nets", "10.0.0.1/8", "x"], "'10.0.0.1/8' is not a prefix: it has host bits set; write 10.0.0.0/8"),
         (["--our-nets", "home", "x"], "'home' is not a prefix; write one like 192.0.2.0/24"),
@@ -352,7 +360,7 @@ def test_wrong_use_is_one_line_with_status_2(shodohflo: Command, arguments: list
 
     assert result.exit_code == 2
     assert said in result.stderr
-    assert len(result.stderr.splitlines()) == 1
+    assert len([line for line in result.stderr.splitlines() if not line.startswith("our networks: ")]) == 1
 
 
 def test_a_store_that_does_not_answer_ends_it_before_anything_is_read(shodohflo: Command, demo: Path) -> None:
@@ -368,12 +376,48 @@ def test_keys_need_neither_rich_nor_the_stores_client(demo: Path) -> None:
     """`replay --keys` imports neither rich nor a store client, so that it starts quickly."""
     look = "import sys; from shodohflo.cli.program import program\n"
     look += f"try: program.main(['replay', '--keys', {str(demo)!r}])\nexcept SystemExit: pass\n"
-    unwanted = {"rich", "valkey", "pyroute2", "scapy", "shodohflo.query.rows"}
+    unwanted = {"rich", "valkey", "pyroute2", "scapy"}
     look += f"print(sorted({unwanted!r} & set(sys.modules)), file=sys.stderr)"
 
     done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
 
     assert done.stderr.splitlines()[-1] == "[]"
+
+
+def test_the_flows_of_a_replay_can_be_chosen_and_sorted(shodohflo: Command, demo: Path) -> None:
+    """Filters, also by the name of a configured network, choose what is shown; the ledger has all packets."""
+    words = ["--client", "our_nets", "--not-port", "ssh,123", "--protocol", "tcp", "--sort", "bytes", "-n", "2"]
+
+    result = shodohflo("replay", *OURS, *words, demo)
+
+    lines = result.stdout.splitlines()
+    assert [line.split()[:4] for line in lines[1:3]] == [
+        ["192.168.7.20", "198.51.100.80", "443", "https"],
+        ["2001:db8:7::17", "2001:db8:f00::80", "443", "https"],
+    ]
+    assert lines[4].startswith("1,677 packets received")
+    assert result.stderr.splitlines()[1:] == ["and 24 more flows; -n 26 shows all"]
+
+
+def test_a_replay_as_csv_has_a_line_for_each_flow(shodohflo: Command, demo: Path) -> None:
+    """CSV has the fields of the JSON objects, and the ledger is on standard error."""
+    table = list(csv.DictReader(shodohflo("replay", *OURS, "--csv", demo).stdout.splitlines()))
+    objects = [json.loads(line) for line in shodohflo("replay", *OURS, "--json", demo).stdout.splitlines()]
+
+    assert [(row["client"], row["port"], row["packets"]) for row in table] == [
+        (flow["client"], str(flow["port"]), str(flow["packets"])) for flow in objects
+    ]
+    assert list(table[0]) == list(objects[0])
+
+
+def test_a_replay_without_flows_says_why(shodohflo: Command, demo: Path) -> None:
+    """Below an empty table, it is said what the packets are, or that the filters leave all flows out."""
+    none = shodohflo("replay", "--our-nets", "10.99.0.0/16", demo)
+    filtered = shodohflo("replay", *OURS, "--port", "1", demo)
+
+    assert "no flows: of 1,677 packets, " in none.stderr
+    assert "name your networks with --our-nets" in none.stderr
+    assert filtered.stderr.splitlines()[1:] == ["the filters leave out all 49 flows"]
 
 
 def test_a_replay_on_a_terminal_keeps_data_and_bar_apart(demo: Path) -> None:

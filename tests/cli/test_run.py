@@ -8,6 +8,7 @@ import pty
 import signal
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,11 +19,13 @@ from shodohflo.store.connection import SocketStore
 from shodohflo.store.embedded import EmbeddedStore
 from support.machine import require
 from support.networks import Namespace, join, namespace, send, wait_until
+from support.terminals import on_a_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cli.conftest import Command
+    from support.terminals import Terminal
 
 BIN = Path(sys.executable).parent
 NOTES = """\
@@ -167,6 +170,83 @@ def test_a_terminal_shows_the_flows_while_they_come(here: tuple[Namespace, Names
     assert "Ctrl-C ends it" in text
     assert "192.168.7.20" in text
     assert "packets received" in text
+
+
+@contextmanager
+def watched(here: tuple[Namespace, Namespace], demo: Path, *arguments: object, rows: int = 30) -> Iterator[Terminal]:
+    """Run an agent on a terminal of its own; yield it when it shows flows of the demo."""
+    bert, world = here
+    with on_a_terminal(command(bert, "shodohflo run", "v0", *arguments), rows=rows) as terminal:
+        terminal.shows("q ends it")
+        send(world, "v1", demo)
+        terminal.shows("192.168.7.20")
+        yield terminal
+
+
+def test_keys_rule_the_live_table(here: tuple[Namespace, Namespace], demo: Path) -> None:
+    """Flows are sorted, filtered and paused, on a terminal of any size; q ends the run and leaves the terminal well."""
+    with watched(here, demo) as terminal:
+        terminal.shows("; by bit/s")
+        terminal.type("s")
+        terminal.shows("; by pkt/s")
+        terminal.type("/port=ssh\r")
+        terminal.shows("/port=ssh leaves out")
+        terminal.until(lambda terminal: " https " not in terminal.text, "only ssh is there")
+        terminal.type("p")
+        terminal.shows("PAUSED")
+        terminal.type("p?")
+        terminal.shows("sort by the next column")
+        terminal.type("?")
+        terminal.resize(50, 20)
+        narrow = ["CLIENT", "SERVICE", "PORT", "BIT/S", "AGE"]
+        terminal.until(lambda terminal: narrow in [line.split() for line in terminal.lines], "the table is narrow")
+        terminal.shows("q ends it")
+        terminal.resize(150, 40)
+        terminal.shows("RULE")
+        reading_keys = not terminal.is_canonical()
+        terminal.type("q")
+
+        assert terminal.end() == 0
+        assert reading_keys
+        assert terminal.is_canonical()
+        assert not terminal.screen.cursor.hidden
+    assert "packets received, 0 dropped by the kernel" in terminal.text
+    assert "Traceback" not in terminal.text
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_leaves_the_terminal_well(
+    here: tuple[Namespace, Namespace], demo: Path, number: signal.Signals
+) -> None:
+    """However the run ends, lines are read again, with an echo and a cursor."""
+    with watched(here, demo) as terminal:
+        terminal.type("/unfinished")
+        terminal.shows("/unfinished_")
+        terminal.process.send_signal(number)
+
+        assert terminal.end() == 0
+        assert terminal.is_canonical()
+        assert not terminal.screen.cursor.hidden
+
+
+def test_a_second_interrupt_ends_the_wait_for_a_dead_store(
+    here: tuple[Namespace, Namespace], demo: Path, tmp_path: Path
+) -> None:
+    """The first Ctrl-C says what it waits for; the second ends at once, with ledger and summary and status 1."""
+    ledger = tmp_path / "ledger.json"
+    with watched(here, demo, "--store", f"unix://{tmp_path}/gone", "--ledger", ledger, rows=60) as terminal:
+        terminal.type("\x03")
+        terminal.shows("waiting up to 10 s for")
+        begin = time.monotonic()
+        terminal.type("\x03")
+
+        assert terminal.end() == 1
+        assert time.monotonic() - begin < 8
+        assert terminal.is_canonical()
+    counted = json.loads(ledger.read_text())
+    assert counted["outcomes"]["recorded.flow"] > 0
+    assert "recorded packets never reached unix://" in " ".join(terminal.text.split())
+    assert f"{counted['received']:,} packets received, 0 dropped by the kernel" in terminal.text
 
 
 def test_the_older_way_to_start_it(here: tuple[Namespace, Namespace]) -> None:

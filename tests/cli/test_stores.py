@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shodohflo.cli.stores import opened
+from shodohflo.cli.stores import opened, report_failures
 from shodohflo.errors import ConfigurationError, StoreError
+from shodohflo.query.reader import Reader
 from shodohflo.store.connection import RemoteStore
 
 if TYPE_CHECKING:
@@ -37,3 +38,17 @@ def test_without_urls_it_is_the_embedded_store(tmp_path: Path, monkeypatch: pyte
 
     with pytest.raises(StoreError, match=str(tmp_path)):
         [store.connect() for store in opened([])]
+
+
+def test_stores_that_failed_are_told_and_the_status_is_1(
+    server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each failure is one line on standard error; without one, there is no word and the status is 0."""
+    alive, gone = f"unix://{server.path}", f"unix://{tmp_path / 'gone.sock'}"
+    well, badly = Reader(opened([alive])), Reader(opened([gone, alive]))
+    well.agents()
+    badly.agents()
+
+    assert (report_failures(well), capsys.readouterr().err) == (0, "")
+    assert report_failures(badly) == 1
+    assert capsys.readouterr().err.endswith("; its rows are missing\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
@@ -9,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shodohflo.keys import to_key
+from shodohflo.keys import ProtocolSum, to_key
 from shodohflo.model import Address, ClientKey, FlowKey, Key, Network, PeerKey, ResetKey, UnreachableKey
-from shodohflo.query.filters import Filter, pattern
+from shodohflo.query.filters import AddressSet, Filter, pattern
 from support.observing import KEYS, PORTS
+from support.rows import FLOW
 
 
 def ends(key: Key) -> tuple[Address, Address, list[int]]:
@@ -103,3 +105,59 @@ def test_each_part_of_a_filter_must_agree() -> None:
     assert not wanted.takes(ip_address("11.0.0.1"), service, 443)
     assert not wanted.takes(client, client, 443)
     assert not wanted.takes(client, service, 80)
+
+
+def test_what_is_unwanted_is_left_out() -> None:
+    """An exclusion wins over what is wanted, and none of several ports may be unwanted."""
+    bert, dns = IPv4Address("10.0.0.1"), IPv4Address("8.8.8.8")
+    tens = (ip_network("10.0.0.0/8"),)
+
+    assert not Filter(clients=tens, not_clients=(ip_network(bert),)).takes(bert, dns, 53)
+    assert Filter(not_clients=(ip_network(dns),)).takes(bert, dns, 53)
+    assert not Filter(not_services=(ip_network("8.8.0.0/16"),)).takes(bert, dns, 53)
+    assert not Filter(ports=frozenset({53}), not_ports=frozenset({4711})).takes(bert, dns, 4711, 53)
+    assert not Filter(not_clients=tens).takes_client(bert)
+
+
+def test_a_pair_is_left_out_whichever_end_is_unwanted() -> None:
+    """Pairs have no roles, so an exclusion holds for both ends."""
+    one, other = IPv4Address("10.0.0.1"), IPv4Address("8.8.8.8")
+
+    for unwanted in (Filter(not_clients=(ip_network(one),)), Filter(not_services=(ip_network(one),))):
+        assert not unwanted.takes_pair(one, other)
+        assert not unwanted.takes_pair(other, one)
+    assert Filter(clients=(ip_network(one),)).takes_pair(one, other)
+    assert not Filter(clients=(ip_network(one),)).takes_pair(other, one)
+
+
+def test_protocols_and_age_of_a_flow_count_too() -> None:
+    """One wanted protocol is enough, one unwanted is too many, and an unknown age is not young."""
+    both = replace(FLOW, protocols=(ProtocolSum("tcp", 1, 60), ProtocolSum("udp", 1, 60)), age=5.0)
+    udp, none = frozenset({"udp"}), replace(FLOW, protocols=(), age=None)
+
+    assert Filter(protocols=udp).takes_flow(both)
+    assert not Filter(not_protocols=udp).takes_flow(both)
+    assert not Filter(protocols=udp).takes_flow(none)
+    assert Filter(not_protocols=udp).takes_flow(none)
+    assert Filter(within=5.0).takes_flow(both)
+    assert not Filter(within=4.9).takes_flow(both)
+    assert not Filter(within=1e9).takes_flow(none)
+    assert not Filter(ports=frozenset({1})).takes_flow(both)
+
+
+def test_kinds_of_failed_attempts_can_be_chosen() -> None:
+    """Without a kind, both are taken."""
+    assert Filter().takes_kind("rst")
+    assert Filter(kinds=frozenset({"rst"})).takes_kind("rst")
+    assert not Filter(kinds=frozenset({"rst"})).takes_kind("icmp")
+
+
+@given(st.lists(st.tuples(st.ip_addresses(), st.integers(0, 128)), max_size=5), st.lists(st.ip_addresses(), max_size=5))
+def test_a_set_of_addresses_agrees_with_its_prefixes(drawn: list[tuple[Address, int]], sample: list[Address]) -> None:
+    """The sorted ranges hold exactly the addresses of the prefixes, which may overlap and touch."""
+    networks = [around(address, length) for address, length in drawn]
+    edges = [network[place] for network in networks for place in (0, -1)]
+    addresses = AddressSet.of(networks)
+
+    for address in sample + edges:
+        assert (address in addresses) == any(address in network for network in networks)

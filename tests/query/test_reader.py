@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from shodohflo.errors import StoreError
 from shodohflo.keys import FlowDetail, detail_key, from_key
 from shodohflo.keys.detail import ProtocolSum
-from shodohflo.model import UDP, FlowKey, Kind
+from shodohflo.model import UDP, ClientKey, FlowKey, Kind
 from shodohflo.query.details import join_details
 from shodohflo.query.filters import Filter
 from shodohflo.query.reader import Reader
@@ -374,3 +374,71 @@ def test_the_rows_are_those_of_reading_key_by_key(servers: list[Server], seen: l
             expected = plain[found.client, found.service, found.port]
             assert found == replace(expected, expires_in=found.expires_in)
             assert found.expires_in == pytest.approx(expected.expires_in, abs=PATIENCE)
+
+
+def test_rows_can_be_narrowed_by_their_age(server: Server) -> None:
+    """Flows go by their last packet, the others by their last write; of those, it takes a heartbeat to know."""
+    written(
+        server,
+        Seen(BERT, OUTSIDE, 53, last=100 * SECOND),
+        Seen(ERNIE, OUTSIDE, 53, last=10 * SECOND),
+        Seen(BERT, OUTSIDE, 443, kind=Kind.RESET, client_port=4711),
+    )
+    with server.client() as client:
+        client.expire("client;10.0.0.2", 100)
+        client.expire("8.8.8.8;10.0.0.2;peer", 100)
+        client.expire("10.0.0.2;8.8.8.8;peer", 100)
+    asked, lately = reader(server), Filter(within=60.0)
+
+    assert [row.client for row in asked.flows(lately, now=120.0).rows] == [BERT]
+    assert [row.client for row in asked.clients_by_flow(lately, now=120.0).rows] == [BERT]
+    assert [row.client for row in asked.clients(lately).rows] == [BERT]
+    assert [{row.address, row.peer} for row in asked.peers(lately).rows] == [{BERT, OUTSIDE}]
+    assert len(asked.recon(lately).rows) == 1
+    with server.client() as client:
+        client.delete("agent;bert")
+    assert asked.clients(lately).rows == ()
+
+
+def test_flows_are_chosen_by_protocol(server: Server) -> None:
+    """A flow of both protocols is a flow of each, unless one of them is unwanted."""
+    written(
+        server,
+        Seen(BERT, OUTSIDE, 53, protocol=UDP),
+        Seen(BERT, OUTSIDE, 53),
+        Seen(BERT, OUTSIDE, 443),
+        Seen(BERT, ERNIE, 123, protocol=UDP),
+    )
+    asked, udp = reader(server), frozenset({"udp"})
+
+    def ports(wanted: Filter) -> set[int]:
+        return {row.port for row in asked.flows(wanted, now=0).rows}
+
+    assert ports(Filter(protocols=udp)) == {53, 123}
+    assert ports(Filter(not_protocols=udp)) == {443}
+    assert ports(Filter(protocols=udp, not_protocols=frozenset({"tcp"}))) == {123}
+    assert {row.peer for row in asked.peers_by_flow(Filter(not_protocols=udp), now=0).rows} == {OUTSIDE}
+
+
+def test_only_the_wanted_kind_of_failed_attempts_is_read(server: Server) -> None:
+    """Resets and unreachables can be asked for apart."""
+    written(
+        server,
+        Seen(BERT, OUTSIDE, 443, kind=Kind.RESET, client_port=4711),
+        Seen(BERT, OUTSIDE, 53, kind=Kind.UNREACHABLE, client_port=4712, code=3),
+    )
+
+    for kind in ("rst", "icmp"):
+        assert [row.kind for row in reader(server).recon(Filter(kinds=frozenset({kind}))).rows] == [kind]
+
+
+def test_what_a_store_holds_is_told_whoever_is_asked_for(servers: list[Server]) -> None:
+    """Each store has its number of keys of the kinds, without regard to any filter."""
+    written(servers[0], flow("10.0.0.1", "8.8.8.8", 53), flow("10.0.0.2", "8.8.8.8", 53))
+
+    told = reader(*servers).contents((FlowKey, ClientKey))
+
+    assert [(one.store, one.matching, one.database) for one in told] == [
+        (f"unix://{servers[0].path}", 4, 0),
+        (f"unix://{servers[1].path}", 0, 0),
+    ]

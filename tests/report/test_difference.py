@@ -34,7 +34,7 @@ def test_what_was_not_read_is_not_said_to_be_equal() -> None:
 def test_a_change_is_shown_with_both_rules_and_its_keys() -> None:
     """A change has outcome, rule and sentence before and after; the rule of a drop is not repeated."""
     assert list(difference_lines(difference(Change(What.DROPPED, 3, OLD, NEW)))) == [
-        "10 packets; 1 keys before, 0 after",
+        "10 packets; 1 key before, 0 after",
         "0 keys added, 1 gone, 0 with another count",
         "",
         "newly dropped: 3 packets",

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import fields, replace
 from ipaddress import ip_address
-from typing import TYPE_CHECKING
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shodohflo.config import load
 from shodohflo.keys.detail import ProtocolSum
 from shodohflo.model import UDP, Kind
 from shodohflo.query.rows import FlowRow, KeyRow
 from shodohflo.query.sums import join_flows
-from shodohflo.report.flows import flow_rows, print_flows
+from shodohflo.report.flows import flow_rows
 from support.observing import SEEN, Seen, observed
 
-if TYPE_CHECKING:
-    import pytest
-
-CONFIGURATION = load(None, {})
 SENTENCES = ["the first rule", "the second rule"]
 DNS = Seen(ip_address("192.0.2.1"), ip_address("198.51.100.1"), 53, packets=1, octets=100, first=3, last=4)
 
@@ -68,21 +61,3 @@ def test_showing_twice_and_joining_is_showing_once(first: int, second: int) -> N
     (apart,) = [join_flows([*flow_rows(observed(one)), *flow_rows(observed(other))])]
 
     assert [apart] == flow_rows(observed(one, other))
-
-
-def test_flows_are_printed_as_a_table_or_as_json(capsys: pytest.CaptureFixture[str]) -> None:
-    """Table and JSON have every flow; an empty line follows the table, and JSON output has only objects."""
-    seen, mapping = observed(DNS, replace(DNS, port=54)), CONFIGURATION.mapping
-
-    print_flows(seen, mapping, as_json=True)
-    objects = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [(flow["client"], flow["port"]) for flow in objects] == [("192.0.2.1", 53), ("192.0.2.1", 54)]
-    assert {flow["sentence"] for flow in objects} == {mapping.rules[0].describe()}
-
-    print_flows(seen, mapping, as_json=False)
-    table = capsys.readouterr().out
-    assert [line.split()[:3] for line in table.splitlines()[1:]] == [
-        ["192.0.2.1", "198.51.100.1", "53"],
-        ["192.0.2.1", "198.51.100.1", "54"],
-        [],
-    ]

@@ -71,7 +71,7 @@ def test_tunnels_and_what_was_inside_are_told_beside_the_packets(rules: Compiled
 
     assert list(ledger_lines(ledger, rules))[2:] == [
         "  2 packets opened as vxlan",
-        "  1 packets opened as gre",
+        "  1 packet opened as gre",
         "  inside UDP tunnels, counted in addition to these packets:",
         "    1  handshake       TCP with SYN or FIN: no proof that data flowed",
         "    1  refused.not_ip  the frame carries neither IPv4 nor IPv6: ARP, LLDP, spanning tree and the like",

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from ipaddress import ip_address
+from typing import Any
 
 import pytest
 
 from shodohflo.keys.detail import ProtocolSum
-from shodohflo.query.rows import ClientRow, FlowRow, PeerRow, ReconRow
-from shodohflo.query.sums import clients_of
-from shodohflo.report.listings import CLIENTS, FLOWS, PEERS, RECON
+from shodohflo.query.rows import ClientRow, FlowRow, KeyRow, PeerRow, ReconRow
+from shodohflo.report.listings import CLIENTS, CLIENTS_BY_FLOW, FLOWS, PEERS, PEERS_BY_FLOW, RECON, Listing
 from support.rows import FLOW
 
 
@@ -38,6 +38,7 @@ def test_a_flow_in_cells() -> None:
         "syslog",
         "1,234",
         "123 kB",
+        "13s",
         "3s",
         "udp",
         "FLOW_MAPPING[1]",
@@ -63,7 +64,7 @@ def test_what_a_store_does_not_say_is_left_blank() -> None:
         stores=("one",),
     )
 
-    assert FLOWS.cells(bare) == ("::ffff:192.0.2.1", "2001:db8::1", "49151", "", "1", "", "", "", "")
+    assert FLOWS.cells(bare) == ("::ffff:192.0.2.1", "2001:db8::1", "49151", "", "1", "", "", "", "", "")
 
 
 @pytest.mark.parametrize(
@@ -106,20 +107,83 @@ def test_every_listing_has_a_cell_for_each_column() -> None:
     assert len(PEERS.columns) == len(PEERS.cells(peer))
 
 
-def test_orders() -> None:
-    """Packets sort descending, all else ascending, an unknown age last; an unknown order changes nothing."""
-    rows = [
+def _flows() -> list[FlowRow]:
+    return [
         flow("192.0.2.10", 80, 1, age=None),
         flow("192.0.2.9", 443, 5, age=7.0),
         flow("2001:db8::1", 22, 3, age=1.0),
     ]
 
-    def ports(by: str) -> list[int]:
-        return [row.port for row in FLOWS.sorted(rows, by)]
 
-    assert ports("packets") == [443, 22, 80]
-    assert ports("age") == [22, 443, 80]
-    assert ports("port") == [22, 80, 443]
-    assert ports("client") == [443, 80, 22]
-    assert ports("service") == [22, 80, 443]
-    assert [row.packets for row in CLIENTS.sorted(clients_of(rows), "port")] == [1, 5, 3]
+@pytest.mark.parametrize(
+    ("by", "ports", "reversed_ports"),
+    [
+        ("packets", [443, 22, 80], [80, 22, 443]),
+        ("bytes", [443, 22, 80], [80, 22, 443]),
+        ("port", [22, 80, 443], [443, 80, 22]),
+        ("client", [443, 80, 22], [22, 80, 443]),
+        ("service", [22, 80, 443], [443, 80, 22]),
+    ],
+)
+def test_orders(by: str, ports: list[int], reversed_ports: list[int]) -> None:
+    """Counts sort descending, all else ascending, and each order can be reversed."""
+    assert [row.port for row in FLOWS.sorted(_flows(), by)] == ports
+    assert [row.port for row in FLOWS.sorted(_flows(), by, reverse=True)] == reversed_ports
+
+
+def test_what_is_unknown_comes_last_in_both_directions() -> None:
+    """Rows without a value are last, however the others are sorted."""
+    rows = [replace(row, first=place, last=None if row.age is None else 9.0) for place, row in enumerate(_flows())]
+    rows[1] = replace(rows[1], octets=None, first=None, protocols=(), rule="")
+
+    for by, last in (("age", 80), ("bytes", 443), ("first", 443), ("protocol", 443), ("rule", 443)):
+        assert [FLOWS.sorted(rows, by, reverse=reverse)[-1].port for reverse in (False, True)] == [last, last], by
+
+
+def test_rules_are_sorted_by_their_number() -> None:
+    """Rule 10 comes after rule 9."""
+    rows = [replace(FLOW, rule=f"FLOW_MAPPING[{number}]") for number in (10, 9, 11)]
+
+    assert [row.rule[-3:-1] for row in FLOWS.sorted(rows, "rule")] == ["[9", "10", "11"]
+
+
+def test_a_replay_has_the_times_of_its_packets() -> None:
+    """Without an age, FIRST is a date and time in UTC, and the order by age is that of the last packets."""
+    rows = [replace(FLOW, age=None, first=0.0, last=last, port=int(last)) for last in (20.0, 30.0)]
+
+    assert FLOWS.cells(rows[0])[6:8] == ("1970-01-01 00:00:00", "")
+    assert [row.port for row in FLOWS.sorted(rows, "age")] == [30, 20]
+
+
+@pytest.mark.parametrize("listing", [FLOWS, PEERS, PEERS_BY_FLOW, CLIENTS, CLIENTS_BY_FLOW, RECON])
+def test_every_form_has_the_same_fields(listing: Listing[Any]) -> None:
+    """The fields of CSV are those of the JSON objects, and every listing can be sorted by packets and age."""
+    common = {"packets": 1, "age": None, "expires_in": None, "stores": ()}
+    address = ip_address("::1")
+    rows: dict[type, KeyRow] = {
+        FlowRow: FLOW,
+        PeerRow: PeerRow(address=address, peer=address, **common),  # type: ignore[arg-type] # a plain dict
+        ClientRow: ClientRow(client=address, **common),  # type: ignore[arg-type] # the same
+        ReconRow: ReconRow(
+            kind="rst",
+            client=address,
+            remote=address,
+            client_port=1,
+            remote_port=2,
+            code=None,
+            **common,  # type: ignore[arg-type] # the same
+        ),
+    }
+
+    assert listing.fields == list(rows[listing.row].as_dict())
+    assert {"packets", "age"} <= set(listing.orders)
+    assert all(listing.sorted([rows[listing.row]], by) for by in listing.orders)
+
+
+@pytest.mark.parametrize(("listing", "title"), [(PEERS, "WRITTEN"), (PEERS_BY_FLOW, "AGE"), (RECON, "WRITTEN")])
+def test_the_time_of_a_write_is_not_called_an_age(listing: Listing[Any], title: str) -> None:
+    """Only rows made of flows have the time of the last packet; others have that of the last write."""
+    titles = [column.title for column in listing.columns]
+
+    assert title in titles
+    assert {"WRITTEN", "AGE"}.intersection(titles) == {title}

@@ -87,4 +87,4 @@ def test_refusals_name_both_ports_and_the_reason(text: str, code: int | None, to
 
     assert shown[0] == "client 10.0.0.1, port 40000"
     assert told in shown
-    assert "refreshed 3s ago" in shown
+    assert "written 3s ago" in shown

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from shodohflo.report.numbers import age_text, port_name, size_text
+from shodohflo.report.numbers import age_text, counted, port_name, rate_text, size_text
 from support.machine import missing
 
 
@@ -50,3 +50,29 @@ def test_a_port_without_a_name_has_none() -> None:
     """A port that /etc/services does not list has an empty name."""
     assert port_name(49_151) == ""
     assert port_name(0) == ""
+
+
+def test_one_is_singular() -> None:
+    """A count has its noun, in the singular for one, and thousands have commas."""
+    assert [counted(number, "packet") for number in (0, 1, 1234)] == ["0 packets", "1 packet", "1,234 packets"]
+    assert [counted(number, "query", "queries") for number in (1, 2)] == ["1 query", "2 queries"]
+
+
+@pytest.mark.parametrize(
+    ("rate", "text"),
+    [
+        (0, "0"),
+        (0.04, "<0.1"),
+        (0.4, "0.4"),
+        (9.94, "9.9"),
+        (9.96, "10.0"),
+        (29.36, "29.4"),
+        (999.4, "999"),
+        (999.6, "1 k"),
+        (1_234_567, "1.23 M"),
+        (1e30, "1e+12 E"),
+    ],
+)
+def test_a_rate_has_three_digits(rate: float, text: str) -> None:
+    """A rate has at most three digits and a decimal prefix; below 10, one decimal."""
+    assert rate_text(rate) == text

@@ -7,11 +7,26 @@ import io
 import pytest
 from rich.console import Console
 
-from shodohflo.report.table import LONGEST, Column, Row, plain, rich_table, show
+from shodohflo.report.table import LONGEST, Column, Row, folds, plain, rich_table, show
 
 COLUMNS = (Column("CLIENT"), Column("PACKETS", right=True), Column("MORE", from_width=100))
 LONG = "2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff"
 ROWS: list[Row] = [("192.0.2.1", "7", "x"), (LONG, "1,234,567", "y")]
+
+
+@pytest.mark.parametrize("width", range(1, 130))
+def test_a_table_that_does_not_fold_has_a_line_for_each_row(width: int) -> None:
+    """Whether cells fold is known before the table is drawn, so the height need not be measured."""
+    assert folds(COLUMNS, ROWS, width) == (width < len(LONG) + len("1,234,567") + 4)
+    assert folds(COLUMNS, ROWS, width) or len(on_terminal(width)) == len(ROWS) + 1
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        """Say so."""
+        return True
 
 
 def on_terminal(width: int) -> list[str]:
@@ -84,3 +99,16 @@ def test_a_file_gets_plain_lines() -> None:
     show(COLUMNS, ROWS, stream)
 
     assert stream.getvalue().splitlines() == plain(COLUMNS, ROWS)
+
+
+@pytest.mark.parametrize(("width", "told"), [(99, True), (100, False)])
+def test_columns_without_room_are_told(width: int, told: bool, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: FBT001 - what is expected
+    """A terminal is told which columns were left out and how to see them; a file has all of them."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    terminal, file = Terminal(), io.StringIO()
+
+    show(COLUMNS, ROWS, terminal)
+    show(COLUMNS, ROWS, file)
+
+    assert ("99 columns have no room for MORE; `| less -S` shows all" in terminal.getvalue()) == told
+    assert "room" not in file.getvalue()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from shodohflo.model import rule_place
 from shodohflo.process.timers import Interval, RateLimit
+from shodohflo.report.numbers import counted
 from shodohflo.report.unmatched import Judged
 
 if TYPE_CHECKING:
@@ -24,8 +25,10 @@ class Problem:
 
     reason: str
     count: int
+    noun: str
+    """What was counted, in the singular."""
     text: str
-    """What was counted; the log record is the increase followed by this text."""
+    """The log record is the increase, the noun and this text."""
     level: int = logging.WARNING
 
 
@@ -44,7 +47,7 @@ class ProblemLog:
             if problem.count < logged:  # the counters of a store begin at 0 after its restart
                 logged = 0
             if problem.count > logged and self._limit.allows(problem.reason, now):
-                _log.log(problem.level, "%d %s", problem.count - logged, problem.text)
+                _log.log(problem.level, "%s %s", counted(problem.count - logged, problem.noun), problem.text)
                 logged = problem.count
             self._logged[problem.reason] = logged
 
@@ -71,16 +74,18 @@ class UnmatchedLog:
 
 def _problems(status: Status) -> Iterator[Problem]:
     ledger, rules = status.ledger, status.rules
-    yield Problem("kernel_dropped", ledger.kernel_dropped, "packets dropped by the kernel: the ring was full")
-    evicted = "keys evicted by the store before they expired: its memory is full (STORE_MEMORY, if it is embedded)"
-    yield Problem("evicted", status.writer.evicted, evicted)
-    refused = "keys refused by the store: a value of another program, or no permission; their counts are not in it"
-    yield Problem("store_refused", status.writer.refused, refused)
-    given_up = "packets given up: more waited for the store than is kept, and the flows seen longest ago went first"
-    yield Problem("given_up", status.given_up, given_up)
+    yield Problem("kernel_dropped", ledger.kernel_dropped, "packet", "dropped by the kernel: the ring was full")
+    evicted = "evicted by the store before they expired: its memory is full (STORE_MEMORY, if it is embedded)"
+    yield Problem("evicted", status.writer.evicted, "key", evicted)
+    refused = "refused by the store: a value of another program, or no permission; the counts are not in it"
+    yield Problem("store_refused", status.writer.refused, "key", refused)
+    given_up = "given up: more waited for the store than is kept, and the flows seen longest ago went first"
+    yield Problem("given_up", status.given_up, "packet", given_up)
     for rule, count in rules.failures.items():
         place = rule_place(rule)
-        yield Problem(place, count, f"times {place} gave no answer, most recently: {rules.last_failure.get(rule, '')}")
+        yield Problem(
+            place, count, "time", f"{place} gave no answer, most recently: {rules.last_failure.get(rule, '')}"
+        )
     for outcome, count in ledger.outcomes.items():
         if outcome.startswith("refused."):
-            yield Problem(outcome, count, f"packets {outcome}", logging.DEBUG)
+            yield Problem(outcome, count, "packet", outcome, logging.DEBUG)

@@ -40,7 +40,10 @@ _log = logging.getLogger(__name__)
 
 
 def run(options: RunOptions) -> int:
-    """Run until a signal or the end of the duration; return 0, or 1 if the store did not take everything."""
+    """Run until a signal or the end of the duration; return 0, or 1 if the store did not take everything.
+
+    A second signal ends the run without waiting for the store any longer.
+    """
     with (
         Signals() as signals,
         closing(Listener(options.wanted, promiscuous=options.promiscuous, ring_octets=options.ring_octets)) as listener,
@@ -50,7 +53,7 @@ def run(options: RunOptions) -> int:
         _log.info("configuration: %s", session.loaded)
         _main_loop(options, signals, session, writer)
         _log.info("ending: %s", signals.end.name if signals.end else "the duration is over")
-        ended = session.finish()
+        ended = session.finish(lambda: signals.hurried)
     _log.info("%s", summary(ended))
     if options.on_end is not None:
         options.on_end(ended)

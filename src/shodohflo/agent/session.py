@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections import Counter
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from shodohflo.agent.status import Identity, LoadedConfiguration, Status
 from shodohflo.attribution.pipeline import Pipeline
 from shodohflo.attribution.policy import Connection
+from shodohflo.config.published import published
+from shodohflo.report.numbers import counted
 from shodohflo.store.outlet import Outlet
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from shodohflo.agent.options import RunOptions
     from shodohflo.attribution.policy import Policy
@@ -27,6 +30,15 @@ if TYPE_CHECKING:
     from shodohflo.store.writer import Writer
 
 
+_RECORDED: Final = "recorded."
+"""What the outcomes of recorded packets begin with."""
+
+_SLICE: Final = 0.25
+"""Seconds between two looks at whether the user wants to wait for the store."""
+
+_log = logging.getLogger(__name__)
+
+
 class Session:
     """The pipeline of a running agent with its input and output."""
 
@@ -35,9 +47,17 @@ class Session:
         self._listener = listener
         self._writer = writer
         self._patience = options.patience
+        self._on_status = options.on_status
         self._own: frozenset[TcpEnds] = frozenset()
         configuration = options.configuration
-        self._identity = Identity(options.name, os.getpid(), time.time(), options.store.name, configuration.our_nets)
+        self._identity = Identity(
+            options.name,
+            os.getpid(),
+            time.time(),
+            options.store.name,
+            configuration.our_nets,
+            published(configuration.networks),
+        )
         self._unmatched_before: Counter[tuple[str, str]] = Counter()
         self._configuration, self._loaded = configuration, _loaded(configuration.settings)
         rules = configuration.rules()
@@ -68,16 +88,36 @@ class Session:
         """Pass the observations that are due to the writer."""
         self._outlet.add(self._pipeline.take(), time.monotonic_ns())
 
-    def finish(self) -> Status:
-        """Count and write the rest, with `patience` seconds for the store to take it; return the final status."""
+    def finish(self, hurried: Callable[[], bool] = lambda: False) -> Status:
+        """Count and write the rest; return the final status.
+
+        The store has `patience` seconds to take it, or until `hurried` returns true.
+        """
         self._take_in(self._listener.finish())
         self.record()
         self._outlet.hand_on_rest()
-        complete = self._writer.flush(self._patience)
+        complete = self._wait_for_store(hurried)
         ended = replace(self.status(), state="ended" if complete else "cut short")
         self._writer.heartbeat(ended.to_fields())
         self._writer.close(self._patience if complete else 0)
         return replace(ended, writer=self._writer.stats)
+
+    def _wait_for_store(self, hurried: Callable[[], bool]) -> bool:
+        """Wait until the store has taken the rest, and return whether it has; a wait that can be noticed is logged."""
+        deadline = time.monotonic() + self._patience
+        if self._writer.flush(min(_SLICE, self._patience)):
+            return True
+        notice = (
+            f"waiting up to {self._patience:.0f} s for {self._identity.store} to take {_in_words(self.status())}; "
+            "Ctrl-C or SIGTERM ends at once, and gives them up"
+        )
+        _log.warning("%s", notice)
+        while not hurried() and (left := deadline - time.monotonic()) > 0:
+            if self._on_status is not None:
+                self._on_status(replace(self.status_with_recent(), notice=notice))
+            if self._writer.flush(min(_SLICE, left)):
+                return True
+        return False
 
     def adopt(self, configuration: Configuration) -> None:
         """Switch to another configuration between two batches; no packet is lost and no count restarts."""
@@ -89,7 +129,9 @@ class Session:
         if configuration.settings is not self._configuration.settings:
             self._loaded = _loaded(configuration.settings)
         self._configuration = configuration
-        self._identity = replace(self._identity, our_nets=configuration.our_nets)
+        self._identity = replace(
+            self._identity, our_nets=configuration.our_nets, networks=published(configuration.networks)
+        )
         self._pipeline.rules, self._pipeline.policy = rules, self._policy()
         self._outlet.adopt(rules.mapping.sentences, configuration.settings.ttl)
         self._writer.change_lifetime(configuration.settings.ttl)
@@ -140,6 +182,13 @@ class Session:
 
 def _loaded(settings: Settings) -> LoadedConfiguration:
     return LoadedConfiguration(settings.path, settings.digest, time.time())
+
+
+def _in_words(status: Status) -> str:
+    """Return the number of recorded packets that the store has not taken yet, in words."""
+    tables = (status.ledger.outcomes, status.ledger.inside)
+    recorded = sum(count for table in tables for name, count in table.items() if name.startswith(_RECORDED))
+    return counted(max(recorded - status.writer.packets - status.given_up, 0), "recorded packet")
 
 
 def _carry_failures(old: FlowMapping, new: FlowMapping) -> None:

@@ -20,12 +20,14 @@ _STANDARD: Final = (0, 1, 2)
 
 
 class Signals:
-    """Records signals for the main loop to act on; a second SIGTERM or SIGINT has its default effect."""
+    """Records signals for the main loop to act on; a third SIGTERM or SIGINT has its default effect."""
 
     def __init__(self) -> None:
         """Remember the current handlers; they are replaced by `__enter__`."""
         self.end: signal.Signals | None = None
         """The signal that ends the run, if one was received."""
+        self.hurried = False
+        """Whether a second one was received, so that the run ends without waiting for the store."""
         self._reload_requested = False
         self._before = {number: signal.getsignal(number) for number in SIGNALS}
         ignored = self._before[signal.SIGHUP] == signal.SIG_IGN
@@ -52,8 +54,12 @@ class Signals:
         return requested
 
     def _on_end(self, number: int, _frame: FrameType | None) -> None:
-        self.end = signal.Signals(number)
-        self._restore(self.end)
+        if self.end is None:
+            self.end = signal.Signals(number)
+            return
+        self.hurried = True
+        for ending in ENDING:
+            self._restore(ending)
 
     def _on_hangup(self, number: int, _frame: FrameType | None) -> None:
         if not self._ends_with_terminal or has_terminal():

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Final
 
 from shodohflo import __version__
 from shodohflo.columns.observations import Observations
+from shodohflo.keys.networks import to_fields
 from shodohflo.model import Network, rule_place
+from shodohflo.report.numbers import counted
 
 if TYPE_CHECKING:
     from collections import Counter
     from pathlib import Path
 
     from shodohflo.attribution.ledger import Ledger
+    from shodohflo.keys.networks import PublishedNetwork
     from shodohflo.rules.compiler import CompiledRules
     from shodohflo.store.stats import WriterStats
 
@@ -32,7 +35,7 @@ _DIGITS: Final = 12
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Name, process and store of the agent; only `our_nets` changes while it runs."""
+    """Name, process and store of the agent; only `our_nets` and `networks` change while it runs."""
 
     name: str
     pid: int
@@ -40,6 +43,8 @@ class Identity:
     """Seconds since 1970."""
     store: str
     our_nets: tuple[Network, ...]
+    networks: tuple[PublishedNetwork, ...] = ()
+    """The networks of the configuration, by whose names readers can ask."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +100,8 @@ class Status:
     """For `on_status`: the observations since its last call, at most `store.outlet.RECENT` rows."""
     state: str = "running"
     """`running`, `ended`, or `cut short` if the store did not take everything at the end."""
+    notice: str = ""
+    """What the agent is waiting for, for a terminal; empty if for nothing but packets."""
 
     @property
     def given_up(self) -> int:
@@ -113,6 +120,7 @@ class Status:
             "interfaces": " ".join(self.interfaces),
             "our_nets": " ".join(map(str, self.identity.our_nets)),
             **self.configuration.to_fields(),
+            **to_fields(self.identity.networks),
             **self._counters(),
         }
 
@@ -155,7 +163,7 @@ def summary(status: Status) -> str:
     store = _about_store(status.writer) if status.state == "running" else ""
     lost = f", {status.given_up:,} never reached the store" if status.given_up else ""
     return (
-        f"{status.ledger.received:,} packets received ({counts or 'nothing yet'}), "
+        f"{counted(status.ledger.received, 'packet')} received ({counts or 'nothing yet'}), "
         f"{status.ledger.kernel_dropped:,} dropped by the kernel{lost}{store}"
     )
 

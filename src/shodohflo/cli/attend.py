@@ -16,9 +16,11 @@ from shodohflo.agent.pidfile import AgentFiles, PidFile, run_directory
 from shodohflo.agent.startup import RunArguments, host_name, log_findings, named_store, refuse_without_rights
 from shodohflo.analysis.check.proof import check
 from shodohflo.cli.logs import begin_log
+from shodohflo.cli.messages import fail
 from shodohflo.config import SEARCHED, Settings, find
 from shodohflo.process.malloc import keep_freed_memory
 from shodohflo.report.ledger import print_ledger, write_ledger
+from shodohflo.report.numbers import counted
 from shodohflo.report.unmatched import hint_at_unmatched
 
 if TYPE_CHECKING:
@@ -62,6 +64,8 @@ def _report(last: list[Status], arguments: RunArguments) -> None:
         try:
             print_ledger(ended.ledger, ended.rules, err=False)
             hint_at_unmatched(ended.ledger.outcomes, ended.identity.our_nets)
+            if ended.given_up:  # in the log, it is far above the ledger
+                fail(f"{counted(ended.given_up, 'recorded packet')} never reached {ended.identity.store}")
         finally:  # a full or closed standard output does not take the file with it
             if arguments.ledger:
                 write_ledger(ended.ledger, arguments.ledger)
@@ -74,8 +78,8 @@ def _on_status(settings: Settings, closing: ExitStack) -> Callable[[Status], Non
         return None
     from rich.console import Console  # noqa: PLC0415 - a service does not need rich
 
-    from shodohflo.cli.live import LiveView  # noqa: PLC0415 - as above
+    from shodohflo.cli.live import LiveView, find_keyboard  # noqa: PLC0415 - as above
 
     console = Console()
     begin_log(settings.log_level, console)
-    return closing.enter_context(LiveView(console)).show
+    return closing.enter_context(LiveView(console, find_keyboard())).show

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
@@ -40,6 +41,8 @@ class Ending:
         try:
             result = super().main(args, name, **extra)  # type: ignore[misc] # mixed into a click.Command
         except click.Abort:
+            # Another Ctrl-C while Python ends would replace the status by the signal.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
             sys.exit(INTERRUPTED)
         except Exception as error:
             if os.environ.get("SHODOHFLO_DEBUG"):

@@ -1,88 +1,148 @@
-"""The options that `flows`, `peers`, `clients` and `recon` share, and how their rows are printed."""
+"""The filters that all listings of rows share: `flows`, `peers`, `clients`, `recon` and `replay`.
+
+An option takes a comma-separated list and may be repeated; the same option with `--not-` excludes. Every shell passes
+both on as they are, which a sign such as `!` would not survive.
+"""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from shodohflo.cli import options
-from shodohflo.cli.messages import fail
+from shodohflo.cli.lists import ListType, option
+from shodohflo.cli.moments import parse_moment
+from shodohflo.cli.networks import NetworkWord, parse_networks, resolve
+from shodohflo.cli.ports import parse_ports, port_names
 from shodohflo.query.filters import Filter
-from shodohflo.query.rows import KeyRow
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from shodohflo.model import Network
-    from shodohflo.query.reader import Found, Reader
-    from shodohflo.report.listings import Listing
+    from shodohflo.query.networks import NetworkDirectory
 
-AnyRow = TypeVar("AnyRow", bound=KeyRow)
 Command = Callable[..., int]
+Networks = tuple[tuple[NetworkWord, ...], ...]
 
-_ORDERS: Final = ("packets", "age", "client", "service", "port")
+PROTOCOLS: Final = ("tcp", "udp")
+"""The protocols of flows."""
+
+KINDS: Final = ("rst", "icmp")
+"""The kinds of failed attempts, as in their keys."""
 
 
-def listing(name: str, *, sort: str, examples: str) -> Callable[[Command], click.Command]:
-    """Return a decorator for commands that list rows; they get `stores`, `sort`, `as_json`, and what `wanted` takes."""
-    added: list[Any] = [
-        click.command(name, epilog=examples),
-        _network_option("--client", "Only clients in this network; may be repeated."),
-        _network_option("--service", "Only services, or other ends, in this network; may be repeated."),
-        click.option(
-            "--port",
-            "ports",
-            type=options.PORT,
-            multiple=True,
-            metavar="N",
-            help="Only this service port; may be repeated.",
-        ),
-        click.option(
-            "--sort",
-            type=click.Choice(_ORDERS),
-            default=sort,
-            show_default=True,
-            help="packets: most first; age: latest first; others: ascending.",
-        ),
-        options.as_json,
-        options.stores,
-    ]
+def _words_of(known: tuple[str, ...]) -> Callable[[str], frozenset[str]]:
+    """Return a parser of lists of `known` words, in any case."""
 
-    def decorate(command: Command) -> click.Command:
-        decorated: Any = command
-        for option in reversed(added):
-            decorated = option(decorated)
-        assert isinstance(decorated, click.Command)
+    def parse(text: str) -> frozenset[str]:
+        words = frozenset(word.strip().lower() for word in text.split(","))
+        for word in sorted(words.difference(known)):
+            near = get_close_matches(word, known, n=1)
+            raise ValueError(f"{word!r} is not one of {', '.join(known)}{f'; did you mean {near[0]}?' if near else ''}")
+        return words
+
+    return parse
+
+
+parse_protocols: Final = _words_of(PROTOCOLS)
+"""Parse a list of protocols; a ValueError says which is unknown."""
+
+_NETS: Final = ListType("NETS", parse_networks)
+_PORTS: Final = ListType("PORTS", parse_ports, port_names)
+_PROTOCOLS: Final = ListType("PROTOCOLS", parse_protocols, lambda: PROTOCOLS)
+_KINDS: Final = ListType("KINDS", _words_of(KINDS), lambda: KINDS)
+
+
+@dataclass(frozen=True, slots=True)
+class AskedFor:
+    """The values of the filter options, one for each time an option was given."""
+
+    client: Networks = ()
+    not_client: Networks = ()
+    service: Networks = ()
+    not_service: Networks = ()
+    port: tuple[frozenset[int], ...] = ()
+    not_port: tuple[frozenset[int], ...] = ()
+    protocol: tuple[frozenset[str], ...] = ()
+    not_protocol: tuple[frozenset[str], ...] = ()
+    kind: tuple[frozenset[str], ...] = ()
+    since: float | None = None
+    """Seconds since 1970."""
+
+    def to_filter(self, directory: Callable[[], NetworkDirectory], now: float) -> Filter:
+        """Return the filter; `directory` is called only if a network is named, and `now` is in seconds since 1970."""
+        return Filter(
+            clients=_resolved("--client", self.client, directory),
+            services=_resolved("--service", self.service, directory),
+            ports=frozenset().union(*self.port),
+            protocols=frozenset().union(*self.protocol),
+            kinds=frozenset().union(*self.kind),
+            not_clients=_resolved("--not-client", self.not_client, directory),
+            not_services=_resolved("--not-service", self.not_service, directory),
+            not_ports=frozenset().union(*self.not_port),
+            not_protocols=frozenset().union(*self.not_protocol),
+            within=None if self.since is None else now - self.since,
+        )
+
+
+def _resolved(name: str, lists: Networks, directory: Callable[[], NetworkDirectory]) -> tuple[Network, ...]:
+    try:
+        return resolve((word for words in lists for word in words), directory)
+    except ValueError as error:
+        raise click.UsageError(f"{name}: {error}") from None
+
+
+def _moment(_context: click.Context, parameter: click.Parameter, text: str | None) -> float | None:
+    try:
+        return None if text is None else parse_moment(text, time.time())
+    except ValueError as error:
+        raise click.BadParameter(str(error), _context, parameter) from None
+
+
+ENDS: Final = (
+    option("--client", _NETS, "Only clients in these networks: prefixes, or names of configured networks."),
+    option("--not-client", _NETS, "Without these clients."),
+    option("--service", _NETS, "Only services, or other ends, in these networks."),
+    option("--not-service", _NETS, "Without these services, or other ends."),
+    option("--port", _PORTS, "Only these service ports, such as 22,http,8000-8100."),
+    option("--not-port", _PORTS, "Without these ports."),
+)
+"""The filters of every listing."""
+
+OF_FLOWS: Final = (
+    option("--protocol", _PROTOCOLS, "Only flows with packets of these protocols: tcp, udp."),
+    option("--not-protocol", _PROTOCOLS, "Without flows that have packets of these protocols."),
+)
+OF_RECON: Final = (option("--kind", _KINDS, "Only resets (rst), or only unreachables (icmp)."),)
+SINCE: Final = (
+    click.option(
+        "--since",
+        metavar="TIME",
+        callback=_moment,
+        help="Only seen since then: 10m ago, or 2026-11-29T10:00 local time.",
+    ),
+)
+
+
+def filtered(*options: Iterable[Callable[[Command], Command]]) -> Callable[[Command], Command]:
+    """Return a decorator that adds `options` to a command, which gets their values as `asked`."""
+    names = {field.name for field in fields(AskedFor)}
+
+    def decorate(command: Command) -> Command:
+        @wraps(command)
+        def with_asked(**given: Any) -> int:  # noqa: ANN401 - one for each option
+            asked = AskedFor(**{name: given.pop(name) for name in names & given.keys()})
+            return command(asked=asked, **given)
+
+        decorated: Command = with_asked
+        for add in reversed([each for group in options for each in group]):
+            decorated = add(decorated)
         return decorated
 
     return decorate
-
-
-def _network_option(name: str, text: str) -> Callable[[Command], Command]:
-    return click.option(name, f"{name[2:]}s", type=options.prefix, multiple=True, metavar="NET", help=text)
-
-
-def wanted(clients: tuple[Network, ...], services: tuple[Network, ...], ports: tuple[int, ...]) -> Filter:
-    """Return the filter that the options describe."""
-    return Filter(clients, services, frozenset(ports))
-
-
-def print_found(reader: Reader, found: Found[AnyRow], rows: Listing[AnyRow], sort: str, *, as_json: bool) -> int:
-    """Print the rows that were found, sorted; return 1 if a store failed, after naming it on standard error.
-
-    Foreign keys and malformed details are counted on standard error.
-    """
-    rows.print(rows.sorted(found.rows, sort), as_json=as_json)
-    if found.foreign:
-        click.echo(f"{found.foreign:,} keys look like ours but are not; they were left out", err=True)
-    if found.damaged:
-        flows = f"{found.damaged:,} flows have malformed or oversized details in the store; these were left out"
-        click.echo(flows, err=True)
-    return report_failures(reader)
-
-
-def report_failures(reader: Reader) -> int:
-    """Name on standard error every store that failed, and return 1 if any did."""
-    for failure in reader.failures.values():
-        fail(f"{failure}; its rows are missing")
-    return 1 if reader.failures else 0

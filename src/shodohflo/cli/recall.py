@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shodohflo.cli.filters import report_failures
-from shodohflo.cli.stores import opened
+from shodohflo.cli.stores import opened, report_failures
 from shodohflo.errors import ConfigurationError, ShodohfloError, foreign_text
 from shodohflo.keys import from_key
 from shodohflo.query.lookup import find_row

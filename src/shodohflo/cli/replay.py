@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Final
 
 import click
 
 from shodohflo.cli import options
+from shodohflo.cli.filters import ENDS, OF_FLOWS, AskedFor, filtered
+from shodohflo.cli.layout import Layout, laid_out
 from shodohflo.cli.messages import fail, warn
 from shodohflo.config import load
 from shodohflo.config.presumed import presumed_for_captures
+from shodohflo.config.published import published
 from shodohflo.offline.session import is_unreadable, replay_captures
 from shodohflo.process.malloc import keep_freed_memory
+from shodohflo.query.networks import NetworkDirectory
+from shodohflo.report.absence import why_no_flows
+from shodohflo.report.flows import flow_rows
 from shodohflo.report.keys import print_keys
 from shodohflo.report.ledger import print_ledger, write_ledger
+from shodohflo.report.listings import FLOWS, Form
+from shodohflo.report.numbers import counted
 from shodohflo.report.unmatched import hint_at_unmatched
 
 if TYPE_CHECKING:
@@ -22,6 +31,7 @@ if TYPE_CHECKING:
     from shodohflo.config import Configuration
     from shodohflo.model import Network
     from shodohflo.offline.session import Replayed
+    from shodohflo.query.filters import Filter
 
 EXAMPLES: Final = """\b
 Examples:
@@ -37,7 +47,8 @@ Examples:
 @options.config
 @click.option("--store", metavar="URL", help="Write to this store; the keys live a full lifetime from now.")
 @click.option("--keys", is_flag=True, help="Print KEY<TAB>COUNT, sorted, and nothing else.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line for each flow.")
+@filtered(ENDS, OF_FLOWS)
+@laid_out(FLOWS, sort="packets")
 @options.ledger
 def replay(  # noqa: PLR0913 - one for each option
     *,
@@ -46,18 +57,21 @@ def replay(  # noqa: PLR0913 - one for each option
     config: Path | None,
     store: str | None,
     keys: bool,
-    as_json: bool,
+    asked: AskedFor,
+    layout: Layout,
     ledger: Path | None,
 ) -> int:
     """Send capture files through the same rules as live packets.
 
-    Each CAPTURE is a pcap or pcapng file, or - for standard input. Without --keys, --json or --store, the flows are
-    shown as a table. The ledger always follows, on standard error if standard output has keys or JSON. Without
-    --our-nets, all private networks (RFC 1918, RFC 6598, RFC 4193) are ours, with a warning if the configuration has
-    another use for some of their addresses.
+    Each CAPTURE is a pcap or pcapng file, or - for standard input. Without --keys, --json, --csv or --store, the flows
+    are shown as a table; the filters choose which. The ledger of all packets always follows, on standard error if
+    standard output has keys, JSON or CSV. Without --our-nets, all private networks (RFC 1918, RFC 6598, RFC 4193) are
+    ours, with a warning if the configuration has another use for some of their addresses.
     """
-    if keys and as_json:
-        raise click.UsageError("--keys and --json exclude each other")
+    if keys and layout.form is not Form.TABLE:
+        raise click.UsageError("--keys excludes --json and --csv")
+    if asked != AskedFor() and (keys or store):
+        raise click.UsageError("filters choose the flows that are shown, so --keys and --store exclude them")
     keep_freed_memory()
     settings = load(config)
     warn(settings)
@@ -67,24 +81,25 @@ def replay(  # noqa: PLR0913 - one for each option
 
         write = writer_to(store, settings.mapping, settings.ttl)
     (configuration,) = options.bound([settings], our_nets, lambda: presumed_for_captures(settings.enumeration))
+    wanted = asked.to_filter(lambda: NetworkDirectory((published(configuration.networks),)), now=0.0)
     replayed = replay_captures(captures, configuration)
     if write:
         write(replayed.observations)
     try:
-        return _show(replayed, configuration, keys=keys, as_json=as_json, flows=as_json or not store)
+        return _show(replayed, configuration, wanted, layout, keys=keys, flows=not store)
     finally:  # a full or closed standard output does not take the file with it
         if ledger:
             write_ledger(replayed.ledger, ledger)
 
 
-def _show(replayed: Replayed, configuration: Configuration, *, keys: bool, as_json: bool, flows: bool) -> int:
+def _show(  # noqa: PLR0913 - what decides what is shown
+    replayed: Replayed, configuration: Configuration, wanted: Filter, layout: Layout, *, keys: bool, flows: bool
+) -> int:
     """Print keys or flows, what could not be read, and the ledger; return the exit status."""
     if keys:
         print_keys(replayed.observations)
-    elif flows:
-        from shodohflo.report.flows import print_flows  # noqa: PLC0415 - `--keys` needs no rows
-
-        print_flows(replayed.observations, configuration.mapping, as_json=as_json)
+    elif layout.form is not Form.TABLE or flows:
+        _print_flows(replayed, configuration, wanted, layout)
     broken = list(replayed.broken)
     if is_unreadable(replayed.ledger):
         broken.append("nothing could be read: no link type of the captures has a decoder")
@@ -92,6 +107,19 @@ def _show(replayed: Replayed, configuration: Configuration, *, keys: bool, as_js
         fail(message, "shodohflo replay")
     for note in replayed.notes:
         click.echo(note, err=True)
-    print_ledger(replayed.ledger, replayed.rules, err=keys or as_json)
+    print_ledger(replayed.ledger, replayed.rules, err=keys or layout.form is not Form.TABLE)
     hint_at_unmatched(replayed.ledger.outcomes, configuration.our_nets)
     return 1 if broken else 0
+
+
+def _print_flows(replayed: Replayed, configuration: Configuration, wanted: Filter, layout: Layout) -> None:
+    """Print the flows, and an empty line below a table; if there are none, say why on standard error."""
+    every = flow_rows(replayed.observations, configuration.mapping.sentences)
+    rows = [row for row in every if wanted.takes_flow(row)]
+    layout.print(FLOWS, rows)
+    if layout.form is Form.TABLE:
+        sys.stdout.write("\n")
+    sys.stdout.flush()  # before anything about these flows is printed on standard error
+    if not rows and layout.form is Form.TABLE:
+        why = f"the filters leave out all {counted(len(every), 'flow')}" if every else ""
+        click.echo(why or why_no_flows(replayed.ledger.outcomes), err=True)

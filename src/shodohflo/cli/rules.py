@@ -89,8 +89,7 @@ def rules_command(  # noqa: PLR0913 - one for each option
 
 def _running(stores: Sequence[str], settings: Settings | None) -> tuple[int, Decided]:
     """Return the exit status, and what the stores hold; name each agent that runs another configuration."""
-    from shodohflo.cli.filters import report_failures  # noqa: PLC0415 - captures need no store client
-    from shodohflo.cli.stores import opened  # noqa: PLC0415 - as above
+    from shodohflo.cli.stores import opened, report_failures  # noqa: PLC0415 - captures need no store client
     from shodohflo.query.filters import Filter  # noqa: PLC0415 - as above
     from shodohflo.query.reader import Reader  # noqa: PLC0415 - as above
 

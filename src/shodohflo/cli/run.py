@@ -79,7 +79,8 @@ def run(*, interfaces: tuple[str, ...], exclude: tuple[str, ...], **rest: Any) -
     whose ports are among them, so that each packet is counted once. Without --our-nets, our networks are derived from
     the addresses of the interfaces. Without --store or REDIS_SERVER in the configuration, the flows go to an embedded
     store. SIGTERM, Ctrl-C and closing the terminal end the run after the rest has been written, with status 0, or 1 if
-    the store did not take everything. SIGHUP, or `shodohflo reload`, makes the agent read its configuration again.
+    the store did not take everything within 10 seconds. A second SIGTERM or Ctrl-C ends it at once, with status 1,
+    ledger and summary. SIGHUP, or `shodohflo reload`, makes the agent read its configuration again.
     """
     return attend(RunArguments(wanted=Wanted(interfaces, exclude), **rest))
 

@@ -3,8 +3,8 @@
 `known` lists every setting, `source` runs the file and finds places in it, `settings` is the result, and
 `configuration` combines the settings with our networks: the one value by which packets are decided. `trust` decides
 whether root may execute the file, `limits` how long that may take, and `trial` executes it in a process of its own.
-`derived` and `presumed` deal with our networks where the operator does not name them, and `findings` defines the kinds
-of finding about a configuration.
+`derived` and `presumed` deal with our networks where the operator does not name them, `published` makes the networks
+ready for readers, and `findings` defines the kinds of finding about a configuration.
 
 A configuration is code: `run`, `pcap_agent`, `replay`, `check`, `rules`, `explain` and `compare` execute it; the
 readers of a store (`flows`, `peers`, `clients`, `recon`) never do.

@@ -12,6 +12,7 @@ from shodohflo.capture.files.savefile import STDIN, open_savefile
 from shodohflo.errors import CaptureError
 from shodohflo.offline.directions import NOTE, has_both_directions
 from shodohflo.offline.progress import Progress
+from shodohflo.report.numbers import counted
 from shodohflo.wire.refusals import Refusal
 
 if TYPE_CHECKING:
@@ -60,7 +61,8 @@ class Replay:
                     self.into.ingest(frames)
                     progress.advance_to(done + savefile.position)
         except CaptureError as error:
-            used = f" ({savefile.packets:,} packets before that were used)" if savefile and savefile.packets else ""
+            read = savefile.packets if savefile else 0
+            used = f" ({counted(read, 'packet')} before that {'was' if read == 1 else 'were'} used)" if read else ""
             self.broken.append(f"{error}{used}")
         return done + (savefile.position if savefile else 0)
 

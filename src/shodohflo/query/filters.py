@@ -1,30 +1,140 @@
-"""Filters for keys, and SCAN patterns that let the store leave out most unwanted keys. Pure."""
+"""Filters for rows, and SCAN patterns that let the store leave out most unwanted keys. Pure.
+
+One law holds for every part of a filter: a row is taken if at least one of its values is wanted, or nothing particular
+is wanted, and none of its values is unwanted. So a flow of TCP and UDP has `protocols={"udp"}`, but not
+`not_protocols={"udp"}`.
+"""
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
+from functools import cached_property
+from ipaddress import IPv4Network, IPv6Network, collapse_addresses
+from typing import TYPE_CHECKING, TypeVar
 
 from shodohflo.keys import key_pattern
 from shodohflo.model import Address, Network, address_text
 
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
 
-@dataclass(frozen=True, slots=True)
+    from shodohflo.query.rows import FlowRow
+
+Value = TypeVar("Value", int, str)
+
+
+@dataclass(frozen=True)
 class Filter:
-    """The clients, services and ports that a reader asks for; an empty field matches all."""
+    """What a reader asks for; an empty field matches everything."""
 
     clients: tuple[Network, ...] = ()
     services: tuple[Network, ...] = ()
     """Matched with the service of a flow, the peer of a pair, and the remote of a reset or an unreachable."""
     ports: frozenset[int] = frozenset()
+    protocols: frozenset[str] = frozenset()
+    """Names as in the `detail` hash: `tcp`, `udp`."""
+    kinds: frozenset[str] = frozenset()
+    """`rst` or `icmp`; only resets and unreachables have one."""
+    not_clients: tuple[Network, ...] = ()
+    not_services: tuple[Network, ...] = ()
+    not_ports: frozenset[int] = frozenset()
+    not_protocols: frozenset[str] = frozenset()
+    within: float | None = None
+    """The greatest age in seconds; a row of unknown age is then left out."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it matches everything."""
+        return self == Filter()
+
+    @property
+    def is_about_flows(self) -> bool:
+        """Whether it asks for what only flows have: a port or a protocol."""
+        return bool(self.ports or self.not_ports or self.protocols or self.not_protocols)
+
+    @property
+    def names_services(self) -> bool:
+        """Whether it asks for services, which a client by itself does not have."""
+        return bool(self.services or self.not_services)
 
     def takes(self, client: Address, service: Address, *ports: int) -> bool:
-        """Return whether both ends and at least one of the ports match."""
-        port_is_wanted = not self.ports or not self.ports.isdisjoint(ports)
-        return port_is_wanted and _holds(self.clients, client) and _holds(self.services, service)
+        """Return whether both ends and the ports match."""
+        return (
+            _agrees(self.ports, self.not_ports, ports)
+            and self.takes_client(client)
+            and (not self.services or service in self._services)
+            and (not self.not_services or service not in self._not_services)
+        )
+
+    def takes_flow(self, row: FlowRow) -> bool:
+        """Return whether all that a flow has matches."""
+        protocols = [each.protocol for each in row.protocols]
+        ends_match = self.takes(row.client, row.service, row.port)
+        return ends_match and _agrees(self.protocols, self.not_protocols, protocols) and self.takes_age(row.age)
 
     def takes_client(self, client: Address) -> bool:
         """Return whether a client matches, without regard to services and ports."""
-        return _holds(self.clients, client)
+        return (not self.clients or client in self._clients) and (
+            not self.not_clients or client not in self._not_clients
+        )
+
+    def takes_pair(self, address: Address, peer: Address) -> bool:
+        """Return whether the ends of a pair match in this direction; an unwanted address is unwanted at either end."""
+        unwanted = any(end in self._not_clients or end in self._not_services for end in (address, peer))
+        return not unwanted and self.takes(address, peer)
+
+    def takes_kind(self, kind: str) -> bool:
+        """Return whether resets (`rst`) or unreachables (`icmp`) are wanted."""
+        return _agrees(self.kinds, frozenset(), (kind,))
+
+    def takes_age(self, age: float | None) -> bool:
+        """Return whether an age in seconds is not above `within`."""
+        return self.within is None or (age is not None and age <= self.within)
+
+    # One lookup for each of perhaps a million rows: compiled once for each filter.
+    @cached_property
+    def _clients(self) -> AddressSet:
+        return AddressSet.of(self.clients)
+
+    @cached_property
+    def _services(self) -> AddressSet:
+        return AddressSet.of(self.services)
+
+    @cached_property
+    def _not_clients(self) -> AddressSet:
+        return AddressSet.of(self.not_clients)
+
+    @cached_property
+    def _not_services(self) -> AddressSet:
+        return AddressSet.of(self.not_services)
+
+
+@dataclass(frozen=True, slots=True)
+class AddressSet:
+    """Addresses of both families, as sorted ranges that do not touch."""
+
+    starts: dict[int, list[int]]
+    """The first address of each range, by the version of the family."""
+    ends: dict[int, list[int]]
+    """The last address of each range."""
+
+    @classmethod
+    def of(cls, networks: Iterable[Network]) -> AddressSet:
+        """Return the set of all addresses in `networks`."""
+        given = list(networks)
+        v4 = list(collapse_addresses(network for network in given if isinstance(network, IPv4Network)))
+        v6 = list(collapse_addresses(network for network in given if isinstance(network, IPv6Network)))
+        return cls(
+            {4: [int(network[0]) for network in v4], 6: [int(network[0]) for network in v6]},
+            {4: [int(network[-1]) for network in v4], 6: [int(network[-1]) for network in v6]},
+        )
+
+    def __contains__(self, address: Address) -> bool:
+        """Return whether the set has `address`."""
+        number = int(address)
+        place = bisect_right(self.starts[address.version], number) - 1
+        return place >= 0 and number <= self.ends[address.version][place]
 
 
 def pattern(kind: type, wanted: Filter) -> str:
@@ -33,14 +143,14 @@ def pattern(kind: type, wanted: Filter) -> str:
     It is a single pattern because each SCAN goes through the whole store.
     """
     client, service = _address_pattern(wanted.clients), _address_pattern(wanted.services)
-    fields = {"client": client, "address": client, "service": service, "remote": service, "peer": service}
+    by_name = {"client": client, "address": client, "service": service, "remote": service, "peer": service}
     # A filter matches either port of a reset or an unreachable, so neither can be in the pattern.
     ports = {"port": str(next(iter(wanted.ports)))} if len(wanted.ports) == 1 else {}
-    return key_pattern(kind, fields | ports)
+    return key_pattern(kind, by_name | ports)
 
 
-def _holds(networks: tuple[Network, ...], address: Address) -> bool:
-    return not networks or any(address in network for network in networks)
+def _agrees(wanted: frozenset[Value], unwanted: frozenset[Value], values: Collection[Value]) -> bool:
+    return (not wanted or not wanted.isdisjoint(values)) and unwanted.isdisjoint(values)
 
 
 def _address_pattern(networks: tuple[Network, ...]) -> str:

@@ -11,12 +11,13 @@ from shodohflo.model import ClientKey, FlowKey, PeerKey, ResetKey, UnreachableKe
 from shodohflo.query.filters import Filter, pattern
 from shodohflo.query.rows import AgentRow, ClientRow, FlowRow, KeyRow, PeerRow, ReconRow, order
 from shodohflo.query.sums import clients_of, common_fields, flow_row, join_flows, peers_of
+from shodohflo.store.contents import Contents, read_contents
 from shodohflo.store.dialogue import Dialogue
 from shodohflo.store.failures import store_errors
 from shodohflo.store.reading import AnyKey, KeyRecord, database_of, read_heartbeats, read_records
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Sequence
 
     from shodohflo.store.connection import Store
 
@@ -105,24 +106,27 @@ class Reader:
             lambda record, source: _flow_row(record, source, now),
             lambda rows: _join_flows(rows, now),
         )
-        rows, foreign, damaged = self._gather(query, wanted)
+        every, foreign, damaged = self._gather(query, wanted)
+        rows = [row for row in every if wanted.takes_flow(row)]
         return _found(rows, foreign, lambda row: (order(row.client), order(row.service), row.port), damaged)
 
     def peers(self, wanted: Filter) -> Found[PeerRow]:
-        """Return each pair once: in the direction that `wanted` matches, or with the lower address first if both do."""
-        ends = Filter(clients=wanted.clients, services=wanted.services)
-        query = _Query(PeerKey, lambda key: _takes_pair(ends, key), _peer_row, _join)
+        """Return each pair once: in the direction that `wanted` matches, or with the lower address first if both do.
+
+        Pairs have no ports and no protocols, so `wanted` must not ask for any; see `peers_by_flow`.
+        """
+        query = _Query(PeerKey, lambda key: _takes_pair(wanted, key), _peer_row, _join)
         rows, foreign, _ = self._gather(query, wanted)
-        return _found(rows, foreign, lambda row: (order(row.address), order(row.peer)))
+        return _found(_young(wanted, rows), foreign, lambda row: (order(row.address), order(row.peer)))
 
     def clients(self, wanted: Filter) -> Found[ClientRow]:
         """Return the clients; the services and ports of the filter are ignored."""
         query = _Query(ClientKey, lambda key: wanted.takes_client(key.client), _client_row, _join)
         rows, foreign, _ = self._gather(query, wanted)
-        return _found(rows, foreign, lambda row: order(row.client))
+        return _found(_young(wanted, rows), foreign, lambda row: order(row.client))
 
-    def peers_by_port(self, wanted: Filter, now: float) -> Found[PeerRow]:
-        """Return the pairs of ends of the flows that `wanted` matches, with their packets; peer keys have no port."""
+    def peers_by_flow(self, wanted: Filter, now: float) -> Found[PeerRow]:
+        """Return the pairs of ends of the flows that `wanted` matches, with their packets."""
         flows = self.flows(wanted, now)
         return Found(peers_of(flows.rows), flows.foreign, flows.damaged)
 
@@ -133,15 +137,16 @@ class Reader:
 
     def recon(self, wanted: Filter) -> Found[ReconRow]:
         """Return the resets and unreachables; a wanted port may be that of either end."""
-        resets, foreign_resets, _ = self._gather(
-            _Query(ResetKey, lambda key: _takes_ports(wanted, key), _reset_row, _join), wanted
-        )
-        unreachables, foreign_unreachables, _ = self._gather(
-            _Query(UnreachableKey, lambda key: _takes_ports(wanted, key), _unreachable_row, _join), wanted
-        )
+        found: list[tuple[list[ReconRow], int, int]] = []
+        if wanted.takes_kind("rst"):
+            resets = _Query(ResetKey, lambda key: _takes_ports(wanted, key), _reset_row, _join)
+            found.append(self._gather(resets, wanted))
+        if wanted.takes_kind("icmp"):
+            unreachables = _Query(UnreachableKey, lambda key: _takes_ports(wanted, key), _unreachable_row, _join)
+            found.append(self._gather(unreachables, wanted))
         return _found(
-            [*resets, *unreachables],
-            foreign_resets + foreign_unreachables,
+            _young(wanted, [row for rows, _, _ in found for row in rows]),
+            sum(foreign for _, foreign, _ in found),
             lambda row: (order(row.client), order(row.remote), row.client_port, row.remote_port, row.code or 0),
         )
 
@@ -152,6 +157,11 @@ class Reader:
             return [AgentRow(each.agent, name, each.age, each.fields) for each in read_heartbeats(dialogue)]
 
         return tuple(row for rows in self._read_each(read) for row in rows)
+
+    def contents(self, kinds: Sequence[type]) -> tuple[Contents, ...]:
+        """Return how many keys of `kinds` each store has, whoever is asked for; to say why nothing was found."""
+        patterns = tuple(pattern(kind, Filter()) for kind in kinds)
+        return tuple(self._read_each(lambda dialogue, name: read_contents(dialogue, name, patterns)))
 
     def _gather(self, query: _Query[AnyKey, AnyRow], wanted: Filter) -> tuple[list[AnyRow], int, int]:
         """Return the rows of a query, and the numbers of foreign keys and of damaged rows."""
@@ -199,10 +209,15 @@ def _takes_ports(wanted: Filter, key: ResetKey | UnreachableKey) -> bool:
     return wanted.takes(key.client, key.remote, key.client_port, key.remote_port)
 
 
-def _takes_pair(ends: Filter, key: PeerKey) -> bool:
-    if not ends.takes(key.address, key.peer):
+def _takes_pair(wanted: Filter, key: PeerKey) -> bool:
+    if not wanted.takes_pair(key.address, key.peer):
         return False
-    return order(key.address) <= order(key.peer) or not ends.takes(key.peer, key.address)
+    return order(key.address) <= order(key.peer) or not wanted.takes_pair(key.peer, key.address)
+
+
+def _young(wanted: Filter, rows: Iterable[AnyRow]) -> list[AnyRow]:
+    """Return the rows that are not older than `wanted` allows."""
+    return [row for row in rows if wanted.takes_age(row.age)]
 
 
 def _flow_row(record: KeyRecord[FlowKey], source: _Source, now: float) -> FlowRow:

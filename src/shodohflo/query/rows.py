@@ -23,7 +23,7 @@ class KeyRow:
     packets: int
     """Packets counted under the key."""
     age: float | None
-    """Seconds since the last packet or, if not stored, since the last refresh; null in `replay` or if unknown."""
+    """Seconds since the last packet of a flow; of other keys, since the last write; null in `replay` or if unknown."""
     expires_in: float | None
     """Seconds until the key expires; null if it does not, or without a store."""
     stores: tuple[str, ...]

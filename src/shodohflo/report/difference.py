@@ -5,6 +5,8 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
+from shodohflo.report.numbers import counted
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -26,12 +28,13 @@ def difference_lines(difference: Difference, *, complete: bool = True) -> Iterat
 
     `complete` is whether all captures could be read to their end.
     """
-    yield f"{difference.packets:,} packets; {len(difference.old):,} keys before, {len(difference.new):,} after"
+    keys = counted(len(difference.old), "key")
+    yield f"{counted(difference.packets, 'packet')}; {keys} before, {len(difference.new):,} after"
     if difference.is_none:
         yield _none(difference, complete=complete)
         return
     yield (
-        f"{len(difference.added):,} keys added, {len(difference.gone):,} gone, "
+        f"{counted(len(difference.added), 'key')} added, {len(difference.gone):,} gone, "
         f"{len(difference.recounted):,} with another count"
     )
     changes = sorted(difference.changes, key=_reason)
@@ -54,7 +57,7 @@ def _reason(change: Change) -> tuple[What, str, str, str, str]:
 
 def _group(changes: Sequence[Change]) -> Iterator[str]:
     """Yield the lines of the changes that have the same outcomes and rules before and after."""
-    yield f"{changes[0].what}: {sum(change.packets for change in changes):,} packets"
+    yield f"{changes[0].what}: {counted(sum(change.packets for change in changes), 'packet')}"
     yield f"  before  {_side(changes[0].old)}"
     yield f"  after   {_side(changes[0].new)}"
     yield from _counted([(change.packets, _keys(change)) for change in changes])

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Final
 
 from shodohflo.keys.detail import FlowDetail, ProtocolSum
 from shodohflo.model import PROTOCOL_NAMES, FlowKey, Kind, rule_place
 from shodohflo.query.details import sum_protocols
 from shodohflo.query.sums import flow_row
-from shodohflo.report.listings import FLOWS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -17,7 +15,6 @@ if TYPE_CHECKING:
     from shodohflo.columns.observations import Observations
     from shodohflo.model import Address
     from shodohflo.query.rows import FlowRow
-    from shodohflo.rules.mapping import FlowMapping
 
 _PROTOCOL, _RULE, _PACKETS, _OCTETS, _FIRST, _LAST = range(6)
 """Indexes into a part of a flow: the packets of one protocol that one rule decided."""
@@ -36,14 +33,6 @@ def flow_rows(observations: Observations, sentences: Sequence[str] = ()) -> list
         flows.setdefault(key, []).append(part)
     rows = [_row(key, parts, sentences) for key, parts in flows.items()]
     return sorted(rows, key=lambda row: (-row.packets, str(row.client), str(row.service), row.port))
-
-
-def print_flows(observations: Observations, mapping: FlowMapping, *, as_json: bool) -> None:
-    """Print the flows on standard output, as a table followed by an empty line, or as one JSON object per line."""
-    FLOWS.print(flow_rows(observations, mapping.sentences), as_json=as_json)
-    if not as_json:
-        sys.stdout.write("\n")
-    sys.stdout.flush()  # before anything about these flows is printed on standard error
 
 
 def _parts(observations: Observations) -> Iterator[tuple[tuple[Address, Address, int], tuple[int, ...]]]:

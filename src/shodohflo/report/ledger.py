@@ -12,6 +12,7 @@ from shodohflo.attribution.ledger import REFUSED, meaning_of
 from shodohflo.errors import ShodohfloError
 from shodohflo.model import rule_place
 from shodohflo.process.opening import write_output
+from shodohflo.report.numbers import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -27,15 +28,16 @@ MOST_KINDS: Final = 8
 
 def ledger_lines(ledger: Ledger, rules: CompiledRules) -> Iterator[str]:
     """Yield the ledger as text: the total, the outcomes by frequency, the tunnels, and the actions that failed."""
-    yield f"{ledger.received:,} packets received, {ledger.kernel_dropped:,} dropped by the kernel"
+    yield f"{counted(ledger.received, 'packet')} received, {ledger.kernel_dropped:,} dropped by the kernel"
     yield from _outcome_lines(ledger.outcomes, ledger.refused_kinds())
     for tunnel, count in ledger.opened.most_common():
-        yield f"  {count:,} packets opened as {tunnel}"
+        yield f"  {counted(count, 'packet')} opened as {tunnel}"
     if ledger.inside:
         yield "  inside UDP tunnels, counted in addition to these packets:"
         yield from (f"  {line}" for line in _outcome_lines(ledger.inside, {}))
     for rule, failures in sorted(rules.failures.items()):
-        yield f"  {rule_place(rule)} gave no answer {failures:,} times, the last: {rules.last_failure.get(rule, '')}"
+        last = rules.last_failure.get(rule, "")
+        yield f"  {rule_place(rule)} gave no answer {counted(failures, 'time')}, the last: {last}"
 
 
 def _outcome_lines(counted: Counter[str], kinds: Mapping[str, Counter[str]]) -> Iterator[str]:

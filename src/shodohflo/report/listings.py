@@ -4,50 +4,100 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from enum import Enum, auto
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
-from shodohflo.model import address_text
+from shodohflo.model import address_text, rule_number
 from shodohflo.query.rows import ClientRow, FlowRow, KeyRow, PeerRow, ReconRow, order
 from shodohflo.report import table
 from shodohflo.report.numbers import age_text, port_name, size_text, unreachable_name
+from shodohflo.report.spreadsheet import write_csv
 from shodohflo.report.table import Column
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 AnyRow = TypeVar("AnyRow", bound=KeyRow)
+Sorted = TypeVar("Sorted")
 
-SortKey = tuple[Any, ...]
+
+class Form(Enum):
+    """A form of output."""
+
+    TABLE = auto()
+    JSON = auto()
+    """One object a line."""
+    CSV = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Order(Generic[Sorted]):
+    """An order of rows."""
+
+    key: Callable[[Sorted], Any]
+    """The sort key of a row; None if its value is unknown."""
+    descending: bool = False
+    """Whether the greatest comes first, as for counts and times."""
+
+    def sorted(self, rows: Iterable[Sorted], *, reverse: bool = False) -> list[Sorted]:
+        """Sort in this order or against it; rows with an unknown value come last in any case."""
+        keyed = [(self.key(row), row) for row in rows]
+        known = [pair for pair in keyed if pair[0] is not None]
+        known.sort(key=itemgetter(0), reverse=self.descending is not reverse)
+        return [row for _, row in known] + [row for key, row in keyed if key is None]
 
 
 @dataclass(frozen=True, slots=True)
 class Listing(Generic[AnyRow]):
     """A kind of row as a table."""
 
+    row: type[AnyRow]
+    noun: str
+    """What one row is, in words."""
+    nouns: str
+    """The same for several."""
     columns: tuple[Column, ...]
     cells: Callable[[AnyRow], table.Row]
-    orders: dict[str, Callable[[AnyRow], SortKey]]
-    """The sort keys besides packets and age, by the name that `--sort` takes."""
+    own_orders: dict[str, Order[AnyRow]]
+    """The orders besides those of every kind of row, by the name that `--sort` takes."""
 
-    def sorted(self, rows: Sequence[AnyRow], by: str) -> list[AnyRow]:
-        """Sort by packets (most first), age (lowest first) or ascending; keep the order if the rows lack the column."""
-        common: dict[str, Callable[[AnyRow], SortKey]] = {
-            "packets": lambda row: (-row.packets,),
-            "age": lambda row: (row.age is None, row.age or 0.0),
+    @property
+    def orders(self) -> dict[str, Order[AnyRow]]:
+        """All orders by name."""
+        common: dict[str, Order[AnyRow]] = {
+            "packets": Order(lambda row: row.packets, descending=True),
+            "age": Order(lambda row: row.age),
         }
-        return sorted(rows, key=(common | self.orders).get(by, lambda _: ()))
+        return common | self.own_orders
 
-    def print(self, rows: Sequence[AnyRow], *, as_json: bool) -> None:
-        """Print `rows` on standard output, as a table or as one JSON object per line."""
-        if as_json:
-            sys.stdout.writelines(f"{json.dumps(row.as_dict())}\n" for row in rows)
-        else:
-            table.show(self.columns, [self.cells(row) for row in rows])
+    def sorted(self, rows: Sequence[AnyRow], by: str, *, reverse: bool = False) -> list[AnyRow]:
+        """Sort in the order `by` or against it; rows with an unknown value come last in any case."""
+        return self.orders[by].sorted(rows, reverse=reverse)
+
+    def print(self, rows: Sequence[AnyRow], form: Form) -> None:
+        """Print `rows` on standard output."""
+        match form:
+            case Form.TABLE:
+                table.show(self.columns, [self.cells(row) for row in rows])
+            case Form.JSON:
+                sys.stdout.writelines(f"{json.dumps(row.as_dict())}\n" for row in rows)
+            case Form.CSV:
+                write_csv(self.fields, (row.as_dict() for row in rows), sys.stdout)
+
+    @property
+    def fields(self) -> list[str]:
+        """The names of a row's fields, in the order of JSON objects."""
+        common = [each.name for each in fields(KeyRow)]
+        return [name for each in fields(self.row) if (name := each.name) not in common] + common
 
 
 _PACKETS: Final = Column("PACKETS", right=True)
 _AGE: Final = Column("AGE", right=True)
+_WRITTEN: Final = Column("WRITTEN", right=True)
+"""For keys of which the store has no time of the last packet, but only that of the last write."""
 _PORT: Final = (Column("PORT", right=True), Column("", from_width=70, style="dim"))
 
 
@@ -60,6 +110,7 @@ def _flow_cells(row: FlowRow) -> table.Row:
         port_name(row.port, names[0] if names else "tcp"),
         f"{row.packets:,}",
         "" if row.octets is None else size_text(row.octets),
+        _first(row),
         _age(row),
         ",".join(names),
         row.rule,
@@ -84,41 +135,89 @@ def _age(row: KeyRow) -> str:
     return "" if row.age is None else age_text(row.age)
 
 
+def _first(row: FlowRow) -> str:
+    """Return how long ago the first packet was, as AGE does for the last one; in a replay, when it was."""
+    if row.first is None or row.last is None:
+        return ""
+    if row.age is None:
+        return f"{datetime.fromtimestamp(row.first, UTC):%Y-%m-%d %H:%M:%S}"
+    return age_text(row.age + row.last - row.first)
+
+
+def _since(row: FlowRow) -> float | None:
+    """Return the age; in a replay, which has none, a number that sorts like it."""
+    return -row.last if row.age is None and row.last is not None else row.age
+
+
+def _rule(row: FlowRow) -> int | None:
+    return rule_number(row.rule)
+
+
 FLOWS: Final[Listing[FlowRow]] = Listing(
+    FlowRow,
+    "flow",
+    "flows",
     (
         Column("CLIENT"),
         Column("SERVICE"),
         *_PORT,
         _PACKETS,
         Column("BYTES", right=True, from_width=80),
+        Column("FIRST", right=True, from_width=90),
         _AGE,
         Column("PROTOCOL", from_width=100),
         Column("RULE", from_width=120),
     ),
     _flow_cells,
     {
-        "client": lambda row: (order(row.client), order(row.service), row.port),
-        "service": lambda row: (order(row.service), row.port, order(row.client)),
-        "port": lambda row: (row.port, order(row.service), order(row.client)),
+        "age": Order(_since),
+        "bytes": Order(lambda row: row.octets, descending=True),
+        "first": Order(lambda row: row.first, descending=True),
+        "client": Order(lambda row: (order(row.client), order(row.service), row.port)),
+        "service": Order(lambda row: (order(row.service), row.port, order(row.client))),
+        "port": Order(lambda row: (row.port, order(row.service), order(row.client))),
+        "protocol": Order(lambda row: [each.protocol for each in row.protocols] or None),
+        "rule": Order(_rule),
     },
 )
 
-PEERS: Final[Listing[PeerRow]] = Listing(
-    (Column("ADDRESS"), Column("PEER"), _PACKETS, _AGE),
-    lambda row: (address_text(row.address), address_text(row.peer), f"{row.packets:,}", _age(row)),
-    {
-        "client": lambda row: (order(row.address), order(row.peer)),
-        "service": lambda row: (order(row.peer), order(row.address)),
-    },
-)
 
-CLIENTS: Final[Listing[ClientRow]] = Listing(
-    (Column("CLIENT"), _PACKETS, _AGE),
-    lambda row: (address_text(row.client), f"{row.packets:,}", _age(row)),
-    {"client": lambda row: order(row.client)},
-)
+def _peers(last: Column) -> Listing[PeerRow]:
+    return Listing(
+        PeerRow,
+        "pair",
+        "pairs",
+        (Column("ADDRESS"), Column("PEER"), _PACKETS, last),
+        lambda row: (address_text(row.address), address_text(row.peer), f"{row.packets:,}", _age(row)),
+        {
+            "client": Order(lambda row: (order(row.address), order(row.peer))),
+            "service": Order(lambda row: (order(row.peer), order(row.address))),
+        },
+    )
+
+
+def _clients(last: Column) -> Listing[ClientRow]:
+    return Listing(
+        ClientRow,
+        "client",
+        "clients",
+        (Column("CLIENT"), _PACKETS, last),
+        lambda row: (address_text(row.client), f"{row.packets:,}", _age(row)),
+        {"client": Order(lambda row: order(row.client))},
+    )
+
+
+PEERS: Final = _peers(_WRITTEN)
+PEERS_BY_FLOW: Final = _peers(_AGE)
+"""Peers summed up from flows, whose last packets have a time."""
+CLIENTS: Final = _clients(_WRITTEN)
+CLIENTS_BY_FLOW: Final = _clients(_AGE)
+"""Clients summed up from flows."""
 
 RECON: Final[Listing[ReconRow]] = Listing(
+    ReconRow,
+    "reset or unreachable",
+    "resets and unreachables",
     (
         Column("CLIENT"),
         Column("REMOTE"),
@@ -126,13 +225,14 @@ RECON: Final[Listing[ReconRow]] = Listing(
         Column("", from_width=100, style="dim"),
         Column("WHAT"),
         _PACKETS,
-        _AGE,
+        _WRITTEN,
         Column("CLIENT PORT", right=True, from_width=100),
     ),
     _recon_cells,
     {
-        "client": lambda row: (order(row.client), order(row.remote), row.remote_port),
-        "service": lambda row: (order(row.remote), row.remote_port, order(row.client)),
-        "port": lambda row: (row.remote_port, order(row.remote), order(row.client)),
+        "client": Order(lambda row: (order(row.client), order(row.remote), row.remote_port)),
+        "service": Order(lambda row: (order(row.remote), row.remote_port, order(row.client))),
+        "port": Order(lambda row: (row.remote_port, order(row.remote), order(row.client))),
+        "what": Order(lambda row: (row.client.version, -1 if row.code is None else row.code)),
     },
 )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from shodohflo.model import ClientKey, FlowKey, Key, PeerKey, ResetKey, UnreachableKey, address_text
 from shodohflo.query.rows import FlowRow
-from shodohflo.report.numbers import age_text, port_name, size_text, unreachable_name
+from shodohflo.report.numbers import age_text, counted, port_name, size_text, unreachable_name
 from shodohflo.report.table import shown
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def _known(key: Key, row: KeyRow, now: float) -> Iterator[tuple[str, str]]:
     if isinstance(row, FlowRow):
         yield from _remembered(row, now)
     elif row.age is not None:
-        yield "refreshed", f"{age_text(row.age)} ago"
+        yield "written", f"{age_text(row.age)} ago"
     if row.expires_in is not None:
         yield "expires", f"in {age_text(row.expires_in)}"
     yield "stores", ", ".join(row.stores)
@@ -57,7 +57,7 @@ def _meant(key: Key) -> Iterator[tuple[str, str]]:
 def _remembered(row: FlowRow, now: float) -> Iterator[tuple[str, str]]:
     """Yield the lines about the content of the `detail` hash."""
     for protocol in row.protocols:
-        yield protocol.protocol, f"{protocol.packets:,} packets, {size_text(protocol.octets)}"
+        yield protocol.protocol, f"{counted(protocol.packets, 'packet')}, {size_text(protocol.octets)}"
     for name, seconds in (("first seen", row.first), ("last seen", row.last)):
         if seconds is not None:
             yield name, f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC, {age_text(now - seconds)} ago"

@@ -1,4 +1,4 @@
-"""Numbers as text for tables: names of ports, ages, sizes, and codes of unreachables."""
+"""Numbers as text for tables: names of ports, ages, sizes, rates, counts, and codes of unreachables."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Final
 
 _AGES: Final = (("d", 86_400), ("h", 3_600), ("m", 60))
 _SIZES: Final = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
+
+_PREFIXES: Final = ("", "k", "M", "G", "T", "P", "E")
 
 _UNREACHABLE_4: Final = (  # RFC 792, RFC 1122 section 3.2.2.1, RFC 1812 section 5.2.7.1
     "network unreachable",
@@ -64,6 +66,21 @@ def size_text(octets: int) -> str:
     while size >= 999.5 and unit < len(_SIZES) - 1:
         size, unit = size / 1000, unit + 1
     return f"{octets} B" if unit == 0 else f"{size:.3g} {_SIZES[unit]}"
+
+
+def rate_text(rate: float) -> str:
+    """Return a rate with at most three digits and a decimal prefix: `0`, `<0.1`, `0.4`, `840`, `1.2 M`."""
+    if 0 < rate < 10:
+        return f"{rate:.1f}" if rate >= 0.1 else "<0.1"
+    prefix = 0
+    while rate >= 999.5 and prefix < len(_PREFIXES) - 1:
+        rate, prefix = rate / 1000, prefix + 1
+    return f"{rate:.3g} {_PREFIXES[prefix]}".rstrip()
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """Return a count with its noun: `1 packet`, `1,234 packets`; the plural is that with an s, unless given."""
+    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
 
 
 def unreachable_name(code: int, version: int) -> str:

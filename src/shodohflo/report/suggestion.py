@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from shodohflo.analysis.suggest.draft import INDENT, comment, entry_lines, import_lines, rule_code
 from shodohflo.analysis.suggest.proposals import OURS, Proposal, Suggestion
-from shodohflo.report.numbers import port_name
+from shodohflo.report.numbers import counted, port_name
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Sequence
@@ -65,7 +65,8 @@ def _head(suggestion: Suggestion, captures: Sequence[str]) -> Iterator[str]:
     yield "#"
     yield f"#     shodohflo run {ours} --config FILE"
     yield "#"
-    yield f"# From {suggestion.packets:,} packets ({ascii(sources)[1:-1]}), which make {suggestion.keys:,} keys."
+    packets, keys = counted(suggestion.packets, "packet"), counted(suggestion.keys, "key")
+    yield f"# From {packets} ({ascii(sources)[1:-1]}), which make{'s' if suggestion.packets == 1 else ''} {keys}."
     yield "# All numbers are measured on these packets; other captures give other numbers."
     for network, share in suggestion.busiest:
         yield f"# Busy outside: {network}, an end of {percent(share)} of the packets."
@@ -94,19 +95,15 @@ def _hidden(cost: Cost) -> str:
         return "no service entirely"
     more = f" and {len(cost.hidden) - NAMED} more" if len(cost.hidden) > NAMED else ""
     clients = f", and {cost.clients_hidden} of the clients" if cost.clients_hidden else ""
-    return f"{_services(len(cost.hidden))}: {', '.join(cost.hidden[:NAMED])}{more}{clients}"
+    return f"{counted(len(cost.hidden), 'service')}: {', '.join(cost.hidden[:NAMED])}{more}{clients}"
 
 
 def _high_text(proposal: Proposal) -> str:
     cost, ports = proposal.cost, ", ".join(map(_port, proposal.ports))
     return (
         f"Many clients of {ports} use lower ports, which are mistaken for the port of the service. With these rules, "
-        f"the keys name {_services(cost.services_after)} instead of {cost.services_before:,}."
+        f"the keys name {counted(cost.services_after, 'service')} instead of {cost.services_before:,}."
     )
-
-
-def _services(number: int) -> str:
-    return "1 service" if number == 1 else f"{number:,} services"
 
 
 def _port(port: int) -> str:

@@ -33,6 +33,9 @@ class Column:
 
 Row = tuple[str, ...]
 
+_GAP: Final = 2
+"""Blanks after each column."""
+
 
 def show(columns: Sequence[Column], rows: Sequence[Row], stream: TextIO | None = None) -> None:
     """Print a table on `stream`, by default standard output, without the columns that are empty in all rows."""
@@ -44,9 +47,24 @@ def show(columns: Sequence[Column], rows: Sequence[Row], stream: TextIO | None =
         return
     from rich.console import Console  # noqa: PLC0415 - output to pipes and files does not need rich
 
-    Console(file=stream, highlight=False, markup=False).print(
-        rich_table(columns, rows, shutil.get_terminal_size().columns)
-    )
+    width = shutil.get_terminal_size().columns
+    console = Console(file=stream, highlight=False, markup=False)
+    console.print(rich_table(columns, rows, width))
+    if hidden := hidden_titles(columns, width):
+        console.print(f"{width} columns have no room for {hidden}; `| less -S` shows all", style="dim")
+
+
+def hidden_titles(columns: Sequence[Column], width: int) -> str:
+    """Return the titles of the columns that a terminal of `width` characters has no room for, with commas."""
+    return ", ".join(column.title for column in columns if column.from_width > width and column.title)
+
+
+def folds(columns: Sequence[Column], rows: Sequence[Row], width: int) -> bool:
+    """Return whether a terminal of `width` characters has to fold some of the cells."""
+    shown = [place for place, column in enumerate(columns) if column.from_width <= width]
+    widest = (max((len(row[place]) for row in rows), default=0) for place in shown)
+    needed = (max(wide, len(columns[place].title)) + _GAP for wide, place in zip(widest, shown, strict=True))
+    return sum(needed) > width
 
 
 def plain(columns: Sequence[Column], rows: Sequence[Row]) -> list[str]:
@@ -69,7 +87,7 @@ def rich_table(columns: Sequence[Column], rows: Sequence[Row], width: int) -> Ta
     from rich.text import Text  # noqa: PLC0415 - as above
 
     places = [place for place, column in enumerate(columns) if column.from_width <= width]
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
     for column in (columns[place] for place in places):
         table.add_column(
             column.title,

@@ -11,7 +11,7 @@ import ssl
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from valkey.exceptions import AuthenticationError, InvalidResponse, NoPermissionError, ResponseError, ValkeyError
+from valkey.exceptions import AuthenticationError, NoPermissionError, ResponseError, ValkeyError
 
 from shodohflo.errors import LastingStoreError, StoreError, foreign_text
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 _BY_TYPE: Final[dict[type[BaseException], str]] = {
     ssl.SSLCertVerificationError: "name its authority with ?ssl_ca_certs=FILE, or trust any with ?ssl_cert_reqs=none",
     NoPermissionError: "the user lacks a permission; docs/how-to/several-stores.md has the list",
-    InvalidResponse: "no Valkey or Redis listens there: correct host and port",
     UnicodeError: "the name of the host is malformed: correct it",
     PermissionError: "the user of this process may not open it: give the socket's group to the user",
 }
@@ -34,6 +33,7 @@ _BY_TEXT: Final[dict[re.Pattern[str], str]] = {
         r"invalid (username|password)|WRONGPASS|user is disabled": "correct user and password in the URL of the store",
         r"without any password configured|no password is set": "the store has no password: leave it out of the URL",
         r"DB index|invalid database": "the store has no database of that number: correct it, or leave it out",
+        r"^Protocol Error": "no Valkey or Redis listens there: correct host and port",
         r"CERTIFICATE_REQUIRED": "the store asks for a certificate: name it with ?ssl_certfile=FILE&ssl_keyfile=FILE",
         r"protected mode": "the store lets only its own host in: set a password or `protected-mode no` there",
         r"unknown command": "the store lacks a command that is necessary, or has renamed it: use another store",

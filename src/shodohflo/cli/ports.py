@@ -1,0 +1,72 @@
+"""Ports as people write them: numbers, ranges, and the names of /etc/services."""
+
+from __future__ import annotations
+
+import re
+import socket
+from difflib import get_close_matches
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+SERVICES: Final = Path("/etc/services")
+
+_LARGEST: Final = 0xFFFF
+_RANGE: Final = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?", re.ASCII)
+
+
+def parse_ports(text: str) -> frozenset[int]:
+    """Parse a list such as `22,http,8000-8100`; a ValueError says which part is wrong, and what to write."""
+    return frozenset(port for part in text.split(",") for port in _parse(part.strip()))
+
+
+@cache
+def port_names() -> tuple[str, ...]:
+    """Return the names and aliases of TCP and UDP ports in /etc/services, sorted; none if there is no such file."""
+    try:
+        lines = SERVICES.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ()
+    entries = (line.partition("#")[0].split() for line in lines)
+    names = {
+        name for name, number, *aliases in filter(_is_entry, entries) for name in (name, *aliases) if _is_ours(number)
+    }
+    return tuple(sorted(names))
+
+
+def _is_entry(words: list[str]) -> bool:
+    return len(words) >= 2
+
+
+def _is_ours(number: str) -> bool:
+    return number.endswith(("/tcp", "/udp"))
+
+
+def _parse(part: str) -> range | set[int]:
+    numbers = _RANGE.fullmatch(part)
+    if numbers is None:
+        return _named(part)
+    first, last = int(numbers[1]), int(numbers[2] or numbers[1])
+    if max(first, last) > _LARGEST:
+        raise ValueError(f"{max(first, last)} is not a port (0-{_LARGEST})")
+    if first > last:
+        raise ValueError(f"the range {part} is backwards; write {last}-{first}")
+    return range(first, last + 1)
+
+
+def _named(name: str) -> set[int]:
+    """Return the ports called `name`, which may differ between TCP and UDP."""
+    found = set()
+    for protocol in ("tcp", "udp"):
+        try:
+            found.add(socket.getservbyname(name, protocol))
+        except (OSError, ValueError, UnicodeError):  # unknown, or with characters that no name has
+            continue
+    if not found:
+        raise ValueError(f"there is no port called {name!r}{_way_out(name)}")
+    return found
+
+
+def _way_out(name: str) -> str:
+    near = get_close_matches(name, port_names(), n=1)
+    return f"; did you mean {near[0]}?" if near else "; write a number, a range such as 8000-8100, or a name like ssh"

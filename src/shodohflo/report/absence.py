@@ -1,0 +1,127 @@
+"""Why a table is empty: of rows in a store, and of flows in a replay."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from shodohflo.attribution.ledger import Outcome, meaning_of
+from shodohflo.report.numbers import age_text, counted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from shodohflo.query.rows import AgentRow
+    from shodohflo.store.contents import Contents
+
+SILENT: Final = 35.0
+"""Seconds; a running agent writes a heartbeat every 10 seconds, so it has missed three."""
+
+FOREMOST: Final = 3
+"""How many outcomes are named."""
+
+HINTS: Final = {
+    Outcome.OWN_NETWORK: "SUPPRESS_OWN_NETWORK leaves these out",
+    Outcome.NO_NETWORK: "name your networks with --our-nets, or add networks and rules",
+    Outcome.NO_RULE: "name your networks with --our-nets, or add rules",
+    Outcome.HANDSHAKE: "connections without data make no flow",
+}
+"""The way out, by the most frequent outcome."""
+
+_OUTCOMES: Final = "outcomes."
+"""Prefix of the fields of an agent's hash that count outcomes."""
+
+_DIGITS: Final = 18
+"""A longer number is not a count."""
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What was looked for in stores, and not found."""
+
+    nouns: str
+    """The rows in words, such as `flows`."""
+    outcomes: tuple[Outcome, ...]
+    """The outcomes of packets that make such rows."""
+    filtered: bool
+    """Whether there was a filter."""
+    needs_lifetime: bool = False
+    """Whether it was about the age of keys, which is only known from the lifetime in a heartbeat."""
+
+
+def why_no_rows(looked: Looked, contents: Iterable[Contents], agents: Sequence[AgentRow]) -> Iterator[str]:
+    """Yield a sentence for each store or agent that says why there are no rows."""
+    for store in contents:
+        if store.matching and looked.filtered:
+            more = "more than " if store.has_more else ""
+            yield f"the filters leave out all {more}{counted(store.matching, 'key')} of {looked.nouns} in {store.store}"
+            if looked.needs_lifetime and not any(agent.store == store.store for agent in agents):
+                yield f"nobody knows when {looked.nouns} were written there: that takes an agent's heartbeat"
+        elif not store.matching:
+            told = [_of_agent(agent, looked) for agent in agents if agent.store == store.store]
+            yield from told or [f"no agent writes to {store.store}: it has no heartbeat of the last 24 hours"]
+            yield from _elsewhere(store)
+
+
+def why_no_flows(outcomes: Mapping[str, int]) -> str:
+    """Return a sentence that says why a replay with `outcomes` has no flows."""
+    packets = sum(outcomes.values())
+    if packets == 0:
+        return "no flows: the captures have no packets"
+    return f"no flows: of {counted(packets, 'packet')}, {_foremost(outcomes)}"
+
+
+def _elsewhere(store: Contents) -> Iterator[str]:
+    if store.others:
+        named = ", ".join(
+            f"database {number} has {counted(keys, 'key')}" for number, keys in sorted(store.others.items())
+        )
+        yield f"in the same store, {named}; --store URL/N reads database N, this was {store.database}"
+
+
+def _of_agent(agent: AgentRow, looked: Looked) -> str:
+    """Say whether an agent is running, and what it has received instead."""
+    name = _printable(agent.agent)
+    said = age_text(agent.age)
+    state = agent.fields.get("state", "")
+    if state in {"ended", "cut short"}:
+        return f"the agent {name} ended {said} ago, and what it had written has expired"
+    if agent.age > SILENT:
+        return f"nothing has been heard of the agent {name} for {said}; what it had written has expired"
+    outcomes = _outcomes(agent.fields)
+    received = _number(agent.fields.get("received", ""))
+    if received == 0:
+        interfaces = _printable(agent.fields.get("interfaces", "")) or "no interface"
+        return f"the agent {name} is running, but has received no packets; it listens to {interfaces}"
+    if recorded := sum(outcomes.get(outcome, 0) for outcome in looked.outcomes):
+        packets = counted(recorded, "packet")
+        return f"the agent {name} is running and has recorded {packets} of {looked.nouns}, which have expired"
+    return (
+        f"the agent {name} is running, but has recorded no {looked.nouns}: of {counted(received, 'packet')}, "
+        f"{_foremost(outcomes)}"
+    )
+
+
+def _outcomes(fields: Mapping[str, str]) -> dict[str, int]:
+    return {
+        _printable(name.removeprefix(_OUTCOMES)): _number(text)
+        for name, text in fields.items()
+        if name.startswith(_OUTCOMES)
+    }
+
+
+def _foremost(outcomes: Mapping[str, int]) -> str:
+    """Return the most frequent outcomes in words, with the way out of the first."""
+    ordered = sorted(outcomes.items(), key=lambda each: (-each[1], each[0]))
+    named = ", ".join(f"{count:,} are {name} ({meaning_of(name)})" for name, count in ordered[:FOREMOST])
+    hint = next((hint for outcome, hint in HINTS.items() if ordered and outcome == ordered[0][0]), "")
+    return (named or "none is counted") + (f"; {hint}" if hint else "")
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _DIGITS else 0
+
+
+def _printable(text: str) -> str:
+    """Return a text of the store with escapes for what could change a terminal."""
+    return text if text.isprintable() else ascii(text)[1:-1]
