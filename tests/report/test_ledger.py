@@ -87,13 +87,13 @@ def test_refused_packets_say_what_they_were(rules: CompiledRules) -> None:
     lines = list(ledger_lines(ledger, rules))
 
     assert lines[1].startswith("  64  refused.not_ip ")
-    assert lines[2:5] == ["      40 0x0806 ARP", "      12 0x88cc LLDP", "      1 0x1000"]
+    assert lines[2:5] == ["      40  0x0806 ARP", "      12  0x88cc LLDP", "      1  0x1000"]
     assert lines[1 + MOST_KINDS : 4 + MOST_KINDS] == [
-        "      1 0x1005",
-        "      6 of 6 other kinds",
+        "      1  0x1005",
+        "      6  of 6 other kinds",
         "   2  refused.protocol  neither TCP, UDP, ICMP nor ICMPv6",
     ]
-    assert lines[-1] == "      2 132 SCTP"
+    assert lines[-1] == "      2  132 SCTP"
 
 
 @pytest.mark.parametrize("err", [True, False])

@@ -428,6 +428,10 @@ SOUND: Final[dict[str, dict[str, Frame]]] = {
         "version 2": (RAW, 4, gre(bytes(4) + V4, 0x883E)),
         "version 2, dynamic service": (RAW, 4, gre(b"\x80\x3d\0\7" + V4, 0x883E)),
         "version 2, the other bucket": (RAW, 4, gre(b"\x40\0\7\7" + V4, 0x883E)),
+        "version 2, contents not valid": (RAW, 4, gre(b"\x20\0\0\0" + V4, 0x883E)),
+        "version 2, all flags": (RAW, 6, gre(b"\xe0\0\0\0" + V6, 0x883E)),
+        "version 2 that begins like IPv6": (RAW, 4, gre(b"\x60\0\0\0" + V4, 0x883E)),
+        "version 2 of IPv6 that begins like it": (RAW, 6, gre(b"\x60\0\0\0" + V6, 0x883E)),
         "version 1 of IPv6": (RAW, 6, gre(V6, 0x883E)),
     },
     "wifi": {

@@ -54,9 +54,9 @@ def _kind_lines(kinds: Counter[str], numbers: int) -> Iterator[str]:
     """Yield what the packets of a refusal were, the most frequent first, below numbers of the given width."""
     indent = " " * (numbers + 4)
     shown = kinds.most_common(MOST_KINDS)
-    yield from (f"{indent}{count:,} {kind}" for kind, count in shown)
+    yield from (f"{indent}{count:,}  {kind}" for kind, count in shown)
     if others := kinds.total() - sum(count for _, count in shown):
-        yield f"{indent}{others:,} of {len(kinds) - len(shown):,} other kinds"
+        yield f"{indent}{others:,}  of {len(kinds) - len(shown):,} other kinds"
 
 
 def print_ledger(ledger: Ledger, rules: CompiledRules, *, err: bool) -> None:

@@ -191,8 +191,9 @@ class Decoding(Generic[Result]):
 
     def keep_if(self, rows: Rows, good: NDArray[np.bool_], reason: str) -> Rows:
         """Return the rows that are `good`; refuse the others for `reason`."""
-        if not good.all():
-            self.refuse(rows.keep(~good), reason)
+        if good.all():
+            return rows
+        self.refuse(rows.keep(~good), reason)
         return rows.keep(good)
 
     def check(self, rows: Rows, *conditions: tuple[NDArray[np.bool_], str]) -> NDArray[np.bool_]:
