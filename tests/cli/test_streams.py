@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from shodohflo.cli.streams import Messages, Results
+from shodohflo.cli.streams import MessageStream, ResultStream
 from support.machine import require
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def test_a_closed_pipe_is_quiet(demo: Path) -> None:
 def test_only_the_first_error_is_raised(tmp_path: Path) -> None:
     """Standard output raises once, with its name, and then discards; standard error never raises."""
     full = os.open("/dev/full", os.O_WRONLY)
-    results, messages = Results(full, "w", closefd=False), Messages(full, "w", closefd=False)
+    results, messages = ResultStream(full, "w", closefd=False), MessageStream(full, "w", closefd=False)
 
     assert results.write(b"") == 0
     with pytest.raises(OSError, match="No space left on device: the rest of the output is lost: 'standard output'"):
@@ -144,9 +144,9 @@ def test_only_the_first_error_is_raised(tmp_path: Path) -> None:
 
     reading, writing = os.pipe()
     os.close(reading)
-    gone = Messages(writing, "w")
+    gone = MessageStream(writing, "w")
     assert (gone.write(b"data"), gone.lost) == (4, False)
     gone.close()
-    with Results(os.open(tmp_path / "file", os.O_WRONLY | os.O_CREAT), "w") as file:
+    with ResultStream(os.open(tmp_path / "file", os.O_WRONLY | os.O_CREAT), "w") as file:
         assert file.write(b"data") == 4
     assert (tmp_path / "file").read_bytes() == b"data"

@@ -22,7 +22,7 @@ _FULL: Final = (ENOSPC, EDQUOT, EFBIG)
 """The errors by which text is lost that somebody wanted to keep; a terminal or a pipe that is gone has no reader."""
 
 
-class Results(io.FileIO):
+class ResultStream(io.FileIO):
     """Standard output: its first error has the name of the stream, and what follows is discarded."""
 
     _failed = False
@@ -40,7 +40,7 @@ class Results(io.FileIO):
             raise
 
 
-class Messages(io.FileIO):
+class MessageStream(io.FileIO):
     """Standard error: text that cannot be written is discarded."""
 
     lost = False
@@ -59,15 +59,15 @@ def settle() -> None:
     """Open closed standard streams on /dev/null, and make failures of the others harmless; call it once, at first."""
     for number in range(3):
         _open_if_closed(number)
-    sys.stdout = _text(Results(1, "w", closefd=False), sys.stdout)
-    sys.stderr = _text(Messages(2, "w", closefd=False), sys.stderr)
+    sys.stdout = _text(ResultStream(1, "w", closefd=False), sys.stdout)
+    sys.stderr = _text(MessageStream(2, "w", closefd=False), sys.stderr)
 
 
 def messages_were_lost() -> bool:
     """Return whether a full disk took messages, which nothing else can say any more."""
     buffer = getattr(sys.stderr, "buffer", None)
     raw = getattr(buffer, "raw", buffer)
-    return isinstance(raw, Messages) and raw.lost
+    return isinstance(raw, MessageStream) and raw.lost
 
 
 def _open_if_closed(number: int) -> None:
@@ -91,6 +91,6 @@ def _text(raw: io.FileIO, before: TextIO | None) -> TextIO:
         raw if unbuffered else io.BufferedWriter(raw),  # as the interpreter does
         encoding=before.encoding,
         errors=before.errors,
-        line_buffering=isinstance(raw, Messages) or raw.isatty(),
+        line_buffering=isinstance(raw, MessageStream) or raw.isatty(),
         write_through=unbuffered,
     )
