@@ -32,6 +32,7 @@ REASONS: Final = {
     "extension-headers": "TCP behind IPv6 extension headers is recorded; there it could not be decoded",
     "encapsulation": "stacked tags, labels and tunnels are opened; there what is in them was not seen",
     "contradictions": "headers that contradict themselves are refused; there they were decoded anyway",
+    "sent": "the capture marks packets as sent by the capturing host, which are not counted; there they were",
     "link-types": "the link type is read; there it was not",
 }
 """The reasons for a difference: intended improvements (docs/reference/keys.md)."""

@@ -145,6 +145,25 @@ LINKS: Final[dict[int, Callable[[Bytes], Next]]] = {
 }
 """The link types that the oracle decodes, by LINKTYPE_ number: enough for the captures."""
 
+_MARKED_AS_SENT: Final = 15 << 16
+"""What the reader of files gives instead of a link type, for packets that the file marks as sent."""
+
+
+def _nflog_is_sent(data: Bytes) -> bool:
+    """Whether the first attribute, the packet header, has the hook of OUTPUT or POSTROUTING."""
+    return int.from_bytes(data.captured[6:8], "little") == 1 and data.number(10, 11) in {3, 4}
+
+
+SENT: Final[dict[int, Callable[[Bytes], bool]]] = {
+    8: lambda data: data.number(0, 1) == 1,
+    113: lambda data: data.number(0, 2) == 4,
+    127: lambda data: bool(data.number(5, 6) & 0x80),
+    239: _nflog_is_sent,
+    276: lambda data: data.number(10, 11) == 4,
+    _MARKED_AS_SENT: lambda _data: True,
+}
+"""Whether the capturing host sent the packet, by link type, for those of the captures that say so."""
+
 
 def _ether(kind: int, data: Bytes, depth: int) -> Packet:
     while kind in {0x8100, 0x88A8, 0x9100, 0x8847, 0x8848, 0x8864}:
@@ -234,10 +253,13 @@ class Oracle:
         """Count frames, each with its link type."""
         for link, data in frames:
             try:
-                outcome = self._decide(_ether(*LINKS[link](data), 0) if link in LINKS else _refuse(link))
+                outcome = "sent" if link in SENT and SENT[link](data) else self._received(link, data)
             except RefusedError:
                 outcome = "refused"
             self.outcomes[outcome] += 1
+
+    def _received(self, link: int, data: Bytes) -> str:
+        return self._decide(_ether(*LINKS[link](data), 0) if link in LINKS else _refuse(link))
 
     def _decide(self, packet: Packet) -> str:
         if packet.protocol in {_ICMP, _ICMPV6}:
