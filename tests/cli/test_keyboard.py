@@ -62,9 +62,8 @@ def test_keys_come_one_by_one_and_without_an_echo(program: list[str]) -> None:
         terminal.type("words\n")
 
         assert terminal.end() == 0
-        assert "\n".join(line for line in terminal.lines if line) == (
-            "ready\nkey 'a'\nkey '\\xe9'\nkey '\\x7f'\nkey 'e'\nwords\nline 'words'"
-        )
+        # Without the ends of lines: the kernel may lose one while the modes of a terminal change.
+        assert "".join(terminal.lines) == "readykey 'a'key '\\xe9'key '\\x7f'key 'e'wordsline 'words'"
 
 
 @pytest.mark.parametrize("word", ["fails", "is ended"])
@@ -99,7 +98,7 @@ def test_a_stopped_program_leaves_the_terminal_to_the_shell(program: list[str]) 
 
         assert "Running" in background
         assert " icanon" in background.splitlines()
-        assert terminal.lines.count("stops") == 1
+        assert terminal.text.count("stops") == 1
 
 
 def test_arrow_keys_are_no_letters() -> None:
