@@ -180,8 +180,12 @@ def test_networks_that_were_derived_are_derived_again(
     assert "10.0.0.0/24, derived from this machine's addresses, swallows 10.0.0.1/32" in swallowed.stderr
 
 
-def test_an_agent_that_does_not_answer_is_waited_for_and_no_longer(agent: Watching, reload: Reload) -> None:
+def test_an_agent_that_does_not_answer_is_waited_for_and_no_longer(
+    agent: Watching, tmp_path: Path, reload: Reload
+) -> None:
     """A request times out with status 1; the agent still reloads as soon as it can."""
+    # Without this file, no signal is sent: the agent may not expect one yet.
+    wait_until((tmp_path / "run" / f"{NAME}.reloads").exists, "the agent can be asked to reload")
     agent.process.send_signal(signal.SIGSTOP)
     result = reload("--timeout", "0.3")
     agent.process.send_signal(signal.SIGCONT)
