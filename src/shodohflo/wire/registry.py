@@ -88,6 +88,7 @@ class IpProtocolRow:
 _ETHERNET: Final[Decoder] = partial(plain_ethernet, otherwise=ethernet)
 _IPV4: Final[Decoder] = partial(plain_ip, family=4, otherwise=ipv4)
 _IPV6: Final[Decoder] = partial(plain_ip, family=6, otherwise=ipv6)
+_TAG_OF_6: Final[Decoder] = partial(tag, size=6)
 
 LINKS: Final = (
     LinkRow(0, "NULL", loopback, "BSD loopback, in either byte order, by address family or EtherType"),
@@ -146,20 +147,20 @@ ETHERTYPES: Final = (
     NumberRow(0x880B, framed_ppp, "PPP in a tunnel"),
     NumberRow(0x883E, wccp, "WCCP: a packet that GRE redirects, version 1 or 2"),
     NumberRow(0x8870, llc, "LLC in a jumbo frame"),
-    NumberRow(0x8874, partial(tag, size=6), "Broadcom switch tag"),
+    NumberRow(0x8874, _TAG_OF_6, "Broadcom switch tag"),
     NumberRow(layers.REALTEK - ETHERTYPE, realtek, "Realtek switch tag"),
     NumberRow(0x88E5, macsec, "MACsec without encryption"),
     NumberRow(0x88E7, partial(before_ethernet, size=4), "provider backbone bridge (802.1ah): an Ethernet frame"),
     NumberRow(0x8903, partial(before_ethernet, size=2), "Cisco FabricPath: an Ethernet frame"),
     NumberRow(0x8909, cisco_metadata, "Cisco metadata, such as a security group tag"),
-    NumberRow(0x8926, partial(tag, size=6), "VN-Tag"),
-    NumberRow(0x892F, partial(tag, size=6), "HSR tag (IEC 62439-3)"),
+    NumberRow(0x8926, _TAG_OF_6, "VN-Tag"),
+    NumberRow(0x892F, _TAG_OF_6, "HSR tag (IEC 62439-3)"),
     NumberRow(0x893F, partial(tag, size=8), "E-TAG (IEEE 802.1BR)"),
     NumberRow(0x894F, nsh, "network service header"),
     NumberRow(0x9300, vlan, "tag of older switches"),
     NumberRow(0x22F3, trill, "TRILL: an Ethernet frame"),
     NumberRow(0xDADA, partial(tag, size=8), "Marvell switch tag (EDSA)"),
-    NumberRow(0xF1C1, partial(tag, size=6), "redundancy tag (IEEE 802.1CB)"),
+    NumberRow(0xF1C1, _TAG_OF_6, "redundancy tag (IEEE 802.1CB)"),
 )
 """By EtherType (IANA "IEEE 802 Numbers")."""
 
