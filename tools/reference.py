@@ -163,6 +163,8 @@ DIRECTIONS: Final = {
     "PPP_PPPD": "the first byte is 1, in the place of the address",
     "SLIP": "the first byte is 1",
     "NFLOG": "it was logged in OUTPUT or POSTROUTING",
+    "DSA_TAG_DSA, DSA_TAG_EDSA": "the switch tag says FROM_CPU",
+    "DSA_TAG_BRCM, DSA_TAG_BRCM_PREPEND": "the switch tag says ingress, from the host into the switch",
     "IEEE802_11_RADIOTAP": "it has the field of transmission flags, which only what the host sent has",
 }
 """Where formats mark packets as sent by the capturing host."""

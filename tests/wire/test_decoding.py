@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from shodohflo.columns.frames import ETHERTYPE
 from shodohflo.wire.decoding import MAX_DEPTH, DecoderTable, Decoding
-from shodohflo.wire.layers import IPV4_PAYLOAD, LINK
+from shodohflo.wire.layers import IPV4_PAYLOAD, IPV6_PAYLOAD, LINK
 from shodohflo.wire.rows import Rows
 from support.packets import frames_of
 
@@ -178,3 +178,13 @@ def test_a_frame_may_begin_with_a_link_type_or_an_ethertype() -> None:
     table = DecoderTable({ETHERTYPE + 0x0800: find, 1: find, IPV4_PAYLOAD + 6: find})
 
     assert table.numbers(LINK) == [ETHERTYPE + 0x0800, 1]
+
+
+def test_numbers_with_the_same_decoder_reach_it_in_one_call() -> None:
+    """Rows whose numbers have the same decoder are decoded together, and a number without one is still refused."""
+    decoding: Decoding[Rows] = Decoding(DecoderTable({IPV6_PAYLOAD + number: find for number in (0, 43, 60)}))
+    decoding.dispatch(rows_of(5), IPV6_PAYLOAD, np.array([60, 0, 43, 99, 60], np.uint8))
+    decoding.run()
+
+    assert [sorted(rows.frame.tolist()) for rows in decoding.decoded] == [[0, 1, 2, 4]]
+    assert decoding.unread == {IPV6_PAYLOAD + 99: 1}

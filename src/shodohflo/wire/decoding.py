@@ -60,6 +60,15 @@ class DecoderTable:
         # A frame of a file may have a mark in the place of its link type.
         begin = [layer for layer in self._decoders if layer < ETHERTYPE + _SPAN]
         self._numbers[LINK] = begin + [layer for layer in _MARKS if layer in self._decoders]
+        self._alike = {base: self._first_alike(base) for base in self._numbers if base != LINK}
+
+    def _first_alike(self, base: int) -> NDArray[np.uint16]:
+        """Return for each number the first one with the same decoder, or itself."""
+        alike = np.arange(_SPAN, dtype=np.uint16)
+        first: dict[Decoder, int] = {}
+        for number in self._numbers[base]:
+            alike[number] = first.setdefault(self._decoders[base + number], number)
+        return alike
 
     def layers(self) -> list[int]:
         """Return every layer that has a decoder."""
@@ -72,6 +81,11 @@ class DecoderTable:
     def numbers(self, base: int) -> list[int]:
         """Return the numbers n for which layer `base` + n has a decoder."""
         return self._numbers[base]
+
+    def merged(self, base: int, numbers: NDArray[np.unsignedinteger[Any]]) -> NDArray[np.unsignedinteger[Any]]:
+        """Return `numbers` with one number for all that have the same decoder, so that it is called once for them."""
+        alike = self._alike.get(base)
+        return numbers if alike is None else alike[numbers]
 
 
 class Decoding(Generic[Result]):
@@ -131,6 +145,7 @@ class Decoding(Generic[Result]):
         if len(rows) and (numbers == numbers[0]).all():
             self.next_header(rows, base + int(numbers[0]))
             return
+        numbers = self.table.merged(base, numbers)
         rest, left = np.ones(len(rows), np.bool_), len(rows)
         for number in self._readable(base, numbers):
             chosen = numbers == number

@@ -35,14 +35,14 @@ from shodohflo.wire.headers.nflog import nflog, nflog_attribute
 from shodohflo.wire.headers.nsh import nsh
 from shodohflo.wire.headers.plain import plain_ethernet, plain_ip
 from shodohflo.wire.headers.ppi import ppi
-from shodohflo.wire.headers.ppp import framed_ppp, multilink, ppp, pppoe
+from shodohflo.wire.headers.ppp import bridging, framed_ppp, multilink, ppp, pppoe
 from shodohflo.wire.headers.pptp import enhanced_gre
 from shodohflo.wire.headers.pseudowire import pseudowire
 from shodohflo.wire.headers.quotes import quoted_ipv4, quoted_ipv6, quoted_ports
 from shodohflo.wire.headers.radiotap import radiotap
 from shodohflo.wire.headers.raw_ip import raw_ip
 from shodohflo.wire.headers.slip import slip
-from shodohflo.wire.headers.tags import cisco_metadata, realtek, tag
+from shodohflo.wire.headers.tags import at_the_host, cisco_metadata, realtek, tag
 from shodohflo.wire.headers.tcp import tcp
 from shodohflo.wire.headers.udp import udp
 from shodohflo.wire.headers.udp_tunnels import geneve, gtp_u, gtp_u_extension, teredo, teredo_origin, vxlan
@@ -88,6 +88,12 @@ class IpProtocolRow:
 _ETHERNET: Final[Decoder] = partial(plain_ethernet, otherwise=ethernet)
 _IPV4: Final[Decoder] = partial(plain_ip, family=4, otherwise=ipv4)
 _IPV6: Final[Decoder] = partial(plain_ip, family=6, otherwise=ipv6)
+_BEFORE_ETHERNET_4: Final[Decoder] = partial(before_ethernet, size=4)
+_BROADCOM_TAG: Final[Decoder] = partial(at_the_host, at=12, bits=3, then=partial(tag, size=18))
+_BROADCOM_PREPENDED: Final[Decoder] = partial(at_the_host, at=0, bits=3, then=_BEFORE_ETHERNET_4)
+_MARVELL_TAG: Final[Decoder] = partial(at_the_host, at=12, bits=2, then=partial(tag, size=18))
+_MARVELL_LONG_TAG: Final[Decoder] = partial(at_the_host, at=16, bits=2, then=partial(tag, size=22))
+_TAG_OF_6: Final[Decoder] = partial(tag, size=6)
 
 LINKS: Final = (
     LinkRow(0, "NULL", loopback, "BSD loopback, in either byte order, by address family or EtherType"),
@@ -120,10 +126,30 @@ LINKS: Final = (
     LinkRow(229, "IPV6", _IPV6, "IPv6"),
     LinkRow(239, "NFLOG", nflog, "packets logged by netfilter, in either byte order"),
     LinkRow(276, "LINUX_SLL2", cooked_v2, "Linux cooked v2, which `-i any` writes"),
-    LinkRow(281, "DSA_TAG_BRCM", partial(tag, size=18), "Ethernet with a Broadcom switch tag"),
-    LinkRow(282, "DSA_TAG_BRCM_PREPEND", partial(before_ethernet, size=4), "Ethernet after a Broadcom switch tag"),
-    LinkRow(284, "DSA_TAG_DSA", partial(tag, size=18), "Ethernet with a Marvell switch tag"),
-    LinkRow(285, "DSA_TAG_EDSA", partial(tag, size=22), "Ethernet with a Marvell switch tag and its EtherType"),
+    LinkRow(
+        281,
+        "DSA_TAG_BRCM",
+        _BROADCOM_TAG,
+        "Ethernet with a Broadcom switch tag",
+    ),
+    LinkRow(
+        282,
+        "DSA_TAG_BRCM_PREPEND",
+        _BROADCOM_PREPENDED,
+        "Ethernet after a Broadcom switch tag",
+    ),
+    LinkRow(
+        284,
+        "DSA_TAG_DSA",
+        _MARVELL_TAG,
+        "Ethernet with a Marvell switch tag",
+    ),
+    LinkRow(
+        285,
+        "DSA_TAG_EDSA",
+        _MARVELL_LONG_TAG,
+        "Ethernet with a Marvell switch tag and its EtherType",
+    ),
 )
 """By LINKTYPE_ number (tcpdump.org).
 
@@ -146,20 +172,20 @@ ETHERTYPES: Final = (
     NumberRow(0x880B, framed_ppp, "PPP in a tunnel"),
     NumberRow(0x883E, wccp, "WCCP: a packet that GRE redirects, version 1 or 2"),
     NumberRow(0x8870, llc, "LLC in a jumbo frame"),
-    NumberRow(0x8874, partial(tag, size=6), "Broadcom switch tag"),
+    NumberRow(0x8874, _TAG_OF_6, "Broadcom switch tag"),
     NumberRow(layers.REALTEK - ETHERTYPE, realtek, "Realtek switch tag"),
     NumberRow(0x88E5, macsec, "MACsec without encryption"),
-    NumberRow(0x88E7, partial(before_ethernet, size=4), "provider backbone bridge (802.1ah): an Ethernet frame"),
+    NumberRow(0x88E7, _BEFORE_ETHERNET_4, "provider backbone bridge (802.1ah): an Ethernet frame"),
     NumberRow(0x8903, partial(before_ethernet, size=2), "Cisco FabricPath: an Ethernet frame"),
     NumberRow(0x8909, cisco_metadata, "Cisco metadata, such as a security group tag"),
-    NumberRow(0x8926, partial(tag, size=6), "VN-Tag"),
-    NumberRow(0x892F, partial(tag, size=6), "HSR tag (IEC 62439-3)"),
+    NumberRow(0x8926, _TAG_OF_6, "VN-Tag"),
+    NumberRow(0x892F, _TAG_OF_6, "HSR tag (IEC 62439-3)"),
     NumberRow(0x893F, partial(tag, size=8), "E-TAG (IEEE 802.1BR)"),
     NumberRow(0x894F, nsh, "network service header"),
     NumberRow(0x9300, vlan, "tag of older switches"),
     NumberRow(0x22F3, trill, "TRILL: an Ethernet frame"),
     NumberRow(0xDADA, partial(tag, size=8), "Marvell switch tag (EDSA)"),
-    NumberRow(0xF1C1, partial(tag, size=6), "redundancy tag (IEEE 802.1CB)"),
+    NumberRow(0xF1C1, _TAG_OF_6, "redundancy tag (IEEE 802.1CB)"),
 )
 """By EtherType (IANA "IEEE 802 Numbers")."""
 
@@ -177,6 +203,7 @@ PPP_PROTOCOLS: Final = (
     NumberRow(0x0057, _IPV6, "IPv6"),
     NumberRow(0x0281, mpls, "MPLS"),
     NumberRow(0x0283, mpls, "MPLS multicast"),
+    NumberRow(0x0031, bridging, "bridged Ethernet frame (RFC 3518)"),
     NumberRow(0x003D, multilink, "multilink fragment; only first fragments are decoded"),
 )
 """By PPP protocol number (IANA "PPP DLL Protocol Numbers")."""

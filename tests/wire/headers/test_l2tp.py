@@ -28,7 +28,7 @@ def test_it_survives_cuts_rubbish_and_extremes(layer: int, frame: bytes) -> None
 
 REFUSED = {
     "a control message": (RAW, ip(bytes(4) + b"\xc8\3\0\x14" + bytes(16), 115), "protocol"),
-    "ARP": (RAW, ip(b"\0\0\0\7" + ethernet(bytes(28), 0x0806), 115), "protocol"),
+    "ARP": (RAW, ip(b"\0\0\0\7" + ethernet(bytes(28), 0x0806), 115), "not_ip"),
     "PPP": (RAW, ip(b"\0\0\0\7\xff\3\0\x21" + V4, 115), "protocol"),
     "a frame further on": (RAW, ip(b"\0\0\0\7" + bytes(16) + ethernet(V4), 115), "protocol"),
     "an EtherType that contradicts the version": (RAW, ip(b"\0\0\0\7" + ethernet(V4, 0x86DD), 115), "protocol"),
@@ -37,5 +37,5 @@ REFUSED = {
 
 @pytest.mark.parametrize(("layer", "frame", "reason"), REFUSED.values(), ids=REFUSED)
 def test_what_is_not_read_is_refused_by_reason(layer: int, frame: bytes, reason: str) -> None:
-    """Control messages and sessions without an Ethernet frame that carries IP are refused as `protocol`."""
+    """Control messages and sessions without a frame that can be recognised are refused as `protocol`; ARP is found."""
     assert refusal(frame, layer) == reason

@@ -30,6 +30,7 @@ REFUSED = {
     "link control": (9, b"\xff\3\xc0\x21" + bytes(10), "not_ip"),
     "a later fragment": (9, b"\xff\3\0\x3d\x40\0\0\7" + V4, "later_fragment"),
     "a compressed datagram": (9, b"\xff\3\0\xfd" + bytes(10), "not_ip"),
+    "a bridged token ring frame": (9, b"\xff\3\0\x31\0\3" + ethernet(V4), "not_ip"),
     "Cisco's keepalive": (50, b"\x8f\0\x80\x35" + bytes(18), "not_ip"),
     "PPPoE that is no session": (ETHER, ethernet(b"\x11\x09\0\0\0\x1e\0\x21" + V4, 0x8864), "not_ip"),
     "PPPoE's termination as a link type": (51, b"\x11\xa7\0\1\0\0" + bytes(20), "not_ip"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from support.feeding import assert_survives_everything, found, refusal
+from support.feeding import assert_sent, assert_survives_everything, found, refusal
 from support.packets import ethernet
 from support.sound import ETHER, RAW, SOUND, V4, V6, gre
 
@@ -41,3 +41,23 @@ REFUSED = {
 def test_what_is_not_read_is_refused_by_reason(layer: int, frame: bytes, reason: str) -> None:
     """Tagged frames without IP, Realtek's other protocols and options beyond the frame are refused."""
     assert refusal(frame, layer) == reason
+
+
+SENT = {
+    "Marvell, FROM_CPU": (284, bytes(12) + b"\x40\0\0\1\x08\0" + V4, 13),
+    "Marvell EDSA, FROM_CPU": (285, bytes(12) + b"\xda\xda\0\0\x40\0\0\1\x08\0" + V4, 17),
+    "Broadcom, ingress": (281, bytes(12) + b"\x20\0\0\1\x08\0" + V4, 13),
+    "Broadcom before the frame, ingress": (282, b"\x20\0\0\1" + ethernet(V4), 1),
+}
+
+
+@pytest.mark.parametrize(("layer", "frame", "shown"), SENT.values(), ids=SENT)
+def test_what_the_host_gave_to_its_switch_is_counted_as_sent(layer: int, frame: bytes, shown: int) -> None:
+    """A switch tag with the operation of the host marks its frame as sent, from the byte on that has the operation."""
+    assert_sent(frame, layer, shown)
+
+
+@pytest.mark.parametrize("operation", [b"\0", b"\x80", b"\xc0"])
+def test_what_the_switch_gave_to_the_host_was_received(operation: bytes) -> None:
+    """Frames for the host, sniffed ones and forwarded ones count as received."""
+    assert found(bytes(12) + operation + b"\0\0\1\x08\0" + V4, 284).octets == len(V4)

@@ -7,7 +7,8 @@ version 3  0  in UDP only: flags, and 2 reserved bytes; then the session, 0 in c
            4  cookie of 0, 4 or 8 bytes, sublayer of 0 or 4 bytes, then the frame
 
 Both ends of version 3 have agreed on the sizes, and no field has them. The frame is taken to begin at the first of the
-four possible places where IP follows an EtherType that names it; without one, the packet is refused.
+four possible places where IP follows an EtherType that names it; without one, at the first where the EtherType is one
+that bridges often carry, such as MPLS or ARP; without that, the packet is refused.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from shodohflo.wire.headers.pseudowire import CERTAIN, MOST_LOOKED_AT, likeness
+from shodohflo.wire.headers.pseudowire import MOST_LOOKED_AT, POSSIBLE, likeness
 from shodohflo.wire.layers import ETHERNET, FRAMED_PPP, L2TP
 from shodohflo.wire.refusals import Refusal
 from shodohflo.wire.rows import Header
@@ -71,12 +72,13 @@ def l2tp(decoding: Decoding[Any], rows: Rows) -> None:
     rows = rows.keep(~control)
     enough = np.minimum(rows.wire_left(), _PLACES[-1] + MOST_LOOKED_AT)
     rows = decoding.require(rows, enough, Refusal.TUNNEL_CUT)
-    for place in _PLACES:
-        found = likeness(rows.advance(place)) == CERTAIN
-        decoding.open(rows.keep(found), "l2tpv3")
-        decoding.next_header(rows.keep(found).advance(place), ETHERNET)
-        rows = rows.keep(~found)
-    decoding.refuse_unread(rows, L2TP)
+    alike = np.stack([likeness(rows.advance(place)) for place in _PLACES])
+    # Of equal likenesses, the first.
+    best, place = alike.max(axis=0), np.array(_PLACES)[alike.argmax(axis=0)]
+    found = best >= POSSIBLE
+    decoding.open(rows.keep(found), "l2tpv3")
+    decoding.next_header(rows.advance(place).keep(found), ETHERNET)
+    decoding.refuse_unread(rows.keep(~found), L2TP)
 
 
 def l2tp_over_udp(decoding: Decoding[Any], rows: Rows) -> None:

@@ -6,6 +6,8 @@ HDLC-like  0  address (FF, all stations)    1  control (03, unnumbered informati
 PPPoE      0  version and type    1  code    2  session    4  length    6  PPP
 multilink  0  begins (80), ends (40), then a sequence number of 24 bits, or of 12 in the same two bytes; then PPP
               (RFC 1990 section 3): 24 bits are usual, and 12 are seen where one of the six bits after the flags is set
+bridging   0  flags: 40, a LAN number is present    1  type of the frame, 1 is Ethernet    2  LAN number
+              of 4 bytes, where flagged; then the frame (RFC 3518 section 4.2)
 
 An address of Cisco HDLC in the place of FF is Cisco HDLC, also where the link type says PPP (tcpdump.org,
 LINKTYPE_PPP_HDLC). PPP without address does not begin so: no protocol has these numbers, compressed or not.
@@ -17,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from shodohflo.wire.layers import CISCO_HDLC, FRAMED_PPP, PPP, PPP_PAYLOAD, PPPOE_DISCOVERY
+from shodohflo.wire.layers import CISCO_HDLC, ETHERNET, FRAMED_PPP, PPP, PPP_BRIDGING, PPP_PAYLOAD, PPPOE_DISCOVERY
 from shodohflo.wire.refusals import Refusal
 
 if TYPE_CHECKING:
@@ -34,6 +36,9 @@ _CISCO = (0x0F00, 0x8F00)
 _SESSION_HEADER = 6
 _SESSION_DATA = 0
 """The code of packets in a session; discovery has other codes."""
+
+_BRIDGING_HEADER = 2
+_LAN_NUMBER, _BRIDGED_ETHERNET = 0x40, 1
 
 _BEGINS, _SHORT_SEQUENCE_BITS = 0x80, 0x3F
 _LONG_SEQUENCE, _SHORT_SEQUENCE = 4, 2
@@ -68,6 +73,19 @@ def multilink(decoding: Decoding[Any], rows: Rows) -> None:
     flags = rows.u8(0)
     size = np.where(flags & _SHORT_SEQUENCE_BITS == 0, _LONG_SEQUENCE, _SHORT_SEQUENCE)
     decoding.next_header(rows.advance(size), FRAMED_PPP)
+
+
+def bridging(decoding: Decoding[Any], rows: Rows) -> None:
+    """Step over the header of a bridged frame, to Ethernet; refuse other kinds of frame.
+
+    A check sequence at the end is left there: the IP length separates the packet from it.
+    """
+    rows = decoding.require(rows, _BRIDGING_HEADER, Refusal.LINK_CUT)
+    is_ethernet = rows.u8(1) == _BRIDGED_ETHERNET
+    decoding.refuse_unread(rows.keep(~is_ethernet), PPP_BRIDGING)
+    rows = rows.keep(is_ethernet)
+    size = np.where(rows.u8(0) & _LAN_NUMBER != 0, _BRIDGING_HEADER + 4, _BRIDGING_HEADER)
+    decoding.next_header(rows.advance(size), ETHERNET)
 
 
 def pppoe(decoding: Decoding[Any], rows: Rows) -> None:

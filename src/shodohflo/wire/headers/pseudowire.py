@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 CERTAIN: Final = 2
 """The likeness of a frame whose EtherType names the IP version that follows, behind a VLAN tag or not."""
 
-_POSSIBLE: Final = 1
+POSSIBLE: Final = 1
 """The likeness of a frame with an EtherType that bridges often carry, or with SNAP."""
 
 _CONTROL_WORD = 4
@@ -58,7 +58,7 @@ _IPV4, _IPV6 = 0x0800, 0x86DD
 _TAGS: Final = (0x8100, 0x88A8, 0x9100)
 _BRIDGED: Final = (
     *(0x0806, 0x8035, 0x8863, 0x8864, 0x8809, 0x888E, 0x88CC, 0x88F7, 0x8902),
-    *(0x8847, 0x8848, 0x88E5, 0x88E7, 0x8909, 0x8926, 0x892F, 0x893F, 0x894F, 0x22F3, 0xF1C1),
+    *(0x8847, 0x8848, 0x88E5, 0x88E7, 0x8903, 0x8909, 0x8926, 0x892F, 0x893F, 0x894F, 0x22F3, 0xF1C1),
 )
 """ARP, RARP, PPPoE, LACP, 802.1X, LLDP, PTP and CFM; then headers before IP, such as MPLS and MACsec."""
 
@@ -87,7 +87,7 @@ def likeness(rows: Rows) -> NDArray[np.uint8]:
     certain = _names_ip(number, header.u8(14))
     certain |= _IS_TAG[number] & (_IS_TAG[tagged] | _names_ip(tagged, header.u8(18)))
     possible = _IS_BRIDGED[number] | ((number <= _LONGEST_LENGTH) & (header.u16(14) == _SNAP))
-    return np.where(certain, np.uint8(CERTAIN), possible.astype(np.uint8) * np.uint8(_POSSIBLE))
+    return np.where(certain, np.uint8(CERTAIN), possible.astype(np.uint8) * np.uint8(POSSIBLE))
 
 
 def _names_ip(ethertype: NDArray[np.uint16], first: NDArray[np.uint8]) -> NDArray[np.bool_]:

@@ -5,7 +5,9 @@ E-TAG           0  control information, 6 bytes    6  EtherType (IEEE 802.1BR cl
 R-TAG           0  reserved    2  sequence number    4  EtherType (IEEE 802.1CB clause 7.8)
 HSR             0  path, length of the frame    2  sequence number    4  EtherType (IEC 62439-3)
 Broadcom        0  tag of 4 bytes    4  EtherType (linux/net/dsa/tag_brcm.c)
+                tag: operation (3 bits)
 Marvell EDSA    0  reserved    2  tag of 4 bytes    6  EtherType (linux/net/dsa/tag_dsa.c)
+                tag: operation (2 bits)
 Realtek         0  protocol: A in the first 4 bits, with 2 bytes in all; 04, with 6    then the EtherType
                    (linux/net/dsa/tag_rtl4_a.c and tag_rtl8_4.c)
 Cisco metadata  0  version 1    1  length in 4-byte words    2  options, such as a security group tag    then the
@@ -23,7 +25,7 @@ from shodohflo.wire.layers import REALTEK
 from shodohflo.wire.refusals import Refusal
 
 if TYPE_CHECKING:
-    from shodohflo.wire.decoding import Decoding
+    from shodohflo.wire.decoding import Decoder, Decoding
     from shodohflo.wire.rows import Rows
 
 _FIRST_ETHERTYPE = 0x0600
@@ -31,6 +33,9 @@ _FIRST_ETHERTYPE = 0x0600
 
 _METADATA = 4
 """Bytes of version, length and EtherType of Cisco metadata, in either order."""
+
+_FROM_CPU = 1
+"""The operation in a switch tag with which the host has a frame sent: FROM_CPU of Marvell, ingress of Broadcom."""
 
 _SHORT_REALTEK, _LONG_REALTEK = 0xA, 0x04
 """Realtek's protocol of the RTL8366RB in the first 4 bits, and that of the RTL8365MB in the first byte."""
@@ -40,6 +45,15 @@ def tag(decoding: Decoding[Any], rows: Rows, *, size: int) -> None:
     """Step over `size` bytes, of which the last two are the EtherType."""
     rows = decoding.require(rows, size, Refusal.LINK_CUT)
     by_ethertype(decoding, rows.advance(size), rows.u16(size - 2))
+
+
+def at_the_host(decoding: Decoding[Any], rows: Rows, *, at: int, bits: int, then: Decoder) -> None:
+    """Pass to `then` what the switch gave to its host, and not what the host sent.
+
+    The first `bits` of the tag, which begins at offset `at`, are the operation.
+    """
+    rows = decoding.require(rows, at + 1, Refusal.LINK_CUT)
+    then(decoding, decoding.keep_received(rows, rows.u8(at) >> (8 - bits) == _FROM_CPU))
 
 
 def cisco_metadata(decoding: Decoding[Any], rows: Rows) -> None:
