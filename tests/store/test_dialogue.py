@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import time
 from itertools import repeat
 from threading import Event
 from typing import TYPE_CHECKING
@@ -12,9 +14,10 @@ from valkey.exceptions import InvalidResponse, NoPermissionError, ResponseError
 from valkey.exceptions import TimeoutError as LateError
 
 from shodohflo.store.connection import RemoteStore, SocketStore
-from shodohflo.store.dialogue import Dialogue, Limits, TooLarge
+from shodohflo.store.dialogue import Dialogue, Incoming, Limits, TooLarge
 from shodohflo.store.urls import parse_url
 from support.hostile import HostileStore
+from support.serving import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -117,6 +120,31 @@ def test_a_connection_that_is_closed_is_an_error(tmp_path: Path) -> None:
 def test_no_memory_is_reserved_for_a_list_that_is_too_wide(tmp_path: Path, head: bytes) -> None:
     """A list of 10,000 elements or more is too large, whatever comes of it."""
     assert isinstance(asked(tmp_path, {"INFO": (head,)}, SMALL), TooLarge)
+
+
+def next_of(*pieces: bytes) -> object:
+    """Return the next answer of those that arrive in `pieces`."""
+    near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)  # each piece is received by itself
+    with near, far:
+        for piece in pieces:
+            near.send(piece)
+        return Incoming(far, 1 << 20, time.monotonic() + PATIENCE).next()
+
+
+@pytest.mark.parametrize("cut", range(1, 10))
+def test_a_wide_list_is_recognised_in_two_pieces(cut: int) -> None:
+    """Memory is not reserved either if the header arrives in pieces, wherever it is cut."""
+    whole = b"*2\r\n*1048576\r\n"
+
+    assert next_of(whole[:cut], whole[cut:]) == TooLarge(whole)
+
+
+@pytest.mark.parametrize("cut", range(1, 20))
+def test_a_text_is_whole_wherever_it_is_cut(cut: int) -> None:
+    """Signs of a list are a header at the beginning of a line only, not where a piece begins or ends."""
+    whole = b"$13\r\nx*12345\n*1234\r\n"
+
+    assert next_of(whole[:cut], whole[cut:]) == "x*12345\n*1234"
 
 
 def test_what_only_looks_like_a_wide_list_costs_its_own_answer(client: Valkey) -> None:

@@ -10,7 +10,7 @@ from valkey.exceptions import InvalidResponse, ResponseError
 
 from shodohflo.store import scanning
 from shodohflo.store.connection import SocketStore
-from shodohflo.store.dialogue import Dialogue
+from shodohflo.store.dialogue import Dialogue, Limits
 from shodohflo.store.scanning import Scan
 from support.hostile import HostileStore, page
 
@@ -61,7 +61,18 @@ def test_a_large_store_may_have_many_empty_steps(tmp_path: Path) -> None:
     assert scanned(tmp_path, {"DBSIZE": b":1000000\r\n", "SCAN": answer}) == ["a"]
 
 
-@pytest.mark.parametrize("size", [b":7\r\n", b":-1\r\n", b"+many\r\n", b"-NOPERM no\r\n", b"$-1\r\n"])
+def test_a_store_that_does_not_tell_its_size_may_be_large(tmp_path: Path) -> None:
+    """A user who may not ask for the number of keys finds those of a large store all the same."""
+    numbers = count(1)
+
+    def answer(_: list[bytes]) -> Answer:
+        number = next(numbers)
+        return page("0", ["a"]) if number == 3_000 else page(str(number), ())
+
+    assert scanned(tmp_path, {"DBSIZE": b"-NOPERM no\r\n", "SCAN": answer}) == ["a"]
+
+
+@pytest.mark.parametrize("size", [b":7\r\n", b":-1\r\n", b"+many\r\n", b"$-1\r\n"])
 def test_empty_steps_for_ever_are_an_error(tmp_path: Path, size: bytes) -> None:
     """Without a size that explains them, a thousand steps without a name are too many."""
     numbers = count(1)
@@ -102,7 +113,7 @@ def test_names_that_are_too_long_are_counted(client: Valkey) -> None:
     """A name of megabytes is left out, and its step is counted; the others are found."""
     client.mset({f"{number};flow": "1" for number in range(5_000)})
     client.set("x" * 3 * 2**20 + ";flow", "1")
-    scan = Scan(Dialogue(client), "*;flow")
+    scan = Scan(Dialogue(client, Limits(too_large=100)), "*;flow")
 
     names = [name for step in scan for name in step]
 

@@ -31,11 +31,11 @@ _LONGEST: Final = 200
 
 READING: Final = (
     *("~*", "-@all", "+@read", "-@dangerous", "+info", "+keys"),
-    *("+eval", "+eval_ro", "+multi", "+exec", "+discard", "+time"),
+    *("+multi", "+exec", "+discard", "+time"),
     *("+ping", "+echo", "+hello", "+auth", "+select", "+reset", "+quit", "+command"),
     *("+client|setname", "+client|setinfo", "+client|getname", "+client|id"),
 )
-"""What `default` may do (valkey.io, "ACL"). Scripts are bound by the same rules, so that those of readers only read."""
+"""What `default` may do (valkey.io, "ACL"). No scripts: one that never ends would keep the store from the agents."""
 
 EVERYTHING: Final = ("~*", "&*", "+@all")
 

@@ -35,8 +35,16 @@ _MORE: Final = object()
 _PIECE: Final = 1 << 16
 """Bytes received at once, by which an answer may exceed its limit."""
 
-_WIDE: Final = re.compile(rb"^[*%~>|][0-9]{5}", re.MULTILINE)
+_HEAD: Final = 64
+"""Bytes of an answer that is too large that are kept."""
+
+_WIDE: Final = re.compile(rb"(?<=\n)[*%~>|][0-9]{5}")
 """The header of a list of 10,000 or more: memory is reserved for all of it when its header is read, at any depth."""
+
+_CUT: Final = re.compile(rb"(?<=\n)[*%~>|][0-9]{0,4}\Z")
+"""What may be the first part of such a header. No answer ends there, so it can wait for what follows."""
+
+_LONGEST_CUT: Final = 5
 
 _CAUTIOUS: Final = 16
 """Commands in one round trip after an answer that was too large: the store prepares what we do not read."""
@@ -119,7 +127,7 @@ class Dialogue:
         receiving = connection._sock  # noqa: SLF001 - the library's own parser has no limits
         if receiving is None:
             raise LostError("the connection was closed")
-        incoming = _Incoming(receiving, self._limits.octets, self._deadline())
+        incoming = Incoming(receiving, self._limits.octets, self._deadline())
         for _ in range(number):
             answer = incoming.next()
             yield answer
@@ -131,14 +139,16 @@ class Dialogue:
         return min(time.monotonic() + self._limits.seconds, self._end)
 
 
-class _Incoming:
+class Incoming:
     """The answers of one round trip."""
 
     def __init__(self, receiving: socket.socket, octets: int, deadline: float) -> None:
+        """Receive from `receiving`, at most about `octets` bytes for an answer, until `deadline` (monotonic)."""
         self._socket = receiving
         self._octets = octets
         self._deadline = deadline
-        self._buffer = bytearray(_PIECE)
+        # The last byte that was parsed, and after it what may be the first part of a header.
+        self._unread = b"\n"
         self._is_too_wide = False
         self._reader = libvalkey.Reader(
             protocolError=InvalidResponse,
@@ -155,8 +165,8 @@ class _Incoming:
             if left <= 0 or self._is_too_wide:
                 return TooLarge(head)
             received = self._receive()
-            head = head or bytes(self._buffer[: min(received, 64)])
-            left -= received
+            head += received[: _HEAD - len(head)]
+            left -= len(received)
         return answer
 
     def check_end(self) -> None:
@@ -164,16 +174,20 @@ class _Incoming:
         if self._reader.has_data():
             raise InvalidResponse("it sends more answers than there were questions")
 
-    def _receive(self) -> int:
-        """Receive some bytes, and parse those before a list that is too wide."""
+    def _receive(self) -> bytes:
+        """Receive and return some bytes, and parse those before a list that is too wide."""
         if time.monotonic() > self._deadline:
             raise LateError("its answers take too long")
-        received = self._socket.recv_into(self._buffer)
+        received = self._socket.recv(_PIECE)
         if not received:
             raise LostError("it closed the connection")
-        wide = _WIDE.search(memoryview(self._buffer)[:received])
+        known = self._unread + received
+        wide = _WIDE.search(known)
         self._is_too_wide = wide is not None
-        self._reader.feed(self._buffer, 0, wide.start() if wide else received)  # type: ignore[arg-type] # any buffer
+        stop = wide or _CUT.search(known, len(known) - _LONGEST_CUT)
+        end = stop.start() if stop else len(known)
+        self._reader.feed(known, 1, end - 1)
+        self._unread = known[end - 1 :]
         return received
 
     def _parse(self) -> Answer:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from valkey.exceptions import InvalidResponse
+from valkey.exceptions import InvalidResponse, ResponseError
 
 from shodohflo.store.dialogue import TooLarge
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 STEP: Final = 2_000
 """Keys that the store looks at in one step of a scan."""
+
+_SMALLER_STEPS: Final = (200, 20, 1)
+"""Tried one after the other if names are too long, so that one such name costs at most some 100 answers."""
 
 MOST_NAMES: Final = 5_000_000
 """Names that one scan may find: rows of so many flows take some 3 GB of memory."""
@@ -65,7 +68,9 @@ class Scan:
 
     def _steps(self) -> int:
         """Return in how many steps a store goes through its keys, generously: its table may be sparse."""
-        size = self._dialogue.ask([("DBSIZE",)])[0]
+        [size] = self._dialogue.ask([("DBSIZE",)])
+        if isinstance(size, ResponseError):  # a user may lack the permission, and the store may be large
+            size = _LARGEST
         return 10 * min(size, _LARGEST) // STEP if type(size) is int and size > 0 else 0
 
     def _pages(self) -> Iterator[list[str]]:
@@ -81,8 +86,8 @@ class Scan:
             visited.add(cursor)
 
     def _page(self, cursor: str) -> tuple[str, list[str]]:
-        """Return the next cursor and the names of one step, which is as small as can be if names are too long."""
-        for step in (STEP, 1):
+        """Return the next cursor and the names of one step, which is the smaller the longer names are."""
+        for step in (STEP, *_SMALLER_STEPS):
             answer = self._dialogue.demand(("SCAN", cursor, "MATCH", self._pattern, "COUNT", step))
             if not isinstance(answer, TooLarge):
                 return _checked(answer)
