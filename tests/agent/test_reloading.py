@@ -282,6 +282,39 @@ def test_networks_that_the_configuration_cannot_take_change_nothing(
     assert session.configuration is before
 
 
+def test_networks_that_a_reload_found_are_followed_when_they_go(session: Session) -> None:
+    """A reload derives the networks itself, and an address that it found and that has gone since is not ours."""
+    before = session.configuration
+    found = Configuration(before.settings, OTHER)
+    reloading = Reloading(lambda: found, session, None, adapted)
+    reloading.follow(OTHER[:1], 0.0)
+    wait_until(lambda: reloading.poll() or session.configuration.named == OTHER[:1], "they are adopted")
+    brought_to_its_end(reloading)
+
+    reloading.follow(OTHER[:1], 10.0)
+    wait_until(lambda: reloading.poll() or session.configuration.named == OTHER[:1], "they are followed")
+
+
+def test_networks_that_are_in_force_again_are_not_taken_up_again(
+    session: Session, caplog: pytest.LogCaptureFixture
+) -> None:
+    """If the addresses return after networks that were refused, nothing is made; the others are refused again."""
+    asked: list[tuple[Network, ...]] = []
+
+    def refusing(_settings: Settings, networks: tuple[Network, ...]) -> Configuration:
+        asked.append(networks)
+        raise ConfigurationError("no")
+
+    named = session.configuration.named
+    reloading = Reloading(None, session, None, refusing)
+    for now, networks, refusals in ((0.0, OTHER, 1), (10.0, named, 1), (20.0, OTHER, 2)):
+        reloading.follow(networks, now)
+        reloading.poll()
+        wait_until(lambda: reloading.poll() or len(caplog.messages) == refusals, "it is refused")  # noqa: B023 - called at once
+
+    assert asked == [OTHER, OTHER]
+
+
 def test_a_run_without_a_configuration_to_read_again_says_so(session: Session) -> None:
     """A reload without a configuration file is refused with that reason."""
     brought_to_its_end(Reloading(None, session, None))

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -14,9 +14,6 @@ from shodohflo.config import load
 from shodohflo.config.trial import try_out
 from shodohflo.errors import ConfigurationError
 from support.serving import PATIENCE, wait_until
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 LIMIT = 0.3
 ADVICE = "a configuration must only define names"
@@ -54,6 +51,7 @@ def test_what_ends_well_is_accepted(tmp_path: Path, text: str, capfd: pytest.Cap
         ("x = (\n", "c.py:1:5: '(' was never closed"),
         ("import sys\nsys.exit(4)\n", "c.py:2:1: SystemExit: 4"),
         ("raise KeyboardInterrupt\n", "c.py: it ended with KeyboardInterrupt"),
+        (f"x = {'-' * 5000}1\n", "c.py: it is nested too deeply for Python to parse"),
         ("input()\n", "c.py:1:1: EOFError: EOF when reading a line"),
         ("x = bytes(3 * 2**30)\n", "c.py:1:5: MemoryError"),
         ("def f(): f()\nf()\n", "c.py:1:10: RecursionError: maximum recursion depth exceeded"),
@@ -88,6 +86,24 @@ def test_a_stopped_process_is_killed(tmp_path: Path) -> None:
     said = complaint(tmp_path, "import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)\n", limit=LIMIT)
 
     assert said == f"c.py: it did not end within {LIMIT} seconds"
+
+
+def test_what_it_leaves_running_is_killed(tmp_path: Path) -> None:
+    """A child that never ends does not outlive the trial, which ends well without it."""
+    pid = tmp_path / "pid"
+    loop = "import os\nchild = os.fork()\nif not child:\n    while True: pass\n"
+    text = f"{loop}open({str(pid)!r}, 'w').write(str(child))\n"
+
+    assert complaint(tmp_path, text) == ""
+    wait_until(lambda: not is_running(int(pid.read_text())), "the child is killed")
+
+
+def is_running(pid: int) -> bool:
+    """Return whether a process exists and is no zombie (proc(5), the state after the name in parentheses)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 def test_the_working_directory_is_no_place_for_modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -75,7 +75,9 @@ class Reloading:
         self._pid_file = pid_file
         self._requested = False
         self._derived = session.configuration.named
+        """The networks of the interfaces that were taken up last, or refused."""
         self._networks: tuple[Network, ...] | None = None
+        """Those that are to be taken up next."""
         self._rest = Interval(ADAPT, 0.0)
         self._making: _Making | None = None
         self._abandoned: list[Thread] = []
@@ -116,8 +118,9 @@ class Reloading:
             self._publish()
             self._begin(self._reread, is_reload=True)
         elif self._making is None and self._networks is not None and self._adapt is not None:
-            settings, networks, self._networks = self._session.configuration.settings, self._networks, None
-            self._begin(partial(self._adapt, settings, networks), is_reload=False)
+            in_force, networks, self._networks = self._session.configuration, self._networks, None
+            if networks != in_force.named:
+                self._begin(partial(self._adapt, in_force.settings, networks), is_reload=False)
         return False
 
     def _begin(self, make: Callable[[], Configuration], *, is_reload: bool) -> None:
@@ -149,6 +152,9 @@ class Reloading:
             error = f"unexpected {type(refused).__name__}: {refused}"
         if error:
             _log.error("the configuration stays as it was: %s", error)
+        elif self._networks is None:
+            # A reload derives the networks itself; if these have gone by now, they must be followed from there.
+            self._derived = self._session.configuration.named
         if made.is_reload:
             self._answer(error)
 

@@ -108,9 +108,9 @@ def load(
         data = read_bytes(path, privileged=is_privileged() if privileged is None else privileged)
     except ConfigurationError as error:
         raise ConfigurationError(f"{error}{_origin(path, environment)}") from error
-    source = Source.parse(path, data)
     if attempt is not None:
         attempt(path, data)
+    source = Source.parse(path, data)
     names = source.run()
     assigned = {name: names[name] for name in KNOWN if names.get(name) is not None}
     return _settle(assigned, environment, source)

@@ -45,6 +45,8 @@ class Source:
             raise ConfigurationError(f"{where}: {error.msg}") from error
         except ValueError as error:  # null bytes, in some versions of Python
             raise ConfigurationError(f"{path}: {error}") from error
+        except (MemoryError, RecursionError) as error:  # what the parser raises for too many levels
+            raise ConfigurationError(f"{path}: it is nested too deeply for Python to parse") from error
 
     def run(self, limit: float = LIMIT) -> dict[str, Any]:
         """Execute the file and return the names that it defines; an exception becomes a `ConfigurationError`.
@@ -52,13 +54,12 @@ class Source:
         So does code that takes longer than `limit` seconds, in the main thread. What it prints goes to standard error,
         because standard output belongs to the command.
         """
-        code = compile(self.tree, str(self.path), "exec")
         names: dict[str, Any] = {"__name__": "shodohflo_configuration", "__file__": str(self.path)}
         names["print"] = partial(print, file=sys.stderr)
         try:
             # In another thread, all other threads would be redirected too, for as long as the code takes.
             with time_limit(limit) as alone, redirect_stdout(sys.stderr) if alone else nullcontext():
-                exec(code, names)  # noqa: S102 - a configuration is code; `trust` checks whose
+                exec(compile(self.tree, str(self.path), "exec"), names)  # noqa: S102 - a configuration is code; `trust` checks whose
         except TimeIsUp as late:
             spots = list(_spots(late.__traceback__, str(self.path)))
             where = f"{self.path}:{spots[-1][0]}" if spots else self.path

@@ -65,15 +65,15 @@ def try_out(path: Path, data: bytes, limit: float = LIMIT, memory: int = MEMORY)
 
 
 def _wait(process: subprocess.Popen[bytes], data: bytes, seconds: float) -> None:
-    """Pass `data` and wait for the end; kill the process and its children after `seconds`, or at Ctrl-C."""
+    """Pass `data` and wait for the end, at most `seconds`; kill what is left of the process and its children."""
     try:
         process.communicate(data, timeout=seconds)
-    except BaseException as error:
+    except subprocess.TimeoutExpired:
+        pass
+    finally:  # also at Ctrl-C; a child that loops would burn a core for every reload
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
-        if not isinstance(error, subprocess.TimeoutExpired):
-            raise
 
 
 def _judge(path: Path, told: str, status: int, limit: float) -> None:
