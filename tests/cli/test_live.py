@@ -19,9 +19,10 @@ from shodohflo.cli.controls import HELP
 from shodohflo.cli.live import LiveView, find_keyboard
 from shodohflo.columns.observations import Observations
 from shodohflo.keys.networks import PublishedNetwork
-from shodohflo.report.busiest import Busiest
+from shodohflo.report.busiest import MOST, Busiest
 from shodohflo.rules.compiler import CompiledRules
 from shodohflo.rules.defaults import default_enumeration, default_mapping
+from shodohflo.store.outlet import RECENT
 from shodohflo.store.stats import WriterStats
 from support.observing import Seen, observed
 
@@ -105,6 +106,14 @@ def test_the_table_leaves_room_for_the_counters() -> None:
     assert len(lines) <= 12
     shown = sum("198.51.100.1" in line for line in lines)
     assert any(line.startswith(f"and {99 - shown} more; by bit/s") for line in lines)
+
+
+def test_a_full_table_does_not_claim_to_know_how_many_flows_there_are() -> None:
+    """With as many flows as are kept, there may be more. What the agent hands over at a time fits."""
+    view = LiveView(Console(file=io.StringIO()))
+
+    assert "and at least 1,9" in " ".join(screen(view, status(many(MOST + 1)), 80))
+    assert RECENT <= MOST
 
 
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (60, 24), (50, 16), (120, 40)])

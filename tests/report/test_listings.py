@@ -180,6 +180,14 @@ def test_every_form_has_the_same_fields(listing: Listing[Any]) -> None:
     assert all(listing.sorted([rows[listing.row]], by) for by in listing.orders)
 
 
+@pytest.mark.parametrize("listing", [FLOWS, PEERS, PEERS_BY_FLOW, CLIENTS, CLIENTS_BY_FLOW, RECON])
+def test_every_column_is_an_order_by_its_title(listing: Listing[Any]) -> None:
+    """A table can be sorted by what is written above a column."""
+    titles = {column.title.lower().replace(" ", "-") for column in listing.columns if column.title}
+
+    assert titles <= set(listing.orders)
+
+
 @pytest.mark.parametrize(("listing", "title"), [(PEERS, "WRITTEN"), (PEERS_BY_FLOW, "AGE"), (RECON, "WRITTEN")])
 def test_the_time_of_a_write_is_not_called_an_age(listing: Listing[Any], title: str) -> None:
     """Only rows made of flows have the time of the last packet; others have that of the last write."""

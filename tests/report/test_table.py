@@ -7,11 +7,13 @@ import io
 import pytest
 from rich.console import Console
 
-from shodohflo.report.table import LONGEST, Column, Row, folds, plain, rich_table, show
+from shodohflo.report.table import LONGEST, Column, Row, folds, plain, rich_table, show, with_room
 
 COLUMNS = (Column("CLIENT"), Column("PACKETS", right=True), Column("MORE", from_width=100))
 LONG = "2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff"
 ROWS: list[Row] = [("192.0.2.1", "7", "x"), (LONG, "1,234,567", "y")]
+WHOLE = len(LONG) + len("1,234,567") + len("MORE") + 6
+"""The width of the whole table."""
 
 
 @pytest.mark.parametrize("width", range(1, 130))
@@ -101,7 +103,7 @@ def test_a_file_gets_plain_lines() -> None:
     assert stream.getvalue().splitlines() == plain(COLUMNS, ROWS)
 
 
-@pytest.mark.parametrize(("width", "told"), [(99, True), (100, False)])
+@pytest.mark.parametrize(("width", "told"), [(WHOLE - 1, True), (WHOLE, False), (100, False)])
 def test_columns_without_room_are_told(width: int, told: bool, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: FBT001 - what is expected
     """A terminal is told which columns were left out and how to see them; a file has all of them."""
     monkeypatch.setenv("COLUMNS", str(width))
@@ -110,5 +112,38 @@ def test_columns_without_room_are_told(width: int, told: bool, monkeypatch: pyte
     show(COLUMNS, ROWS, terminal)
     show(COLUMNS, ROWS, file)
 
-    assert ("99 columns have no room for MORE; `| less -S` shows all" in terminal.getvalue()) == told
+    assert (f"no room for MORE in {width} characters; `| less -S` shows all" in terminal.getvalue()) == told
+    assert ("MORE" in terminal.getvalue().splitlines()[0]) != told
     assert "room" not in file.getvalue()
+
+
+def test_an_empty_table_misses_no_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without rows, nothing is said of columns."""
+    monkeypatch.setenv("COLUMNS", "20")
+    terminal = Terminal()
+
+    show(COLUMNS, [], terminal)
+
+    assert "room" not in terminal.getvalue()
+
+
+@pytest.mark.parametrize("width", range(1, 130))
+def test_columns_come_in_the_order_of_their_importance(width: int) -> None:
+    """Columns for narrower terminals get what room there is first, and none of the others makes cells fold."""
+    columns = (
+        Column("A"),
+        Column("LAST", from_width=120),
+        Column("NEXT", from_width=60),
+        Column("THEN", from_width=90),
+    )
+    rows: list[Row] = [("a" * 30, "l", "n" * 20, "t" * 10)]
+
+    shown = [column.title for column in with_room(columns, rows, width) if column.from_width <= width]
+
+    needed = [30 + 2, 20 + 2, 10 + 2, 4 + 2]
+    expected = {
+        title
+        for count, title in enumerate(("A", "NEXT", "THEN", "LAST"))
+        if sum(needed[: count + 1]) <= width or width >= (0, 60, 90, 120)[count]
+    }
+    assert set(shown) == expected

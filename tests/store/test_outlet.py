@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 import pytest
 
+from shodohflo.model import Kind
 from shodohflo.store.connection import SocketStore
 from shodohflo.store.outlet import RECENT, Outlet
 from shodohflo.store.sinks.single import Single
 from shodohflo.store.writer import Writer
-from support.observing import SECOND, flow, observed
+from support.observing import SECOND, Seen, flow, observed
 from support.serving import PATIENCE, Server, programs
 
 if TYPE_CHECKING:
@@ -111,6 +113,22 @@ def test_only_the_busiest_recent_rows_are_kept(writer: Writer) -> None:
     outlet.add(observed(*many), 0)
 
     assert sorted(outlet.take_recent().packets.tolist()) == list(range(2 * RECENT + 1, 3 * RECENT + 1))
+
+
+def test_recent_flows_are_complete_however_the_packets_come(writer: Writer) -> None:
+    """`RECENT` flows with a packet in each of ten batches have ten packets each, also beside many resets."""
+    outlet = an_outlet(writer, keep_recent=True)
+    flows = [flow("192.168.0.1", f"198.51.{n // 250}.{n % 250}", 443, 1) for n in range(RECENT)]
+    resets = [
+        Seen(ip_address("192.168.0.1"), ip_address(f"203.0.{n // 250}.{n % 250}"), 23, Kind.RESET, packets=99)
+        for n in range(RECENT)
+    ]
+
+    for batch in range(10):
+        outlet.add(observed(*flows, *resets), batch)
+
+    recent = outlet.take_recent()
+    assert (len(recent), set(recent.packets.tolist()), set(recent.kind.tolist())) == (RECENT, {10}, {Kind.FLOW})
 
 
 def test_without_anybody_to_show_them_to_none_are_kept(writer: Writer) -> None:

@@ -25,7 +25,7 @@ from shodohflo.cli.controls import HELP, Controls, press
 from shodohflo.cli.keyboard import Keyboard, is_in_foreground
 from shodohflo.cli.search import parse_search
 from shodohflo.query.networks import NetworkDirectory
-from shodohflo.report.busiest import COLUMNS, WINDOW, Busiest, LiveFlow, Search, Snapshot, cells_of
+from shodohflo.report.busiest import COLUMNS, MOST, WINDOW, Busiest, LiveFlow, Search, Snapshot, cells_of
 from shodohflo.report.flows import flow_rows
 from shodohflo.report.numbers import counted, rate_text
 from shodohflo.report.table import folds, hidden_titles, rich_table
@@ -178,7 +178,8 @@ class LiveView:
         state = self._controls
         parts = ["PAUSED"] if state.paused else []
         if left := len(flows) - shown:
-            parts.append(f"and {left:,} more")
+            known = "at least " if len(self._shown.flows) >= MOST else ""
+            parts.append(f"and {known}{left:,} more")
         hidden = len(self._shown.flows) - len(flows)
         if state.typed:
             parts.append(f"/{state.typed} leaves out {counted(hidden, 'flow')}")

@@ -158,7 +158,7 @@ def clients(*, stores: tuple[str, ...], asked: AskedFor, layout: Layout) -> int:
 
 @click.command("recon", epilog=EXAMPLES["recon"])
 @filtered(ENDS, OF_RECON, SINCE)
-@laid_out(listings.RECON, sort="age")
+@laid_out(listings.RECON, sort="written")
 @options.stores
 def recon(*, stores: tuple[str, ...], asked: AskedFor, layout: Layout) -> int:
     """List resets and unreachables: attempts that failed.

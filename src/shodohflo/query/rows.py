@@ -23,7 +23,8 @@ class KeyRow:
     packets: int
     """Packets counted under the key."""
     age: float | None
-    """Seconds since the last packet of a flow; of other keys, since the last write; null in `replay` or if unknown."""
+    """Seconds since the last packet; where a table has WRITTEN for AGE, since the key was last written; null in
+    `replay` or if unknown."""
     expires_in: float | None
     """Seconds until the key expires; null if it does not, or without a store."""
     stores: tuple[str, ...]

@@ -110,6 +110,9 @@ class _Interval:
     parts: list[_Part]
 
 
+_PLACE: Final = FLOWS.orders["client"].key
+
+
 class Busiest:
     """The flows seen lately, at most `MOST`."""
 
@@ -138,7 +141,7 @@ class Busiest:
         ends = (flow.client, flow.service, flow.port)
         tracked = self._flows.pop(ends, None)
         if tracked is None:
-            tracked = _Tracked(flow, FLOWS.orders["client"].key(flow))
+            tracked = _Tracked(flow, _PLACE(flow))
         else:
             tracked.flow = join_flows([tracked.flow, flow])
         self._flows[ends] = tracked

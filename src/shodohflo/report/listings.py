@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from enum import Enum, auto
 from operator import itemgetter
@@ -18,7 +18,7 @@ from shodohflo.report.spreadsheet import write_csv
 from shodohflo.report.table import Column
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 AnyRow = TypeVar("AnyRow", bound=KeyRow)
 Sorted = TypeVar("Sorted")
@@ -63,6 +63,8 @@ class Listing(Generic[AnyRow]):
     cells: Callable[[AnyRow], table.Row]
     own_orders: dict[str, Order[AnyRow]]
     """The orders besides those of every kind of row, by the name that `--sort` takes."""
+    titles: Mapping[str, str] = field(default_factory=dict)
+    """Orders by the title of their column in lower case, where their name is another, such as `written` for `age`."""
 
     @property
     def orders(self) -> dict[str, Order[AnyRow]]:
@@ -71,7 +73,8 @@ class Listing(Generic[AnyRow]):
             "packets": Order(lambda row: row.packets, descending=True),
             "age": Order(lambda row: row.age),
         }
-        return common | self.own_orders
+        named = common | self.own_orders
+        return named | {title: named[name] for title, name in self.titles.items()}
 
     def sorted(self, rows: Sequence[AnyRow], by: str, *, reverse: bool = False) -> list[AnyRow]:
         """Sort in the order `by` or against it; rows with an unknown value come last in any case."""
@@ -193,6 +196,7 @@ def _peers(last: Column) -> Listing[PeerRow]:
             "client": Order(lambda row: (order(row.address), order(row.peer))),
             "service": Order(lambda row: (order(row.peer), order(row.address))),
         },
+        {"written": "age", "address": "client", "peer": "service"},
     )
 
 
@@ -204,6 +208,7 @@ def _clients(last: Column) -> Listing[ClientRow]:
         (Column("CLIENT"), _PACKETS, last),
         lambda row: (address_text(row.client), f"{row.packets:,}", _age(row)),
         {"client": Order(lambda row: order(row.client))},
+        {"written": "age"},
     )
 
 
@@ -234,5 +239,7 @@ RECON: Final[Listing[ReconRow]] = Listing(
         "service": Order(lambda row: (order(row.remote), row.remote_port, order(row.client))),
         "port": Order(lambda row: (row.remote_port, order(row.remote), order(row.client))),
         "what": Order(lambda row: (row.client.version, -1 if row.code is None else row.code)),
+        "client-port": Order(lambda row: (row.client_port, order(row.client))),
     },
+    {"written": "age", "remote": "service"},
 )

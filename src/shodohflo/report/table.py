@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, TextIO
 
 from shodohflo.errors import foreign_text
@@ -27,7 +27,7 @@ class Column:
     right: bool = False
     """Whether it is right-aligned and never folded, as for numbers; other columns fold on a narrow terminal."""
     from_width: int = 0
-    """The column is left out on terminals narrower than this."""
+    """On a terminal narrower than this, the column is left out unless there is room for it."""
     style: str = ""
 
 
@@ -48,10 +48,27 @@ def show(columns: Sequence[Column], rows: Sequence[Row], stream: TextIO | None =
     from rich.console import Console  # noqa: PLC0415 - output to pipes and files does not need rich
 
     width = shutil.get_terminal_size().columns
+    columns = with_room(columns, rows, width)
     console = Console(file=stream, highlight=False, markup=False)
     console.print(rich_table(columns, rows, width))
-    if hidden := hidden_titles(columns, width):
-        console.print(f"{width} columns have no room for {hidden}; `| less -S` shows all", style="dim")
+    if rows and (hidden := hidden_titles(columns, width)):
+        console.print(f"no room for {hidden} in {width} characters; `| less -S` shows all", style="dim")
+
+
+def with_room(columns: Sequence[Column], rows: Sequence[Row], width: int) -> list[Column]:
+    """Return `columns` with those for any width that have room besides the others, the most important first.
+
+    A table that has to fold cells gets no more columns, but it loses none either: one long address would take them from
+    all rows.
+    """
+    fitting = list(columns)
+    for place in sorted(range(len(columns)), key=lambda place: columns[place].from_width):
+        if columns[place].from_width > width:
+            fitting[place] = replace(columns[place], from_width=0)
+            if folds(fitting, rows, width):
+                fitting[place] = columns[place]
+                break
+    return fitting
 
 
 def hidden_titles(columns: Sequence[Column], width: int) -> str:

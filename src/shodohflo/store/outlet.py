@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from shodohflo.columns.merging import merge
 from shodohflo.columns.pile import Pile
+from shodohflo.model import Kind
 from shodohflo.store.recency import Recency, interval_for
 
 if TYPE_CHECKING:
@@ -17,8 +19,11 @@ if TYPE_CHECKING:
     from shodohflo.store.outbox import RuleTexts
     from shodohflo.store.writer import Writer
 
-RECENT: Final = 500
-"""The most rows kept for the live table: those with the most packets."""
+RECENT: Final = 2_000
+"""The most rows of flows given to the live table at a time: those with the most packets."""
+
+_COLLECTED: Final = 20_000
+"""The most rows of flows that are collected for it; a sum is exact if there are never more at a time."""
 
 
 class Outlet:
@@ -27,19 +32,19 @@ class Outlet:
     def __init__(self, writer: Writer, rule_texts: RuleTexts, lifetime: int, *, keep_recent: bool) -> None:
         """Pass observations to `writer`, often enough that keys with a lifetime of `lifetime` seconds do not expire.
 
-        `rule_texts` are the sentences of the rules that decide them, by number; with `keep_recent`, recent rows are
-        kept for `take_recent`.
+        `rule_texts` are the sentences of the rules that decide them, by number; with `keep_recent`, the recent rows
+        of flows are kept for `take_recent`.
         """
         self._writer = writer
         self._keep_recent = keep_recent
-        self._recent: Pile[Observations] = Pile(_foremost, RECENT)
+        self._recent: Pile[Observations] = Pile(partial(_foremost, most=_COLLECTED), _COLLECTED)
         self._expect(rule_texts, lifetime)
 
     def add(self, observations: Observations, now_ns: int) -> None:
         """Add `observations`, and pass on the rows that are due at `now_ns`, of a monotonic clock."""
         self._offer(self._recency.due(observations, now_ns))
         if self._keep_recent:
-            self._recent.add(observations)
+            self._recent.add(observations[observations.kind == Kind.FLOW])
 
     def adopt(self, rule_texts: RuleTexts, lifetime: int) -> None:
         """Pass on what waits, then expect decisions by the rules of `rule_texts`, and keys with another lifetime."""
@@ -55,17 +60,17 @@ class Outlet:
             self._writer.offer(observations, self._rule_texts)
 
     def take_recent(self) -> Observations:
-        """Return the rows recorded since the last call, at most `RECENT`: those with the most packets."""
-        return self._recent.take()
+        """Return the rows of flows recorded since the last call, at most `RECENT`: those with the most packets."""
+        return _foremost([self._recent.take()], most=RECENT)
 
     def _expect(self, rule_texts: RuleTexts, lifetime: int) -> None:
         self._recency = Recency(interval_for(lifetime))
         self._rule_texts = rule_texts
 
 
-def _foremost(parts: Sequence[Observations]) -> Observations:
-    """Merge `parts`, and return the `RECENT` rows with the most packets."""
+def _foremost(parts: Sequence[Observations], *, most: int) -> Observations:
+    """Merge `parts`, and return the `most` rows with the most packets."""
     observations = merge(parts)
-    if len(observations) <= RECENT:
+    if len(observations) <= most:
         return observations
-    return observations[np.argpartition(observations.packets, -RECENT)[-RECENT:]]
+    return observations[np.argpartition(observations.packets, -most)[-most:]]
