@@ -67,9 +67,12 @@ def ppi(payload: bytes, link_type: int = 105, fields: bytes = b"") -> bytes:
     return struct.pack("<BBHI", 0, 0, 8 + len(fields), link_type) + fields + payload
 
 
-def nflog(payload: bytes, *, family: int = 2, before: bytes = b"", order: str = "<") -> bytes:
+def nflog(
+    payload: bytes, *, family: int = 2, before: bytes = b"", order: str = "<", ethertype: int = 0, hook: int = 0
+) -> bytes:
     """Return an NFLOG frame as the kernel writes it, with the packet header as the first attribute."""
-    return bytes([family, 0, 0, 0]) + attribute(1, bytes(8), order) + before + attribute(9, payload, order)
+    logged = struct.pack("!HBB", ethertype, hook, 0)
+    return bytes([family, 0, 0, 0]) + attribute(1, logged, order) + before + attribute(9, payload, order)
 
 
 def pptp(payload: bytes, flags: int = 0x2001, fields: bytes = b"") -> bytes:
@@ -314,6 +317,9 @@ SOUND: Final[dict[str, dict[str, Frame]]] = {
         "IPv4": (239, 4, nflog(V4)),
         "IPv6": (239, 6, nflog(V6, family=10)),
         "big-endian": (239, 4, nflog(V4, order=">")),
+        "a bridge's": (239, 4, nflog(V4, family=7, ethertype=0x0800)),
+        "a device's": (239, 6, nflog(V6, family=5, ethertype=0x86DD)),
+        "of both families, big-endian": (239, 6, nflog(V6, family=1, ethertype=0x86DD, order=">")),
         "other attributes": (
             239,
             4,
