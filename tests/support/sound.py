@@ -52,6 +52,12 @@ def snap(payload: bytes, number: int = 0x0800, organisation: bytes = b"\0\0\0") 
     return b"\xaa\xaa\x03" + organisation + struct.pack("!H", number) + payload
 
 
+def isl(frame: bytes, first: int = 1) -> bytes:
+    """Return a frame behind the header of Cisco's inter-switch link, of VLAN 5."""
+    addresses = bytes([first]) + b"\0\x0c\0\0\0" + bytes(6)
+    return addresses + struct.pack("!H", len(frame) + 16) + b"\xaa\xaa\3\0\0\x0c\0\x0a" + bytes(4) + frame
+
+
 def wifi(payload: bytes, kind: int = 0x08, flags: int = 0x01, more: bytes = b"", fragment: int = 0) -> bytes:
     """Return an 802.11 frame; `more` are the header bytes after the three addresses and sequence control."""
     return bytes([kind, flags]) + bytes(20) + bytes([fragment, 0]) + more + payload
@@ -119,6 +125,9 @@ SOUND: Final[dict[str, dict[str, Frame]]] = {
         "live": (ETHERTYPE + 0x0800, 4, V4),
         "live, a second tag": (ETHERTYPE + 0x8100, 6, tag(0x86DD) + V6),
         "live, two more tags": (ETHERTYPE + 0x88A8, 4, tag(0x8100) + tag(0x0800) + V4),
+        "ISL": (ETHER, 4, isl(ethernet(V4))),
+        "ISL, a tag inside": (ETHER, 6, isl(ethernet(tag(0x86DD) + V6, 0x8100), first=3)),
+        "ISL in ISL": (ETHER, 4, isl(isl(ethernet(V4)))),
         "SNAP": (ETHER, 4, ethernet(snap(V4), 36)),
         "SNAP behind a tag": (ETHER, 6, ethernet(tag(56) + snap(V6, 0x86DD), 0x8100)),
         "SNAP of IEEE 802.1H": (ETHER, 4, ethernet(snap(V4, organisation=b"\0\0\xf8"), 36)),
