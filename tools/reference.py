@@ -162,7 +162,7 @@ DIRECTIONS: Final = {
     "PPP_WITH_DIR, C_HDLC_WITH_DIR, FRELAY_WITH_DIR": "the first byte is not 0",
     "PPP_PPPD": "the first byte is 1, in the place of the address",
     "SLIP": "the first byte is 1",
-    "NFLOG": "it was logged in OUTPUT or POSTROUTING",
+    "NFLOG": "it was logged in OUTPUT or POSTROUTING, or at the egress of a device",
     "DSA_TAG_DSA, DSA_TAG_EDSA": "the switch tag says FROM_CPU",
     "DSA_TAG_BRCM, DSA_TAG_BRCM_PREPEND": "the switch tag says ingress, from the host into the switch",
     "IEEE802_11_RADIOTAP": "it has the field of transmission flags, which only what the host sent has",

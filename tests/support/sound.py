@@ -52,6 +52,12 @@ def snap(payload: bytes, number: int = 0x0800, organisation: bytes = b"\0\0\0") 
     return b"\xaa\xaa\x03" + organisation + struct.pack("!H", number) + payload
 
 
+def isl(frame: bytes, first: int = 1) -> bytes:
+    """Return a frame behind the header of Cisco's inter-switch link, of VLAN 5."""
+    addresses = bytes([first]) + b"\0\x0c\0\0\0" + bytes(6)
+    return addresses + struct.pack("!H", len(frame) + 16) + b"\xaa\xaa\3\0\0\x0c\0\x0a" + bytes(4) + frame
+
+
 def wifi(payload: bytes, kind: int = 0x08, flags: int = 0x01, more: bytes = b"", fragment: int = 0) -> bytes:
     """Return an 802.11 frame; `more` are the header bytes after the three addresses and sequence control."""
     return bytes([kind, flags]) + bytes(20) + bytes([fragment, 0]) + more + payload
@@ -67,9 +73,12 @@ def ppi(payload: bytes, link_type: int = 105, fields: bytes = b"") -> bytes:
     return struct.pack("<BBHI", 0, 0, 8 + len(fields), link_type) + fields + payload
 
 
-def nflog(payload: bytes, *, family: int = 2, before: bytes = b"", order: str = "<") -> bytes:
+def nflog(
+    payload: bytes, *, family: int = 2, before: bytes = b"", order: str = "<", ethertype: int = 0, hook: int = 0
+) -> bytes:
     """Return an NFLOG frame as the kernel writes it, with the packet header as the first attribute."""
-    return bytes([family, 0, 0, 0]) + attribute(1, bytes(8), order) + before + attribute(9, payload, order)
+    logged = struct.pack("!HBB", ethertype, hook, 0)
+    return bytes([family, 0, 0, 0]) + attribute(1, logged, order) + before + attribute(9, payload, order)
 
 
 def pptp(payload: bytes, flags: int = 0x2001, fields: bytes = b"") -> bytes:
@@ -116,6 +125,9 @@ SOUND: Final[dict[str, dict[str, Frame]]] = {
         "live": (ETHERTYPE + 0x0800, 4, V4),
         "live, a second tag": (ETHERTYPE + 0x8100, 6, tag(0x86DD) + V6),
         "live, two more tags": (ETHERTYPE + 0x88A8, 4, tag(0x8100) + tag(0x0800) + V4),
+        "ISL": (ETHER, 4, isl(ethernet(V4))),
+        "ISL, a tag inside": (ETHER, 6, isl(ethernet(tag(0x86DD) + V6, 0x8100), first=3)),
+        "ISL in ISL": (ETHER, 4, isl(isl(ethernet(V4)))),
         "SNAP": (ETHER, 4, ethernet(snap(V4), 36)),
         "SNAP behind a tag": (ETHER, 6, ethernet(tag(56) + snap(V6, 0x86DD), 0x8100)),
         "SNAP of IEEE 802.1H": (ETHER, 4, ethernet(snap(V4, organisation=b"\0\0\xf8"), 36)),
@@ -314,6 +326,9 @@ SOUND: Final[dict[str, dict[str, Frame]]] = {
         "IPv4": (239, 4, nflog(V4)),
         "IPv6": (239, 6, nflog(V6, family=10)),
         "big-endian": (239, 4, nflog(V4, order=">")),
+        "a bridge's": (239, 4, nflog(V4, family=7, ethertype=0x0800)),
+        "a device's": (239, 6, nflog(V6, family=5, ethertype=0x86DD)),
+        "of both families, big-endian": (239, 6, nflog(V6, family=1, ethertype=0x86DD, order=">")),
         "other attributes": (
             239,
             4,

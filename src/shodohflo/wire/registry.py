@@ -97,7 +97,7 @@ _TAG_OF_6: Final[Decoder] = partial(tag, size=6)
 
 LINKS: Final = (
     LinkRow(0, "NULL", loopback, "BSD loopback, in either byte order, by address family or EtherType"),
-    LinkRow(layers.ETHERNET, "ETHERNET", _ETHERNET, "Ethernet II, and IEEE 802.3 with LLC and SNAP"),
+    LinkRow(layers.ETHERNET, "ETHERNET", _ETHERNET, "Ethernet II, IEEE 802.3 with LLC and SNAP, ISL"),
     LinkRow(8, "SLIP", slip, "SLIP with its direction"),
     LinkRow(layers.FRAMED_PPP, "PPP", framed_ppp, "PPP, with or without framing and compression, or Cisco HDLC"),
     LinkRow(12, "", raw_ip, "raw IP, under the number of some old writers"),

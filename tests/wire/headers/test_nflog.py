@@ -27,7 +27,8 @@ def test_it_survives_cuts_rubbish_and_extremes(layer: int, frame: bytes) -> None
 
 
 REFUSED = {
-    "a bridge's": (239, nflog(V4, family=7), "not_ip"),
+    "ARP of a bridge": (239, nflog(bytes(28), family=7, ethertype=0x0806), "not_ip"),
+    "of another family": (239, nflog(V4, family=12), "not_ip"),
     "no payload": (239, b"\2\0\0\0" + attribute(1, bytes(8)), "link_cut"),
     "an attribute of no length": (239, b"\2\0\0\0" + bytes(40), "link_cut"),
     "an attribute shorter than its header": (239, b"\2\0\0\0\3\0\1\0" + bytes(40), "link_cut"),
@@ -87,3 +88,15 @@ def test_packets_logged_on_their_way_out_are_counted_as_sent(hook: int, order: s
 def test_packets_logged_at_other_hooks_were_received(hook: int, order: str) -> None:
     """What is logged in PREROUTING, INPUT, FORWARD or at ingress has been received."""
     assert found(_logged_at(hook, order), 239).ports == (40000, 53)
+
+
+@pytest.mark.parametrize(("family", "hook", "shown"), [(5, 1, 11), (7, 3, 11), (7, 4, 11)])
+def test_what_a_bridge_or_device_logs_on_its_way_out_is_sent(family: int, hook: int, shown: int) -> None:
+    """A device's egress, and a bridge's OUTPUT and POSTROUTING, are on the way out."""
+    assert_sent(nflog(V4, family=family, ethertype=0x0800, hook=hook), 239, shown)
+
+
+@pytest.mark.parametrize(("family", "hook"), [(5, 0), (7, 0), (7, 1), (7, 2), (1, 1)])
+def test_what_they_log_elsewhere_was_received(family: int, hook: int) -> None:
+    """A device's ingress, and a bridge's other hooks, see what was received."""
+    assert found(nflog(V4, family=family, ethertype=0x0800, hook=hook), 239).ports == (40000, 53)

@@ -1,6 +1,7 @@
 """Ethernet (IEEE 802.3 clause 3), VLAN tags (IEEE 802.1Q clause 9), and LLC and SNAP (IEEE 802.2, RFC 1042).
 
 Ethernet  0  destination    6  source    12  EtherType or, up to 1500, a length: then LLC follows
+ISL       0  01 00 0C 00 00 or 03 00 0C 00 00, and more up to 26; then the tagged Ethernet frame (Cisco)
 VLAN tag  0  control information    2  EtherType or length of the tagged frame
 LLC       0  destination and source service access point, control, of 1 byte each
 SNAP      0  organisation (3 bytes)    3  a number that the organisation assigned
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 LONGEST_LENGTH: Final = 1500
 """A number up to this in the place of the EtherType is a length (IEEE 802.3 clause 3.2.6)."""
 
+_ISL = (0x01000C00, 0x03000C00)
+_ISL_SIZE = 26
+
 _SNAP = 0xAAAA03
 _INTERNET = 0x060603
 """An LLC header before SNAP and, in old networks, directly before IPv4."""
@@ -48,6 +52,12 @@ class EthernetHeader(Header):
     def ethertype(self) -> NDArray[np.uint16]:
         """The EtherType of the payload, or a length."""
         return self.u16(12)
+
+    @property
+    def is_isl(self) -> NDArray[np.bool_]:
+        """Whether this is an ISL header; only they have these destinations, whatever stands for the EtherType."""
+        isl: NDArray[np.bool_] = np.isin(self.u32(0), _ISL) & (self.u8(4) == 0)
+        return isl
 
 
 class VlanTag(Header):
@@ -78,8 +88,12 @@ class SnapHeader(Header):
 
 
 def ethernet(decoding: Decoding[Any], rows: Rows) -> None:
-    """Dispatch the payload by EtherType."""
+    """Dispatch the payload by EtherType, or the frame behind an ISL header to this decoder again."""
     rows = decoding.require(rows, EthernetHeader.SIZE, Refusal.LINK_CUT)
+    is_isl = EthernetHeader.of(rows).is_isl
+    if is_isl.any():
+        decoding.next_header(rows.keep(is_isl).advance(_ISL_SIZE), ETHERNET)
+        rows = rows.keep(~is_isl)
     by_ethertype(decoding, rows.advance(EthernetHeader.SIZE), EthernetHeader.of(rows).ethertype)
 
 

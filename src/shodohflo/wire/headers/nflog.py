@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from shodohflo.wire.layers import EITHER_IP, NFLOG_BIG, NFLOG_LITTLE
+from shodohflo.columns.frames import ETHERTYPE
+from shodohflo.wire.layers import EITHER_IP, IPV4, IPV6, NFLOG_BIG, NFLOG_LITTLE
 from shodohflo.wire.refusals import Refusal
 from shodohflo.wire.rows import Header
 
@@ -33,7 +34,12 @@ _LOCAL_OUT, _POST_ROUTING = 3, 4
 forwards a second time. At the other hooks, packets have been received."""
 
 _INET, _INET6 = 2, 10
-"""AF_INET and AF_INET6 on Linux, the only system with NFLOG."""
+_BOTH, _NETDEV, _BRIDGE = 1, 5, 7
+"""Families of tables of netfilter (linux/netfilter.h, NFPROTO_*), on Linux, the only system with NFLOG. Only the first
+two are of one version of IP; the EtherType in the packet header says what the others logged."""
+
+_EGRESS = 1
+"""The hook of a device's table that sees what it sends (linux/netfilter.h, NF_NETDEV_EGRESS)."""
 
 
 class NflogHeader(Header):
@@ -52,6 +58,23 @@ class NflogHeader(Header):
         """Whether attributes are in little-endian order, judged by the length of the first, which is below 256."""
         little: NDArray[np.bool_] = (self.u8(5) == 0) | (self.u8(4) != 0)
         return little
+
+
+class LoggedPacketHeader(NflogHeader):
+    """The same, and the packet header, which is the first attribute."""
+
+    SIZE = 11
+
+    @property
+    def ethertype(self) -> NDArray[np.uint16]:
+        """The EtherType of the packet."""
+        return self.u16(8)
+
+    @property
+    def is_sent(self) -> NDArray[np.bool_]:
+        """Whether a device's table logged the packet on its way out."""
+        sent: NDArray[np.bool_] = (self.family == _NETDEV) & (self.u8(10) == _EGRESS)
+        return sent
 
 
 class Attribute(Header):
@@ -88,7 +111,24 @@ def nflog(decoding: Decoding[Any], rows: Rows) -> None:
     """Step over the header, to the first attribute; its length shows the byte order."""
     rows = decoding.require(rows, NflogHeader.SIZE, Refusal.LINK_CUT)
     family = NflogHeader.of(rows).family
-    rows = decoding.keep_if(rows, (family == _INET) | (family == _INET6), Refusal.NOT_IP)
+    known, by_version = np.isin(family, (_BOTH, _NETDEV, _BRIDGE)), np.isin(family, (_INET, _INET6))
+    decoding.refuse(rows.keep(~known & ~by_version), Refusal.NOT_IP)
+    _attributes(decoding, rows.keep(by_version))
+    _attributes(decoding, _by_ethertype(decoding, rows.keep(known)))
+
+
+def _by_ethertype(decoding: Decoding[Any], rows: Rows) -> Rows:
+    """Return the rows with an IP packet that the host received; refuse other EtherTypes."""
+    rows = decoding.require(rows, LoggedPacketHeader.SIZE, Refusal.LINK_CUT)
+    ethertype = LoggedPacketHeader.of(rows).ethertype
+    is_ip = np.isin(ethertype, (IPV4 - ETHERTYPE, IPV6 - ETHERTYPE))
+    decoding.refuse_unread(rows.keep(~is_ip), ETHERTYPE + ethertype[~is_ip].astype(np.uint32))
+    rows = rows.keep(is_ip)
+    return decoding.keep_received(rows, LoggedPacketHeader.of(rows).is_sent)
+
+
+def _attributes(decoding: Decoding[Any], rows: Rows) -> None:
+    """Pass on the rows to their first attribute."""
     little = NflogHeader.of(rows).is_little
     rows = rows.advance(NflogHeader.ATTRIBUTES)
     decoding.next_header(rows.keep(little), NFLOG_LITTLE)
