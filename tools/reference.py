@@ -131,8 +131,9 @@ FORMATS: Final = {
 
 FIRST_OF_ALL: Final = """\
 A packet that a capture marks as sent by the capturing host is `sent`, whatever it contains: it is not received traffic
-([how captures mark it](formats.md#direction)). Any other packet that cannot be decoded is refused. For a TCP or UDP
-packet,
+([how captures mark it](formats.md#direction)). Any other packet that cannot be decoded is refused.
+
+For a TCP or UDP packet,
 """
 """What is decided before the order of decisions begins."""
 

@@ -341,8 +341,10 @@ def test_an_action_that_fails_is_told_with_the_ledger(shodohflo: Command, demo: 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--keys", "--json", "x"], "--keys excludes --json and --csv"),
-        (["--keys", "--csv", "x"], "--keys excludes --json and --csv"),
+        (["--keys", "--json", "x"], "--keys prints all keys, sorted by name; it excludes --json"),
+        (["--keys", "--csv", "x"], "it excludes --json, --csv"),
+        (["--keys", "--sort", "bytes", "x"], "it excludes --json, --csv, --sort"),
+        (["--keys", "-n", "2", "x"], "it excludes --json, --csv, --sort, -r and -n"),
         (["--keys", "--port", "22", "x"], "filters choose the flows that are shown, so --keys and --store exclude"),
         (["--store", "redis://x", "--client", "::1", "x"], "so --keys and --store exclude them"),
         (["--our-nets", "::1", "--client", "nets", "x"], "--client: 'nets' is neither a prefix nor a configured"),

@@ -40,7 +40,8 @@ def test_it_is_in_another_database() -> None:
     [_, elsewhere] = why(contents=replace(EMPTY, others={3: 1204, 1: 1}))
 
     assert elsewhere == (
-        "in the same store, database 1 has 1 key, database 3 has 1,204 keys; --store URL/N reads database N, this was 0"
+        "in the same store, database 1 has 1 key, database 3 has 1,204 keys; "
+        "--store 'URL?db=N' reads database N, this was 0"
     )
 
 

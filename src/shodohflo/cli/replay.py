@@ -68,8 +68,8 @@ def replay(  # noqa: PLR0913 - one for each option
     standard output has keys, JSON or CSV. Without --our-nets, all private networks (RFC 1918, RFC 6598, RFC 4193) are
     ours, with a warning if the configuration has another use for some of their addresses.
     """
-    if keys and layout.form is not Form.TABLE:
-        raise click.UsageError("--keys excludes --json and --csv")
+    if keys and layout != Layout("packets"):
+        raise click.UsageError("--keys prints all keys, sorted by name; it excludes --json, --csv, --sort, -r and -n")
     if asked != AskedFor() and (keys or store):
         raise click.UsageError("filters choose the flows that are shown, so --keys and --store exclude them")
     keep_freed_memory()

@@ -76,7 +76,7 @@ def _elsewhere(store: Contents) -> Iterator[str]:
         named = ", ".join(
             f"database {number} has {counted(keys, 'key')}" for number, keys in sorted(store.others.items())
         )
-        yield f"in the same store, {named}; --store URL/N reads database N, this was {store.database}"
+        yield f"in the same store, {named}; --store 'URL?db=N' reads database N, this was {store.database}"
 
 
 def _of_agent(agent: AgentRow, looked: Looked) -> str:
