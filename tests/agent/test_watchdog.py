@@ -65,7 +65,8 @@ def test_an_action_that_never_answers_is_left_out() -> None:
     lines, first = inspect.getsourcelines(Loop)
     line = first + next(number for number, text in enumerate(lines) if "sleep" in text)
     assert rules.last_failure[0] == (
-        f"did not answer within {LIMIT} s ({__file__}, line {line}), and is not asked again until a configuration is loaded"
+        f"did not answer within {LIMIT} s ({__file__}, line {line}), "
+        "and is not asked again until a configuration is loaded"
     )
 
 
