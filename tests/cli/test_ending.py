@@ -18,7 +18,7 @@ from shodohflo.errors import CaptureError, ConfigurationError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from cli.conftest import Command
+    from cli.conftest import Command, Process
 
 
 def ends_with(error: BaseException) -> tuple[int, str]:
@@ -136,3 +136,25 @@ def test_an_interrupted_replay_leaves_no_traceback(tmp_path: Path) -> None:
 
     assert status == 130
     assert "Traceback (most recent call last):\n  File" not in (tmp_path / "stderr").read_text()
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        "import threading, time\nthreading.Thread(target=time.sleep, args=(600,)).start()\n",
+        "import atexit, time\natexit.register(time.sleep, 600)\n",
+        "import time\nclass Late:\n    def __del__(self): time.sleep(600)\nlate = Late()\n",
+    ],
+    ids=["thread", "exit handler", "finalizer"],
+)
+def test_what_a_configuration_has_left_keeps_no_command_from_its_end(
+    process: Process, tmp_path: Path, left: str
+) -> None:
+    """A command ends when it is done, whatever threads, exit handlers and finalizers a configuration has left."""
+    path = tmp_path / "c.py"
+    path.write_text(left)
+
+    done = process("check", str(path), "--json")
+
+    assert done.returncode == 0
+    assert "UNCOVERED-PAIR" in done.stdout

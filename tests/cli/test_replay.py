@@ -412,13 +412,19 @@ def test_a_replay_as_csv_has_a_line_for_each_flow(shodohflo: Command, demo: Path
     assert list(table[0]) == list(objects[0])
 
 
-def test_a_replay_without_flows_says_why(shodohflo: Command, demo: Path) -> None:
+def test_a_replay_without_flows_says_why(shodohflo: Command, demo: Path, tmp_path: Path) -> None:
     """Below an empty table, it is said what the packets are, or that the filters leave all flows out."""
-    none = shodohflo("replay", "--our-nets", "10.99.0.0/16", demo)
+    dropping = tmp_path / "dropping.py"
+    dropping.write_text(
+        "from shodohflo.pcap_config import *\n"
+        "NETWORK_ENUMERATION = NetworkEnumeration(('all', '0.0.0.0/0', '::/0'))\n"
+        "FLOW_MAPPING = FlowMapping((None, None, Assign(SRC, DST, drop=True)))\n"
+    )
+    none = shodohflo("replay", *OURS, "--config", dropping, demo)
     filtered = shodohflo("replay", *OURS, "--port", "1", demo)
 
     assert "no flows: of 1,677 packets, " in none.stderr
-    assert "name your networks with --our-nets" in none.stderr
+    assert "dropped.FLOW_MAPPING[0]" in none.stderr
     assert filtered.stderr.splitlines()[1:] == ["the filters leave out all 49 flows"]
 
 
@@ -456,6 +462,14 @@ def test_nearly_everything_unmatched_is_hinted_at(shodohflo: Command, demo: Path
     assert wrong.exit_code == 0
     assert "hint: 100 % of 1,507 packets that reached the rules are unmatched" in wrong.stderr
     assert "hint: " not in right.stderr
+
+
+def test_an_empty_table_has_one_reason(shodohflo: Command, demo: Path) -> None:
+    """If nearly everything is unmatched, the hint is the reason why there are no flows, and there is no second one."""
+    shown = shodohflo("replay", "--our-nets=203.0.113.9/32", demo)
+
+    assert shown.stderr.count("hint: 100 % of 1,507 packets that reached the rules are unmatched") == 1
+    assert "no flows" not in shown.stderr
 
 
 def test_a_capture_with_both_directions_of_a_host_gets_one_note(shodohflo: Command, shipped_captures: Path) -> None:

@@ -14,6 +14,7 @@ from shodohflo.agent import RunOptions, Status
 from shodohflo.agent import run as run_agent
 from shodohflo.agent.pidfile import AgentFiles, PidFile, run_directory
 from shodohflo.agent.startup import RunArguments, host_name, log_findings, named_store, refuse_without_rights
+from shodohflo.agent.watchdog import Watchdog
 from shodohflo.analysis.check.proof import check
 from shodohflo.cli.logs import begin_log
 from shodohflo.cli.messages import fail
@@ -37,6 +38,7 @@ def attend(arguments: RunArguments) -> int:
         # Called last, also if the embedded store ends with an error: what became of the packets is told all the same.
         closing.callback(_report, last, arguments)
         on_status = _on_status(settings, closing)
+        closing.enter_context(Watchdog())
         log_findings(check(configuration), settings)
         refuse_without_rights()
         name = arguments.name or host_name()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -19,7 +20,7 @@ from shodohflo.cli.streams import messages_were_lost
 from shodohflo.errors import ShodohfloError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 INTERRUPTED: Final = 130
 """The status that shells report for a program that SIGINT ended: 128 + 2."""
@@ -50,6 +51,24 @@ class Ending:
             sys.exit(_report(error, name))
         status = result if isinstance(result, int) else 0
         sys.exit(status or int(messages_were_lost()))
+
+
+@contextmanager
+def leaving() -> Iterator[None]:
+    """End the process at once when a program has ended with a status, after flushing the standard streams.
+
+    Otherwise the interpreter would wait for the threads, exit handlers and finalizers that a configuration has left.
+    """
+    try:
+        yield
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else 0
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except OSError:
+                status = status or 1
+        os._exit(status)
 
 
 def _report(error: Exception, program: str) -> int:

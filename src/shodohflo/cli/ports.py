@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import socket
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
@@ -56,6 +55,8 @@ def _parse(part: str) -> range | set[int]:
 
 def _named(name: str) -> set[int]:
     """Return the ports called `name`, which may differ between TCP and UDP."""
+    import socket  # noqa: PLC0415 - most command lines name no port
+
     found = set()
     for protocol in ("tcp", "udp"):
         try:

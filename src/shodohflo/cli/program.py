@@ -9,7 +9,7 @@ from typing import Final
 import click
 
 from shodohflo import __version__
-from shodohflo.cli.ending import Ending
+from shodohflo.cli.ending import Ending, leaving
 from shodohflo.cli.messages import no_such
 from shodohflo.cli.streams import settle
 
@@ -92,10 +92,12 @@ def program() -> None:
 def main() -> None:
     """Run the program `shodohflo`."""
     settle()
-    program.main(prog_name="shodohflo")
+    with leaving():
+        program.main(prog_name="shodohflo")
 
 
 def pcap_agent() -> None:
     """Run the program `pcap_agent`."""
     settle()
-    import_module("shodohflo.cli.run").pcap_agent.main(prog_name="pcap_agent")
+    with leaving():
+        import_module("shodohflo.cli.run").pcap_agent.main(prog_name="pcap_agent")

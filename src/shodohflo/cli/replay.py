@@ -23,7 +23,7 @@ from shodohflo.report.keys import print_keys
 from shodohflo.report.ledger import print_ledger, write_ledger
 from shodohflo.report.listings import FLOWS, Form
 from shodohflo.report.numbers import counted
-from shodohflo.report.unmatched import hint_at_unmatched
+from shodohflo.report.unmatched import Judged, hint_at_unmatched
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -113,13 +113,20 @@ def _show(  # noqa: PLR0913 - what decides what is shown
 
 
 def _print_flows(replayed: Replayed, configuration: Configuration, wanted: Filter, layout: Layout) -> None:
-    """Print the flows, and an empty line below a table; if there are none, say why on standard error."""
+    """Print the flows, and an empty line below a table; if there are none, say why on standard error.
+
+    If nearly all packets are unmatched, that is why, and the hint below the ledger says so.
+    """
     every = flow_rows(replayed.observations, configuration.mapping.sentences)
     rows = [row for row in every if wanted.takes_flow(row)]
     layout.print(FLOWS, rows)
     if layout.form is Form.TABLE:
         sys.stdout.write("\n")
     sys.stdout.flush()  # before anything about these flows is printed on standard error
-    if not rows and layout.form is Form.TABLE:
-        why = f"the filters leave out all {counted(len(every), 'flow')}" if every else ""
-        click.echo(why or why_no_flows(replayed.ledger.outcomes), err=True)
+    if rows or layout.form is not Form.TABLE:
+        return
+    outcomes = replayed.ledger.outcomes
+    if every:
+        click.echo(f"the filters leave out all {counted(len(every), 'flow')}", err=True)
+    elif not Judged.of(outcomes).hint(configuration.our_nets):
+        click.echo(why_no_flows(outcomes), err=True)

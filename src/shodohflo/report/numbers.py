@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from functools import cache
 from typing import Final
 
@@ -44,6 +43,8 @@ _UNREACHABLE_6: Final = (  # RFC 4443 section 3.1; the last from IANA's registry
 @cache
 def port_name(port: int, protocol: str = "tcp") -> str:
     """Return the name of a port in /etc/services, with `protocol` tried first; empty for a port without a name."""
+    import socket  # noqa: PLC0415 - `replay --keys` names no port
+
     for asked in dict.fromkeys((protocol, "tcp", "udp")):
         try:
             return socket.getservbyport(port, asked)

@@ -8,7 +8,6 @@ like that or contains such characters.
 
 from __future__ import annotations
 
-import csv
 from typing import TYPE_CHECKING, Final, TextIO
 
 if TYPE_CHECKING:
@@ -20,6 +19,8 @@ FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 def write_csv(names: Sequence[str], rows: Iterable[Mapping[str, object]], stream: TextIO) -> None:
     """Write a header with `names`, then the values of `rows` under them."""
+    import csv  # noqa: PLC0415 - most commands print no CSV
+
     writer = csv.writer(stream)  # lines end with CR LF, as RFC 4180 section 2 has it
     writer.writerow(names)
     writer.writerows([_cell(row[name]) for name in names] for row in rows)

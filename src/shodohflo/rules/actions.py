@@ -36,7 +36,8 @@ class MappingAction:
     """The base class for custom actions; by itself it has no opinion.
 
     Override `match`. It is called once for each distinct (addresses, ports) of a batch of packets, so it should be
-    fast. An exception or a malformed answer is counted and treated as no opinion.
+    fast. An exception or a malformed answer is counted and treated as no opinion. An agent interrupts a `match`
+    that takes longer than 5 seconds, and does not ask the action again until a configuration is loaded.
     """
 
     def match(self, src_addr: Address, src_port: int, dst_addr: Address, dst_port: int) -> Opinion:  # noqa: ARG002 - the arguments are for those who override it

@@ -25,6 +25,14 @@ MOST_RULES: Final = 65_536
 """Rule numbers are 16 bits wide in the columns."""
 
 
+class ActionTimeoutError(BaseException):
+    """Raised inside an action that takes too long; not an `Exception`, because an action may catch those."""
+
+    def __init__(self, limit: float) -> None:
+        """`limit` is in seconds."""
+        super().__init__(f"did not answer within {limit:g} s")
+
+
 class Ends(NamedTuple):
     """The part of a packet that rules see, in the order of the arguments of `Action.match`."""
 
@@ -89,6 +97,8 @@ class FlowMapping:
     """How often the action of each rule raised an exception or gave a malformed answer."""
     last_failure: dict[int, str]
     """The most recent failure of each rule, as one line."""
+    silent: set[int]
+    """The rules whose actions took too long once, and are not asked again."""
 
     def __init__(self, *rules: object) -> None:
         """Parse the rules; raise ValueError with the place of a malformed one."""
@@ -97,6 +107,7 @@ class FlowMapping:
         self.rules = tuple(_parse_rule(number, rule) for number, rule in enumerate(rules))
         self.failures = Counter()
         self.last_failure = {}
+        self.silent = set()
         self._enumeration: NetworkEnumeration | None = None
         self.pairs = ()
 
@@ -118,9 +129,9 @@ class FlowMapping:
         return self
 
     def numbered(self, enumeration: NetworkEnumeration) -> FlowMapping:
-        """Return a copy with the same rules, numbered with `enumeration`, with its own counters."""
+        """Return a copy with the same rules, numbered with `enumeration`, with counters of its own."""
         mapping = copy.copy(self)
-        mapping.failures, mapping.last_failure = Counter(), {}
+        mapping.failures, mapping.last_failure, mapping.silent = Counter(), {}, set()
         return mapping.number_networks(enumeration)
 
     def match(
@@ -160,16 +171,29 @@ class FlowMapping:
 
     def _opinion(self, number: int, ends: Ends) -> Opinion:
         """Ask one rule; an exception or a malformed answer is counted and treated as no opinion."""
+        if number in self.silent:
+            return None
         try:
-            opinion = self.rules[number].action.match(*ends)
+            opinion = _ask(self.rules[number].action, ends)
             if opinion is None or _is_well_formed(opinion):
                 return opinion
             failure = f"answered {short_repr(opinion)}, which is not (client, service, port)"
         except Exception as error:  # noqa: BLE001 - an operator's code may raise anything; it must not end the agent
             failure = _raised(error)
+        except ActionTimeoutError as late:
+            self.silent.add(number)
+            failure = f"{late} ({_place(late)}), and is not asked again until a configuration is loaded"
         self.failures[number] += 1
         self.last_failure[number] = failure
         return None
+
+
+def _ask(action: Action, ends: Ends) -> Opinion:
+    return action.match(*ends)
+
+
+ASKING: Final = _ask.__code__
+"""The code that a thread executes, further out, exactly while it is in an action; see `agent.watchdog`."""
 
 
 def _parse_rule(number: int, rule: object) -> Rule:
@@ -211,8 +235,16 @@ def _verdict(rule: int, opinion: tuple[Address, Address, int] | tuple[None, None
 
 
 def _raised(error: Exception) -> str:
-    """Return the exception and where it was raised, as one line; the innermost frame is the operator's code."""
+    """Return the exception and where it was raised, as one line."""
     # The message of an exception may have many lines; a log record has one.
     what = " ".join(traceback.format_exception_only(error)[-1].split())
-    *_, (frame, line) = traceback.walk_tb(error.__traceback__)
-    return f"raised {what} ({frame.f_code.co_filename}, line {line})"
+    return f"raised {what} ({_place(error)})"
+
+
+def _place(error: BaseException) -> str:
+    """Return file and line where `error` was raised, or where `match` was if it took too long."""
+    frames = list(traceback.walk_tb(error.__traceback__))
+    if isinstance(error, ActionTimeoutError):  # below `_opinion`, `_ask` and `match`, the place is a matter of chance
+        frames = frames[:-1][:3]
+    frame, line = frames[-1]
+    return f"{frame.f_code.co_filename}, line {line}"
