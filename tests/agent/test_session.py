@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from threading import Event
 from typing import TYPE_CHECKING
 
 import pytest
+from scapy.layers.inet import IP, UDP
+from scapy.layers.l2 import Ether
+from scapy.utils import wrpcap
 from valkey import Valkey
 
 from shodohflo.config import Configuration, load
+from shodohflo.store.connection import SocketStore
+from support.holding import HoldingWire
 from support.networks import Namespace, namespace, send
 from support.serving import PATIENCE, Server, programs
 from support.sessions import OURS, PACKETS, a_session
@@ -179,8 +185,8 @@ def test_whoever_is_in_a_hurry_does_not_wait_for_the_store(dead: Session, caplog
     assert ended.state == "cut short"
     recorded = sum(count for name, count in ended.ledger.outcomes.items() if name.startswith("recorded."))
     assert ended.given_up == recorded > 0
-    [notice] = [record.getMessage() for record in caplog.records if "waiting up to" in record.getMessage()]
-    assert notice.startswith(f"waiting up to 10 s for {ended.identity.store} to take {recorded} recorded packets; ")
+    [notice] = [record.getMessage() for record in caplog.records if "waiting for" in record.getMessage()]
+    assert notice.startswith(f"waiting for {ended.identity.store} to take {recorded} recorded packets, until it has ")
 
 
 def test_a_store_that_comes_back_in_time_gets_everything(
@@ -198,7 +204,45 @@ def test_a_store_that_comes_back_in_time_gets_everything(
     server.kill()
 
     assert (ended.state, ended.given_up) == ("ended", 0)
-    assert "waiting up to" in caplog.text
+    assert "waiting for" in caplog.text
+
+
+@pytest.fixture(name="slow")
+def _slow(far: Namespace, tmp_path: Path) -> Iterator[Session]:
+    """Return a session with the rows of six writes, whose store takes half a second for each and has to be patient."""
+    path, never = tmp_path / "wire", Event()
+    packets = [Ether() / IP(src="198.51.100.1", dst="95.136.242.1") / UDP(sport=port) for port in range(1, 2401)]
+    wrpcap(str(tmp_path / "many.pcap"), packets)
+    with (
+        HoldingWire(path, tmp_path / "s.sock", lambda: never.wait(0.5)),
+        a_session(far, tmp_path, store=SocketStore(path), patience=2.0) as session,
+    ):
+        send(far, "far0", tmp_path / "many.pcap")
+        session.receive(1.0)
+        yield session
+
+
+def test_a_store_that_is_slow_gets_everything(slow: Session, caplog: pytest.LogCaptureFixture) -> None:
+    """A store is waited for as long as it takes something now and then, although it needs longer in all."""
+    begin = time.monotonic()
+
+    ended = slow.finish()
+
+    assert time.monotonic() - begin > 2.0
+    assert (ended.state, ended.given_up, ended.writer.packets) == ("ended", 0, 2400)
+    assert "until it has taken nothing for 2 s" in caplog.text
+
+
+def test_whoever_is_in_a_hurry_does_not_wait_for_a_slow_store(slow: Session) -> None:
+    """The wait ends at once when asked also if the store takes one write after the other."""
+    begin = time.monotonic()
+
+    ended = slow.finish(lambda: True)
+
+    assert time.monotonic() - begin < 2.0
+    assert ended.state == "cut short"
+    assert ended.given_up + ended.writer.packets == 2400
+    assert ended.given_up > 0
 
 
 def test_a_store_that_is_there_is_not_waited_for(session: Session, caplog: pytest.LogCaptureFixture) -> None:

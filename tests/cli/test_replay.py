@@ -18,7 +18,8 @@ from typing import IO, TYPE_CHECKING
 import pytest
 
 from shodohflo.keys import from_key
-from support.serving import wait_until
+from shodohflo.offline import writing
+from support.serving import Server, programs, wait_until
 
 if TYPE_CHECKING:
     from cli.conftest import Command, Process
@@ -372,6 +373,24 @@ def test_a_store_that_does_not_answer_ends_it_before_anything_is_read(shodohflo:
     assert result.exit_code == 1
     assert "store valkey://127.0.0.1:1: " in result.stderr
     assert "packets received" not in result.stderr + result.stdout
+
+
+def test_a_store_that_fails_does_not_take_the_ledger_with_it(
+    shodohflo: Command, demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If a store does not take everything, it is said what it took, the status is 1, and the ledger is written."""
+    monkeypatch.setattr(writing, "PATIENCE", 0.5)
+    server = Server(programs()["valkey"](), tmp_path, ("--maxmemory", "1")).start()
+
+    result = shodohflo(
+        "replay", "--store", f"unix://{server.path}", "--ledger", str(tmp_path / "ledger.json"), *OURS, demo
+    )
+    server.kill()
+
+    assert result.exit_code == 1
+    assert "only 0 of " in result.stderr
+    assert "used memory > 'maxmemory'" in result.stderr
+    assert ledger_of(tmp_path / "ledger.json")["received"] > 0
 
 
 def test_keys_need_neither_rich_nor_the_stores_client(demo: Path) -> None:

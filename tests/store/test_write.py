@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
@@ -117,6 +118,30 @@ def test_older_news_of_a_flow_leaves_its_end_and_its_rule(client: Valkey) -> Non
     assert detail == ["3.000000", "9.000000", "FLOW_MAPPING[0]", "2"]
 
 
+@pytest.mark.parametrize("last", ["4102444800.000000", "1e308", "inf", "nan", "-1", "soon", ""])
+def test_a_last_that_cannot_be_does_not_stick(client: Valkey, last: str) -> None:
+    """A time beyond the store's clock, or none at all, gives way to that of the next packets, with their rule."""
+    client.hset(DETAIL, mapping={"last": last, "rule": "FLOW_MAPPING[7]", "sentence": "old"})
+
+    written_rows(client, *EVERYTHING, rule_texts=("the lower port is the service", "port 53 is the service"))
+
+    assert client.hmget(DETAIL, ["last", "rule", "sentence"]) == [
+        "9.000000",
+        "FLOW_MAPPING[1]",
+        "port 53 is the service",
+    ]
+
+
+def test_an_agent_whose_clock_is_a_little_ahead_is_believed(client: Valkey) -> None:
+    """A `last` within an hour of the store's clock is that of the latest packet."""
+    seconds = int(time.time())  # the store runs on this machine
+    client.hset(DETAIL, mapping={"last": f"{seconds + 1800}.000000", "rule": "FLOW_MAPPING[7]"})
+
+    written_rows(client, *EVERYTHING)
+
+    assert client.hmget(DETAIL, ["last", "rule"]) == [f"{seconds + 1800}.000000", "FLOW_MAPPING[7]"]
+
+
 def test_a_key_that_holds_something_else_is_left_alone_and_counted(client: Valkey) -> None:
     """Keys with values of other programs stay unchanged and are counted as refused; all other keys are written."""
     client.rpush("client;10.0.0.1", "theirs")
@@ -225,14 +250,23 @@ def test_a_full_store_refuses_the_write_as_a_whole(client: Valkey) -> None:
 
 
 def test_a_forbidden_command_refuses_the_write_as_a_whole(client: Valkey) -> None:
-    """If EXPIRE is forbidden, nothing of the write is counted, and it is applied once when EXPIRE is permitted."""
+    """If EXPIRE is forbidden, nothing of the write is counted, and it is applied once when EXPIRE is permitted.
+
+    The number of the write before it stays, so that a late copy of that adds nothing either.
+    """
+    first = flow("10.0.0.1", "8.8.8.8", 53)
+    assert written_rows(client, first).now
+    held = {key: client.get(key) for key in counts(observed(first))}
     client.execute_command("ACL", "SETUSER", "default", "-expire")  # type: ignore[no-untyped-call] # typed in part
     try:
         with pytest.raises(ResponseError):
-            written_rows(client, *EVERYTHING)
-        assert list(client.scan_iter(count=1000)) == ["writer;0123"]
+            written_rows(client, *EVERYTHING, number=2)
+        assert client.get("writer;0123") == "1"
+        assert {key: client.get(key) for key in held} == held
+        assert client.dbsize() == len(held) + 2
     finally:
         client.execute_command("ACL", "SETUSER", "default", "+expire")  # type: ignore[no-untyped-call] # typed in part
 
-    assert written_rows(client, *EVERYTHING).now
-    assert client.get("client;10.0.0.1") == "8"
+    assert not written_rows(client, first).now
+    assert written_rows(client, *EVERYTHING, number=2).now
+    assert client.get("client;10.0.0.1") == "9"

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+import math
 import random
 import signal
+import time
 from collections import Counter
 from ipaddress import IPv4Address, ip_address
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -215,6 +218,25 @@ def test_closing_while_the_store_is_silent_does_not_take_for_ever(own_server: Se
         assert not closed
         assert dict(writer.stats.given_up) == {"flow": 4}
         assert writer.stats.packets == 3
+
+
+def test_a_flush_ends_after_its_longest_time(server: Server, client: Valkey, tmp_path: Path) -> None:
+    """A store that takes one write after the other is flushed to for as long as the caller says, or to the end."""
+    never, offered = Event(), made_up(1, rows=2400)
+
+    with (
+        HoldingWire(tmp_path / "wire", server.path, lambda: never.wait(0.2)),
+        Writer(Single(SocketStore(tmp_path / "wire")), agent="bert", lifetime=900) as writer,
+    ):
+        writer.offer(offered)
+        begin = time.monotonic()
+        flushed = [writer.flush(PATIENCE, longest=0.5)]
+        took = time.monotonic() - begin
+        flushed.append(writer.flush(PATIENCE, longest=math.inf))
+
+    assert flushed == [False, True]
+    assert took == pytest.approx(0.5, abs=0.4)
+    assert stored(client) == counts(offered)
 
 
 def test_what_is_offered_after_the_end_is_counted_as_given_up(store: SocketStore) -> None:

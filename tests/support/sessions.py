@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from shodohflo.store.connection import Store
+
 OURS: Final = (ip_network("95.136.242.0/24"),)
 """The network of the client in the capture `dpkt-nb6-http.pcap`."""
 
@@ -29,16 +31,22 @@ PACKETS: Final = 62
 
 
 @contextmanager
-def a_session(far: Namespace, directory: Path) -> Iterator[Session]:
-    """Return a session on `near0`, in a new namespace joined to `far0` in `far`; its store is in `directory`."""
+def a_session(
+    far: Namespace, directory: Path, *, store: Store | None = None, patience: float = 10.0
+) -> Iterator[Session]:
+    """Return a session on `near0`, in a new namespace joined to `far0` in `far`; its store is in `directory`.
+
+    `store` is another way to that store.
+    """
     with ExitStack() as leaving:
         near = leaving.enter_context(namespace())
         join(far, "far0", near, "near0")
         server = Server(programs()["valkey"](), directory)
         leaving.callback(server.kill)
-        store = SocketStore(server.start().path)
+        server.start()
+        store = store or SocketStore(server.path)
         configuration = Configuration(load(None, {}), OURS)
-        options = RunOptions(wanted=Wanted(), configuration=configuration, store=store, name="bert")
+        options = RunOptions(wanted=Wanted(), configuration=configuration, store=store, name="bert", patience=patience)
         leaving.enter_context(near.entered())
         listener = leaving.enter_context(closing(Listener(options.wanted)))
         yield Session(options, listener, leaving.enter_context(Writer(Single(store), agent="bert", lifetime=900)))

@@ -15,9 +15,10 @@ from shodohflo.attribution.policy import Connection
 from shodohflo.config.published import published
 from shodohflo.report.numbers import counted
 from shodohflo.store.outlet import Outlet
+from shodohflo.store.writer import LONGEST_FLUSH
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from shodohflo.agent.options import RunOptions
     from shodohflo.attribution.policy import Policy
@@ -91,7 +92,7 @@ class Session:
     def finish(self, hurried: Callable[[], bool] = lambda: False) -> Status:
         """Count and write the rest; return the final status.
 
-        The store has `patience` seconds to take it, or until `hurried` returns true.
+        The store has time as long as it takes something every `patience` seconds, until `hurried` returns true.
         """
         self._take_in(self._listener.finish())
         self.record()
@@ -104,20 +105,35 @@ class Session:
 
     def _wait_for_store(self, hurried: Callable[[], bool]) -> bool:
         """Wait until the store has taken the rest, and return whether it has; a wait that can be noticed is logged."""
-        deadline = time.monotonic() + self._patience
-        if self._writer.flush(min(_SLICE, self._patience)):
+        if self._flushed():
             return True
         notice = (
-            f"waiting up to {self._patience:.0f} s for {self._identity.store} to take {_in_words(self.status())}; "
-            "Ctrl-C or SIGTERM ends at once, and gives them up"
+            f"waiting for {self._identity.store} to take {_in_words(self.status())}, until it has taken nothing for "
+            f"{self._patience:.0f} s; Ctrl-C or SIGTERM ends at once, and gives them up"
         )
         _log.warning("%s", notice)
-        while not hurried() and (left := deadline - time.monotonic()) > 0:
+        for _ in self._while_patient():
+            if hurried():
+                break
             if self._on_status is not None:
                 self._on_status(replace(self.status_with_recent(), notice=notice))
-            if self._writer.flush(min(_SLICE, left)):
+            if self._flushed():
                 return True
         return False
+
+    def _flushed(self) -> bool:
+        """Wait for the store for a slice of time, and return whether it has taken everything."""
+        longest = min(_SLICE, self._patience)
+        return self._writer.flush(longest, longest)
+
+    def _while_patient(self) -> Iterator[None]:
+        """Yield until the store has taken nothing for `patience` seconds, or for `LONGEST_FLUSH` at most."""
+        last = time.monotonic() + LONGEST_FLUSH
+        written, deadline = -1, last
+        while (now := time.monotonic()) < deadline:
+            if (writes := self._writer.stats.writes) > written:
+                written, deadline = writes, min(now + self._patience, last)
+            yield
 
     def adopt(self, configuration: Configuration) -> None:
         """Switch to another configuration between two batches; no packet is lost and no count restarts."""

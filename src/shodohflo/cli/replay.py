@@ -83,11 +83,11 @@ def replay(  # noqa: PLR0913 - one for each option
     (configuration,) = options.bound([settings], our_nets, lambda: presumed_for_captures(settings.enumeration))
     wanted = asked.to_filter(lambda: NetworkDirectory((published(configuration.networks),)), now=0.0)
     replayed = replay_captures(captures, configuration)
-    if write:
-        write(replayed.observations)
     try:
+        if write:
+            write(replayed.observations)
         return _show(replayed, configuration, wanted, layout, keys=keys, flows=not store)
-    finally:  # a full or closed standard output does not take the file with it
+    finally:  # neither a store nor a standard output that fails takes the file with it
         if ledger:
             write_ledger(replayed.ledger, ledger)
 

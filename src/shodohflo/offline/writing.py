@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from shodohflo.errors import StoreError
+from shodohflo.report.numbers import counted
 from shodohflo.store.connection import RemoteStore, Store
 from shodohflo.store.sinks.single import Single
 from shodohflo.store.urls import parse_url
@@ -16,12 +18,13 @@ if TYPE_CHECKING:
 
     from shodohflo.columns.observations import Observations
     from shodohflo.rules.mapping import FlowMapping
+    from shodohflo.store.stats import WriterStats
 
 PATIENCE: Final = 60.0
-"""The timeout for writing one slice, in seconds."""
+"""Seconds without a single write after which a store is given up."""
 
 _SLICE: Final = 100_000
-"""Rows offered at once; the writer's queue holds as many without dropping any, and a slow store takes them in time."""
+"""Rows offered at once; the writer's queue holds as many without dropping any."""
 
 AGENT: Final = "replay"
 """The agent's name in the `detail` hashes of replayed flows."""
@@ -51,7 +54,13 @@ def write_all(seen: Observations, store: Store, mapping: FlowMapping, lifetime: 
     with Writer(Single(store), agent=AGENT, lifetime=lifetime) as writer:
         for begin in range(0, len(seen), _SLICE):
             writer.offer(seen[begin : begin + _SLICE], mapping.sentences)
-            if not writer.flush(PATIENCE):
-                raise StoreError(
-                    f"store {store.name}: not everything was written: {writer.stats.last_error or 'it is too slow'}"
-                )
+            if not writer.flush(PATIENCE, longest=math.inf):
+                writer.close(timeout=0)
+                raise StoreError(_incomplete(store, seen, writer.stats))
+
+
+def _incomplete(store: Store, seen: Observations, stats: WriterStats) -> str:
+    """Return how much of `seen` was written, and why no more."""
+    reason = stats.last_error or f"store {store.name}: no answer for {PATIENCE:.0f} seconds"
+    recorded = counted(int(seen.packets.sum()), "recorded packet")
+    return f"only {stats.packets:,} of {recorded} are known to be written: {reason}"

@@ -87,11 +87,12 @@ local function describe(key, is_news, first, last, rule, sentence, ...)
     return call('HSET', key, FIRST, first, seen_by, last, LAST, last, RULE, rule, SENTENCE, sentence, ...)
 end
 
-if (tonumber(redis.call('GET', KEYS[1]) or '') or 0) >= tonumber(number) then return {0, 0} end
+local before = redis.call('GET', KEYS[1]) or ''
+if (tonumber(before) or 0) >= tonumber(number) then return {0, 0} end
 redis.call('SET', KEYS[1], number, 'EX', number_lifetime)
 local expires = redis.pcall('EXPIRE', KEYS[1], number_lifetime)
 if type(expires) ~= 'number' then
-    redis.call('SET', KEYS[1], '', 'EX', number_lifetime)
+    redis.call('SET', KEYS[1], before, 'EX', number_lifetime)
     return expires
 end
 

@@ -22,7 +22,7 @@ import time
 from collections import Counter
 from dataclasses import replace
 from random import SystemRandom
-from threading import Condition, Thread
+from threading import TIMEOUT_MAX, Condition, Thread
 from typing import TYPE_CHECKING, Final, Self
 
 from shodohflo.errors import LastingStoreError, StoreError
@@ -112,19 +112,21 @@ class Writer:
         self._idle = False
         self._changed.notify_all()
 
-    def flush(self, timeout: float) -> bool:
+    def flush(self, timeout: float, longest: float = LONGEST_FLUSH) -> bool:
         """Wait until everything that was queued is written, and return whether all counts are.
 
-        The wait ends when nothing was written for `timeout` seconds, or after `LONGEST_FLUSH`.
+        The wait ends when nothing was written for `timeout` seconds, or after `longest` seconds.
         """
-        last = time.monotonic() + max(timeout, LONGEST_FLUSH)
+        last = time.monotonic() + longest
         with self._changed:
             self._hurry = True
             self._changed.notify_all()
             ended, written = False, -1
-            while not ended and self._delivery.writes > written and time.monotonic() < last:
+            while not ended and self._delivery.writes > written and (left := last - time.monotonic()) > 0:
                 written = self._delivery.writes
-                ended = self._changed.wait_for(lambda: self._idle or not self._thread.is_alive(), timeout)
+                ended = self._changed.wait_for(
+                    lambda: self._idle or not self._thread.is_alive(), min(timeout, left, TIMEOUT_MAX)
+                )
             self._hurry = False
             return self._idle or self._delivery.is_idle
 
