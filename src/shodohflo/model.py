@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Final, Self
 
@@ -115,7 +116,21 @@ def address_text(address: Address) -> str:
 
     The result of `str` differs between Python versions for mapped addresses.
     """
-    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    if isinstance(address, IPv4Address):
+        return _text_4(int(address))
+    return _text_6(int(address)) if address.scope_id is None else str(address)
+
+
+# A table has many rows and few addresses. Numbers are looked up faster than address objects.
+@lru_cache(maxsize=1 << 15)
+def _text_4(number: int) -> str:
+    return str(IPv4Address(number))
+
+
+@lru_cache(maxsize=1 << 15)
+def _text_6(number: int) -> str:
+    address = IPv6Address(number)
+    mapped = address.ipv4_mapped
     return str(address) if mapped is None else f"::ffff:{mapped}"
 
 

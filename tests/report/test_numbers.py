@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -50,6 +52,20 @@ def test_a_port_without_a_name_has_none() -> None:
     """A port that /etc/services does not list has an empty name."""
     assert port_name(49_151) == ""
     assert port_name(0) == ""
+
+
+@pytest.mark.parametrize("protocol", ["tcp", "udp"])
+def test_names_are_those_of_the_c_library(protocol: str) -> None:
+    """Every port has the name that the library finds for its protocol, or else for the other one, or none."""
+
+    def plainly(port: int) -> str:
+        for asked in (protocol, "tcp", "udp"):
+            with suppress(OSError):
+                return socket.getservbyport(port, asked)
+        return ""
+
+    ports = [*range(2_000), *range(2_000, 1 << 16, 97)]  # those without a name take the library long
+    assert [port_name(port, protocol) for port in ports] == [plainly(port) for port in ports]
 
 
 def test_one_is_singular() -> None:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shodohflo.query.rows import field_names
 from shodohflo.report.listings import FLOWS
 from shodohflo.report.spreadsheet import FORMULA, write_csv
 from support.rows import FLOW
@@ -27,7 +28,7 @@ def test_a_flow_is_one_line_under_a_header() -> None:
     row = replace(FLOW, first=None, agents=("bert", "ernie"))
     stream = io.StringIO(newline="")
 
-    write_csv(FLOWS.fields, [row.as_dict()], stream)
+    write_csv(field_names(FLOWS.row), [row.as_dict()], stream)
 
     assert stream.getvalue() == (
         "client,service,port,octets,first,last,protocols,rule,sentence,agents,packets,age,expires_in,stores\r\n"

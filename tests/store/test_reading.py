@@ -40,7 +40,7 @@ def test_a_key_is_read_with_its_count_lifetime_and_detail(client: Valkey) -> Non
     [record] = read(client).records
 
     assert (record.name, record.key, record.packets) == (to_key(FLOW), FLOW, 7)
-    assert record.detail == replace(EMPTY, first=1.5)
+    assert record.detail == EMPTY._replace(first=1.5)
     assert record.expires_in is not None
     assert 80 < record.expires_in <= 90
 
@@ -85,7 +85,7 @@ def test_a_detail_of_another_type_is_no_detail(client: Valkey) -> None:
 
     [record] = read(client).records
 
-    assert (record.packets, record.detail) == (7, replace(EMPTY, malformed=1))
+    assert (record.packets, record.detail) == (7, EMPTY._replace(malformed=1))
 
 
 def test_a_huge_detail_costs_its_own_flow_only(client: Valkey) -> None:

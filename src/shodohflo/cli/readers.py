@@ -17,6 +17,7 @@ from shodohflo.cli.filters import ENDS, OF_FLOWS, OF_RECON, SINCE, filtered
 from shodohflo.cli.layout import laid_out
 from shodohflo.cli.stores import opened, report_failures
 from shodohflo.model import ClientKey, FlowKey, PeerKey, ResetKey, UnreachableKey
+from shodohflo.process.collector import paused_collector
 from shodohflo.query.networks import NetworkDirectory
 from shodohflo.query.reader import Reader
 from shodohflo.query.rows import KeyRow
@@ -115,6 +116,7 @@ class Asking:
 @filtered(ENDS, OF_FLOWS, SINCE)
 @laid_out(listings.FLOWS, sort="packets")
 @options.stores
+@paused_collector()
 def flows(*, stores: tuple[str, ...], asked: AskedFor, layout: Layout) -> int:
     """List flows: which client uses which service."""
     asking = Asking(stores, asked)
@@ -125,6 +127,7 @@ def flows(*, stores: tuple[str, ...], asked: AskedFor, layout: Layout) -> int:
 @filtered(ENDS, OF_FLOWS, SINCE)
 @laid_out(listings.PEERS, sort="packets")
 @options.stores
+@paused_collector()
 def peers(*, stores: tuple[str, ...], asked: AskedFor, layout: Layout) -> int:
     """List pairs of addresses that talk to each other.
 
@@ -143,6 +146,7 @@ def peers(*, stores: tuple[str, ...], asked: AskedFor, layout: Layout) -> int:
 @filtered(ENDS, OF_FLOWS, SINCE)
 @laid_out(listings.CLIENTS, sort="packets")
 @options.stores
+@paused_collector()
 def clients(*, stores: tuple[str, ...], asked: AskedFor, layout: Layout) -> int:
     """List the clients of anything recorded.
 
@@ -160,6 +164,7 @@ def clients(*, stores: tuple[str, ...], asked: AskedFor, layout: Layout) -> int:
 @filtered(ENDS, OF_RECON, SINCE)
 @laid_out(listings.RECON, sort="written")
 @options.stores
+@paused_collector()
 def recon(*, stores: tuple[str, ...], asked: AskedFor, layout: Layout) -> int:
     """List resets and unreachables: attempts that failed.
 

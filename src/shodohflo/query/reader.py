@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from shodohflo.errors import StoreError
 from shodohflo.model import ClientKey, FlowKey, PeerKey, ResetKey, UnreachableKey
 from shodohflo.query.filters import Filter, pattern
 from shodohflo.query.rows import AgentRow, ClientRow, FlowRow, KeyRow, PeerRow, ReconRow, order
-from shodohflo.query.sums import clients_of, common_fields, flow_row, join_flows, peers_of
+from shodohflo.query.sums import clients_of, common_fields, join_flows, peers_of
 from shodohflo.store.contents import Contents, read_contents
 from shodohflo.store.dialogue import Dialogue
 from shodohflo.store.failures import store_errors
@@ -68,8 +69,8 @@ class _Query(Generic[AnyKey, AnyRow]):
     """The keys that a query is about, and how they become rows."""
 
     kind: type[AnyKey]
-    takes: Callable[[AnyKey], bool]
-    """Whether a key is wanted, among those that match the pattern."""
+    takes: Callable[[AnyKey], bool] | None
+    """Whether a key is wanted, among those that match the pattern; None takes all."""
     row: Callable[[KeyRecord[AnyKey], _Source], AnyRow]
     join: Callable[[Sequence[AnyRow]], AnyRow]
     """Returns the sum of the rows of one key in several stores."""
@@ -77,9 +78,10 @@ class _Query(Generic[AnyKey, AnyRow]):
 
 @dataclass(slots=True)
 class _Gathered(Generic[AnyRow]):
-    """Rows by the names of their keys, and what was left out."""
+    """Rows of one store with the names of their keys, and what was left out."""
 
-    rows: dict[str, AnyRow]
+    names: list[str]
+    rows: list[AnyRow]
     foreign: int = 0
     damaged: int = 0
 
@@ -102,12 +104,12 @@ class Reader:
         """Return the flows that `wanted` matches; `now`, in seconds since 1970, gives their age."""
         query = _Query(
             FlowKey,
-            lambda key: wanted.takes(key.client, key.service, key.port),
+            None if wanted.is_empty else lambda key: wanted.takes(key.client, key.service, key.port),
             lambda record, source: _flow_row(record, source, now),
             lambda rows: _join_flows(rows, now),
         )
         every, foreign, damaged = self._gather(query, wanted)
-        rows = [row for row in every if wanted.takes_flow(row)]
+        rows = every if wanted.is_empty else [row for row in every if wanted.takes_flow(row)]
         return _found(rows, foreign, lambda row: (order(row.client), order(row.service), row.port), damaged)
 
     def peers(self, wanted: Filter) -> Found[PeerRow]:
@@ -167,22 +169,23 @@ class Reader:
         """Return the rows of a query, and the numbers of foreign keys and of damaged rows."""
 
         def read(dialogue: Dialogue, name: str) -> _Gathered[AnyRow]:
-            gathered = _Gathered[AnyRow]({})
+            gathered = _Gathered[AnyRow]([], [])
             source = _Source(name, dialogue)
             for step in read_records(dialogue, pattern(query.kind, wanted), query.kind, query.takes):
                 gathered.foreign += step.foreign
-                for record in step.records:
-                    gathered.rows[record.name] = query.row(record, source)
-                    gathered.damaged += record.detail.malformed > 0
+                gathered.rows += [query.row(record, source) for record in step.records]
+                gathered.damaged += sum(record.detail.malformed > 0 for record in step.records)
+                if len(self._stores) > 1:
+                    gathered.names += [record.name for record in step.records]
             return gathered
 
         every = self._read_each(read)
         foreign, damaged = sum(each.foreign for each in every), sum(each.damaged for each in every)
         if len(every) == 1:
-            return list(every[0].rows.values()), foreign, damaged
+            return every[0].rows, foreign, damaged
         by_name: dict[str, list[AnyRow]] = {}
         for each in every:
-            for name, row in each.rows.items():
+            for name, row in zip(each.names, each.rows, strict=True):
                 by_name.setdefault(name, []).append(row)
         return [rows[0] if len(rows) == 1 else query.join(rows) for rows in by_name.values()], foreign, damaged
 
@@ -221,10 +224,24 @@ def _young(wanted: Filter, rows: Iterable[AnyRow]) -> list[AnyRow]:
 
 
 def _flow_row(record: KeyRecord[FlowKey], source: _Source, now: float) -> FlowRow:
-    last = record.detail.last
-    age = source.age(record.expires_in) if last is None else max(now - last, 0.0)
-    common = {"packets": record.packets, "age": age, "expires_in": record.expires_in, "stores": source.stores}
-    return flow_row(record.key, record.detail, common)
+    key, detail, last = record.key, record.detail, record.detail.last
+    # As `flow_row` makes it, without a dictionary for each of a million rows.
+    return FlowRow(
+        client=key.client,
+        service=key.service,
+        port=key.port,
+        octets=detail.octets,
+        first=detail.first,
+        last=last,
+        protocols=detail.protocols,
+        rule=detail.rule,
+        sentence=detail.sentence,
+        agents=detail.agents,
+        packets=record.packets,
+        age=source.age(record.expires_in) if last is None else max(now - last, 0.0),
+        expires_in=record.expires_in,
+        stores=source.stores,
+    )
 
 
 def _join_flows(rows: Sequence[FlowRow], now: float) -> FlowRow:
@@ -264,8 +281,8 @@ def _recon_row(kind: str, key: ResetKey | UnreachableKey, code: int | None, comm
     )
 
 
-def _found(
-    rows: list[AnyRow], foreign: int, place: Callable[[AnyRow], tuple[Any, ...]], damaged: int = 0
-) -> Found[AnyRow]:
+def _found(rows: list[AnyRow], foreign: int, place: Callable[[AnyRow], Any], damaged: int = 0) -> Found[AnyRow]:
     """Return `rows` sorted by packets, most first, then by `place`."""
-    return Found(tuple(sorted(rows, key=lambda row: (-row.packets, place(row)))), foreign, damaged)
+    rows.sort(key=place)
+    rows.sort(key=attrgetter("packets"), reverse=True)  # rows of as many packets stay in their order
+    return Found(tuple(rows), foreign, damaged)

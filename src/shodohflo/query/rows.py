@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields
+from functools import cache
 from ipaddress import IPv4Address, IPv6Address
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from shodohflo.keys import ProtocolSum
 from shodohflo.model import Address, address_text
@@ -32,9 +33,18 @@ class KeyRow:
 
     def as_dict(self) -> dict[str, object]:
         """Return the row as an object for JSON: its own fields first, then those of every row."""
-        common = [field.name for field in fields(KeyRow)]
-        own = [field.name for field in fields(self) if field.name not in common]
-        return {name: _plain(getattr(self, name)) for name in (*own, *common)}
+        return {name: _plain(getattr(self, name)) for name in field_names(type(self))}
+
+
+def field_names(kind: type) -> tuple[str, ...]:
+    """Return the names of the fields of a kind of row, or of a part of one, in the order of JSON objects."""
+    return _field_names(kind)
+
+
+@cache
+def _field_names(kind: type) -> tuple[str, ...]:
+    common = [field.name for field in fields(KeyRow)] if issubclass(kind, KeyRow) else []
+    return (*(field.name for field in fields(kind) if field.name not in common), *common)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,9 +127,16 @@ class AgentRow:
         return {"agent": self.agent, "store": self.store, "age": _plain(self.age), "fields": dict(self.fields)}
 
 
-def order(address: Address) -> tuple[int, int]:
+def order(address: Address) -> int:
     """Return a sort key for addresses: by family, then by number."""
-    return address.version, int(address)
+    number = int(address)
+    return number if address.version == _VERSION_4 else number | _FAMILY_6
+
+
+_VERSION_4: Final = 4
+
+_FAMILY_6: Final = 1 << 128
+"""A bit above those of any address."""
 
 
 def _plain(value: object) -> object:
@@ -130,7 +147,7 @@ def _plain(value: object) -> object:
             return round(value, 6)
         case tuple():
             return [_plain(part) for part in value]
-        case ProtocolSum() if is_dataclass(value):
-            return {field.name: getattr(value, field.name) for field in fields(value)}
+        case ProtocolSum():
+            return {name: getattr(value, name) for name in field_names(type(value))}
         case _:
             return value

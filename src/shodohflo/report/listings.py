@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum, auto
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from shodohflo.model import address_text, rule_number
-from shodohflo.query.rows import ClientRow, FlowRow, KeyRow, PeerRow, ReconRow, order
+from shodohflo.query.rows import ClientRow, FlowRow, KeyRow, PeerRow, ReconRow, field_names, order
 from shodohflo.report import table
+from shodohflo.report.json_lines import json_line
 from shodohflo.report.numbers import age_text, port_name, size_text, unreachable_name
 from shodohflo.report.spreadsheet import write_csv
 from shodohflo.report.table import Column
@@ -84,17 +84,11 @@ class Listing(Generic[AnyRow]):
         """Print `rows` on standard output."""
         match form:
             case Form.TABLE:
-                table.show(self.columns, [self.cells(row) for row in rows])
+                table.show(self.columns, map(self.cells, rows))
             case Form.JSON:
-                sys.stdout.writelines(f"{json.dumps(row.as_dict())}\n" for row in rows)
+                sys.stdout.writelines(f"{json_line(row)}\n" for row in rows)
             case Form.CSV:
-                write_csv(self.fields, (row.as_dict() for row in rows), sys.stdout)
-
-    @property
-    def fields(self) -> list[str]:
-        """The names of a row's fields, in the order of JSON objects."""
-        common = [each.name for each in fields(KeyRow)]
-        return [name for each in fields(self.row) if (name := each.name) not in common] + common
+                write_csv(field_names(self.row), (row.as_dict() for row in rows), sys.stdout)
 
 
 _PACKETS: Final = Column("PACKETS", right=True)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import shutil
 import sys
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final, TextIO
 
 from shodohflo.errors import foreign_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from rich.table import Table
 
@@ -37,13 +38,12 @@ _GAP: Final = 2
 """Blanks after each column."""
 
 
-def show(columns: Sequence[Column], rows: Sequence[Row], stream: TextIO | None = None) -> None:
+def show(columns: Sequence[Column], rows: Iterable[Row], stream: TextIO | None = None) -> None:
     """Print a table on `stream`, by default standard output, without the columns that are empty in all rows."""
     stream = stream or sys.stdout
-    telling = [place for place in range(len(columns)) if not rows or any(row[place] for row in rows)]
-    columns, rows = [columns[place] for place in telling], [tuple(row[place] for place in telling) for row in rows]
+    columns, rows = _telling(columns, _held(rows))
     if not stream.isatty():
-        stream.writelines(f"{line}\n" for line in plain(columns, rows))
+        stream.writelines(f"{line}\n" for line in plain_lines(columns, rows))
         return
     from rich.console import Console  # noqa: PLC0415 - output to pipes and files does not need rich
 
@@ -71,6 +71,20 @@ def with_room(columns: Sequence[Column], rows: Sequence[Row], width: int) -> lis
     return fitting
 
 
+def _held(rows: Iterable[Row]) -> list[Row]:
+    """Return `rows` with equal cells as one object: a million ages are a few texts."""
+    same = dict[str, str]().setdefault
+    return [tuple(map(same, row, row)) for row in rows]
+
+
+def _telling(columns: Sequence[Column], rows: list[Row]) -> tuple[list[Column], list[Row]]:
+    """Return the table without the columns that are empty in all rows."""
+    telling = [place for place in range(len(columns)) if not rows or any(map(itemgetter(place), rows))]
+    if len(telling) == len(columns):
+        return list(columns), rows
+    return [columns[place] for place in telling], [tuple([row[place] for place in telling]) for row in rows]
+
+
 def hidden_titles(columns: Sequence[Column], width: int) -> str:
     """Return the titles of the columns that a terminal of `width` characters has no room for, with commas."""
     return ", ".join(column.title for column in columns if column.from_width > width and column.title)
@@ -86,11 +100,25 @@ def folds(columns: Sequence[Column], rows: Sequence[Row], width: int) -> bool:
 
 def plain(columns: Sequence[Column], rows: Sequence[Row]) -> list[str]:
     """Return the table as lines of aligned text."""
-    table = [tuple(column.title for column in columns), *(tuple(map(shown, row)) for row in rows)]
-    widths = [max(map(len, cells)) for cells in zip(*table, strict=True)]
-    shape = zip(columns, widths, strict=True)
+    return list(plain_lines(columns, rows))
+
+
+def plain_lines(columns: Sequence[Column], rows: Sequence[Row]) -> Iterator[str]:
+    """Yield the lines of `plain` one by one."""
+    safe = list(map(_shown_row, rows))
+    titles = [column.title for column in columns]
+    widest = (max(map(len, map(itemgetter(place), safe)), default=0) for place in range(len(columns)))
+    shape = zip(columns, map(max, widest, map(len, titles)), strict=True)
     line = "  ".join(f"{{:{'>' if column.right else '<'}{width}}}" for column, width in shape)
-    return [line.format(*row).rstrip() for row in table]
+    yield line.format(*titles).rstrip()
+    for row in safe:
+        yield line.format(*row).rstrip()
+
+
+def _shown_row(row: Row) -> Row:
+    """Return the cells of a row as they may be printed."""
+    together = "".join(row)  # what is true of all cells together is true of each
+    return row if together.isprintable() and len(together) <= LONGEST else tuple(map(shown, row))
 
 
 def shown(cell: str) -> str:

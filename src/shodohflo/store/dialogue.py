@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 import libvalkey
@@ -23,7 +24,7 @@ from valkey.exceptions import TimeoutError as LateError
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from valkey import Connection, Valkey
 
@@ -38,13 +39,16 @@ _PIECE: Final = 1 << 16
 _HEAD: Final = 64
 """Bytes of an answer that is too large that are kept."""
 
-_WIDE: Final = re.compile(rb"(?<=\n)[*%~>|][0-9]{5}")
-"""The header of a list of 10,000 or more: memory is reserved for all of it when its header is read, at any depth."""
+_WIDE: Final = re.compile(rb"\n[*%~>|][0-9]{5}")
+"""The header of a list of 10,000 or more: memory is reserved for all of it when its header is read, at any depth.
 
-_CUT: Final = re.compile(rb"(?<=\n)[*%~>|][0-9]{0,4}\Z")
+The end of the line before it is found six times as fast as any beginning of a line.
+"""
+
+_CUT: Final = re.compile(rb"\n[*%~>|][0-9]{0,4}\Z")
 """What may be the first part of such a header. No answer ends there, so it can wait for what follows."""
 
-_LONGEST_CUT: Final = 5
+_LONGEST_CUT: Final = 6
 
 _CAUTIOUS: Final = 16
 """Commands in one round trip after an answer that was too large: the store prepares what we do not read."""
@@ -109,7 +113,7 @@ class Dialogue:
         connection: Any = self._pool.get_connection("_")  # the library is typed in part
         try:
             connection.send_packed_command([b"".join(map(libvalkey.pack_command, commands))])
-            answers = list(self._receive(connection, len(commands)))
+            answers = self._receive(connection, len(commands))
         except BaseException:
             connection.disconnect()
             raise
@@ -122,18 +126,21 @@ class Dialogue:
                 raise InvalidResponse(f"more than {self._limits.too_large:,} of its answers are too large")
         return answers
 
-    def _receive(self, connection: Connection, number: int) -> Iterator[Answer]:
-        """Yield `number` answers, or fewer if one is too large, which is then the last."""
+    def _receive(self, connection: Connection, number: int) -> list[Answer]:
+        """Return `number` answers, or fewer if one is too large, which is then the last."""
         receiving = connection._sock  # noqa: SLF001 - the library's own parser has no limits
         if receiving is None:
             raise LostError("the connection was closed")
         incoming = Incoming(receiving, self._limits.octets, self._deadline())
-        for _ in range(number):
-            answer = incoming.next()
-            yield answer
-            if isinstance(answer, TooLarge):
-                return
+        answers: list[Answer] = []
+        while len(answers) < number:
+            answers += incoming.complete(number - len(answers))
+            if len(answers) < number:
+                answers.append(incoming.next())
+            if isinstance(answers[-1], TooLarge):
+                return answers
         incoming.check_end()
+        return answers
 
     def _deadline(self) -> float:
         return min(time.monotonic() + self._limits.seconds, self._end)
@@ -157,6 +164,10 @@ class Incoming:
             errors="replace",  # a key that is not UTF-8 is not ours, but it must not raise
             notEnoughData=_MORE,
         )
+
+    def complete(self, most: int) -> list[Answer]:
+        """Return at most so many answers of those that have been received to their end."""
+        return list(islice(iter(self._parse, _MORE), most))
 
     def next(self) -> Answer:
         """Return the next answer; receive until it is complete, too large or too late."""
@@ -184,8 +195,8 @@ class Incoming:
         known = self._unread + received
         wide = _WIDE.search(known)
         self._is_too_wide = wide is not None
-        stop = wide or _CUT.search(known, len(known) - _LONGEST_CUT)
-        end = stop.start() if stop else len(known)
+        stop = wide or _CUT.search(known, max(len(known) - _LONGEST_CUT, 0))
+        end = stop.start() + 1 if stop else len(known)
         self._reader.feed(known, 1, end - 1)
         self._unread = known[end - 1 :]
         return received

@@ -7,12 +7,13 @@ malformed field; an answer that no store gives to the question is an error of th
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar
 
 from valkey.exceptions import InvalidResponse, ResponseError
 
 from shodohflo.keys import AGENT, FlowDetail, detail_name, from_key
+from shodohflo.keys.shapes import parse_detail
 from shodohflo.keys.values import LONGEST_COUNT, parse_count
 from shodohflo.model import FlowKey, Key
 from shodohflo.store.dialogue import Dialogue, TooLarge
@@ -37,15 +38,16 @@ _NO_KEY: Final = -2
 
 _IDENTITY: Final = re.compile(r"^master_replid:([0-9a-f]{40})\r?$", re.MULTILINE)
 
+_ONLY_TEXT: Final = frozenset({str})
+
 NOTHING: Final = FlowDetail(first=None, last=None, protocols=(), rule="", sentence="", agents=())
 """The detail of a key that has none."""
 
-_DAMAGED: Final = replace(NOTHING, malformed=1)
+_DAMAGED: Final = NOTHING._replace(malformed=1)
 """The detail of a flow whose hash is too large or no hash."""
 
 
-@dataclass(frozen=True, slots=True)
-class KeyRecord(Generic[AnyKey]):
+class KeyRecord(NamedTuple, Generic[AnyKey]):
     """One key of ours, with its value in a store."""
 
     name: str
@@ -84,13 +86,13 @@ class Heartbeat:
 
 
 def read_records(
-    dialogue: Dialogue, pattern: str, wanted: type[AnyKey], takes: Callable[[AnyKey], bool]
+    dialogue: Dialogue, pattern: str, wanted: type[AnyKey], takes: Callable[[AnyKey], bool] | None = None
 ) -> Iterator[KeyRecords[AnyKey]]:
-    """Yield step by step the keys of type `wanted` that match `pattern` and that `takes` accepts."""
+    """Yield step by step the keys of type `wanted` that match `pattern`, if `takes` accepts them."""
     scan = Scan(dialogue, pattern)
     for names in scan:
         parsed: dict[str, AnyKey] = {name: key for name in names if isinstance(key := from_key(name), wanted)}
-        taken = {name: key for name, key in parsed.items() if takes(key)}
+        taken = {name: key for name, key in parsed.items() if takes(key)} if takes else parsed
         found = _values(dialogue, taken)
         yield KeyRecords(found.records, found.foreign + len(names) - len(parsed))
     if scan.too_long:
@@ -152,14 +154,20 @@ def _packets(value: Answer) -> int | None:
 def _detail(hashed: Answer) -> FlowDetail:
     if hashed == []:
         return NOTHING
-    fields = _fields(hashed)
-    return _DAMAGED if fields is None else FlowDetail.from_fields(fields)
+    if isinstance(hashed, (TooLarge, ResponseError)):
+        return _DAMAGED
+    _check_hash(hashed)
+    return parse_detail(hashed[::2], hashed[1::2])
 
 
 def _fields(hashed: Any) -> dict[str, str] | None:  # noqa: ANN401 - anything at all
     """Return the fields of a hash from the answer to HGETALL, `None` if it is anything else."""
     if isinstance(hashed, (TooLarge, ResponseError)):
         return None
-    if not isinstance(hashed, list) or len(hashed) % 2 or set(map(type, hashed)) - {str}:
-        raise InvalidResponse("an odd answer to HGETALL")
+    _check_hash(hashed)
     return dict(zip(hashed[::2], hashed[1::2], strict=True))
+
+
+def _check_hash(hashed: Any) -> None:  # noqa: ANN401 - anything at all
+    if not isinstance(hashed, list) or len(hashed) % 2 or not _ONLY_TEXT.issuperset(map(type, hashed)):
+        raise InvalidResponse("an odd answer to HGETALL")

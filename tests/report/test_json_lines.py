@@ -1,0 +1,78 @@
+"""Rows as JSON lines, compared with the general encoder."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from shodohflo.keys.detail import ProtocolSum
+from shodohflo.query.rows import ClientRow, FlowRow, KeyRow, PeerRow, ReconRow
+from shodohflo.report.json_lines import json_line
+from support.observing import ADDRESSES, PORTS
+from support.rows import FLOW
+
+if TYPE_CHECKING:
+    from shodohflo.model import Address
+
+TIMES = st.none() | st.floats(min_value=0, max_value=253_402_300_800) | st.integers(0, 10**16).map(lambda n: n / 10**6)
+TEXTS = st.text(max_size=20) | st.just('"%s"\\\x1b\ud800')
+COUNTS = st.integers(0, 2**63 - 1)
+
+FLOWS = st.builds(
+    FlowRow,
+    client=ADDRESSES,
+    service=ADDRESSES,
+    port=PORTS,
+    octets=st.none() | COUNTS,
+    first=TIMES,
+    last=TIMES,
+    protocols=st.lists(st.builds(ProtocolSum, TEXTS, COUNTS, COUNTS), max_size=2).map(tuple),
+    rule=TEXTS,
+    sentence=TEXTS,
+    agents=st.lists(TEXTS, max_size=2).map(tuple),
+    packets=COUNTS,
+    age=TIMES,
+    expires_in=TIMES,
+    stores=st.lists(TEXTS, max_size=2).map(tuple),
+)
+
+
+@given(FLOWS)
+@example(replace(FLOW, age=1e-7, first=5e-324, last=0.0000005, expires_in=0.1 + 0.2))
+def test_a_line_is_what_the_general_encoder_writes(row: FlowRow) -> None:
+    """Every flow is the same text both ways, to the last decimal and escape."""
+    assert json_line(row) == json.dumps(row.as_dict())
+
+
+BERT: Address = ip_address("10.0.0.1")
+OUTSIDE: Address = ip_address("2001:db8::1")
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        PeerRow(address=BERT, peer=OUTSIDE, packets=7, age=1.5, expires_in=None, stores=("one",)),
+        ClientRow(client=OUTSIDE, packets=7, age=None, expires_in=9.25, stores=("one", "two")),
+        ReconRow(
+            kind="rst",
+            client=BERT,
+            remote=OUTSIDE,
+            client_port=4711,
+            remote_port=23,
+            code=None,
+            packets=1,
+            age=0.0,
+            expires_in=900.0,
+            stores=(),
+        ),
+    ],
+)
+def test_all_kinds_of_rows_have_lines(row: KeyRow) -> None:
+    """Pairs, clients and failed attempts too are what the general encoder writes."""
+    assert json_line(row) == json.dumps(row.as_dict())
