@@ -125,3 +125,15 @@ def test_every_command_says_the_same_of_a_network_that_nobody_named(
     assert "OUR_6NETS stands for fc00::/7" in checked.stdout
     for result in (replayed, explained, counted, compared, checked):
         assert "our networks: 192.0.2.0/24, and by default fc00::/7 (OUR_6NETS)\n" in result.stderr
+
+
+@pytest.mark.parametrize("command", [("run", "--duration"), ("reload", "--timeout")])
+@pytest.mark.parametrize("number", ["0", "-1", "nan"])
+def test_a_time_that_never_ends_or_has_ended_is_refused(
+    shodohflo: Command, command: tuple[str, str], number: str
+) -> None:
+    """Nothing compares with `nan`, so that a wait for it would never end."""
+    result = shodohflo(*command, number)
+
+    assert result.exit_code == 2
+    assert "write a number of seconds greater than 0" in result.stderr

@@ -483,6 +483,15 @@ def test_nearly_everything_unmatched_is_hinted_at(shodohflo: Command, demo: Path
     assert "hint: " not in right.stderr
 
 
+def test_a_capture_that_could_not_be_read_is_not_called_empty(shodohflo: Command, tmp_path: Path) -> None:
+    """Without any packet read, the error of the capture is why there are no flows."""
+    shown = shodohflo("replay", *OURS, tmp_path / "nope.pcap")
+
+    assert shown.exit_code == 1
+    assert "no flows" not in shown.stderr
+    assert "No such file or directory" in shown.stderr
+
+
 def test_an_empty_table_has_one_reason(shodohflo: Command, demo: Path) -> None:
     """If nearly everything is unmatched, the hint is the reason why there are no flows, and there is no second one."""
     shown = shodohflo("replay", "--our-nets=203.0.113.9/32", demo)

@@ -54,6 +54,14 @@ def test_a_file_that_others_may_write_is_refused(configuration: Path, mode: int)
     assert caught.value.exit_code == 2
 
 
+def test_a_file_in_a_folder_for_everybody_is_to_be_copied(configuration: Path) -> None:
+    """In /tmp and its like, the advice is a copy: the folder must stay as it is."""
+    configuration.parent.chmod(0o1777)
+
+    with pytest.raises(ConfigurationError, match=r"etc may be written by others .*: copy it to where only root can"):
+        load(configuration, {}, privileged=True)
+
+
 def test_a_file_of_somebody_else_is_refused(configuration: Path) -> None:
     """A file of another user is refused, with the advice to copy it: after `chown`, its old owner may have it open."""
     os.chown(configuration, NOBODY, 0)

@@ -55,6 +55,13 @@ def agent(_context: click.Context, _parameter: click.Parameter, text: str | None
         raise click.BadParameter(str(error)) from error
 
 
+def seconds(_context: click.Context, _parameter: click.Parameter, number: float | None) -> float | None:
+    """Return a duration; 0, what is negative and `nan` are refused."""
+    if number is not None and not number > 0:
+        raise click.BadParameter("write a number of seconds greater than 0")
+    return number
+
+
 PORT: Final = click.IntRange(0, 65535)
 
 

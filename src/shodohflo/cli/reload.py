@@ -28,7 +28,8 @@ Examples:
 )
 @click.option(
     "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
+    type=float,
+    callback=options.seconds,
     default=30.0,
     show_default=True,
     metavar="SECONDS",

@@ -128,5 +128,5 @@ def _print_flows(replayed: Replayed, configuration: Configuration, wanted: Filte
     outcomes = replayed.ledger.outcomes
     if every:
         click.echo(f"the filters leave out all {counted(len(every), 'flow')}", err=True)
-    elif not Judged.of(outcomes).hint(configuration.our_nets):
+    elif (outcomes or not replayed.broken) and not Judged.of(outcomes).hint(configuration.our_nets):
         click.echo(why_no_flows(outcomes), err=True)

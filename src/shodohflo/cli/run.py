@@ -32,12 +32,6 @@ Example:
 """
 
 
-def _duration(_context: click.Context, _parameter: click.Parameter, seconds: float | None) -> float | None:
-    if seconds is not None and not seconds > 0:
-        raise click.BadParameter("write a number of seconds greater than 0")
-    return seconds
-
-
 Options = Callable[[Callable[..., int]], Callable[..., int]]
 
 
@@ -47,7 +41,7 @@ def _shared(command: Callable[..., int]) -> Callable[..., int]:
         options.config,
         options.store,
         click.option(
-            "--duration", type=float, metavar="SECONDS", callback=_duration, help="End after this many seconds."
+            "--duration", type=float, metavar="SECONDS", callback=options.seconds, help="End after this many seconds."
         ),
         click.option(
             "--name",

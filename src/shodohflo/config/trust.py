@@ -41,6 +41,6 @@ def _refusal(path: Path, error: UntrustedError) -> str:
     """
     what = "it" if error.place == path.absolute() else error.place
     way_out = f"chmod go-w {error.place}, once you have read the file"
-    if not error.owned:
+    if not error.curable:
         way_out = f"copy it to where only root can write, as in `sudo install -D -m 644 {path} {SAFE_PLACE}`"
     return f"{path}: not run with the rights of root, because {what} {error.wrong} (a configuration is code): {way_out}"

@@ -18,7 +18,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from errno import ELOOP
 from pathlib import Path
-from typing import Final
+from typing import Final, Never
 
 _LOOK: Final = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 _SAFELY: Final = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -37,12 +37,15 @@ _EVERYBODY: Final = b"0 0 4294967295".split()
 class UntrustedError(Exception):
     """A file or folder that somebody else could change."""
 
-    def __init__(self, place: Path, wrong: str, *, owned: bool) -> None:
-        """`wrong` says what is wrong with `place`; `owned` whether its owner is trusted and only its mode is wrong."""
+    def __init__(self, place: Path, wrong: str, *, curable: bool) -> None:
+        """`wrong` says what is wrong with `place`; `curable` whether taking write access from others is a way out.
+
+        It is none if the place belongs to somebody else, or is made for everybody, as /tmp.
+        """
         super().__init__(f"{place} {wrong}")
         self.place = place
         self.wrong = wrong
-        self.owned = owned
+        self.curable = curable
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +75,12 @@ class _Step:
 
     def refuse_strangers(self, owners: frozenset[int]) -> None:
         if self.status.st_uid not in owners:
-            raise UntrustedError(self.place, f"belongs to user {self.status.st_uid}", owned=False)
+            raise UntrustedError(self.place, f"belongs to user {self.status.st_uid}", curable=False)
         if self.others_write and not self.protects_folders:
-            raise UntrustedError(self.place, "may be written by others", owned=True)
+            self.refuse_writers()
+
+    def refuse_writers(self) -> Never:
+        raise UntrustedError(self.place, "may be written by others", curable=not self.protects_folders)
 
 
 def is_privileged() -> bool:
@@ -144,7 +150,7 @@ def refuse_untrusted(folder: Path) -> None:
     with ExitStack() as closing:
         *_, last = _walk(folder, closing)
         if last.others_write:
-            raise UntrustedError(last.place, "may be written by others", owned=True)
+            last.refuse_writers()
 
 
 def open_own(path: Path, flags: int, mode: int) -> int:
@@ -222,7 +228,7 @@ def _walk(path: Path, closing: ExitStack) -> list[_Step]:
         folder = way[-1]
         step = _look(folder.place / name, name, folder.descriptor, closing)
         if folder.others_write and not step.is_folder:
-            raise UntrustedError(folder.place, "may be written by others", owned=True)
+            folder.refuse_writers()
         step.refuse_strangers(owners)
         if not step.is_link:
             way.append(step)
