@@ -146,3 +146,11 @@ def test_what_was_given_up_is_told() -> None:
 
     assert "42 never reached the store" in summary(status)
     assert status.to_fields()["store.given_up"] == 42
+
+
+def test_what_the_store_lost_is_told() -> None:
+    """Packets that the store had confirmed and no longer has are in the summary and in the hash."""
+    status = replace(a_status(), writer=WriterStats(lost=42))
+
+    assert "42 lost by the store" in summary(status)
+    assert status.to_fields()["store.lost"] == 42

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shodohflo.keys import counts
-from shodohflo.store.delivery import Delivery
+from shodohflo.store.delivery import REMEMBERED, Delivery
 from shodohflo.store.outbox import Outbox, packets_by_kind
 from shodohflo.store.write import Write, Writing, Written
 from support.observing import SEEN, Seen, flow, observed
@@ -25,16 +25,17 @@ class Store:
     def __init__(self) -> None:
         """Start with no counts and no write."""
         self.number = 0
+        self.packets = 0
         self.counts: Counter[str] = Counter()
 
     def apply(self, write: Write) -> Written:
         """Apply `write`, unless its number is the last one."""
         if write.number == self.number:
             return Written(now=False, refused=0)
-        assert write.number == self.number + 1
-        self.number = write.number
+        before, self.number = self.number, write.number
+        self.packets += int(write.decided.observations.packets.sum())
         self.counts.update(counts(write.decided.observations))
-        return Written(now=True, refused=0)
+        return Written(now=True, refused=0, before=before)
 
 
 @given(st.lists(EVENTS, max_size=30))
@@ -59,6 +60,51 @@ def test_counts_are_exact_whatever_gets_lost(events: list[list[Seen] | str]) -> 
     assert store.counts == added
     assert delivery.is_idle
     assert (delivery.writes, delivery.repeated) == (store.number, lost_answers)
+
+
+@given(st.lists(st.sampled_from(["written", "answer lost", "saved", "restored", "emptied"]), max_size=40))
+def test_what_a_store_loses_is_counted(events: list[str]) -> None:
+    """Confirmed packets are in the store or counted as lost, however often it goes back to what it had saved.
+
+    The answer to the first write after a loss, which shows it, must not be lost as well.
+    """
+    outbox, store, saved, is_hidden = Outbox(10_000), Store(), (0, 0), False
+    delivery = Delivery(outbox, WRITING)
+
+    for number, event in enumerate([*events, "written"], 1):
+        if event == "saved":
+            saved = store.number, store.packets
+        elif event in {"restored", "emptied"}:
+            store.number, store.packets = saved if event == "restored" else (0, 0)
+            is_hidden = True
+        else:
+            outbox.add(observed(flow("10.0.0.1", "8.8.8.8", 53, packets=number)), ())
+            write = delivery.next_write()
+            assert write is not None
+            written = store.apply(write)
+            if event == "written" or is_hidden:
+                delivery.confirm(write, written)
+                is_hidden = False
+
+    while (write := delivery.next_write()) is not None:
+        delivery.confirm(write, store.apply(write))
+    assert delivery.packets == store.packets + delivery.lost
+
+
+def test_what_is_lost_is_known_for_a_number_of_writes() -> None:
+    """A store that goes back further than is remembered has lost at least the remembered packets, or all."""
+    outbox = Outbox(10)
+    delivery = Delivery(outbox, WRITING)
+    for number in range(1, REMEMBERED + 11):
+        outbox.add(observed(flow("10.0.0.1", "8.8.8.8", 53)), ())
+        write = delivery.next_write()
+        assert write is not None
+        before = {REMEMBERED + 9: 1, REMEMBERED + 10: 0}.get(number, number - 1)
+        delivery.confirm(write, Written(now=True, refused=0, before=before))
+        if number == REMEMBERED + 9:
+            assert delivery.lost == REMEMBERED - 1
+
+    assert delivery.lost == REMEMBERED + 9
 
 
 @given(st.lists(st.lists(SEEN, min_size=1, max_size=5), min_size=1, max_size=5), st.integers(0, 5))

@@ -78,6 +78,18 @@ def test_a_store_that_cannot_save_is_told_until_it_can(caplog: pytest.LogCapture
     assert "disk full: what it has would be lost at its restart" in caplog.messages[0]
 
 
+def test_a_refused_heartbeat_says_nothing_of_counts_that_are_not_written(caplog: pytest.LogCaptureFixture) -> None:
+    """That counts still are written is only said of a store that is not away."""
+    log = OutageLog("unix:///s.sock")
+
+    log.heartbeat_refused("no permission", 0.0)
+    log.lost("read only", 10.0)
+    log.heartbeat_refused("read only", 60.0)
+
+    assert caplog.messages[0].endswith("the heartbeat of this agent was not written, counts still are")
+    assert caplog.messages[2].endswith("the heartbeat of this agent was not written")
+
+
 def test_a_refused_heartbeat_is_told_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
     """Refused heartbeats are logged at most once a minute, and do not make the store one that is lost."""
     log = OutageLog("unix:///s.sock")

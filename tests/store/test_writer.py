@@ -22,6 +22,7 @@ from shodohflo.model import Kind
 from shodohflo.query.filters import Filter
 from shodohflo.query.reader import Reader
 from shodohflo.store import connection
+from shodohflo.store import writer as writing
 from shodohflo.store.connection import RemoteStore, SocketStore
 from shodohflo.store.sinks.single import Single
 from shodohflo.store.urls import StoreUrl
@@ -218,6 +219,47 @@ def test_closing_while_the_store_is_silent_does_not_take_for_ever(own_server: Se
         assert not closed
         assert dict(writer.stats.given_up) == {"flow": 4}
         assert writer.stats.packets == 3
+
+
+@pytest.mark.parametrize("make", programs())
+def test_what_a_store_forgets_is_counted(make: str, tmp_path: Path) -> None:
+    """The packets that a store had taken and no longer has after its restart are counted, and no others."""
+    server = Server(programs()[make](), tmp_path).start()
+    offered = [made_up(seed, rows=900) for seed in range(4)]
+    packets = [int(observations.packets.sum()) for observations in offered]
+
+    with Writer(Single(SocketStore(server.path)), agent="bert", lifetime=900) as writer:
+        for number, observations in enumerate(offered):
+            writer.offer(observations)
+            assert writer.flush(PATIENCE)
+            with server.client() as client:
+                if number == 0:
+                    client.save()
+            if number == 1:
+                server.kill()
+                server.start()
+        stats = writer.stats
+        held = stored(server.client())
+    server.kill()
+
+    assert held == total([offered[0], *offered[2:]])
+    assert (stats.packets, stats.lost) == (sum(packets), packets[1])
+
+
+def test_an_agent_without_news_for_a_day_has_lost_nothing(
+    store: SocketStore, client: Valkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A number that has expired between two writes is no sign of a loss."""
+    monkeypatch.setattr(writing, "NUMBER_LIFETIME", 0.0)
+
+    with Writer(Single(store), agent="bert", lifetime=900) as writer:
+        for seed in range(2):
+            writer.offer(made_up(seed, rows=9))
+            assert writer.flush(PATIENCE)
+            client.delete(*client.scan_iter("writer;*"))
+        lost = writer.stats.lost
+
+    assert lost == 0
 
 
 def test_a_flush_ends_after_its_longest_time(server: Server, client: Valkey, tmp_path: Path) -> None:

@@ -81,6 +81,8 @@ def _problems(status: Status) -> Iterator[Problem]:
     yield Problem("store_refused", status.writer.refused, "key", refused)
     given_up = "given up: more waited for the store than is kept, and the flows seen longest ago went first"
     yield Problem("given_up", status.given_up, "packet", given_up)
+    lost = "lost by the store, which had confirmed them: it was restarted without them, restored or emptied"
+    yield Problem("lost", status.writer.lost, "packet", lost)
     for rule, count in rules.failures.items():
         place = rule_place(rule)
         yield Problem(

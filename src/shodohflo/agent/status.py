@@ -150,6 +150,7 @@ class Status:
             "store.unsaved": self.writer.unsaved,
             "store.evicted": self.writer.evicted,
             "store.given_up": self.given_up,
+            "store.lost": self.writer.lost,
         }
 
 
@@ -162,6 +163,7 @@ def summary(status: Status) -> str:
     counts = ", ".join(f"{count:,} {word}" for word, count in by_word.items() if count)
     store = _about_store(status.writer) if status.state == "running" else ""
     lost = f", {status.given_up:,} never reached the store" if status.given_up else ""
+    lost += f", {status.writer.lost:,} lost by the store" if status.writer.lost else ""
     return (
         f"{counted(status.ledger.received, 'packet')} received ({counts or 'nothing yet'}), "
         f"{status.ledger.kernel_dropped:,} dropped by the kernel{lost}{store}"

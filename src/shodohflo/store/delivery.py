@@ -21,17 +21,25 @@ While the store works on a write, the next one can be made ready (`prepare`); it
 
 A write that is in flight when the writer closes is counted as given up although the store may have applied it: only
 the missing answer could confirm it.
+
+A store that was restarted without its data, restored from a snapshot or emptied had a lower number before a write than
+the one that was confirmed last. The packets of the writes between are lost: confirmed, and in the store no more. (Only
+the answer to that write shows it: if it does not arrive, the loss is not noticed.)
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections import deque
+from typing import TYPE_CHECKING, Final
 
 from shodohflo.store.write import ROWS, to_write
 
 if TYPE_CHECKING:
     from shodohflo.store.outbox import Outbox
     from shodohflo.store.write import Write, Writing, Written
+
+REMEMBERED: Final = 10_000
+"""Writes of which is known what the store held after them: those of at least an hour."""
 
 
 class Delivery:
@@ -49,6 +57,9 @@ class Delivery:
         """Confirmed writes that the store had applied before: the first answer was lost."""
         self.refused = 0
         """Keys in confirmed writes that were left unchanged: a value of another program, or no permission."""
+        self.lost = 0
+        """Packets in confirmed writes that the store no longer has."""
+        self._held: deque[int] = deque([0], REMEMBERED)  # packets that the store had after each write, the latest last
         self._outbox = outbox
         self._in_flight: Write | None = None
         self._prepared: Write | None = None
@@ -89,9 +100,20 @@ class Delivery:
             return
         self._in_flight = None
         self.writes += 1
-        self.packets += int(write.decided.observations.packets.sum())
+        packets = int(write.decided.observations.packets.sum())
+        self.packets += packets
         self.repeated += not written.now
         self.refused += written.refused
+        kept = self._kept(written.before, write.number) if written.now else self._held[-1]
+        self.lost += self._held[-1] - kept
+        self._held.append(kept + packets)
+
+    def _kept(self, before: int, number: int) -> int:
+        """Return how many packets a store had whose last write was `before`, when it got write `number`."""
+        if before == 0:
+            return 0
+        undone = max(number - 1 - before, 0)
+        return self._held[-1 - min(undone, len(self._held) - 1)]
 
     def give_up(self) -> None:
         """Give up the write in flight, the one that is ready, and all rows that wait."""

@@ -37,6 +37,7 @@ _BY_TEXT: Final[dict[re.Pattern[str], str]] = {
         r"CERTIFICATE_REQUIRED": "the store asks for a certificate: name it with ?ssl_certfile=FILE&ssl_keyfile=FILE",
         r"protected mode": "the store lets only its own host in: set a password or `protected-mode no` there",
         r"unknown command": "the store lacks a command that is necessary, or has renamed it: use another store",
+        r"read.only replica": "it is a replica, which takes no writes: name its primary",
         r"\bMOVED \d|CROSSSLOT": "a cluster cannot be written to: name a store that is none",
     }.items()
 }

@@ -41,7 +41,8 @@ class OutageLog:
     def heartbeat_refused(self, reason: str, now: float) -> None:
         """Log that the store refused a heartbeat, at most once a minute."""
         if self._limit.allows("heartbeat", now):
-            _LOG.warning("%s; the heartbeat of this agent was not written, counts still are", reason)
+            counts = "" if self._is_away else ", counts still are"
+            _LOG.warning("%s; the heartbeat of this agent was not written%s", reason, counts)
 
     def saving(self, unsaved: str, now: float) -> None:
         """Log that the store cannot save its data for the reason `unsaved`, at most once a minute, and when it can."""

@@ -28,6 +28,8 @@ class WriterStats:
     """Writes that were sent again although the store had applied them: their first answer was lost."""
     refused: int = 0
     """Keys that were left unchanged: a value of another program, or no permission."""
+    lost: int = 0
+    """Packets that the store had confirmed and no longer has: it was restarted without them, restored or emptied."""
     evicted: int = 0
     """Keys that the store evicted because its memory was full, as the store itself reports."""
     outages: int = 0

@@ -4,7 +4,7 @@ If the connection breaks after a write was sent and before the answer arrived, t
 store applied it. So each writer numbers its writes, and the store keeps the highest number beside the counts: a write
 that is sent again is recognised and adds nothing, also when the first copy arrives after later writes, as it may from
 behind a router that stopped forwarding for a while. Number and counts are in the same database, so a store that is
-restored from an older snapshot has lost the same writes from both.
+restored from an older snapshot has lost the same writes from both. The number that it had tells the writer which.
 
 The keys of a write are chosen in `to_write` only. (For a cluster they would have to be grouped by slot there, with a
 number per slot.)
@@ -22,8 +22,8 @@ Example: write 7 of session 4f1c9a by the agent `bert`, with a lifetime of 900 s
 
 ARGV[1..5] are the number of the write and its lifetime, the lifetime of the other keys, the agent, and the number of
 counts. One argument per count follows, and then seven per detail. If the store has number 7 or a higher one, it
-answers {0, 0} and changes nothing. Otherwise it adds the counts, sets the number to 7 and answers {1, 0}: applied, no
-key refused.
+answers {0, 0, 0} and changes nothing. Otherwise it adds the counts, sets the number to 7 and answers {1, 0, 6}:
+applied, no key refused, and the number was 6.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 ROWS: Final = 400
 """Rows in a write: each makes at most five keys, and 2,000 keys occupy the store for about 10 ms."""
 
-_NUMBER_LIFETIME: Final = 24 * 3600
+NUMBER_LIFETIME: Final = 24 * 3600
 """Seconds that the store remembers a write; after a longer outage the last write may be applied a second time."""
 
 _AHEAD: Final = 3600
@@ -88,7 +88,7 @@ local function describe(key, is_news, first, last, rule, sentence, ...)
 end
 
 local before = redis.call('GET', KEYS[1]) or ''
-if (tonumber(before) or 0) >= tonumber(number) then return {0, 0} end
+if (tonumber(before) or 0) >= tonumber(number) then return {0, 0, 0} end
 redis.call('SET', KEYS[1], number, 'EX', number_lifetime)
 local expires = redis.pcall('EXPIRE', KEYS[1], number_lifetime)
 if type(expires) ~= 'number' then
@@ -144,7 +144,7 @@ for i = counted + 2, #KEYS do
         refused = refused + 1
     end
 end
-return {1, refused}
+return {1, refused, tonumber(before) or 0}
 """
 )
 
@@ -178,6 +178,8 @@ class Written:
     """Whether the write was applied now; false if the store had applied it before."""
     refused: int
     """Keys that were left unchanged: a value of another program, or no permission."""
+    before: int = 0
+    """The number of the last write that the store had before; 0 if it had none, or if `now` is false."""
 
 
 def to_write(decided: WithRules, number: int, writing: Writing) -> Write:
@@ -188,7 +190,7 @@ def to_write(decided: WithRules, number: int, writing: Writing) -> Write:
         number=number,
         keys=[WRITER + writing.session, *counted, *(detail.key for detail in detailed)],
         arguments=[
-            *(number, _NUMBER_LIFETIME, writing.lifetime, writing.agent, len(counted)),
+            *(number, NUMBER_LIFETIME, writing.lifetime, writing.agent, len(counted)),
             *counted.values(),
             *(argument for detail in detailed for argument in _arguments(detail)),
         ],
@@ -213,10 +215,10 @@ def send(client: Valkey, write: Write, meanwhile: Callable[[], None] = lambda: N
 
 
 def _written(answer: object, keys: int) -> Written:
-    """Check an answer: whether the write was applied now, and how many of its keys were refused."""
+    """Check an answer: whether the write was applied now, how many keys were refused, and the number before."""
     match answer:
-        case [0 | 1 as now, int(refused)] if 0 <= refused <= keys:
-            return Written(now=bool(now), refused=refused)
+        case [0 | 1 as now, int(refused), int(before)] if 0 <= refused <= keys and before >= 0:
+            return Written(now=bool(now), refused=refused, before=before)
     raise ValueError(f"{answer!r:.100} is no answer to a write")
 
 

@@ -33,7 +33,7 @@ from shodohflo.store.outbox import Outbox, RuleTexts
 from shodohflo.store.retry import FIRST_DELAY, next_delay
 from shodohflo.store.sinks import HeartbeatRefusedError
 from shodohflo.store.stats import WriterStats
-from shodohflo.store.write import Writing
+from shodohflo.store.write import NUMBER_LIFETIME, Writing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,6 +76,7 @@ class Writer:
         self._idle = True
         # Used by the thread only:
         self._failures = 0
+        self._written = 0.0  # when, in seconds since the machine started
         self._log = OutageLog(sink.name)
         self._thread = Thread(target=self._run, name="store-writer", daemon=True)
 
@@ -157,6 +158,7 @@ class Writer:
                 writes=self._delivery.writes,
                 repeated=self._delivery.repeated,
                 refused=self._delivery.refused,
+                lost=self._delivery.lost,
                 given_up=Counter(self._outbox.given_up),
             )
 
@@ -225,6 +227,10 @@ class Writer:
 
     def _send(self, write: Write) -> None:
         written = self._sink.write(write, self._prepare)
+        now = time.clock_gettime(time.CLOCK_BOOTTIME)  # goes on while the machine is suspended, as the store's does
+        if now - self._written > NUMBER_LIFETIME:  # the number has expired, which is no loss
+            written = replace(written, before=write.number - 1)
+        self._written = now
         with self._changed:
             self._delivery.confirm(write, written)
         self._succeed()
