@@ -221,6 +221,24 @@ def test_closing_while_the_store_is_silent_does_not_take_for_ever(own_server: Se
         assert writer.stats.packets == 3
 
 
+def test_a_replica_is_named_and_written_to_once_it_is_a_primary(own_server: Server) -> None:
+    """A replica refuses for good until somebody makes it a primary; the error says so, and nothing is lost."""
+    offered = made_up(1, rows=900)
+    with (
+        own_server.client() as admin,
+        Writer(Single(SocketStore(own_server.path)), agent="bert", lifetime=900) as writer,
+    ):
+        admin.execute_command("REPLICAOF", "127.0.0.1", str(free_port()))
+        writer.offer(offered)
+        wait_until(lambda: writer.stats.attempts > 0, "the write is refused")
+        said = writer.stats.last_error
+        admin.execute_command("REPLICAOF", "NO", "ONE")
+        assert writer.flush(PATIENCE)
+
+        assert said.endswith("it is a replica, which takes no writes: name its primary")
+        assert stored(admin) == counts(offered)
+
+
 @pytest.mark.parametrize("make", programs())
 def test_what_a_store_forgets_is_counted(make: str, tmp_path: Path) -> None:
     """The packets that a store had taken and no longer has after its restart are counted, and no others."""
