@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from shodohflo.attribution.ledger import DROPPED, Ledger, Outcome, Tally
+from shodohflo.attribution.ledger import DROPPED, Ledger, Outcome, Tally, dropping_rule
 from shodohflo.columns.frames import ETHERTYPE
 from shodohflo.wire.layers import IPV4_PAYLOAD, IPV6_PAYLOAD, PPP_PAYLOAD
 
@@ -89,3 +89,11 @@ def test_what_was_refused_inside_tunnels_is_not_told() -> None:
 def test_every_outcome_is_explained_in_words_of_its_own() -> None:
     """Each outcome has an explanation of its own, which the reference page prints."""
     assert len({outcome.explanation for outcome in Outcome}) == len(Outcome)
+
+
+def test_the_rule_that_dropped_packets_is_read_from_their_outcome() -> None:
+    """Only outcomes of drops have a rule, and only if its place is well-formed."""
+    assert [dropping_rule(DROPPED.format(number)) for number in (0, 12)] == [0, 12]
+    assert [dropping_rule(outcome) for outcome in ("handshake", "dropped.", "dropped.x", "FLOW_MAPPING[1]")] == [
+        None
+    ] * 4

@@ -96,11 +96,10 @@ def test_flows_are_counted_once_for_each_rule() -> None:
 
 def test_malformed_fields_of_an_agents_hash_are_skipped() -> None:
     """Malformed fields of a heartbeat are skipped, and the drops of several agents are added up."""
+    place = "outcomes.dropped.FLOW_MAPPING"
     agents = [
-        AgentRow("bert", "db", 1.0, {"outcomes.dropped.FLOW_MAPPING[3]": "5", "outcomes.dropped.FLOW_MAPPING[x]": "1"}),
-        AgentRow(
-            "ernie", "db", 1.0, {"outcomes.dropped.FLOW_MAPPING[3]": "2", "outcomes.dropped.FLOW_MAPPING[4]": "-"}
-        ),
+        AgentRow("bert", "db", 1.0, {f"{place}[3]": "5", f"{place}[x]": "1"}),
+        AgentRow("ernie", "db", 1.0, {f"{place}[3]": "2", f"{place}[4]": "-", f"{place}[5]": "9" * 5000}),
     ]
 
     assert count_stored([], agents, [RuleText(3, "now")]).dropped == {RuleText(3, "now"): 7}

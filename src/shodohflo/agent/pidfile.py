@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 from urllib.parse import quote, unquote
 
-from shodohflo.errors import ConfigurationError, ShodohfloError
+from shodohflo.errors import ConfigurationError, ShodohfloError, foreign_text
 from shodohflo.process.opening import (
     UntrustedError,
     is_privileged,
@@ -87,7 +87,7 @@ class ReloadStatus:
         """Parse the status; raise `ValueError` for anything else."""
         match json.loads(text):
             case {"begun": int(begun), "answered": int(answered), "error": str(error), "configuration": str(loaded)}:
-                return cls(begun, answered, _printable(error), _printable(loaded))
+                return cls(begun, answered, foreign_text(error), foreign_text(loaded))
         raise ValueError("it has other fields")
 
 
@@ -146,11 +146,6 @@ def _belongs_to(pid: int, owner: int) -> bool:
     except OSError:
         return False
     return any(line.split()[2] == str(owner) for line in status.splitlines() if line.startswith("Uid:"))
-
-
-def _printable(text: str) -> str:
-    """Return `text` with control characters escaped, so that it cannot control a terminal."""
-    return text if text.isprintable() else ascii(text)[1:-1]
 
 
 def running(directory: Path) -> list[AgentFiles]:

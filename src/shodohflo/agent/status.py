@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from shodohflo import __version__
 from shodohflo.columns.observations import Observations
 from shodohflo.keys.networks import to_fields
+from shodohflo.keys.outcomes import outcomes_to_fields
 from shodohflo.model import Network, rule_place
 from shodohflo.report.numbers import counted
 
@@ -125,7 +126,6 @@ class Status:
         }
 
     def _counters(self) -> dict[str, str | int]:
-        outcomes = {f"outcomes.{name}": count for name, count in sorted(self.ledger.outcomes.items()) if count}
         pairs = {f"unmatched.{src};{dst}": count for (src, dst), count in self.unmatched.most_common(MOST_PAIRS)}
         kinds = {
             f"{reason}.{kind}": count
@@ -136,7 +136,7 @@ class Status:
         return {
             "received": self.ledger.received,
             "kernel_dropped": self.ledger.kernel_dropped,
-            **outcomes,
+            **outcomes_to_fields(self.ledger.outcomes),
             **kinds,
             **pairs,
             **failures,

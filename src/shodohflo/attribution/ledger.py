@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from shodohflo.model import Explained
+from shodohflo.model import Explained, rule_number
 from shodohflo.wire.layers import unread
 from shodohflo.wire.names import describe
 from shodohflo.wire.refusals import Refusal
@@ -33,7 +33,7 @@ class Outcome(Explained):
 
 
 DROPPED = "dropped.FLOW_MAPPING[{}]"
-"""Dropped by rule n, which has `drop=True`."""
+"""Dropped by rule n, which has `drop=True`; `dropping_rule` is the reverse."""
 
 REFUSED = "refused.{}"
 """Refused by a decoder, for a `wire.refusals.Refusal`."""
@@ -42,6 +42,12 @@ REFUSED = "refused.{}"
 _MEANINGS: Final = {str(outcome): outcome.explanation for outcome in Outcome} | {
     REFUSED.format(refusal): refusal.explanation for refusal in Refusal
 }
+
+
+def dropping_rule(outcome: str) -> int | None:
+    """Return the number of the rule that dropped the packets with `outcome`, or None if they were not dropped."""
+    what, _, place = outcome.partition(".")
+    return rule_number(place) if what == "dropped" else None
 
 
 def meaning_of(outcome: str) -> str:

@@ -1,10 +1,10 @@
 """The format of the store, shared by its writers and readers: key names, counts and `detail` fields.
 
 `grammar` writes and parses key names, `counting` sums observations by key, `detail` writes and reads the hash with the
-times, rule and agents of a flow, and `shapes` reads many such hashes fast; `networks` has the names of networks in the
-hash of an agent. `values` bounds what a reader takes, and `naming` what a person may choose. Everything here is pure:
-this package must not know store clients, sockets, clocks or configurations. Other programs depend on these names, so
-changing one breaks them.
+times, rule and agents of a flow, and `shapes` reads many such hashes fast; `networks` and `outcomes` write and read
+the fields of an agent's hash that readers need. `values` bounds what a reader takes, and `naming` what a person may
+choose. Everything here is pure: this package must not know store clients, sockets, clocks or configurations. Other
+programs depend on these names, so changing one breaks them.
 """
 
 from shodohflo.keys.counting import counts

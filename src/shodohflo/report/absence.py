@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from shodohflo.attribution.ledger import Outcome, meaning_of
+from shodohflo.errors import foreign_text
+from shodohflo.keys.outcomes import outcomes_from_fields
+from shodohflo.keys.values import parse_count
 from shodohflo.report.numbers import age_text, counted
 
 if TYPE_CHECKING:
@@ -27,12 +30,6 @@ HINTS: Final = {
     Outcome.HANDSHAKE: "connections without data make no flow",
 }
 """The way out, by the most frequent outcome."""
-
-_OUTCOMES: Final = "outcomes."
-"""Prefix of the fields of an agent's hash that count outcomes."""
-
-_DIGITS: Final = 18
-"""A longer number is not a count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,17 +78,17 @@ def _elsewhere(store: Contents) -> Iterator[str]:
 
 def _of_agent(agent: AgentRow, looked: Looked) -> str:
     """Say whether an agent is running, and what it has received instead."""
-    name = _printable(agent.agent)
+    name = foreign_text(agent.agent)
     said = age_text(agent.age)
     state = agent.fields.get("state", "")
     if state in {"ended", "cut short"}:
         return f"the agent {name} ended {said} ago, and what it had written has expired"
     if agent.age > SILENT:
         return f"nothing has been heard of the agent {name} for {said}; what it had written has expired"
-    outcomes = _outcomes(agent.fields)
-    received = _number(agent.fields.get("received", ""))
+    outcomes = outcomes_from_fields(agent.fields)
+    received = parse_count(agent.fields.get("received", "")) or 0
     if received == 0:
-        interfaces = _printable(agent.fields.get("interfaces", "")) or "no interface"
+        interfaces = foreign_text(agent.fields.get("interfaces", "")) or "no interface"
         return f"the agent {name} is running, but has received no packets; it listens to {interfaces}"
     if recorded := sum(outcomes.get(outcome, 0) for outcome in looked.outcomes):
         packets = counted(recorded, "packet")
@@ -102,26 +99,9 @@ def _of_agent(agent: AgentRow, looked: Looked) -> str:
     )
 
 
-def _outcomes(fields: Mapping[str, str]) -> dict[str, int]:
-    return {
-        _printable(name.removeprefix(_OUTCOMES)): _number(text)
-        for name, text in fields.items()
-        if name.startswith(_OUTCOMES)
-    }
-
-
 def _foremost(outcomes: Mapping[str, int]) -> str:
     """Return the most frequent outcomes in words, with the way out of the first."""
     ordered = sorted(outcomes.items(), key=lambda each: (-each[1], each[0]))
-    named = ", ".join(f"{count:,} are {name} ({meaning_of(name)})" for name, count in ordered[:FOREMOST])
+    named = ", ".join(f"{count:,} are {foreign_text(name)} ({meaning_of(name)})" for name, count in ordered[:FOREMOST])
     hint = next((hint for outcome, hint in HINTS.items() if ordered and outcome == ordered[0][0]), "")
     return (named or "none is counted") + (f"; {hint}" if hint else "")
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= _DIGITS else 0
-
-
-def _printable(text: str) -> str:
-    """Return a text of the store with escapes for what could change a terminal."""
-    return text if text.isprintable() else ascii(text)[1:-1]

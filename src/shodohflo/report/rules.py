@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from shodohflo.attribution.ledger import DROPPED
+from shodohflo.attribution.ledger import DROPPED, dropping_rule
 from shodohflo.columns.grouping import group_by
+from shodohflo.keys.outcomes import outcomes_from_fields
 from shodohflo.model import Kind, entry_place, rule_number, rule_place
 from shodohflo.report.table import Column, Row, show
 
@@ -32,10 +33,6 @@ COLUMNS: Final = (
     Column("DROPPED", right=True),
     Column("SENTENCE"),
 )
-
-
-_DROPPED: Final = "outcomes.dropped."
-"""Prefix of the heartbeat fields that count drops; the place of the rule follows."""
 
 
 _FORGOTTEN: Final = "(its sentence is unknown)"
@@ -121,10 +118,9 @@ def count_stored(flows: Iterable[FlowRow], agents: Iterable[AgentRow], rules: Se
             decided.flows[rule] += 1
             latest[number] = max(latest[number], (row.last or 0.0, rule.sentence))
     for agent in agents:
-        for name, text in agent.fields.items():
-            number = rule_number(name.removeprefix(_DROPPED)) if name.startswith(_DROPPED) else None
-            if number is not None and text.isascii() and text.isdigit():
-                decided.dropped[RuleText(number, words.get(number, latest[number][1]))] += int(text)
+        for outcome, packets in outcomes_from_fields(agent.fields).items():
+            if (number := dropping_rule(outcome)) is not None:
+                decided.dropped[RuleText(number, words.get(number, latest[number][1]))] += packets
     return decided
 
 

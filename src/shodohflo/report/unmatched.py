@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
-from shodohflo.attribution.ledger import DROPPED, Outcome
+from shodohflo.attribution.ledger import Outcome, dropping_rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -20,7 +20,6 @@ NEARLY_ALL: Final = 0.95
 
 _UNMATCHED: Final = frozenset({Outcome.NO_NETWORK, Outcome.NO_RULE})
 _DECIDED: Final = frozenset({Outcome.FLOW, Outcome.FLOW_IGNORED})
-_DROPPED: Final = DROPPED.partition("FLOW")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +33,7 @@ class Judged:
     def of(cls, outcomes: Mapping[str, int]) -> Self:
         """Count them among the `outcomes` of a ledger."""
         unmatched = sum(count for name, count in outcomes.items() if name in _UNMATCHED)
-        others = sum(count for name, count in outcomes.items() if name in _DECIDED or name.startswith(_DROPPED))
+        others = sum(count for name, count in outcomes.items() if name in _DECIDED or dropping_rule(name) is not None)
         return cls(unmatched + others, unmatched)
 
     def since(self, before: Judged) -> Judged:
