@@ -29,7 +29,7 @@ from shodohflo.store.urls import StoreUrl
 from shodohflo.store.writer import CAPACITY, Writer
 from support.cutting import CuttingWire
 from support.holding import HoldingWire
-from support.hostile_store import HostileStore, Lies
+from support.lying import Lies, LyingWire
 from support.observing import Seen, flow, observed
 from support.serving import PATIENCE, Server, free_port, programs, wait_until
 
@@ -437,7 +437,7 @@ def test_no_answer_to_any_command_ends_the_writer_or_costs_a_count(
     store = RemoteStore(StoreUrl(path=str(tmp_path / "hostile"), database=1, password="secret"))
     offered: list[Observations] = []
 
-    with HostileStore(tmp_path / "hostile", server.path, lies, applies=applies):
+    with LyingWire(tmp_path / "hostile", server.path, lies, applies=applies):
         # A new writer whenever one is content with an answer, because some commands are only sent at its beginning.
         while lies.answers or len(offered) < 3:
             with Writer(Single(store), agent="bert", lifetime=900) as writer:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import select
 import socket
 from contextlib import suppress
-from threading import Thread
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
+
+from support.listening import Listening
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 _WRITE_ANSWERED: Final = b"*3\r\n:"
 
 
-class CuttingWire:
+class CuttingWire(Listening):
     """Passes bytes between a client of the socket at `path` and the store at `store`.
 
     `cuts` is called for every request, of which only half is passed on if it returns true, and for the answer to every
@@ -24,35 +25,17 @@ class CuttingWire:
 
     def __init__(self, path: Path, store: Path, cuts: Callable[[], bool]) -> None:
         """Listen at `path`."""
+        super().__init__(path)
         self.requests_cut = 0
         self.answers_cut = 0
         self._store = store
         self._cuts = cuts
-        self._listening = socket.socket(socket.AF_UNIX)
-        self._listening.bind(str(path))
-        self._listening.listen()
-        self._thread = Thread(target=self._accept)
 
-    def __enter__(self) -> Self:
-        """Start passing bytes."""
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Stop listening."""
-        self._listening.shutdown(socket.SHUT_RDWR)
-        self._thread.join()
-        self._listening.close()
-
-    def _accept(self) -> None:
-        """Serve one connection at a time, as a writer has only one."""
-        with suppress(OSError):
-            while True:
-                near, _ = self._listening.accept()
-                with near, socket.socket(socket.AF_UNIX) as far, suppress(OSError):
-                    far.connect(str(self._store))
-                    while self._pass(near, far):
-                        pass
+    def _serve(self, near: socket.socket) -> None:
+        with near, socket.socket(socket.AF_UNIX) as far, suppress(OSError):
+            far.connect(str(self._store))
+            while self._pass(near, far):
+                pass
 
     def _pass(self, near: socket.socket, far: socket.socket) -> bool:
         """Pass the bytes that one end has sent; return whether the connection stays open."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import socket
 from contextlib import suppress
-from threading import Lock, Thread
-from typing import TYPE_CHECKING, Final, Self
+from threading import Lock
+from typing import TYPE_CHECKING, Final
+
+from support.listening import Listening
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,7 +18,7 @@ _PATIENCE: Final = 5.0
 """Seconds that the store may take to answer a request that is delivered late."""
 
 
-class HoldingWire:
+class HoldingWire(Listening):
     """Passes bytes between clients of the socket at `path` and the store at `store`.
 
     `holds` is called for every request. If it returns true, that request and everything after it on the same
@@ -25,28 +27,13 @@ class HoldingWire:
 
     def __init__(self, path: Path, store: Path, holds: Callable[[], bool]) -> None:
         """Listen at `path`."""
+        super().__init__(path)
         self.delivered = 0
         """Connections whose requests came late."""
         self._store = store
         self._holds = holds
         self._held: list[tuple[socket.socket, bytes]] = []
         self._lock = Lock()
-        self._listening = socket.socket(socket.AF_UNIX)
-        self._listening.bind(str(path))
-        self._listening.listen()
-        self._threads = [Thread(target=self._accept)]
-
-    def __enter__(self) -> Self:
-        """Start passing bytes."""
-        self._threads[0].start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Stop listening; the clients must have closed their connections."""
-        self._listening.shutdown(socket.SHUT_RDWR)
-        for thread in self._threads:
-            thread.join()
-        self._listening.close()
 
     def deliver(self, chance: Random) -> None:
         """Send what was held of connections that their clients have closed, in the order that `chance` gives."""
@@ -60,18 +47,11 @@ class HoldingWire:
                 far.recv(1 << 16)
             self.delivered += 1
 
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                near, _ = self._listening.accept()
-                far = socket.socket(socket.AF_UNIX)
-                far.connect(str(self._store))
-                self._threads.append(Thread(target=self._serve, args=(near, far)))
-                self._threads[-1].start()
-
-    def _serve(self, near: socket.socket, far: socket.socket) -> None:
+    def _serve(self, near: socket.socket) -> None:
         """Pass one request after the other, each with its answer, until the client ends or one is held."""
+        far = socket.socket(socket.AF_UNIX)
         with near, suppress(OSError):
+            far.connect(str(self._store))
             while request := near.recv(1 << 20):
                 if self._holds():
                     self._keep(near, far, request)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import socket
 from contextlib import suppress
 from fnmatch import fnmatchcase
-from threading import Thread
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
+
+from support.listening import Listening
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
@@ -81,48 +82,26 @@ HONEST: Final[Script] = {
 }
 
 
-class HostileStore:
+class HostileStore(Listening):
     """A server at `path` that answers by `script`, and honestly to every command that the script does not have."""
 
     def __init__(self, path: Path, script: Script) -> None:
         """Listen at `path`."""
+        super().__init__(path)
         self.url = f"unix://{path}"
         self.sent = 0
         """Bytes of all answers so far."""
         self._script = {**HONEST, **script}
-        self._listening = socket.socket(socket.AF_UNIX)
-        self._listening.bind(str(path))
-        self._listening.listen()
-        self._threads = [Thread(target=self._accept)]
 
-    def __enter__(self) -> Self:
-        """Start serving."""
-        self._threads[0].start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Stop serving; the clients must have closed their connections."""
-        self._listening.shutdown(socket.SHUT_RDWR)
-        for thread in self._threads:
-            thread.join()
-        self._listening.close()
-
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                accepted, _ = self._listening.accept()
-                self._threads.append(Thread(target=self._serve, args=(accepted,)))
-                self._threads[-1].start()
-
-    def _serve(self, accepted: socket.socket) -> None:
+    def _serve(self, near: socket.socket) -> None:
         """Answer one command after the other until the client closes the connection."""
-        with accepted, suppress(OSError), accepted.makefile("rb") as requests:
+        with near, suppress(OSError), near.makefile("rb") as requests:
             while header := requests.readline():
                 command = [self._part(requests.readline(), requests.read) for _ in range(int(header[1:]))]
                 answer = self._script[command[0].decode().upper()]
                 answer = answer(command) if callable(answer) else answer
                 for piece in (answer,) if isinstance(answer, bytes) else answer:
-                    accepted.sendall(piece)
+                    near.sendall(piece)
                     self.sent += len(piece)
                 if not isinstance(answer, bytes):
                     return

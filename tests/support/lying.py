@@ -5,8 +5,9 @@ from __future__ import annotations
 import socket
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
-from threading import Thread
-from typing import TYPE_CHECKING, BinaryIO, Final, Self
+from typing import TYPE_CHECKING, BinaryIO, Final
+
+from support.listening import Listening
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,7 +69,7 @@ def named(request: list[bytes]) -> str:
     return f"{command} {request[1].decode()}" if len(request) > 1 else command
 
 
-class HostileStore:
+class LyingWire(Listening):
     """Listens at `path` and passes commands to the store at `store`, but answers some of them as `lie` says.
 
     A password is accepted, whatever it is.
@@ -76,32 +77,10 @@ class HostileStore:
 
     def __init__(self, path: Path, store: Path, lie: Callable[[list[bytes]], str | None], *, applies: bool) -> None:
         """Listen at `path`; with `applies`, the real store gets also the commands that are answered with a lie."""
+        super().__init__(path)
         self._store = store
         self._lie = lie
         self._applies = applies
-        self._listening = socket.socket(socket.AF_UNIX)
-        self._listening.bind(str(path))
-        self._listening.listen()
-        self._threads = [Thread(target=self._accept)]
-
-    def __enter__(self) -> Self:
-        """Start answering."""
-        self._threads[0].start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Stop listening; the clients must have closed their connections."""
-        self._listening.shutdown(socket.SHUT_RDWR)
-        for thread in self._threads:
-            thread.join()
-        self._listening.close()
-
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                near, _ = self._listening.accept()
-                self._threads.append(Thread(target=self._serve, args=(near,)))
-                self._threads[-1].start()
 
     def _serve(self, near: socket.socket) -> None:
         """Answer one connection until either side ends it."""
