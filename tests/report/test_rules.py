@@ -109,7 +109,17 @@ def test_only_agents_with_another_configuration_are_named() -> None:
     """Running agents whose configuration has another digest are named; without a configuration, none is."""
     settings = replace(load(None, {}), digest="d1")
     agents = [AgentRow("bert", "db", 1.0, {"configuration.digest": settings.digest}), AgentRow("ernie", "db", 1.0, {})]
-    agents.append(AgentRow("gone", "db", 900.0, {"state": "ended"}))
+    agents += [AgentRow(state, "db", 900.0, {"state": state}) for state in ("ended", "cut short")]
 
     assert list(other_configurations(agents, settings)) == ["agent ernie runs another configuration: ?, since ?"]
     assert list(other_configurations(agents, None)) == []
+
+
+def test_what_an_agents_hash_says_is_escaped() -> None:
+    """No control character of a store reaches the terminal."""
+    settings = replace(load(None, {}), digest="d1")
+    strange = AgentRow("b\x1b[2J", "db", 1.0, {"configuration": "\x1b]0;x\x07", "configuration.since": "\n"})
+
+    assert list(other_configurations([strange], settings)) == [
+        "agent b\\x1b[2J runs another configuration: \\x1b]0;x\\x07, since "
+    ]

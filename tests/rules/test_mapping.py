@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shodohflo.keys.values import LONGEST_TEXT
 from shodohflo.model import SRC
 from shodohflo.rules.actions import Assign, LowerPort, MappingAction, PortMatch
-from shodohflo.rules.mapping import MOST_RULES, FlowMapping, Verdict
+from shodohflo.rules.mapping import LONGEST_SENTENCE, MOST_RULES, FlowMapping, Verdict
 from shodohflo.rules.networks import NetworkEnumeration
 from shodohflo.rules.verdicts import Decision
 from support.rule_sets import DROP, OPERATORS, OURS, Packet, RuleSet, packet, packets, rule_sets, second_opinion
@@ -208,3 +209,14 @@ def test_a_rule_describes_itself_in_one_sentence() -> None:
         "from external to bert: dropped if the source port is 53",
         "from any network to bert: as Says decides",
     ]
+
+
+def test_a_sentence_fits_what_readers_take() -> None:
+    """The sentence of a rule with thousands of ports is cut, so that readers do not take it for damage."""
+    mapping = FlowMapping((None, None, PortMatch(set(range(1000, 5000, 2)))), (None, None, LowerPort()))
+
+    long, short = mapping.sentences
+
+    assert len(long) == LONGEST_SENTENCE < LONGEST_TEXT
+    assert long.endswith("...")
+    assert short == mapping.rules[1].describe()

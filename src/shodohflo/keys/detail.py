@@ -130,8 +130,9 @@ class FlowDetail(NamedTuple):
             prefix, rest = _split(name)
             if prefix in _COUNTED and _is_protocol(rest):
                 count = parse_count(value)
-                (packets if prefix == PACKETS else octets)[rest] = count or 0
                 malformed += count is None
+                if count is not None:
+                    (packets if prefix == PACKETS else octets)[rest] = count
             elif prefix == SEEN_BY:
                 agents.append(rest)
             elif prefix or name not in told:

@@ -139,7 +139,7 @@ class _Grammar:
         names = tuple(field.name for field in fields(kind))
         parsers = tuple(_PARSERS.get(name, _address) for name in names)
         # Colons separate numbers but are part of IPv6 addresses, so the two need different character classes.
-        groups = {name: "([0-9]+)" if name in _PARSERS else "([^;]+)" for name in names}
+        groups = {name: "([0-9]{1,5})" if name in _PARSERS else "([^;]+)" for name in names}
         return cls(kind, key_template(kind), names, parsers, re.compile(FORMS[kind].format_map(groups)))
 
     @property

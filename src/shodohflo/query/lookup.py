@@ -34,7 +34,8 @@ def find_row(reader: Reader, key: Key, now: float) -> KeyRow | None:
 def _recon(reader: Reader, key: ResetKey | UnreachableKey) -> Sequence[KeyRow]:
     """Return the row with the ends, ports and code of `key`, or nothing."""
     code = key.code if isinstance(key, UnreachableKey) else None
-    rows = reader.recon(Filter(_only(key.client), _only(key.remote))).rows
+    kinds = frozenset({"rst" if code is None else "icmp"})
+    rows = reader.recon(Filter(_only(key.client), _only(key.remote), kinds=kinds)).rows
     wanted = (key.client_port, key.remote_port, code)
     return [row for row in rows if (row.client_port, row.remote_port, row.code) == wanted]
 

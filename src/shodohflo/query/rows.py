@@ -122,6 +122,11 @@ class AgentRow:
     """Seconds since the heartbeat; a running agent writes one every 10 seconds."""
     fields: Mapping[str, str]
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether the agent said that it ended, with everything written or not."""
+        return self.fields.get("state") in {"ended", "cut short"}
+
     def as_dict(self) -> dict[str, object]:
         """Return the row as an object for JSON."""
         return {"agent": self.agent, "store": self.store, "age": _plain(self.age), "fields": dict(self.fields)}

@@ -80,8 +80,7 @@ def _of_agent(agent: AgentRow, looked: Looked) -> str:
     """Say whether an agent is running, and what it has received instead."""
     name = foreign_text(agent.agent)
     said = age_text(agent.age)
-    state = agent.fields.get("state", "")
-    if state in {"ended", "cut short"}:
+    if agent.has_ended:
         return f"the agent {name} ended {said} ago, and what it had written has expired"
     if agent.age > SILENT:
         return f"nothing has been heard of the agent {name} for {said}; what it had written has expired"

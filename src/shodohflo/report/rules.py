@@ -12,6 +12,7 @@ import numpy as np
 
 from shodohflo.attribution.ledger import DROPPED, dropping_rule
 from shodohflo.columns.grouping import group_by
+from shodohflo.errors import foreign_text
 from shodohflo.keys.outcomes import outcomes_from_fields
 from shodohflo.model import Kind, entry_place, rule_number, rule_place
 from shodohflo.report.table import Column, Row, show
@@ -95,11 +96,13 @@ def other_configurations(agents: Iterable[AgentRow], settings: Settings | None) 
     for agent in agents:
         if (
             settings is not None
-            and agent.fields.get("state") != "ended"
+            and not agent.has_ended
             and agent.fields.get("configuration.digest", "") != settings.digest
         ):
-            runs, since = (agent.fields.get(name, "?") for name in ("configuration", "configuration.since"))
-            yield f"agent {agent.agent} runs another configuration: {runs}, since {since}"
+            runs, since = (
+                foreign_text(agent.fields.get(name, "?")) for name in ("configuration", "configuration.since")
+            )
+            yield f"agent {foreign_text(agent.agent)} runs another configuration: {runs}, since {since}"
 
 
 def count_stored(flows: Iterable[FlowRow], agents: Iterable[AgentRow], rules: Sequence[RuleText]) -> Decided:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 MOST_RULES: Final = 65_536
 """Rule numbers are 16 bits wide in the columns."""
 
+LONGEST_SENTENCE: Final = 4_000
+"""Characters of a rule's sentence; readers of a store take no text that is much longer."""
+
 
 class ActionTimeoutError(BaseException):
     """Raised inside an action that takes too long; not an `Exception`, because an action may catch those."""
@@ -113,8 +116,8 @@ class FlowMapping:
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        """The description of each rule, by its number."""
-        return tuple(rule.describe() for rule in self.rules)
+        """The description of each rule, by its number; of a rule with thousands of ports, its beginning."""
+        return tuple(_shortened(rule.describe()) for rule in self.rules)
 
     def number_networks(self, enumeration: NetworkEnumeration) -> FlowMapping:
         """Resolve the network names and return the mapping itself; required before it can match.
@@ -201,6 +204,10 @@ def _parse_rule(number: int, rule: object) -> Rule:
         return Rule.parse(rule)
     except ValueError as error:
         raise ValueError(f"{rule_place(number)}: {error}") from None
+
+
+def _shortened(sentence: str) -> str:
+    return sentence if len(sentence) <= LONGEST_SENTENCE else sentence[: LONGEST_SENTENCE - 3] + "..."
 
 
 def _number(enumeration: NetworkEnumeration, rule: int, name: str | None) -> int:

@@ -14,6 +14,7 @@ from valkey.exceptions import InvalidResponse, ResponseError
 from valkey.exceptions import TimeoutError as ValkeyTimeoutError
 
 from shodohflo.keys import AGENT
+from shodohflo.keys.values import MOST
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
 
 LIFETIME: Final = 24 * 3600
 """Seconds; the last heartbeat of an agent can still be read long after the agent ended."""
-
-_MOST: Final = 2**63 - 1
-"""The largest count of a store."""
 
 # One command, so that there is one answer, and the hash is never seen without a lifetime.
 _SCRIPT: Final = """
@@ -65,7 +63,7 @@ def read_condition(client: Valkey) -> Condition:
     failed = [words for field, words in _SAVING.items() if persistence.get(field) == "err"]
     evicted = stats.get("evicted_keys")
     return Condition(
-        evicted if isinstance(evicted, int) and 0 <= evicted <= _MOST else None, failed[0] if failed else ""
+        evicted if isinstance(evicted, int) and 0 <= evicted <= MOST else None, failed[0] if failed else ""
     )
 
 
