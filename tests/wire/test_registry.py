@@ -9,7 +9,17 @@ import pytest
 
 from shodohflo.columns.frames import ETHERTYPE
 from shodohflo.model import ICMP, ICMPV6, TCP, UDP
-from shodohflo.wire.layers import IPV4, IPV4_PAYLOAD, IPV6, IPV6_PAYLOAD, LINK, NSH_PAYLOAD, PPP_PAYLOAD
+from shodohflo.wire.headers.ethernet import vlan
+from shodohflo.wire.layers import (
+    IPV4,
+    IPV4_PAYLOAD,
+    IPV6,
+    IPV6_PAYLOAD,
+    LINK,
+    NSH_PAYLOAD,
+    PPP_PAYLOAD,
+    VLAN_TAGS,
+)
 from shodohflo.wire.registry import (
     ETHERTYPES,
     EXTENSIONS,
@@ -131,3 +141,8 @@ def test_the_neighbours_of_registered_ethertypes_are_refused() -> None:
 
     for number in {neighbour for known in registered for neighbour in (known - 1, known + 1)} - registered:
         assert refusal(ethernet(bytes(60), number), ETHER) == "not_ip"
+
+
+def test_vlan_tags_are_those_that_are_read_as_such() -> None:
+    """The EtherTypes by which pseudowires recognise a VLAN tag are exactly those of the registry."""
+    assert {row.number for row in ETHERTYPES if row.decoder is vlan} == set(VLAN_TAGS)

@@ -2,7 +2,7 @@
 
 `running` has the main loop, from the listener through the pipeline to the store, until a signal or the end of the
 duration. `startup` settles what a run needs, from arguments that `cli` has parsed. This package must not know how
-packets are decoded or decided, what keys look like, or how a command line is parsed.
+packets are decoded or decided, how the names of keys are built, or how a command line is parsed.
 """
 
 from shodohflo.agent.options import RunOptions

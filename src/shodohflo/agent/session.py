@@ -30,10 +30,6 @@ if TYPE_CHECKING:
     from shodohflo.store.connection import TcpEnds
     from shodohflo.store.writer import Writer
 
-
-_RECORDED: Final = "recorded."
-"""What the outcomes of recorded packets begin with."""
-
 _SLICE: Final = 0.25
 """Seconds between two looks at whether the user wants to wait for the store."""
 
@@ -107,8 +103,9 @@ class Session:
         """Wait until the store has taken the rest, and return whether it has; a wait that can be noticed is logged."""
         if self._flushed():
             return True
+        waiting = counted(self._writer.stats.waiting_packets, "recorded packet")
         notice = (
-            f"waiting for {self._identity.store} to take {_in_words(self.status())}, until it has taken nothing for "
+            f"waiting for {self._identity.store} to take {waiting}, until it has taken nothing for "
             f"{self._patience:.0f} s; Ctrl-C or SIGTERM ends at once, and gives them up"
         )
         _log.warning("%s", notice)
@@ -198,13 +195,6 @@ class Session:
 
 def _loaded(settings: Settings) -> LoadedConfiguration:
     return LoadedConfiguration(settings.path, settings.digest, time.time())
-
-
-def _in_words(status: Status) -> str:
-    """Return the number of recorded packets that the store has not taken yet, in words."""
-    tables = (status.ledger.outcomes, status.ledger.inside)
-    recorded = sum(count for table in tables for name, count in table.items() if name.startswith(_RECORDED))
-    return counted(max(recorded - status.writer.packets - status.given_up, 0), "recorded packet")
 
 
 def _carry_failures(old: FlowMapping, new: FlowMapping) -> None:

@@ -69,14 +69,14 @@ class RunArguments:
         return ", until an interface has an address (--our-nets names others)"
 
     def adapt(self, settings: Settings, networks: tuple[Network, ...]) -> Configuration:
-        """Return `settings` with other derived networks, after logging these and the findings about both.
+        """Return `settings` with other derived networks, after logging the findings about both, then the networks.
 
         Raise `ConfigurationError` if the settings can't be used with them.
         """
         refuse_swallowed(settings.enumeration, networks)
         configuration = Configuration(settings, networks)
-        _log.info("our networks%s, are now %s", self._origin(configuration), configuration.our_nets_text)
         _refuse_errors(configuration)
+        _log.info("our networks%s, are now %s", self._origin(configuration), configuration.our_nets_text)
         return configuration
 
     def reread(self, before: Settings) -> Configuration:

@@ -27,6 +27,7 @@ MOST_PAIRS: Final = 20
 
 MOST_KINDS: Final = 20
 """The number of `not_ip` and of `protocol` fields, which say what was refused; the most frequent kinds come first."""
+
 USUAL: Final = 2000
 """Rows that wait for a store that keeps up: some writes."""
 

@@ -9,9 +9,9 @@ ready for readers, and `findings` defines the kinds of finding about a configura
 A configuration is code: `run`, `pcap_agent`, `replay`, `check`, `rules`, `explain` and `compare` execute it; the
 readers of a store (`flows`, `peers`, `clients`, `recon`) never do.
 
-This package depends on rules and policies, on the names of the tunnels (`wire.tunnels`), and on the form of a store's
-URL (`store.urls`). It must not know decoders, captures, connections to the store, or how findings are proved and
-printed.
+This package depends on rules and policies, on the names of the tunnels (`wire.tunnels`), on the form of a store's URL
+(`store.urls`), and on that of networks in an agent's hash (`keys.networks`). It must not know decoders, captures,
+connections to the store, or how findings are proved and printed.
 """
 
 from shodohflo.config.configuration import Configuration

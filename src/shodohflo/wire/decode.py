@@ -34,10 +34,10 @@ class Packets:
     messages: list[Messages] = field(default_factory=list)
     refused: Counter[str] = field(default_factory=Counter)
     """By `Refusal`."""
-    sent: int = 0
-    """Packets that the capture marks as sent by the capturing host."""
     unread: Counter[int] = field(default_factory=Counter)
     """Of these, by layer, the packets whose next header is not read (`Decoding.unread`)."""
+    sent: int = 0
+    """Packets that the capture marks as sent by the capturing host."""
 
     def collect(self, decoding: Decoding[Batch | Messages]) -> None:
         """Add the results of `decoding`."""

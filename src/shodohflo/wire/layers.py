@@ -98,17 +98,22 @@ NETWORK_PROTOCOL: Final = 9 << 16
 """Added to a network layer protocol id (ISO/IEC TR 9577), which frame relay has."""
 
 _UNREAD: Final = 10 << 16
-"""The base of numbers for what has none and is not read: only its name is known (`numbers`)."""
+"""The base of numbers for what has none and is not read: only its name is known (`names`)."""
 
 OTHER_SNAP: Final = _UNREAD
 UNKNOWN_FAMILY: Final = _UNREAD + 1
 WIFI_WITHOUT_DATA: Final = _UNREAD + 2
 MPLS_CHANNEL: Final = _UNREAD + 3
 MPLS_PSEUDOWIRE: Final = _UNREAD + 4
+
 REALTEK: Final = ETHERTYPE + 0x8899
 PPP_BRIDGING: Final = PPP_PAYLOAD + 0x0031
 PPPOE_DISCOVERY: Final = ETHERTYPE + 0x8863
 L2TP: Final = IPV4_PAYLOAD + 115
+"""Layers with registered numbers, by which what a decoder leaves unread is counted."""
+
+VLAN_TAGS: Final = (0x8100, 0x88A8, 0x9100, 0x9200, 0x9300)
+"""The EtherTypes of VLAN tags."""
 
 
 def unread(layer: int) -> str:

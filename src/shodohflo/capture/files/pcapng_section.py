@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -68,7 +68,6 @@ class Section:
     def __init__(self, order: ByteOrder) -> None:
         """Walk in one byte order."""
         self.order: ByteOrder = order
-        self.endian: Literal["little", "big"] = "little" if order == "<" else "big"
         self.head = struct.Struct(f"{order}III")
 
     def size(self, data: memoryview, offset: int) -> int:

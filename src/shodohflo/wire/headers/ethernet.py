@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from shodohflo.wire.decoding import Decoding
     from shodohflo.wire.rows import Rows
 
+FIRST_ETHERTYPE: Final = 0x0600
+"""No smaller number is an EtherType (IEEE 802.3 clause 3.2.6)."""
+
 LONGEST_LENGTH: Final = 1500
 """A number up to this in the place of the EtherType is a length (IEEE 802.3 clause 3.2.6)."""
 

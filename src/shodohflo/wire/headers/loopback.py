@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from shodohflo.columns.frames import ETHERTYPE
+from shodohflo.wire.headers.ethernet import FIRST_ETHERTYPE
 from shodohflo.wire.layers import FRAMED_PPP, IPV4, IPV6, UNKNOWN_FAMILY
 from shodohflo.wire.refusals import Refusal
 
@@ -27,7 +28,6 @@ _INET = 2
 _INET6 = (10, 24, 28, 30)
 """AF_INET6 on Linux; on NetBSD and OpenBSD; on FreeBSD; on Darwin."""
 
-_FIRST_ETHERTYPE = 0x0600
 _PPP = 0xFF03
 _LIMIT = np.uint32(1 << 16)
 
@@ -40,7 +40,7 @@ def loopback(decoding: Decoding[Any], rows: Rows) -> None:
     rows = rows.keep(~is_ppp)
     number = _number(rows)
     rows = rows.advance(4)
-    is_ipv4, is_ipv6, is_ethertype = number == _INET, np.isin(number, _INET6), number >= _FIRST_ETHERTYPE
+    is_ipv4, is_ipv6, is_ethertype = number == _INET, np.isin(number, _INET6), number >= FIRST_ETHERTYPE
     decoding.next_header(rows.keep(is_ipv4), IPV4)
     decoding.next_header(rows.keep(is_ipv6), IPV6)
     decoding.dispatch(rows.keep(is_ethertype), ETHERTYPE, number[is_ethertype])
@@ -51,5 +51,5 @@ def _number(rows: Rows) -> NDArray[np.uint32]:
     """Return the family or EtherType in the byte order in which it is below 65,536, else the EtherType at the end."""
     value = rows.u32(0)
     swapped, last = value.byteswap(), value & np.uint32(0xFFFF)
-    last[last < _FIRST_ETHERTYPE] = 0
+    last[last < FIRST_ETHERTYPE] = 0
     return np.where(value < _LIMIT, value, np.where(swapped < _LIMIT, swapped, last))

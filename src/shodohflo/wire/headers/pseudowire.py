@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from shodohflo.wire.headers.ethernet import LONGEST_LENGTH
 from shodohflo.wire.headers.ipv4 import Ipv4Header
 from shodohflo.wire.headers.ipv6 import Ipv6Header
 from shodohflo.wire.layers import (
@@ -29,6 +30,7 @@ from shodohflo.wire.layers import (
     IPV6,
     MPLS_CHANNEL,
     MPLS_PSEUDOWIRE,
+    VLAN_TAGS,
 )
 from shodohflo.wire.refusals import Refusal
 from shodohflo.wire.rows import Header
@@ -55,18 +57,16 @@ _CHANNEL = 0x1000
 _IPV4_CHANNEL, _IPV6_CHANNEL = 0x0021, 0x0057
 
 _IPV4, _IPV6 = 0x0800, 0x86DD
-_TAGS: Final = (0x8100, 0x88A8, 0x9100)
 _BRIDGED: Final = (
     *(0x0806, 0x8035, 0x8863, 0x8864, 0x8809, 0x888E, 0x88CC, 0x88F7, 0x8902),
     *(0x8847, 0x8848, 0x88E5, 0x88E7, 0x8903, 0x8909, 0x8926, 0x892F, 0x893F, 0x894F, 0x22F3, 0xF1C1),
 )
 """ARP, RARP, PPPoE, LACP, 802.1X, LLDP, PTP and CFM; then headers before IP, such as MPLS and MACsec."""
 
-_LONGEST_LENGTH = 1500
 _SNAP = 0xAAAA
 
 _IS_TAG: Final = np.zeros(1 << 16, np.bool_)
-_IS_TAG[list(_TAGS)] = True
+_IS_TAG[list(VLAN_TAGS)] = True
 _IS_BRIDGED: Final = _IS_TAG.copy()
 _IS_BRIDGED[list(_BRIDGED)] = True
 """Lookup tables by EtherType, which cost less than comparisons with each."""
@@ -86,7 +86,7 @@ def likeness(rows: Rows) -> NDArray[np.uint8]:
     number, tagged = header.u16(12), header.u16(16)
     certain = _names_ip(number, header.u8(14))
     certain |= _IS_TAG[number] & (_IS_TAG[tagged] | _names_ip(tagged, header.u8(18)))
-    possible = _IS_BRIDGED[number] | ((number <= _LONGEST_LENGTH) & (header.u16(14) == _SNAP))
+    possible = _IS_BRIDGED[number] | ((number <= LONGEST_LENGTH) & (header.u16(14) == _SNAP))
     return np.where(certain, np.uint8(CERTAIN), possible.astype(np.uint8) * np.uint8(POSSIBLE))
 
 

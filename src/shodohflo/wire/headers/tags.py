@@ -20,16 +20,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from shodohflo.wire.headers.ethernet import by_ethertype
+from shodohflo.wire.headers.ethernet import FIRST_ETHERTYPE, by_ethertype
 from shodohflo.wire.layers import REALTEK
 from shodohflo.wire.refusals import Refusal
 
 if TYPE_CHECKING:
     from shodohflo.wire.decoding import Decoder, Decoding
     from shodohflo.wire.rows import Rows
-
-_FIRST_ETHERTYPE = 0x0600
-"""No smaller number is an EtherType (IEEE 802.3 clause 3.2.6)."""
 
 _METADATA = 4
 """Bytes of version, length and EtherType of Cisco metadata, in either order."""
@@ -59,10 +56,10 @@ def at_the_host(decoding: Decoding[Any], rows: Rows, *, at: int, bits: int, then
 def cisco_metadata(decoding: Decoding[Any], rows: Rows) -> None:
     """Step over the options; the EtherType stands behind them, or in GRE before version and length."""
     rows = decoding.require(rows, _METADATA, Refusal.LINK_CUT)
-    leads = rows.u16(0) >= _FIRST_ETHERTYPE
+    leads = rows.u16(0) >= FIRST_ETHERTYPE
     words = np.where(leads, rows.u8(3), rows.u8(1)).astype(np.int64)
     rows = decoding.require(rows, _METADATA + 4 * words, Refusal.LINK_CUT)
-    leads = rows.u16(0) >= _FIRST_ETHERTYPE
+    leads = rows.u16(0) >= FIRST_ETHERTYPE
     size = _METADATA + 4 * np.where(leads, rows.u8(3), rows.u8(1)).astype(np.int64)
     number = np.where(leads, rows.u16(0), rows.advance(size - 2).u16(0))
     by_ethertype(decoding, rows.advance(size), number)
