@@ -47,6 +47,51 @@ class Kind(IntEnum):
     """Under `icmp` and `client` keys."""
 
 
+class Rung(IntEnum):
+    """What says which end of a flow is the service: a rung of the ladder of evidence, strongest first, or a rule."""
+
+    NONE = 0
+    """For what is no flow."""
+    OWN_SOCKET = 1
+    """The kernel of this host: the socket of the local end listens, or is one of a client."""
+    GROUP = 2
+    """The other end is a multicast group or a broadcast address."""
+    HANDSHAKE = 3
+    """The opening segments of the flow itself (TCP)."""
+    BITS = 4
+    """A request or a response, by the first bytes of the flow's own datagrams (UDP)."""
+    KNOWN = 5
+    """One end was a service, or a client, in other flows that showed it by rungs 3 or 4."""
+    CHURN = 6
+    """One address used several of its ports with this end, in conversations seen both ways (TCP)."""
+    LISTED = 7
+    """One port, and only one, is in the list of ports of services."""
+    ROLES = 8
+    """One address was only ever a client, or only ever a service, in flows that showed it."""
+    ONE_WAY_CHURN = 9
+    """As `CHURN`, where one direction was seen; anybody can forge it."""
+    GUESSED = 10
+    """No evidence: the `otherwise` of `Observed`, or a rule about ports."""
+    RULE = 11
+    """The operator's word: a rule that looks at no port, or a custom action."""
+
+    @property
+    def word(self) -> str:
+        """The name as people, JSON and the store have it: `one-way churn`; empty for `NONE`."""
+        return _RUNG_WORDS.get(self, self.name.lower().replace("_", " "))
+
+    @property
+    def is_proof(self) -> bool:
+        """Whether it is strong enough to correct what a weaker one has written."""
+        return Rung.NONE < self <= Rung.KNOWN
+
+
+_RUNG_WORDS: Final = {Rung.NONE: "", Rung.ONE_WAY_CHURN: "one-way churn"}
+
+RUNGS: Final = {rung.word: rung for rung in Rung if rung.word}
+"""Every rung by its word."""
+
+
 class Explained(StrEnum):
     """A word of the ledger with its explanation, from which the reference pages are made."""
 
@@ -58,6 +103,55 @@ class Explained(StrEnum):
         member._value_ = word
         member.explanation = explanation
         return member
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """One end of a flow."""
+
+    address: Address
+    protocol: int
+    """`TCP` or `UDP`."""
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSeen:
+    """What is known of a service that answered."""
+
+    end: End
+    first: int
+    """When it was first seen as a service, in ns since 1970, as is `last`."""
+    last: int
+    rung: Rung
+    """The strongest evidence for it."""
+    clients: int
+    """Distinct addresses of clients, counted up to `MOST_CLIENTS`."""
+
+
+MOST_CLIENTS: Final = 1_000
+"""So many clients of a service are told apart; more are this many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Knock:
+    """Attempts of one origin to reach ends in our networks that led to nothing; all since the origin was first seen."""
+
+    origin: Network
+    """One address, or the /24 or /64 of many, where there were too many to tell them apart."""
+    first: int
+    """When the first attempt was made, in ns since 1970, as is `last`."""
+    last: int
+    refused: int
+    """Attempts answered by a reset or an unreachable."""
+    silent: int
+    """Attempts that nothing followed within 10 seconds."""
+    hosts: int
+    """Distinct addresses that were tried, counted up to a bound."""
+    ports: int
+    """Distinct ends that were tried, counted up to a bound."""
+    targets: tuple[End, ...] = ()
+    """Some of the ends that were tried, the first ones."""
 
 
 @dataclass(frozen=True, slots=True)

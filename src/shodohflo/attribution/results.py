@@ -12,7 +12,7 @@ from shodohflo.attribution.order import OUTCOMES, Decisions, Step
 from shodohflo.columns.addresses import Addresses
 from shodohflo.columns.batch import Batch, Messages
 from shodohflo.columns.observations import Observations
-from shodohflo.model import ICMP, ICMPV6, Kind
+from shodohflo.model import ICMP, ICMPV6, Kind, Rung
 from shodohflo.rules.verdicts import Decision
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ def _resets_and_flows(whole: Batch, decisions: Decisions, kept: NDArray[np.intp]
         protocol=batch.protocol,
         code=np.zeros(len(batch), np.uint8),
         rule=decisions.verdicts.rule[kept],
+        rung=np.where(is_reset, Rung.NONE, Rung.GUESSED).astype(np.uint8),
         packets=batch.packets,
         octets=batch.octets,
         first=batch.first,
@@ -87,6 +88,7 @@ def _unreachables(messages: Messages, kept: NDArray[np.intp]) -> Observations:
         protocol=np.full(rows, ICMP if messages.family == 4 else ICMPV6, np.uint8),
         code=messages.code[kept],
         rule=np.zeros(rows, np.uint16),
+        rung=np.zeros(rows, np.uint8),
         packets=np.ones(rows, np.int64),
         octets=messages.octets[kept],
         first=messages.time[kept],

@@ -24,6 +24,16 @@ ADDRESS: Final[dict[Family, Any]] = {4: np.uint32, 6: "S16"}
 """The type of a column of addresses, by family: numbers, or 16 bytes in network order."""
 
 
+class Says(IntEnum):
+    """What the first bytes of a UDP datagram say about its sender."""
+
+    NOTHING = 0
+    REQUEST = 1
+    """It asks: the sender is a client."""
+    RESPONSE = 2
+    """It answers: the sender is a service."""
+
+
 @table
 class Batch(Table):
     """TCP and UDP packets between addresses of one family."""
@@ -42,6 +52,14 @@ class Batch(Table):
     merged: SYN, FIN and RST, and ACK where SYN is set (0x12 is a SYN-ACK); ACK of other segments and PSH,
     URG, ECE and CWR of all segments are 0.
     """
+    number: NDArray[np.uint32] = column(np.uint32, Role.KEY)
+    """Of an opening segment, the sequence number that it begins or acknowledges; 0 for all other packets.
+
+    The sequence number of a SYN without ACK; the acknowledgement number of a SYN-ACK less 1, so that both of one
+    handshake have the same number. Segments with FIN or RST open nothing.
+    """
+    says: NDArray[np.uint8] = column(np.uint8, Role.KEY)
+    """What the first bytes of a UDP datagram say: a `Says`; 0 for TCP."""
     packets: NDArray[np.int64] = column(np.int64, Role.SUM)
     """How many packets the row stands for: 1 as decoded, more once rows are merged."""
     octets: NDArray[np.int64] = column(np.int64, Role.SUM)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @table
 class Observations(Table):
-    """Rows of (kind, client, remote, ports, protocol, code, rule) with their counts.
+    """Rows of (kind, client, remote, ports, protocol, code, rule, rung) with their counts.
 
     Rows of both address families can stand in one table, and a row may even mix them: an operator's own
     actions may name any address.
@@ -36,6 +36,8 @@ class Observations(Table):
     """The ICMP code of an unreachable, else 0."""
     rule: NDArray[np.uint16] = column(np.uint16, Role.KEY)
     """The rule that decided a flow, numbered from 0 as in `FLOW_MAPPING`; 0 for the other kinds."""
+    rung: NDArray[np.uint8] = column(np.uint8, Role.KEY)
+    """A `model.Rung`: what says which end of a flow is the service; 0 for the other kinds."""
     packets: NDArray[np.int64] = column(np.int64, Role.SUM)
     octets: NDArray[np.int64] = column(np.int64, Role.SUM)
     """Network-layer bytes: IP headers are counted, link headers are not."""

@@ -92,7 +92,7 @@ class CompiledRules:
             port[rows] = np.array([verdict.port for verdict in asked], np.uint16)[group]
             rule[rows] = np.array([verdict.rule or 0 for verdict in asked], np.uint16)[group]
             answers = _answers([asked[number] for number in group.tolist()])
-        return Verdicts(answers, decision, port, rule, src_network, dst_network)
+        return Verdicts(answers, decision, port, rule, np.zeros_like(rule), src_network, dst_network)
 
     def _ask(
         self,

@@ -51,6 +51,11 @@ class Verdicts(Table):
     """The port of interest where there is a client; undefined elsewhere."""
     rule: NDArray[np.uint16] = column(np.uint16)
     """The deciding rule, numbered from 0 as in the configuration; 0 where none decided."""
+    observed: NDArray[np.uint16] = column(np.uint16)
+    """The number + 1 of the `Observed` rule that comes before the deciding one, or is it; 0 if there is none.
+
+    Evidence, where there is any, decides in its place: that rule then is the one that decided.
+    """
     src_network: NDArray[np.uint16] = column(np.uint16)
     dst_network: NDArray[np.uint16] = column(np.uint16)
     """The network id of each end, 0 where the address is in none."""

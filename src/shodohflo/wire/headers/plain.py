@@ -124,6 +124,8 @@ def _batch(rows: Rows, header: Header, network: _Network, chosen: NDArray[np.int
         dst_port=tcp.dst_port[chosen],
         protocol=protocol,
         tcp_flags=tcp.flags[chosen] * (protocol == TCP),
+        number=np.zeros(len(chosen), np.uint32),
+        says=np.zeros(len(chosen), np.uint8),
         packets=np.ones(len(chosen), np.int64),
         octets=network.total[chosen],
         first=time,

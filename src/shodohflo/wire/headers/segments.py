@@ -46,6 +46,8 @@ def segments(rows: Rows, family: Family, protocol: int, tcp_flags: NDArray[np.ui
         dst_port=ports.dst_port,
         protocol=np.full(len(rows), protocol, np.uint8),
         tcp_flags=tcp_flags,
+        number=np.zeros(len(rows), np.uint32),
+        says=np.zeros(len(rows), np.uint8),
         packets=np.ones(len(rows), np.int64),
         octets=rows.octets,
         first=rows.time,
