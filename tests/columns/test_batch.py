@@ -49,6 +49,8 @@ def test_packets_are_merged_by_addresses_ports_protocol_and_flags() -> None:
         "dst_port",
         "protocol",
         "tcp_flags",
+        "number",
+        "says",
     ]
     assert (roles["packets"], roles["octets"], roles["first"], roles["last"]) == (
         Role.SUM,

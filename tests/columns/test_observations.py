@@ -15,7 +15,7 @@ def test_each_column_has_the_role_that_recording_needs() -> None:
     roles = {role: [each.name for each in Observations.columns if each.role is role] for role in Role}
 
     assert roles == {
-        Role.KEY: ["kind", "client", "remote", "client_port", "port", "protocol", "code", "rule"],
+        Role.KEY: ["kind", "client", "remote", "client_port", "port", "protocol", "code", "rule", "rung"],
         Role.SUM: ["packets", "octets"],
         Role.EARLIEST: ["first"],
         Role.LATEST: ["last"],

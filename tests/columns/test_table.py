@@ -124,7 +124,7 @@ def test_the_type_of_a_column_may_depend_on_the_shared_field() -> None:
 def test_keys_are_the_columns_of_that_role_with_nested_ones_in_their_place() -> None:
     """The keys of a table include those of nested tables: an address gives three."""
     assert [key.dtype for key in Sightings.zeros(1, "here").keys()] == [np.uint16]  # noqa: SIM118 - no mapping
-    assert len(list(Observations.zeros(1).keys())) == 6 + 2 * 3
+    assert len(list(Observations.zeros(1).keys())) == 7 + 2 * 3
 
 
 @pytest.mark.parametrize("dtype", [np.int64, np.float64, "S3", object, "U4"])

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class End:
+class EndInNetwork:
     """One end of the packet, and the network it is in."""
 
     address: Address
@@ -78,8 +78,8 @@ class Explanation:
     """The outcome of one packet, and the reasons."""
 
     packet: Packet
-    source: End
-    destination: End
+    source: EndInNetwork
+    destination: EndInNetwork
     before: tuple[Asked, ...]
     """The questions of the order of decisions, up to the one that applies."""
     rules: tuple[Asked, ...]
@@ -114,7 +114,9 @@ def explain(packet: Packet, enumeration: NetworkEnumeration, mapping: FlowMappin
     pipeline = Pipeline(CompiledRules(enumeration, copied(mapping, enumeration)), policy)
     pipeline.ingest(to_frames([packet]))
     (outcome,) = (str(name) for name in pipeline.settle().outcomes)
-    source, destination = (End(address, enumeration.find(address)) for address in (packet.src_addr, packet.dst_addr))
+    source, destination = (
+        EndInNetwork(address, enumeration.find(address)) for address in (packet.src_addr, packet.dst_addr)
+    )
     before = tuple(_before(packet, policy))
     comes_to_rules = not before[-1].applies and outcome != Outcome.NO_NETWORK
     return Explanation(
@@ -146,7 +148,7 @@ def _asked(questions: Sequence[Question[One, Many]], packet: One, policy: Policy
             return
 
 
-def _trail(packet: Packet, source: End, destination: End, mapping: FlowMapping) -> Iterator[Asked]:
+def _trail(packet: Packet, source: EndInNetwork, destination: EndInNetwork, mapping: FlowMapping) -> Iterator[Asked]:
     """Yield the rules up to the one that decides, each with its reason."""
     for number, rule in enumerate(mapping.rules):
         name, sentence = rule_place(number), rule.describe()
