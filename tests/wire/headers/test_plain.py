@@ -46,7 +46,7 @@ SEGMENTS = st.builds(
     st.sampled_from([None, 0, 7, 8, 20, 60]),
 )
 SPEAKING = st.builds(
-    lambda spoken, size, length: (udp(*spoken.ports, payload=spoken.payload[:size], length=length), 17),
+    lambda spoken, size, length: (udp(spoken.ports[0], spoken.ports[1], spoken.payload[:size], length), 17),
     st.sampled_from(SPOKEN),
     st.integers(0, 60),
     st.sampled_from([None, None, None, 0, 8, 9, 12, 20, 24, 28]),
