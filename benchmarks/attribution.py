@@ -104,11 +104,6 @@ class Result:
     wrong: Counter[str]
     """Wrong flows, all seeds together, by capture."""
 
-    def range_of(self, name: str) -> tuple[float, float, float]:
-        """Return mean, least and greatest of a figure over the seeds."""
-        values = [float(getattr(score, name)) for score in self.scores]
-        return mean(values), min(values), max(values)
-
     @property
     def as_json(self) -> dict[str, object]:
         """Return the result as `--json` prints it."""
@@ -168,14 +163,11 @@ def _in_order(known: Known, seeds: int, bar: Progress) -> list[tuple[str, list[S
     rows = []
     for name, added in ORDER:
         rungs += added
-        half = [
-            score
-            for seed in range(seeds)
-            for score in [Score.of(_of(judge_all(known, openings_hidden(0.5, seed), _with(rungs)), TCP))]
-        ]
-        hidden = judge_all(known, openings_hidden(1.0, 0), _with(rungs))
-        shown = judge_all(known, everything, _with(rungs))
-        rows.append((name, [_mean(half), Score.of(_of(hidden, TCP)), Score.of(_of(shown, UDP))]))
+        judge = _with(rungs)
+        halves = [judge_all(known, openings_hidden(0.5, seed), judge) for seed in range(seeds)]
+        hidden, shown = (judge_all(known, show, judge) for show in (openings_hidden(1.0, 0), everything))
+        half = _mean([Score.of(_of(judged, TCP)) for judged in halves])
+        rows.append((name, [half, Score.of(_of(hidden, TCP)), Score.of(_of(shown, UDP))]))
         bar.advance(task)
     return rows
 
@@ -199,6 +191,7 @@ def _print(console: Console, known: Known, results: Sequence[Result], order: Seq
     console.print(_settings_table(results))
     console.print(_rung_table(results))
     console.print(_order_table(order))
+    console.print(_port_table(known))
     for result in results:
         if result.wrong:
             worst = ", ".join(f"{name} {count}" for name, count in result.wrong.most_common(5))
@@ -208,7 +201,7 @@ def _print(console: Console, known: Known, results: Sequence[Result], order: Seq
 def _table(title: str, *headings: str) -> Table:
     table = Table(box=box.SIMPLE, title=title, title_justify="left")
     for place, heading in enumerate(headings):
-        table.add_column(heading, justify="left" if place == 0 else "right")
+        table.add_column(heading, justify="left" if place == 0 else "right", no_wrap=True)
     return table
 
 
@@ -225,29 +218,33 @@ def _truth_table(known: Known) -> Table:
 
 def _settings_table(results: Sequence[Result]) -> Table:
     table = _table(
-        "per cent right (a tie counts one half), over seeds the mean and the range",
-        *("setting", "", "flows", "captures", "conversations", "right", "wrong", "undecided"),
-        *("lower port", "by flow", "by capture", "by conversation", "first is final", "target"),
+        "per cent right, by flow / mean over captures / over conversations; a tie counts one half; means over seeds",
+        *("setting", "", "flows / captures / conv.", "right / wrong / undecided", "lower port", "judge"),
+        *("range by flow", "first is final", "target"),
     )
     for result in results:
-        score = _mean(result.scores)
-        counts = [f"{round(value, 1):g}" for value in (score.right, score.wrong, score.undecided)]
-        lower = result.lower_port
+        score, lower = _mean(result.scores), result.lower_port
         table.add_row(
             result.setting,
             PROTOCOL_NAMES[result.protocol],
-            *(f"{round(value, 1):g}" for value in (score.flows, score.captures, score.conversations)),
-            *counts,
-            f"{lower.by_flow:.2f} / {lower.by_capture:.2f}",
-            *(_range(result, name) for name in ("by_flow", "by_capture", "by_conversation", "final")),
+            _numbers(score.flows, score.captures, score.conversations),
+            _numbers(score.right, score.wrong, score.undecided),
+            f"{lower.by_flow:.2f} / {lower.by_capture:.2f} / {lower.by_conversation:.2f}",
+            f"{score.by_flow:.2f} / {score.by_capture:.2f} / {score.by_conversation:.2f}",
+            _range(result, "by_flow"),
+            f"{score.final:.2f}",
             _target(result, score),
         )
     return table
 
 
+def _numbers(*values: float) -> str:
+    return " / ".join(f"{round(value, 1):g}" for value in values)
+
+
 def _range(result: Result, name: str) -> str:
-    middle, least, most = result.range_of(name)
-    return f"{middle:.2f}" if len(result.scores) == 1 else f"{middle:.2f} ({least:.2f} to {most:.2f})"
+    values = [float(getattr(score, name)) for score in result.scores]
+    return "" if len(values) == 1 else f"{min(values):.2f} to {max(values):.2f}"
 
 
 def _target(result: Result, score: Score) -> str:
@@ -278,6 +275,19 @@ def _order_table(order: Sequence[tuple[str, list[Score]]]) -> Table:
     return table
 
 
+def _port_table(known: Known) -> Table:
+    """Say where the rule about ports, alone, contradicts the truth."""
+    table = _table("LowerPort(SRC) alone against the truth", "", "flows", "contradicted", "per cent", "worst ports")
+    for protocol in (TCP, UDP):
+        judged = _of(judge_all(known, everything, lambda: reference([])), protocol)
+        wrong = Counter(each.flow.ends[each.service].port for each in judged if each.points == 0)
+        every = Counter(each.flow.ends[each.service].port for each in judged)
+        worst = ", ".join(f"{port}: {count} of {every[port]}" for port, count in wrong.most_common(5))
+        share = f"{100 * wrong.total() / max(len(judged), 1):.1f}"
+        table.add_row(PROTOCOL_NAMES[protocol], str(len(judged)), str(wrong.total()), share, worst)
+    return table
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure over the captures that the command line names, and print the results."""
     parser = argparse.ArgumentParser(prog="benchmarks.attribution", description=__doc__)
@@ -291,17 +301,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         known = _read(attribution_captures.captures(chosen.captures), bar)
         judge = JUDGES[chosen.judge]
         results = [found for setting in settings(chosen.seeds) for found in _measure(known, setting, judge, bar)]
-        order = _in_order(known, min(chosen.seeds, 5), bar)
+        order = _in_order(known, chosen.seeds, bar)
     if chosen.json:
         json.dump(_as_json(known, results, order), sys.stdout, indent=2)
         print()
     else:
-        _print(Console(width=None if sys.stdout.isatty() else 200), known, results, order)
+        _print(Console(width=None if sys.stdout.isatty() else 240), known, results, order)
 
 
-def _as_json(
-    known: Known, results: Sequence[Result], order: Sequence[tuple[str, list[Score]]]
-) -> dict[str, object]:
+def _as_json(known: Known, results: Sequence[Result], order: Sequence[tuple[str, list[Score]]]) -> dict[str, object]:
     names = ("tcp_half_hidden", "tcp_all_hidden", "udp_everything_seen")
     return {
         "captures": {recording.name: recording.broken for recording, _ in known},

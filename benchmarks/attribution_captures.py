@@ -6,12 +6,11 @@ import hashlib
 import struct
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from reference.ladder import Flow, Packet
 
+from reference.ladder import Flow, Packet
 from shodohflo.capture.files.savefile import open_savefile
 from shodohflo.columns.addresses import Addresses
 from shodohflo.errors import CaptureError
@@ -20,6 +19,7 @@ from shodohflo.wire.decode import decode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
 
     from shodohflo.columns.batch import Batch
     from shodohflo.columns.frames import Frames
@@ -79,7 +79,7 @@ def read(path: Path, on_progress: Callable[[int], None] = lambda _: None) -> Rec
 
 def _packets(frames: Frames, known: dict[Address, Address]) -> Iterator[Seen]:
     """Yield the TCP and UDP packets of `frames` in their order."""
-    # A decoder keeps the time of a frame, whatever it is: given its number instead, each row can be traced to its frame.
+    # Decoders keep the time of a frame, whatever it is: given its number instead, a row can be traced to its frame.
     numbered = replace(frames, time=np.arange(len(frames), dtype=np.int64))
     rows = sorted((row for batch in decode(numbered).batches for row in _rows(batch)), key=lambda row: row[0])
     flows: dict[tuple[Any, ...], tuple[Flow, int]] = {}

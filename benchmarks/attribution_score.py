@@ -9,7 +9,6 @@ from statistics import mean
 from typing import TYPE_CHECKING, Final, Protocol
 
 from reference.ladder import SECOND, Flow, Ladder, Packet, Verdict, read_listed
-
 from shodohflo.model import TCP, Rung
 
 if TYPE_CHECKING:
@@ -59,7 +58,7 @@ def openings_hidden(share: float, seed: int) -> Callable[[Recording, Truth], Ite
     """Hide SYNs and SYN-ACKs of a random `share` of TCP flows."""
 
     def hide(recording: Recording, _: Truth) -> Iterator[Seen]:
-        random = Random(f"{seed} {recording.name}")  # noqa: S311 - reproducible
+        random = Random(f"{seed} {recording.name}")
         hidden: dict[Flow, bool] = {}
         for seen in recording.seen:
             if seen.packet.protocol == TCP and seen.flow not in hidden:
@@ -82,7 +81,7 @@ def received_at(end: str, share: float, seed: int = 0) -> Callable[[Recording, T
     """
 
     def hide(recording: Recording, truth: Truth) -> Iterator[Seen]:
-        random = Random(f"{end} {recording.name}")  # noqa: S311 - reproducible
+        random = Random(f"{end} {recording.name}")
         senders: dict[Flow, int] = {}
         for seen in openings_hidden(share, seed)(recording, truth):
             if seen.flow not in senders:

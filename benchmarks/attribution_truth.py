@@ -1,7 +1,7 @@
 """Who is the service in truth: by a pass over a whole capture, as far as possible not by what the ladder looks at.
 
-TCP: the sender of a SYN that the other end's SYN-ACK acknowledges is the client. This is what the rung *handshake* reads
-too, so with openings seen it is right by construction; the settings that hide openings hide them from the judge only.
+TCP: the sender of a SYN that the other end's SYN-ACK acknowledges is the client. This is what the rung *handshake*
+reads too, so with openings seen it is right by construction; the settings that hide openings hide them from the judge.
 
 UDP, the first of these that answers:
 
@@ -10,11 +10,12 @@ UDP, the first of these that answers:
   the same port or signature says which protocol it is.
 * `request`: a TFTP read or write request with file name and mode makes its sender the client in the flow that answers
   it from a new port. The ladder reads the beginning of the same packet.
-* `first`: the flow begins at least 1 s after the capture, its first datagram is answered within 10 s, and neither end
-  is by the same measure a client here and a service there (a peer). No rung asks who was first.
+* `first`: the flow begins at least 1 s after the capture, and is never again silent for as long as it was before it
+  began, so it was not joined in a pause; its first datagram is answered within 10 s; and neither end is by the same
+  measure a client here and a service there (a peer). No rung asks who was first.
 
-Flows are set apart, by reason: with a group, where the service is the group by definition; begun with the capture, so
-that who was first is unknown; without an answer; where both ends ask; of peers; opened from both ends.
+Flows are set apart, by reason: with a group, where the service is the group by definition; perhaps begun before the
+capture, so that who was first is unknown; without an answer; where both ends ask; of peers; opened from both ends.
 """
 
 from __future__ import annotations
@@ -23,10 +24,10 @@ import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from reference.ladder import SECOND, Flow
-
 from shodohflo.model import TCP, UDP
 
 if TYPE_CHECKING:
@@ -122,15 +123,15 @@ def _find_udp(truth: Truth, flows: dict[Flow, list[Seen]], recording: Recording)
             _settle(truth, flow, asked, "request")
         elif not _answered_soon(packets):
             truth.apart["no answer"] += 1
-        elif packets[0].packet.time - begin < MARGIN:
-            truth.apart["begun with the capture"] += 1
+        elif packets[0].packet.time - begin < max(MARGIN, _longest_silence(packets)):
+            truth.apart["perhaps begun before the capture"] += 1
         else:
             first[flow] = packets[0].side
     _by_order(truth, first)
 
 
 def _by_order(truth: Truth, first: dict[Flow, int]) -> None:
-    """The first to speak is the client, except among peers."""
+    """Take the first to speak for the client, except among peers."""
     clients = {flow.ends[side] for flow, side in first.items()}
     services = {flow.ends[1 - side] for flow, side in first.items()}
     for flow, known in truth.known.items():
@@ -155,6 +156,10 @@ def _answered_soon(packets: list[Seen]) -> bool:
     return any(seen.side != side and seen.packet.time - begin <= SOON for seen in packets)
 
 
+def _longest_silence(packets: list[Seen]) -> int:
+    return max((after.packet.time - before.packet.time for before, after in pairwise(packets)), default=0)
+
+
 def _echoed(packets: list[Seen]) -> set[int]:
     """Return the sides that named something which the other side repeated."""
     named: dict[tuple[int, bytes], int] = {}
@@ -172,11 +177,8 @@ def _echoed(packets: list[Seen]) -> set[int]:
     return clients
 
 
-Reader = "Callable[[bytes], tuple[bytes, bytes]]"
-"""From a payload to the name that it gives to itself, and the name that it repeats; empty if there is none."""
-
-
 def _names(seen: Seen) -> tuple[bytes, bytes]:
+    """Return the name that a datagram gives to itself and the one that it repeats, empty if there is none."""
     payload, ports = seen.payload, (seen.packet.dport, seen.packet.sport)
     if payload[4:8] == _STUN_COOKIE:
         return _same(b"stun" + payload[4:20])
@@ -193,7 +195,7 @@ def _slice(begin: int, end: int) -> Callable[[bytes], tuple[bytes, bytes]]:
 
 
 def _dns(payload: bytes) -> tuple[bytes, bytes]:
-    """Identifier and first question, which the answer repeats."""
+    """Return identifier and first question, which the answer repeats."""
     end = payload.find(b"\0", 12)
     if len(payload) < 17 or payload[4:6] == b"\0\0" or end < 0:
         return b"", b""
@@ -201,31 +203,31 @@ def _dns(payload: bytes) -> tuple[bytes, bytes]:
 
 
 def _netbios(payload: bytes) -> tuple[bytes, bytes]:
-    """Identifier and name, which is the question's in a request and the record's in an answer."""
+    """Return identifier and name, which is the question's in a request and the record's in an answer."""
     return _same(payload[:2] + payload[12:46]) if len(payload) >= 46 else (b"", b"")
 
 
 def _ntp(payload: bytes) -> tuple[bytes, bytes]:
-    """The transmit timestamp, which comes back as the originate timestamp."""
+    """Return the transmit timestamp, which comes back as the originate timestamp."""
     return (payload[40:48], payload[24:32].strip(b"\0") and payload[24:32]) if len(payload) >= 48 else (b"", b"")
 
 
 def _ike(payload: bytes) -> tuple[bytes, bytes]:
-    """The initiator's SPI: given with a responder's SPI of zero, and repeated with one."""
+    """Return the initiator's SPI: given with a responder's SPI of zero, and repeated with one."""
     if len(payload) < 28:
         return b"", b""
     return (payload[:8], b"") if payload[8:16] == bytes(8) else (b"", payload[:8])
 
 
 def _rpc(payload: bytes) -> tuple[bytes, bytes]:
-    """The transaction of an ONC RPC message: a call of version 2, or a reply that was accepted or denied."""
+    """Return the transaction of an ONC RPC message: a call of version 2, or a reply, accepted or denied."""
     calls = payload[4:12] == b"\0\0\0\0\0\0\0\2" and len(payload) >= 24
     replies = payload[4:11] == b"\0\0\0\1\0\0\0" and len(payload) >= 12 and payload[11] < 2
     return _same(b"rpc" + payload[:4]) if calls or replies else (b"", b"")
 
 
 def _gtp(payload: bytes) -> tuple[bytes, bytes]:
-    """The sequence number, which is elsewhere in version 1 and, by a flag, in version 2."""
+    """Return the sequence number, which is elsewhere in version 1 and, by a flag, in version 2."""
     if len(payload) < 12:
         return b"", b""
     if payload[0] >> 5 == 1:
@@ -240,7 +242,7 @@ def _sip(payload: bytes) -> tuple[bytes, bytes]:
 
 
 def _asn1(payload: bytes) -> tuple[bytes, bytes]:
-    """The first integer after version and community (SNMP), or in the header (SNMPv3), or of the message (LDAP)."""
+    """Return the first integer after version and community (SNMP), in the header (SNMPv3), or of the message (LDAP)."""
     found = _SNMP.match(payload) or _SNMP3.match(payload) or _LDAP.match(payload)
     return _same(found[1]) if found else (b"", b"")
 
@@ -251,9 +253,7 @@ _CALL_ID: Final = re.compile(rb"^(?:Call-ID|i)\s*:([^\r\n]+)", re.IGNORECASE | r
 _CSEQ: Final = re.compile(rb"^CSeq\s*:([^\r\n]+)", re.IGNORECASE | re.MULTILINE)
 
 _LENGTH = rb"(?:[\0-\x7f]|\x81.|\x82..)"
-_NUMBER = rb"\x02((?:\1.|\2..|\3...|\4....))".replace(rb"\1", b"\x01").replace(rb"\2", b"\x02").replace(
-    rb"\3", b"\x03"
-).replace(rb"\4", b"\x04")
+_NUMBER = rb"\x02(\x01.|\x02..|\x03...|\x04....|\x05.....)"
 _SNMP: Final = re.compile(
     rb"\x30" + _LENGTH + rb"\x02\x01[\0\1]\x04" + _LENGTH + rb".*?[\xa0-\xa8]" + _LENGTH + _NUMBER, re.DOTALL
 )
