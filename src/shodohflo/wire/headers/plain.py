@@ -72,12 +72,12 @@ def plain_ip(decoding: Decoding[Any], rows: Rows, family: Family, otherwise: Dec
 def _take(decoding: Decoding[Any], rows: Rows, header: Header, family: Family, plain: NDArray[np.bool_]) -> None:
     """Decode the rows of `plain` whose headers are plain too, and clear the mask for the others."""
     network = _ipv4(header) if family == 4 else _ipv6(header)
-    length = UdpHeader(header.octets[:, network.size :]).length
+    udp = UdpHeader(header.octets[:, network.size :])
     plain &= network.plain
-    plain &= _tcp(header, network) | (_udp(length, network) & (not decoding.tunnels))
+    plain &= _tcp(header, network) | (_udp(udp, network) & (not decoding.tunnels))
     chosen = np.flatnonzero(plain)
     batch = _batch(rows, header, network, chosen)
-    _read_payloads(batch, rows, chosen, network, length)
+    _read_payloads(batch, rows, chosen, network, udp)
     decoding.decoded.append(batch)
 
 
@@ -108,7 +108,8 @@ def _tcp(header: Header, network: _Network) -> NDArray[np.bool_]:
     return is_tcp & (size >= TcpHeader.SIZE) & (size <= network.total - network.size)
 
 
-def _udp(length: NDArray[np.int64], network: _Network) -> NDArray[np.bool_]:
+def _udp(udp: UdpHeader, network: _Network) -> NDArray[np.bool_]:
+    length = udp.length
     is_udp: NDArray[np.bool_] = network.protocol == UDP
     return is_udp & (length >= UdpHeader.SIZE) & (length <= network.total - network.size)
 
@@ -138,10 +139,8 @@ def _batch(rows: Rows, header: Header, network: _Network, chosen: NDArray[np.int
     )
 
 
-def _read_payloads(
-    batch: Batch, rows: Rows, chosen: NDArray[np.intp], network: _Network, length: NDArray[np.int64]
-) -> None:
-    """Write what its datagrams say into `batch`, the `chosen` of `rows`; `length` is that of the UDP header of each."""
+def _read_payloads(batch: Batch, rows: Rows, chosen: NDArray[np.intp], network: _Network, udp: UdpHeader) -> None:
+    """Write what its datagrams say into `batch`, the `chosen` of `rows`, which have the headers `udp`."""
     datagrams = np.flatnonzero(batch.protocol == UDP)
     if not len(datagrams):
         return
@@ -150,8 +149,10 @@ def _read_payloads(
     batch.says[datagrams] = read_says(
         Datagrams(
             data=rows.data,
+            head=udp.octets[:, UdpHeader.SIZE : _TRANSPORT],
+            row=chosen,
             at=at + UdpHeader.SIZE,
-            size=np.minimum(rows.end[chosen] - at, length[chosen]) - UdpHeader.SIZE,
+            size=np.minimum(rows.end[chosen] - at, udp.lengths(chosen)) - UdpHeader.SIZE,
             src_port=batch.src_port[datagrams],
             dst_port=batch.dst_port[datagrams],
         )
