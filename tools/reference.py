@@ -182,11 +182,11 @@ BOUNDS: Final = {
 _SMALL: Final = 64
 
 SAYS: Final = """\
-Of the payload of a UDP datagram, opened tunnels apart, only these bytes are read. They say whether its sender asks (it is
-the client) or answers (it is the service), and no more. In the table, `[2] & 0x80` is byte 2, counted from 0, of which
-the highest bit counts; `[4:8]` are four bytes in network order. The row is that of the destination port, or else that
-of the source port; if both ports have rows, and not the same, neither is read. Where no row of a port says anything,
-the rows of any port are tried. A byte that was not captured says nothing.
+Of the payload of a UDP datagram, opened tunnels apart, only these bytes are read. They say whether its sender asks (it
+is the client) or answers (it is the service), and no more. In the table, `[2] & 0x80` is byte 2, counted from 0, of
+which the highest bit counts; `[4:8]` are four bytes in network order. The row is that of the destination port, or else
+that of the source port; if both ports have rows, and not the same, neither is read. Where no row of a port says
+anything, the rows of any port are tried. A byte that was not captured says nothing.
 
 """
 """What `shodohflo.wire.says` reads."""
