@@ -134,6 +134,21 @@ MOST_CLIENTS: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
+class RuleGrade:
+    """How often what a rule says of a flow disagrees with proof."""
+
+    rule: int
+    graded: int
+    """Flows of which there was proof."""
+    disagreed: int
+    """Of these, the flows of which the rule says otherwise."""
+    worst_port: int
+    """The port that the rule named most often when it disagreed; 0 if that is many ports together."""
+    worst_graded: int
+    worst_disagreed: int
+
+
+@dataclass(frozen=True, slots=True)
 class Knock:
     """Attempts of one origin to reach ends in our networks that led to nothing; all since the origin was first seen."""
 

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from shodohflo.columns.addresses import Addresses
+from shodohflo.columns.merging import merge_rows
 from shodohflo.columns.table import Role, Table, column, table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 
@@ -45,3 +48,8 @@ class Corrections(Table):
     first: NDArray[np.int64] = column(np.int64, Role.EARLIEST)
     last: NDArray[np.int64] = column(np.int64, Role.LATEST)
     """When the first and the last of them were received, in ns since 1970."""
+
+
+def merge_corrections(parts: Sequence[Corrections]) -> Corrections:
+    """Merge the corrections between the same keys by the same evidence."""
+    return merge_rows(Corrections.concatenate(parts))

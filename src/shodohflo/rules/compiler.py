@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from shodohflo.columns.addresses import Addresses
+from shodohflo.model import Rung
 from shodohflo.rules.actions import is_built_in
 from shodohflo.rules.mapping import Ends, FlowMapping, Verdict
 from shodohflo.rules.networks import NetworkEnumeration, NetworkTable
@@ -92,7 +93,16 @@ class CompiledRules:
             port[rows] = np.array([verdict.port for verdict in asked], np.uint16)[group]
             rule[rows] = np.array([verdict.rule or 0 for verdict in asked], np.uint16)[group]
             answers = _answers([asked[number] for number in group.tolist()])
-        return Verdicts(answers, decision, port, rule, np.zeros_like(rule), src_network, dst_network)
+        return Verdicts(
+            answers,
+            decision,
+            port,
+            rule,
+            np.zeros_like(rule),
+            np.full(len(rule), Rung.GUESSED, np.uint8),
+            src_network,
+            dst_network,
+        )
 
     def _ask(
         self,
