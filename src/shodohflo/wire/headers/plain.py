@@ -1,7 +1,7 @@
 """A shortcut for plain packets, which are nearly all: IP without options or fragments, then a whole TCP or UDP header.
 
-Both headers are fetched and decoded in one step. Every other packet is decoded header by header; a property test
-checks that both ways give the same result.
+Both headers are fetched and decoded in one step; what the first bytes of UDP payloads say is read in another. Every
+other packet is decoded header by header; a property test checks that both ways give the same result.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from shodohflo.model import TCP, UDP
 from shodohflo.wire.headers.ethernet import EthernetHeader
 from shodohflo.wire.headers.ipv4 import Ipv4Header
 from shodohflo.wire.headers.ipv6 import Ipv6Header
-from shodohflo.wire.headers.tcp import TcpHeader
+from shodohflo.wire.headers.tcp import TcpHeader, opening_numbers
 from shodohflo.wire.headers.udp import UdpHeader
 from shodohflo.wire.layers import IPV4
 from shodohflo.wire.rows import Header
+from shodohflo.wire.says import Datagrams, read_says
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -115,19 +116,39 @@ def _batch(rows: Rows, header: Header, network: _Network, chosen: NDArray[np.int
     # The ports are at the same place in both transport headers; the flags count for TCP only.
     tcp = TcpHeader(header.octets[:, network.size :])
     protocol = network.protocol[chosen]
+    flags = tcp.flags[chosen] * (protocol == TCP)
     time = rows.time[chosen]
-    return Batch(
+    batch = Batch(
         family=family,
         src_addr=ip.src_addr[chosen],
         dst_addr=ip.dst_addr[chosen],
         src_port=tcp.src_port[chosen],
         dst_port=tcp.dst_port[chosen],
         protocol=protocol,
-        tcp_flags=tcp.flags[chosen] * (protocol == TCP),
-        number=np.zeros(len(chosen), np.uint32),
+        tcp_flags=flags,
+        number=opening_numbers(tcp, chosen, flags),
         says=np.zeros(len(chosen), np.uint8),
         packets=np.ones(len(chosen), np.int64),
         octets=network.total[chosen],
         first=time,
         last=time,
+    )
+    datagrams = np.flatnonzero(protocol == UDP)
+    if len(datagrams):
+        batch.says[datagrams] = _says(rows, UdpHeader(tcp.octets), chosen[datagrams], network.size)
+    return batch
+
+
+def _says(rows: Rows, udp: UdpHeader, chosen: NDArray[np.intp], network: int) -> NDArray[np.uint8]:
+    """Return what the datagrams `chosen` say, which are `network` bytes behind the beginning of `rows`."""
+    udp = UdpHeader(udp.octets[chosen])
+    at = rows.at[chosen] + network
+    return read_says(
+        Datagrams(
+            data=rows.data,
+            at=at + UdpHeader.SIZE,
+            size=np.minimum(rows.end[chosen] - at, udp.length) - UdpHeader.SIZE,
+            src_port=udp.src_port,
+            dst_port=udp.dst_port,
+        )
     )

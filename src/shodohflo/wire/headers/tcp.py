@@ -1,14 +1,17 @@
 """TCP (RFC 9293 section 3.1).
 
-0  source port    2  destination port    12  data offset in 4-byte words (4 bits)    13  control bits
+0  source port    2  destination port    4  sequence number    8  acknowledgement number
+12  data offset in 4-byte words (4 bits)    13  control bits
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from shodohflo.columns.batch import ACK, FIN, RST, SYN
 from shodohflo.model import TCP
 from shodohflo.wire.headers.segments import Ports, segments
 from shodohflo.wire.refusals import Refusal
@@ -24,10 +27,24 @@ _THROUGH_FLAGS = 14
 """The first bytes, up to the control bits; the rest need not have been captured."""
 
 
+_OPENING = np.uint8(SYN | FIN | RST)
+"""Of these control bits, only SYN is set in a segment that opens a connection."""
+
+
 class TcpHeader(Ports):
     """The fields of a TCP header that a flow needs."""
 
     SIZE = 20
+
+    @property
+    def sequence(self) -> NDArray[np.uint32]:
+        """The sequence number."""
+        return self.u32(4)
+
+    @property
+    def acknowledgement(self) -> NDArray[np.uint32]:
+        """The acknowledgement number, which counts only with ACK."""
+        return self.u32(8)
 
     @property
     def header_length(self) -> NDArray[np.int64]:
@@ -56,4 +73,18 @@ def tcp(decoding: Decoding[Any], rows: Rows, family: Family) -> None:
         (size >= TcpHeader.SIZE, Refusal.TCP_DATA_OFFSET),
         (size <= left, Refusal.TCP_LENGTH),
     )
-    decoding.decoded.append(segments(rows.keep(good), family, TCP, header.flags[good]))
+    chosen = np.flatnonzero(good)
+    flags = header.flags[chosen]
+    batch = segments(rows.keep(good), family, TCP)
+    decoding.decoded.append(replace(batch, tcp_flags=flags, number=opening_numbers(header, chosen, flags)))
+
+
+def opening_numbers(header: TcpHeader, chosen: NDArray[np.intp], flags: NDArray[np.uint8]) -> NDArray[np.uint32]:
+    """Return `Batch.number` of the segments `chosen`, whose control bits are `flags`: 0 where those open nothing."""
+    numbers = np.zeros(len(flags), np.uint32)
+    opening = np.flatnonzero((flags & _OPENING) == SYN)
+    if len(opening):
+        few = TcpHeader(header.octets[chosen[opening]])
+        is_answer = flags[opening] & ACK != 0
+        numbers[opening] = np.where(is_answer, few.acknowledgement - np.uint32(1), few.sequence)
+    return numbers
