@@ -8,8 +8,8 @@ import numpy as np
 
 from shodohflo.model import SRC
 from shodohflo.rules import tables
-from shodohflo.rules.actions import LowerPort, PortMatch
-from shodohflo.rules.mapping import FlowMapping
+from shodohflo.rules.actions import LowerPort, Observed, PortMatch
+from shodohflo.rules.mapping import FlowMapping, Rule
 from shodohflo.rules.networks import NetworkEnumeration
 from shodohflo.rules.table import ASK, PortClasses
 from shodohflo.rules.tables import Tables
@@ -95,6 +95,27 @@ def test_the_last_table_that_fits_is_made_and_the_next_is_not(monkeypatch: pytes
     found = [decisions(made, (1, 2)), decisions(made, (1, 3)), decisions(made, (1, 2))]
 
     assert found == [[Decision.SRC_IS_CLIENT], [ASK], [Decision.SRC_IS_CLIENT]]
+
+
+def test_the_first_observed_rule_is_known_for_pairs_that_were_looked_up() -> None:
+    """Pairs between which no such rule is have 0, as have packets from nowhere."""
+    rules = [*RULES.rules, Rule("n1", None, Observed()), Rule("n1", "n2", Observed()), Rule("n4", "n2", Observed())]
+    made = make(FlowMapping(*((rule.src, rule.dst, rule.action) for rule in rules)))
+    pairs = [(1, 2), (4, 2), (1, 4), (2, 1), (0, 2), (1, 0)]
+
+    decisions(made, *pairs)
+    found = made.first_observed(*(np.array(end, np.uint16) for end in zip(*pairs, strict=True)))
+
+    assert made.has_observed
+    assert found.tolist() == [4, 6, 4, 0, 0, 0]
+
+
+def test_configurations_without_an_observed_rule_reserve_no_memory_for_them() -> None:
+    """The usual case costs nothing."""
+    made = make(RULES)
+
+    assert not made.has_observed
+    assert len(made._first_observed) == 0
 
 
 def test_the_rules_between_two_networks_are_cached() -> None:

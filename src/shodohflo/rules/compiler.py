@@ -83,6 +83,7 @@ class CompiledRules:
         decision = cells.astype(np.uint8)  # the low 8 of the 32 bits
         port = np.where(cells & 0x100, batch.dst_port, batch.src_port)
         rule = (cells >> 16).astype(np.uint16)
+        observed = self._observed(decision, rule, src_network, dst_network)
         rows = np.flatnonzero((decision == ASK) & among)
         answers: tuple[Answer, ...] = ()
         if len(rows):
@@ -91,8 +92,25 @@ class CompiledRules:
             decision[rows] = np.array([verdict.decision for verdict in asked], np.uint8)[group]
             port[rows] = np.array([verdict.port for verdict in asked], np.uint16)[group]
             rule[rows] = np.array([verdict.rule or 0 for verdict in asked], np.uint16)[group]
+            observed[rows] = np.array([_next_number(verdict.observed) for verdict in asked], np.uint16)[group]
             answers = _answers([asked[number] for number in group.tolist()])
-        return Verdicts(answers, decision, port, rule, np.zeros_like(rule), src_network, dst_network)
+        return Verdicts(answers, decision, port, rule, observed, src_network, dst_network)
+
+    def _observed(
+        self,
+        decision: NDArray[np.uint8],
+        rule: NDArray[np.uint16],
+        src_network: NDArray[np.uint16],
+        dst_network: NDArray[np.uint16],
+    ) -> NDArray[np.uint16]:
+        """Return the column `Verdicts.observed` of rows that the tables decide."""
+        if not self._tables.has_observed:
+            return np.zeros_like(rule)
+        # Rules are tried in the order of their numbers: the first `Observed` rule between two networks was reached
+        # unless one with a lower number has decided.
+        first = self._tables.first_observed(src_network, dst_network)
+        was_reached = (rule + np.uint16(1) >= first) | (decision == Decision.NO_RULE)
+        return np.where(was_reached, first, np.uint16(0))
 
     def _ask(
         self,
@@ -123,6 +141,11 @@ def _spread(verdicts: Verdicts, rows: NDArray[np.intp], total: int) -> Verdicts:
     for name in Verdicts.names:
         getattr(spread, name)[rows] = getattr(verdicts, name)
     return spread
+
+
+def _next_number(rule: int | None) -> int:
+    """Return the number after that of a rule, as columns have it, or 0 for none."""
+    return 0 if rule is None else rule + 1
 
 
 def _distinct(batch: Batch, rows: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

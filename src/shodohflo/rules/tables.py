@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from shodohflo.rules.actions import Observed
 from shodohflo.rules.networks import NOWHERE
 from shodohflo.rules.table import ASK, LookupTable, PortClasses, ReachableRules
 from shodohflo.rules.verdicts import Decision
@@ -62,6 +63,10 @@ class Tables:
         # come first in each direction.
         self._first_step = np.full(self._count_slots(), _EMPTY, np.int64)
         self._src_slots = self._src_roles * (self._dst_roles.max() + 1)
+        self.has_observed = any(isinstance(rule.action, Observed) for rule in mapping.rules)
+        """Whether any rule is `Observed`; if not, there is no need to ask `first_observed`."""
+        # For each slot of a table, the number + 1 of its first `Observed` rule.
+        self._first_observed = np.zeros(self._count_slots() if self.has_observed else 0, np.uint16)
         self._tables = [
             LookupTable.constant(len(classes), Decision.NO_NETWORK),
             LookupTable.constant(len(classes), ASK),
@@ -85,6 +90,14 @@ class Tables:
         cells: NDArray[np.uint32] = self._cells[src_step + dst_step + comparison]
         return cells
 
+    def first_observed(self, src_network: NDArray[np.uint16], dst_network: NDArray[np.uint16]) -> NDArray[np.uint16]:
+        """Return the number + 1 of the first `Observed` rule between the networks of each row that was looked up.
+
+        It is 0 where there is none, and also where the table says `ASK` for all ports.
+        """
+        first: NDArray[np.uint16] = self._first_observed[self._src_slots[src_network] + self._dst_roles[dst_network]]
+        return first
+
     def reachable(self, src_network: int, dst_network: int) -> ReachableRules:
         """Return the rules between two networks; cached."""
         pair = src_network, dst_network
@@ -104,6 +117,9 @@ class Tables:
             for slot, row in zip(found.tolist(), missing[at].tolist(), strict=True):
                 table = self._choose(int(src_network[row]), int(dst_network[row]))
                 self._first_step[slot] = table * len(self._classes)
+                if self.has_observed and table > _ASK_ALWAYS:
+                    observed = self.reachable(int(src_network[row]), int(dst_network[row])).observed
+                    self._first_observed[slot] = 0 if observed is None else observed + 1
             if len(self._tables) != self._joined:
                 self._join()
             first_step = self._first_step[slots]
