@@ -79,11 +79,12 @@ class CompiledRules:
         src_network, dst_network = self.networks.find(batch.src_addr), self.networks.find(batch.dst_addr)
         # Rows from nowhere need no table: a port scan beside ordinary traffic must not make us compile any.
         src_network *= among
-        cells = self._tables.look_up(src_network, dst_network, batch.src_port, batch.dst_port)
+        found = self._tables.look_up(src_network, dst_network, batch.src_port, batch.dst_port)
+        cells = found.cells
         decision = cells.astype(np.uint8)  # the low 8 of the 32 bits
         port = np.where(cells & 0x100, batch.dst_port, batch.src_port)
         rule = (cells >> 16).astype(np.uint16)
-        observed = self._observed(decision, rule, src_network, dst_network)
+        observed = _observed(decision, rule, found.first_observed)
         rows = np.flatnonzero((decision == ASK) & among)
         answers: tuple[Answer, ...] = ()
         if len(rows):
@@ -95,22 +96,6 @@ class CompiledRules:
             observed[rows] = np.array([_next_number(verdict.observed) for verdict in asked], np.uint16)[group]
             answers = _answers([asked[number] for number in group.tolist()])
         return Verdicts(answers, decision, port, rule, observed, src_network, dst_network)
-
-    def _observed(
-        self,
-        decision: NDArray[np.uint8],
-        rule: NDArray[np.uint16],
-        src_network: NDArray[np.uint16],
-        dst_network: NDArray[np.uint16],
-    ) -> NDArray[np.uint16]:
-        """Return the column `Verdicts.observed` of rows that the tables decide."""
-        if not self._tables.has_observed:
-            return np.zeros_like(rule)
-        # Rules are tried in the order of their numbers: the first `Observed` rule between two networks was reached
-        # unless one with a lower number has decided.
-        first = self._tables.first_observed(src_network, dst_network)
-        was_reached = (rule + np.uint16(1) >= first) | (decision == Decision.NO_RULE)
-        return np.where(was_reached, first, np.uint16(0))
 
     def _ask(
         self,
@@ -141,6 +126,19 @@ def _spread(verdicts: Verdicts, rows: NDArray[np.intp], total: int) -> Verdicts:
     for name in Verdicts.names:
         getattr(spread, name)[rows] = getattr(verdicts, name)
     return spread
+
+
+def _observed(
+    decision: NDArray[np.uint8], rule: NDArray[np.uint16], first_observed: NDArray[np.uint16] | None
+) -> NDArray[np.uint16]:
+    """Return the column `Verdicts.observed` of rows that the tables decide."""
+    if first_observed is None:
+        return np.zeros_like(rule)
+    # Rules are tried in the order of their numbers: the first `Observed` rule between two networks was reached unless
+    # one with a lower number has decided.
+    was_reached = (rule + np.uint16(1) >= first_observed) | (decision == Decision.NO_RULE)
+    observed: NDArray[np.uint16] = first_observed * was_reached
+    return observed
 
 
 def _next_number(rule: int | None) -> int:
