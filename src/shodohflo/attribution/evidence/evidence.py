@@ -21,6 +21,7 @@ from shodohflo.attribution.evidence.listed import listed_ports
 from shodohflo.attribution.evidence.openings import Openings
 from shodohflo.attribution.evidence.services import Services
 from shodohflo.columns.batch import Says
+from shodohflo.columns.own_ends import Saying
 from shodohflo.model import UDP, Rung
 
 if TYPE_CHECKING:
@@ -34,6 +35,10 @@ if TYPE_CHECKING:
     from shodohflo.model import Network
 
 _TFTP: Final = 69
+
+_ROLES: Final = np.zeros(len(Saying), np.uint8)
+_ROLES[Saying.SERVICE], _ROLES[Saying.CLIENT] = SERVICE, CLIENT
+"""The bits of `known` for what the kernel says of an end."""
 
 EVIDENCE_MEMORY: Final = 64 * 2**20
 """Bytes, unless the operator sets another limit."""
@@ -85,7 +90,7 @@ class Evidence:
         talks, which = flows.talks, flows.which
         protocol = talks.ends[0].protocol[which]
         said = self.own_ends.find(talks.rows.family, talks.address(side)[which], protocol, talks.port(side)[which])
-        return said
+        return _ROLES[said]
 
     def take_in(self, packets: Batch, rows: Batch, row_of: NDArray[np.int32]) -> tuple[Conversations, Shown]:
         """Take in what `packets` show, and return the flows of `rows` with what they have shown.

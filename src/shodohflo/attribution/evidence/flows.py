@@ -109,7 +109,7 @@ class Flows:
         # What is entered may take the place of a flow that only has openings in this batch.
         slots[~spoke] = self.memory.find(talks.keys[~spoke], looked[~spoke])
         found &= slots >= 0
-        self.memory.use(slots[spoke & (slots >= 0)], talks.last_payload[spoke & (slots >= 0)])
+        self.memory.touch(slots[spoke], talks.last_payload[spoke])
         return Shown(slots, last, *(self._read(name, slots, found) for name in _SHOWN))
 
     def keep(self, shown: Shown) -> None:
