@@ -15,12 +15,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from ipaddress import IPv4Address, IPv6Address
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from shodohflo.columns.addresses import Addresses
-from shodohflo.columns.batch import ADDRESS
+from shodohflo.columns.labels import key_bytes
 from shodohflo.columns.table import Role, Table, column, table
 from shodohflo.model import UDP, End
 
@@ -28,15 +29,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Self
 
-    from numpy.typing import NDArray
-
     from shodohflo.columns.batch import Family
     from shodohflo.model import Address
 
 ANY: Final[dict[int, Address]] = {4: IPv4Address(0), 6: IPv6Address(0)}
 """The address of a socket that has every local address, by family."""
 
-_PORTS: Final = 1 << 16
+_SOCKETS: Final = 1 << 17
+"""Combinations of protocol and port."""
+
+_FAMILIES: Final[tuple[Literal[4, 6], ...]] = (4, 6)
+
+Local = dict[int, NDArray[Any]]
+"""The local addresses of a namespace by family, distinct and sorted, as a `Batch` has them."""
 
 
 class Saying(IntEnum):
@@ -80,11 +85,12 @@ class SocketEnds(Table):
     @property
     def is_any(self) -> NDArray[np.bool_]:
         """Whether the address stands for every local one."""
-        return (self.address.high == 0) & (self.address.low == 0)
+        is_any: NDArray[np.bool_] = (self.address.high == 0) & (self.address.low == 0)
+        return is_any
 
     def distinct(self) -> SocketEnds:
         """Return each end once, in an order that depends on the ends alone."""
-        return self[_distinct(self.address, self.socket)]
+        return self[_distinct(self)]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -145,10 +151,10 @@ class OwnSpaceTable:
     An exact end has the key `number of its address << 17 | socket`, the socket being `protocol is UDP << 16 | port`.
     """
 
-    local: dict[int, NDArray[Any]]
+    local: Local
     """The local addresses by family, sorted, as a `Batch` has them; they are numbered in this order, IPv4 first."""
-    any_address: dict[int, NDArray[np.uint8]]
-    """By family, `Saying.SERVICE` at the socket of each service that has every local address."""
+    any_address: dict[Family, NDArray[np.bool_]]
+    """By family and socket, whether a service has it at every local address."""
     keys: NDArray[np.int64]
     """The keys of exact ends, sorted; the last one is beyond all others."""
     sayings: NDArray[np.uint8]
@@ -157,13 +163,12 @@ class OwnSpaceTable:
     @classmethod
     def compile(cls, space: OwnSpace) -> Self:
         """Sort the addresses and ends of `space`."""
-        local = {family: _column(space.addresses, family) for family in ADDRESS}
+        local = _local(space.addresses)
         services, is_any = space.services, space.services.is_any
-        any_address = {family: np.zeros(2 * _PORTS, np.uint8) for family in ADDRESS}
-        for family, sayings in any_address.items():
-            sayings[services.socket[is_any & (services.address.version == family)]] = Saying.SERVICE
+        any_address = _present(services.keep(is_any))
         exact = np.unique(_keys(local, services.keep(~is_any)))
         clients = np.setdiff1d(_keys(local, space.clients), exact)
+        exact, clients = exact[exact >= 0], clients[clients >= 0]
         keys = np.concatenate([exact, clients])
         sayings = np.repeat(np.array([Saying.SERVICE, Saying.CLIENT], np.uint8), [len(exact), len(clients)])
         order = np.argsort(keys)
@@ -185,8 +190,7 @@ class OwnSpaceTable:
         keys = number[rows] << 17 | socket
         at = np.searchsorted(self.keys, keys)
         exact = np.where(self.keys[at] == keys, self.sayings[at], np.uint8(Saying.NOTHING))
-        any_address = self.any_address[family][socket]
-        found[rows] = np.where(any_address == Saying.SERVICE, any_address, exact)
+        found[rows] = np.where(self.any_address[family][socket], np.uint8(Saying.SERVICE), exact)
         return found
 
 
@@ -217,26 +221,65 @@ class OwnEndsTable:
         return said
 
 
+def own_space(addresses: Addresses, listening: SocketEnds, connected: SocketEnds, before: SocketEnds) -> OwnSpace:
+    """Return the ends of a namespace from its sockets; equal sockets, in whatever order, make equal rows.
+
+    `before` are the services of the previous reading. One that listens no more stays a service as long as `connected`
+    has an end of it: a listener may be closed while the connections that it accepted live on, and these would look like
+    those of a client. No client gets such a port: the kernel gives none that was bound and is in use.
+    """
+    local = _local(addresses)
+    keys = _keys(local, connected)
+    services = SocketEnds.concatenate([listening, _outlived(before, listening, connected, local)]).distinct()
+    connected = connected.keep(keys >= 0)
+    keys, rows = np.unique(keys[keys >= 0], return_index=True)
+    connected = connected[rows]
+    has_any = _present(services.keep(services.is_any))
+    accepted = np.isin(keys, _keys(local, services.keep(~services.is_any)))
+    for family in _FAMILIES:
+        accepted |= (connected.address.version == family) & has_any[family][connected.socket]
+    return OwnSpace(addresses[_distinct(addresses)], services, connected.keep(~accepted))
+
+
+def _outlived(before: SocketEnds, listening: SocketEnds, connected: SocketEnds, local: Local) -> SocketEnds:
+    """Return the services of `before` that listen no more, but have connections."""
+    still = set(key_bytes(listening))
+    gone = before[np.array([key not in still for key in key_bytes(before)], np.bool_)]
+    used = _present(connected)
+    keys = _keys(local, gone)
+    lives = np.isin(keys, _keys(local, connected)) & (keys >= 0)
+    for family in _FAMILIES:
+        lives |= gone.is_any & (gone.address.version == family) & used[family][gone.socket]
+    return gone.keep(lives)
+
+
+def _present(ends: SocketEnds) -> dict[Family, NDArray[np.bool_]]:
+    """Return, by family and socket, whether there is one among `ends`."""
+    present = {family: np.zeros(_SOCKETS, np.bool_) for family in _FAMILIES}
+    for family, has in present.items():
+        has[ends.socket[ends.address.version == family]] = True
+    return present
+
+
 def _socket(protocols: NDArray[np.uint8], ports: NDArray[np.uint16]) -> NDArray[np.int64]:
-    return (protocols == UDP).astype(np.int64) << 16 | ports
+    sockets: NDArray[np.int64] = (protocols == UDP).astype(np.int64) << 16 | ports
+    return sockets
 
 
-def _column(addresses: Addresses, family: int) -> NDArray[Any]:
-    """Return the distinct addresses of `family`, sorted, as a `Batch` has them."""
-    chosen = addresses.keep(addresses.version == family)
-    return np.unique(_as_in_batch(chosen, family))
+def _local(addresses: Addresses) -> Local:
+    return {
+        family: np.unique(_as_in_batch(addresses.keep(addresses.version == family), family)) for family in _FAMILIES
+    }
 
 
-def _as_in_batch(addresses: Addresses, family: int) -> NDArray[Any]:
+def _as_in_batch(addresses: Addresses, family: Family) -> NDArray[Any]:
     """Return addresses, all of `family`, as a column of a `Batch`: the reverse of `Addresses.from_column`."""
     if family == 4:
         return addresses.low.astype(np.uint32)
     return np.stack([addresses.high, addresses.low], axis=1).astype(">u8").reshape(-1).view("S16")
 
 
-def _numbers(
-    local: dict[int, NDArray[Any]], family: int, addresses: NDArray[Any]
-) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+def _numbers(local: Local, family: Family, addresses: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Return the number of each address, and whether it is local: otherwise the number means nothing."""
     known = local[family]
     if not len(known):
@@ -246,19 +289,19 @@ def _numbers(
     return at + first, known[at] == addresses
 
 
-def _keys(local: dict[int, NDArray[Any]], ends: SocketEnds) -> NDArray[np.int64]:
-    """Return the keys of exact ends, except for those whose address is not local."""
-    parts = []
-    for family in ADDRESS:
-        chosen = ends.keep(ends.address.version == family)
-        number, is_local = _numbers(local, family, _as_in_batch(chosen.address, family))
-        parts.append((number << 17 | chosen.socket)[is_local])
-    return np.concatenate(parts)
+def _keys(local: Local, ends: SocketEnds) -> NDArray[np.int64]:
+    """Return the key of each end (see `OwnSpaceTable`), -1 where its address is not local."""
+    keys = np.full(len(ends), -1, np.int64)
+    for family in _FAMILIES:
+        rows = (ends.address.version == family).nonzero()[0]
+        number, is_local = _numbers(local, family, _as_in_batch(ends.address[rows], family))
+        keys[rows] = np.where(is_local, number << 17 | ends.socket[rows], -1)
+    return keys
 
 
-def _distinct(addresses: Addresses, socket: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the row of the first of each distinct address and socket, in their order."""
-    columns = (socket, addresses.low, addresses.high, addresses.version)
+def _distinct(rows: Table) -> NDArray[np.int64]:
+    """Return the first row of each that is distinct in its key columns, in the order of these."""
+    columns = list(rows.keys())
     order = np.lexsort(columns)
     differs = np.zeros(len(order), np.bool_)
     differs[:1] = True
