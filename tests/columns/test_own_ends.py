@@ -1,0 +1,165 @@
+"""The compiled own ends answer as the plain ones do; examples fix what the plain ones mean."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shodohflo.columns.addresses import Addresses
+from shodohflo.columns.batch import ADDRESS
+from shodohflo.columns.own_ends import ANY, OwnEnds, OwnEndsTable, OwnSpace, Saying, SocketEnds
+from shodohflo.model import TCP, UDP, Address, End
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from shodohflo.columns.batch import Family
+
+ADDRESSES: Final = [
+    ip_address(text)
+    for text in ("10.0.0.1", "10.0.0.2", "255.255.255.255", "0.0.0.1", "2001:db8::1", "2001:db8::100", "::1", "fe80::")
+]
+"""Some differ in one byte, some end with zero bytes, and some are numbers of the other family."""
+
+addresses = st.sampled_from(ADDRESSES)
+ports = st.sampled_from([0, 1, 22, 53, 40000, 65535])
+ends = st.builds(End, addresses, st.sampled_from([TCP, UDP]), ports)
+bound = st.builds(End, st.sampled_from([*ADDRESSES, *ANY.values()]), st.sampled_from([TCP, UDP]), ports)
+spaces = st.builds(
+    OwnSpace.of, st.lists(addresses, max_size=4), st.lists(bound, max_size=6), st.lists(ends, max_size=6)
+)
+
+
+def end(text: str, protocol: int, port: int) -> End:
+    """Return an end."""
+    return End(ip_address(text), protocol, port)
+
+
+def in_batch(values: Sequence[Address], family: Family) -> NDArray[Any]:
+    """Return addresses of `family` as the column of a batch."""
+    if family == 4:
+        return np.array([int(address) for address in values], ADDRESS[4])
+    return np.array([address.packed for address in values], ADDRESS[6])
+
+
+def asked(own: OwnEnds, wanted: Sequence[End], family: Family) -> list[int]:
+    """Ask the compiled own ends about ends of `family`."""
+    found: list[int] = (
+        OwnEndsTable.compile(own)
+        .find(
+            family,
+            in_batch([one.address for one in wanted], family),
+            np.array([one.protocol for one in wanted], np.uint8),
+            np.array([one.port for one in wanted], np.uint16),
+        )
+        .tolist()
+    )
+    return found
+
+
+SERVER: Final = OwnEnds(
+    (
+        OwnSpace.of(
+            [ip_address("10.0.0.1"), ip_address("10.0.0.2"), ip_address("2001:db8::1")],
+            [end("0.0.0.0", TCP, 22), end("10.0.0.1", UDP, 53), end("::", TCP, 443)],
+            [end("10.0.0.1", TCP, 40000), end("10.0.0.1", TCP, 22), end("2001:db8::1", UDP, 40001)],
+        ),
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("asked_about", "saying"),
+    [
+        (end("10.0.0.1", TCP, 22), Saying.SERVICE),  # connected too: it was accepted
+        (end("10.0.0.2", TCP, 22), Saying.SERVICE),
+        (end("10.0.0.9", TCP, 22), Saying.NOTHING),  # not local
+        (end("10.0.0.1", UDP, 22), Saying.NOTHING),
+        (end("2001:db8::1", TCP, 22), Saying.NOTHING),  # an IPv4 listener
+        (end("2001:db8::1", TCP, 443), Saying.SERVICE),
+        (end("10.0.0.1", TCP, 443), Saying.NOTHING),  # an IPv6 listener
+        (end("10.0.0.1", UDP, 53), Saying.SERVICE),
+        (end("10.0.0.2", UDP, 53), Saying.NOTHING),  # bound to the other address
+        (end("10.0.0.1", TCP, 40000), Saying.CLIENT),
+        (end("10.0.0.2", TCP, 40000), Saying.NOTHING),
+        (end("2001:db8::1", UDP, 40001), Saying.CLIENT),
+        (end("0.0.0.0", TCP, 22), Saying.NOTHING),  # the wildcard itself is no address of a packet
+    ],
+)
+def test_an_end_is_what_the_socket_that_has_it_is(asked_about: End, saying: Saying) -> None:
+    """A listener is a service at the addresses it has, and a connected socket without listener is a client."""
+    family: Family = 4 if asked_about.address.version == 4 else 6
+
+    assert SERVER.says(asked_about) is saying
+    assert asked(SERVER, [asked_about], family) == [saying]
+
+
+@given(st.lists(spaces, max_size=3), st.lists(ends, max_size=20))
+def test_the_compiled_form_agrees_with_the_plain_one(own: list[OwnSpace], wanted: list[End]) -> None:
+    """Compiling changes the speed of an answer, never the answer."""
+    plain = OwnEnds(tuple(own))
+    families: tuple[Family, ...] = (4, 6)
+    for family in families:
+        chosen = [one for one in wanted if one.address.version == family]
+
+        assert asked(plain, chosen, family) == [plain.says(one) for one in chosen]
+
+
+def test_namespaces_that_contradict_each_other_say_nothing() -> None:
+    """An end that is a service in one namespace and a client in another one of the same address says nothing."""
+    one = end("10.0.0.1", TCP, 80)
+    serving = OwnSpace.of([one.address], [one], [])
+    asking = OwnSpace.of([one.address], [], [one])
+
+    assert asked(OwnEnds((serving, asking)), [one], 4) == [Saying.NOTHING]
+    assert asked(OwnEnds((serving, serving)), [one], 4) == [Saying.SERVICE]
+    assert asked(OwnEnds((OwnSpace.of([], [], []), asking)), [one], 4) == [Saying.CLIENT]
+
+
+def test_a_host_without_namespaces_or_addresses_says_nothing() -> None:
+    """What could not be read says nothing of anything."""
+    one = end("10.0.0.1", TCP, 80)
+
+    assert asked(OwnEnds(), [one], 4) == [Saying.NOTHING]
+    assert asked(OwnEnds((OwnSpace.of([], [end("0.0.0.0", TCP, 80)], []),)), [one], 4) == [Saying.NOTHING]
+
+
+@given(st.lists(bound))
+def test_distinct_ends_are_the_same_in_whatever_order_they_were(rows: list[End]) -> None:
+    """Each end stays once, and equal sets of ends make equal rows."""
+    found = SocketEnds.from_objects(rows).distinct().objects()
+
+    assert sorted(found, key=repr) == sorted(set(rows), key=repr)
+    assert SocketEnds.from_objects([*reversed(rows), *rows[:1]]).distinct().objects() == found
+
+
+def test_own_ends_are_the_same_if_all_their_rows_are() -> None:
+    """A difference in an address, a service, a client or the number of namespaces is a difference."""
+    one, other = end("10.0.0.1", TCP, 80), end("10.0.0.1", UDP, 80)
+    base = OwnSpace.of([one.address], [one], [other])
+    others = [
+        OwnSpace.of([ANY[6]], [one], [other]),
+        OwnSpace.of([one.address], [], [other]),
+        OwnSpace.of([one.address], [one], [one]),
+    ]
+
+    assert OwnEnds((base,)).is_same(OwnEnds((OwnSpace.of([one.address], [one], [other]),)))
+    assert not any(OwnEnds((base,)).is_same(OwnEnds((changed,))) for changed in others)
+    assert not OwnEnds((base,)).is_same(OwnEnds((base, base)))
+
+
+def test_addresses_of_a_namespace_may_come_twice() -> None:
+    """An address that two interfaces have is one address."""
+    one = end("10.0.0.1", TCP, 80)
+    twice = OwnSpace(
+        Addresses.from_objects([one.address, one.address]), SocketEnds.from_objects([one]), SocketEnds.empty()
+    )
+
+    assert asked(OwnEnds((twice,)), [one], 4) == [Saying.SERVICE]
