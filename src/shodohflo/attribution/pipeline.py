@@ -131,7 +131,8 @@ class Pipeline:
         count(tally_undecoded(packets))
         for batch in packets.batches:
             merged = group_packets(batch)
-            heard = self.evidence and Heard.of(self.evidence, merged.packets, merged.rows, merged.row_of)
+            evidence = self.evidence
+            heard = Heard.of(evidence, merged.packets, merged.rows, merged.row_of) if evidence else None
             decisions = decide(merged.rows, self._rules, self._compiled_policy, heard)
             self._keep(merged.rows, decisions, count)
             if heard and decisions.said:

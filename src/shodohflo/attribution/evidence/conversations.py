@@ -25,7 +25,7 @@ from shodohflo.model import TCP
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from shodohflo.columns.batch import Batch
+    from shodohflo.columns.batch import Batch, Family
 
     Words = list[NDArray[np.uint64]]
 
@@ -71,7 +71,8 @@ class Conversations:
     @cached_property
     def is_tcp(self) -> NDArray[np.bool_]:
         """Which flows are TCP; all others are UDP."""
-        return self.ends[0].protocol == TCP
+        tcp: NDArray[np.bool_] = self.ends[0].protocol == TCP
+        return tcp
 
     def address(self, side: int) -> NDArray[Any]:
         """Return the address of a side of each flow, as a column of a batch."""
@@ -108,7 +109,7 @@ class Conversations:
 
     @cached_property
     def _kind(self) -> NDArray[np.uint64]:
-        return self.ends[0].protocol.astype(np.uint64) << np.uint64(8) | self._family
+        return _kinds(self.rows.family, self.ends[0].protocol)
 
     @cached_property
     def _family(self) -> NDArray[np.uint64]:
@@ -119,7 +120,8 @@ class Conversations:
     @cached_property
     def payload(self) -> NDArray[np.bool_]:
         """Which rows are payload: TCP without SYN, FIN and RST, or UDP."""
-        return self.rows.tcp_flags & np.uint8(SYN | FIN | RST) == 0
+        payload: NDArray[np.bool_] = self.rows.tcp_flags & np.uint8(SYN | FIN | RST) == 0
+        return payload
 
     @cached_property
     def spoke(self) -> NDArray[np.uint8]:
@@ -149,6 +151,17 @@ class Conversations:
         last = np.full(len(self), NEVER, np.int64)
         np.maximum.at(last, self.flow[self.payload], self.rows.last[self.payload])
         return last
+
+
+def end_keys(
+    family: Family, addresses: NDArray[Any], protocol: NDArray[np.uint8], ports: NDArray[np.uint16]
+) -> NDArray[np.uint64]:
+    """Return the keys of ends in a `Memory`; `addresses` is a column of a batch."""
+    return hashed([*_end_words(addresses, ports), _kinds(family, protocol)])
+
+
+def _kinds(family: Family, protocol: NDArray[np.uint8]) -> NDArray[np.uint64]:
+    return protocol.astype(np.uint64) << np.uint64(8) | np.uint64(family)
 
 
 def _least(times: NDArray[np.int64], flow: NDArray[np.int32], rows: NDArray[np.bool_], flows: int) -> NDArray[np.int64]:

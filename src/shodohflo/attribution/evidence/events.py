@@ -78,9 +78,9 @@ class Events(Table):
         rows = rows[order]
         side = talks.side[rows]
         bits = np.uint8(1) << side
-        return cls(flow[order], kind[rows], side, bits, talks.rows.number[rows], time[order])._shortened()
+        return cls(flow[order], kind[rows], side, bits, talks.rows.number[rows], time[order])
 
-    def _shortened(self) -> Events:
+    def shortened(self) -> Events:
         """Return the events without repetitions, and with payload between two other events as one."""
         if not len(self):
             return self
@@ -121,9 +121,8 @@ def _walk(events: Events, talk: Talk) -> None:
     starts = np.flatnonzero(begins)
     turn = np.arange(len(events)) - starts[np.cumsum(begins) - 1]
     order = np.argsort(turn, kind="stable")
-    rounds = np.cumsum(np.bincount(turn)) if len(events) else []
     begin = 0
-    for end in rounds:
+    for end in np.cumsum(np.bincount(turn)).tolist():
         _take(events[order[begin:end]], talk)
         begin = end
 
@@ -135,7 +134,7 @@ def _take(events: Events, talk: Talk) -> None:
         for side in (0, 1):
             if present[2 * kind + side]:
                 some = events[(events.kind == kind) & (events.side == side)]
-                talk.take(kind, side, some.flow, some.number, some.time)
+                talk.take(kind, side, some.flow.astype(np.intp), some.number, some.time)
     if present[2 * Event.PAYLOAD :].any():
         some = events[events.kind == Event.PAYLOAD]
-        talk.carry(some.flow, np.uint8(1) << some.side, some.sides, some.time)
+        talk.carry(some.flow.astype(np.intp), np.uint8(1) << some.side, some.sides, some.time)

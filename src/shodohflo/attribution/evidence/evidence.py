@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from shodohflo.attribution.evidence.answers import hear
 from shodohflo.attribution.evidence.conversations import Conversations
 from shodohflo.attribution.evidence.events import kinds
 from shodohflo.attribution.evidence.flows import Flows
 from shodohflo.attribution.evidence.groups import Groups
-from shodohflo.attribution.evidence.handshakes import Own
+from shodohflo.attribution.evidence.handshakes import Showing, showing
 from shodohflo.attribution.evidence.known import CLIENT, SERVICE, Asking, Churn, Marks
 from shodohflo.attribution.evidence.listed import listed_ports
 from shodohflo.attribution.evidence.openings import Openings
@@ -102,34 +103,30 @@ class Evidence:
         kind = kinds(rows)
         shown = self.flows.of(talks, talks.begin)
         self.openings.take_in(talks, kind, packets, row_of, shown)
-        _listen(talks, shown)
+        hear(talks, shown)
         shown.seen |= talks.spoke
+        tcp = (talks.spoke != 0) & talks.is_tcp
+        shown.shows[tcp] |= showing(shown.own[tcp], shown.verified[tcp], shown.seen[tcp])
         self._remember(talks, shown)
         return talks, shown
 
     def _remember(self, talks: Conversations, shown: Shown) -> None:
-        """Remember ends and addresses of the flows that had payload."""
+        """Remember ends and addresses of the flows that had payload, but of those with groups."""
         spoke = talks.spoke != 0
         udp = np.flatnonzero(~talks.is_tcp)
         grouped = self.groups.holds(talks.address(0)[udp]) | self.groups.holds(talks.address(1)[udp])
         spoke[udp[grouped]] = False
-        answered = spoke & ((shown.own == Own.SERVICE_0) | (shown.own == Own.SERVICE_1))
-        # A request alone is remembered nowhere: who asks in vain is no proof of a service.
-        responses = (shown.said & 0b1100) != 0
-        answered &= talks.is_tcp | responses
         rung = np.where(talks.is_tcp, np.uint8(Rung.HANDSHAKE), np.uint8(Rung.BITS))
-        for side, own in ((0, Own.SERVICE_0), (1, Own.SERVICE_1)):
-            for services, which in (
-                (self.services, answered & shown.verified & (shown.own == own)),
-                (self.claims, answered & ~shown.verified & (shown.own == own)),
-            ):
-                chosen = np.flatnonzero(which)
-                services.remember(Asking(talks, chosen), side, rung[chosen])
-            both = np.flatnonzero(answered & shown.verified & shown.is_two_way & (shown.own == own))
-            self._remember_roles(Asking(talks, both), side)
+        for side in (0, 1):
+            for services, bit in ((self.services, Showing.SERVICE), (self.claims, Showing.CLAIM)):
+                flows = Asking(talks, np.flatnonzero(spoke & (shown.shows & np.uint8(bit << side) != 0)))
+                services.remember(flows, side, rung[flows.which])
+            both = shown.shows & np.uint8(Showing.BOTH << side) != 0
+            self._remember_roles(Asking(talks, np.flatnonzero(spoke & both)), side)
         tcp = spoke & talks.is_tcp
+        # The first payload of a flow is always of one direction, however the packets are divided into batches.
+        self.one_way_churn.remember(Asking(talks, np.flatnonzero(tcp & ~shown.was_two_way)))
         self.churn.remember(Asking(talks, np.flatnonzero(tcp & shown.is_two_way)))
-        self.one_way_churn.remember(Asking(talks, np.flatnonzero(tcp & ~shown.is_two_way)))
         self._remember_transfers(talks)
 
     def _remember_roles(self, flows: Asking, side: int) -> None:
@@ -150,23 +147,3 @@ class Evidence:
             if len(chosen):
                 flows = Asking(talks, chosen)
                 self.claimed_clients.mark(flows.end_keys(side), flows.times, np.full(len(flows), CLIENT, np.uint8))
-
-
-def _listen(talks: Conversations, shown: Shown) -> None:
-    """Take in what datagrams say: requests and responses, of either side, in the life of a flow."""
-    rows = talks.rows
-    saying = np.flatnonzero(rows.says)
-    if not len(saying):
-        return
-    bit = talks.side[saying] + np.uint8(2) * (rows.says[saying] == Says.RESPONSE)
-    np.bitwise_or.at(shown.said, talks.flow[saying], np.uint8(1) << bit.astype(np.uint8))
-    said = shown.said
-    asked_0, asked_1 = said & 0b0001 != 0, said & 0b0010 != 0
-    answered_0, answered_1 = said & 0b0100 != 0, said & 0b1000 != 0
-    service_0, service_1 = asked_1 | answered_0, asked_0 | answered_1
-    udp = ~talks.is_tcp
-    shown.own[udp & service_0] = Own.SERVICE_0
-    shown.own[udp & service_1] = Own.SERVICE_1
-    shown.own[udp & service_0 & service_1] = Own.CONTRADICTION
-    verified = (asked_1 & answered_0) | (asked_0 & answered_1)
-    shown.verified[udp] = (verified & ~(service_0 & service_1))[udp]

@@ -6,11 +6,10 @@ Each fact is looked up when a rung asks for it, only for the flows that are stil
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Protocol
-
-import numpy as np
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     Mask = NDArray[np.bool_]
@@ -24,6 +23,9 @@ class OfEnds(NamedTuple):
     side_1: int
 
 
+NEITHER: Final = OfEnds(0, 0)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlowFacts:
     """What is known of one flow; the specification of `Facts`."""
@@ -33,21 +35,21 @@ class FlowFacts:
     """Whether payload of both ends was seen."""
     own: int
     """A `handshakes.Own`: what the flow itself said."""
-    sockets: OfEnds = OfEnds(0, 0)
+    sockets: OfEnds = NEITHER
     """Of this host, `known.SERVICE` or `known.CLIENT`; 0 for an end that is no socket of this host."""
-    groups: OfEnds = OfEnds(0, 0)
+    groups: OfEnds = NEITHER
     """Whether the address is a multicast group or a broadcast address."""
-    known: OfEnds = OfEnds(0, 0)
+    known: OfEnds = NEITHER
     """`known.CLIENT` and `known.SERVICE` as bits: what the end was in verified flows."""
-    claims: OfEnds = OfEnds(0, 0)
+    claims: OfEnds = NEITHER
     """The same, in flows of which one direction was seen."""
-    churned: OfEnds = OfEnds(0, 0)
+    churned: OfEnds = NEITHER
     """Whether one address used several of its ports with the end, in two-way flows."""
-    listed: OfEnds = OfEnds(0, 0)
+    listed: OfEnds = NEITHER
     """Whether the port is in the list."""
-    roles: OfEnds = OfEnds(0, 0)
+    roles: OfEnds = NEITHER
     """`known.CLIENT` and `known.SERVICE` as bits: what the address was in verified flows."""
-    churned_one_way: OfEnds = OfEnds(0, 0)
+    churned_one_way: OfEnds = NEITHER
     """As `churned`, in one-way flows."""
 
 

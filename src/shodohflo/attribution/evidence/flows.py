@@ -20,7 +20,7 @@ LIFETIME: Final = 900 * 10**9
 LONG_AGO: Final = np.iinfo(np.int64).min // 2
 """The time of what did not happen; other times can be subtracted from it."""
 
-_SHOWN: Final = {
+_SHOWN: Final[dict[str, Any]] = {
     "own": np.uint8,
     "verified": np.bool_,
     "seen": np.uint8,
@@ -32,7 +32,7 @@ _SHOWN: Final = {
 }
 """Read for every flow of a batch."""
 
-_WRITTEN: Final = {
+_WRITTEN: Final[dict[str, Any]] = {
     f"{name}_{side}": dtype
     for side in (0, 1)
     for name, dtype in (("packets", np.int64), ("octets", np.int64), ("first", np.int64))
@@ -66,10 +66,19 @@ class Shown:
     """Whether the rules were graded by this flow."""
     anew: NDArray[np.bool_] = field(init=False)
     """Whether the ports are used for another conversation since this batch."""
+    latest: NDArray[np.uint8] = field(init=False)
+    """A `handshakes.Own`: `own`, with what openings after the last payload say."""
+    shows: NDArray[np.uint8] = field(init=False)
+    """What the flow showed in this batch for other flows: bits of `handshakes.Showing`."""
+    was_two_way: NDArray[np.bool_] = field(init=False)
+    """Whether both sides had sent payload before this batch."""
 
     def __post_init__(self) -> None:
-        """Begin with no flow used anew."""
+        """Begin with what was shown before this batch."""
         self.anew = np.zeros(len(self.slots), np.bool_)
+        self.shows = np.zeros(len(self.slots), np.uint8)
+        self.latest = self.own.copy()
+        self.was_two_way = self.is_two_way
 
     def renew(self, flows: NDArray[np.intp]) -> None:
         """Forget the verdicts of `flows`: their ports are used for other conversations."""
@@ -80,7 +89,8 @@ class Shown:
     @property
     def is_two_way(self) -> NDArray[np.bool_]:
         """Whether both sides sent payload."""
-        return self.seen == 0b11
+        two_way: NDArray[np.bool_] = self.seen == 0b11
+        return two_way
 
 
 class Flows:

@@ -41,7 +41,9 @@ class Groups:
 
     def holds(self, addresses: NDArray[Any]) -> NDArray[np.bool_]:
         """Return which addresses, a column of a batch, are groups."""
+        held: NDArray[np.bool_]
         if addresses.dtype.kind == "S":
-            return np.ascontiguousarray(addresses).view("S1")[::16] == _MULTICAST_6
-        held: NDArray[np.bool_] = (addresses >> np.uint32(28) == _MULTICAST_4) | np.isin(addresses, self._broadcast)
+            held = np.ascontiguousarray(addresses).view("S1")[::16] == _MULTICAST_6
+        else:
+            held = (addresses >> np.uint32(28) == _MULTICAST_4) | np.isin(addresses, self._broadcast)
         return held

@@ -63,8 +63,22 @@ class Event(IntEnum):
     PAYLOAD = 3
 
 
-def _sides(dtype: type) -> NDArray[np.generic]:
-    return np.zeros((2, 0), dtype)
+class Showing(IntEnum):
+    """What a flow shows about its ends for other flows, as bits; each is shifted by the side of the service."""
+
+    CLAIM = 0b00_00_01
+    """One direction of evidence: the side is claimed to be a service."""
+    SERVICE = 0b00_01_00
+    """The side is a service, verified."""
+    BOTH = 0b01_00_00
+    """In addition, both sides sent payload: the other side is a client."""
+
+
+def showing(own: NDArray[np.uint8], verified: NDArray[np.bool_], seen: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the bits of `Showing` for flows with this evidence of their own, at a payload."""
+    proven = np.where(seen == 0b11, np.uint8(Showing.SERVICE | Showing.BOTH), np.uint8(Showing.SERVICE))
+    shows = np.where(verified, proven, np.uint8(Showing.CLAIM))
+    return np.where(own == Own.SERVICE_0, shows, np.where(own == Own.SERVICE_1, shows << np.uint8(1), np.uint8(0)))
 
 
 @dataclass(slots=True)
@@ -94,10 +108,13 @@ class Talk:
     """Whether payload came after the openings began."""
     anew: NDArray[np.bool_] = field(init=False)
     """Whether the ports were used anew: what was known of the flow is about another conversation."""
+    shows: NDArray[np.uint8] = field(init=False)
+    """What the flow showed at any payload of these events, for other flows: bits of `Showing`."""
 
     def __post_init__(self) -> None:
-        """Begin with no flow used anew."""
+        """Begin with no flow used anew, and nothing shown."""
         self.anew = np.zeros(len(self.own), np.bool_)
+        self.shows = np.zeros(len(self.own), np.uint8)
 
     def take(self, event: Event, side: int, flows: Flows, number: NDArray[np.uint32], time: NDArray[np.int64]) -> None:
         """Take in one opening or reset of `side` in each of `flows`."""
@@ -119,11 +136,19 @@ class Talk:
         for sides in (first, every):
             self.seen[flows] |= sides
             self._keep(flows[live])
+            self.shows[flows] |= showing(self.own[flows], self.verified[flows], self.seen[flows])
         self.last[flows] = np.maximum(self.last[flows], last)
         self.since[:, flows] = True
         self.led[flows] = True
         answered = self.answered[:, flows] == Accepted.MATCHED
         self._end(flows[live & (answered[0] != answered[1]) & self.verified[flows]])
+
+    def latest(self) -> NDArray[np.uint8]:
+        """Return what the openings of each flow say now, those after the last payload included: an `Own`."""
+        own, verified = self.own.copy(), self.verified.copy()
+        self._keep(np.flatnonzero(self.live))
+        latest, self.own, self.verified = self.own, own, verified
+        return latest
 
     def contradict(self, flows: Flows) -> None:
         """Note that these flows contradict themselves."""

@@ -159,7 +159,7 @@ LADDER: Final = (
     ),
     RungRow(
         Rung.ROLES,
-        "one address was only ever a client, or only ever a service, in flows that showed it; both directions were seen",
+        "one address was only ever a client, or only ever a service, in flows that showed it (both directions seen)",
         plain=_roles,
         columns=_roles_columns,
     ),

@@ -1,4 +1,4 @@
-"""Listed ports: those that services use and clients do not choose by chance; an operator's data, never /etc/services."""
+"""Listed ports: those that services use and clients do not choose by chance; never those of /etc/services."""
 
 from __future__ import annotations
 

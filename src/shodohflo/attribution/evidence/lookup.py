@@ -30,7 +30,7 @@ class Lookup:
         self._evidence, self._flows, self._shown = evidence, flows, shown
         self.is_tcp: Mask = flows.talks.is_tcp[flows.which]
         self.is_two_way: Mask = shown.is_two_way[flows.which]
-        self.own: Bits = shown.own[flows.which]
+        self.own: Bits = shown.latest[flows.which]
 
     def about(self, fact: str, side: int) -> Bits:
         """Return the fact of that name about the ends of a side; see `facts.FlowFacts`."""

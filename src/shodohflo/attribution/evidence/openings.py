@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -23,7 +23,13 @@ if TYPE_CHECKING:
 LIFETIME: Final = 300 * 10**9
 """In ns: how long an opening is remembered."""
 
-_BY_SIDE: Final = {"has_syn": np.bool_, "number": np.uint32, "quiet": np.bool_, "answered": np.uint8, "since": np.bool_}
+_BY_SIDE: Final[dict[str, Any]] = {
+    "has_syn": np.bool_,
+    "number": np.uint32,
+    "quiet": np.bool_,
+    "answered": np.uint8,
+    "since": np.bool_,
+}
 _FIELDS: Final = {f"{name}_{side}": dtype for name, dtype in _BY_SIDE.items() for side in (0, 1)} | {"led": np.bool_}
 
 
@@ -85,10 +91,10 @@ class Openings:
         talk = self._load(slots[chosen], shown, chosen)
         place = np.full(len(talks), -1, np.int32)
         place[chosen] = np.arange(len(chosen))
-        walk(Events.of(talks, kind, packets, row_of, np.where(walked, place, np.int32(-1))), talk)
+        walk(Events.of(talks, kind, packets, row_of, np.where(walked, place, np.int32(-1))).shortened(), talk)
         rest = np.flatnonzero(~walked[chosen])
         flows = chosen[rest]
-        talk.carry(rest, _first_side(talks, flows, shown), talks.spoke[flows], talks.last_payload[flows])
+        talk.carry(rest, _first_side(talks, flows), talks.spoke[flows], talks.last_payload[flows])
         _note(shown, chosen, talk)
         self._save(talks, batch, chosen, slots[chosen], talk)
 
@@ -96,7 +102,7 @@ class Openings:
         live = slots >= 0
         memory = self.memory
 
-        def by_side(name: str) -> NDArray[np.generic]:
+        def by_side(name: str) -> NDArray[Any]:
             return np.stack([np.where(live, memory[f"{name}_{side}"][slots], 0) for side in (0, 1)]).astype(
                 _BY_SIDE[name]
             )
@@ -138,6 +144,7 @@ class Openings:
 def _note(shown: Shown, flows: NDArray[np.intp], talk: Talk) -> None:
     """Note what the openings say; flows whose ports are used anew begin without a verdict."""
     shown.own[flows], shown.verified[flows], shown.seen[flows] = talk.own, talk.verified, talk.seen
+    shown.shows[flows], shown.latest[flows] = talk.shows, talk.latest()
     shown.renew(flows[talk.anew])
 
 
@@ -151,7 +158,7 @@ def _is_unclear(talks: Conversations, shown: Shown, among: Mask) -> Mask:
     return unclear
 
 
-def _first_side(talks: Conversations, flows: NDArray[np.intp], shown: Shown) -> NDArray[np.uint8]:
+def _first_side(talks: Conversations, flows: NDArray[np.intp]) -> NDArray[np.uint8]:
     """Return the side of the first payload of each flow as a bit; any side, where both had sent some before."""
     first = talks.spoke[flows].copy()
     both = first == 0b11

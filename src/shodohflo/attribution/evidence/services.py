@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from shodohflo.attribution.evidence.conversations import end_keys
 from shodohflo.attribution.evidence.known import DAY
 from shodohflo.columns.addresses import Addresses
 from shodohflo.columns.memory import Memory, hashed
@@ -99,7 +100,7 @@ class Services:
         port = np.array([each.end.port for each in seen], np.uint16)
         first = np.array([each.first for each in seen], np.int64)
         last = np.array([each.last for each in seen], np.int64)
-        slots, fresh = self._memory.enter(end_keys(family, addresses, port, protocol), last)
+        slots, fresh = self._memory.enter(end_keys(family, addresses.column(family), protocol, port), last)
         new = fresh & (slots >= 0)
         self._describe(slots[new], addresses[new], protocol[new], port[new], first[new])
         self._memory["rung"][slots[new]] = np.array([each.rung for each in seen], np.uint8)[new]

@@ -62,7 +62,10 @@ class Heard:
         rows = self.talks.rows[chosen]
         is_source = service[chosen] - np.uint8(1) == self.talks.side[chosen]
         decision, port, rule, rung = (
-            column.copy() for column in (verdicts.decision, verdicts.port, verdicts.rule, verdicts.rung)
+            verdicts.decision.copy(),
+            verdicts.port.copy(),
+            verdicts.rule.copy(),
+            verdicts.rung.copy(),
         )
         decision[chosen] = np.where(is_source, np.uint8(Decision.DST_IS_CLIENT), np.uint8(Decision.SRC_IS_CLIENT))
         port[chosen] = np.where(is_source, rows.src_port, rows.dst_port)
