@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from shodohflo.attribution.evidence.evidence import Evidence
 from shodohflo.attribution.policy import Policy
 from shodohflo.rules.compiler import CompiledRules
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from shodohflo.model import Network
     from shodohflo.rules.mapping import FlowMapping
     from shodohflo.rules.networks import NetworkEnumeration
+
+_MEGABYTE: Final = 2**20
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,10 @@ class Configuration:
     def rules(self) -> CompiledRules:
         """Compile the rules; each call starts with empty tables and counters."""
         return CompiledRules(self.networks, self.settings.mapping.numbered(self.networks))
+
+    def evidence(self) -> Evidence:
+        """Return evidence without anything in it."""
+        return Evidence(self.settings.evidence_memory * _MEGABYTE, self.our_nets)
 
     def policy(self, own_connections: frozenset[Connection] = frozenset()) -> Policy:
         """Return the policy, which decides about packets besides the rules; `own_connections` are the agent's own."""

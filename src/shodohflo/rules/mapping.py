@@ -12,7 +12,7 @@ from reprlib import repr as short_repr
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from shodohflo.model import rule_place
-from shodohflo.rules.actions import Action, Observed, Opinion, describe, parse_action, rung
+from shodohflo.rules.actions import Observed, Action, Observed, Opinion, describe, parse_action, rung
 from shodohflo.rules.verdicts import Decision
 
 if TYPE_CHECKING:
@@ -119,6 +119,11 @@ class FlowMapping:
     def sentences(self) -> tuple[str, ...]:
         """The description of each rule, by its number; of a rule with thousands of ports, its beginning."""
         return tuple(_shortened(rule.describe()) for rule in self.rules)
+
+    @property
+    def observes(self) -> bool:
+        """Whether a rule leaves its verdicts to evidence, where there is any."""
+        return any(isinstance(rule.action, Observed) for rule in self.rules)
 
     @property
     def rungs(self) -> tuple[Rung, ...]:
