@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
 from reference.evidence_cases import ADDRESSINGS, Case, batches, cases
-from reference.ladder import Flow, Ladder, Verdict, read_listed
-from shodohflo.model import Rung
+from reference.ladder import Ladder, read_listed
 from support.judging import Columns
 
 LISTED = read_listed()

@@ -14,6 +14,7 @@ from shodohflo.attribution.evidence.verdicts import Heard
 from shodohflo.attribution.order import decide
 from shodohflo.attribution.policy import CompiledPolicy, Policy
 from shodohflo.attribution.results import kinds_of
+from shodohflo.columns.addresses import Addresses
 from shodohflo.columns.batch import ADDRESS, Batch
 from shodohflo.columns.merging import group_packets
 from shodohflo.model import End, Rung
@@ -64,7 +65,7 @@ def batch_of(family: Family, packets: Sequence[Packet]) -> Batch:
     """Return packets of one family as a batch."""
 
     def addresses(ends: Iterable[object]) -> np.ndarray:  # type: ignore[type-arg] # of either type
-        values = [int(end) if family == 4 else end.packed for end in ends]  # type: ignore[call-overload, attr-defined]
+        values = [int(end) if family == 4 else end.packed for end in ends]  # type: ignore[attr-defined]
         return np.array(values, ADDRESS[family])
 
     times = np.array([packet.time for packet in packets], np.int64)
@@ -108,6 +109,4 @@ def _verdicts(heard: Heard) -> dict[Flow, Verdict]:
 
 
 def _objects(family: Family, column: np.ndarray) -> list:  # type: ignore[type-arg] # of either type
-    from shodohflo.columns.addresses import Addresses
-
     return Addresses.from_column(family, column).objects()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -80,7 +80,8 @@ def correct(observations: Observations, corrections: Corrections) -> Observation
     moves, at = moves[at >= 0], at[at >= 0]
     packets -= np.bincount(at, weights=moves.packets, minlength=len(left)).astype(np.int64)
     octets -= np.bincount(at, weights=moves.octets, minlength=len(left)).astype(np.int64)
-    left = replace(left, packets=packets, octets=octets, first=groups.earliest(rows.first), last=groups.latest(rows.last))
+    first, last = groups.earliest(rows.first), groups.latest(rows.last)
+    left = replace(left, packets=packets, octets=octets, first=first, last=last)
     return merge([observations[~affected], left[packets > 0], _moved(moves)])
 
 
@@ -91,7 +92,8 @@ def _keys(
     port: NDArray[np.uint16],
     protocol: NDArray[np.uint8],
 ) -> NDArray[np.uint64]:
-    words = [client.version, client.high, client.low, service.version, service.high, service.low, kind, port, protocol]
+    ends = [each for end in (client, service) for each in (end.version, end.high, end.low)]
+    words: list[NDArray[Any]] = [*ends, kind, port, protocol]
     return hashed([word.astype(np.uint64) for word in words])
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from shodohflo.attribution.evidence.evidence import Evidence
 from shodohflo.attribution.policy import Policy
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from shodohflo.model import Network
     from shodohflo.rules.mapping import FlowMapping
     from shodohflo.rules.networks import NetworkEnumeration
-
-_MEGABYTE: Final = 2**20
 
 
 @dataclass(frozen=True)
@@ -62,7 +60,7 @@ class Configuration:
 
     def evidence(self) -> Evidence:
         """Return evidence without anything in it."""
-        return Evidence(self.settings.evidence_memory * _MEGABYTE, self.our_nets)
+        return Evidence(our_nets=self.our_nets)
 
     def policy(self, own_connections: frozenset[Connection] = frozenset()) -> Policy:
         """Return the policy, which decides about packets besides the rules; `own_connections` are the agent's own."""

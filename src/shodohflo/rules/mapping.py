@@ -12,7 +12,7 @@ from reprlib import repr as short_repr
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from shodohflo.model import rule_place
-from shodohflo.rules.actions import Observed, Action, Observed, Opinion, describe, parse_action, rung
+from shodohflo.rules.actions import Action, Observed, Opinion, describe, parse_action, rung
 from shodohflo.rules.verdicts import Decision
 
 if TYPE_CHECKING:

@@ -45,7 +45,7 @@ def kinds(rows: Batch) -> NDArray[np.uint8]:
 class Events(Table):
     """What happened in some flows, by flow and in order of time."""
 
-    flow: NDArray[np.int32] = column(np.int32)
+    flow: NDArray[np.int64] = column(np.int64)
     """An index into the flows that are walked."""
     kind: NDArray[np.uint8] = column(np.uint8)
     """An `Event`."""
@@ -78,7 +78,7 @@ class Events(Table):
         rows = rows[order]
         side = talks.side[rows]
         bits = np.uint8(1) << side
-        return cls(flow[order], kind[rows], side, bits, talks.rows.number[rows], time[order])
+        return cls(flow[order].astype(np.int64), kind[rows], side, bits, talks.rows.number[rows], time[order])
 
     def shortened(self) -> Events:
         """Return the events without repetitions, and with payload between two other events as one."""
@@ -134,7 +134,7 @@ def _take(events: Events, talk: Talk) -> None:
         for side in (0, 1):
             if present[2 * kind + side]:
                 some = events[(events.kind == kind) & (events.side == side)]
-                talk.take(kind, side, some.flow.astype(np.intp), some.number, some.time)
+                talk.take(kind, side, some.flow, some.number, some.time)
     if present[2 * Event.PAYLOAD :].any():
         some = events[events.kind == Event.PAYLOAD]
-        talk.carry(some.flow.astype(np.intp), np.uint8(1) << some.side, some.sides, some.time)
+        talk.carry(some.flow, np.uint8(1) << some.side, some.sides, some.time)
