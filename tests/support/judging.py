@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ipaddress import ip_network
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -24,9 +24,11 @@ from shodohflo.rules.compiler import CompiledRules
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from numpy.typing import NDArray
+
     from shodohflo.columns.batch import Family
     from shodohflo.columns.corrections import Corrections
-    from shodohflo.model import Network
+    from shodohflo.model import Address, Network
 
 EVERYWHERE: Final = NetworkEnumeration(("all", "0.0.0.0/0", "::/0"))
 
@@ -64,9 +66,8 @@ class Columns:
 def batch_of(family: Family, packets: Sequence[Packet]) -> Batch:
     """Return packets of one family as a batch."""
 
-    def addresses(ends: Iterable[object]) -> np.ndarray:  # type: ignore[type-arg] # of either type
-        values = [int(end) if family == 4 else end.packed for end in ends]  # type: ignore[attr-defined]
-        return np.array(values, ADDRESS[family])
+    def addresses(ends: Iterable[Address]) -> NDArray[Any]:
+        return np.array([int(end) if family == 4 else end.packed for end in ends], ADDRESS[family])
 
     times = np.array([packet.time for packet in packets], np.int64)
     return Batch(
@@ -108,5 +109,5 @@ def _verdicts(heard: Heard) -> dict[Flow, Verdict]:
     }
 
 
-def _objects(family: Family, column: np.ndarray) -> list:  # type: ignore[type-arg] # of either type
+def _objects(family: Family, column: NDArray[Any]) -> list[Address]:
     return Addresses.from_column(family, column).objects()
