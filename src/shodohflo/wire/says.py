@@ -17,7 +17,7 @@ of `ANY_PORT_ROWS` are tried. A byte that was not captured, or is beyond the dat
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from shodohflo.wire.rows import Bytes
+
+_ALL = 0xFFFF_FFFF
 
 Values = tuple[range, ...]
 """The numbers that are in any of the ranges."""
@@ -44,7 +46,12 @@ class PayloadField:
     at: int
     size: int = 1
     """1, 2 or 4 bytes."""
-    mask: int = 0xFFFF_FFFF
+    mask: int = _ALL
+
+    @property
+    def covers_all(self) -> bool:
+        """Whether every bit of the number counts."""
+        return self.mask == _ALL
 
     @property
     def end(self) -> int:
@@ -55,11 +62,16 @@ class PayloadField:
         """Return the number in one payload, of at least `end` bytes."""
         return int.from_bytes(payload[self.at : self.end], "big") & self.mask
 
-    def fetch(self, data: Bytes, places: NDArray[np.int64]) -> NDArray[np.uint32]:
-        """Return the number in each of the payloads that begin at `places`, which have at least `end` bytes."""
-        header = data.fetch(places + self.at, self.size)
-        octets = header.octets.view(f">u{self.size}")[:, 0]
-        return octets.astype(np.uint32) & np.uint32(self.mask)
+    def fetch(self, datagrams: Datagrams, chosen: NDArray[np.intp]) -> NDArray[np.uint32]:
+        """Return the number in each of the `chosen` payloads, which have at least `end` bytes."""
+        if self.end <= datagrams.head.shape[1]:
+            numbers = self._view(datagrams.head[:, self.at : self.end])[datagrams.row[chosen]]
+        else:
+            numbers = self._view(datagrams.data.fetch(datagrams.at[chosen] + self.at, self.size).octets)
+        return numbers.astype(np.uint32) & np.uint32(self.mask)
+
+    def _view(self, octets: NDArray[np.uint8]) -> NDArray[Any]:
+        return octets.view(f">u{self.size}")[:, 0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +96,7 @@ class SaysRow:
     responses: Values
     source: str
     given: tuple[Given, ...] = ()
-    """What else must be so, in the order of looking. A signature begins with a condition on bytes 0 to 3 or 4 to 7."""
+    """What else must be so. All datagrams are asked for the first condition of a signature, which few should meet."""
     answers: bool = True
     """Whether datagrams *from* the ports are read too; if not, only those *to* them are."""
 
@@ -102,8 +114,6 @@ class SaysRow:
             return Says.REQUEST
         return Says.RESPONSE if _is_in(number, self.responses) else Says.NOTHING
 
-
-_FIRST_WORD, _SECOND_WORD = PayloadField(0, 4), PayloadField(4, 4)
 
 _QUERY_RESPONSE = PayloadField(2, mask=0x80)
 _RADIUS_CODE = PayloadField(0)
@@ -222,7 +232,7 @@ ANY_PORT_ROWS: Final = (
         _of(0),
         _of(0x0100, 0x0110),
         "RFC 8489 section 5",
-        given=(Given(_SECOND_WORD, _of(0x2112_A442)),),
+        given=(Given(PayloadField(4, 4), _of(0x2112_A442)),),
     ),
     SaysRow(
         "DTLS",
@@ -233,7 +243,11 @@ ANY_PORT_ROWS: Final = (
         _of(2, 3),
         "RFC 6347 section 4.3.2",
         # A record of a handshake of version 1.0 or 1.2, in epoch 0: later epochs are encrypted.
-        given=(Given(_FIRST_WORD, _of(0x16FE_FF00, 0x16FE_FD00)), Given(PayloadField(4), _of(0))),
+        given=(
+            Given(PayloadField(0), _of(22)),
+            Given(PayloadField(1, 2), _of(0xFEFF, 0xFEFD)),
+            Given(PayloadField(3, 2), _of(0)),
+        ),
     ),
     SaysRow(
         "ONC RPC",
@@ -243,7 +257,7 @@ ANY_PORT_ROWS: Final = (
         _of(range(100_000, 101_000), range(0x2000_0000, 0x6000_0000)),
         (),
         "RFC 5531 sections 8.3 and 9",
-        given=(Given(_SECOND_WORD, _of(0)), Given(PayloadField(8, 4), _of(2))),
+        given=(Given(PayloadField(4, 4), _of(0)), Given(PayloadField(8, 4), _of(2))),
     ),
 )
 """Protocols that are recognised at any port, by a number that hardly anything else begins with."""
@@ -272,15 +286,22 @@ def says(payload: bytes, src_port: int, dst_port: int) -> Says:
     return next((said for row in rows if (said := row.read(payload))), Says.NOTHING)
 
 
+_SHORTEST = min(row.size for row in ANY_PORT_ROWS)
+
+
 @table
 class Datagrams(Table):
     """UDP payloads, and the ports of their headers, as columns of equal length."""
 
     data: Bytes = shared()
+    head: NDArray[np.uint8] = shared()
+    """A matrix with the beginnings of payloads, as far as a decoder has fetched them: perhaps no bytes at all."""
+    row: NDArray[np.int64] = column(np.int64)
+    """The row of the payload in `head`."""
     at: NDArray[np.int64] = column(np.int64)
     """The position in the buffer at which the payload begins."""
     size: NDArray[np.int64] = column(np.int64)
-    """The bytes of it that were captured; 0 or less if there are none."""
+    """The bytes of it that were captured; 0 or less if there are none. Those of `head` beyond them mean nothing."""
     src_port: NDArray[np.uint16] = column(np.uint16)
     dst_port: NDArray[np.uint16] = column(np.uint16)
 
@@ -291,8 +312,7 @@ def read_says(datagrams: Datagrams) -> NDArray[np.uint8]:
     index = _port_rows(datagrams)
     for row, count in enumerate(np.bincount(index, minlength=_NO_ROW)[:_NO_ROW].tolist()):
         if count:
-            chosen = np.flatnonzero(index == row)
-            found[chosen] = _read(PORT_ROWS[row], datagrams[chosen])
+            _read(PORT_ROWS[row], PORT_ROWS[row].given, datagrams, np.flatnonzero(index == row), found)
     _read_signatures(datagrams, found)
     return found
 
@@ -306,27 +326,33 @@ def _port_rows(datagrams: Datagrams) -> NDArray[np.uint8]:
 
 def _read_signatures(datagrams: Datagrams, found: NDArray[np.uint8]) -> None:
     """Try the signatures on the datagrams for which nothing was `found`, and write what they say into it."""
-    left = np.flatnonzero((found == Says.NOTHING) & (datagrams.size >= _SECOND_WORD.end))
-    words = datagrams.data.fetch(datagrams.at[left], _SECOND_WORD.end)
-    first_words = {field: words.u32(field.at) for field in (_FIRST_WORD, _SECOND_WORD)}
+    left = np.flatnonzero((found == Says.NOTHING) & (datagrams.size >= _SHORTEST))
+    numbers: dict[PayloadField, NDArray[np.uint32]] = {}
     for row in ANY_PORT_ROWS:
-        begins = row.given[0]
-        chosen = left[_are_in(first_words[begins.field], begins.values)]
-        chosen = chosen[found[chosen] == Says.NOTHING]
+        field, values = row.given[0].field, row.given[0].values
+        if field not in numbers:
+            numbers[field] = field.fetch(datagrams, left)
+        chosen = left[_are_in(numbers[field], values)]
         if len(chosen):
-            found[chosen] = _read(row, datagrams[chosen])
+            _read(row, row.given[1:], datagrams, chosen[found[chosen] == Says.NOTHING], found)
 
 
-def _read(row: SaysRow, datagrams: Datagrams) -> NDArray[np.uint8]:
-    """Return what each of `datagrams` says if it is of the protocol of `row`."""
-    said = np.zeros(len(datagrams), np.uint8)
-    fitting = np.flatnonzero(datagrams.size >= row.size)
-    for given in row.given:
-        fitting = fitting[_are_in(given.field.fetch(datagrams.data, datagrams.at[fitting]), given.values)]
-    numbers = row.field.fetch(datagrams.data, datagrams.at[fitting])
-    said[fitting] = _are_in(numbers, row.requests) * np.uint8(Says.REQUEST)
-    said[fitting] |= _are_in(numbers, row.responses) * np.uint8(Says.RESPONSE)
-    return said
+def _read(
+    row: SaysRow,
+    given: tuple[Given, ...],
+    datagrams: Datagrams,
+    chosen: NDArray[np.intp],
+    found: NDArray[np.uint8],
+) -> None:
+    """Write into `found` what the `chosen` of `datagrams` say by `row`, if they also meet the conditions `given`."""
+    chosen = chosen[datagrams.size[chosen] >= row.size]
+    for each in given:
+        chosen = chosen[_are_in(each.field.fetch(datagrams, chosen), each.values)]
+    if not len(chosen):
+        return
+    numbers = row.field.fetch(datagrams, chosen)
+    said = _are_in(numbers, row.requests) * np.uint8(Says.REQUEST)
+    found[chosen] = said | _are_in(numbers, row.responses) * np.uint8(Says.RESPONSE)
 
 
 def _is_in(number: int, values: Values) -> bool:
