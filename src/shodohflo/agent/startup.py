@@ -119,6 +119,8 @@ def not_reloadable(before: Settings, after: Settings, *, store_named: bool) -> I
         yield "REDIS_SERVER"
     if not store_named and after.store is before.store is None and after.store_memory != before.store_memory:
         yield "STORE_MEMORY"
+    if after.evidence_memory != before.evidence_memory:
+        yield "EVIDENCE_MEMORY"
 
 
 def refuse_without_rights() -> None:
