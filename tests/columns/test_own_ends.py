@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from shodohflo.columns.addresses import Addresses
 from shodohflo.columns.batch import ADDRESS
-from shodohflo.columns.own_ends import ANY, OwnEnds, OwnEndsTable, OwnSpace, Saying, SocketEnds
+from shodohflo.columns.own_ends import ANY, OwnEnds, OwnEndsTable, OwnSpace, Saying, SocketEnds, own_space
 from shodohflo.model import TCP, UDP, Address, End
 
 if TYPE_CHECKING:
@@ -163,3 +164,50 @@ def test_addresses_of_a_namespace_may_come_twice() -> None:
     )
 
     assert asked(OwnEnds((twice,)), [one], 4) == [Saying.SERVICE]
+
+
+def plain_space(local: list[Address], listening: list[End], connected: list[End], before: list[End]) -> OwnSpace:
+    """Return what `own_space` should, from objects one by one."""
+
+    def has(service: End, one: End) -> bool:
+        return service == one or replace(one, address=ANY[one.address.version]) == service
+
+    gone = [one for one in before if one not in listening]
+    outlived = [one for one in gone if any(has(one, other) for other in connected if other.address in local)]
+    services = {*listening, *outlived}
+    clients = {one for one in connected if one.address in local and not any(has(each, one) for each in services)}
+    return OwnSpace.of(set(local), services, clients)
+
+
+@given(st.lists(addresses, max_size=4), st.lists(bound, max_size=6), st.lists(ends, max_size=8), st.lists(bound))
+def test_sockets_are_services_clients_or_services_of_before(
+    local: list[Address], listening: list[End], connected: list[End], before: list[End]
+) -> None:
+    """The columns are the same as going through the sockets one by one, in whatever order they come."""
+    columns = [SocketEnds.from_objects(rows) for rows in (listening, connected, before)]
+    mirrored = [rows[::-1] for rows in columns]
+
+    found = own_space(Addresses.from_objects(local), *columns)
+    again = own_space(Addresses.from_objects(local[::-1]), *mirrored)
+    expected = plain_space(local, listening, connected, before)
+
+    assert found.is_same(again)
+    assert sorted(found.services.objects(), key=repr) == sorted(expected.services.objects(), key=repr)
+    assert sorted(found.clients.objects(), key=repr) == sorted(expected.clients.objects(), key=repr)
+    assert sorted(found.addresses.texts()) == sorted(expected.addresses.texts())
+
+
+def test_a_listener_that_was_closed_is_a_service_as_long_as_its_connections_live() -> None:
+    """Its connection is then no client's; without a connection, the service is gone."""
+    local = Addresses.from_objects([ip_address("10.0.0.1")])
+    one = SocketEnds.from_objects([end("10.0.0.1", TCP, 80)])
+    any_address = SocketEnds.from_objects([end("0.0.0.0", TCP, 80)])
+    none = SocketEnds.empty()
+
+    kept = own_space(local, none, one, any_address)
+    still = own_space(local, none, one, kept.services)
+    gone = own_space(local, none, none, still.services)
+    never = own_space(local, none, one, gone.services)
+
+    said = [space.says(end("10.0.0.1", TCP, 80)) for space in (kept, still, gone, never)]
+    assert said == [Saying.SERVICE, Saying.SERVICE, Saying.NOTHING, Saying.CLIENT]

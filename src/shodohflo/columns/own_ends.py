@@ -229,15 +229,13 @@ def own_space(addresses: Addresses, listening: SocketEnds, connected: SocketEnds
     those of a client. No client gets such a port: the kernel gives none that was bound and is in use.
     """
     local = _local(addresses)
-    keys = _keys(local, connected)
-    services = SocketEnds.concatenate([listening, _outlived(before, listening, connected, local)]).distinct()
-    connected = connected.keep(keys >= 0)
-    keys, rows = np.unique(keys[keys >= 0], return_index=True)
-    connected = connected[rows]
-    has_any = _present(services.keep(services.is_any))
-    accepted = np.isin(keys, _keys(local, services.keep(~services.is_any)))
-    for family in _FAMILIES:
-        accepted |= (connected.address.version == family) & has_any[family][connected.socket]
+    keys, rows = np.unique(_keys(local, connected), return_index=True)
+    is_local = keys >= 0
+    keys, connected = keys[is_local], connected[rows[is_local]]
+    outlived = _outlived(before, listening, connected, local)
+    services = SocketEnds.concatenate([listening, outlived]).distinct()
+    exact = services.keep(~services.is_any)
+    accepted = _at_any_address(connected, services.keep(services.is_any)) | np.isin(keys, _keys(local, exact))
     return OwnSpace(addresses[_distinct(addresses)], services, connected.keep(~accepted))
 
 
@@ -245,12 +243,17 @@ def _outlived(before: SocketEnds, listening: SocketEnds, connected: SocketEnds, 
     """Return the services of `before` that listen no more, but have connections."""
     still = set(key_bytes(listening))
     gone = before[np.array([key not in still for key in key_bytes(before)], np.bool_)]
-    used = _present(connected)
-    keys = _keys(local, gone)
-    lives = np.isin(keys, _keys(local, connected)) & (keys >= 0)
-    for family in _FAMILIES:
-        lives |= gone.is_any & (gone.address.version == family) & used[family][gone.socket]
+    lives = np.isin(_keys(local, gone), _keys(local, connected)) | (gone.is_any & _at_any_address(gone, connected))
     return gone.keep(lives)
+
+
+def _at_any_address(ends: SocketEnds, others: SocketEnds) -> NDArray[np.bool_]:
+    """Return for which of `ends` there is one of the same family, protocol and port among `others`."""
+    present = _present(others)
+    found = np.zeros(len(ends), np.bool_)
+    for family in _FAMILIES:
+        found |= (ends.address.version == family) & present[family][ends.socket]
+    return found
 
 
 def _present(ends: SocketEnds) -> dict[Family, NDArray[np.bool_]]:
