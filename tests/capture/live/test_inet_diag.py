@@ -18,11 +18,16 @@ from shodohflo.capture.live.inet_diag import (
     CONNECTED,
     ESTABLISHED,
     LISTEN,
+    SYN_SENT,
     UNCONNECTED,
     bound_ends,
     in_state,
+    is_doubtful,
     local_addresses,
     local_ends,
+    opened_here,
+    opened_there,
+    openings_request,
     sockets_request,
 )
 from shodohflo.model import TCP, UDP, End
@@ -137,6 +142,71 @@ def test_the_local_address_of_a_link_counts() -> None:
     assert set(local_addresses(found).objects()) == {ip_address("192.0.2.1"), ip_address("2001:db8::1")}
 
 
+def accepts(code: bytes, sport: int, dport: int) -> bool:
+    """Run a program for sockets as the kernel does: it accepts a socket at the very end of the program."""
+    at = 0
+    while at < len(code):
+        operation, yes, no = struct.unpack_from("=BBH", code, at)
+        port = struct.unpack_from("=H", code, at + 6)[0] if operation != 1 else 0
+        holds = {1: False, 2: sport >= port, 3: sport <= port, 4: dport >= port}[operation]
+        at += yes if holds else no
+    return at == len(code)
+
+
+@given(st.sets(st.integers(1, 30)), st.integers(0, 32), st.integers(0, 32), st.integers(1, 32))
+def test_the_filter_leaves_out_ports_of_services_and_lower_remote_ones(
+    services: set[int], sport: int, dport: int, remote: int
+) -> None:
+    """The program of the request accepts what it should, for all ports."""
+    body = openings_request(AF_INET, remote, services).body
+    length, kind = struct.unpack_from("=HH", body, 56)
+
+    assert (length, kind, body[2]) == (len(body) - 56, 1, 2)
+    assert accepts(body[60:], sport, dport) == (dport >= remote and sport not in services)
+
+
+def info(acked: int, sent: int, again: int, unacked: int, octets: int = 232) -> bytes:
+    """Return a struct tcp_info."""
+    whole = bytearray(b"\7" * 232)
+    for place, form, value in ((24, "=I", unacked), (120, "=Q", acked), (200, "=Q", sent), (208, "=Q", again)):
+        struct.pack_into(form, whole, place, value)
+    return bytes(whole[:octets])
+
+
+@pytest.mark.parametrize(
+    ("given_info", "opener"),
+    [
+        (info(1, 0, 0, 0), "here"),
+        (info(0, 0, 0, 0), "there"),
+        (info(5001, 5000, 0, 0), "here"),
+        (info(5000, 5300, 300, 0), "there"),
+        (info(2**40 + 1, 2**40, 0, 0), "here"),
+        (info(2**32, 2**32 - 1, 0, 0), "here"),  # the lower half has wrapped
+        (info(5001, 5000, 0, 1), ""),  # on their way
+        (info(5002, 5000, 0, 0), ""),  # a FIN was acknowledged, too
+        (info(1, 0, 0, 0, 208), ""),  # of an older kernel
+        (None, ""),
+    ],
+)
+def test_the_sequence_number_of_the_syn_tells_who_has_opened(given_info: bytes | None, opener: str) -> None:
+    """One more acknowledged than sent is this host's SYN; where it can't be known, neither end has opened."""
+    text = diag("192.0.2.1", 40000, ESTABLISHED)
+    if given_info is not None:
+        text = message(20, text[16:] + attribute(2, given_info))
+    found = read(text, diag("192.0.2.1", 1))
+
+    assert len(opened_here(found).starts) == (opener == "here")
+    assert len(opened_there(found).starts) == (opener == "there")
+
+
+def test_a_connection_to_an_ephemeral_port_is_in_doubt_unless_it_waits_for_its_answer() -> None:
+    """The remote port 0x1111 is in doubt from 0x1111 on."""
+    found = read(diag("192.0.2.1", 1, ESTABLISHED), diag("192.0.2.1", 2, SYN_SENT))
+
+    assert is_doubtful(found, 0x1111).tolist() == [True, False]
+    assert is_doubtful(found, 0x1112).tolist() == [False, False]
+
+
 HONEST: Final = diag("192.0.2.1", 22) + diag("::", 80, v6only=0) + diag("2001:db8::1", 443)
 
 
@@ -169,4 +239,5 @@ def test_rubbish_is_read_as_some_ends_or_refused(changes: list[tuple[int, int]])
             else (local_addresses(found),)
         ):
             assert np.isin(columns.version, [4, 6]).all()
+            assert len(opened_here(found).starts) + len(opened_there(found).starts) <= len(found.starts)
             assert all(str(address) for address in columns.objects())

@@ -248,6 +248,79 @@ def test_a_listener_that_was_closed_stays_a_service_while_its_connections_live(h
     assert host.says(V4, 8080) is Saying.NOTHING
 
 
+@pytest.mark.parametrize("bound", [V4, V6, "::"])
+@pytest.mark.parametrize("port", [2100, 40100])
+def test_a_connection_whose_listener_nobody_saw_is_a_services_nevertheless(host: Host, bound: str, port: int) -> None:
+    """The kernel knows which end has opened a connection, as servers of FTP close their listener at once."""
+    listener = host.listen(bound, port, v6only=False)
+    reached = V4 if bound == "::" else bound
+    client = host.connect((reached, port))
+    accepted = host.accept(listener)
+    listener.close()
+    for _ in range(3):
+        accepted.sendall(b"some bytes of a file")
+        assert client.recv(100)
+
+    host.read()
+
+    assert host.says(reached, port) is Saying.SERVICE
+    assert host.says(reached, client.getsockname()[1]) is Saying.CLIENT
+
+
+def test_a_client_may_choose_a_port_below_that_of_the_service(host: Host) -> None:
+    """A server of FTP opens connections from its port 20 to ephemeral ports, and is the client of these."""
+    listener = host.listen(V4, 50000)
+    host.connect((V4, 50000), source=20)
+    host.accept(listener)
+
+    host.read()
+
+    assert (host.says(V4, 20), host.says(V4, 50000)) == (Saying.CLIENT, Saying.SERVICE)
+
+
+def test_a_connection_in_doubt_says_nothing_while_segments_are_on_their_way(host: Host) -> None:
+    """What waits for an acknowledgement hides which end has opened it; what was known before stays known."""
+    listener = host.listen(V4, 50000)
+    first, second = host.connect((V4, 50000)), host.connect((V4, 50000))
+    for _ in range(2):
+        host.accept(listener)
+    host.space.ip("link", "set", "lo", "down")
+    first.sendall(b"lost")
+    host.read()
+    said = [host.says(V4, each.getsockname()[1]) for each in (first, second)]
+    second.sendall(b"lost")
+    host.read()
+    later = [host.says(V4, each.getsockname()[1]) for each in (first, second)]
+
+    assert said == [Saying.NOTHING, Saying.CLIENT]
+    assert later == [Saying.NOTHING, Saying.CLIENT]
+
+
+def test_a_kernel_that_does_not_know_who_opened_leaves_it_open(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An old kernel refuses the question; connections to ephemeral ports then say nothing, and nothing is wrong."""
+    listener = host.listen(V4, 50000)
+    client = host.connect((V4, 50000))
+    host.accept(listener)
+    _fail_with(monkeypatch, DumpError("Invalid argument", errno.EINVAL), only=bytes([socket.AF_INET, TCP, 2]))
+
+    host.read()
+
+    assert (host.says(V4, 50000), host.says(V4, client.getsockname()[1])) == (Saying.SERVICE, Saying.NOTHING)
+
+
+def test_many_listeners_do_not_hide_who_opened(host: Host) -> None:
+    """The kernel takes the question with as many ports of services as are ever given."""
+    for port in range(1000, 2400, 2):
+        host.listen(V4, port)
+    listener = host.listen(V4, 50000)
+    client = host.connect((V4, 50000))
+    host.accept(listener)
+
+    host.read()
+
+    assert (host.says(V4, 50000), host.says(V4, client.getsockname()[1])) == (Saying.SERVICE, Saying.CLIENT)
+
+
 def test_a_service_without_connections_is_gone_with_its_socket(host: Host) -> None:
     """A closed socket of UDP, or a listener that nobody used, is not remembered."""
     sockets = [host.bound(V4, 53), host.listen(V4, 53)]
