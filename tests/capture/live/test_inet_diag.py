@@ -207,7 +207,11 @@ def test_a_connection_to_an_ephemeral_port_is_in_doubt_unless_it_waits_for_its_a
     assert is_doubtful(found, 0x1112).tolist() == [False, False]
 
 
-HONEST: Final = diag("192.0.2.1", 22) + diag("::", 80, v6only=0) + diag("2001:db8::1", 443)
+HONEST: Final = (
+    diag("192.0.2.1", 22)
+    + diag("::", 80, v6only=0)
+    + message(20, diag("2001:db8::1", 443, ESTABLISHED)[16:] + attribute(2, info(1, 0, 0, 0, 216)))
+)
 
 
 @pytest.mark.parametrize("length", range(len(HONEST)))

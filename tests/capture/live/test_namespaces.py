@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from shodohflo.capture.live import namespaces
 from shodohflo.capture.live.inet_diag import ADDRESSES, local_addresses
 from shodohflo.capture.live.namespaces import NamespaceError, is_same, open_named, open_own, refuse_namespaces
 from support.machine import require
@@ -111,6 +112,32 @@ def test_without_the_right_the_way_out_is_said() -> None:
         f"entering the network namespace {space.name} needs the right CAP_SYS_ADMIN: run this with sudo, "
         "or leave out --netns\n"
     )
+
+
+def test_an_error_lists_some_names_of_many(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A host of a thousand namespaces still gets an error of one line, and what a terminal obeys is escaped."""
+    for number in range(999):
+        (tmp_path / f"space{number:03}").touch()
+    (tmp_path / "\x1b[2J").touch()
+    monkeypatch.setattr(namespaces, "NAMED", tmp_path)
+
+    with pytest.raises(NamespaceError) as raised:
+        open_named("absent")
+
+    assert str(raised.value).startswith("there is no network namespace absent; there are \\x1b[2J, space000, ")
+    assert str(raised.value).endswith("space018, and 980 more")
+
+
+def test_where_the_range_of_ports_is_hidden_it_is_the_usual_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Without /proc/sys, everything else is read."""
+    monkeypatch.setattr(namespaces, "_EPHEMERAL", str(tmp_path / "absent"))
+    opened = open_own()
+    found = opened.ephemeral()
+    opened.close()
+
+    assert found == (32768, 60999)
 
 
 def test_nothing_stays_open() -> None:

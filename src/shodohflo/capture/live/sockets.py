@@ -39,6 +39,7 @@ from shodohflo.capture.live.inet_diag import (
 )
 from shodohflo.capture.live.namespaces import NamespaceError, is_same, open_named, open_own
 from shodohflo.columns.own_ends import NO_ENDS, OwnEnds, OwnSpace, SocketEnds, own_space
+from shodohflo.errors import foreign_text
 from shodohflo.model import PROTOCOL_NAMES, TCP, UDP
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ class _View:
         self.opened = None
 
     def _problem(self, reason: str) -> str:
-        whose = f"of the network namespace {self.name}" if self.name else "of this host"
+        whose = f"of the network namespace {foreign_text(self.name)}" if self.name else "of this host"
         return f"cannot read the sockets {whose}: {reason}"
 
     def _open(self) -> OpenedNamespace:
