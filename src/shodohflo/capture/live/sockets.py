@@ -5,6 +5,10 @@ TCP and UDP sockets are dumped by NETLINK_SOCK_DIAG, which needs no right, and l
 A listening TCP socket is a service, as is a UDP socket that is not connected and has a port outside the ephemeral
 range; a connected socket is a client's, unless a service has its port too (see `own_ends`). In the ephemeral range, a
 UDP socket that is not connected may be either, and says nothing.
+
+A TCP connection to an ephemeral port, at an end where nothing listens, may have been accepted by a listener that was
+closed before anybody looked: servers of FTP do so for each transfer. The kernel knows which end has opened it, as long
+as no segment is on its way; otherwise the end says what it said before, or nothing.
 """
 
 from __future__ import annotations
@@ -12,6 +16,8 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
+
+import numpy as np
 
 from shodohflo.capture.live.dumps import NO_MESSAGES, DumpError
 from shodohflo.capture.live.inet_diag import (
@@ -23,17 +29,21 @@ from shodohflo.capture.live.inet_diag import (
     UNCONNECTED,
     bound_ends,
     in_state,
+    is_doubtful,
     local_addresses,
     local_ends,
+    opened_here,
+    opened_there,
+    openings_request,
     sockets_request,
 )
 from shodohflo.capture.live.namespaces import NamespaceError, is_same, open_named, open_own
-from shodohflo.columns.addresses import Addresses
-from shodohflo.columns.own_ends import OwnEnds, OwnSpace, SocketEnds, own_space
+from shodohflo.columns.own_ends import NO_ENDS, OwnEnds, OwnSpace, SocketEnds, own_space
+from shodohflo.errors import foreign_text
 from shodohflo.model import PROTOCOL_NAMES, TCP, UDP
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from shodohflo.capture.live.dumps import Dump
     from shodohflo.capture.live.namespaces import OpenedNamespace
@@ -95,9 +105,6 @@ class Sockets:
             view.close()
 
 
-_NO_SPACE: Final = OwnSpace(Addresses.empty(), SocketEnds.empty(), SocketEnds.empty())
-
-
 @dataclass(slots=True)
 class _View:
     """One network namespace, read again and again."""
@@ -105,7 +112,7 @@ class _View:
     name: str
     """Empty for the agent's own."""
     opened: OpenedNamespace | None = None
-    space: OwnSpace = _NO_SPACE
+    space: OwnSpace = NO_ENDS
     read: float = float("-inf")
     """When it was last read."""
     missing: set[str] = field(default_factory=set)
@@ -118,7 +125,7 @@ class _View:
             self.space = self._read(self._open())
         except (DumpError, NamespaceError, OSError, ValueError) as error:
             if now - self.read > STALE:
-                self.space = _NO_SPACE
+                self.space = NO_ENDS
             return self._problem(f"{error}")
         self.read = now
         return self._problem(", ".join(sorted(self.missing))) if self.missing else ""
@@ -130,7 +137,7 @@ class _View:
         self.opened = None
 
     def _problem(self, reason: str) -> str:
-        whose = f"of the network namespace {self.name}" if self.name else "of this host"
+        whose = f"of the network namespace {foreign_text(self.name)}" if self.name else "of this host"
         return f"cannot read the sockets {whose}: {reason}"
 
     def _open(self) -> OpenedNamespace:
@@ -138,16 +145,23 @@ class _View:
         if self.opened is not None and self.name and not is_same(self.name, self.opened):
             # Otherwise what was opened would keep the deleted namespace, with its interfaces, alive.
             self.close()
-            self.space = _NO_SPACE
+            self.space = NO_ENDS
         if self.opened is None:
             self.opened = open_named(self.name) if self.name else open_own()
         return self.opened
 
     def _read(self, opened: OpenedNamespace) -> OwnSpace:
-        # Connections first: those that a listener opened meanwhile accepts are seen after it, next time.
-        connected = [local_ends(self._dump(opened, family, TCP, CONNECTED), TCP) for family in FAMILIES]
-        services = [bound_ends(self._dump(opened, family, TCP, (LISTEN,)), TCP) for family in FAMILIES]
         first, last = opened.ephemeral()
+        # Connections first: those that a listener opened meanwhile accepts are seen after it, next time.
+        dumps = [self._dump(opened, family, TCP, CONNECTED) for family in FAMILIES]
+        services = [bound_ends(self._dump(opened, family, TCP, (LISTEN,)), TCP) for family in FAMILIES]
+        doubtful = SocketEnds.concatenate([local_ends(dump.keep(is_doubtful(dump, first)), TCP) for dump in dumps])
+        connected = [local_ends(dump.keep(~is_doubtful(dump, first)), TCP) for dump in dumps]
+        listening = set(SocketEnds.concatenate(services).port.tolist())
+        if not np.isin(doubtful.port, list(listening)).all():
+            for opening in self._openings(opened, first, listening):
+                connected.append(local_ends(opened_here(opening), TCP))
+                services.append(local_ends(opened_there(opening), TCP))
         for family in FAMILIES:
             dump = self._dump(opened, family, UDP, (ESTABLISHED, UNCONNECTED))
             connected.append(local_ends(in_state(dump, ESTABLISHED), UDP))
@@ -157,8 +171,18 @@ class _View:
             local_addresses(opened.addresses.dump(ADDRESSES)),
             SocketEnds.concatenate(services),
             SocketEnds.concatenate(connected),
-            self.space.services,
+            doubtful,
+            self.space,
         )
+
+    def _openings(self, opened: OpenedNamespace, first: int, listening: set[int]) -> Iterator[Dump]:
+        """Yield the doubtful connections with what shows who has opened them, unless the kernel is too old."""
+        for family in FAMILIES:
+            try:
+                yield opened.sockets.dump(openings_request(family, first, listening))
+            except DumpError as error:
+                if not error.is_unknown:
+                    raise
 
     def _dump(self, opened: OpenedNamespace, family: int, protocol: int, states: tuple[int, ...]) -> Dump:
         try:
