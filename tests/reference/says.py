@@ -54,7 +54,8 @@ _RPC = _row(7, 0xFF, {0}, {1})
 _SIP = Row(3, 0xFF, _LETTERS, frozenset({ord("/")}))
 
 ROWS: Final[dict[int, Row]] = {
-    **dict.fromkeys((53, 5353, 5355, 137), _DNS),
+    **dict.fromkeys((53, 5353, 5355), _DNS),
+    137: _row(2, 0x80, {0}, {0x80}),  # alike, but another protocol: between 53 and 137 nothing is read
     123: _row(0, 7, {3}, {4, 5}),
     **dict.fromkeys((67, 68), _DHCP),
     **dict.fromkeys((546, 547), _DHCPV6),
