@@ -134,7 +134,7 @@ def test_columns_without_room_are_told() -> None:
     narrow = screen(LiveView(Console(file=io.StringIO())), status(many(3)), 75)
     wide = screen(LiveView(Console(file=io.StringIO())), status(many(3)), 140)
 
-    assert any(line.endswith("no room for BYTES, FIRST, PROTOCOL, RULE") for line in narrow)
+    assert any(line.endswith("no room for BYTES, FIRST, PROTOCOL, EVIDENCE, RULE") for line in narrow)
     assert "room" not in words(wide)
     assert "RULE" in words(wide)
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shodohflo.keys.detail import ProtocolSum
-from shodohflo.model import UDP, Kind
+from shodohflo.model import UDP, Kind, Rung
 from shodohflo.query.rows import FlowRow, KeyRow
 from shodohflo.query.sums import join_flows
 from shodohflo.report.flows import flow_rows
@@ -28,6 +28,16 @@ def test_protocols_and_rules_of_a_flow_are_put_together() -> None:
     assert (flow.packets, flow.octets, flow.first, flow.last) == (4, 400, 3e-9, 8e-9)
     assert flow.protocols == (ProtocolSum("tcp", 1, 100), ProtocolSum("udp", 3, 300))
     assert (flow.rule, flow.sentence) == ("FLOW_MAPPING[1]", "the second rule")
+
+
+def test_a_flow_has_the_evidence_of_its_latest_packet() -> None:
+    """Rows of one flow with other rungs are one row, with the rung of the last packet, whatever their order."""
+    guessed = replace(DNS, rung=Rung.GUESSED, last=4)
+    shown = replace(DNS, rung=Rung.ONE_WAY_CHURN, first=5, last=9)
+
+    for rows in ((guessed, shown), (shown, guessed)):
+        (flow,) = flow_rows(observed(*rows), SENTENCES)
+        assert (flow.evidence, flow.packets) == ("one-way churn", 2)
 
 
 def test_what_only_a_store_knows_is_empty() -> None:

@@ -31,8 +31,9 @@ def test_a_flow_is_one_line_under_a_header() -> None:
     write_csv(field_names(FLOWS.row), [row.as_dict()], stream)
 
     assert stream.getvalue() == (
-        "client,service,port,octets,first,last,protocols,rule,sentence,agents,packets,age,expires_in,stores\r\n"
-        "192.0.2.1,198.51.100.1,80,200,,20.0,tcp,FLOW_MAPPING[0],the first,bert ernie,2,5.0,3.0,one\r\n"
+        "client,service,port,octets,first,last,protocols,rule,sentence,evidence,corrected,agents,packets,age,"
+        "expires_in,stores\r\n"
+        "192.0.2.1,198.51.100.1,80,200,,20.0,tcp,FLOW_MAPPING[0],the first,handshake,,bert ernie,2,5.0,3.0,one\r\n"
     )
 
 

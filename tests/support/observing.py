@@ -27,6 +27,7 @@ class Seen:
     protocol: int = TCP
     code: int = 0
     rule: int = 0
+    rung: int = 0
     packets: int = 1
     octets: int = 60
     first: int = 0

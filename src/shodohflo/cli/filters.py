@@ -19,6 +19,7 @@ from shodohflo.cli.lists import ListType, option
 from shodohflo.cli.moments import parse_moment
 from shodohflo.cli.networks import NetworkWord, parse_networks, resolve
 from shodohflo.cli.ports import parse_ports, port_names
+from shodohflo.model import RUNGS, Rung
 from shodohflo.query.filters import Filter
 
 if TYPE_CHECKING:
@@ -50,12 +51,25 @@ def _words_of(known: tuple[str, ...]) -> Callable[[str], frozenset[str]]:
     return parse
 
 
+def parse_evidence(text: str) -> frozenset[str]:
+    """Parse a list of words of evidence, such as `guessed,own-socket`; a ValueError says which is unknown."""
+    return frozenset(
+        _EVIDENCE[word] for word in _typed_evidence(",".join("-".join(word.split()) for word in text.split(",")))
+    )
+
+
+_EVIDENCE: Final = {word.replace(" ", "-"): word for word in RUNGS}
+"""The words of evidence by how they are typed, without quotation marks: `own-socket` for `own socket`."""
+
+_typed_evidence: Final = _words_of(tuple(_EVIDENCE))
+
 parse_protocols: Final = _words_of(PROTOCOLS)
 """Parse a list of protocols; a ValueError says which is unknown."""
 
 _NETS: Final = ListType("NETS", parse_networks)
 _PORTS: Final = ListType("PORTS", parse_ports, port_names)
 _PROTOCOLS: Final = ListType("PROTOCOLS", parse_protocols, lambda: PROTOCOLS)
+_WORDS: Final = ListType("WORDS", parse_evidence, lambda: _EVIDENCE)
 _KINDS: Final = ListType("KINDS", _words_of(KINDS), lambda: KINDS)
 
 
@@ -71,6 +85,10 @@ class AskedFor:
     not_port: tuple[frozenset[int], ...] = ()
     protocol: tuple[frozenset[str], ...] = ()
     not_protocol: tuple[frozenset[str], ...] = ()
+    evidence: tuple[frozenset[str], ...] = ()
+    not_evidence: tuple[frozenset[str], ...] = ()
+    guessed: bool = False
+    """Whether only flows without evidence are wanted."""
     kind: tuple[frozenset[str], ...] = ()
     since: float | None = None
     """Seconds since 1970."""
@@ -83,10 +101,12 @@ class AskedFor:
             ports=frozenset().union(*self.port),
             protocols=frozenset().union(*self.protocol),
             kinds=frozenset().union(*self.kind),
+            evidence=frozenset().union(*self.evidence, {Rung.GUESSED.word} if self.guessed else ()),
             not_clients=_resolved("--not-client", self.not_client, directory),
             not_services=_resolved("--not-service", self.not_service, directory),
             not_ports=frozenset().union(*self.not_port),
             not_protocols=frozenset().union(*self.not_protocol),
+            not_evidence=frozenset().union(*self.not_evidence),
             within=None if self.since is None else now - self.since,
         )
 
@@ -118,6 +138,9 @@ ENDS: Final = (
 OF_FLOWS: Final = (
     option("--protocol", _PROTOCOLS, "Only flows with packets of these protocols: tcp, udp."),
     option("--not-protocol", _PROTOCOLS, "Without flows that have packets of these protocols."),
+    option("--evidence", _WORDS, f"Only flows whose client and service are known by: {', '.join(_EVIDENCE)}."),
+    option("--not-evidence", _WORDS, "Without flows whose client and service are known by these."),
+    click.option("--guessed", is_flag=True, help="Only flows without evidence, as --evidence guessed."),
 )
 OF_RECON: Final = (option("--kind", _KINDS, "Only resets (rst), or only unreachables (icmp)."),)
 SINCE: Final = (

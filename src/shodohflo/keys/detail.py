@@ -108,6 +108,10 @@ class FlowDetail(NamedTuple):
     """The rule that decided the row with the latest `last`, such as `FLOW_MAPPING[3]`."""
     sentence: str
     agents: tuple[str, ...]
+    evidence: str = ""
+    """What said which end is the service when that row was decided: a `Rung.word`, such as `handshake`."""
+    corrected: float | None = None
+    """When packets were moved here from the flow with client and service swapped, in seconds since 1970."""
     malformed: int = 0
     """Fields of ours that were left out, because their values are out of bounds."""
 
@@ -143,7 +147,15 @@ class FlowDetail(NamedTuple):
                 told[name] = parsed
         protocols = [ProtocolSum(name, packets[name], octets.get(name, 0)) for name in sorted(packets)]
         seen_by = tuple(sorted(agents))
-        return cls(told[FIRST], told[LAST], tuple(protocols), told[RULE], told[SENTENCE], seen_by, malformed)
+        return cls(
+            told[FIRST],
+            told[LAST],
+            tuple(protocols),
+            told[RULE],
+            told[SENTENCE],
+            seen_by,
+            malformed=malformed,
+        )
 
 
 @lru_cache(maxsize=1024)

@@ -36,10 +36,13 @@ class Filter:
     """Names as in the `detail` hash: `tcp`, `udp`."""
     kinds: frozenset[str] = frozenset()
     """`rst` or `icmp`; only resets and unreachables have one."""
+    evidence: frozenset[str] = frozenset()
+    """Words of `Rung`, as flows have them."""
     not_clients: tuple[Network, ...] = ()
     not_services: tuple[Network, ...] = ()
     not_ports: frozenset[int] = frozenset()
     not_protocols: frozenset[str] = frozenset()
+    not_evidence: frozenset[str] = frozenset()
     within: float | None = None
     """The greatest age in seconds; a row of unknown age is then left out."""
 
@@ -50,8 +53,10 @@ class Filter:
 
     @property
     def is_about_flows(self) -> bool:
-        """Whether it asks for what only flows have: a port or a protocol."""
-        return bool(self.ports or self.not_ports or self.protocols or self.not_protocols)
+        """Whether it asks for what only flows have: a port, a protocol or evidence."""
+        return bool(
+            self.ports or self.not_ports or self.protocols or self.not_protocols or self.evidence or self.not_evidence
+        )
 
     @property
     def names_services(self) -> bool:
@@ -70,8 +75,12 @@ class Filter:
     def takes_flow(self, row: FlowRow) -> bool:
         """Return whether all that a flow has matches."""
         protocols = [each.protocol for each in row.protocols]
-        ends_match = self.takes(row.client, row.service, row.port)
-        return ends_match and _agrees(self.protocols, self.not_protocols, protocols) and self.takes_age(row.age)
+        return (
+            self.takes(row.client, row.service, row.port)
+            and _agrees(self.protocols, self.not_protocols, protocols)
+            and _agrees(self.evidence, self.not_evidence, (row.evidence,))
+            and self.takes_age(row.age)
+        )
 
     def takes_client(self, client: Address) -> bool:
         """Return whether a client matches, without regard to services and ports."""

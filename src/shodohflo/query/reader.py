@@ -236,6 +236,8 @@ def _flow_row(record: KeyRecord[FlowKey], source: _Source, now: float) -> FlowRo
         protocols=detail.protocols,
         rule=detail.rule,
         sentence=detail.sentence,
+        evidence=detail.evidence,
+        corrected=detail.corrected,
         agents=detail.agents,
         packets=record.packets,
         age=source.age(record.expires_in) if last is None else max(now - last, 0.0),

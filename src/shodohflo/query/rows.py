@@ -72,6 +72,12 @@ class FlowRow(KeyRow):
     """The rule that decided the last packet, such as `FLOW_MAPPING[3]`; empty if unknown."""
     sentence: str
     """The description of that rule at the time of the decision."""
+    evidence: str
+    """What said which end is the service when the last packet was decided: `handshake`, `guessed` and so on; empty if
+    unknown."""
+    corrected: float | None
+    """When packets were moved here, because evidence showed that they had been written with client and service swapped;
+    in seconds since 1970, null if none were."""
     agents: tuple[str, ...]
     """The agents that have seen the flow; empty in `replay`."""
 

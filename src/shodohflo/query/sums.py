@@ -32,10 +32,21 @@ def peers_of(flows: Iterable[FlowRow]) -> tuple[PeerRow, ...]:
 def join_flows(rows: Sequence[FlowRow]) -> FlowRow:
     """Return the sum of several rows of the same flow; the rule is the one that decided last."""
     first = rows[0]
-    detail = join_details(
-        [FlowDetail(row.first, row.last, row.protocols, row.rule, row.sentence, row.agents) for row in rows]
-    )
+    detail = join_details([_detail(row) for row in rows])
     return flow_row(FlowKey(first.client, first.service, first.port), detail, common_fields(rows))
+
+
+def _detail(row: FlowRow) -> FlowDetail:
+    return FlowDetail(
+        first=row.first,
+        last=row.last,
+        protocols=row.protocols,
+        rule=row.rule,
+        sentence=row.sentence,
+        evidence=row.evidence,
+        corrected=row.corrected,
+        agents=row.agents,
+    )
 
 
 def flow_row(key: FlowKey, detail: FlowDetail, common: Mapping[str, Any]) -> FlowRow:
@@ -50,6 +61,8 @@ def flow_row(key: FlowKey, detail: FlowDetail, common: Mapping[str, Any]) -> Flo
         protocols=detail.protocols,
         rule=detail.rule,
         sentence=detail.sentence,
+        evidence=detail.evidence,
+        corrected=detail.corrected,
         agents=detail.agents,
         **common,
     )

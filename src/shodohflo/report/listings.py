@@ -9,7 +9,7 @@ from enum import Enum, auto
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
-from shodohflo.model import address_text, rule_number
+from shodohflo.model import RUNGS, Rung, address_text, rule_number
 from shodohflo.query.rows import ClientRow, FlowRow, KeyRow, PeerRow, ReconRow, field_names, order
 from shodohflo.report import table
 from shodohflo.report.json_lines import json_line
@@ -110,6 +110,7 @@ def _flow_cells(row: FlowRow) -> table.Row:
         _first(row),
         _age(row),
         ",".join(names),
+        row.evidence,
         row.rule,
     )
 
@@ -150,6 +151,10 @@ def _rule(row: FlowRow) -> int | None:
     return rule_number(row.rule)
 
 
+def _rung(row: FlowRow) -> Rung | None:
+    return RUNGS.get(row.evidence)
+
+
 FLOWS: Final[Listing[FlowRow]] = Listing(
     FlowRow,
     "flow",
@@ -163,6 +168,7 @@ FLOWS: Final[Listing[FlowRow]] = Listing(
         Column("FIRST", right=True, from_width=90),
         _AGE,
         Column("PROTOCOL", from_width=100),
+        Column("EVIDENCE", from_width=105),
         Column("RULE", from_width=120),
     ),
     _flow_cells,
@@ -174,6 +180,7 @@ FLOWS: Final[Listing[FlowRow]] = Listing(
         "service": Order(lambda row: (order(row.service), row.port, order(row.client))),
         "port": Order(lambda row: (row.port, order(row.service), order(row.client))),
         "protocol": Order(lambda row: [each.protocol for each in row.protocols] or None),
+        "evidence": Order(_rung),
         "rule": Order(_rule),
     },
 )
