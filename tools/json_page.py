@@ -63,7 +63,7 @@ A finding; accepted ones come last.
 
 ## `shodohflo rules --json`
 
-A rule. The last three fields are there with captures or `--running` only.
+A rule. The last four fields are there with captures or `--running` only.
 
 | field | type | meaning |
 |---|---|---|
@@ -72,6 +72,21 @@ A rule. The last three fields are there with captures or `--running` only.
 | `packets` | number | Packets of flows that the rule decided. |
 | `flows` | number | Flows that the rule decided. |
 | `dropped` | number | Packets that the rule dropped. |
+| `contradicted` | number | Flows that the rule decided against evidence, which stands below it. |
+
+With `--grade`, an object is about a rule about ports that was graded: asked about flows that had shown client and
+service by evidence.
+
+| field | type | meaning |
+|---|---|---|
+| `place` | string | The rule, such as `FLOW_MAPPING[3]`. |
+| `action` | string or null | Its action, shortened; null if only the agents know it. |
+| `graded` | number | Flows that it was asked about. |
+| `disagreed` | number | Flows of which it would take the client for the service. |
+| `worst_port` | number or null | The port of services at which it was wrong most often; null if it never was. |
+| `worst_graded` | number | Flows at that port that it was asked about. |
+| `worst_disagreed` | number | Flows at that port that it was wrong about. |
+| `agents` | list of strings | The agents that graded it; empty with captures. |
 
 ## `shodohflo explain --json`
 

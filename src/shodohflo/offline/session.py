@@ -16,13 +16,14 @@ from shodohflo.report.numbers import counted
 from shodohflo.wire.refusals import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from shodohflo.attribution.ledger import Ledger
     from shodohflo.capture.files.savefile import Savefile
     from shodohflo.columns.frames import Frames
     from shodohflo.columns.observations import Observations
     from shodohflo.config import Configuration
+    from shodohflo.model import RuleGrade
     from shodohflo.rules.compiler import CompiledRules
 
 
@@ -79,6 +80,10 @@ class Replayed:
     """One line for each capture that could not be read to its end."""
     notes: tuple[str, ...] = ()
     """What the counts do not show."""
+    grades: tuple[RuleGrade, ...] = ()
+    """How often evidence contradicted each rule about ports, in the order of the rules."""
+    contradicted: Mapping[int, int] = field(default_factory=dict)
+    """Flows that each rule decided against evidence, by the number of the rule."""
 
 
 def replay_captures(captures: Sequence[str], configuration: Configuration) -> Replayed:
