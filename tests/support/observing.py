@@ -8,7 +8,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from hypothesis import strategies as st
 
 from shodohflo.columns.observations import Observations
-from shodohflo.model import TCP, UDP, Address, ClientKey, FlowKey, Key, Kind, PeerKey, ResetKey, UnreachableKey
+from shodohflo.model import TCP, UDP, Address, ClientKey, FlowKey, Key, Kind, PeerKey, ResetKey, Rung, UnreachableKey
 from support.tables import made
 
 SECOND = 10**9
@@ -27,11 +27,11 @@ class Seen:
     protocol: int = TCP
     code: int = 0
     rule: int = 0
-    rung: int = 0
     packets: int = 1
     octets: int = 60
     first: int = 0
     last: int = 0
+    rung: Rung = Rung.NONE
 
 
 def flow(client: str, service: str, port: int, packets: int = 1, *, last: int = 0) -> Seen:
@@ -72,6 +72,7 @@ SEEN = st.builds(
     octets=st.integers(0, 10**9),
     first=st.integers(0, 10**18),
     last=st.integers(0, 10**18),
+    rung=st.sampled_from(Rung),
 )
 
 KEYS: st.SearchStrategy[Key] = st.one_of(
