@@ -9,7 +9,17 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Final
 
 from shodohflo.keys.detail import ProtocolSum
-from shodohflo.query.rows import ClientRow, FlowRow, KeyRow, PeerRow, ReconRow
+from shodohflo.query.rows import (
+    ClientRow,
+    FlowRow,
+    KeyRow,
+    KnockRow,
+    KnockTarget,
+    ListedRow,
+    PeerRow,
+    ReconRow,
+    ServiceRow,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +28,9 @@ ROWS: Final = {
     FlowRow: "`shodohflo flows --json` and `shodohflo replay --json`",
     PeerRow: "`shodohflo peers --json`",
     ClientRow: "`shodohflo clients --json`",
+    ServiceRow: "`shodohflo services --json`",
     ReconRow: "`shodohflo recon --json`",
+    KnockRow: "`shodohflo recon --kind knock --json`",
 }
 """The rows that are printed as JSON, and by which commands."""
 
@@ -27,6 +39,9 @@ TYPES: Final = {
     "int": "number",
     "float": "number",
     "str": "string",
+    "bool": "boolean",
+    "Network": "string",
+    "tuple[KnockTarget, ...]": "list of objects",
     "int | None": "number or null",
     "float | None": "number or null",
     "tuple[str, ...]": "list of strings",
@@ -37,9 +52,9 @@ TYPES: Final = {
 INTRODUCTION: Final = """\
 # JSON output
 
-With `--json`, `flows`, `replay`, `peers`, `clients` and `recon` print one object for each row, `check` one for each
-finding and `rules` one for each rule, each on a line of its own (`jq` reads them directly). `explain` and `compare`
-print a single object. No other command has `--json`.
+With `--json`, `flows`, `replay`, `peers`, `clients`, `services` and `recon` print one object for each row, `check` one
+for each finding and `rules` one for each rule, each on a line of its own (`jq` reads them directly). `explain` and
+`compare` print a single object. No other command has `--json`.
 
 Later versions may add fields but not rename any; fields have the order of the tables below. Addresses are RFC 5952
 text, times are seconds since 1970 with at most six decimals, and bytes are those of the network layer.
@@ -142,12 +157,15 @@ def json_page() -> Iterator[str]:
         if row is FlowRow:
             yield from ("Each object of `protocols`:", "")
             yield from _table(documented(ProtocolSum))
+        if row is KnockRow:
+            yield from ("`recon` without `--kind` prints these objects after the others. Each object of `targets`:", "")
+            yield from _table(documented(KnockTarget))
     yield OTHERS
 
 
-def ordered(row: type[KeyRow]) -> dict[str, tuple[str, str]]:
+def ordered(row: type[ListedRow]) -> dict[str, tuple[str, str]]:
     """Return type and meaning of each field, in the order in which they are printed."""
-    common = documented(KeyRow)
+    common = (documented(KeyRow) if issubclass(row, KeyRow) else {}) | documented(ListedRow)
     return {**{name: told for name, told in documented(row).items() if name not in common}, **common}
 
 

@@ -37,6 +37,16 @@ def test_a_flow_is_one_line_under_a_header() -> None:
     )
 
 
+def test_truths_and_ends_are_written_as_elsewhere() -> None:
+    """A truth is in lower case as in JSON, an end as in keys, and what a row does not have is empty."""
+    ends = [{"address": "10.0.0.5", "protocol": "tcp", "port": 22, "last": 1.0}] * 2
+    stream = io.StringIO(newline="")
+
+    write_csv(["new", "gone", "targets", "client"], [{"new": True, "gone": False, "targets": ends}], stream)
+
+    assert stream.getvalue().splitlines()[1] == "true,false,10.0.0.5;tcp;22 10.0.0.5;tcp;22,"
+
+
 @given(st.lists(st.text(st.characters(exclude_categories=["C"])), min_size=1, max_size=5))
 def test_any_printable_text_survives(texts: list[str]) -> None:
     """Commas, quotation marks and blanks are read back as they were, apart from the apostrophe before a formula."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from shodohflo.keys.detail import FlowDetail
 from shodohflo.model import FlowKey
 from shodohflo.query.details import join_details
-from shodohflo.query.rows import ClientRow, FlowRow, KeyRow, PeerRow
+from shodohflo.query.rows import ClientRow, FlowRow, KeyRow, ListedRow, PeerRow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
@@ -84,9 +84,13 @@ def common_fields(parts: Sequence[KeyRow]) -> dict[str, Any]:
 
     Its age is the lowest one. It expires with the last part: never, if one of them never expires.
     """
+    return {"packets": sum(part.packets for part in parts), **lasting_fields(parts)}
+
+
+def lasting_fields(parts: Sequence[ListedRow]) -> dict[str, Any]:
+    """Return the fields of `ListedRow` for the sum of `parts`, as `common_fields` does."""
     expiries = [part.expires_in for part in parts]
     return {
-        "packets": sum(part.packets for part in parts),
         "age": min((part.age for part in parts if part.age is not None), default=None),
         "expires_in": None if None in expiries else max(expiry for expiry in expiries if expiry is not None),
         "stores": tuple(dict.fromkeys(store for part in parts for store in part.stores)),
