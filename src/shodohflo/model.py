@@ -134,21 +134,6 @@ MOST_CLIENTS: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class RuleGrade:
-    """How often what a rule says of a flow disagrees with proof."""
-
-    rule: int
-    graded: int
-    """Flows of which there was proof."""
-    disagreed: int
-    """Of these, the flows of which the rule says otherwise."""
-    worst_port: int
-    """The port that the rule named most often when it disagreed; 0 if that is many ports together."""
-    worst_graded: int
-    worst_disagreed: int
-
-
-@dataclass(frozen=True, slots=True)
 class Knock:
     """Attempts of one origin to reach ends in our networks that led to nothing; all since the origin was first seen."""
 
@@ -167,6 +152,24 @@ class Knock:
     """Distinct ends that were tried, counted up to a bound."""
     targets: tuple[End, ...] = ()
     """Some of the ends that were tried, the first ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleGrade:
+    """How often evidence contradicted what one rule about ports says, over the flows that had evidence."""
+
+    rule: int
+    """The rule, numbered from 0 as in `FLOW_MAPPING`."""
+    graded: int
+    """Flows that showed client and service by evidence that `is_proof`, and about which the rule has an opinion."""
+    disagreed: int
+    """Those of them where the rule takes the client for the service."""
+    worst_port: int = 0
+    """The port of services at which the rule was wrong most often."""
+    worst_graded: int = 0
+    """The flows at that port, as `graded`; 0 if the rule was never wrong."""
+    worst_disagreed: int = 0
+    """The flows at that port, as `disagreed`."""
 
 
 @dataclass(frozen=True, slots=True)

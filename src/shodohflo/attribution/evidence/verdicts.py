@@ -112,21 +112,20 @@ class Heard:
         return corrections
 
     def _grade(self, said: Verdicts, final: Verdicts, recorded: Mask, grades: Grades) -> None:
-        """Compare what the rules say with proof, once for each flow; count the packets recorded against it."""
+        """Compare what the rules say with proof, and count what is recorded against it; once for each flow."""
         shown, flow = self.shown, self.talks.flow
         is_proof = (shown.rung > Rung.NONE) & (shown.rung <= Rung.KNOWN) & (shown.service != Service.UNKNOWN)
-        ours = np.flatnonzero(is_proof[flow] & recorded)
+        rules_say = _service_side(said.decision, self.talks.side)
+        ours = np.flatnonzero((is_proof & ~shown.graded)[flow] & recorded & (rules_say != Service.UNKNOWN))
         if not len(ours):
             return
-        rules_say = _service_side(said.decision[ours], self.talks.side[ours])
-        written = _service_side(final.decision[ours], self.talks.side[ours])
-        proven = shown.service[flow[ours]]
-        against = (written != Service.UNKNOWN) & (written != proven)
-        grades.contradict(final.rule[ours][against], self.talks.rows.packets[ours][against])
-        new = (said.rung[ours] == Rung.GUESSED) & (rules_say != Service.UNKNOWN) & ~shown.graded[flow[ours]]
-        flows, at = np.unique(flow[ours[new]], return_index=True)
-        rows = ours[new][at]
-        grades.add(said.rule[rows], said.port[rows], (rules_say != proven)[new][at])
+        flows, at = np.unique(flow[ours], return_index=True)
+        rows = ours[at]
+        wrong = rules_say[rows] != shown.service[flows]
+        guessed = said.rung[rows] == Rung.GUESSED
+        grades.add(said.rule[rows][guessed], said.port[rows][guessed], wrong[guessed])
+        written = _service_side(final.decision[rows], self.talks.side[rows])
+        grades.contradict(final.rule[rows][written != shown.service[flows]])
         shown.graded[flows] = True
 
     def _account(self, rows: NDArray[np.intp], final: Verdicts, kind: NDArray[np.uint8]) -> Corrections:
