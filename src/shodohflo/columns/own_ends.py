@@ -88,6 +88,11 @@ class SocketEnds(Table):
         is_any: NDArray[np.bool_] = (self.address.high == 0) & (self.address.low == 0)
         return is_any
 
+    def among(self, others: SocketEnds) -> NDArray[np.bool_]:
+        """Return whether each end is one of `others` too."""
+        known = set(key_bytes(others))
+        return np.array([key in known for key in key_bytes(self)], np.bool_)
+
     def distinct(self) -> SocketEnds:
         """Return each end once, in an order that depends on the ends alone."""
         return self[_distinct(self)]
@@ -258,8 +263,7 @@ def _local_ones(local: Local, ends: SocketEnds) -> SocketEnds:
 
 def _outlived(before: SocketEnds, services: SocketEnds, connected: SocketEnds, local: Local) -> SocketEnds:
     """Return the services of `before` that are not in `services`, but have connections."""
-    still = set(key_bytes(services))
-    gone = before[np.array([key not in still for key in key_bytes(before)], np.bool_)]
+    gone = before.keep(~before.among(services))
     lives = np.isin(_keys(local, gone), _keys(local, connected)) | (gone.is_any & _at_any_address(gone, connected))
     return gone.keep(lives)
 

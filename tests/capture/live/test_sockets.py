@@ -132,6 +132,7 @@ def test_a_listener_is_a_service_at_the_addresses_it_has(
     opening(address, 8080, v6only=not dual_stack)
 
     host.read()
+    host.read()
 
     assert {each for each in (V4, V6) if host.says(each, 8080, protocol) is Saying.SERVICE} == services
     assert {host.says(each, 8080, TCP + UDP - protocol) for each in (V4, V6)} == {Saying.NOTHING}
@@ -210,8 +211,36 @@ def test_an_unconnected_udp_socket_is_a_service_outside_the_ephemeral_range(
     host.bound("0.0.0.0", port)
 
     host.read()
+    host.read()
 
     assert host.says(V4, port, UDP) is saying
+
+
+def test_a_udp_socket_that_comes_and_goes_is_no_service(host: Host) -> None:
+    """A socket with a random port, for one question, was not there when last looked; one of a service stays."""
+    host.read()
+    said = []
+    for port in (5001, 5002, 5001):
+        with host.bound("0.0.0.0", port):
+            host.read()
+            said.append(host.says(V4, port, UDP))
+    host.bound("0.0.0.0", 5001)
+    host.bound("0.0.0.0", 123)
+    early = [host.read() and host.says(V4, port, UDP) for port in (5001, 123)]
+
+    assert said == [Saying.NOTHING] * 3
+    assert early == [Saying.SERVICE, Saying.SERVICE]  # 5001 was there, by chance, at the previous reading
+
+
+@pytest.mark.parametrize("port", [68, 546])
+def test_a_dhcp_client_is_no_service(host: Host, port: int) -> None:
+    """Its port is below 1024, and its socket waits unconnected for answers."""
+    host.bound("0.0.0.0", port)
+    host.bound("0.0.0.0", 67)
+
+    host.read()
+
+    assert (host.says(V4, port, UDP), host.says(V4, 67, UDP)) == (Saying.NOTHING, Saying.SERVICE)
 
 
 def test_a_connected_udp_socket_is_a_clients(host: Host) -> None:
@@ -222,6 +251,7 @@ def test_a_connected_udp_socket_is_a_clients(host: Host) -> None:
     assert host.read()
     alone = host.says(V4, 4433, UDP)
     host.bound(V4, 4433)
+    host.read()
     host.read()
 
     assert host.says(V4, client.getsockname()[1], UDP) is Saying.CLIENT
@@ -355,6 +385,7 @@ def test_many_sockets_are_all_there(host: Host) -> None:
     for port in ports:
         host.bound(V4, port)
 
+    host.read()
     assert sorted(host.read().spaces[0].services.port.tolist()) == list(ports)
 
 
