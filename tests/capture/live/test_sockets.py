@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+import sys
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -17,6 +18,7 @@ from shodohflo.capture.live.namespaces import NamespaceError
 from shodohflo.capture.live.sockets import PERIOD, STALE, Sockets
 from shodohflo.columns.own_ends import OwnEnds, Saying
 from shodohflo.model import TCP, UDP, End
+from support.machine import require
 from support.networks import Namespace, namespace, run
 
 if TYPE_CHECKING:
@@ -278,6 +280,18 @@ def test_a_listener_that_was_closed_stays_a_service_while_its_connections_live(h
     assert host.says(V4, 8080) is Saying.NOTHING
 
 
+def test_an_active_transfer_of_ftp_makes_the_host_that_asked_for_it_a_service(host: Host) -> None:
+    """The server opens it from port 20, to a listener that the other end closes at once."""
+    listener = host.listen(V4, 50000)
+    host.connect((V4, 50000), source=20)
+    host.accept(listener)
+    listener.close()
+
+    host.read()
+
+    assert (host.says(V4, 20), host.says(V4, 50000)) == (Saying.CLIENT, Saying.SERVICE)
+
+
 @pytest.mark.parametrize("bound", [V4, V6, "::"])
 @pytest.mark.parametrize("port", [2100, 40100])
 def test_a_connection_whose_listener_nobody_saw_is_a_services_nevertheless(host: Host, bound: str, port: int) -> None:
@@ -295,17 +309,6 @@ def test_a_connection_whose_listener_nobody_saw_is_a_services_nevertheless(host:
 
     assert host.says(reached, port) is Saying.SERVICE
     assert host.says(reached, client.getsockname()[1]) is Saying.CLIENT
-
-
-def test_a_client_may_choose_a_port_below_that_of_the_service(host: Host) -> None:
-    """A server of FTP opens connections from its port 20 to ephemeral ports, and is the client of these."""
-    listener = host.listen(V4, 50000)
-    host.connect((V4, 50000), source=20)
-    host.accept(listener)
-
-    host.read()
-
-    assert (host.says(V4, 20), host.says(V4, 50000)) == (Saying.CLIENT, Saying.SERVICE)
 
 
 def test_a_connection_in_doubt_says_nothing_while_segments_are_on_their_way(host: Host) -> None:
@@ -327,7 +330,7 @@ def test_a_connection_in_doubt_says_nothing_while_segments_are_on_their_way(host
 
 
 def test_a_kernel_that_does_not_know_who_opened_leaves_it_open(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An old kernel refuses the question; connections to ephemeral ports then say nothing, and nothing is wrong."""
+    """An old kernel refuses the question: where nothing listens, nothing is said, and nothing is wrong."""
     listener = host.listen(V4, 50000)
     client = host.connect((V4, 50000))
     host.accept(listener)
@@ -387,6 +390,26 @@ def test_many_sockets_are_all_there(host: Host) -> None:
 
     host.read()
     assert sorted(host.read().spaces[0].services.port.tolist()) == list(ports)
+
+
+WITHOUT_RIGHTS: Final = """
+import socket
+from shodohflo.capture.live.sockets import Sockets
+
+listener = socket.create_server(("127.0.0.1", 50000))
+client = socket.create_connection(("127.0.0.1", 50000))
+reader = Sockets()
+(space,) = reader.poll(0.0).spaces
+print(space.services.port.tolist() == [50000], space.clients.port.tolist() == [client.getsockname()[1]], reader.problem)
+"""
+
+
+def test_no_right_is_needed(host: Host) -> None:
+    """A process without any capability reads the sockets of its namespace, and who has opened them."""
+    require("setpriv", root=True)
+    said = host.space.run("setpriv", "--bounding-set=-all", "--inh-caps=-all", sys.executable, "-c", WITHOUT_RIGHTS)
+
+    assert said == "True True \n"
 
 
 def test_a_named_namespace_is_read_as_well(host: Host) -> None:

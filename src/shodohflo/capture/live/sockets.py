@@ -8,9 +8,9 @@ UDP socket that is not connected may be either, and says nothing. Nor does one t
 on: dnsmasq, for example, asks through such sockets with random ports, and closes them as soon as it has an answer. The
 ports of DHCP's clients are those of clients by definition.
 
-A TCP connection to an ephemeral port, at an end where nothing listens, may have been accepted by a listener that was
-closed before anybody looked: servers of FTP do so for each transfer. The kernel knows which end has opened it, as long
-as no segment is on its way; otherwise the end says what it said before, or nothing.
+A TCP connection at an end where nothing listens may have been accepted by a listener that was closed before anybody
+looked: FTP does so for each transfer. The kernel knows which end has opened it, as long as no segment is on its way;
+otherwise the end says what it said before, or nothing.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from shodohflo.capture.live.inet_diag import (
     UNCONNECTED,
     bound_ends,
     in_state,
-    is_doubtful,
+    is_opening,
     local_addresses,
     local_ends,
     opened_here,
@@ -166,11 +166,11 @@ class _View:
         # Connections first: those that a listener opened meanwhile accepts are seen after it, next time.
         dumps = [self._dump(opened, family, TCP, CONNECTED) for family in FAMILIES]
         services = [bound_ends(self._dump(opened, family, TCP, (LISTEN,)), TCP) for family in FAMILIES]
-        doubtful = SocketEnds.concatenate([local_ends(dump.keep(is_doubtful(dump, first)), TCP) for dump in dumps])
-        connected = [local_ends(dump.keep(~is_doubtful(dump, first)), TCP) for dump in dumps]
+        doubtful = SocketEnds.concatenate([local_ends(dump, TCP) for dump in dumps])
+        connected = [local_ends(dump.keep(is_opening(dump)), TCP) for dump in dumps]
         listening = set(SocketEnds.concatenate(services).port.tolist())
         if not np.isin(doubtful.port, list(listening)).all():
-            for opening in self._openings(opened, first, listening):
+            for opening in self._openings(opened, listening):
                 connected.append(local_ends(opened_here(opening), TCP))
                 services.append(local_ends(opened_there(opening), TCP))
         bound = []
@@ -194,11 +194,11 @@ class _View:
         self.bound = chosen
         return lasting
 
-    def _openings(self, opened: OpenedNamespace, first: int, listening: set[int]) -> Iterator[Dump]:
-        """Yield the doubtful connections with what shows who has opened them, unless the kernel is too old."""
+    def _openings(self, opened: OpenedNamespace, listening: set[int]) -> Iterator[Dump]:
+        """Yield connections of other ports, with what shows which end has opened them, unless the kernel is too old."""
         for family in FAMILIES:
             try:
-                yield opened.sockets.dump(openings_request(family, first, listening))
+                yield opened.sockets.dump(openings_request(family, listening))
             except DumpError as error:
                 if not error.is_unknown:
                     raise
