@@ -238,14 +238,16 @@ def own_space(
     `services` are the ends of listeners and the like. The others have connections: those of `connected` are clients,
     unless a service has them, and those of `doubtful` stay what they were `before`, in the previous reading.
 
-    A service of `before` that is none any more stays one as long as there is a connection at its end: a listener may be
-    closed while the connections that it accepted live on, and these would look like those of a client. No client is
-    given such a port: the kernel chooses none that was bound and is in use.
+    A service of `before` that is none any more stays one as long as there is a connection at its end that it may have
+    accepted: a listener may be closed while its connections live on. A TCP end in `connected` is no such connection, as
+    the kernel says that it was opened here; it may have got the port after the listener. UDP has no such word.
     """
     local = _local(addresses)
     connected, doubtful = _local_ones(local, connected), _local_ones(local, doubtful)
-    both = SocketEnds.concatenate([connected, doubtful])
-    services = SocketEnds.concatenate([services, _outlived(before.services, services, both, local)]).distinct()
+    doubtful = doubtful.keep(~np.isin(_keys(local, doubtful), _keys(local, connected)))
+    perhaps_accepted = SocketEnds.concatenate([connected.keep(connected.protocol == UDP), doubtful])
+    outlived = _outlived(before.services, services, perhaps_accepted, local)
+    services = SocketEnds.concatenate([services, outlived]).distinct()
     still = doubtful.keep(np.isin(_keys(local, doubtful), _keys(local, before.clients)))
     asking = _local_ones(local, SocketEnds.concatenate([connected, still]))
     exact = services.keep(~services.is_any)
