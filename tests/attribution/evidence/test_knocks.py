@@ -228,7 +228,7 @@ def histories(draw: st.DrawFn) -> list[list[Segment]]:
 def test_batches_of_any_size_are_what_their_packets_are_one_by_one(history: list[list[Segment]], at_once: bool) -> None:  # noqa: FBT001 - drawn
     """However packets are divided into batches, attempts are refused, silent or answered as packet by packet."""
     batches = [[packet for batch in history for packet in batch]] if at_once else history
-    model, knocks = Model(), Knocks(1_024, 512, 64)
+    model, knocks = Model(), Knocks(2_048, 512, 64)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "MOST_TURNS", 100)
         for batch in batches:
@@ -260,7 +260,7 @@ def openings(draw: st.DrawFn) -> list[Segment]:
 @given(openings(), st.integers(1, 12))
 def test_merging_changes_nothing(packets: list[Segment], size: int) -> None:
     """Merged into rows with a first and a last time, packets say what they say one by one."""
-    model, knocks = Model(), Knocks(1_024, 512, 64)
+    model, knocks = Model(), Knocks(2_048, 512, 64)
     for start in range(0, len(packets), size):
         take_in(knocks, *packets[start : start + size])
         model.take_in(packets[start : start + size])
@@ -448,7 +448,7 @@ def test_udp_packets_and_empty_batches_are_no_knocks() -> None:
 def test_no_values_of_packets_are_trouble(given_tables: tuple[Batch, Messages]) -> None:
     """Extreme addresses, ports, flags, numbers and times, merged or not, ours or not, raise nothing."""
     batch, messages = given_tables
-    knocks = Knocks(8, 8, 8)
+    knocks = Knocks(16, 8, 8)
 
     def every_other(addresses: NDArray[Any]) -> NDArray[np.bool_]:
         return np.resize(np.array([True, False]), len(addresses))
@@ -482,8 +482,8 @@ def test_an_attempt_of_one_family_is_not_given_up_for_packets_of_the_other() -> 
 
 
 def test_attempts_that_find_no_place_are_lost_and_evict_none_that_wait() -> None:
-    """With room for 8, the first 8 of 20 are counted after their 10 s, and then there is room again."""
-    knocks = Knocks(8)
+    """With room for 8 that wait, the first 8 of 20 are counted after their 10 s, and then there is room again."""
+    knocks = Knocks(16)
     for port in range(1, 21):
         take_in(knocks, segment(1 + port / 100, f"203.0.113.9-{port}", f"10.0.0.5-{port}", SYN, 7))
     take_in(knocks, segment(12, "203.0.113.9-99", "10.0.0.5-99", SYN, 7))

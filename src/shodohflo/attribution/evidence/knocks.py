@@ -69,8 +69,8 @@ _FOR_EVER: Final = 2**62
 MOST_TURNS: Final = 4
 """SYNs of one flow, with different numbers, that one batch may have; those after them are ignored."""
 
-WAITING: Final = 1 << 14
-"""Attempts that can wait for their end at a time, unless the caller says otherwise."""
+PENDING: Final = 1 << 15
+"""Flows whose attempts are remembered, unless the caller says otherwise."""
 
 
 @table
@@ -130,10 +130,10 @@ class Tries(Table):
 class Knocks:
     """The attempts of outsiders, batch by batch; times are those of packets."""
 
-    def __init__(self, waiting: int = WAITING, origins: int = 4_096, prefixes: int = 1_024) -> None:
-        """Let so many attempts wait, and tell so many origins and prefixes apart, in multiples of 8.
+    def __init__(self, pending: int = PENDING, origins: int = 4_096, prefixes: int = 1_024) -> None:
+        """Remember so many attempts, origins and prefixes of origins, in multiples of 8.
 
-        Twice as many attempts are remembered after their end.
+        At most half of `pending` attempts wait for their end at a time.
         """
         # Whoever waits is not evicted: otherwise a flood would push out every attempt before its 10 s are over.
         self._waiting = Memory(
@@ -145,10 +145,10 @@ class Knocks:
                 "ports": np.uint16,
                 **{f"{end}_{half}": np.uint64 for end in ("origin", "target") for half in ("high", "low")},
             },
-            waiting,
+            pending // 2,
             _FOR_EVER,
         )
-        self._ended = Memory({"number": np.uint32, "end": np.int64}, 2 * waiting, LIFETIME)
+        self._ended = Memory({"number": np.uint32, "end": np.int64}, pending, LIFETIME)
         self._origins = Origins(origins, prefixes)
         self._overlooked = 0
         self.octets = self._waiting.octets + self._ended.octets + self._origins.octets
