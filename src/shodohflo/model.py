@@ -155,6 +155,24 @@ class Knock:
 
 
 @dataclass(frozen=True, slots=True)
+class RuleGrade:
+    """How often evidence contradicted what one rule about ports says, over the flows that had evidence."""
+
+    rule: int
+    """The rule, numbered from 0 as in `FLOW_MAPPING`."""
+    graded: int
+    """Flows that showed client and service by evidence that `is_proof`, and about which the rule has an opinion."""
+    disagreed: int
+    """Those of them where the rule takes the client for the service."""
+    worst_port: int = 0
+    """The port of services at which the rule was wrong most often."""
+    worst_graded: int = 0
+    """The flows at that port, as `graded`; 0 if the rule was never wrong."""
+    worst_disagreed: int = 0
+    """The flows at that port, as `disagreed`."""
+
+
+@dataclass(frozen=True, slots=True)
 class FlowKey:
     """`client` uses the service at `service` on `port`."""
 

@@ -26,6 +26,10 @@ READERS: Final = {
     "peers": ("peers",),
     "clients": ("clients",),
     "recon": ("recon",),
+    "services": ("services",),
+    "services as CSV": ("services", "--csv"),
+    "knocks as JSON": ("recon", "--kind", "knock", "--json"),
+    "grades": ("rules", "--grade"),
     "a flow": ("explain", "--key", FLOW),
     "a pair": ("explain", "--key", "10.0.0.1;8.8.8.8;peer"),
     "a client": ("explain", "--key", "client;10.0.0.1"),
@@ -113,6 +117,12 @@ POISON: Final = {
     "a field of a megabyte": {"x" * 1_100_000: "x"},
     "ten thousand fields": {f"packets.{number}": "1" for number in range(10_000)},
     "text that is not text": {"sentence": "\ud800", "rule": "\x00"},
+    "evidence of a megabyte": {"evidence": "x" * 1_000_000, "corrected": "9" * 5_000},
+    "clients of 5,000 digits": {"clients": "9" * 5_000},
+    "attempts of 5,000 digits": {"refused.bert": "9" * 5_000, "silent.bert": "-1", "ports": "9" * 18},
+    "ten thousand targets": {f"target.10.0.0.5;tcp;{port}": "1700000009.5" for port in range(10_000)},
+    "targets that are none": {"target.": "1", "target.x;tcp;1": "1", f"target.{'9' * 5_000}": "1"},
+    "grades that are none": {"grade.FLOW_MAPPING[0]": "9" * 5_000, f"contradicted.FLOW_MAPPING[{'9' * 5_000}]": "1"},
 }
 """Fields of a hash, each of which stopped every reader once or could have."""
 

@@ -49,6 +49,7 @@ def test_a_flow_is_told_with_its_detail() -> None:
         "last seen 1970-01-01 00:17:40 UTC, 5s ago",
         "agents bert, ernie",
         "decided by FLOW_MAPPING[3], as it was then: the rule in words",
+        "evidence handshake",
         "expires in 1m",
         "stores one, two",
     ]
@@ -56,9 +57,19 @@ def test_a_flow_is_told_with_its_detail() -> None:
 
 def test_a_flow_without_detail_has_what_its_counter_knows() -> None:
     """A flow without a `detail` hash has no lines for its unknown fields."""
-    bare = replace(DNS, octets=None, first=None, last=None, protocols=(), rule="", sentence="", agents=())
+    bare = replace(DNS, octets=None, first=None, last=None, protocols=(), rule="", sentence="", evidence="", agents=())
 
     assert lines("10.0.0.1;8.8.8.8;53;flow", bare)[2:] == ["packets 1,200", "expires in 1m", "stores one, two"]
+
+
+def test_a_flow_that_was_corrected_says_when() -> None:
+    """The line about a correction has its moment, and what was wrong before it."""
+    shown = lines("10.0.0.1;8.8.8.8;53;flow", replace(DNS, corrected=1005.0))
+
+    assert (
+        "corrected 1970-01-01 00:16:45 UTC, 1m ago: evidence showed that client and service had been written swapped"
+        in shown
+    )
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,7 @@ class RunArguments:
     name: str | None
     ledger: Path | None
     promiscuous: bool
+    namespaces: tuple[str, ...] = ()
 
     def settle(self, path: Path | None, tell: Callable[[str], None]) -> Configuration:
         """Load the configuration at `path`, and return it with our networks, which are reported by `tell`."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from shodohflo.cli.filters import AskedFor, parse_protocols
+from shodohflo.cli.filters import AskedFor, parse_evidence, parse_protocols
 from shodohflo.cli.networks import parse_networks
 from shodohflo.cli.ports import parse_ports
 from shodohflo.report.busiest import Search
@@ -22,6 +22,7 @@ _PARSERS: Final[dict[str, Callable[[str], Any]]] = {
     "service": parse_networks,
     "port": parse_ports,
     "protocol": parse_protocols,
+    "evidence": parse_evidence,
 }
 
 

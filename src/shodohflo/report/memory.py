@@ -60,8 +60,19 @@ def _remembered(row: FlowRow, now: float) -> Iterator[tuple[str, str]]:
         yield protocol.protocol, f"{counted(protocol.packets, 'packet')}, {size_text(protocol.octets)}"
     for name, seconds in (("first seen", row.first), ("last seen", row.last)):
         if seconds is not None:
-            yield name, f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC, {age_text(now - seconds)} ago"
+            yield name, _moment(seconds, now)
     if row.agents:
         yield "agents", ", ".join(row.agents)
     if row.rule:
         yield "decided by", f"{row.rule}, as it was then: {row.sentence}" if row.sentence else row.rule
+    if row.evidence:
+        yield "evidence", row.evidence
+    if row.corrected is not None:
+        yield (
+            "corrected",
+            f"{_moment(row.corrected, now)}: evidence showed that client and service had been written swapped",
+        )
+
+
+def _moment(seconds: float, now: float) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC, {age_text(now - seconds)} ago"

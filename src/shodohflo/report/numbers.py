@@ -86,6 +86,15 @@ def age_text(seconds: float) -> str:
     return f"{max(int(seconds), 0)}s"
 
 
+def duration_text(seconds: float) -> str:
+    """Return a duration in words: `12 s`, `3 min`, `5 h`, `2 days`; rounded down, and at least 1 s."""
+    if seconds < 120:
+        return f"{max(int(seconds), 1)} s"
+    if seconds < 7_200:
+        return f"{seconds // 60:.0f} min"
+    return f"{seconds // 3_600:.0f} h" if seconds < 172_800 else f"{seconds // 86_400:.0f} days"
+
+
 def size_text(octets: int) -> str:
     """Return a size in decimal units, with at most three digits: `840 B`, `1.2 MB`."""
     size, unit = float(octets), 0

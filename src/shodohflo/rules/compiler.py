@@ -44,6 +44,7 @@ class CompiledRules:
         actions = [rule.action for rule in mapping.rules]
         self._classes = PortClasses.compile(port_set(action) for action in actions if is_built_in(action))
         self._tables = Tables(mapping, self._classes, networks=len(enumeration.network_id) - 1)
+        self._rungs = np.array(mapping.rungs, np.uint8)
         self.asked = 0
 
     @property
@@ -95,7 +96,8 @@ class CompiledRules:
             rule[rows] = np.array([verdict.rule or 0 for verdict in asked], np.uint16)[group]
             observed[rows] = np.array([_next_number(verdict.observed) for verdict in asked], np.uint16)[group]
             answers = _answers([asked[number] for number in group.tolist()])
-        return Verdicts(answers, decision, port, rule, observed, src_network, dst_network)
+        rung = self._rungs[rule] if len(self._rungs) else np.zeros(len(rule), np.uint8)
+        return Verdicts(answers, decision, port, rule, observed, rung, src_network, dst_network)
 
     def _ask(
         self,

@@ -121,6 +121,11 @@ class FlowMapping:
         return tuple(_shortened(rule.describe()) for rule in self.rules)
 
     @property
+    def observes(self) -> bool:
+        """Whether a rule leaves its verdicts to evidence, where there is any."""
+        return any(isinstance(rule.action, Observed) for rule in self.rules)
+
+    @property
     def rungs(self) -> tuple[Rung, ...]:
         """What says which end is the service where each rule decides without evidence: `GUESSED` or `RULE`."""
         return tuple(rung(rule.action) for rule in self.rules)

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     from shodohflo.wire.rows import Bytes
 
+_ALL = 0xFFFF_FFFF
+
 Values = tuple[range, ...]
 """The numbers that are in any of the ranges."""
 
@@ -44,7 +46,12 @@ class PayloadField:
     at: int
     size: int = 1
     """1, 2 or 4 bytes."""
-    mask: int = 0xFFFF_FFFF
+    mask: int = _ALL
+
+    @property
+    def covers_all(self) -> bool:
+        """Whether every bit of the number counts."""
+        return self.mask == _ALL
 
     @property
     def end(self) -> int:
