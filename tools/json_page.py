@@ -143,7 +143,7 @@ gave different answers.
 Each object of `changes` has `what`, `packets`, `old` and `new`. `what` is `newly recorded`, `newly dropped`, `no longer
 recorded`, `moved` (to another key), `exchanged` (client and service), `newly ignored` or `no longer ignored` (by
 `IGNORE_FLOW`). `old` and `new` are objects with `outcome`, `key` (the flow key; null if no flow is recorded), `rule`
-and `sentence` (both null if no rule decided).
+and `sentence` (both null if no rule decided), and `evidence` (as in `flows`; null if no flow is recorded).
 """
 """The chapters about objects that are not rows."""
 

@@ -17,7 +17,7 @@ from shodohflo.attribution.pipeline import Pipeline
 from shodohflo.attribution.policy import CompiledPolicy, IgnoredFlow, Policy
 from shodohflo.columns.merging import merge_packets
 from shodohflo.keys import counts
-from shodohflo.model import FlowKey
+from shodohflo.model import FlowKey, Rung
 from shodohflo.pcap_config import DST, SRC, Assign, FlowMapping, LowerPort, NetworkEnumeration
 from shodohflo.rules.compiler import CompiledRules
 from shodohflo.rules.packet import Packet
@@ -65,9 +65,9 @@ def test_each_row_has_its_fate_in_its_place() -> None:
     assert told(batch) == [
         Fate("dropped.FLOW_MAPPING[0]", rule=0),
         Fate("unmatched.no_network"),
-        Fate("recorded.flow", key, 1),
+        Fate("recorded.flow", key, 1, Rung.GUESSED),
         Fate("unmatched.no_rule"),
-        Fate("recorded.flow_ignored", ignored, 1),
+        Fate("recorded.flow_ignored", ignored, 1, Rung.GUESSED),
     ]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from shodohflo.analysis.compare import Change, Difference, Side, What
@@ -42,6 +44,35 @@ def test_a_change_is_shown_with_both_rules_and_its_keys() -> None:
         "  after   dropped by FLOW_MAPPING[1], the new rule",
         "    3  10.0.0.1;10.0.0.2;53;flow",
     ]
+
+
+def test_evidence_is_told_where_it_differs() -> None:
+    """Both sides name their evidence if it is not the same, and changes by other evidence are groups of their own."""
+    keys = ("10.0.0.1;10.0.0.2;53;flow", "10.0.0.2;10.0.0.1;40000;flow")
+    guessed = replace(OLD, key=keys[1], evidence="guessed")
+    shown = Side("recorded.flow", keys[0], "FLOW_MAPPING[1]", "by evidence", "handshake")
+    changes = [
+        Change(What.EXCHANGED, 3, guessed, shown),
+        Change(What.EXCHANGED, 2, guessed, replace(shown, evidence="known")),
+    ]
+
+    lines = list(difference_lines(difference(*changes)))
+
+    assert lines[3:6] == [
+        "exchanged: 3 packets",
+        "  before  recorded.flow by FLOW_MAPPING[0], the old rule (evidence: guessed)",
+        "  after   recorded.flow by FLOW_MAPPING[1], by evidence (evidence: handshake)",
+    ]
+    assert "  after   recorded.flow by FLOW_MAPPING[1], by evidence (evidence: known)" in lines
+    same = Change(What.EXCHANGED, 3, guessed, replace(shown, evidence="guessed"))
+    assert not any("evidence:" in line for line in difference_lines(difference(same)))
+    assert same.as_dict()["new"] == {
+        "outcome": "recorded.flow",
+        "key": keys[0],
+        "rule": "FLOW_MAPPING[1]",
+        "sentence": "by evidence",
+        "evidence": "guessed",
+    }
 
 
 @pytest.mark.parametrize("more", [0, 1, 7])

@@ -62,6 +62,8 @@ class Side:
     """The deciding rule, as `FLOW_MAPPING[2]`; empty if no rule decided."""
     sentence: str
     """The description of that rule."""
+    evidence: str = ""
+    """The word of the `Rung` that says which end is the service; empty if they are not recorded under a flow key."""
 
     @classmethod
     def of(cls, fate: Fate, mapping: FlowMapping) -> Side:
@@ -69,11 +71,18 @@ class Side:
         key = to_key(fate.key) if fate.key and fate.outcome == Outcome.FLOW else None
         if fate.rule is None:
             return cls(fate.outcome, key, "", "")
-        return cls(fate.outcome, key, rule_place(fate.rule), mapping.rules[fate.rule].describe())
+        evidence = fate.rung.word if key else ""
+        return cls(fate.outcome, key, rule_place(fate.rule), mapping.rules[fate.rule].describe(), evidence)
 
     def as_dict(self) -> dict[str, object]:
         """Return a JSON object."""
-        return {"outcome": self.outcome, "key": self.key, "rule": self.rule or None, "sentence": self.sentence or None}
+        return {
+            "outcome": self.outcome,
+            "key": self.key,
+            "rule": self.rule or None,
+            "sentence": self.sentence or None,
+            "evidence": self.evidence or None,
+        }
 
 
 @dataclass(frozen=True, slots=True)

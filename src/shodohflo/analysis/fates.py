@@ -9,7 +9,7 @@ import numpy as np
 
 from shodohflo.attribution.order import IGNORED, JUDGED, decide
 from shodohflo.attribution.results import is_recorded, observe
-from shodohflo.model import FlowKey
+from shodohflo.model import FlowKey, Rung
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,6 +37,8 @@ class Fate:
     """Client, service and port, if the packet is recorded."""
     rule: int | None = None
     """The rule that decided, if one did."""
+    rung: Rung = Rung.NONE
+    """What says which end is the service, if the packet is recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +71,12 @@ class Fates:
         recorded = self.of_row[rows]
         seen = self.seen[recorded[recorded >= 0]]
         ends = zip(seen.client.objects(), seen.remote.objects(), seen.port.tolist(), strict=True)
-        keys = (FlowKey(*end) for end in ends)
-        return [
-            Fate(self.decisions.outcome(row), next(keys) if number >= 0 else None, self._rule(row))
-            for row, number in zip(rows.tolist(), recorded.tolist(), strict=True)
-        ]
+        flows = zip((FlowKey(*end) for end in ends), map(Rung, seen.rung.tolist()), strict=True)
+        fates = []
+        for row, number in zip(rows.tolist(), recorded.tolist(), strict=True):
+            key, rung = next(flows) if number >= 0 else (None, Rung.NONE)
+            fates.append(Fate(self.decisions.outcome(row), key, self._rule(row), rung))
+        return fates
 
     def _rule(self, row: int) -> int | None:
         return int(self.decisions.verdicts.rule[row]) if self.decisions.step[row] in _BY_RULE else None

@@ -10,7 +10,7 @@ from shodohflo.report.numbers import counted
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from shodohflo.analysis.compare import Change, Difference, Side, What
+    from shodohflo.analysis.compare import Change, Difference, Side
 
 
 SHOWN: Final = 20
@@ -51,21 +51,28 @@ def _none(difference: Difference, *, complete: bool) -> str:
     return "no difference" if complete else "no difference in what could be read"
 
 
-def _reason(change: Change) -> tuple[What, str, str, str, str]:
-    return change.what, change.old.outcome, change.old.rule, change.new.outcome, change.new.rule
+def _reason(change: Change) -> tuple[str, ...]:
+    old, new = change.old, change.new
+    return change.what, old.outcome, old.rule, old.evidence, new.outcome, new.rule, new.evidence
 
 
 def _group(changes: Sequence[Change]) -> Iterator[str]:
     """Yield the lines of the changes that have the same outcomes and rules before and after."""
+    old, new = changes[0].old, changes[0].new
     yield f"{changes[0].what}: {counted(sum(change.packets for change in changes), 'packet')}"
-    yield f"  before  {_side(changes[0].old)}"
-    yield f"  after   {_side(changes[0].new)}"
+    yield f"  before  {_side(old)}{_evidence(old, new)}"
+    yield f"  after   {_side(new)}{_evidence(new, old)}"
     yield from _counted([(change.packets, _keys(change)) for change in changes])
 
 
 def _side(side: Side) -> str:
     by = f" by {side.rule}, {side.sentence}" if side.rule else ""
     return f"{side.outcome.partition('.FLOW_MAPPING')[0]}{by}"
+
+
+def _evidence(side: Side, other: Side) -> str:
+    """Return what says which end is the service, where both sides know it, and by something else."""
+    return f" (evidence: {side.evidence})" if side.evidence and other.evidence not in ("", side.evidence) else ""
 
 
 def _keys(change: Change) -> str:
