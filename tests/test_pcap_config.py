@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from shodohflo import pcap_config
-from shodohflo.model import address_text
+from shodohflo.model import Rung, address_text
 from shodohflo.rules.compiler import CompiledRules
 from shodohflo.rules.defaults import default_enumeration, default_mapping
 from shodohflo.rules.mapping import FlowMapping, Verdict
@@ -22,7 +22,7 @@ from support.rule_sets import batch_of, our_nets, packet
 NOTES = Path(__file__).parents[1] / "examples" / "notes.py"
 
 PUBLIC = [
-    *("NetworkEnumeration", "FlowMapping", "MappingAction", "PortMatch", "Assign", "LowerPort"),
+    *("NetworkEnumeration", "FlowMapping", "MappingAction", "PortMatch", "Assign", "LowerPort", "Observed"),
     *("SRC", "SOURCE", "DST", "DESTINATION", "OUR_4NETS", "OUR_6NETS", "update_our_nets"),
 ]
 
@@ -128,7 +128,7 @@ def test_the_reference_shows_the_defaults() -> None:
 def test_the_references_own_action_works() -> None:
     """The custom action in the reference works as its text states."""
     names: dict[str, Any] = {}
-    exec(blocks()[1], names)
+    exec(blocks()[2], names)
     enumeration = NetworkEnumeration(("all", "0.0.0.0/0"))
     mapping = FlowMapping((None, None, names["Resolver"]())).number_networks(enumeration)
 
@@ -136,6 +136,33 @@ def test_the_references_own_action_works() -> None:
 
     asked = (packet("192.0.2.1:0 > 10.0.0.1:0")[0], packet("192.0.2.1:0 > 10.0.0.1:0")[2], 53)
     assert [mapping.match(*packet(text)) for text in seen] == [asked, asked, None]
+
+
+def test_the_example_of_evidence_guesses_as_the_reference_says() -> None:
+    """Without evidence, its rules turn the service round, and each of those packets reaches a rule that asks for it."""
+    names: dict[str, Any] = {}
+    exec(blocks()[1], names)
+    packets = re.findall(r"^    (\S+ > \S+) tcp ack {2,}(\S+) {2,}(\S+)$", DOCUMENTATION, re.MULTILINE)
+
+    with our_nets("192.168.0.0/16"):
+        mapping = names["FLOW_MAPPING"].number_networks(names["NETWORK_ENUMERATION"])
+        decided = [mapping.decide(*packet(received)) for received, *_ in packets]
+        transfer = mapping.decide(*packet("192.168.1.5:20 > 198.51.100.9:54321"))
+
+    assert [recorded(verdict) for verdict in decided] == [f"{guess} by FLOW_MAPPING[2]" for *_, guess in packets]
+    assert [verdict.observed for verdict in decided] == [2, 2]
+    assert {truth for _, truth, _ in packets} == {"198.51.100.9;192.168.1.5;54321"}
+    assert (recorded(transfer), transfer.observed) == ("198.51.100.9;192.168.1.5;20 by FLOW_MAPPING[1]", None)
+
+
+def test_the_reference_names_every_rung_of_evidence_in_order() -> None:
+    """The words are those that the listings show."""
+    section = DOCUMENTATION.split("What counts as evidence")[1].lower()
+    proofs = [rung.word for rung in Rung if Rung.NONE < rung < Rung.GUESSED]
+    places = [re.search(rf"\.\s{word}:", section) for word in proofs]
+
+    assert None not in places
+    assert places == sorted(places, key=lambda found: found.start() if found else -1)
 
 
 def test_pydoc_shows_every_public_name() -> None:

@@ -116,6 +116,7 @@ What becomes of one packet. With `--key`, the object has `key`, then the fields 
 | `before` | list of objects | The questions asked before the rules, up to the one that applies. |
 | `rules` | list of objects | The rules up to the one that decides; empty if the packet does not reach the rules. |
 | `after` | list of objects | `IGNORE_FLOW`, if it is set and the rules made a flow. |
+| `evidence` | string or null | The `Observed` rule that decides by evidence, if there is any; the rest is without. |
 | `outcome` | string | One of the [outcomes](outcomes.md). |
 | `meaning` | string | The explanation of that outcome. |
 | `keys` | list of strings | All keys under which the packet is counted. |

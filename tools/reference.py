@@ -33,6 +33,7 @@ from shodohflo.wire.registry import (
     LinkRow,
     NumberRow,
 )
+from shodohflo.wire.says import ANY_PORT_ROWS, PORT_ROWS, PayloadField, SaysRow, Values
 from shodohflo.wire.tunnels import UDP_TUNNELS
 
 FOLDER: Final = Path(__file__).parents[1] / "docs/reference"
@@ -178,6 +179,18 @@ BOUNDS: Final = {
 """The greatest depth of nesting that is decoded."""
 
 
+_SMALL: Final = 64
+
+SAYS: Final = """\
+Of the payload of a UDP datagram, opened tunnels apart, only these bytes are read. They say whether its sender asks (it
+is the client) or answers (it is the service), and no more. In the table, `[2] & 0x80` is byte 2, counted from 0, of
+which the highest bit counts; `[4:8]` are four bytes in network order. The row is that of the destination port, or else
+that of the source port; if both ports have rows, and not the same, neither is read. Where no row of a port says
+anything, the rows of any port are tried. A byte that was not captured says nothing.
+
+"""
+"""What `shodohflo.wire.says` reads."""
+
 TRUNCATED: Final = """\
 ## Truncated and damaged packets
 
@@ -225,6 +238,10 @@ def formats_page() -> Lines:
     yield "A tunnel packet is always treated as the UDP packet that it is. If `TUNNELS` names its kind, the packet"
     yield "inside is decoded and recorded as well. The ledger counts each received packet once. It counts opened"
     yield from ("tunnels separately under `opened`, and the outcomes of the packets inside under `inside`.", "")
+    yield from ("## What the first bytes say", "", *SAYS.splitlines())
+    yield from ("| UDP ports | protocol | field | request | response | if | source |", "|---" * 7 + "|")
+    yield from (f"| {_says(row)} |" for row in (*PORT_ROWS, *ANY_PORT_ROWS))
+    yield ""
     yield from ("## Bounds", "", "| nested | limit |", "|---|---|")
     yield from (f"| {what} | {bound} |" for what, bound in BOUNDS.items())
     yield from ("", "A packet beyond a limit is refused as `too_deep`.", "")
@@ -273,6 +290,27 @@ def _tunnel(name: str) -> str:
     tunnel = UDP_TUNNELS[name]
     ports = ", ".join(map(str, tunnel.ports))
     return f"to {ports}{', and from' if tunnel.answers else ''} | {name} | {tunnel.words}"
+
+
+def _says(row: SaysRow) -> str:
+    ports = ", ".join(map(str, row.ports))
+    where = (ports if row.answers else f"to {ports}") or "any"
+    field = f"{_field(row.field)}: {row.words}"
+    given = ", ".join(f"{_field(each.field)} is {_numbers(each.field, each.values)}" for each in row.given)
+    numbers = [_numbers(row.field, values) for values in (row.requests, row.responses)]
+    return " | ".join([where, row.name, field, *numbers, given, row.source])
+
+
+def _field(field: PayloadField) -> str:
+    place = str(field.at) if field.size == 1 else f"{field.at}:{field.end}"
+    return f"`[{place}]`" if field.covers_all else f"`[{place}] & {field.mask:#x}`"
+
+
+def _numbers(field: PayloadField, values: Values) -> str:
+    """Return the values; small ones in decimal, those of masks and others in hexadecimal."""
+    ends = [sorted({each[0], each[-1]}) for each in values]
+    form = "#x" if not field.covers_all or any(several[-1] >= _SMALL for several in ends) else "d"
+    return ", ".join(" to ".join(format(number, form) for number in several) for several in ends)
 
 
 FINDINGS: Final = """\

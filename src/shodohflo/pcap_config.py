@@ -52,14 +52,63 @@ THE ACTIONS
     Assign(client_from, port_from, set_of_ports=None, drop=False)
         The end client_from is the client, the other is the service, and the port of interest is that of port_from.
         With a set, it has an opinion only if that port is in the set.
+    Observed(otherwise=LowerPort(SRC))
+        The end that evidence names is the service; where there is none, the action `otherwise` decides. See below.
     MappingAction()
         Never has an opinion; the base class for your own.
 
 SRC and DST (or SOURCE and DESTINATION) are the ends of a packet. A set contains ports from 1 to 65535. If an action has
 no opinion on a packet, the next rule is tried. With drop=True, a packet on which the action has an opinion is dropped.
-Port 0 does occur; only LowerPort, and Assign without a set, have an opinion on it.
+Port 0 does occur; only LowerPort, Assign without a set, and Observed with either have an opinion on it.
 
 Resets to our networks, and ICMP unreachables to them, are recorded regardless of the rules.
+
+EVIDENCE BEFORE PORTS
+
+The lower port is a guess. Where a service has a higher port than its clients, LowerPort turns each connection round,
+and makes a service of every client's port. Observed decides by what was seen of the two ends, and guesses only where
+nothing was:
+
+    from shodohflo.pcap_config import NetworkEnumeration, FlowMapping, OUR_4NETS, SRC, DST
+    from shodohflo.pcap_config import LowerPort, Observed, PortMatch
+
+    NETWORK_ENUMERATION = NetworkEnumeration(("our_nets", OUR_4NETS), ("all", "0.0.0.0/0"))
+    FLOW_MAPPING = FlowMapping(
+        (None, "our_nets", PortMatch({20, 21}, SRC)),  # FLOW_MAPPING[0]
+        ("our_nets", None, PortMatch({20, 21}, DST)),  # FLOW_MAPPING[1]
+        (None, "our_nets", Observed(otherwise=LowerPort(SRC))),  # FLOW_MAPPING[2]
+        ("our_nets", None, Observed(otherwise=LowerPort(DST))),  # FLOW_MAPPING[3]
+    )
+
+What counts as evidence, the strongest first, in the words of `flows` and `explain --key`. Own socket: the kernel of the
+agent's host says that the socket of the local end listens, or is a client's. Group: the other end is a multicast group
+or a broadcast address (UDP). Handshake: the SYN-ACK or the SYN of this connection (TCP). Bits: the datagrams between
+these ends say request or response (UDP). Known: one end was a service, or a client, in other flows that showed it.
+Churn: one address used several of its ports with this end, in conversations seen both ways (TCP). Listed: one port, and
+only one, is in the list of ports of services. Roles: one address was only ever a client, or only ever a service.
+One-way churn: as churn, where one direction was seen (TCP). Without any of these, `otherwise` decides, and the flow is
+marked `guessed`, or `rule` if `otherwise` is an Assign without a set of ports or an action of your own. Evidence down
+to known that comes later corrects what weaker evidence, or a guess, has recorded.
+
+With the rules above, a service on port 54321 of 192.168.1.5 is recorded as follows. LowerPort would have recorded what
+is in the last column:
+
+    received                                            recorded                        by LowerPort
+    --------------------------------------------------  ------------------------------  ------------------------------
+    198.51.100.9:40000 > 192.168.1.5:54321 tcp syn      nothing, but it is evidence     nothing
+    192.168.1.5:54321 > 198.51.100.9:40000 tcp syn ack  nothing, but it is evidence     nothing
+    198.51.100.9:40000 > 192.168.1.5:54321 tcp ack      198.51.100.9;192.168.1.5;54321  192.168.1.5;198.51.100.9;40000
+    198.51.100.9:40007 > 192.168.1.5:54321 tcp ack      198.51.100.9;192.168.1.5;54321  192.168.1.5;198.51.100.9;40007
+
+The third is decided by its handshake. The opening of the fourth was not received, but its service is known by then.
+
+YOUR RULES STAND ABOVE EVIDENCE IF THEY COME FIRST. A rule before Observed that has an opinion decides, whatever was
+seen. So a rule that drops goes before Observed; behind it, it drops only what there is no evidence for. The action
+`otherwise` must not drop. In the same way, the first two rules above keep active FTP on its ports. Its server opens a
+connection for each transfer, from port 20 to a new port of the client, so by its handshake the client's end is the
+service: without these rules, each transfer has a key of its own, server;client;new port.
+
+Where there is no evidence and `otherwise` has no opinion, the next rule is tried, as with any other action.
 
 YOUR OWN ACTIONS
 
@@ -101,7 +150,7 @@ from the addresses of its interfaces. To try rules by hand:
 from __future__ import annotations
 
 from shodohflo.model import DST, SRC
-from shodohflo.rules.actions import DESTINATION, SOURCE, Assign, LowerPort, MappingAction, PortMatch
+from shodohflo.rules.actions import DESTINATION, SOURCE, Assign, LowerPort, MappingAction, Observed, PortMatch
 from shodohflo.rules.mapping import FlowMapping
 from shodohflo.rules.networks import OUR_4NETS, OUR_6NETS, NetworkEnumeration, update_our_nets
 
@@ -117,6 +166,7 @@ __all__ = [
     "LowerPort",
     "MappingAction",
     "NetworkEnumeration",
+    "Observed",
     "PortMatch",
     "update_our_nets",
 ]

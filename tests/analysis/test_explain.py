@@ -16,10 +16,20 @@ from shodohflo.attribution.order import ORDER, OUTCOMES
 from shodohflo.attribution.policy import IgnoredFlow, Policy
 from shodohflo.keys import to_key
 from shodohflo.model import ICMP, TCP, FlowKey
-from shodohflo.pcap_config import DST, SRC, Assign, FlowMapping, LowerPort, MappingAction, NetworkEnumeration, PortMatch
+from shodohflo.pcap_config import (
+    DST,
+    SRC,
+    Assign,
+    FlowMapping,
+    LowerPort,
+    MappingAction,
+    NetworkEnumeration,
+    Observed,
+    PortMatch,
+)
 from shodohflo.rules.packet import Packet
 from support.made_packets import FAMILIES, packets
-from support.rule_sets import OPERATORS, OURS, RuleSet, rule_sets, second_opinion
+from support.rule_sets import OPERATORS, OURS, RuleSet, observed_by, rule_sets, second_opinion
 
 if TYPE_CHECKING:
     from ipaddress import IPv4Network, IPv6Network
@@ -208,6 +218,63 @@ def test_the_keys_are_all_that_the_packet_is_counted_under() -> None:
     }
 
 
+EVIDENCE = FlowMapping(
+    (None, "ours", PortMatch({20, 21})),
+    (None, "ours", Observed(PortMatch({80}))),
+    (None, "ours", Assign(DST, SRC, {53}, drop=True)),
+    ("far", None, Observed(LowerPort(DST))),
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "because", "evidence", "outcome"),
+    [
+        (
+            "8.8.8.8:20 > 192.168.0.1:40000 tcp",
+            ["the client is 192.168.0.1, the service 8.8.8.8, on port 20"],
+            "",
+            "recorded.flow",
+        ),
+        (
+            "8.8.8.8:80 > 192.168.0.1:40000 tcp",
+            [
+                "neither 80 nor 40000 is one of its ports",
+                "without evidence, the client is 192.168.0.1, the service 8.8.8.8, on port 80",
+            ],
+            "FLOW_MAPPING[1]",
+            "recorded.flow",
+        ),
+        (
+            "8.8.8.8:53 > 192.168.0.1:40000 udp",
+            [
+                "neither 53 nor 40000 is one of its ports",
+                "without evidence, neither 53 nor 40000 is one of its ports",
+                "without evidence, the packet is dropped",
+            ],
+            "FLOW_MAPPING[1]",
+            "dropped.FLOW_MAPPING[2]",
+        ),
+        (
+            "8.8.8.8:1 > 9.9.9.9:2 tcp",
+            [
+                *["the destination is in far"] * 3,
+                "without evidence, the client is 9.9.9.9, the service 8.8.8.8, on port 1",
+            ],
+            "FLOW_MAPPING[3]",
+            "recorded.flow",
+        ),
+        ("8.8.8.8:1 > 192.168.0.1:2 tcp syn", [], "", "handshake"),
+    ],
+)
+def test_what_is_decided_without_evidence_says_so(text: str, because: list[str], evidence: str, outcome: str) -> None:
+    """One packet is no flow: the rule that would ask for its evidence is named, and what the rules say without."""
+    told = explain(Packet.from_text(text), NETWORKS, EVIDENCE, POLICY)
+
+    assert [step.because for step in told.rules] == because
+    assert (told.evidence, told.outcome) == (evidence, outcome)
+    assert told.as_dict()["evidence"] == (evidence or None)
+
+
 def our_nets_of(rule_set: RuleSet) -> tuple[IPv4Network | IPv6Network, ...]:
     """Take the prefixes of the first entry for our networks."""
     return tuple(ip_network(prefix) for _, prefixes in rule_set.entries[:1] for prefix in prefixes)
@@ -238,6 +305,8 @@ def test_the_trail_the_outcome_and_a_second_opinion_agree(data: st.DataObject) -
         assert len(told.rules) == (0 if opinion == "no network" else len(rule_set.rules))
         return
     assert decided == [told.rules[-1].name] == [f"FLOW_MAPPING[{number}]"]
+    by_evidence = observed_by(rule_set, packet.ends)
+    assert told.evidence == ("" if by_evidence is None else f"FLOW_MAPPING[{by_evidence}]")
     assert len(told.rules) == number + 1
     if opinion == "drop":
         assert (told.outcome, told.keys) == (f"dropped.FLOW_MAPPING[{number}]", ())

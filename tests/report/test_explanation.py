@@ -6,6 +6,7 @@ from ipaddress import ip_network
 
 from shodohflo.analysis.explain import explain
 from shodohflo.config import Configuration, load
+from shodohflo.pcap_config import FlowMapping, Observed
 from shodohflo.report.explanation import explanation_lines
 from shodohflo.rules.packet import Packet
 
@@ -46,3 +47,19 @@ def test_a_packet_that_comes_to_no_rule_says_so() -> None:
 def test_a_packet_without_keys_has_none() -> None:
     """A packet that is not recorded has `none` as its keys."""
     assert lines("192.0.2.1:40000 > 192.0.2.2:22 udp")[-1] == "keys     none"
+
+
+def test_a_rule_that_asks_for_evidence_is_named_before_the_outcome_without() -> None:
+    """The rules, outcome and keys of one packet are those without evidence."""
+    mapping = FlowMapping((None, None, Observed())).number_networks(CONFIGURATION.networks)
+    packet = Packet.from_text("192.0.2.1:22 > 10.0.0.1:40000 udp")
+
+    told = list(explanation_lines(explain(packet, CONFIGURATION.networks, mapping, CONFIGURATION.policy())))
+
+    assert told[-6:-3] == [
+        "Where there is evidence, FLOW_MAPPING[0] decides by it; where there is none:",
+        told[-5],
+        "keys     10.0.0.1;192.0.2.1;22;flow",
+    ]
+    assert told[-5].startswith("outcome  recorded.flow: ")
+    assert not any("evidence" in line for line in lines("192.0.2.1:22 > 10.0.0.1:40000 udp"))

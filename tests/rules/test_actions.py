@@ -15,9 +15,11 @@ from shodohflo.rules.actions import (
     Assign,
     LowerPort,
     MappingAction,
+    Observed,
     PortMatch,
     describe,
     is_built_in,
+    why_silent,
 )
 
 if TYPE_CHECKING:
@@ -58,6 +60,14 @@ OPINIONS = [
     (Assign(DST, SRC, {9}, drop=True), 7, 9, None),
     (Assign(DST, SRC, drop=True), 7, 9, DROP),
     (Assign(DST, SRC, [], drop=True), 7, 9, None),
+    (Observed(), 22, 40000, (D, S, 22)),
+    (Observed(), 500, 500, (D, S, 500)),
+    (Observed(), 0, 0, (D, S, 0)),
+    (Observed(LowerPort(DST)), 500, 500, (S, D, 500)),
+    (Observed(otherwise=PortMatch({80})), 40000, 80, (S, D, 80)),
+    (Observed(PortMatch({80})), 40000, 81, None),
+    (Observed(Assign(SRC, SRC)), 7, 9, (S, D, 7)),
+    (Observed(MappingAction()), 7, 9, None),
 ]
 
 
@@ -90,6 +100,9 @@ MALFORMED: list[tuple[Callable[..., Any], tuple[Any, ...], str]] = [
     (PortMatch, (53,), "PortMatch.set_of_ports: 53 is not a set of ports; write one like {80, 443}"),
     (PortMatch, ("53",), "PortMatch.set_of_ports: '53' is not a set of ports; write one like {80, 443}"),
     (PortMatch, (None,), "PortMatch.set_of_ports: None is not a set of ports; write one like {80, 443}"),
+    (Observed, (None,), "Observed.otherwise: None is not an action; it has no `match`"),
+    (Observed, ("drop",), "Observed.otherwise: 'drop' is not an action; it has no `match`"),
+    (Observed, (LowerPort,), "Observed.otherwise: LowerPort is a class, not an action; write LowerPort(...)"),
 ]
 
 
@@ -98,10 +111,23 @@ def test_a_wrong_argument_is_an_error_that_names_it(
     action: Callable[..., Any], arguments: tuple[Any, ...], message: str
 ) -> None:
     """The error names the class, the argument, what is wrong and what to write instead."""
-    with pytest.raises(ValueError, match="is not") as caught:
+    with pytest.raises(ValueError, match=r"^(?:Assign|LowerPort|Observed|PortMatch)\.") as caught:
         action(*arguments)
 
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("action", [PortMatch({80}, drop=True), Assign(SRC, DST, drop=True)])
+def test_observed_refuses_to_drop_what_it_may_record(action: MappingAction) -> None:
+    """Evidence comes before `otherwise`: what that drops would be recorded wherever there is evidence."""
+    with pytest.raises(ValueError, match=r"Observed\.otherwise: .* drops packets that evidence would record"):
+        Observed(action)
+
+
+def test_observed_refuses_itself() -> None:
+    """Where there is no evidence, another `Observed` has none either."""
+    with pytest.raises(ValueError, match=r"Observed\.otherwise: .*such as LowerPort\(\)"):
+        Observed(Observed())
 
 
 def test_any_iterable_of_ports_will_do() -> None:
@@ -152,6 +178,14 @@ SENTENCES = [
     (Assign(DST, SRC, drop=True), "dropped"),
     (Assign(DST, SRC, {7, 22, 80, 81, 9, 8}, drop=True), "dropped if the source port is 7 to 9, 22 or 80 to 81"),
     (Assign(DST, SRC, set(), drop=True), "dropped if the source port is in an empty set (never)"),
+    (
+        Observed(),
+        f"by evidence if there is any, otherwise {LowerPort(SRC).describe()}",
+    ),
+    (Observed(Assign(SRC, DST, {22})), f"by evidence if there is any, otherwise {Assign(SRC, DST, {22}).describe()}"),
+    (Observed(MappingAction()), "by evidence if there is any, otherwise no opinion"),
+    (Observed(Wordless()), "by evidence if there is any, otherwise as Wordless decides"),
+    (Observed(Wordy()), "by evidence if there is any, otherwise in my own words"),
     (Wordless(), "as Wordless decides"),
     (Quiet(), "as Quiet decides"),
     (Wordy(), "in my own words"),
@@ -175,7 +209,9 @@ def test_a_modified_action_is_not_built_in() -> None:
     patched = LowerPort()
     patched.match = lambda *_: None  # type: ignore[method-assign] # what an operator might try
 
-    assert not any(is_built_in(action) for action in (Wordless(), Quiet(), Wordy(), patched))
+    own = (Wordless(), Quiet(), Wordy(), patched)
+    assert not any(is_built_in(action) for action in own)
+    assert not any(is_built_in(Observed(action)) for action in own)
 
 
 @pytest.mark.parametrize(
@@ -186,6 +222,16 @@ def test_a_modified_action_is_not_built_in() -> None:
         (PortMatch((), drop=True), "PortMatch((), SRC, drop=True)", "neither 1 nor 2 is one of its ports"),
         (Assign(DST, SRC, {53}), "Assign(DST, SRC, {53})", "the source port, 1, is not one of its ports"),
         (Assign(SRC, DST, {53}), "Assign(SRC, DST, {53})", "the destination port, 2, is not one of its ports"),
+        (
+            Observed(PortMatch({80})),
+            "Observed(otherwise=PortMatch({80}, SRC))",
+            "without evidence, neither 1 nor 2 is one of its ports",
+        ),
+        (
+            Observed(MappingAction()),
+            "Observed(otherwise=MappingAction())",
+            "without evidence, it never has an opinion",
+        ),
     ],
 )
 def test_a_silent_action_gives_its_reason_and_its_source(action: MappingAction, code: str, silence: str) -> None:
@@ -193,9 +239,19 @@ def test_a_silent_action_gives_its_reason_and_its_source(action: MappingAction, 
     assert action.match(S, 1, D, 2) is None
     assert action.why_silent(1, 2) == silence
     assert action.to_code() == code
-    assert vars(eval(code)) == vars(action)
+    assert eval(code).to_code() == code
 
 
 def test_an_action_with_an_opinion_on_everything_has_its_source_too() -> None:
     """`LowerPort` has a source, although it always has an opinion."""
     assert LowerPort(DST).to_code() == "LowerPort(DST)"
+    assert Observed().to_code() == "Observed(otherwise=LowerPort(SRC))"
+
+
+def test_an_action_of_the_operator_has_no_reason_to_give() -> None:
+    """`explain` says as much of any action as is known, also of one inside `Observed`."""
+    assert [why_silent(action, 1, 2) for action in (Quiet(), Observed(Quiet()), PortMatch({80}))] == [
+        "it has no opinion on this packet",
+        "without evidence, it has no opinion on this packet",
+        "neither 1 nor 2 is one of its ports",
+    ]

@@ -19,13 +19,26 @@ from shodohflo.pcap_config import (
     LowerPort,
     MappingAction,
     NetworkEnumeration,
+    Observed,
     PortMatch,
 )
 from shodohflo.rules import table, tables
 from shodohflo.rules.compiler import CompiledRules
+from shodohflo.rules.mapping import MOST_RULES
 from shodohflo.rules.table import LookupTable
 from shodohflo.rules.verdicts import Answer, Decision, Verdicts
-from support.rule_sets import DROP, OPERATORS, OURS, RuleSet, batch_of, packet, packets, rule_sets, second_opinion
+from support.rule_sets import (
+    DROP,
+    OPERATORS,
+    OURS,
+    RuleSet,
+    batch_of,
+    observed_by,
+    packet,
+    packets,
+    rule_sets,
+    second_opinion,
+)
 
 if TYPE_CHECKING:
     from shodohflo.columns.batch import Family
@@ -40,6 +53,11 @@ def readable(verdicts: Verdicts, rows: list[Packet]) -> list[tuple[Any, int | No
     """Return the verdicts in the form of `second_opinion`."""
     answers = iter(verdicts.answers)
     return [_readable(verdicts, row, packet, answers) for row, packet in enumerate(rows)]
+
+
+def observed_rules(verdicts: Verdicts) -> list[int | None]:
+    """Return the number of the `Observed` rule of each row, or None."""
+    return [number - 1 if number else None for number in verdicts.observed.tolist()]
 
 
 def _readable(verdicts: Verdicts, row: int, packet: Packet, answers: Any) -> tuple[Any, int | None]:  # noqa: ANN401 - an iterator
@@ -68,6 +86,7 @@ def test_compiled_rules_agree_with_the_contract(data: st.DataObject, rule_set: R
     verdicts = CompiledRules(rule_set.enumeration(), rule_set.mapping()).judge(batch_of(family, rows))
 
     assert readable(verdicts, rows) == [second_opinion(rule_set, row) for row in rows]
+    assert observed_rules(verdicts) == [observed_by(rule_set, row) for row in rows]
     assert len(verdicts.answers) == int((verdicts.decision == Decision.ANSWERED).sum())
 
 
@@ -85,6 +104,7 @@ def test_compiled_rules_agree_with_the_readable_rules(data: st.DataObject, rule_
         matched = [answer if isinstance(answer, tuple) else None for answer, _ in readable(verdicts, rows)]
         assert matched == [plain.match(*row) for row in rows]
         assert verdicts.rule.tolist() == [verdict.rule or 0 for verdict in decided]
+        assert observed_rules(verdicts) == [verdict.observed for verdict in decided]
         assert verdicts.src_network.tolist() == [enumeration.network(row[0]) or 0 for row in rows]
         assert verdicts.dst_network.tolist() == [enumeration.network(row[2]) or 0 for row in rows]
 
@@ -140,6 +160,7 @@ def test_asking_every_time_gives_the_same_verdicts(data: st.DataObject, rule_set
     verdicts = tabled.judge(batch_of(4, rows))
 
     assert readable(asked, rows) == readable(verdicts, rows)
+    assert asked.observed.tolist() == verdicts.observed.tolist()
     in_networks = {row for row in rows if second_opinion(rule_set, row)[0] != "no network"}
     assert (tabled.asked, asking.asked) == (0, len(in_networks))
 
@@ -160,6 +181,7 @@ def test_the_example_ports_of_every_case_get_its_verdict(rule_set: RuleSet) -> N
         told = [cell.verdict for cell in cells if cell.verdict]
         assert verdicts.rule.tolist() == [verdict.rule or 0 for verdict in told]
         assert verdicts.decision.tolist() == [verdict.decision for verdict in told]
+        assert observed_rules(verdicts) == [verdict.observed for verdict in told]
 
 
 class Counting(MappingAction):
@@ -222,6 +244,45 @@ def test_a_custom_action_may_name_any_address_of_either_family() -> None:
     assert verdicts.decision.tolist() == [Decision.ANSWERED, Decision.DST_IS_CLIENT, Decision.ANSWERED]
     assert verdicts.port.tolist() == [7, 1, 7]
     assert verdicts.answers == (Answer(client, service), Answer(client, service))
+
+
+def test_the_first_observed_rule_that_is_reached_is_named_beside_the_verdict() -> None:
+    """A rule that decides before it hides it, one behind it does not, drops included; nor does it change a verdict."""
+    rules = [PortMatch({22}), Observed(PortMatch({443})), Assign(DST, SRC, {53}, drop=True), Observed(PortMatch({80}))]
+    compiled = CompiledRules(WORLD, FlowMapping(*((None, "bert", action) for action in rules)))
+    rows = [packet(f"192.0.2.1:{port} > 10.0.0.1:9") for port in (22, 443, 53, 80, 9)]
+    rows += [packet("10.0.0.1:22 > 192.0.2.1:443")]
+
+    verdicts = compiled.judge(batch_of(4, rows))
+
+    client = Decision.DST_IS_CLIENT
+    assert verdicts.decision.tolist() == [client, client, Decision.DROPPED, client, Decision.NO_RULE, Decision.NO_RULE]
+    assert verdicts.rule.tolist() == [0, 1, 2, 3, 0, 0]
+    assert verdicts.observed.tolist() == [0, 2, 2, 2, 2, 0]
+    assert compiled.asked == 0
+
+
+def test_the_observed_rule_of_a_batch_may_be_the_last_that_there_can_be() -> None:
+    """The number after the last rule's fits the column."""
+    rules = [(None, "bert", MappingAction())] * (MOST_RULES - 1)
+    compiled = CompiledRules(WORLD, FlowMapping(*rules, (None, "bert", Observed())))
+
+    verdicts = compiled.judge(batch_of(4, [packet("192.0.2.1:9 > 10.0.0.1:22")]))
+
+    assert (verdicts.rule.tolist(), verdicts.observed.tolist()) == ([MOST_RULES - 1], [MOST_RULES])
+
+
+def test_an_action_of_the_operator_inside_observed_is_asked_as_any_other() -> None:
+    """It is asked once for each distinct flow; if it fails, the next rule decides, unless there is evidence."""
+    own = Counting("rubbish")
+    compiled = CompiledRules(WORLD, FlowMapping((None, None, Observed(own)), (None, None, LowerPort())))
+    row = packet("10.0.0.9:9 > 10.0.0.1:1")
+
+    verdicts = compiled.judge(batch_of(4, [row, row]))
+
+    assert own.questions == [row]
+    assert compiled.failures == {0: 1}
+    assert (verdicts.rule.tolist(), verdicts.observed.tolist()) == ([1, 1], [1, 1])
 
 
 def test_failures_are_counted_by_rule_and_the_last_one_is_kept() -> None:

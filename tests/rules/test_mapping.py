@@ -9,12 +9,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shodohflo.keys.values import LONGEST_TEXT
-from shodohflo.model import SRC
-from shodohflo.rules.actions import Assign, LowerPort, MappingAction, PortMatch
+from shodohflo.model import DST, SRC, Rung
+from shodohflo.rules.actions import Assign, LowerPort, MappingAction, Observed, PortMatch
 from shodohflo.rules.mapping import LONGEST_SENTENCE, MOST_RULES, FlowMapping, Verdict
 from shodohflo.rules.networks import NetworkEnumeration
 from shodohflo.rules.verdicts import Decision
-from support.rule_sets import DROP, OPERATORS, OURS, Packet, RuleSet, packet, packets, rule_sets, second_opinion
+from support.rule_sets import (
+    DROP,
+    OPERATORS,
+    OURS,
+    Packet,
+    RuleSet,
+    observed_by,
+    packet,
+    packets,
+    rule_sets,
+    second_opinion,
+)
 
 WORLD = NetworkEnumeration(("bert", "10.0.0.1/32"), ("ernie", "10.0.0.2/32"), ("external", "0.0.0.0/0"))
 
@@ -31,6 +42,7 @@ def test_the_readable_rules_agree_with_the_contract(data: st.DataObject, rule_se
         verdict = mapping.decide(*each)
 
         assert verdict.rule == rule
+        assert verdict.observed == observed_by(rule_set, each)
         assert mapping.match(*each) == (expected if isinstance(expected, tuple) else None)
         assert (verdict.decision == Decision.DROPPED) == (expected == DROP)
         assert (verdict.decision == Decision.NO_NETWORK) == (expected == "no network")
@@ -69,6 +81,31 @@ def test_a_drop_stops_the_search() -> None:
 
     assert mapping.decide(*TO_BERT) == Verdict(Decision.DROPPED, 0)
     assert mapping.match(*TO_BERT) is None
+
+
+def test_an_observed_rule_is_named_beside_the_verdict_of_a_later_one() -> None:
+    """Where it has no opinion without evidence, the next rule decides, and a rule before it hides it."""
+    observed, drop = (None, "bert", Observed(PortMatch({443}))), (None, None, PortMatch({22}, drop=True))
+
+    before = FlowMapping(observed, drop).number_networks(WORLD).decide(*TO_BERT)
+    behind = FlowMapping(drop, observed).number_networks(WORLD).decide(*TO_BERT)
+    alone = FlowMapping(observed).number_networks(WORLD).decide(*TO_BERT)
+
+    assert before == Verdict(Decision.DROPPED, 1, observed=0)
+    assert behind == Verdict(Decision.DROPPED, 0)
+    assert alone == Verdict(Decision.NO_RULE, observed=0)
+
+
+def test_rungs_tell_rules_about_ports_from_the_word_of_the_operator() -> None:
+    """An `Observed` rule has that of its `otherwise`; an action that only looks like ours is the operator's."""
+    patched = LowerPort()
+    patched.match = lambda *_: None  # type: ignore[method-assign] # what an operator might try
+    ports = [LowerPort(), PortMatch({22}), Assign(SRC, DST, {22}), Observed(), Observed(Assign(DST, SRC, {1}))]
+    words = [Assign(SRC, DST), Says(None), patched, Observed(Assign(SRC, DST)), Observed(Says(None)), Observed(patched)]
+
+    mapping = FlowMapping(*((None, None, action) for action in ports + words))
+
+    assert mapping.rungs == (Rung.GUESSED,) * len(ports) + (Rung.RULE,) * len(words)
 
 
 UNKNOWN = [
@@ -117,8 +154,8 @@ def test_a_malformed_rule_is_an_error_with_its_number(rule: object, message: str
 
 
 def test_too_many_rules_are_an_error() -> None:
-    """More rules than fit in 16 bits are an error."""
-    with pytest.raises(ValueError, match="65537 rules are too many"):
+    """More rules than fit in 16 bits, with one value to spare, are an error."""
+    with pytest.raises(ValueError, match="65536 rules are too many"):
         FlowMapping(*[(None, None, LowerPort())] * (MOST_RULES + 1))
 
 

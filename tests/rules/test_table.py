@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shodohflo.model import DST, SRC
-from shodohflo.rules.actions import Assign, LowerPort, MappingAction, PortMatch
+from shodohflo.rules.actions import Assign, LowerPort, MappingAction, Observed, PortMatch
 from shodohflo.rules.mapping import FlowMapping
 from shodohflo.rules.networks import NetworkEnumeration
 from shodohflo.rules.table import LookupTable, PortClasses, ReachableRules, combinations, port_set
-from support.rule_sets import PORT_SETS, PORTS
+from support.rule_sets import PORT_SETS, PORTS, Own
 
 WORLD = NetworkEnumeration(("a", "10.0.0.0/8"), ("b", "11.0.0.0/8"))
 
@@ -50,8 +50,10 @@ def test_every_port_can_be_a_class_of_its_own() -> None:
 def test_only_port_matches_and_assignments_have_port_sets() -> None:
     """An action without a port set, or that compares ports, distinguishes no port."""
     actions = [PortMatch({80}), Assign(SRC, DST, {53}), Assign(SRC, DST), PortMatch([]), LowerPort(), MappingAction()]
+    observed = [Observed(action) for action in actions]
 
-    assert [set(port_set(action)) for action in actions] == [{80}, {53}, set(), set(), set(), set()]
+    expected: list[set[int]] = [{80}, {53}, set(), set(), set(), set()]
+    assert [set(port_set(action)) for action in actions + observed] == expected * 2
 
 
 def test_combinations_are_exactly_those_that_a_packet_can_have() -> None:
@@ -81,6 +83,16 @@ def test_a_table_has_only_the_classes_of_the_rules_that_reach_it() -> None:
     assert small is not None
     assert large is not None
     assert (len(small.cells), len(large.cells)) == (2 * 2 * 3, 101 * 101 * 3)
+
+
+def test_the_first_observed_rule_between_two_networks_is_known() -> None:
+    """It may come after a custom action, where verdicts are not tabulated."""
+    rules = [("a", "b", Own(0)), ("b", "b", LowerPort()), ("a", "b", Observed()), ("a", "b", Observed())]
+    mapping = FlowMapping(*rules).number_networks(WORLD)
+
+    found = [ReachableRules.find(mapping, 1, 2), ReachableRules.find(mapping, 2, 2)]
+
+    assert [(each.tabled, each.observed) for each in found] == [((), 2), ((1,), None)]
 
 
 def test_a_table_that_would_ask_too_many_questions_is_not_made() -> None:

@@ -8,11 +8,11 @@ import numpy as np
 
 from shodohflo.model import SRC
 from shodohflo.rules import tables
-from shodohflo.rules.actions import LowerPort, PortMatch
-from shodohflo.rules.mapping import FlowMapping
+from shodohflo.rules.actions import LowerPort, Observed, PortMatch
+from shodohflo.rules.mapping import FlowMapping, Rule
 from shodohflo.rules.networks import NetworkEnumeration
 from shodohflo.rules.table import ASK, PortClasses
-from shodohflo.rules.tables import Tables
+from shodohflo.rules.tables import LookedUp, Tables
 from shodohflo.rules.verdicts import Decision
 
 if TYPE_CHECKING:
@@ -28,11 +28,15 @@ def make(rules: FlowMapping) -> Tables:
     return Tables(rules.number_networks(WORLD), PortClasses.compile([frozenset({22})]), networks=100)
 
 
-def decisions(made: Tables, *pairs: tuple[int, int]) -> list[int]:
+def look_up(made: Tables, *pairs: tuple[int, int]) -> LookedUp:
     """Look up one packet from port 40000 to port 22 for each pair of networks."""
     src, dst = (np.array([pair[end] for pair in pairs], np.uint16) for end in (0, 1))
-    cells = made.look_up(src, dst, np.full(len(pairs), 40000, np.uint16), np.full(len(pairs), 22, np.uint16))
-    return [cell & 0xFF for cell in cells.tolist()]
+    return made.look_up(src, dst, np.full(len(pairs), 40000, np.uint16), np.full(len(pairs), 22, np.uint16))
+
+
+def decisions(made: Tables, *pairs: tuple[int, int]) -> list[int]:
+    """Return the decision on one packet from port 40000 to port 22 for each pair of networks."""
+    return [cell & 0xFF for cell in look_up(made, *pairs).cells.tolist()]
 
 
 def test_networks_that_no_rule_names_share_a_role() -> None:
@@ -95,6 +99,25 @@ def test_the_last_table_that_fits_is_made_and_the_next_is_not(monkeypatch: pytes
     found = [decisions(made, (1, 2)), decisions(made, (1, 3)), decisions(made, (1, 2))]
 
     assert found == [[Decision.SRC_IS_CLIENT], [ASK], [Decision.SRC_IS_CLIENT]]
+
+
+def test_the_first_observed_rule_is_known_for_pairs_that_were_looked_up() -> None:
+    """Pairs between which no such rule is have 0, as have packets from nowhere."""
+    rules = [*RULES.rules, Rule("n1", None, Observed()), Rule("n1", "n2", Observed()), Rule("n4", "n2", Observed())]
+    made = make(FlowMapping(*((rule.src, rule.dst, rule.action) for rule in rules)))
+
+    found = look_up(made, (1, 2), (4, 2), (1, 4), (2, 1), (0, 2), (1, 0)).first_observed
+
+    assert found is not None
+    assert found.tolist() == [4, 6, 4, 0, 0, 0]
+
+
+def test_configurations_without_an_observed_rule_reserve_no_memory_for_them() -> None:
+    """The usual case costs nothing."""
+    made = make(RULES)
+
+    assert look_up(made, (1, 2)).first_observed is None
+    assert len(made._first_observed) == 0
 
 
 def test_the_rules_between_two_networks_are_cached() -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from shodohflo.columns.corrections import Corrections
 from shodohflo.model import Kind
 from shodohflo.store.connection import SocketStore
 from shodohflo.store.outlet import RECENT, Outlet
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from shodohflo.columns.observations import Observations
+
+NONE = Corrections.empty()
 
 _LIFETIME = 900
 _KEY = "192.168.0.1;198.51.100.1;443;flow"
@@ -62,7 +65,7 @@ def test_what_is_new_is_handed_on_at_once_and_what_is_known_later(server: Server
 
     counts = []
     for second, packets in ((0, 1), (1, 10), (2, 100), (6, 1000)):
-        outlet.add(seen(packets), second * SECOND)
+        outlet.add(seen(packets), NONE, second * SECOND)
         counts.append(stored(server, writer)[0])
 
     assert counts == ["1", "1", "1", "1111"]
@@ -71,8 +74,8 @@ def test_what_is_new_is_handed_on_at_once_and_what_is_known_later(server: Server
 def test_at_the_end_everything_is_handed_on(server: Server, writer: Writer) -> None:
     """`hand_on_rest` writes all rows that wait, due or not."""
     outlet = an_outlet(writer)
-    outlet.add(seen(1), 0)
-    outlet.add(seen(10), 1)
+    outlet.add(seen(1), NONE, 0)
+    outlet.add(seen(10), NONE, 1)
 
     outlet.hand_on_rest()
 
@@ -82,12 +85,12 @@ def test_at_the_end_everything_is_handed_on(server: Server, writer: Writer) -> N
 def test_what_other_rules_decided_keeps_their_words(server: Server, writer: Writer) -> None:
     """After a reload, rows decided before have the old rule's text and later rows the new one's."""
     outlet = an_outlet(writer)
-    outlet.add(seen(1), 0)
-    outlet.add(seen(10), 1)
+    outlet.add(seen(1), NONE, 0)
+    outlet.add(seen(10), NONE, 1)
 
     outlet.adopt(("the new rule",), _LIFETIME)
     before = stored(server, writer)
-    outlet.add(seen(100), 10 * SECOND)
+    outlet.add(seen(100), NONE, 10 * SECOND)
     after = stored(server, writer)
 
     assert before == ("11", "the old rule")
@@ -97,8 +100,8 @@ def test_what_other_rules_decided_keeps_their_words(server: Server, writer: Writ
 def test_recent_rows_are_kept_for_showing_and_forgotten_when_taken(writer: Writer) -> None:
     """Recent rows are merged until they are taken, and then forgotten."""
     outlet = an_outlet(writer, keep_recent=True)
-    outlet.add(seen(1), 0)
-    outlet.add(seen(10), 1)
+    outlet.add(seen(1), NONE, 0)
+    outlet.add(seen(10), NONE, 1)
 
     first, second = outlet.take_recent(), outlet.take_recent()
 
@@ -110,7 +113,7 @@ def test_only_the_busiest_recent_rows_are_kept(writer: Writer) -> None:
     outlet = an_outlet(writer, keep_recent=True)
     many = [flow("192.168.0.1", f"198.51.{n // 250}.{n % 250}", 443, n + 1) for n in range(3 * RECENT)]
 
-    outlet.add(observed(*many), 0)
+    outlet.add(observed(*many), NONE, 0)
 
     assert sorted(outlet.take_recent().packets.tolist()) == list(range(2 * RECENT + 1, 3 * RECENT + 1))
 
@@ -125,7 +128,7 @@ def test_recent_flows_are_complete_however_the_packets_come(writer: Writer) -> N
     ]
 
     for batch in range(10):
-        outlet.add(observed(*flows, *resets), batch)
+        outlet.add(observed(*flows, *resets), NONE, batch)
 
     recent = outlet.take_recent()
     assert (len(recent), set(recent.packets.tolist()), set(recent.kind.tolist())) == (RECENT, {10}, {Kind.FLOW})
@@ -134,6 +137,6 @@ def test_recent_flows_are_complete_however_the_packets_come(writer: Writer) -> N
 def test_without_anybody_to_show_them_to_none_are_kept(writer: Writer) -> None:
     """Without `keep_recent`, no recent rows are kept."""
     outlet = an_outlet(writer)
-    outlet.add(seen(1), 0)
+    outlet.add(seen(1), NONE, 0)
 
     assert len(outlet.take_recent()) == 0

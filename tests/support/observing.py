@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from hypothesis import strategies as st
 
+from shodohflo.columns.corrections import Corrections
 from shodohflo.columns.observations import Observations
 from shodohflo.model import TCP, UDP, Address, ClientKey, FlowKey, Key, Kind, PeerKey, ResetKey, Rung, UnreachableKey
 from support.tables import made
@@ -45,6 +46,41 @@ def observed(*rows: Seen) -> Observations:
     return made(Observations, len(rows), **given)
 
 
+@dataclass(frozen=True, slots=True)
+class Swapped:
+    """One correction: a flow that was written with client and service swapped."""
+
+    client: Address
+    service: Address
+    port: int
+    wrong_port: int
+    kind: Kind = Kind.FLOW
+    protocol: int = TCP
+    rule: int = 0
+    rung: Rung = Rung.HANDSHAKE
+    packets: int = 1
+    octets: int = 60
+    first: int = 0
+    last: int = 0
+
+    def as_written(self) -> Seen:
+        """Return the row that was written wrong."""
+        return replace(self.as_it_is(), client=self.service, remote=self.client, port=self.wrong_port)
+
+    def as_it_is(self) -> Seen:
+        """Return the row that would have been right."""
+        given = {field.name: getattr(self, field.name) for field in fields(self)}
+        del given["service"], given["wrong_port"]
+        return Seen(remote=self.service, **given)
+
+
+def corrected(*rows: Swapped) -> Corrections:
+    """Return `rows` as columns."""
+    return made(
+        Corrections, len(rows), **{field.name: [getattr(row, field.name) for row in rows] for field in fields(Swapped)}
+    )
+
+
 ADDRESSES = st.one_of(
     st.ip_addresses(),
     st.sampled_from([IPv4Address("10.0.0.1"), IPv4Address("10.0.0.2"), IPv6Address("::ffff:10.0.0.1")]),
@@ -73,6 +109,22 @@ SEEN = st.builds(
     first=st.integers(0, 10**18),
     last=st.integers(0, 10**18),
     rung=st.sampled_from(Rung),
+)
+
+CORRECTIONS = st.builds(
+    Swapped,
+    client=ADDRESSES,
+    service=ADDRESSES,
+    port=PORTS,
+    wrong_port=PORTS,
+    kind=st.sampled_from([Kind.FLOW, Kind.FLOW_IGNORED]),
+    protocol=st.sampled_from([TCP, UDP]),
+    rule=st.integers(0, 3),
+    rung=st.sampled_from([rung for rung in Rung if rung.is_proof]),
+    packets=st.integers(1, 10**6),
+    octets=st.integers(0, 10**9),
+    first=st.integers(0, 10**18),
+    last=st.integers(0, 10**18),
 )
 
 KEYS: st.SearchStrategy[Key] = st.one_of(

@@ -15,7 +15,7 @@ from shodohflo.columns.frames import Frames
 ETHERNET = 1
 RAW = 101
 
-SYN, RST, ACK = 0x02, 0x04, 0x10
+FIN, SYN, RST, ACK = 0x01, 0x02, 0x04, 0x10
 
 
 def frames_of(*packets: bytes, layer: int = RAW, guard: bytes = b"", original: int | None = None) -> Frames:
@@ -77,9 +77,17 @@ def _ipv6(payload: bytes, protocol: int, src: str, dst: str, *, version: int = 6
     return head + ip_address(src).packed + ip_address(dst).packed + payload
 
 
-def tcp(sport: int = 40000, dport: int = 443, flags: int = ACK, words: int = 5, payload: bytes = b"") -> bytes:
-    """Return a TCP segment."""
-    return struct.pack("!HHIIBBHHH", sport, dport, 0, 0, words << 4, flags, 0, 0, 0) + payload
+def tcp(
+    sport: int = 40000,
+    dport: int = 443,
+    flags: int = ACK,
+    words: int = 5,
+    payload: bytes = b"",
+    *,
+    numbers: tuple[int, int] = (0, 0),
+) -> bytes:
+    """Return a TCP segment; `numbers` are those of sequence and acknowledgement."""
+    return struct.pack("!HHIIBBHHH", sport, dport, *numbers, words << 4, flags, 0, 0, 0) + payload
 
 
 def udp(sport: int = 40000, dport: int = 53, payload: bytes = b"", length: int | None = None) -> bytes:

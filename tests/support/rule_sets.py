@@ -23,6 +23,7 @@ from shodohflo.pcap_config import (
     LowerPort,
     MappingAction,
     NetworkEnumeration,
+    Observed,
     PortMatch,
     update_our_nets,
 )
@@ -98,7 +99,16 @@ class RuleSet:
             "own": Own,
             "own lower": OwnLowerPort,
         }
-        return FlowMapping(*((src, dst, actions[name](*arguments)) for src, dst, (name, *arguments) in self.rules))
+
+        def action(name: str, *arguments: Any) -> Any:  # noqa: ANN401 - an action with its arguments, as drawn
+            return Observed(action(*arguments[0])) if name == "observed" else actions[name](*arguments)
+
+        return FlowMapping(*((src, dst, action(*drawn)) for src, dst, drawn in self.rules))
+
+    def port_sets(self) -> list[frozenset[int]]:
+        """Return the sets of ports that actions name, also as the `otherwise` of `Observed`."""
+        actions = [action[1] if action[0] == "observed" else action for _, _, action in self.rules]
+        return [part for action in actions for part in action if isinstance(part, frozenset)]
 
     def addresses(self, family: Family) -> list[Address]:
         """Return the first and last address of each prefix, and the addresses next to them."""
@@ -119,6 +129,18 @@ def second_opinion(rule_set: RuleSet, packet: Packet) -> tuple[Any, int | None]:
             if opinion != NO_OPINION:
                 return opinion, number
     return "no rule", None
+
+
+def observed_by(rule_set: RuleSet, packet: Packet) -> int | None:
+    """Return the number of the rule that the contract requires to decide by evidence, where there is any."""
+    names = [first_holder(rule_set, address) for address in (packet[0], packet[2])]
+    decided = second_opinion(rule_set, packet)[1]
+    if None not in names:
+        for number, (src, dst, (action, *_)) in enumerate(rule_set.rules):
+            reaches = src in (None, names[0]) and dst in (None, names[1])
+            if action == "observed" and reaches and (decided is None or number <= decided):
+                return number
+    return None
 
 
 def first_holder(rule_set: RuleSet, address: Address) -> str | None:
@@ -173,18 +195,26 @@ OPINIONS: dict[str, Any] = {
     "lower": _lower,
     "own": _own,
     "own lower": lambda packet: _lower(packet, SRC) if packet[1] % 2 else NO_OPINION,
+    "observed": lambda packet, otherwise: OPINIONS[otherwise[0]](packet, *otherwise[1:]),
 }
 
 PORTS = st.sampled_from([0, 1, 2, 22, 53, 80, 443, 65534, 65535]) | st.integers(0, 65535)
 PORT_SETS = st.frozensets(PORTS.filter(bool), max_size=4) | st.just(frozenset(range(1, 1025)))
 ENDS = st.sampled_from([SRC, DST])
-OURS = st.one_of(
-    st.tuples(st.just("nothing")),
-    st.tuples(st.just("port"), PORT_SETS, ENDS, st.booleans()),
-    st.tuples(st.just("assign"), ENDS, ENDS, st.none() | PORT_SETS, st.booleans()),
-    st.tuples(st.just("lower"), ENDS),
-)
-OPERATORS = st.tuples(st.just("own"), st.integers(0, 14)) | st.tuples(st.just("own lower"))
+
+
+def _ours(drops: st.SearchStrategy[bool]) -> st.SearchStrategy[tuple[Any, ...]]:
+    return st.one_of(
+        st.tuples(st.just("nothing")),
+        st.tuples(st.just("port"), PORT_SETS, ENDS, drops),
+        st.tuples(st.just("assign"), ENDS, ENDS, st.none() | PORT_SETS, drops),
+        st.tuples(st.just("lower"), ENDS),
+    )
+
+
+_OWN = st.tuples(st.just("own"), st.integers(0, 14)) | st.tuples(st.just("own lower"))
+OURS = _ours(st.booleans()) | st.tuples(st.just("observed"), _ours(st.just(value=False)))
+OPERATORS = _OWN | st.tuples(st.just("observed"), _OWN)
 
 
 @st.composite
@@ -216,9 +246,7 @@ def rule_sets(draw: st.DrawFn, actions: st.SearchStrategy[tuple[Any, ...]] = OUR
 def packets(draw: st.DrawFn, rule_set: RuleSet, family: Family) -> list[Packet]:
     """Draw packets between the edge addresses of `rule_set`, some of them repeated or with equal ports."""
     address = st.sampled_from(rule_set.addresses(family))
-    mentioned = {
-        port for _, _, action in rule_set.rules for part in action if isinstance(part, frozenset) for port in part
-    }
+    mentioned = {port for ports in rule_set.port_sets() for port in ports}
     port = PORTS | st.sampled_from(sorted(mentioned)) if mentioned else PORTS
     some = draw(st.lists(st.tuples(address, port, address, port), max_size=30))
     ties = [(src, src_port, dst, src_port) for src, src_port, dst, _ in some[:5]]

@@ -40,7 +40,7 @@ def corner_packets(rule_set: RuleSet) -> Iterator[Packet]:
     sets, one is enough, and of ports that are in no set, up to three.
     """
     enumeration = rule_set.enumeration()
-    sets = [part for _, _, action in rule_set.rules for part in action if isinstance(part, frozenset)]
+    sets = rule_set.port_sets()
     mentioned = {port for ports in sets for port in ports}
     kinds_of_port = {frozenset(n for n, ports in enumerate(sets) if port in ports): port for port in mentioned}
     unmentioned = [port for port in (0, 40000, 40001) if port not in mentioned]

@@ -16,8 +16,9 @@ from shodohflo.columns.frames import ETHERTYPE, FAILED_CHECK, SENT, Frames
 from shodohflo.wire.decode import Decoded, Packets, decode
 from shodohflo.wire.decoding import MAX_DEPTH
 from shodohflo.wire.registry import TABLE
+from support.datagrams import SPOKEN
 from support.feeding import TUNNELS, ways_out, ways_out_inside
-from support.packets import ethernet, frames_of, ip, tcp, udp, unreachable
+from support.packets import ACK, SYN, ethernet, frames_of, ip, tcp, udp, unreachable
 from support.sound import ETHER, FLAT, RAW, V4, V6, extension
 
 if TYPE_CHECKING:
@@ -44,6 +45,9 @@ SOUND: list[Layered] = [
     (RAW, ip(udp(9, 6081, b"\1\0\x86\xdd" + bytes(8) + V6), 17)),
     (RAW, ip(udp(2152, 2152, b"\x34\xff" + bytes(9) + b"\x85\1\0\0\0" + V4), 17)),
     (RAW, ip(udp(3544, 9, b"\0\1\0\0" + bytes(9) + bytes(8) + V6), 17)),
+    *((RAW, ip(udp(*each.ports, each.payload), 17)) for each in SPOKEN),
+    (RAW, ip(tcp(flags=SYN, numbers=(1, 2)), 6)),
+    (RAW, ip(tcp(flags=SYN | ACK, numbers=(1, 2)), 6, "::1", "::2")),
     (RAW, ip(udp(9, 4789, b"\x08" + bytes(7) + ethernet(ip(udp(9, 2152, b"\x30\xff" + bytes(6) + V4), 17))), 17)),
 ]
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from shodohflo.agent.status import Identity, LoadedConfiguration, Status
 from shodohflo.attribution.pipeline import Pipeline
 from shodohflo.attribution.policy import Connection
+from shodohflo.columns.corrections import Corrections
 from shodohflo.config.published import published
 from shodohflo.report.numbers import counted
 from shodohflo.store.outlet import Outlet
@@ -83,7 +84,7 @@ class Session:
 
     def record(self) -> None:
         """Pass the observations that are due to the writer."""
-        self._outlet.add(self._pipeline.take(), time.monotonic_ns())
+        self._outlet.add(self._pipeline.take(), Corrections.empty(), time.monotonic_ns())
 
     def finish(self, hurried: Callable[[], bool] = lambda: False) -> Status:
         """Count and write the rest; return the final status.

@@ -18,7 +18,7 @@ from shodohflo.attribution.questions import Message
 from shodohflo.columns.batch import Quote
 from shodohflo.keys import counts
 from shodohflo.model import ICMP, address_text, entry_place, rule_place
-from shodohflo.rules.actions import is_built_in
+from shodohflo.rules.actions import Observed, why_silent
 from shodohflo.rules.compiler import CompiledRules
 from shodohflo.rules.verdicts import Decision
 
@@ -86,6 +86,11 @@ class Explanation:
     """The rules up to the one that decides; empty if the packet does not reach the rules."""
     after: tuple[Asked, ...]
     """IGNORE_FLOW, if it is set and the rules made a flow."""
+    evidence: str
+    """The rule, as `FLOW_MAPPING[2]`, that would decide by evidence about the packet's flow; empty if none would.
+
+    One packet is explained without what was observed before it: outcome and keys are those without evidence.
+    """
     outcome: str
     """As the ledger names it."""
     meaning: str
@@ -101,6 +106,7 @@ class Explanation:
             "before": [step.as_dict() for step in self.before],
             "rules": [step.as_dict() for step in self.rules],
             "after": [step.as_dict() for step in self.after],
+            "evidence": self.evidence or None,
             "outcome": self.outcome,
             "meaning": self.meaning,
             "keys": list(self.keys),
@@ -119,6 +125,7 @@ def explain(packet: Packet, enumeration: NetworkEnumeration, mapping: FlowMappin
     )
     before = tuple(_before(packet, policy))
     comes_to_rules = not before[-1].applies and outcome != Outcome.NO_NETWORK
+    observed = copied(mapping, enumeration).decide(*packet.ends).observed if comes_to_rules else None
     return Explanation(
         packet=packet,
         source=source,
@@ -126,6 +133,7 @@ def explain(packet: Packet, enumeration: NetworkEnumeration, mapping: FlowMappin
         before=before,
         rules=tuple(_trail(packet, source, destination, copied(mapping, enumeration))) if comes_to_rules else (),
         after=tuple(_after(packet, policy)) if outcome in (Outcome.FLOW, Outcome.FLOW_IGNORED) else (),
+        evidence="" if observed is None else rule_place(observed),
         outcome=outcome,
         meaning=meaning_of(outcome),
         keys=tuple(counts(pipeline.take())),
@@ -149,7 +157,8 @@ def _asked(questions: Sequence[Question[One, Many]], packet: One, policy: Policy
 
 
 def _trail(packet: Packet, source: EndInNetwork, destination: EndInNetwork, mapping: FlowMapping) -> Iterator[Asked]:
-    """Yield the rules up to the one that decides, each with its reason."""
+    """Yield the rules up to the one that decides without evidence, each with its reason."""
+    unless = ""
     for number, rule in enumerate(mapping.rules):
         name, sentence = rule_place(number), rule.describe()
         elsewhere = [
@@ -160,13 +169,16 @@ def _trail(packet: Packet, source: EndInNetwork, destination: EndInNetwork, mapp
         if elsewhere:
             yield Asked(name, applies=False, because=" and ".join(elsewhere), sentence=sentence)
             continue
+        if isinstance(rule.action, Observed):
+            unless = "without evidence, "
         failures = mapping.failures[number]
         verdict = mapping.first_opinion([number], packet.ends)
         if verdict.decision != Decision.NO_RULE:
-            yield Asked(name, applies=True, because=_opinion(verdict), sentence=sentence)
+            yield Asked(name, applies=True, because=f"{unless}{_opinion(verdict)}", sentence=sentence)
             return
         failed = mapping.failures[number] > failures
-        because = f"it {mapping.last_failure[number]}" if failed else _silence(packet, rule.action)
+        silence = why_silent(rule.action, packet.src_port, packet.dst_port)
+        because = f"it {mapping.last_failure[number]}" if failed else silence
         yield Asked(name, applies=False, because=because, sentence=sentence)
 
 
@@ -175,13 +187,6 @@ def _opinion(verdict: Verdict) -> str:
         return "the packet is dropped"
     client, service = address_text(verdict.client), address_text(verdict.service)
     return f"the client is {client}, the service {service}, on port {verdict.port}"
-
-
-def _silence(packet: Packet, action: object) -> str:
-    """Return why an action has no opinion on `packet`."""
-    if is_built_in(action):
-        return action.why_silent(packet.src_port, packet.dst_port)
-    return "it has no opinion on this packet"
 
 
 def _after(packet: Packet, policy: Policy) -> Iterator[Asked]:

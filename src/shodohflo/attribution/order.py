@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from shodohflo.attribution.evidence.verdicts import Heard
     from shodohflo.attribution.policy import CompiledPolicy, Policy
     from shodohflo.attribution.questions import Mask, Message, Reason
     from shodohflo.rules.compiler import CompiledRules
@@ -240,7 +241,9 @@ class Decisions:
     step: NDArray[np.uint8]
     """A `Step`."""
     verdicts: Verdicts
-    """What the rules decided; zeros in rows that an earlier question decided."""
+    """What was decided for the rules; zeros in rows that an earlier question decided."""
+    said: Verdicts | None = None
+    """What the rules said, before evidence took the place of some; None for messages."""
 
     def __len__(self) -> int:
         """Count the rows."""
@@ -257,14 +260,20 @@ _RULES: Final = 0xFF
 _STEP_OF_DECISION: Final = np.array([JUDGEMENTS[decision].step for decision in sorted(Decision)], np.uint8)
 
 
-def decide(rows: Batch | Messages, rules: CompiledRules, policy: CompiledPolicy) -> Decisions:
-    """Decide about every row, which is one or more packets that no question and no rule tells apart."""
+def decide(
+    rows: Batch | Messages, rules: CompiledRules, policy: CompiledPolicy, heard: Heard | None = None
+) -> Decisions:
+    """Decide about every row, which is one or more packets that no question and no rule tells apart.
+
+    `heard` is the evidence of the flows of a batch, for what the rules leave to it.
+    """
     if isinstance(rows, Messages):
         return Decisions(_first_steps(MESSAGES, rows, policy), Verdicts.zeros(len(rows), ()))
     step = _first_steps(ORDER, rows, policy)
     left = step == _RULES
-    verdicts = rules.judge(rows, left)
-    return Decisions(np.where(left, _judged_steps(rows, verdicts, policy), step), verdicts)
+    said = rules.judge(rows, left)
+    verdicts = said if heard is None else heard.settle(said)
+    return Decisions(np.where(left, _judged_steps(rows, verdicts, policy), step), verdicts, said)
 
 
 def _first_steps(questions: Sequence[Question[One, Many]], rows: Many, policy: CompiledPolicy) -> NDArray[np.uint8]:

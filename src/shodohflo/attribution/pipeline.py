@@ -9,18 +9,23 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from shodohflo.attribution.evidence.grading import Grades
+from shodohflo.attribution.evidence.verdicts import Heard
 from shodohflo.attribution.ledger import Ledger
 from shodohflo.attribution.order import decide
 from shodohflo.attribution.policy import CompiledPolicy
-from shodohflo.attribution.results import observe, tally, tally_undecoded
-from shodohflo.columns.merging import merge, merge_packets
+from shodohflo.attribution.results import kinds_of, observe, tally, tally_undecoded
+from shodohflo.columns.corrections import Corrections, merge_corrections
+from shodohflo.columns.merging import group_packets, merge
 from shodohflo.columns.pile import Pile
 from shodohflo.wire.decode import Packets, decode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from shodohflo.attribution.evidence.evidence import Evidence
     from shodohflo.attribution.ledger import Tally
+    from shodohflo.attribution.order import Decisions
     from shodohflo.attribution.policy import Policy
     from shodohflo.columns.batch import Batch, Messages
     from shodohflo.columns.frames import Frames
@@ -38,8 +43,14 @@ _MANY = 1 << 19
 class Pipeline:
     """Attributes packets to flows, and keeps the observations until they are taken."""
 
-    def __init__(self, rules: CompiledRules, policy: Policy) -> None:
-        """Decide by `rules` and `policy`; either may be replaced at any time, for frames ingested afterwards."""
+    def __init__(self, rules: CompiledRules, policy: Policy, evidence: Evidence | None = None) -> None:
+        """Decide by `rules` and `policy`; either may be replaced at any time, for frames ingested afterwards.
+
+        Without `evidence`, what rules leave to it is decided as they say without it, and no rule is graded.
+        """
+        self.evidence = evidence
+        self._grades = Grades()
+        self._corrections: Pile[Corrections] = Pile(merge_corrections, _MANY)
         self._rules = rules
         self._policy, self._compiled_policy = policy, CompiledPolicy(policy)
         self._ledger = Ledger()
@@ -66,7 +77,7 @@ class Pipeline:
     @rules.setter
     def rules(self, rules: CompiledRules) -> None:
         self._decide()
-        self._rules = rules
+        self._rules, self._grades = rules, Grades()
 
     @property
     def policy(self) -> Policy:
@@ -95,6 +106,18 @@ class Pipeline:
         self._decide()
         return self._seen.take()
 
+    def take_corrections(self) -> Corrections:
+        """Return the corrections since the last call; they are about the observations taken until now.
+
+        Call `take` first: a correction may move what was observed only since.
+        """
+        return self._corrections.take()
+
+    @property
+    def grades(self) -> Grades:
+        """How the rules compare with evidence since they were set."""
+        return self._grades
+
     def _decide(self) -> None:
         """Decide about all queued packets."""
         decoded, self._undecided, self._frames_undecided = self._undecided, [], 0
@@ -106,8 +129,19 @@ class Pipeline:
     def _attribute(self, packets: Packets, count: Callable[[Tally], None]) -> None:
         """Decide about `packets`, keep their observations, and pass their counts to `count`."""
         count(tally_undecoded(packets))
-        tables: list[Batch | Messages] = [*map(merge_packets, packets.batches), *packets.messages]
-        for rows in tables:
-            decisions = decide(rows, self._rules, self._compiled_policy)
-            count(tally(rows, decisions))
-            self._seen.add(observe(rows, decisions))
+        for batch in packets.batches:
+            merged = group_packets(batch)
+            evidence = self.evidence
+            heard = Heard.of(evidence, merged.packets, merged.rows, merged.row_of) if evidence else None
+            decisions = decide(merged.rows, self._rules, self._compiled_policy, heard)
+            self._keep(merged.rows, decisions, count)
+            if heard and decisions.said:
+                kinds = kinds_of(decisions)
+                self._corrections.add(heard.record(decisions.said, decisions.verdicts, kinds, self._grades))
+        for messages in packets.messages:
+            self._keep(messages, decide(messages, self._rules, self._compiled_policy), count)
+
+    def _keep(self, rows: Batch | Messages, decisions: Decisions, count: Callable[[Tally], None]) -> None:
+        """Keep the observations of `rows`, and pass their counts to `count`."""
+        count(tally(rows, decisions))
+        self._seen.add(observe(rows, decisions))

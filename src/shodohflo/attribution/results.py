@@ -38,6 +38,12 @@ def is_recorded(decisions: Decisions) -> NDArray[np.bool_]:
     return recorded
 
 
+def kinds_of(decisions: Decisions) -> NDArray[np.uint8]:
+    """Return the `Kind` of each row, another number where nothing is recorded."""
+    kind: NDArray[np.uint8] = _KIND_OF_STEP[decisions.step]
+    return kind
+
+
 def observe(rows: Batch | Messages, decisions: Decisions) -> Observations:
     """Return an observation for each recorded row, in the order of the rows."""
     kept = np.flatnonzero(is_recorded(decisions))
@@ -68,7 +74,7 @@ def _resets_and_flows(whole: Batch, decisions: Decisions, kept: NDArray[np.intp]
         protocol=batch.protocol,
         code=np.zeros(len(batch), np.uint8),
         rule=decisions.verdicts.rule[kept],
-        rung=np.where(is_reset, Rung.NONE, Rung.GUESSED).astype(np.uint8),
+        rung=np.where(is_reset, np.uint8(Rung.NONE), decisions.verdicts.rung[kept]),
         packets=batch.packets,
         octets=batch.octets,
         first=batch.first,

@@ -52,6 +52,12 @@ class Addresses(Table):
         version, high, low = zip(*rows, strict=True) if rows else ((), (), ())
         return cls(np.array(version, np.uint8), np.array(high, np.uint64), np.array(low, np.uint64))
 
+    def column(self, family: Family) -> NDArray[Any]:
+        """Return the addresses, all of one family, as a column of a `Batch`."""
+        if family == 4:
+            return self.low.astype(np.uint32)
+        return np.stack([self.high, self.low], axis=1).astype(">u8").view("S16").ravel()
+
     def substitute(self, rows: NDArray[np.int64], others: Addresses) -> Addresses:
         """Return a copy in which `others`, one for each of `rows`, replace those rows."""
         version, high, low = self.version.copy(), self.high.copy(), self.low.copy()

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from shodohflo.columns.addresses import Addresses
+from shodohflo.columns.grouping import group_by
+from shodohflo.columns.memory import hashed
+from shodohflo.columns.merging import merge, merge_rows
+from shodohflo.columns.observations import Observations
 from shodohflo.columns.table import Role, Table, column, table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 
@@ -45,3 +52,65 @@ class Corrections(Table):
     first: NDArray[np.int64] = column(np.int64, Role.EARLIEST)
     last: NDArray[np.int64] = column(np.int64, Role.LATEST)
     """When the first and the last of them were received, in ns since 1970."""
+
+
+def merge_corrections(parts: Sequence[Corrections]) -> Corrections:
+    """Merge the corrections between the same keys by the same evidence."""
+    return merge_rows(Corrections.concatenate(parts))
+
+
+def correct(observations: Observations, corrections: Corrections) -> Observations:
+    """Return `observations`, from which `corrections` follow, with what these move under the right keys.
+
+    A correction moves no more than there is. The rows of a key from which something is moved become one, which keeps
+    the rule and the evidence of one of them.
+    """
+    if not len(corrections):
+        return observations
+    moves = merge_rows(corrections)
+    wrong = _keys(moves.kind, moves.service, moves.client, moves.wrong_port, moves.protocol)
+    keys = _keys(observations.kind, observations.client, observations.remote, observations.port, observations.protocol)
+    affected = np.isin(keys, wrong)
+    rows, keys = observations[affected], keys[affected]
+    groups = group_by([keys])
+    left = rows[groups.leaders]
+    packets, octets = groups.sum(rows.packets), groups.sum(rows.octets)
+    place = {key: group for group, key in enumerate(keys[groups.leaders].tolist())}
+    at = np.array([place.get(key, -1) for key in wrong.tolist()], np.intp)
+    moves, at = moves[at >= 0], at[at >= 0]
+    packets -= np.bincount(at, weights=moves.packets, minlength=len(left)).astype(np.int64)
+    octets -= np.bincount(at, weights=moves.octets, minlength=len(left)).astype(np.int64)
+    first, last = groups.earliest(rows.first), groups.latest(rows.last)
+    left = replace(left, packets=packets, octets=octets, first=first, last=last)
+    return merge([observations[~affected], left[packets > 0], _moved(moves)])
+
+
+def _keys(
+    kind: NDArray[np.uint8],
+    client: Addresses,
+    service: Addresses,
+    port: NDArray[np.uint16],
+    protocol: NDArray[np.uint8],
+) -> NDArray[np.uint64]:
+    ends = [each for end in (client, service) for each in (end.version, end.high, end.low)]
+    words: list[NDArray[Any]] = [*ends, kind, port, protocol]
+    return hashed([word.astype(np.uint64) for word in words])
+
+
+def _moved(moves: Corrections) -> Observations:
+    count = len(moves)
+    return Observations(
+        kind=moves.kind,
+        client=moves.client,
+        remote=moves.service,
+        client_port=np.zeros(count, np.uint16),
+        port=moves.port,
+        protocol=moves.protocol,
+        code=np.zeros(count, np.uint8),
+        rule=moves.rule,
+        rung=moves.rung,
+        packets=moves.packets,
+        octets=moves.octets,
+        first=moves.first,
+        last=moves.last,
+    )

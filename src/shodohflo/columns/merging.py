@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numpy as np
@@ -38,14 +38,33 @@ _MERGED: Final[dict[Role, Callable[[Groups, Any], Any]]] = {
 """What becomes of the values of a column, by its role."""
 
 
+@dataclass(frozen=True, slots=True)
+class MergedPackets:
+    """Merged packets, and which packets each row stands for."""
+
+    packets: Batch
+    """As decoded, but for their `tcp_flags`, which are `significant_flags`."""
+    rows: Batch
+    row_of: NDArray[np.int32]
+    """The row of each packet."""
+
+
 def merge_packets(batch: Batch) -> Batch:
-    """Merge packets with the same addresses, ports, protocol and `significant_flags` into one row each.
+    """Return the rows of `group_packets`."""
+    return group_packets(batch).rows
+
+
+def group_packets(batch: Batch) -> MergedPackets:
+    """Merge packets that are alike in all key columns but for their flags, of which the `significant_flags` count.
 
     Where few rows have anything in common they are returned unmerged, because merging would cost more than
     it saves; their `tcp_flags` are reduced to the significant ones all the same.
     """
     batch = replace(batch, tcp_flags=significant_flags(batch.tcp_flags))
-    return batch if _is_mostly_different(batch) else merge_rows(batch)
+    if len(batch) == 0 or _is_mostly_different(batch):
+        return MergedPackets(batch, batch, np.arange(len(batch), dtype=np.int32))
+    groups = group_by(labels(batch))
+    return MergedPackets(batch, _merge_groups(batch, groups), groups.group)
 
 
 def significant_flags(tcp_flags: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -74,10 +93,10 @@ def merge(parts: Sequence[Observations]) -> Observations:
 
 def merge_rows(rows: T) -> T:
     """Merge rows with equal keys, each column by its role."""
-    if len(rows) == 0:
-        return rows
-    groups = group_by(labels(rows))
+    return _merge_groups(rows, group_by(labels(rows))) if len(rows) else rows
 
+
+def _merge_groups(rows: T, groups: Groups) -> T:
     def merged(column: ColumnSpec, values: Any) -> Any:  # noqa: ANN401 - an array or a table
         return _MERGED[column.role](groups, values)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from shodohflo.attribution.evidence.evidence import Evidence
 from shodohflo.attribution.policy import Policy
 from shodohflo.rules.compiler import CompiledRules
 
@@ -56,6 +57,10 @@ class Configuration:
     def rules(self) -> CompiledRules:
         """Compile the rules; each call starts with empty tables and counters."""
         return CompiledRules(self.networks, self.settings.mapping.numbered(self.networks))
+
+    def evidence(self) -> Evidence:
+        """Return evidence without anything in it."""
+        return Evidence(our_nets=self.our_nets)
 
     def policy(self, own_connections: frozenset[Connection] = frozenset()) -> Policy:
         """Return the policy, which decides about packets besides the rules; `own_connections` are the agent's own."""

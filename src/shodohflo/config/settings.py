@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from shodohflo.config.findings import Code, Finding
 from shodohflo.config.known import (
+    EVIDENCE_MEMORY,
     KNOWN,
     LOG_LEVEL,
     NUMBERS,
@@ -53,6 +54,8 @@ class Settings:
     """`REDIS_SERVER` as given: host, host:port or URL."""
     store_memory: int
     """The memory limit of the embedded store, in megabytes."""
+    evidence_memory: int
+    """The memory for the evidence of services, in megabytes."""
     ttl: int
     """The lifetime of a key after its last packet, in seconds."""
     log_level: str
@@ -135,6 +138,7 @@ def _settle(assigned: Mapping[str, Any], environment: Mapping[str, str], source:
         digest=hashlib.sha256(source.data).hexdigest() if source else "",
         store=values.get("REDIS_SERVER"),
         store_memory=values.get("STORE_MEMORY", STORE_MEMORY),
+        evidence_memory=values.get("EVIDENCE_MEMORY", EVIDENCE_MEMORY),
         ttl=values.get("TTL_GRACE", TTL_GRACE),
         log_level=values.get("LOG_LEVEL", LOG_LEVEL),
         stats_interval=values.get("PCAP_STATS", PCAP_STATS),

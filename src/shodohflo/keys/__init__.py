@@ -1,11 +1,11 @@
 """The format of the store, shared by its writers and readers: key names, counts and `detail` fields.
 
-`grammar` writes and parses key names, `counting` sums observations by key, `detail` writes and reads the hash with the
-times, rule and agents of a flow, and `shapes` reads many such hashes fast; `services` and `knocks` write and read the
-hashes of services and of attempts that led to nothing; `networks` and `outcomes` write and read the fields of an
-agent's hash that readers need. `values` bounds what a reader takes, and `naming` what a person may
-choose. Everything here is pure: this package must not know store clients, sockets, clocks or configurations. Other
-programs depend on these names, so changing one breaks them.
+`grammar` writes and parses key names, `counting` sums observations by key, `moves` names the keys of a correction,
+`detail` writes and reads the hash with the times, rule and agents of a flow, and `shapes` reads many such hashes fast;
+`services` and `knocks` write and read the hashes of services and of attempts that led to nothing; `networks` and
+`outcomes` write and read the fields of an agent's hash that readers need. `values` bounds what a reader takes, and
+`naming` what a person may choose. Everything here is pure: this package must not know store clients, sockets, clocks or
+configurations. Other programs depend on these names, so changing one breaks them.
 """
 
 from shodohflo.keys.counting import counts
@@ -23,6 +23,7 @@ from shodohflo.keys.grammar import (
     to_key,
 )
 from shodohflo.keys.knocks import StoredKnock, knock_fields, knock_key, knock_origin
+from shodohflo.keys.moves import Move, moves
 from shodohflo.keys.naming import agent_name
 from shodohflo.keys.services import StoredService, service_end, service_fields, service_key
 from shodohflo.keys.sightings import Sightings
@@ -35,6 +36,7 @@ __all__ = [
     "WRITER",
     "Detail",
     "FlowDetail",
+    "Move",
     "ProtocolSum",
     "Sightings",
     "StoredKnock",
@@ -49,6 +51,7 @@ __all__ = [
     "knock_fields",
     "knock_key",
     "knock_origin",
+    "moves",
     "service_end",
     "service_fields",
     "service_key",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from shodohflo.attribution.ledger import REFUSED
 from shodohflo.attribution.pipeline import Pipeline
 from shodohflo.capture.files.savefile import STDIN, open_savefile
+from shodohflo.columns.corrections import correct
 from shodohflo.errors import CaptureError
 from shodohflo.offline.directions import NOTE, has_both_directions
 from shodohflo.offline.progress import Progress
@@ -86,18 +87,28 @@ class Replayed:
     """Flows that each rule decided against evidence, by the number of the rule."""
 
 
-def replay_captures(captures: Sequence[str], configuration: Configuration) -> Replayed:
-    """Read every capture, `-` for standard input, and decide its packets by `configuration`."""
-    pipeline = make_pipeline(configuration)
+def replay_captures(captures: Sequence[str], configuration: Configuration, *, grade: bool = False) -> Replayed:
+    """Read every capture, `-` for standard input, and decide its packets by `configuration`.
+
+    Evidence is kept if a rule observes it, or to `grade` the rules.
+    """
+    pipeline = make_pipeline(configuration, with_evidence=grade)
     reading = Replay(pipeline)
     reading.read(captures)
     notes = tuple(NOTE.format(name) for name in reading.unmarked[:1])
-    return Replayed(pipeline.take(), pipeline.settle(), pipeline.rules, tuple(reading.broken), notes)
+    observations = correct(pipeline.take(), pipeline.take_corrections())
+    grades = pipeline.grades.grades()
+    contradicted = pipeline.grades.contradicted
+    return Replayed(
+        observations, pipeline.settle(), pipeline.rules, tuple(reading.broken), notes, grades, contradicted
+    )
 
 
-def make_pipeline(configuration: Configuration) -> Pipeline:
-    """Return a pipeline that decides by `configuration`."""
-    return Pipeline(configuration.rules(), configuration.policy())
+def make_pipeline(configuration: Configuration, *, with_evidence: bool = False) -> Pipeline:
+    """Return a pipeline that decides by `configuration`, with evidence if a rule observes it, or if it is wanted."""
+    rules = configuration.rules()
+    evidence = configuration.evidence() if with_evidence or rules.mapping.observes else None
+    return Pipeline(rules, configuration.policy(), evidence)
 
 
 def is_unreadable(ledger: Ledger) -> bool:

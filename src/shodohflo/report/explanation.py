@@ -29,6 +29,8 @@ def explanation_lines(explanation: Explanation) -> Iterator[str]:
         yield "after the rules"
         yield from _steps(explanation.after)
     yield ""
+    if explanation.evidence:
+        yield f"Where there is evidence, {explanation.evidence} decides by it; where there is none:"
     yield f"outcome  {explanation.outcome}: {explanation.meaning}"
     for place, key in enumerate(explanation.keys or ["none"]):
         yield f"{'' if place else 'keys':<9}{key}"

@@ -7,9 +7,10 @@ which the service, and which port names it; or that the packet is dropped; or no
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final, Protocol, TypeGuard
+from reprlib import repr as short_repr
+from typing import Final, Protocol, TypeGuard, cast
 
-from shodohflo.model import DST, SRC, Address
+from shodohflo.model import DST, SRC, Address, Rung
 
 SOURCE: Final = SRC
 DESTINATION: Final = DST
@@ -23,6 +24,12 @@ DROP: Final = (None, None, None)
 _WORDS: Final = {SRC: "source", DST: "destination"}
 
 _DROP_CODE: Final = {False: "", True: ", drop=True"}
+
+
+def _end(argument: str, given: str) -> str:
+    if given not in (SRC, DST):
+        raise ValueError(f"{argument}: {given!r} is not an end of a packet; write SRC or DST")
+    return given
 
 
 class Action(Protocol):
@@ -177,31 +184,110 @@ class LowerPort(MappingAction):
         return f"LowerPort({self.precedence.upper()})"
 
 
-BUILT_IN: Final = (MappingAction, PortMatch, Assign, LowerPort)
+_LOWER_PORT: Final = LowerPort(SRC)
+
+
+class Observed(MappingAction):
+    """Evidence decides which end is the service; where there is none, `otherwise` does.
+
+    The port of interest is that of the service. `match` sees addresses and ports only, so it has the opinion of
+    `otherwise`, as if there were no evidence. If that is none, the next rule is tried. Where there is evidence for a
+    packet that reaches this rule, no later rule decides.
+    """
+
+    def __init__(self, otherwise: Action = _LOWER_PORT) -> None:
+        """Validate the argument; a ValueError names it."""
+        self.otherwise = _otherwise(otherwise)
+
+    def match(self, src_addr: Address, src_port: int, dst_addr: Address, dst_port: int) -> Opinion:
+        """Return the opinion of `otherwise`."""
+        return self.otherwise.match(src_addr, src_port, dst_addr, dst_port)
+
+    def describe(self) -> str:
+        """Describe the action in words."""
+        return f"by evidence if there is any, otherwise {describe(self.otherwise)}"
+
+    def why_silent(self, src_port: int, dst_port: int) -> str:
+        """Return why the action has no opinion on a packet with these ports, if there is no evidence."""
+        return f"without evidence, {why_silent(self.otherwise, src_port, dst_port)}"
+
+    def to_code(self) -> str:
+        """Return the call that constructs the action, in the configuration language."""
+        own = self.otherwise
+        return f"Observed(otherwise={own.to_code() if is_built_in(own) else f'{type(own).__name__}(...)'})"
+
+
+BUILT_IN: Final = (MappingAction, PortMatch, Assign, LowerPort, Observed)
+
+
+def parse_action(given: object) -> Action:
+    """Return `given` if it can be the action of a rule; a ValueError states why it cannot."""
+    if isinstance(given, type):
+        raise ValueError(f"{given.__name__} is a class, not an action; write {given.__name__}(...)")  # noqa: TRY004 - one exception type for every malformed rule
+    if not callable(getattr(given, "match", None)):
+        raise ValueError(f"{short_repr(given)} is not an action; it has no `match`")  # noqa: TRY004 - as above
+    return cast("Action", given)
 
 
 def is_built_in(action: object) -> TypeGuard[MappingAction]:
     """Return whether `action` is a built-in one, unmodified, so that its answers can be tabulated."""
-    return type(action) in BUILT_IN and "match" not in vars(action)
+    return _is_unmodified(action) and (not isinstance(action, Observed) or is_built_in(action.otherwise))
+
+
+def rung(action: object) -> Rung:
+    """Return what says which end is the service where `action` does, without evidence.
+
+    `Rung.GUESSED` if it goes by the ports, which may mislead; `Rung.RULE` if it is the operator's word: `Assign`
+    without a set of ports, or a custom action.
+    """
+    if not _is_unmodified(action):
+        return Rung.RULE
+    if isinstance(action, Observed):
+        return rung(action.otherwise)
+    goes_by_ports = isinstance(action, LowerPort | PortMatch) or (isinstance(action, Assign) and action.ports)
+    return Rung.GUESSED if goes_by_ports else Rung.RULE
 
 
 def describe(action: object) -> str:
     """Return a description of any action; a custom action need not have its own `describe`."""
     words = getattr(action, "describe", None)
     inherited = getattr(type(action), "describe", None) in {built_in.describe for built_in in BUILT_IN}
-    if words is None or (inherited and not is_built_in(action)):
+    if words is None or (inherited and not _is_unmodified(action)):
         return f"as {type(action).__name__} decides"
     return str(words())
+
+
+def why_silent(action: object, src_port: int, dst_port: int) -> str:
+    """Return why any action has no opinion on a packet with these ports, as far as that is known."""
+    if _is_unmodified(action):
+        return action.why_silent(src_port, dst_port)
+    return "it has no opinion on this packet"
 
 
 def _both(end: str) -> tuple[str, str]:
     return (_WORDS[SRC], _WORDS[DST]) if end == SRC else (_WORDS[DST], _WORDS[SRC])
 
 
-def _end(argument: str, given: str) -> str:
-    if given not in (SRC, DST):
-        raise ValueError(f"{argument}: {given!r} is not an end of a packet; write SRC or DST")
-    return given
+def _is_unmodified(action: object) -> TypeGuard[MappingAction]:
+    return type(action) in BUILT_IN and "match" not in vars(action)
+
+
+def _otherwise(given: object) -> Action:
+    try:
+        action = parse_action(given)
+    except ValueError as error:
+        raise ValueError(f"Observed.otherwise: {error}") from None
+    if isinstance(action, Observed):
+        raise ValueError(  # noqa: TRY004 - one exception type for every malformed argument
+            "Observed.otherwise: Observed is for where there is evidence; write what decides where there is none, "
+            "such as LowerPort()"
+        )
+    if isinstance(action, PortMatch | Assign) and action.drop:
+        raise ValueError(
+            f"Observed.otherwise: {type(action).__name__} with drop=True drops packets that evidence would record; "
+            "write it as a rule of its own before this one"
+        )
+    return action
 
 
 def _ports_code(ports: frozenset[int]) -> str:

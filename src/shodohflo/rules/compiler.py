@@ -44,6 +44,7 @@ class CompiledRules:
         actions = [rule.action for rule in mapping.rules]
         self._classes = PortClasses.compile(port_set(action) for action in actions if is_built_in(action))
         self._tables = Tables(mapping, self._classes, networks=len(enumeration.network_id) - 1)
+        self._rungs = np.array(mapping.rungs, np.uint8)
         self.asked = 0
 
     @property
@@ -79,10 +80,12 @@ class CompiledRules:
         src_network, dst_network = self.networks.find(batch.src_addr), self.networks.find(batch.dst_addr)
         # Rows from nowhere need no table: a port scan beside ordinary traffic must not make us compile any.
         src_network *= among
-        cells = self._tables.look_up(src_network, dst_network, batch.src_port, batch.dst_port)
+        found = self._tables.look_up(src_network, dst_network, batch.src_port, batch.dst_port)
+        cells = found.cells
         decision = cells.astype(np.uint8)  # the low 8 of the 32 bits
         port = np.where(cells & 0x100, batch.dst_port, batch.src_port)
         rule = (cells >> 16).astype(np.uint16)
+        observed = _observed(decision, rule, found.first_observed)
         rows = np.flatnonzero((decision == ASK) & among)
         answers: tuple[Answer, ...] = ()
         if len(rows):
@@ -91,8 +94,10 @@ class CompiledRules:
             decision[rows] = np.array([verdict.decision for verdict in asked], np.uint8)[group]
             port[rows] = np.array([verdict.port for verdict in asked], np.uint16)[group]
             rule[rows] = np.array([verdict.rule or 0 for verdict in asked], np.uint16)[group]
+            observed[rows] = np.array([_next_number(verdict.observed) for verdict in asked], np.uint16)[group]
             answers = _answers([asked[number] for number in group.tolist()])
-        return Verdicts(answers, decision, port, rule, np.zeros_like(rule), src_network, dst_network)
+        rung = self._rungs[rule] if len(self._rungs) else np.zeros(len(rule), np.uint8)
+        return Verdicts(answers, decision, port, rule, observed, rung, src_network, dst_network)
 
     def _ask(
         self,
@@ -123,6 +128,24 @@ def _spread(verdicts: Verdicts, rows: NDArray[np.intp], total: int) -> Verdicts:
     for name in Verdicts.names:
         getattr(spread, name)[rows] = getattr(verdicts, name)
     return spread
+
+
+def _observed(
+    decision: NDArray[np.uint8], rule: NDArray[np.uint16], first_observed: NDArray[np.uint16] | None
+) -> NDArray[np.uint16]:
+    """Return the column `Verdicts.observed` of rows that the tables decide."""
+    if first_observed is None:
+        return np.zeros_like(rule)
+    # Rules are tried in the order of their numbers: the first `Observed` rule between two networks was reached unless
+    # one with a lower number has decided.
+    was_reached = (rule + np.uint16(1) >= first_observed) | (decision == Decision.NO_RULE)
+    observed: NDArray[np.uint16] = first_observed * was_reached
+    return observed
+
+
+def _next_number(rule: int | None) -> int:
+    """Return the number after that of a rule, as columns have it, or 0 for none."""
+    return 0 if rule is None else rule + 1
 
 
 def _distinct(batch: Batch, rows: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

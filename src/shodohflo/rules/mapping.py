@@ -12,17 +12,17 @@ from reprlib import repr as short_repr
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from shodohflo.model import rule_place
-from shodohflo.rules.actions import Action, Opinion, describe
+from shodohflo.rules.actions import Action, Observed, Opinion, describe, parse_action, rung
 from shodohflo.rules.verdicts import Decision
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from shodohflo.model import Address
+    from shodohflo.model import Address, Rung
     from shodohflo.rules.networks import NetworkEnumeration
 
-MOST_RULES: Final = 65_536
-"""Rule numbers are 16 bits wide in the columns."""
+MOST_RULES: Final = 65_535
+"""Rule numbers, and the next number after each, are 16 bits wide in the columns."""
 
 LONGEST_SENTENCE: Final = 4_000
 """Characters of a rule's sentence; readers of a store take no text that is much longer."""
@@ -62,11 +62,7 @@ class Rule:
         for name in (src, dst):
             if name is not None and not isinstance(name, str):
                 raise ValueError(f"{short_repr(name)} is not a network; write its name, or None for any")
-        if isinstance(action, type):
-            raise ValueError(f"{action.__name__} is a class, not an action; write {action.__name__}(...)")  # noqa: TRY004 - one exception type for every malformed rule
-        if not callable(getattr(action, "match", None)):
-            raise ValueError(f"{short_repr(action)} is not an action; it has no `match`")  # noqa: TRY004 - as above
-        return cls(src, dst, action)
+        return cls(src, dst, parse_action(action))
 
     def describe(self) -> str:
         """Describe the rule in one sentence."""
@@ -84,6 +80,11 @@ class Verdict:
     client: Address | None = None
     service: Address | None = None
     port: int = 0
+    observed: int | None = None
+    """The first `Observed` rule that the packet reached: the deciding one or one before it; None if there is none.
+
+    Where there is evidence, that rule decides by it, and the other fields are what would be decided without.
+    """
 
 
 class FlowMapping:
@@ -118,6 +119,16 @@ class FlowMapping:
     def sentences(self) -> tuple[str, ...]:
         """The description of each rule, by its number; of a rule with thousands of ports, its beginning."""
         return tuple(_shortened(rule.describe()) for rule in self.rules)
+
+    @property
+    def observes(self) -> bool:
+        """Whether a rule leaves its verdicts to evidence, where there is any."""
+        return any(isinstance(rule.action, Observed) for rule in self.rules)
+
+    @property
+    def rungs(self) -> tuple[Rung, ...]:
+        """What says which end is the service where each rule decides without evidence: `GUESSED` or `RULE`."""
+        return tuple(rung(rule.action) for rule in self.rules)
 
     def number_networks(self, enumeration: NetworkEnumeration) -> FlowMapping:
         """Resolve the network names and return the mapping itself; required before it can match.
@@ -166,11 +177,14 @@ class FlowMapping:
 
     def first_opinion(self, rules: Iterable[int], ends: Ends) -> Verdict:
         """Return the verdict of the first of `rules` that has an opinion on `ends`."""
+        observed = None
         for number in rules:
+            if observed is None and isinstance(self.rules[number].action, Observed):
+                observed = number
             opinion = self._opinion(number, ends)
             if opinion is not None:
-                return _verdict(number, opinion, ends)
-        return Verdict(Decision.NO_RULE)
+                return _verdict(number, opinion, ends, observed)
+        return Verdict(Decision.NO_RULE, observed=observed)
 
     def _opinion(self, number: int, ends: Ends) -> Opinion:
         """Ask one rule; an exception or a malformed answer is counted and treated as no opinion."""
@@ -230,15 +244,19 @@ def _is_well_formed(answer: object) -> bool:
     return ends_are_addresses and isinstance(port, int) and not isinstance(port, bool) and 0 <= port <= 65535
 
 
-def _verdict(rule: int, opinion: tuple[Address, Address, int] | tuple[None, None, None], ends: Ends) -> Verdict:
+def _verdict(
+    rule: int, opinion: tuple[Address, Address, int] | tuple[None, None, None], ends: Ends, observed: int | None
+) -> Verdict:
     client, service, port = opinion
     if client is None or service is None or port is None:
-        return Verdict(Decision.DROPPED, rule)
+        return Verdict(Decision.DROPPED, rule, observed=observed)
     if (client, service) == (ends.src_addr, ends.dst_addr):
-        return Verdict(Decision.SRC_IS_CLIENT, rule, client, service, port)
-    if (client, service) == (ends.dst_addr, ends.src_addr):
-        return Verdict(Decision.DST_IS_CLIENT, rule, client, service, port)
-    return Verdict(Decision.ANSWERED, rule, client, service, port)
+        decision = Decision.SRC_IS_CLIENT
+    elif (client, service) == (ends.dst_addr, ends.src_addr):
+        decision = Decision.DST_IS_CLIENT
+    else:
+        decision = Decision.ANSWERED
+    return Verdict(decision, rule, client, service, port, observed)
 
 
 def _raised(error: Exception) -> str:

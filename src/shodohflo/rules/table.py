@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from shodohflo.rules.actions import Assign, PortMatch, is_built_in
+from shodohflo.rules.actions import Assign, Observed, PortMatch, is_built_in
 from shodohflo.rules.mapping import Ends, FlowMapping, Verdict
 from shodohflo.rules.verdicts import Decision
 
@@ -49,6 +49,8 @@ _SRC, _DST = IPv4Address(1), IPv4Address(2)
 
 def port_set(action: object) -> frozenset[int]:
     """Return the ports that a built-in action distinguishes from all other ports."""
+    if isinstance(action, Observed):
+        return port_set(action.otherwise)
     return (action.ports or frozenset()) if isinstance(action, PortMatch | Assign) else frozenset()
 
 
@@ -93,13 +95,17 @@ class ReachableRules:
     """All of them, in order."""
     tabled: tuple[int, ...]
     """The rules before the first custom action; their verdicts can be tabulated."""
+    observed: int | None
+    """The first of all that is an `Observed` rule."""
 
     @classmethod
     def find(cls, mapping: FlowMapping, src_network: int, dst_network: int) -> ReachableRules:
         """Return the rules between two networks, given by their ids."""
         rules = mapping.reaching(src_network, dst_network)
-        own = next((place for place, n in enumerate(rules) if not is_built_in(mapping.rules[n].action)), len(rules))
-        return cls(rules, rules[:own])
+        actions = [mapping.rules[number].action for number in rules]
+        own = next((place for place, action in enumerate(actions) if not is_built_in(action)), len(rules))
+        observed = next((n for n, action in zip(rules, actions, strict=True) if isinstance(action, Observed)), None)
+        return cls(rules, rules[:own], observed)
 
 
 @dataclass(frozen=True, slots=True)

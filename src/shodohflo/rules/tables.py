@@ -18,10 +18,12 @@ further networks that no rule names, there are still 12: all of them share the r
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from shodohflo.rules.actions import Observed
 from shodohflo.rules.networks import NOWHERE
 from shodohflo.rules.table import ASK, LookupTable, PortClasses, ReachableRules
 from shodohflo.rules.verdicts import Decision
@@ -46,6 +48,19 @@ _NO_NETWORK, _ASK_ALWAYS = 0, 1
 """The numbers of the two tables that always exist."""
 
 
+@dataclass(frozen=True, slots=True)
+class LookedUp:
+    """What the tables say about the rows of a batch."""
+
+    cells: NDArray[np.uint32]
+    """The encoded `Case` of each."""
+    first_observed: NDArray[np.uint16] | None
+    """The number + 1 of the first `Observed` rule between its networks, 0 if there is none; None if there never is.
+
+    It is 0 as well where the readable rules must be asked whatever the ports are.
+    """
+
+
 class Tables:
     """The tables compiled so far, and which pair of networks uses which."""
 
@@ -62,6 +77,9 @@ class Tables:
         # come first in each direction.
         self._first_step = np.full(self._count_slots(), _EMPTY, np.int64)
         self._src_slots = self._src_roles * (self._dst_roles.max() + 1)
+        # For each slot, the number + 1 of its first `Observed` rule; nothing is kept if there is no such rule at all.
+        self._has_observed = any(isinstance(rule.action, Observed) for rule in mapping.rules)
+        self._first_observed = np.zeros(self._count_slots() if self._has_observed else 0, np.uint16)
         self._tables = [
             LookupTable.constant(len(classes), Decision.NO_NETWORK),
             LookupTable.constant(len(classes), ASK),
@@ -76,14 +94,17 @@ class Tables:
         dst_network: NDArray[np.uint16],
         src_port: NDArray[np.uint16],
         dst_port: NDArray[np.uint16],
-    ) -> NDArray[np.uint32]:
-        """Return the encoded `Case` of each row, after compiling the tables that are missing."""
-        first_step = self._first_steps(src_network, dst_network)
+    ) -> LookedUp:
+        """Return what the tables say about each row, after compiling those that are missing."""
+        slots = self._src_slots[src_network] + self._dst_roles[dst_network]
+        first_step = self._first_steps(slots, src_network, dst_network)
         src_step = self._src_steps[first_step + self._classes.of_port[src_port]]
         dst_step = self._dst_steps[first_step + self._classes.of_port[dst_port]]
         comparison = (src_port >= dst_port).view(np.uint8) + (src_port > dst_port)
-        cells: NDArray[np.uint32] = self._cells[src_step + dst_step + comparison]
-        return cells
+        return LookedUp(
+            self._cells[src_step + dst_step + comparison],
+            self._first_observed[slots] if self._has_observed else None,
+        )
 
     def reachable(self, src_network: int, dst_network: int) -> ReachableRules:
         """Return the rules between two networks; cached."""
@@ -95,8 +116,9 @@ class Tables:
     def _count_slots(self) -> int:
         return int(self._src_roles.max() + 1) * int(self._dst_roles.max() + 1)
 
-    def _first_steps(self, src_network: NDArray[np.uint16], dst_network: NDArray[np.uint16]) -> NDArray[np.int64]:
-        slots = self._src_slots[src_network] + self._dst_roles[dst_network]
+    def _first_steps(
+        self, slots: NDArray[np.int64], src_network: NDArray[np.uint16], dst_network: NDArray[np.uint16]
+    ) -> NDArray[np.int64]:
         first_step: NDArray[np.int64] = self._first_step[slots]
         missing = np.flatnonzero(first_step == _EMPTY)
         if len(missing):
@@ -104,6 +126,9 @@ class Tables:
             for slot, row in zip(found.tolist(), missing[at].tolist(), strict=True):
                 table = self._choose(int(src_network[row]), int(dst_network[row]))
                 self._first_step[slot] = table * len(self._classes)
+                if self._has_observed and table > _ASK_ALWAYS:
+                    observed = self.reachable(int(src_network[row]), int(dst_network[row])).observed
+                    self._first_observed[slot] = 0 if observed is None else observed + 1
             if len(self._tables) != self._joined:
                 self._join()
             first_step = self._first_step[slots]

@@ -56,6 +56,8 @@ class Verdicts(Table):
 
     Evidence, where there is any, decides in its place: that rule then is the one that decided.
     """
+    rung: NDArray[np.uint8] = column(np.uint8)
+    """A `model.Rung`: what the verdict rests on, where there is a client; undefined elsewhere."""
     src_network: NDArray[np.uint16] = column(np.uint16)
     dst_network: NDArray[np.uint16] = column(np.uint16)
     """The network id of each end, 0 where the address is in none."""

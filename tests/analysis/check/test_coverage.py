@@ -6,8 +6,18 @@ from hypothesis import given, settings
 
 from shodohflo.analysis.check.coverage import find_uncovered
 from shodohflo.analysis.check.model import Model
-from shodohflo.pcap_config import DST, SRC, Assign, FlowMapping, LowerPort, MappingAction, NetworkEnumeration, PortMatch
-from support.rule_sets import OURS, RuleSet, first_holder, rule_sets, second_opinion
+from shodohflo.pcap_config import (
+    DST,
+    SRC,
+    Assign,
+    FlowMapping,
+    LowerPort,
+    MappingAction,
+    NetworkEnumeration,
+    Observed,
+    PortMatch,
+)
+from support.rule_sets import OURS, RuleSet, first_holder, observed_by, rule_sets, second_opinion
 from support.subjects import corner_packets, drawn, found, labels, subject
 
 WORLD = NetworkEnumeration(
@@ -33,7 +43,8 @@ def test_a_pair_is_uncovered_exactly_if_no_packet_of_it_is_decided(rule_set: Rul
         said, rule = second_opinion(rule_set, packet)
         pair = first_holder(rule_set, packet[0]), first_holder(rule_set, packet[2])
         if said != "no network":
-            (undecided if rule is None else decided).add(pair)
+            by_evidence = observed_by(rule_set, packet) is not None
+            (decided if by_evidence or rule is not None else undecided).add(pair)
     assert told == undecided - decided
 
 
@@ -54,6 +65,15 @@ def test_the_witness_of_an_uncovered_pair_is_unmatched() -> None:
     assert finding.level == "note"
     assert finding.witness is not None
     assert finding.outcome == "unmatched: no rule has an opinion"
+
+
+def test_evidence_may_cover_anything() -> None:
+    """A pair is covered by `Observed`, even if that has no opinion without evidence."""
+    rules = FlowMapping((None, "ours", Observed(MappingAction())), ("ours", None, LowerPort()))
+
+    assert [label for label in labels(subject(WORLD, rules)) if label.startswith("UNCOVERED")] == [
+        "UNCOVERED-PAIR bert, ernie, external > bert, ernie, external"
+    ]
 
 
 class Own(MappingAction):

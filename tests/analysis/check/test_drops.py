@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
@@ -10,8 +11,18 @@ from hypothesis import given, settings
 
 from shodohflo.analysis.check.drops import find_one_way, find_spoofable
 from shodohflo.analysis.check.model import Model
-from shodohflo.pcap_config import DST, SRC, Assign, FlowMapping, LowerPort, NetworkEnumeration, PortMatch
-from support.rule_sets import DROP, OURS, RuleSet, rule_sets, second_opinion
+from shodohflo.pcap_config import (
+    DST,
+    SRC,
+    Assign,
+    FlowMapping,
+    LowerPort,
+    MappingAction,
+    NetworkEnumeration,
+    Observed,
+    PortMatch,
+)
+from support.rule_sets import DROP, OURS, RuleSet, observed_by, rule_sets, second_opinion
 from support.subjects import corner_packets, drawn, found, is_ours, subject
 
 if TYPE_CHECKING:
@@ -40,9 +51,10 @@ def goes_by_source_port(rule_set: RuleSet, number: int) -> frozenset[int]:
     return frozenset()
 
 
-def is_recorded(rule_set: RuleSet, packet: Packet) -> bool:
-    """Return whether a packet becomes a flow."""
-    return isinstance(second_opinion(rule_set, packet)[0], tuple)
+def is_recorded(rule_set: RuleSet, packet: Packet, dropped: Packet) -> bool:
+    """Return whether a packet becomes a flow, without evidence, or by some that does not save a dropped packet."""
+    by_evidence = observed_by(rule_set, packet) is not None and observed_by(rule_set, dropped) is None
+    return by_evidence or isinstance(second_opinion(rule_set, packet)[0], tuple)
 
 
 @settings(max_examples=30, deadline=None)
@@ -52,12 +64,15 @@ def test_a_drop_is_spoofable_exactly_if_another_source_port_would_be_recorded(ru
     told = {finding.place for finding in find_spoofable(Model(drawn(rule_set)))}
 
     packets = [(packet, *second_opinion(rule_set, packet)) for packet in corner_packets(rule_set)]
-    seen = {(src, dst, dst_port) for (src, _, dst, dst_port), said, _ in packets if isinstance(said, tuple)}
+    others = defaultdict(list)
+    for packet, *_ in packets:
+        others[packet[0], packet[2:]].append(packet)
     hidden = {
         f"FLOW_MAPPING[{rule}]"
-        for (src, src_port, dst, dst_port), said, rule in packets
-        if said == DROP and rule is not None and src_port in goes_by_source_port(rule_set, rule)
-        if (src, dst, dst_port) in seen and is_outsider(rule_set, src)
+        for packet, said, rule in packets
+        if said == DROP and rule is not None and packet[1] in goes_by_source_port(rule_set, rule)
+        if is_outsider(rule_set, packet[0])
+        if any(is_recorded(rule_set, other, packet) for other in others[packet[0], packet[2:]])
     }
     assert told == hidden
 
@@ -71,7 +86,7 @@ def test_a_drop_is_one_way_exactly_if_the_packet_back_would_be_recorded(rule_set
     halves = set()
     for packet in corner_packets(rule_set):
         said, rule = second_opinion(rule_set, packet)
-        if said == DROP and is_recorded(rule_set, (*packet[2:], *packet[:2])):
+        if said == DROP and is_recorded(rule_set, (*packet[2:], *packet[:2]), packet):
             halves.add(f"FLOW_MAPPING[{rule}]")
     assert {finding.place for finding in findings} == halves
     for finding in findings:
@@ -145,6 +160,37 @@ def test_a_one_way_drop_names_the_packet_back_and_who_records_it() -> None:
     )
     assert finding.witness is not None
     assert finding.witness.to_text() == "192.168.0.1:40000 > 10.0.0.1:53 udp"
+
+
+EVIDENCE = (None, "bert", Observed(MappingAction()))
+BACK = ("bert", None, Observed(MappingAction()))
+DROPPED = ("external", "bert", Assign(DST, SRC, {53}, drop=True))
+
+
+@pytest.mark.parametrize(
+    ("rules", "codes"),
+    [
+        pytest.param([DROPPED, EVIDENCE], {"SPOOFABLE-DROP"}, id="recorded by evidence, if not from this port"),
+        pytest.param([EVIDENCE, DROPPED], set(), id="with evidence, none is dropped, without, none is recorded"),
+        pytest.param([EVIDENCE, DROPPED, (None, "bert", LowerPort())], {"SPOOFABLE-DROP"}, id="without evidence"),
+        pytest.param([DROPPED, BACK], {"ONE-WAY-DROP"}, id="the packet back is recorded by evidence"),
+        pytest.param([EVIDENCE, DROPPED, BACK], set(), id="with evidence, both are recorded, without, neither"),
+    ],
+)
+def test_evidence_records_what_comes_to_it_before_a_drop(rules: list[tuple[object, ...]], codes: set[str]) -> None:
+    """Evidence is that of a flow: where it saves one of two packets, it saves the other too, if it is asked."""
+    told = [f for f in found(subject(WORLD, FlowMapping(*rules))) if f.code in {"SPOOFABLE-DROP", "ONE-WAY-DROP"}]
+
+    assert {finding.code for finding in told} == codes
+
+
+def test_a_one_way_drop_says_that_the_packet_back_needs_evidence() -> None:
+    """The sentence names the `Observed` rule."""
+    (finding,) = [f for f in found(subject(WORLD, FlowMapping(DROPPED, BACK))) if f.code == "ONE-WAY-DROP"]
+
+    assert finding.sentence.endswith(
+        "is recorded by FLOW_MAPPING[1], where there is evidence, if the agent receives it too"
+    )
 
 
 class Quiet(Assign):

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from shodohflo.analysis.check.liveness import examine, find_dead
 from shodohflo.analysis.check.model import Model
 from shodohflo.analysis.check.words import rules_named
+from shodohflo.config.findings import Code
 from shodohflo.pcap_config import (
     DST,
     SRC,
@@ -19,13 +20,31 @@ from shodohflo.pcap_config import (
     LowerPort,
     MappingAction,
     NetworkEnumeration,
+    Observed,
     PortMatch,
 )
-from support.rule_sets import OPERATORS, OURS, RuleSet, rule_sets, second_opinion
+from support.rule_sets import OPERATORS, OURS, RuleSet, observed_by, rule_sets, second_opinion
 from support.subjects import corner_packets, drawn, found, is_ours, model_of, subject
 
 if TYPE_CHECKING:
     from shodohflo.model import Address
+    from support.rule_sets import Packet
+
+
+def without_evidence(rule_set: RuleSet, packet: Packet) -> int | None:
+    """Return the rule that decides about a packet without evidence."""
+    return second_opinion(rule_set, packet)[1]
+
+
+def with_evidence(rule_set: RuleSet, packet: Packet) -> int | None:
+    """Return the rule that decides about a packet with evidence."""
+    observed = observed_by(rule_set, packet)
+    return without_evidence(rule_set, packet) if observed is None else observed
+
+
+def deciders(rule_set: RuleSet, packet: Packet) -> set[int | None]:
+    """Return the rules that decide about a packet, with evidence or without."""
+    return {without_evidence(rule_set, packet), with_evidence(rule_set, packet)} - {None}
 
 
 @settings(max_examples=40, deadline=None)
@@ -37,14 +56,15 @@ def test_every_dead_rule_is_dead_and_every_other_is_shown_alive(rule_set: RuleSe
     known = examine(model)
 
     deciding = {
-        second_opinion(rule_set, packet)[1]
+        rule
         for packet in corner_packets(rule_set)
         if not (suppress and is_ours(packet[0]) and is_ours(packet[2]))
-    } - {None}
+        for rule in deciders(rule_set, packet)
+    }
     assert set(known.alive) == deciding
     assert known.tried == {}
     for rule, packet in known.alive.items():
-        assert second_opinion(rule_set, packet.ends)[1] == rule
+        assert rule in deciders(rule_set, packet.ends)
         assert not (suppress and is_ours(packet.src_addr) and is_ours(packet.dst_addr))
 
 
@@ -55,9 +75,9 @@ def test_with_operators_own_actions_nothing_false_is_said(rule_set: RuleSet) -> 
     known = examine(Model(drawn(rule_set)))
 
     dead = set(range(len(rule_set.rules))) - known.alive.keys() - known.tried.keys()
-    assert not dead & {second_opinion(rule_set, packet)[1] for packet in corner_packets(rule_set)}
+    assert not dead & {rule for packet in corner_packets(rule_set) for rule in deciders(rule_set, packet)}
     for rule, packet in known.alive.items():
-        assert second_opinion(rule_set, packet.ends)[1] == rule
+        assert rule in deciders(rule_set, packet.ends)
 
 
 @settings(max_examples=20, deadline=None)
@@ -71,9 +91,10 @@ def test_the_rules_that_are_blamed_take_packets_of_the_dead_one(rule_set: RuleSe
         finding = dead.get(f"FLOW_MAPPING[{number}]")
         alone = RuleSet(rule_set.entries, (rule,))
         takers = {
-            second_opinion(rule_set, packet)[1]
+            decide(rule_set, packet)
             for packet in corner_packets(rule_set)
-            if finding and second_opinion(alone, packet)[1] == 0
+            for decide in (without_evidence, with_evidence)
+            if finding and decide(alone, packet) == 0
         }
         if takers:
             assert finding is not None
@@ -106,6 +127,26 @@ WORLD = NetworkEnumeration(("bert", "10.0.0.1/32"), ("six", "2001:db8::/64"), ("
             "198.51.100.9:40000 > 10.0.0.1:443 udp",
         ),
         ([(None, None, MappingAction())], "never decides anything: its action never has an opinion", None),
+        ([(None, None, Observed(MappingAction())), (None, "bert", LowerPort())], None, None),
+        (
+            [(None, None, Observed()), (None, "bert", PortMatch({80}))],
+            "never decides anything: FLOW_MAPPING[0] takes all its packets",
+            "198.51.100.9:80 > 10.0.0.1:40000 udp",
+        ),
+        (
+            [(None, "bert", Observed(PortMatch({80}))), ("external", "bert", Observed(PortMatch({80})))],
+            "never decides anything: FLOW_MAPPING[0] takes all its packets",
+            "198.51.100.9:40000 > 10.0.0.1:443 udp",
+        ),
+        (
+            [
+                (None, "bert", PortMatch({22}, drop=True)),
+                (None, "bert", Observed(PortMatch({80}))),
+                ("external", "bert", Observed(MappingAction())),
+            ],
+            "never decides anything: FLOW_MAPPING[0] and FLOW_MAPPING[1] take all its packets",
+            "198.51.100.9:40000 > 10.0.0.1:443 udp",
+        ),
         ([(None, None, PortMatch(set()))], "never decides anything: its action never has an opinion", None),
         (
             [("bert", "six", LowerPort())],
@@ -206,3 +247,24 @@ def test_an_own_action_that_fails_is_a_warning_with_the_packet_it_failed_on() ->
     assert failing.witness is not None
     assert failing.witness.dst_port < 1024
     assert mapping.failures == {}
+
+
+def test_an_own_action_inside_observed_is_tried_although_the_rule_is_alive_by_evidence() -> None:
+    """The rule is proven to be alive by any packet, and its action fails on some."""
+    mapping = FlowMapping((None, "bert", Observed(Failing())), (None, None, LowerPort()))
+
+    told = {f.code: f for f in found(subject(WORLD, mapping)) if f.place == "FLOW_MAPPING[0]"}
+
+    assert set(told) == {Code.FAILING_ACTION}
+    assert told[Code.FAILING_ACTION].outcome.endswith("by FLOW_MAPPING[1], without evidence")
+
+
+def test_observed_behind_an_own_action_is_shown_alive_by_sampling() -> None:
+    """Nothing is proven behind an action that may take everything, but packets that it leaves are found."""
+    observed = [(None, "bert", Observed(MappingAction())), (None, "bert", Observed(Picky(7)))]
+
+    known = examine(model_of(subject(WORLD, FlowMapping((None, "bert", Picky(22)), *observed))))
+
+    assert set(known.alive) == {0, 1, 2}
+    assert (known.alive[0].dst_port, known.alive[2].dst_port) == (22, 7)
+    assert 22 not in {known.alive[1].src_port, known.alive[1].dst_port}

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 
 from shodohflo.analysis.check.model import Model, numbers
-from shodohflo.pcap_config import DST, SRC, Assign, FlowMapping, LowerPort, NetworkEnumeration
+from shodohflo.pcap_config import DST, SRC, Assign, FlowMapping, LowerPort, NetworkEnumeration, Observed, PortMatch
 from shodohflo.rules.packet import Packet
 from support.rule_sets import OURS, RuleSet, rule_sets
 from support.subjects import corner_packets, drawn, is_ours, model_of, subject
@@ -65,6 +65,21 @@ def test_what_becomes_of_a_packet_is_said_in_words(packet: str, outcome: str) ->
     model = model_of(subject(WORLD, RULES, "192.168.0.0/16", suppress=True))
 
     assert model.outcome(Packet.from_text(packet)) == outcome
+
+
+def test_what_becomes_of_a_packet_without_evidence_is_said_to_be_that() -> None:
+    """Any of these might be recorded otherwise by `Observed`, which is asked first."""
+    rules = FlowMapping((None, "bert", Observed(PortMatch({22}))), (None, "bert", PortMatch({53}, drop=True)))
+    model = model_of(subject(WORLD, rules, "192.168.0.0/16"))
+    packets = [Packet.from_text(f"198.51.100.9:{port} > 10.0.0.1:1") for port in (22, 53, 7)]
+
+    assert [model.outcome(packet) for packet in packets] == [
+        "recorded as 10.0.0.1;198.51.100.9;22 by FLOW_MAPPING[0], without evidence",
+        "dropped by FLOW_MAPPING[1], without evidence",
+        "unmatched: no rule has an opinion, without evidence",
+    ]
+    assert [model.decides(0, packet) for packet in packets] == [True, True, True]
+    assert [model.decides(1, packet) for packet in packets] == [False, True, False]
 
 
 def test_a_set_of_rules_is_counted_from_its_lowest_bit() -> None:

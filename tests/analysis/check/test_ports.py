@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shodohflo.analysis.check.ports import Block, Chart, Takes, claimed, example
-from shodohflo.pcap_config import DST, SRC, Assign, FlowMapping, LowerPort, MappingAction, PortMatch
+from shodohflo.pcap_config import DST, SRC, Assign, FlowMapping, LowerPort, MappingAction, Observed, PortMatch
 from shodohflo.rules.mapping import Ends
 from shodohflo.rules.table import PortClasses, port_set
 from support.rule_sets import OURS, PORTS, RuleSet
@@ -44,8 +44,10 @@ def test_a_chart_says_which_rule_decides(actions: list[tuple[object, ...]], pair
             if in_block(block, classes, src_port, dst_port)
         ]
         address = rule_set.addresses(4)[0]
-        decided = mapping.first_opinion(range(len(actions)), Ends(address, src_port, address, dst_port)).rule
-        assert told == ([] if decided is None else [decided])
+        decided = mapping.first_opinion(range(len(actions)), Ends(address, src_port, address, dst_port))
+        assert told == ([] if decided.rule is None else [decided.rule])
+        by_evidence = chart.evidence and in_block(chart.evidence.blocks[0], classes, src_port, dst_port)
+        assert (chart.evidence.rule if chart.evidence and by_evidence else None) == decided.observed
 
 
 @given(st.lists(OURS, max_size=6))
@@ -68,9 +70,12 @@ def test_what_an_action_takes_is_asked_of_the_action() -> None:
         LowerPort(),
         MappingAction(),
         PortMatch(()),
+        Observed(PortMatch({53})),
+        Observed(LowerPort()),
     )
     _, takes, _ = charted(FlowMapping(*((None, None, action) for action in actions)))
 
+    assert [t.by_evidence for t in takes] == [False] * 7 + [True] * 2
     assert [(t.src, t.dst, t.rest, t.drops) for t in takes] == [
         (True, True, False, False),
         (True, False, False, True),
@@ -79,6 +84,8 @@ def test_what_an_action_takes_is_asked_of_the_action() -> None:
         (True, True, True, False),
         (False, False, False, False),
         (False, False, False, False),
+        (True, True, False, False),
+        (True, True, True, False),
     ]
 
 
@@ -95,6 +102,20 @@ def test_nothing_is_sure_behind_an_own_action() -> None:
     assert [(share.rule, share.is_sure) for share in chart.shares] == [(0, True), (1, False), (2, False)]
     assert chart.shares[1].blocks == chart.shares[2].blocks
     assert chart.takers(2, takes, len(classes)) == [0]
+
+
+def test_evidence_decides_what_is_left_for_the_first_observed_rule() -> None:
+    """Later rules still have their shares, of packets without evidence; a second `Observed` has nothing more."""
+    actions = (PortMatch({1}), Observed(PortMatch({2})), Observed(PortMatch({3})), LowerPort())
+
+    chart, takes, classes = charted(FlowMapping(*((None, None, action) for action in actions)))
+
+    assert chart.evidence is not None
+    assert (chart.evidence.rule, chart.evidence.is_sure) == (1, True)
+    assert [in_block(chart.evidence.blocks[0], classes, src, dst) for src, dst in ((1, 9), (9, 1), (2, 3))] == [0, 0, 1]
+    assert [share.rule for share in chart.shares] == [0, 1, 2, 3]
+    assert chart.takers(2, takes, len(classes)) == [0, 1]
+    assert len(list(chart.recorded(takes))) == sum(len(share.blocks) for share in chart.shares) + 1
 
 
 def test_examples_look_like_a_client_and_a_service() -> None:

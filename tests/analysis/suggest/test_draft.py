@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from shodohflo import pcap_config
 from shodohflo.analysis.suggest.draft import WIDTH, action_code, comment, entry_lines, rule_code
-from shodohflo.pcap_config import DST, OUR_4NETS, SRC, Assign, LowerPort, MappingAction, PortMatch
+from shodohflo.pcap_config import DST, OUR_4NETS, SRC, Assign, LowerPort, MappingAction, Observed, PortMatch
 from shodohflo.rules.networks import Entry
 from support.rule_sets import OURS, RuleSet, rule_sets
 
@@ -20,6 +20,11 @@ WRITABLE = OURS.filter(lambda action: action[0] != "nothing")
 def executed(text: str) -> Any:  # noqa: ANN401 - whatever it is
     """Evaluate `text` in the configuration language."""
     return eval(text, vars(pcap_config).copy())
+
+
+def _parts(action: Any) -> Any:  # noqa: ANN401 - an action or one of its arguments
+    """Return the arguments of an action, and those of an action among them."""
+    return {name: _parts(part) for name, part in vars(action).items()} if isinstance(action, MappingAction) else action
 
 
 @given(rule_sets(WRITABLE))
@@ -35,7 +40,7 @@ def test_what_is_written_means_what_was_meant(rule_set: RuleSet) -> None:
     assert [(rule.src, rule.dst, rule.describe()) for rule in rules] == [
         (rule.src, rule.dst, rule.describe()) for rule in mapping.rules
     ]
-    assert [vars(rule.action) for rule in rules] == [vars(rule.action) for rule in mapping.rules]
+    assert [_parts(rule.action) for rule in rules] == [_parts(rule.action) for rule in mapping.rules]
 
 
 @pytest.mark.parametrize(
@@ -47,6 +52,7 @@ def test_what_is_written_means_what_was_meant(rule_set: RuleSet) -> None:
         (PortMatch((), drop=True), "PortMatch((), SRC, drop=True)"),
         (Assign(SRC, DST), "Assign(SRC, DST)"),
         (Assign(DST, SRC, {53}, drop=True), "Assign(DST, SRC, {53}, drop=True)"),
+        (Observed(PortMatch({80}, DST)), "Observed(otherwise=PortMatch({80}, DST))"),
     ],
 )
 def test_actions_are_written_as_people_would(action: object, code: str) -> None:
@@ -62,6 +68,8 @@ def test_an_action_that_cannot_be_written_is_an_error() -> None:
     """A custom action has no source that could be written here."""
     with pytest.raises(TypeError, match="not among the actions that can be written"):
         action_code(Custom())
+    with pytest.raises(TypeError, match="not among the actions that can be written"):
+        action_code(Observed(Custom()))
 
 
 def test_long_entries_have_a_line_for_each_prefix() -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import fields
-from functools import partial
-from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pytest
@@ -17,20 +15,9 @@ from shodohflo.wire.decode import Packets, decode
 from shodohflo.wire.decoding import DecoderTable
 from shodohflo.wire.layers import ETHERNET, IPV4_PAYLOAD, IPV6_PAYLOAD
 from shodohflo.wire.registry import TABLE
+from support.datagrams import SPOKEN
+from support.long_way import LONG, the_long_way
 from support.packets import ACK, RST, SYN, ethernet, frames_of, ip, tcp, udp
-
-if TYPE_CHECKING:
-    from shodohflo.wire.decoding import Decoder
-
-
-def the_long_way(layer: int) -> Decoder:
-    """Return the general decoder of `layer`, without the shortcut for plain packets."""
-    decoder = TABLE.get(layer)
-    assert decoder is not None
-    return decoder.keywords.get("otherwise", decoder) if isinstance(decoder, partial) else decoder
-
-
-LONG: Final = DecoderTable({layer: the_long_way(layer) for layer in TABLE.layers()})
 
 
 def rows_of(packets: Packets) -> Counter[tuple[object, ...]]:
@@ -44,17 +31,25 @@ def rows_of(packets: Packets) -> Counter[tuple[object, ...]]:
 
 
 ENDS = st.sampled_from([("10.0.0.1", "10.9.8.7"), ("2001:db8::1", "2001:db8::ff00")])
+NUMBERS = st.integers(0, 2**32 - 1)
 SEGMENTS = st.builds(
-    lambda port, flags, words, size: (tcp(port, 443, flags, words, bytes(size)), 6),
+    lambda port, flags, words, size, numbers: (tcp(port, 443, flags, words, bytes(size), numbers=numbers), 6),
     st.integers(0, 65535),
-    st.sampled_from([ACK, SYN, RST, 0xFF]),
+    st.sampled_from([ACK, SYN, SYN | ACK, RST, 0xFF]),
     st.integers(4, 7),
     st.integers(0, 30),
+    st.tuples(NUMBERS, NUMBERS),
 ) | st.builds(
     lambda port, size, length: (udp(53, port, bytes(size), length), 17),
     st.integers(0, 65535),
     st.integers(0, 30),
     st.sampled_from([None, 0, 7, 8, 20, 60]),
+)
+SPEAKING = st.builds(
+    lambda spoken, size, length: (udp(spoken.ports[0], spoken.ports[1], spoken.payload[:size], length), 17),
+    st.sampled_from(SPOKEN),
+    st.integers(0, 60),
+    st.sampled_from([None, None, None, 0, 8, 9, 12, 20, 24, 28]),
 )
 LENGTHS = st.sampled_from([None, None, None, 0, 20, 28, 39, 40, 41, 200, 1500, 65_535])
 """The length in the IP header: mostly the right one, also below and beyond the frame."""
@@ -65,7 +60,7 @@ CHANGES = st.lists(st.tuples(st.integers(0, 75), st.integers(0, 255)), max_size=
 @st.composite
 def almost_plain(draw: st.DrawFn) -> bytes:
     """Draw an Ethernet frame that is plain but for its length and up to two bytes, perhaps cut short or padded."""
-    segment, protocol = draw(SEGMENTS)
+    segment, protocol = draw(SEGMENTS | SPEAKING)
     ends = draw(ENDS)
     length = draw(LENGTHS)
     right = ip(segment, protocol, *ends)

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+import numpy as np
 import pytest
 
 from shodohflo.wire.decode import decode
 from shodohflo.wire.headers.tcp import TcpHeader
+from shodohflo.wire.registry import TABLE
 from shodohflo.wire.rows import Rows
+from support.datagrams import SPOKEN
 from support.feeding import Found, found, refusal
-from support.packets import ACK, RST, SYN, frames_of, ip, tcp
+from support.long_way import LONG
+from support.packets import ACK, FIN, RST, SYN, frames_of, ip, tcp
 from support.sound import RAW, A, B
+
+if TYPE_CHECKING:
+    from shodohflo.wire.decoding import DecoderTable
 
 THROUGH_FLAGS = 14
 HOSTS = [("10.0.0.1", "10.0.0.2"), (A, B)]
@@ -83,6 +92,52 @@ def test_rubbish_after_the_packet_changes_nothing(src: str, dst: str) -> None:
     assert refusal(ip(tcp()[:16], 6, src, dst) + tcp()[16:], RAW) == "tcp_length"
 
 
+BARE_SYN = {flags for flags in range(256) if flags & (SYN | FIN | RST | ACK) == SYN}
+SYN_ACK = {flags for flags in range(256) if flags & (SYN | FIN | RST | ACK) == SYN | ACK}
+
+
+@pytest.mark.parametrize("words", [5, 6], ids=["plain", "with options"])
+@pytest.mark.parametrize("table", [TABLE, LONG], ids=["shortcut", "header by header"])
+@pytest.mark.parametrize(("src", "dst"), HOSTS)
+def test_only_openings_have_a_number(src: str, dst: str, table: DecoderTable, words: int) -> None:
+    """A SYN has its sequence number, a SYN-ACK what it acknowledges less 1, and each other segment 0."""
+    segments = [tcp(flags=flags, words=words, payload=bytes(4), numbers=(1000, 2000)) for flags in range(256)]
+
+    (batch,) = decode(frames_of(*(ip(each, 6, src, dst) for each in segments)), table=table).batches
+
+    expected = {**dict.fromkeys(BARE_SYN, 1000), **dict.fromkeys(SYN_ACK, 1999)}
+    assert batch.number.tolist() == [expected.get(flags, 0) for flags in range(256)]
+
+
+@pytest.mark.parametrize("table", [TABLE, LONG], ids=["shortcut", "header by header"])
+def test_both_openings_of_a_handshake_have_the_same_number(table: DecoderTable) -> None:
+    """Numbers are modulo 2**32: the one before 0 is the greatest."""
+    numbers = [0, 1, 0x7FFF_FFFF, 0xFFFF_FFFF]
+    syns = [ip(tcp(flags=SYN, numbers=(number, 77)), 6) for number in numbers]
+    answers = [ip(tcp(flags=SYN | ACK, numbers=(77, (number + 1) % 2**32)), 6) for number in numbers]
+
+    (batch,) = decode(frames_of(*syns, *answers), table=table).batches
+
+    assert batch.number.tolist() == numbers * 2
+
+
+@pytest.mark.parametrize("flags", [SYN, SYN | ACK])
+def test_a_number_needs_no_more_than_the_flags(flags: int) -> None:
+    """An opening of which 14 bytes were captured has its number."""
+    packet = ip(tcp(flags=flags, numbers=(5, 6)), 6)
+
+    (batch,) = decode(frames_of(packet[: 20 + THROUGH_FLAGS], original=len(packet))).batches
+
+    assert batch.number.tolist() == [5]
+
+
+def test_what_tcp_segments_begin_with_says_nothing() -> None:
+    """No TCP segment says anything, whatever its ports and its payload."""
+    (batch,) = decode(frames_of(*(ip(tcp(*each.ports, payload=each.payload), 6) for each in SPOKEN))).batches
+
+    assert not batch.says.any()
+
+
 def test_refusing_some_keeps_the_flags_of_the_others_in_their_place() -> None:
     """Refusing some rows leaves the columns of the others aligned."""
     segments = [tcp(1, 1, 1), tcp(words=4), tcp(2, 2, 2), tcp(words=6), tcp(3, 3, 3)]
@@ -96,7 +151,11 @@ def test_refusing_some_keeps_the_flags_of_the_others_in_their_place() -> None:
 
 def test_the_fields_stand_where_rfc_9293_has_them() -> None:
     """Each field of a 24-byte header is read; the header length is in bytes."""
-    header = TcpHeader.of(Rows.from_frames(frames_of(tcp(40000, 443, SYN | ACK, words=6))))
+    segment = tcp(40000, 443, SYN | ACK, words=6, numbers=(0x0102_0304, 0xF1F2_F3F4))
+    header = TcpHeader.of(Rows.from_frames(frames_of(tcp(), segment)))
 
+    sequence, acknowledgement = header.numbers(np.array([1]))
+    header = header.keep(np.array([False, True]))
+    assert (sequence.tolist(), acknowledgement.tolist()) == ([0x0102_0304], [0xF1F2_F3F4])
     assert (header.src_port.tolist(), header.dst_port.tolist()) == ([40000], [443])
     assert (header.header_length.tolist(), header.flags.tolist()) == ([24], [SYN | ACK])

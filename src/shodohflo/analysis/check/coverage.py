@@ -19,7 +19,8 @@ def find_uncovered(model: Model) -> Iterator[Finding]:
     """Yield a finding for each group of pairs of networks that no rule has an opinion on."""
     targets: dict[str, dict[str, Pair]] = {}
     for pair in model.pairs:
-        if not model.chart(pair.rules).shares:
+        chart = model.chart(pair.rules)
+        if not chart.shares and not chart.evidence:
             for src in pair.src.names:
                 known = targets.setdefault(src, {})
                 targets[src] = dict.fromkeys(pair.dst.names, pair) | known

@@ -8,7 +8,9 @@ ours: all packets to lan that an outsider sends from source port 53 are dropped.
     10.0.0.2:40000 > 198.51.100.9:53     the answer, recorded by rule 1: ONE-WAY-DROP
 
 Both are found by intersecting the blocks of `ports.Chart`: what rule 0 takes by its source port, with what another rule
-takes between the same networks (spoofable), or takes in the other direction (one-way).
+takes between the same networks (spoofable), or takes in the other direction (one-way). A rule that drops behind
+`Observed` does so only where there is no evidence, so evidence that would have the other packet recorded counts only
+against drops before it.
 """
 
 from __future__ import annotations
@@ -45,7 +47,7 @@ def _spoofable(model: Model, rule: int) -> Iterator[Finding]:
     """Yield findings for packets that are dropped, but would be recorded if they came from another port."""
     for rules, pair in model.intrusions.items():
         for dropped, seen_from in _hidden(model, rule, rules, pair) if rules >> rule & 1 else ():
-            if model.drops(rule, dropped) and model.records(replace(dropped, src_port=seen_from)):
+            if model.drops(rule, dropped) and model.recorder(replace(dropped, src_port=seen_from), dropped):
                 who = listed(pair.src.names, "or")
                 sentence = (
                     f'"{model.sentence(rule)}" hides whatever outsiders in {who} send from port {dropped.src_port}; '
@@ -57,7 +59,7 @@ def _spoofable(model: Model, rule: int) -> Iterator[Finding]:
 def _spoofable_when_tried(model: Model, rule: int) -> Iterator[Finding]:
     for dropped in _dropped_when_tried(model, rule, model.intrusions.values()):
         for seen_from in _OTHER_PORTS if model.is_outsider(dropped.src_addr) else ():
-            if model.records(replace(dropped, src_port=seen_from)):
+            if model.recorder(replace(dropped, src_port=seen_from), dropped):
                 sentence = (
                     f'"{model.sentence(rule)}" drops this packet of an outsider for its source port; '
                     f"from port {seen_from} it would be recorded (found by sampling)"
@@ -78,13 +80,12 @@ def _hidden(model: Model, rule: int, rules: int, pair: Pair) -> Iterator[tuple[P
     share = chart.of(rule)
     for block in share.blocks if share else ():
         by_source = Block(block.src & model.takes[rule].ports, block.dst)
-        for other in chart.shares:
-            for seen in other.blocks if not model.takes[other.rule].drops else ():
-                common = Block(by_source.src, by_source.dst & seen.dst)
-                if common:
-                    src_port, _ = example(model.classes, common)
-                    other_port, dst_port = example(model.classes, Block(seen.src, common.dst))
-                    yield Packet(pair.src.examples[0], src_port, pair.dst.examples[1], dst_port), other_port
+        for seen in chart.recorded(model.takes):
+            common = Block(by_source.src, by_source.dst & seen.dst)
+            if common:
+                src_port, _ = example(model.classes, common)
+                other_port, dst_port = example(model.classes, Block(seen.src, common.dst))
+                yield Packet(pair.src.examples[0], src_port, pair.dst.examples[1], dst_port), other_port
 
 
 def find_one_way(model: Model) -> Iterator[Finding]:
@@ -100,13 +101,12 @@ def find_one_way(model: Model) -> Iterator[Finding]:
 def _one_way(model: Model, rule: int, dropped: Packet, how: str = "") -> Finding | None:
     """Return a finding if `rule` drops the packet and its answer is recorded."""
     answer = Packet(dropped.dst_addr, dropped.dst_port, dropped.src_addr, dropped.src_port)
-    by = model.ask(answer).verdict.rule
-    if by is None or not (model.drops(rule, dropped) and model.records(answer)):
+    by = model.recorder(answer, dropped)
+    if not (by and model.drops(rule, dropped)):
         return None
-    recorder = rule_place(by)
     sentence = (
         f'"{model.sentence(rule)}" drops this packet; the one back, {answer.to_text()}, is recorded by '
-        f"{recorder} if the agent receives it too{how}"
+        f"{by} if the agent receives it too{how}"
     )
     return Finding(Code.ONE_WAY_DROP, rule_place(rule), sentence, dropped)
 
@@ -115,9 +115,8 @@ def _answered(model: Model, rule: int) -> Iterator[Packet]:
     """Yield packets that `rule` drops, where another rule records the answer."""
     for (rules, turned), pair in model.exchanges.items():
         share = model.chart(rules).of(rule) if rules >> rule & 1 else None
-        back = model.chart(turned).shares if share else ()
+        back = tuple(model.chart(turned).recorded(model.takes)) if share else ()
         for block in share.blocks if share else ():
-            for other in back:
-                for recorded in other.blocks if not model.takes[other.rule].drops else ():
-                    if common := block & recorded.turned:
-                        yield model.packet(pair, common)
+            for recorded in back:
+                if common := block & recorded.turned:
+                    yield model.packet(pair, common)

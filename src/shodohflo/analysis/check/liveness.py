@@ -28,7 +28,7 @@ class Liveness:
     """What is known about the rules, by number; a rule in none of the three is proven dead."""
 
     alive: dict[int, Packet] = field(default_factory=dict)
-    """A packet that the rule decides."""
+    """A packet that the rule decides, if only by evidence."""
     tried: dict[int, int] = field(default_factory=dict)
     """How many packets were tried without success, for rules that depend on a custom action."""
     failing: dict[int, Packet] = field(default_factory=dict)
@@ -40,16 +40,18 @@ def examine(model: Model) -> Liveness:
     known = Liveness()
     places: dict[int, list[tuple[Pair, Block]]] = {}
     for rules, pair in model.meetings.items():
-        for share in model.chart(rules).shares:
+        chart = model.chart(rules)
+        for share in (*chart.shares, *([chart.evidence] if chart.evidence else [])):
             if share.is_sure:
                 known.alive.setdefault(share.rule, model.packet(pair, share.blocks[0]))
             else:
                 places.setdefault(share.rule, []).extend((pair, block) for block in share.blocks)
-    for rule in sorted(places.keys() - known.alive.keys()):
+    # Of `Observed` with a custom action, it may be proven that it is alive; the action may still fail.
+    for rule in sorted(rule for rule in places if rule not in known.alive or model.takes[rule].is_own):
         sampled = sample(model, rule, places[rule])
         if sampled.decided:
-            known.alive[rule] = sampled.decided
-        else:
+            known.alive.setdefault(rule, sampled.decided)
+        elif rule not in known.alive:
             known.tried[rule] = sampled.tried
         if sampled.failed:
             known.failing[rule] = sampled.failed

@@ -173,29 +173,39 @@ class Model:
         return self._answers[packet.ends]
 
     def decides(self, rule: int, packet: Packet) -> bool:
-        """Return whether `rule` decides about `packet`."""
-        return self.ask(packet).verdict.rule == rule
+        """Return whether `rule` decides about `packet`, with evidence or without."""
+        verdict = self.ask(packet).verdict
+        return rule in (verdict.rule, verdict.observed)
 
     def drops(self, rule: int, packet: Packet) -> bool:
-        """Return whether `rule` drops `packet`."""
+        """Return whether `rule` drops `packet`, if there is no evidence."""
         verdict = self.ask(packet).verdict
         return verdict.rule == rule and verdict.decision == Decision.DROPPED
 
-    def records(self, packet: Packet) -> bool:
-        """Return whether the rules record `packet` as a flow."""
-        return self.ask(packet).verdict.decision >= Decision.SRC_IS_CLIENT
+    def recorder(self, packet: Packet, dropped: Packet) -> str:
+        """Return the rule that records `packet` as a flow, in words, although another drops `dropped`; empty if none.
+
+        Evidence counts if it would not have `dropped` recorded as well.
+        """
+        verdict, other = self.ask(packet).verdict, self.ask(dropped).verdict
+        if verdict.rule is not None and verdict.decision >= Decision.SRC_IS_CLIENT:
+            return rule_place(verdict.rule)
+        if verdict.observed is not None and other.observed is None:
+            return f"{rule_place(verdict.observed)}, where there is evidence,"
+        return ""
 
     def outcome(self, packet: Packet) -> str:
-        """Describe what becomes of a UDP packet."""
+        """Describe what becomes of a UDP packet, if there is no evidence."""
         assert packet.protocol == UDP, "TCP flags decide before the rules do"
         decided = first_to_apply(ORDER, packet, self.policy)
         if decided:
             return f"left out: {decided.words}"
         verdict = self.ask(packet).verdict
         judgement = JUDGEMENTS[verdict.decision]
+        unless = "" if verdict.observed is None else ", without evidence"
         if verdict.rule is None:
-            return f"{judgement.outcome.partition('.')[0]}: {judgement.words}"
-        by = rule_place(verdict.rule)
+            return f"{judgement.outcome.partition('.')[0]}: {judgement.words}{unless}"
+        by = f"{rule_place(verdict.rule)}{unless}"
         if verdict.client is None or verdict.service is None:
             return f"dropped by {by}"
         return f"recorded as {address_text(verdict.client)};{address_text(verdict.service)};{verdict.port} by {by}"

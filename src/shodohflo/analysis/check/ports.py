@@ -12,15 +12,19 @@ Three rules between the same networks make three classes: port 53 is bit 4, port
 
 The first rectangle of rule 0 is "from port 53 to any port". Rule 2 decides from any port but 53 and 443 to any port but
 53, and its example is 40000 > 443.
+
+`Observed` takes what its `otherwise` does, as all of this is about packets without evidence. Where there is evidence,
+the first `Observed` rule decides all that is left when its turn comes. If rule 1 were Observed(PortMatch({443})), that
+would be src=3, dst=3, the `Chart.evidence`, while rule 2 still decides what there is no evidence for.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, Final
 
-from shodohflo.rules.actions import is_built_in
+from shodohflo.rules.actions import Observed, is_built_in
 from shodohflo.rules.mapping import Ends
 from shodohflo.rules.table import PortClasses, port_set
 from shodohflo.rules.verdicts import Decision
@@ -50,13 +54,16 @@ class Takes:
     drops: bool
     is_own: bool = False
     """A custom action; what it takes is not known."""
+    by_evidence: bool = False
+    """`Observed`: if there is evidence, it takes everything; the rest is about packets without."""
 
     @classmethod
     def ask(cls, mapping: FlowMapping, number: int, classes: PortClasses) -> Takes:
         """Find out by asking rule `number` of `mapping` about one example of each case."""
         action = mapping.rules[number].action
+        by_evidence = isinstance(action, Observed)
         if not is_built_in(action):
-            return cls(0, src=False, dst=False, rest=False, drops=False, is_own=True)
+            return cls(0, src=False, dst=False, rest=False, drops=False, is_own=True, by_evidence=by_evidence)
         ports = port_set(action)
         inside = min(ports, default=_OUTSIDE)
         examples = ((inside, _OUTSIDE), (_OUTSIDE, inside), (_OUTSIDE, _OUTSIDE))
@@ -65,7 +72,8 @@ class Takes:
         bits = 0
         for place in {int(classes.of_port[port]) for port in ports}:
             bits |= 1 << place
-        return cls(bits, src=src, dst=dst, rest=rest, drops=Decision.DROPPED in decisions)
+        drops = Decision.DROPPED in decisions
+        return cls(bits, src=src, dst=dst, rest=rest, drops=drops, by_evidence=by_evidence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,47 +113,76 @@ class Chart:
     """Which rule decides between two networks, for all pairs of ports."""
 
     shares: tuple[Share, ...]
+    """By rule, where there is no evidence."""
+    evidence: Share | None
+    """What the first `Observed` rule decides where there is evidence, in place of itself and all later rules."""
 
     @classmethod
     def draw(cls, rules: Iterable[int], takes: Sequence[Takes], classes: int) -> Chart:
         """Give each of `rules`, in order, what it takes of what is left; `classes` is the number of port classes."""
-        return cls(tuple(_shares(rules, takes, (1 << classes) - 1)))
+        drawing = _Drawing(_everything(classes))
+        for rule in rules:
+            if drawing.left:
+                drawing.add(rule, takes[rule])
+        return cls(tuple(drawing.shares), drawing.evidence)
 
     def of(self, rule: int) -> Share | None:
         """Return the share of `rule`, or None if nothing is left for it."""
         return next((share for share in self.shares if share.rule == rule), None)
 
     def takers(self, rule: int, takes: Sequence[Takes], classes: int) -> list[int]:
-        """Return the rules before `rule` that are known to take packets it has an opinion on."""
-        wanted = claimed(takes[rule], classes)
-        return [
-            share.rule
-            for share in self.shares
-            if share.rule < rule
-            and not takes[share.rule].is_own
-            and any(block & want for block in share.blocks for want in wanted)
-        ]
+        """Return the rules before `rule` that are known to take packets it has an opinion on, or would by evidence."""
+        wanted = _opinions(takes[rule], classes)
+        before = [share for share in self.shares if share.rule < rule and not takes[share.rule].is_own]
+        found = {share.rule for share in before if any(block & want for block in share.blocks for want in wanted)}
+        if takes[rule].by_evidence:
+            first = self.evidence.rule if self.evidence else rule
+            found |= {share.rule for share in before if share.rule < first} | ({first} - {rule})
+        return sorted(found)
+
+    def recorded(self, takes: Sequence[Takes]) -> Iterator[Block]:
+        """Yield the blocks that are recorded, with evidence or without; those of custom actions may be."""
+        for share in self.shares:
+            yield from share.blocks if not takes[share.rule].drops else ()
+        if self.evidence:
+            yield from self.evidence.blocks
 
 
 def claimed(takes: Takes, classes: int) -> tuple[Block, ...]:
-    """Return what a rule would decide if it were the only one; for a custom action, everything."""
-    everything = (1 << classes) - 1
-    left = Block(everything, everything)
-    return (left,) if takes.is_own else _carve(takes, left)[0]
+    """Return what a rule would decide if it were the only one; for a custom action and `Observed`, everything."""
+    return (_everything(classes),) if takes.by_evidence else _opinions(takes, classes)
 
 
-def _shares(rules: Iterable[int], takes: Sequence[Takes], everything: int) -> Iterator[Share]:
-    left, is_sure = Block(everything, everything), True
-    for rule in rules:
-        if not left:
+def _opinions(takes: Takes, classes: int) -> tuple[Block, ...]:
+    """Return what a rule has an opinion on without evidence; for a custom action, everything."""
+    return (_everything(classes),) if takes.is_own else _carve(takes, _everything(classes))[0]
+
+
+def _everything(classes: int) -> Block:
+    return Block((1 << classes) - 1, (1 << classes) - 1)
+
+
+@dataclass(slots=True)
+class _Drawing:
+    """A chart to which rules are added in order."""
+
+    left: Block
+    """What no rule has taken yet."""
+    is_sure: bool = True
+    shares: list[Share] = field(default_factory=list)
+    evidence: Share | None = None
+
+    def add(self, rule: int, takes: Takes) -> None:
+        """Give `rule` what it takes of what is left."""
+        if takes.by_evidence and self.evidence is None:
+            self.evidence = Share(rule, (self.left,), self.is_sure)
+        if takes.is_own:
+            self.is_sure = False
+            self.shares.append(Share(rule, (self.left,), self.is_sure))
             return
-        if takes[rule].is_own:
-            is_sure = False
-            yield Share(rule, (left,), is_sure)
-            continue
-        blocks, left = _carve(takes[rule], left)
+        blocks, self.left = _carve(takes, self.left)
         if blocks:
-            yield Share(rule, blocks, is_sure)
+            self.shares.append(Share(rule, blocks, self.is_sure))
 
 
 def _carve(takes: Takes, left: Block) -> tuple[tuple[Block, ...], Block]:

@@ -10,6 +10,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from itertools import islice, product
 from typing import TYPE_CHECKING, Any, Final
 
+from shodohflo.rules.actions import Observed
 from shodohflo.rules.packet import Packet
 
 if TYPE_CHECKING:
@@ -89,8 +90,8 @@ def _holds(model: Model, block: Block, port: int) -> bool:
 
 
 def _spoken(actions: Iterable[object]) -> Iterator[int | IPv4Address | IPv6Address]:
-    """Yield the ports and addresses that custom actions mention."""
-    for action in actions:
+    """Yield the ports and addresses that custom actions mention, also those inside `Observed`."""
+    for action in (given.otherwise if isinstance(given, Observed) else given for given in actions):
         code = getattr(getattr(type(action), "match", None), "__code__", None)
         yield from _values([*vars(action).values()] if hasattr(action, "__dict__") else [])
         yield from _values(code.co_consts if code else ())

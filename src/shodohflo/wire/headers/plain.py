@@ -1,7 +1,7 @@
 """A shortcut for plain packets, which are nearly all: IP without options or fragments, then a whole TCP or UDP header.
 
-Both headers are fetched and decoded in one step. Every other packet is decoded header by header; a property test
-checks that both ways give the same result.
+Both headers are fetched and decoded in one step; what the first bytes of UDP payloads say is read in another. Every
+other packet is decoded header by header; a property test checks that both ways give the same result.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from shodohflo.model import TCP, UDP
 from shodohflo.wire.headers.ethernet import EthernetHeader
 from shodohflo.wire.headers.ipv4 import Ipv4Header
 from shodohflo.wire.headers.ipv6 import Ipv6Header
-from shodohflo.wire.headers.tcp import TcpHeader
+from shodohflo.wire.headers.tcp import TcpHeader, opening_numbers
 from shodohflo.wire.headers.udp import UdpHeader
 from shodohflo.wire.layers import IPV4
 from shodohflo.wire.rows import Header
+from shodohflo.wire.says import Datagrams, read_says
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -71,9 +72,13 @@ def plain_ip(decoding: Decoding[Any], rows: Rows, family: Family, otherwise: Dec
 def _take(decoding: Decoding[Any], rows: Rows, header: Header, family: Family, plain: NDArray[np.bool_]) -> None:
     """Decode the rows of `plain` whose headers are plain too, and clear the mask for the others."""
     network = _ipv4(header) if family == 4 else _ipv6(header)
+    udp = UdpHeader(header.octets[:, network.size :])
     plain &= network.plain
-    plain &= _tcp(header, network) | (_udp(header, network) & (not decoding.tunnels))
-    decoding.decoded.append(_batch(rows, header, network, np.flatnonzero(plain)))
+    plain &= _tcp(header, network) | (_udp(udp, network) & (not decoding.tunnels))
+    chosen = np.flatnonzero(plain)
+    batch = _batch(rows, header, network, chosen)
+    _read_payloads(batch, rows, chosen, network, udp)
+    decoding.decoded.append(batch)
 
 
 def _leave(
@@ -103,8 +108,8 @@ def _tcp(header: Header, network: _Network) -> NDArray[np.bool_]:
     return is_tcp & (size >= TcpHeader.SIZE) & (size <= network.total - network.size)
 
 
-def _udp(header: Header, network: _Network) -> NDArray[np.bool_]:
-    length = UdpHeader(header.octets[:, network.size :]).length
+def _udp(udp: UdpHeader, network: _Network) -> NDArray[np.bool_]:
+    length = udp.length
     is_udp: NDArray[np.bool_] = network.protocol == UDP
     return is_udp & (length >= UdpHeader.SIZE) & (length <= network.total - network.size)
 
@@ -115,6 +120,7 @@ def _batch(rows: Rows, header: Header, network: _Network, chosen: NDArray[np.int
     # The ports are at the same place in both transport headers; the flags count for TCP only.
     tcp = TcpHeader(header.octets[:, network.size :])
     protocol = network.protocol[chosen]
+    flags = tcp.flags[chosen] * (protocol == TCP)
     time = rows.time[chosen]
     return Batch(
         family=family,
@@ -123,11 +129,31 @@ def _batch(rows: Rows, header: Header, network: _Network, chosen: NDArray[np.int
         src_port=tcp.src_port[chosen],
         dst_port=tcp.dst_port[chosen],
         protocol=protocol,
-        tcp_flags=tcp.flags[chosen] * (protocol == TCP),
-        number=np.zeros(len(chosen), np.uint32),
+        tcp_flags=flags,
+        number=opening_numbers(tcp, chosen, flags),
         says=np.zeros(len(chosen), np.uint8),
         packets=np.ones(len(chosen), np.int64),
         octets=network.total[chosen],
         first=time,
         last=time,
+    )
+
+
+def _read_payloads(batch: Batch, rows: Rows, chosen: NDArray[np.intp], network: _Network, udp: UdpHeader) -> None:
+    """Write what its datagrams say into `batch`, the `chosen` of `rows`, which have the headers `udp`."""
+    datagrams = np.flatnonzero(batch.protocol == UDP)
+    if not len(datagrams):
+        return
+    chosen = chosen[datagrams]
+    at = rows.at[chosen] + network.size
+    batch.says[datagrams] = read_says(
+        Datagrams(
+            data=rows.data,
+            head=udp.octets[:, UdpHeader.SIZE : _TRANSPORT],
+            row=chosen,
+            at=at + UdpHeader.SIZE,
+            size=np.minimum(rows.end[chosen] - at, udp.lengths(chosen)) - UdpHeader.SIZE,
+            src_port=batch.src_port[datagrams],
+            dst_port=batch.dst_port[datagrams],
+        )
     )

@@ -34,8 +34,8 @@ class Ports(Header):
         return self.u16(2)
 
 
-def segments(rows: Rows, family: Family, protocol: int, tcp_flags: NDArray[np.uint8]) -> Batch:
-    """Return a batch of `rows`, which are at a TCP or UDP header."""
+def segments(rows: Rows, family: Family, protocol: int) -> Batch:
+    """Return a batch of `rows`, which are at a TCP or UDP header; the columns that only one of them has are 0."""
     src_addr, dst_addr = addresses(rows, family)
     ports = Ports.of(rows)
     return Batch(
@@ -45,7 +45,7 @@ def segments(rows: Rows, family: Family, protocol: int, tcp_flags: NDArray[np.ui
         src_port=ports.src_port,
         dst_port=ports.dst_port,
         protocol=np.full(len(rows), protocol, np.uint8),
-        tcp_flags=tcp_flags,
+        tcp_flags=np.zeros(len(rows), np.uint8),
         number=np.zeros(len(rows), np.uint32),
         says=np.zeros(len(rows), np.uint8),
         packets=np.ones(len(rows), np.int64),

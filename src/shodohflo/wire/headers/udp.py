@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,11 +14,12 @@ from shodohflo.model import UDP
 from shodohflo.wire.headers.segments import Ports, segments
 from shodohflo.wire.headers.udp_tunnels import look_inside
 from shodohflo.wire.refusals import Refusal
+from shodohflo.wire.says import Datagrams, read_says
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from shodohflo.columns.batch import Family
+    from shodohflo.columns.batch import Batch, Family
     from shodohflo.wire.decoding import Decoding
     from shodohflo.wire.rows import Rows
 
@@ -35,13 +37,18 @@ class UdpHeader(Ports):
         """Bytes of header and payload; 0 in a jumbogram (RFC 2675 section 4)."""
         return self.u16(4).astype(np.int64)
 
+    def lengths(self, chosen: NDArray[np.intp]) -> NDArray[np.int64]:
+        """Return the lengths of some datagrams, without reading those of the others."""
+        return self.octets[:, 4:6].view(">u2")[:, 0][chosen].astype(np.int64)
+
 
 def udp(decoding: Decoding[Any], rows: Rows, family: Family) -> None:
     """Decode a datagram, or the first fragment of one."""
     rows = decoding.keep_if(rows, rows.wire_left() >= UdpHeader.SIZE, Refusal.UDP_LENGTH)
     rows = decoding.require(rows, Ports.SIZE, Refusal.UDP_CUT)
     rows = decoding.keep_if(rows, _plausible(rows), Refusal.UDP_LENGTH)
-    decoding.decoded.append(segments(rows, family, UDP, np.zeros(len(rows), np.uint8)))
+    batch = segments(rows, family, UDP)
+    decoding.decoded.append(replace(batch, says=_says(rows, batch)))
     if decoding.tunnels:
         look_inside(decoding, rows)
 
@@ -54,3 +61,25 @@ def _plausible(rows: Rows) -> NDArray[np.bool_]:
     length = UdpHeader.of(rows, _THROUGH_LENGTH).length
     plausible[captured] = (length == 0) | ((length >= UdpHeader.SIZE) & (length <= rows.wire_left()))
     return plausible
+
+
+def _says(rows: Rows, batch: Batch) -> NDArray[np.uint8]:
+    """Return what the payloads say; a length of 0 stands for the rest of the packet."""
+    captured = rows.end - rows.at >= UdpHeader.SIZE
+    rows = rows.keep(captured)
+    length = UdpHeader.of(rows, _THROUGH_LENGTH).length
+    left = rows.end - rows.at
+    size = np.where(length == 0, left, np.minimum(left, length)) - UdpHeader.SIZE
+    found = np.zeros(len(batch), np.uint8)
+    found[captured] = read_says(
+        Datagrams(
+            data=rows.data,
+            head=np.zeros((0, 0), np.uint8),
+            row=np.zeros(len(rows), np.int64),
+            at=rows.at + UdpHeader.SIZE,
+            size=size,
+            src_port=batch.src_port[captured],
+            dst_port=batch.dst_port[captured],
+        )
+    )
+    return found

@@ -1,0 +1,140 @@
+"""Events: the openings, resets and payload of TCP flows with openings, in order, for `handshakes`.
+
+Packets of one direction of a flow are one row of a batch, but openings need the order of packets. So the packets of the
+few flows that have openings are looked at one by one here, as columns: sorted by flow and time, with what repeats
+itself left out. An example of one flow, X and Y, in order:
+
+    X SYN 7, X SYN 7, Y SYN-ACK 7, X payload, Y payload, X payload    is walked as
+    X SYN 7,          Y SYN-ACK 7, payload (first X, all X and Y)     in three rounds
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from shodohflo.attribution.evidence.handshakes import MOST_OPENINGS, Event
+from shodohflo.columns.batch import ACK, RST, SYN
+from shodohflo.columns.table import Table, column, table
+from shodohflo.model import TCP
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from shodohflo.attribution.evidence.conversations import Conversations
+    from shodohflo.attribution.evidence.handshakes import Talk
+    from shodohflo.columns.batch import Batch
+
+NO_EVENT: Final = 0xFF
+"""Takes the place of an `Event` for a segment that is none."""
+
+
+def kinds(rows: Batch) -> NDArray[np.uint8]:
+    """Return the `Event` of each row of merged packets, 0xFF for a segment that is none, such as a FIN."""
+    kind = np.full(len(rows), NO_EVENT, np.uint8)
+    kind[rows.tcp_flags == 0] = Event.PAYLOAD
+    kind[rows.tcp_flags == SYN] = Event.SYN
+    kind[rows.tcp_flags == SYN | ACK] = Event.SYN_ACK
+    kind[rows.tcp_flags & RST != 0] = Event.RESET
+    kind[rows.protocol != TCP] = NO_EVENT
+    return kind
+
+
+@table
+class Events(Table):
+    """What happened in some flows, by flow and in order of time."""
+
+    flow: NDArray[np.int64] = column(np.int64)
+    """An index into the flows that are walked."""
+    kind: NDArray[np.uint8] = column(np.uint8)
+    """An `Event`."""
+    side: NDArray[np.uint8] = column(np.uint8)
+    """The side that sent it; of payload, the side that sent the first segment."""
+    sides: NDArray[np.uint8] = column(np.uint8)
+    """The sides that sent it, as bits."""
+    number: NDArray[np.uint32] = column(np.uint32)
+    time: NDArray[np.int64] = column(np.int64)
+    """When it happened, of payload the last segment; in ns since 1970."""
+
+    @classmethod
+    def of(
+        cls,
+        talks: Conversations,
+        kind: NDArray[np.uint8],
+        packets: Batch,
+        row_of: NDArray[np.int32],
+        walked: NDArray[np.int32],
+    ) -> Events:
+        """Return the events of the flows whose place in `walked`, one for each flow, is not negative.
+
+        `kind` has the event of each merged row, `row_of` the row of each packet.
+        """
+        of_row = walked[talks.flow]
+        chosen = np.flatnonzero(((of_row >= 0) & (kind != NO_EVENT))[row_of])
+        rows = row_of[chosen]
+        flow, time = of_row[rows], packets.first[chosen]
+        order = np.lexsort((time, flow))
+        rows = rows[order]
+        side = talks.side[rows]
+        bits = np.uint8(1) << side
+        return cls(flow[order].astype(np.int64), kind[rows], side, bits, talks.rows.number[rows], time[order])
+
+    def shortened(self) -> Events:
+        """Return the events without repetitions, and with payload between two other events as one."""
+        if not len(self):
+            return self
+        begins = np.ones(len(self), np.bool_)
+        begins[1:] = ~self._repeats()
+        starts = np.flatnonzero(begins)
+        ends = np.append(starts[1:], len(self)) - 1
+        first, last = self[starts], self[ends]
+        sides = np.bitwise_or.reduceat(self.sides, starts)
+        latest = np.maximum.reduceat(self.time, starts)
+        return Events(first.flow, first.kind, first.side, sides, last.number, latest)
+
+    def _repeats(self) -> NDArray[np.bool_]:
+        """Return for each event but the first whether it goes with the one before it."""
+        before, after = self[:-1], self[1:]
+        alike = (before.flow == after.flow) & (before.kind == after.kind)
+        repeated = (before.side == after.side) & ((after.kind == Event.SYN) | (before.number == after.number))
+        repeats: NDArray[np.bool_] = alike & ((after.kind == Event.PAYLOAD) | repeated)
+        return repeats
+
+
+def walk(events: Events, talk: Talk) -> None:
+    """Take `events` into the state of their flows, one event of each flow at a time."""
+    if not len(events):
+        return
+    opens = events.kind <= Event.SYN_ACK
+    openings = np.bincount(events.flow[opens], minlength=len(talk.own))
+    many = openings > MOST_OPENINGS
+    if many.any():
+        events = events.keep(~many[events.flow] | (events.kind > Event.SYN_ACK))
+    _walk(events, talk)
+    talk.contradict(np.flatnonzero(many))
+
+
+def _walk(events: Events, talk: Talk) -> None:
+    begins = np.ones(len(events), np.bool_)
+    begins[1:] = events.flow[1:] != events.flow[:-1]
+    starts = np.flatnonzero(begins)
+    turn = np.arange(len(events)) - starts[np.cumsum(begins) - 1]
+    order = np.argsort(turn, kind="stable")
+    begin = 0
+    for end in np.cumsum(np.bincount(turn)).tolist():
+        _take(events[order[begin:end]], talk)
+        begin = end
+
+
+def _take(events: Events, talk: Talk) -> None:
+    """Take in one event of each of some flows."""
+    present = np.bincount(events.kind * np.uint8(2) + events.side, minlength=2 * len(Event))
+    for kind in (Event.SYN, Event.SYN_ACK, Event.RESET):
+        for side in (0, 1):
+            if present[2 * kind + side]:
+                some = events[(events.kind == kind) & (events.side == side)]
+                talk.take(kind, side, some.flow, some.number, some.time)
+    if present[2 * Event.PAYLOAD :].any():
+        some = events[events.kind == Event.PAYLOAD]
+        talk.carry(some.flow, np.uint8(1) << some.side, some.sides, some.time)

@@ -1,0 +1,134 @@
+"""Flows: what each flow has shown so far, and the verdict that was written for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from shodohflo.columns.memory import Memory
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from shodohflo.attribution.evidence.conversations import Conversations
+
+LIFETIME: Final = 900 * 10**9
+"""In ns: how long a flow is remembered after its last payload."""
+
+LONG_AGO: Final = np.iinfo(np.int64).min // 2
+"""The time of what did not happen; other times can be subtracted from it."""
+
+_SHOWN: Final[dict[str, Any]] = {
+    "own": np.uint8,
+    "verified": np.bool_,
+    "seen": np.uint8,
+    "said": np.uint8,
+    "service": np.uint8,
+    "rung": np.uint8,
+    "corrected": np.uint8,
+    "graded": np.bool_,
+}
+"""Read for every flow of a batch."""
+
+_WRITTEN: Final[dict[str, Any]] = {
+    f"{name}_{side}": dtype
+    for side in (0, 1)
+    for name, dtype in (("packets", np.int64), ("octets", np.int64), ("first", np.int64))
+}
+"""Read for flows that `Observed` rules are about."""
+
+
+@dataclass(slots=True)
+class Shown:
+    """What the flows of one batch have shown, as columns; changed in place, then kept by `Flows.keep`."""
+
+    slots: NDArray[np.int32]
+    """Where each flow is kept; negative for a flow that is not."""
+    last: NDArray[np.int64]
+    """When each had its last payload before this batch, in ns since 1970; long ago if it had none."""
+    own: NDArray[np.uint8]
+    """A `handshakes.Own`: what the openings of a TCP flow said."""
+    verified: NDArray[np.bool_]
+    """Whether both sides showed it: a matched handshake, or a request and its response."""
+    seen: NDArray[np.uint8]
+    """Which sides sent payload: bit 0 for side 0, bit 1 for side 1."""
+    said: NDArray[np.uint8]
+    """What datagrams said: bits 0 and 1 for requests of side 0 and 1, bits 2 and 3 for their responses."""
+    service: NDArray[np.uint8]
+    """A `sides.Service`: the verdict that is written."""
+    rung: NDArray[np.uint8]
+    """A `model.Rung`: the evidence for it; `NONE` if there is no verdict yet."""
+    corrected: NDArray[np.uint8]
+    """The rungs whose evidence has corrected the flow, as bits."""
+    graded: NDArray[np.bool_]
+    """Whether the rules were graded by this flow."""
+    anew: NDArray[np.bool_] = field(init=False)
+    """Whether the ports are used for another conversation since this batch."""
+    latest: NDArray[np.uint8] = field(init=False)
+    """A `handshakes.Own`: `own`, with what openings after the last payload say."""
+    shows: NDArray[np.uint8] = field(init=False)
+    """What the flow showed in this batch for other flows: bits of `handshakes.Showing`."""
+    was_two_way: NDArray[np.bool_] = field(init=False)
+    """Whether both sides had sent payload before this batch."""
+
+    def __post_init__(self) -> None:
+        """Begin with what was shown before this batch."""
+        self.anew = np.zeros(len(self.slots), np.bool_)
+        self.shows = np.zeros(len(self.slots), np.uint8)
+        self.latest = self.own.copy()
+        self.was_two_way = self.is_two_way
+
+    def renew(self, flows: NDArray[np.intp]) -> None:
+        """Forget the verdicts of `flows`: their ports are used for other conversations."""
+        for column in (self.service, self.rung, self.corrected, self.graded):
+            column[flows] = 0
+        self.anew[flows] = True
+
+    @property
+    def is_two_way(self) -> NDArray[np.bool_]:
+        """Whether both sides sent payload."""
+        two_way: NDArray[np.bool_] = self.seen == 0b11
+        return two_way
+
+
+class Flows:
+    """The flows of the last quarter of an hour, bounded."""
+
+    def __init__(self, capacity: int) -> None:
+        """Remember at most `capacity` flows."""
+        self.memory = Memory(_SHOWN | _WRITTEN, capacity, LIFETIME)
+
+    @property
+    def octets(self) -> int:
+        """The memory taken."""
+        return self.memory.octets
+
+    def of(self, talks: Conversations, times: NDArray[np.int64]) -> Shown:
+        """Return what the flows of a batch have shown; those with payload are remembered from now on.
+
+        `times` is when each flow begins in this batch; those with payload are looked for at their first payload.
+        """
+        spoke = talks.spoke != 0
+        looked = np.where(spoke, talks.first_payload, times)
+        slots = self.memory.find(talks.keys, looked)
+        found = slots >= 0
+        last = np.where(found, self.memory.last_of(slots), LONG_AGO)
+        slots[spoke], _ = self.memory.enter(talks.keys[spoke], looked[spoke])
+        # What is entered may take the place of a flow that only has openings in this batch.
+        slots[~spoke] = self.memory.find(talks.keys[~spoke], looked[~spoke])
+        found &= slots >= 0
+        self.memory.touch(slots[spoke], talks.last_payload[spoke])
+        return Shown(slots, last, *(self._read(name, slots, found) for name in _SHOWN))
+
+    def keep(self, shown: Shown) -> None:
+        """Keep what the flows of a batch have shown."""
+        kept = shown.slots >= 0
+        slots = shown.slots[kept]
+        for name in _SHOWN:
+            self.memory[name][slots] = getattr(shown, name)[kept]
+
+    def _read(self, name: str, slots: NDArray[np.int32], found: NDArray[np.bool_]) -> NDArray[Any]:
+        values = self.memory[name]
+        return np.where(found, values[slots], values.dtype.type(0))

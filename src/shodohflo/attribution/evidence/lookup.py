@@ -1,0 +1,89 @@
+"""Looking up facts: `Lookup` answers for some flows of a batch from everything that is remembered."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from shodohflo.attribution.evidence.known import SERVICE
+from shodohflo.model import TCP, UDP
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from numpy.typing import NDArray
+
+    from shodohflo.attribution.evidence.evidence import Evidence
+    from shodohflo.attribution.evidence.flows import Shown
+    from shodohflo.attribution.evidence.known import Asking
+
+    Mask = NDArray[np.bool_]
+    Bits = NDArray[np.uint8]
+
+
+class Lookup:
+    """The `facts.Facts` of some flows; each is looked up when it is asked for."""
+
+    def __init__(self, evidence: Evidence, flows: Asking, shown: Shown) -> None:
+        """Answer about `flows` from `evidence` and from what they have `shown` themselves."""
+        self._evidence, self._flows, self._shown = evidence, flows, shown
+        self.is_tcp: Mask = flows.talks.is_tcp[flows.which]
+        self.is_two_way: Mask = shown.is_two_way[flows.which]
+        self.own: Bits = shown.latest[flows.which]
+
+    def about(self, fact: str, side: int) -> Bits:
+        """Return the fact of that name about the ends of a side; see `facts.FlowFacts`."""
+        return _FACTS[fact](self._evidence, self._flows, side)
+
+    def keep(self, mask: Mask) -> Lookup:
+        """Return the facts about the flows where `mask` is true."""
+        return Lookup(self._evidence, self._flows.keep(mask), self._shown)
+
+
+def _sockets(evidence: Evidence, flows: Asking, side: int) -> Bits:
+    return evidence.sockets(flows, side)
+
+
+def _groups(evidence: Evidence, flows: Asking, side: int) -> Bits:
+    return evidence.groups.holds(flows.talks.address(side)[flows.which]).view(np.uint8)
+
+
+def _known(evidence: Evidence, flows: Asking, side: int) -> Bits:
+    services = evidence.services.marked(flows, side) * np.uint8(SERVICE)
+    return services | evidence.clients.bits(flows.end_keys(side), flows.times)
+
+
+def _claims(evidence: Evidence, flows: Asking, side: int) -> Bits:
+    services = evidence.claims.marked(flows, side) * np.uint8(SERVICE)
+    return services | evidence.claimed_clients.bits(flows.end_keys(side), flows.times)
+
+
+def _churned(evidence: Evidence, flows: Asking, side: int) -> Bits:
+    return evidence.churn.marked(flows, side).view(np.uint8)
+
+
+def _churned_one_way(evidence: Evidence, flows: Asking, side: int) -> Bits:
+    return evidence.one_way_churn.marked(flows, side).view(np.uint8)
+
+
+def _listed(evidence: Evidence, flows: Asking, side: int) -> Bits:
+    ports = flows.talks.port(side)[flows.which]
+    is_tcp = flows.talks.is_tcp[flows.which]
+    return np.where(is_tcp, evidence.listed[TCP][ports], evidence.listed[UDP][ports]).view(np.uint8)
+
+
+def _roles(evidence: Evidence, flows: Asking, side: int) -> Bits:
+    return evidence.roles.bits(flows.address_keys(side), flows.times)
+
+
+_FACTS: Mapping[str, Callable[[Evidence, Asking, int], Bits]] = {
+    "sockets": _sockets,
+    "groups": _groups,
+    "known": _known,
+    "claims": _claims,
+    "churned": _churned,
+    "listed": _listed,
+    "roles": _roles,
+    "churned_one_way": _churned_one_way,
+}

@@ -1,0 +1,144 @@
+"""Services: ends that answered, with what an inventory shows of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from shodohflo.attribution.evidence.conversations import end_keys
+from shodohflo.attribution.evidence.known import DAY
+from shodohflo.columns.addresses import Addresses
+from shodohflo.columns.memory import Memory, hashed
+from shodohflo.model import MOST_CLIENTS, End, Rung, ServiceSeen
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from shodohflo.attribution.evidence.known import Asking
+    from shodohflo.columns.batch import Family
+
+TOLD_EVERY: Final = 60 * 10**9
+"""In ns: a service that goes on answering is reported this often."""
+
+_FIELDS: Final = {
+    "version": np.uint8,
+    "high": np.uint64,
+    "low": np.uint64,
+    "protocol": np.uint8,
+    "port": np.uint16,
+    "rung": np.uint8,
+    "clients": np.uint16,
+    "first": np.int64,
+    "told": np.int64,
+}
+
+
+class Services:
+    """Ends of services, their strongest evidence, and how many addresses were their clients."""
+
+    def __init__(self, capacity: int, callers: int) -> None:
+        """Remember at most `capacity` services, and tell `callers` pairs of service and client apart."""
+        self._memory = Memory(_FIELDS, capacity, DAY)
+        self._callers = Memory({}, callers, DAY)
+
+    @property
+    def octets(self) -> int:
+        """The memory taken."""
+        return self._memory.octets + self._callers.octets
+
+    def marked(self, flows: Asking, side: int) -> NDArray[np.bool_]:
+        """Return whether the end of `side` of each flow is remembered."""
+        return self._memory.find(flows.end_keys(side), flows.times) >= 0
+
+    def remember(self, flows: Asking, side: int, rung: NDArray[np.uint8]) -> None:
+        """Note that the end of `side` of each flow is a service, by the evidence `rung`."""
+        if not len(flows):
+            return
+        keys = flows.end_keys(side)
+        slots, fresh = self._memory.enter(keys, flows.times)
+        kept = slots >= 0
+        new, slots, rung = kept & fresh, slots[kept], rung[kept]
+        if new.any():
+            some = flows.keep(new)
+            talks = some.talks
+            addresses = Addresses.from_column(talks.rows.family, talks.address(side)[some.which])
+            protocol = talks.ends[0].protocol[some.which]
+            self._describe(slots[fresh[kept]], addresses, protocol, talks.port(side)[some.which], some.times)
+        held = self._memory["rung"]
+        # NONE, in a fresh entry, is no evidence and not the strongest.
+        held[slots[held[slots] == Rung.NONE]] = Rung.RULE
+        np.minimum.at(held, slots, rung)
+        self._count(slots, hashed([keys, flows.address_keys(1 - side)])[kept], flows.times[kept])
+
+    def news(self, now: int) -> list[ServiceSeen]:
+        """Return the services that are new, or were used since they were last reported, at `now` (ns since 1970)."""
+        slots = self._memory.live(now)
+        last, told = self._memory.last_of(slots), self._memory["told"][slots]
+        due = (told == 0) | ((last > told) & (now - told > TOLD_EVERY))
+        slots, last = slots[due], last[due]
+        self._memory["told"][slots] = np.maximum(last, 1)
+        return self._rows(slots, last)
+
+    def all(self, now: int) -> list[ServiceSeen]:
+        """Return every service that is remembered at `now`."""
+        slots = self._memory.live(now)
+        return self._rows(slots, self._memory.last_of(slots))
+
+    def recall(self, seen: Sequence[ServiceSeen]) -> None:
+        """Remember what another run, or another agent, saw."""
+        for family in (4, 6):
+            some = [each for each in seen if each.end.address.version == family]
+            if some:
+                self._recall(some, family)
+
+    def _recall(self, seen: Sequence[ServiceSeen], family: Family) -> None:
+        addresses = Addresses.from_objects(each.end.address for each in seen)
+        protocol = np.array([each.end.protocol for each in seen], np.uint8)
+        port = np.array([each.end.port for each in seen], np.uint16)
+        first = np.array([each.first for each in seen], np.int64)
+        last = np.array([each.last for each in seen], np.int64)
+        slots, fresh = self._memory.enter(end_keys(family, addresses.column(family), protocol, port), last)
+        new = fresh & (slots >= 0)
+        self._describe(slots[new], addresses[new], protocol[new], port[new], first[new])
+        self._memory["rung"][slots[new]] = np.array([each.rung for each in seen], np.uint8)[new]
+        self._memory["clients"][slots[new]] = np.array([min(each.clients, MOST_CLIENTS) for each in seen])[new]
+        self._memory["told"][slots[new]] = np.maximum(last[new], 1)
+
+    def _describe(
+        self,
+        slots: NDArray[np.int32],
+        addresses: Addresses,
+        protocol: NDArray[np.uint8],
+        port: NDArray[np.uint16],
+        first: NDArray[np.int64],
+    ) -> None:
+        """Fill the fields of new entries."""
+        memory = self._memory
+        memory["version"][slots], memory["high"][slots], memory["low"][slots] = (
+            addresses.version,
+            addresses.high,
+            addresses.low,
+        )
+        memory["protocol"][slots], memory["port"][slots], memory["first"][slots] = protocol, port, first
+
+    def _count(self, slots: NDArray[np.int32], callers: NDArray[np.uint64], times: NDArray[np.int64]) -> None:
+        """Count the clients that were not seen with a service before."""
+        _, fresh = self._callers.enter(callers, times)
+        _, once = np.unique(callers[fresh], return_index=True)
+        counts = self._memory["clients"]
+        added = np.bincount(slots[fresh][once], minlength=1)
+        grown = np.flatnonzero(added)
+        counts[grown] = np.minimum(counts[grown] + added[grown], MOST_CLIENTS)
+
+    def _rows(self, slots: NDArray[np.int32], last: NDArray[np.int64]) -> list[ServiceSeen]:
+        names = ("version", "high", "low", "protocol", "port", "rung", "clients", "first")
+        version, high, low, *rest = (self._memory[name][slots] for name in names)
+        addresses = Addresses(version, high, low).objects()
+        numbers = zip(*(column.tolist() for column in rest), last.tolist(), strict=True)
+        return [
+            ServiceSeen(End(address, protocol, port), first, until, Rung(rung), clients)
+            for address, (protocol, port, rung, clients, first, until) in zip(addresses, numbers, strict=True)
+        ]
