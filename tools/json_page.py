@@ -98,9 +98,9 @@ service by evidence.
 | `action` | string or null | Its action, shortened; null if only the agents know it. |
 | `graded` | number | Flows that it was asked about. |
 | `disagreed` | number | Flows of which it would take the client for the service. |
-| `worst_port` | number or null | The port of services at which it was wrong most often; null if it never was. |
-| `worst_graded` | number | Flows at that port that it was asked about. |
-| `worst_disagreed` | number | Flows at that port that it was wrong about. |
+| `worst_port` | number or null | The port that it named most often where it was wrong; null if it never was. |
+| `worst_graded` | number | Flows where it named that port. |
+| `worst_disagreed` | number | Those of them where it was wrong. |
 | `agents` | list of strings | The agents that graded it; empty with captures. |
 
 ## `shodohflo explain --json`
