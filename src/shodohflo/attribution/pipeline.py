@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from shodohflo.attribution.evidence.doors import watch, watch_messages
 from shodohflo.attribution.evidence.grading import Grades
 from shodohflo.attribution.evidence.verdicts import Heard
 from shodohflo.attribution.ledger import Ledger
@@ -132,6 +133,8 @@ class Pipeline:
         for batch in packets.batches:
             merged = group_packets(batch)
             evidence = self.evidence
+            if evidence:
+                watch(evidence, merged.rows, self._compiled_policy.is_ours)
             heard = Heard.of(evidence, merged.packets, merged.rows, merged.row_of) if evidence else None
             decisions = decide(merged.rows, self._rules, self._compiled_policy, heard)
             self._keep(merged.rows, decisions, count)
@@ -139,6 +142,8 @@ class Pipeline:
                 kinds = kinds_of(decisions)
                 self._corrections.add(heard.record(decisions.said, decisions.verdicts, kinds, self._grades))
         for messages in packets.messages:
+            if self.evidence:
+                watch_messages(self.evidence, messages, self._compiled_policy.is_ours)
             self._keep(messages, decide(messages, self._rules, self._compiled_policy), count)
 
     def _keep(self, rows: Batch | Messages, decisions: Decisions, count: Callable[[Tally], None]) -> None:
