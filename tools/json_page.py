@@ -106,7 +106,7 @@ service by evidence.
 ## `shodohflo explain --json`
 
 What becomes of one packet. With `--key`, the object has `key`, then the fields of that key's row as `flows`, `peers`,
-`clients` or `recon` print them.
+`clients`, `services` or `recon` print them.
 
 | field | type | meaning |
 |---|---|---|
