@@ -8,7 +8,6 @@ import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
-from shodohflo.agent.gathering import ServiceWatch
 from shodohflo.agent.problems import ProblemLog, UnmatchedLog
 from shodohflo.agent.reloading import Reloading
 from shodohflo.agent.session import Session
@@ -17,6 +16,7 @@ from shodohflo.agent.status import summary
 from shodohflo.capture.live.listener import Listener
 from shodohflo.capture.live.socket_watch import SocketWatch
 from shodohflo.process.timers import Interval
+from shodohflo.store.feed import ServiceFeed
 from shodohflo.store.sinks.single import Single
 from shodohflo.store.writer import Writer
 
@@ -54,7 +54,7 @@ def run(options: RunOptions) -> int:
         closing(Listener(options.wanted, promiscuous=options.promiscuous, ring_octets=options.ring_octets)) as listener,
         Writer(Single(options.store), agent=options.name, lifetime=options.configuration.settings.ttl) as writer,
         SocketWatch(options.namespaces) as sockets,
-        ServiceWatch(options.store) as services,
+        ServiceFeed(options.store) as services,
     ):
         session = Session(options, listener, writer, sockets, services)
         _log.info("configuration: %s", session.loaded)

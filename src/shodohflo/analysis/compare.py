@@ -23,7 +23,7 @@ from shodohflo.model import FlowKey, Kind, Rung, rule_place
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from shodohflo.attribution.pipeline import Decided, Pipeline
+    from shodohflo.attribution.pipeline import Pipeline, Watched
     from shodohflo.columns.corrections import Corrections
     from shodohflo.columns.frames import Frames
     from shodohflo.rules.mapping import FlowMapping
@@ -165,7 +165,7 @@ class Comparison:
     def __init__(self, old: Pipeline, new: Pipeline) -> None:
         """Compare over the frames ingested from now on."""
         self._old, self._new = old, new
-        self._decided: tuple[list[Decided], list[Decided]] = ([], [])
+        self._decided: tuple[list[Watched], list[Watched]] = ([], [])
         old.watcher, new.watcher = (decided.append for decided in self._decided)
         self._opens_the_same = old.policy.tunnels == new.policy.tunnels
         self._fates: Counter[tuple[Fate, Fate]] = Counter()

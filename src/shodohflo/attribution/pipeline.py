@@ -43,7 +43,7 @@ _MANY = 1 << 19
 
 
 @dataclass(frozen=True, slots=True)
-class Decided:
+class Watched:
     """The decisions on some packets, as the pipeline made them."""
 
     rows: Batch
@@ -61,7 +61,7 @@ class Pipeline:
         Without `evidence`, what rules leave to it is decided as they say without it, and no rule is graded.
         """
         self.evidence = evidence
-        self.watcher: Callable[[Decided], None] | None = None
+        self.watcher: Callable[[Watched], None] | None = None
         """Is told of all decisions about TCP and UDP packets, for `compare`."""
         self._grades = Grades()
         self._corrections: Pile[Corrections] = Pile(merge_corrections, _MANY)
@@ -152,7 +152,7 @@ class Pipeline:
             decisions = decide(merged.rows, self._rules, self._compiled_policy, heard)
             self._keep(merged.rows, decisions, count)
             if self.watcher:
-                self.watcher(Decided(merged.rows, decisions, is_inside))
+                self.watcher(Watched(merged.rows, decisions, is_inside))
             if heard and decisions.said:
                 kinds = kinds_of(decisions)
                 self._corrections.add(heard.record(decisions.said, decisions.verdicts, kinds, self._grades))
