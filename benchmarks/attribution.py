@@ -201,12 +201,17 @@ def _print(console: Console, known: Known, results: Sequence[Result], order: Seq
 def _table(title: str, *headings: str) -> Table:
     table = Table(box=box.SIMPLE, title=title, title_justify="left")
     for place, heading in enumerate(headings):
-        table.add_column(heading, justify="left" if place == 0 else "right", no_wrap=True)
+        table.add_column(heading, justify="left" if place == 0 else "right", no_wrap=place < 2)
     return table
 
 
 def _truth_table(known: Known) -> Table:
-    table = _table("flows with payload, by how the truth about them is known, or why they are set apart", "", "flows")
+    packets, broken = sum(len(recording.seen) for recording, _ in known), sum(bool(each.broken) for each, _ in known)
+    table = _table(
+        f"{packets:,} packets of {len(known)} captures ({broken} damaged): "
+        "flows with payload, by how their truth is known or why they are set apart",
+        *("", "flows"),
+    )
     how = Counter(
         f"{PROTOCOL_NAMES[flow.protocol]}, {true.by}" for _, truth in known for flow, true in truth.known.items()
     )

@@ -98,15 +98,15 @@ service by evidence.
 | `action` | string or null | Its action, shortened; null if only the agents know it. |
 | `graded` | number | Flows that it was asked about. |
 | `disagreed` | number | Flows of which it would take the client for the service. |
-| `worst_port` | number or null | The port that it named most often where it was wrong; null if it never was. |
-| `worst_graded` | number | Flows where it named that port. |
-| `worst_disagreed` | number | Those of them where it was wrong. |
+| `worst_port` | number or null | The port of services at which it was wrong most often; null if it never was. |
+| `worst_graded` | number | Flows at that port that it was asked about. |
+| `worst_disagreed` | number | Flows at that port that it was wrong about. |
 | `agents` | list of strings | The agents that graded it; empty with captures. |
 
 ## `shodohflo explain --json`
 
 What becomes of one packet. With `--key`, the object has `key`, then the fields of that key's row as `flows`, `peers`,
-`clients`, `services` or `recon` print them.
+`clients` or `recon` print them.
 
 | field | type | meaning |
 |---|---|---|
@@ -138,13 +138,12 @@ The whole difference, with all keys.
 | `inside` | object | The same, for keys whose difference `changes` does not account for. |
 | `changes` | list of objects | Packets that the two record differently, summed by both decisions; most first. |
 
-`inside` has the keys of packets in tunnels that only one configuration opens, and of packets for which a custom action
-gave different answers.
+`inside` has the keys of packets in tunnels that only one configuration opens.
 
 Each object of `changes` has `what`, `packets`, `old` and `new`. `what` is `newly recorded`, `newly dropped`, `no longer
 recorded`, `moved` (to another key), `exchanged` (client and service), `newly ignored` or `no longer ignored` (by
 `IGNORE_FLOW`). `old` and `new` are objects with `outcome`, `key` (the flow key; null if no flow is recorded), `rule`
-and `sentence` (both null if no rule decided), and `evidence` (as in `flows`; null if no flow is recorded).
+and `sentence` (both null if no rule decided), and `evidence` (what named the service; null if no flow is recorded).
 """
 """The chapters about objects that are not rows."""
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from shodohflo.analysis.fates import Fate, Fates
 from shodohflo.analysis.frame import to_frames
+from shodohflo.attribution.order import decide
 from shodohflo.attribution.pipeline import Pipeline
 from shodohflo.attribution.policy import CompiledPolicy, IgnoredFlow, Policy
 from shodohflo.columns.merging import merge_packets
@@ -42,7 +43,7 @@ def batch_of(*texts: str) -> Batch:
 
 def decided(batch: Batch, policy: Policy = POLICY) -> Fates:
     """Decide about a batch by the rules above."""
-    return Fates.decide(batch, CompiledRules(NETWORKS, RULES), CompiledPolicy(policy))
+    return Fates.follow(batch, decide(batch, CompiledRules(NETWORKS, RULES), CompiledPolicy(policy)))
 
 
 def told(batch: Batch, policy: Policy = POLICY) -> list[Fate]:
@@ -80,6 +81,16 @@ def test_traffic_between_our_own_addresses_is_told_as_suppressed() -> None:
     assert [fate.outcome for fate in fates] == ["own_network", "dropped.FLOW_MAPPING[0]"]
 
 
+def test_a_correction_changes_the_fate_of_its_key_alone() -> None:
+    """The outcome and the rule stay; the key and the evidence are new."""
+    here, there = ip_address("192.168.0.1"), ip_address("8.8.8.8")
+    wrong, right = FlowKey(there, here, 40000), FlowKey(here, there, 50051)
+    fate = Fate("recorded.flow", wrong, 1, Rung.GUESSED)
+
+    assert fate.corrected(wrong, right, Rung.HANDSHAKE) == Fate("recorded.flow", right, 1, Rung.HANDSHAKE)
+    assert fate.corrected(right, wrong, Rung.HANDSHAKE) == fate
+
+
 def test_only_the_wanted_rows_are_told() -> None:
     """Only the chosen rows are returned, in their order."""
     batch = batch_of(*(f"8.8.8.8:{port} > 192.168.0.1:40000 udp" for port in (80, 53, 443, 53, 22)))
@@ -104,10 +115,10 @@ def test_what_is_recorded_row_by_row_sums_to_what_the_pipeline_records(data: st.
 
     summed: Counter[str] = Counter()
     for batch in map(merge_packets, decode(frames).batches):
-        fates = Fates.decide(batch, rules, compiled)
+        fates = Fates.follow(batch, decide(batch, rules, compiled))
         kept = fates.of_row >= 0
         assert fates.seen.packets[fates.of_row[kept]].tolist() == batch.packets[kept].tolist()
-        assert not fates.differ(Fates.decide(batch, rules, compiled)).any()
+        assert not fates.differ(Fates.follow(batch, decide(batch, rules, compiled))).any()
         summed.update(counts(fates.seen))
     recorded = {key: count for key, count in counts(pipeline.take()).items() if not key.endswith(";icmp")}
     clients = {key for key in recorded if key.startswith("client;")}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
+from shodohflo.model import RUNGS, Rung
 from shodohflo.report.numbers import counted
 
 if TYPE_CHECKING:
@@ -18,9 +19,6 @@ SHOWN: Final = 20
 
 
 _INSIDE: Final = "in tunnels that only one of the two configurations opens (TUNNELS):"
-
-
-_UNSURE: Final = "a custom action gave different answers when asked again about the same packets:"
 
 
 def difference_lines(difference: Difference, *, complete: bool = True) -> Iterator[str]:
@@ -52,27 +50,27 @@ def _none(difference: Difference, *, complete: bool) -> str:
 
 
 def _reason(change: Change) -> tuple[str, ...]:
-    old, new = change.old, change.new
-    return change.what, old.outcome, old.rule, old.evidence, new.outcome, new.rule, new.evidence
+    return change.what, *(part for side in (change.old, change.new) for part in _told(side))
 
 
 def _group(changes: Sequence[Change]) -> Iterator[str]:
     """Yield the lines of the changes that have the same outcomes and rules before and after."""
-    old, new = changes[0].old, changes[0].new
     yield f"{changes[0].what}: {counted(sum(change.packets for change in changes), 'packet')}"
-    yield f"  before  {_side(old)}{_evidence(old, new)}"
-    yield f"  after   {_side(new)}{_evidence(new, old)}"
+    yield f"  before  {_side(changes[0].old)}"
+    yield f"  after   {_side(changes[0].new)}"
     yield from _counted([(change.packets, _keys(change)) for change in changes])
 
 
 def _side(side: Side) -> str:
-    by = f" by {side.rule}, {side.sentence}" if side.rule else ""
+    *_, evidence = _told(side)
+    by = f" by {side.rule}{f' ({evidence})' if evidence else ''}, {side.sentence}" if side.rule else ""
     return f"{side.outcome.partition('.FLOW_MAPPING')[0]}{by}"
 
 
-def _evidence(side: Side, other: Side) -> str:
-    """Return what says which end is the service, where both sides know it, and by something else."""
-    return f" (evidence: {side.evidence})" if side.evidence and other.evidence not in ("", side.evidence) else ""
+def _told(side: Side) -> tuple[str, str, str]:
+    """Return outcome, rule and evidence of a side; a guess, and the word of a rule, are no evidence."""
+    evidence = "" if RUNGS.get(side.evidence, Rung.RULE) >= Rung.GUESSED else side.evidence
+    return side.outcome, side.rule, evidence
 
 
 def _keys(change: Change) -> str:
@@ -83,7 +81,7 @@ def _inside(difference: Difference) -> Iterator[str]:
     """Yield the lines of the differences that no rule causes."""
     if difference.inside:
         yield ""
-        yield _UNSURE if difference.same_tunnels else _INSIDE
+        yield _INSIDE
         rows = [(after, f"{key}  (before: {before:,})") for key, (before, after) in difference.inside.items()]
         yield from _counted(sorted(rows, reverse=True))
 

@@ -20,7 +20,7 @@ Invariants, after every call:
 from __future__ import annotations
 
 from collections import Counter, deque
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -42,6 +42,8 @@ _MERGE_AT: Final = 50_000
 _CORRECTIONS: Final = 4
 """A correction is so many rows' worth of work for the store, and corrections have this part of the capacity."""
 
+_NONE: Final = Corrections.empty()
+
 KIND_NAMES: Final = {Kind.FLOW: "flow", Kind.FLOW_IGNORED: "flow_ignored", Kind.RESET: "rst", Kind.UNREACHABLE: "icmp"}
 
 
@@ -51,7 +53,7 @@ class WithRules:
 
     observations: Observations
     rule_texts: RuleTexts
-    corrections: Corrections = field(default_factory=Corrections.empty)
+    corrections: Corrections = _NONE
     """Moves of what was written before the observations, or is part of them."""
 
     def __len__(self) -> int:
@@ -119,6 +121,7 @@ class Outbox:
         self._taking.extend(self._lined_up())
         self._taking.append(WithRules(Observations.empty(), rule_texts, corrections))
         self._corrections += len(corrections)
+        self._count()
         self._give_up_oldest_corrections()
         if len(self) > self._capacity:
             self._merge()

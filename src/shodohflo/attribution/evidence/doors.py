@@ -26,27 +26,35 @@ def watch(evidence: Evidence, rows: Batch, is_ours: Ours) -> None:
     """Watch for knocks among merged packets, before the evidence of their batch is taken in."""
     known = np.zeros(len(rows), np.bool_)
     resets = np.flatnonzero(rows.tcp_flags & np.uint8(RST))
-    known[resets] = _is_known(evidence, rows[resets])
+    if len(resets):
+        known[resets] = _is_known(evidence, Conversations.of(rows[resets]))
     evidence.knocks.take_in(rows, is_ours, known)
 
 
 def watch_messages(evidence: Evidence, messages: Messages, is_ours: Ours) -> None:
     """Watch for unreachables to outsiders about what they sent to us, after the packets of their batch."""
     quoting = np.flatnonzero(messages.quote == Quote.PORTS)
-    if not len(quoting):
-        return
-    known = np.zeros(len(messages), np.bool_)
-    known[quoting] = _is_known(evidence, _quoted(messages[quoting]))
-    evidence.knocks.take_in_messages(messages, is_ours, known)
+    if len(quoting):
+        known = np.zeros(len(messages), np.bool_)
+        known[quoting] = _we_spoke(evidence, Conversations.of(_quoted(messages[quoting])))
+        evidence.knocks.take_in_messages(messages, is_ours, known)
 
 
-def _is_known(evidence: Evidence, rows: Batch) -> NDArray[np.bool_]:
-    """Return of which rows the flow is remembered, for its payload or its openings."""
-    talks = Conversations.of(rows)
-    times = rows.first[talks.example]
-    remembered = evidence.flows.memory.find(talks.keys, times) >= 0
-    remembered |= evidence.openings.memory.find(talks.keys, times) >= 0
+def _is_known(evidence: Evidence, talks: Conversations) -> NDArray[np.bool_]:
+    """Return for each row whether its flow is remembered, for its payload or its openings."""
+    remembered = evidence.flows.memory.find(talks.keys, talks.begin) >= 0
+    remembered |= evidence.openings.memory.find(talks.keys, talks.begin) >= 0
     return remembered[talks.flow]
+
+
+def _we_spoke(evidence: Evidence, talks: Conversations) -> NDArray[np.bool_]:
+    """Return for each row whether its destination, one of our ends, has sent payload in the flow."""
+    memory = evidence.flows.memory
+    slots = memory.find(talks.keys, talks.begin)
+    seen = np.where(slots >= 0, memory["seen"][slots], np.uint8(0))
+    ours = np.uint8(1) - talks.side
+    spoke: NDArray[np.bool_] = seen[talks.flow] >> ours & np.uint8(1) != 0
+    return spoke
 
 
 def _quoted(messages: Messages) -> Batch:
