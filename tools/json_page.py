@@ -138,13 +138,12 @@ The whole difference, with all keys.
 | `inside` | object | The same, for keys whose difference `changes` does not account for. |
 | `changes` | list of objects | Packets that the two record differently, summed by both decisions; most first. |
 
-`inside` has the keys of packets in tunnels that only one configuration opens, and of packets for which a custom action
-gave different answers.
+`inside` has the keys of packets in tunnels that only one configuration opens.
 
 Each object of `changes` has `what`, `packets`, `old` and `new`. `what` is `newly recorded`, `newly dropped`, `no longer
 recorded`, `moved` (to another key), `exchanged` (client and service), `newly ignored` or `no longer ignored` (by
 `IGNORE_FLOW`). `old` and `new` are objects with `outcome`, `key` (the flow key; null if no flow is recorded), `rule`
-and `sentence` (both null if no rule decided).
+and `sentence` (both null if no rule decided), and `evidence` (what named the service; null if no flow is recorded).
 """
 """The chapters about objects that are not rows."""
 

@@ -127,6 +127,8 @@ class ServiceSeen:
     """The strongest evidence for it."""
     clients: int
     """Distinct addresses of clients, counted up to `MOST_CLIENTS`."""
+    claimed: bool = False
+    """Whether one direction of the evidence was seen, which anybody can forge."""
 
 
 MOST_CLIENTS: Final = 1_000
@@ -165,11 +167,11 @@ class RuleGrade:
     disagreed: int
     """Those of them where the rule takes the client for the service."""
     worst_port: int = 0
-    """The port of services at which the rule was wrong most often."""
+    """The port that the rule named most often where it was wrong; 0 also stands for ports that are summed up."""
     worst_graded: int = 0
-    """The flows at that port, as `graded`; 0 if the rule was never wrong."""
+    """The flows where it named that port, as `graded`."""
     worst_disagreed: int = 0
-    """The flows at that port, as `disagreed`."""
+    """The flows where it named that port, as `disagreed`."""
 
 
 @dataclass(frozen=True, slots=True)

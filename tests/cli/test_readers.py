@@ -74,9 +74,21 @@ def test_flows_are_listed_with_most_packets_first(shodohflo: Command, url: str) 
     """The default is a table with the names of ports, most packets first."""
     lines = shodohflo("flows", "--store", url).stdout.splitlines()
 
-    assert lines[0].split() == ["CLIENT", "SERVICE", "PORT", "PACKETS", "BYTES", "FIRST", "AGE", "PROTOCOL", "RULE"]
+    titles = ["CLIENT", "SERVICE", "PORT", "PACKETS", "BYTES", "FIRST", "AGE", "PROTOCOL", "EVIDENCE", "RULE"]
+    assert lines[0].split() == titles
     assert lines[1].split()[:5] == ["192.168.7.20", "192.168.7.2", "22", "ssh", "182"]
-    assert lines[1].split()[-2:] == ["tcp", "FLOW_MAPPING[0]"]
+    assert lines[1].split()[-3:] == ["tcp", "guessed", "FLOW_MAPPING[0]"]
+
+
+def test_flows_without_evidence_can_be_chosen(shodohflo: Command, url: str) -> None:
+    """The default rules are about ports, so every flow is guessed; what has evidence is none of them."""
+    every = listed(shodohflo, "flows", "--store", url)
+
+    assert listed(shodohflo, "flows", "--store", url, "--guessed", "--sort", "evidence")
+    assert len(listed(shodohflo, "flows", "--store", url, "--guessed")) == len(every)
+    assert {row["evidence"] for row in every} == {"guessed"}
+    assert listed(shodohflo, "flows", "--store", url, "--not-evidence", "guessed") == []
+    assert listed(shodohflo, "peers", "--store", url, "--evidence", "handshake") == []
 
 
 @pytest.mark.parametrize(

@@ -174,7 +174,8 @@ def plain_space(
     def has(service: End, one: End) -> bool:
         return service == one or replace(one, address=ANY[one.address.version]) == service
 
-    present = [one for one in [*connected, *doubtful] if one.address in local]
+    accepted = [one for one in doubtful if one not in connected] + [one for one in connected if one.protocol == UDP]
+    present = [one for one in accepted if one.address in local]
     gone = [one for one in before.services.objects() if one not in services]
     outlived = [one for one in gone if any(has(one, other) for other in present)]
     asking = {*connected, *(one for one in doubtful if one in before.clients.objects())}
@@ -212,13 +213,26 @@ def test_a_listener_that_was_closed_is_a_service_as_long_as_its_connections_live
     none = SocketEnds.empty()
 
     first = own_space(local, any_address, none, none, NO_ENDS)
-    kept = own_space(local, none, one, none, first)
+    kept = own_space(local, none, none, one, first)
     still = own_space(local, none, none, one, kept)
     gone = own_space(local, none, none, none, still)
     never = own_space(local, none, one, none, gone)
 
     said = [space.says(end("10.0.0.1", TCP, 80)) for space in (kept, still, gone, never)]
     assert said == [Saying.SERVICE, Saying.SERVICE, Saying.NOTHING, Saying.CLIENT]
+
+
+def test_a_client_may_get_the_port_of_a_listener_that_was_closed() -> None:
+    """A TCP end that was opened here is no connection that the listener accepted; of UDP, nobody can know."""
+    local = Addresses.from_objects([ip_address("10.0.0.1")])
+    none = SocketEnds.empty()
+    said = []
+    for protocol in (TCP, UDP):
+        one = SocketEnds.from_objects([end("10.0.0.1", protocol, 40000)])
+        listened = own_space(local, one, none, none, NO_ENDS)
+        said.append(own_space(local, none, one, one, listened).says(end("10.0.0.1", protocol, 40000)))
+
+    assert said == [Saying.CLIENT, Saying.SERVICE]
 
 
 def test_a_doubtful_end_stays_what_it_was() -> None:

@@ -55,12 +55,13 @@ def test_a_rule_that_is_only_known_by_its_number_has_the_same_sentence_without_i
         (2, 2, "100 % disagree with evidence; worst port 7: 1 of 1; 2 flows graded"),
         (100_000, 1, "less than 0.1 % disagree with evidence; worst port 7: 1 of 1; 100,000 flows graded"),
         (100_000, 99_999, "99.9 % disagree with evidence; worst port 7: 1 of 1; 100,000 flows graded"),
+        (9, 3, "33.3 % disagree with evidence; worst of all other ports together: 1 of 1; 9 flows graded"),
         (0, 0, "not graded: no flow that it has an opinion about has shown its client and its service"),
     ],
 )
 def test_only_none_and_all_are_written_as_such(graded: int, disagreed: int, told: str) -> None:
     """Rounding never makes 0 % or 100 % of anything else; a rule that was asked about nothing says what that means."""
-    grade = RuleGrade(0, graded, disagreed, *((7, 1, 1) if disagreed else (0, 0, 0)))
+    grade = RuleGrade(0, graded, disagreed, 0 if disagreed == 3 else 7, 1, 1) if disagreed else RuleGrade(0, graded, 0)
 
     assert grade_sentence(grade) == f"FLOW_MAPPING[0]: {told}"
 

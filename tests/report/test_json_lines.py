@@ -35,6 +35,8 @@ FLOWS = st.builds(
     protocols=st.lists(st.builds(ProtocolSum, TEXTS, COUNTS, COUNTS), max_size=2).map(tuple),
     rule=TEXTS,
     sentence=TEXTS,
+    evidence=TEXTS,
+    corrected=TIMES,
     agents=st.lists(TEXTS, max_size=2).map(tuple),
     packets=COUNTS,
     age=TIMES,

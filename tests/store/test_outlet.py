@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from dataclasses import replace
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
@@ -13,8 +15,9 @@ from shodohflo.store.connection import SocketStore
 from shodohflo.store.outlet import RECENT, Outlet
 from shodohflo.store.sinks.single import Single
 from shodohflo.store.writer import Writer
-from support.observing import SECOND, Seen, flow, observed
+from support.observing import SECOND, Seen, Swapped, corrected, flow, observed
 from support.serving import PATIENCE, Server, programs
+from support.swapping import Conversations
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -140,3 +143,46 @@ def test_without_anybody_to_show_them_to_none_are_kept(writer: Writer) -> None:
     outlet.add(seen(1), NONE, 0)
 
     assert len(outlet.take_recent()) == 0
+
+
+def test_a_correction_follows_the_rows_that_it_takes_back(server: Server, writer: Writer) -> None:
+    """Packets that still wait for their interval are written before they are moved, and so are those of this moment."""
+    wrong = Swapped(ip_address("10.0.0.5"), ip_address("10.0.0.9"), port=54321, wrong_port=40000, packets=111)
+    outlet = an_outlet(writer)
+    for second, packets in ((0, 1), (1, 10)):
+        outlet.add(observed(replace(wrong.as_written(), packets=packets)), NONE, second * SECOND)
+    outlet.add(observed(flow("10.0.0.1", "8.8.8.8", 53)), NONE, 0)
+
+    outlet.add(
+        observed(replace(wrong.as_written(), packets=100), flow("10.0.0.1", "8.8.8.8", 53)),
+        corrected(wrong),
+        2 * SECOND,
+    )
+
+    assert writer.flush(PATIENCE)
+    with server.client() as client:
+        assert client.get("10.0.0.5;10.0.0.9;54321;flow") == "111"
+        assert client.hget("detail;10.0.0.5;10.0.0.9;54321", "sentence") == "the old rule"
+        assert not client.exists("10.0.0.9;10.0.0.5;40000;flow")
+        assert client.get("10.0.0.1;8.8.8.8;53;flow") == "1"  # what has nothing to do with it waits on
+    assert (writer.stats.corrections, writer.stats.corrected, writer.stats.corrections_vanished) == (1, 111, 0)
+
+
+def test_any_story_through_the_outlet_ends_as_if_it_had_been_told_right(server: Server, writer: Writer) -> None:
+    """Whatever waits for its interval, the store has in the end what the last attributions say."""
+    for seed in range(20):
+        with server.client() as client:
+            client.flushall()
+        outlet = an_outlet(writer)
+        conversations = Conversations(random.Random(seed))
+        for now in range(40):
+            happening = conversations.happen()
+            outlet.add(happening.observations, happening.corrections, now * SECOND)
+        outlet.hand_on_rest()
+        assert writer.flush(PATIENCE)
+
+        expected = {key: str(count) for key, count in conversations.in_the_end().items() if " " not in key}
+        with server.client() as client:
+            names = [key for key in client.scan_iter(count=1000) if not key.startswith(("detail;", "writer;"))]
+            assert {key: client.get(key) for key in names} == expected
+    assert writer.stats.corrections_vanished == 0

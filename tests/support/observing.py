@@ -81,6 +81,14 @@ def corrected(*rows: Swapped) -> Corrections:
     )
 
 
+def swapped_rows(corrections: Corrections) -> list[Swapped]:
+    """Return the rows of `corrections` one by one."""
+    ends = corrections.client.objects(), corrections.service.objects()
+    numbers = [getattr(corrections, field.name).tolist() for field in fields(Swapped)[2:]]
+    rows = [Swapped(*row) for row in zip(*ends, *numbers, strict=True)]
+    return [replace(row, kind=Kind(row.kind), rung=Rung(row.rung)) for row in rows]
+
+
 ADDRESSES = st.one_of(
     st.ip_addresses(),
     st.sampled_from([IPv4Address("10.0.0.1"), IPv4Address("10.0.0.2"), IPv6Address("::ffff:10.0.0.1")]),

@@ -10,8 +10,10 @@ from shodohflo.agent.options import RunOptions
 from shodohflo.agent.session import Session
 from shodohflo.capture.live.interfaces import Wanted
 from shodohflo.capture.live.listener import Listener
+from shodohflo.capture.live.socket_watch import SocketWatch
 from shodohflo.config import Configuration, load
 from shodohflo.store.connection import SocketStore
+from shodohflo.store.feed import ServiceFeed
 from shodohflo.store.sinks.single import Single
 from shodohflo.store.writer import Writer
 from support.networks import Namespace, join, namespace
@@ -49,4 +51,6 @@ def a_session(
         options = RunOptions(wanted=Wanted(), configuration=configuration, store=store, name="bert", patience=patience)
         leaving.enter_context(near.entered())
         listener = leaving.enter_context(closing(Listener(options.wanted)))
-        yield Session(options, listener, leaving.enter_context(Writer(Single(store), agent="bert", lifetime=900)))
+        writer = leaving.enter_context(Writer(Single(store), agent="bert", lifetime=900))
+        sockets, services = leaving.enter_context(SocketWatch()), leaving.enter_context(ServiceFeed(store))
+        yield Session(options, listener, writer, sockets, services)

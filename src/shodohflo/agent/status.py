@@ -161,6 +161,12 @@ class Status:
             "store.evicted": self.writer.evicted,
             "store.given_up": self.given_up,
             "store.lost": self.writer.lost,
+            "store.corrections": self.writer.corrections,
+            "store.corrected": self.writer.corrected,
+            "store.corrections_vanished": self.writer.corrections_vanished,
+            "store.corrections_given_up": self.writer.corrections_given_up,
+            "store.hashes": self.writer.hashes,
+            "store.hashes_given_up": self.writer.hashes_given_up,
         }
 
 

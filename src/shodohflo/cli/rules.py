@@ -93,7 +93,7 @@ def rules_command(  # noqa: PLR0913 - one for each option
     if not files:
         print_rules(settings, None, as_json=as_json)
         return 0
-    replayed = _replayed(files, options.configured(settings, our_nets))
+    replayed = _replayed(files, options.configured(settings, our_nets), grade=grade)
     if grade:
         print_grades([ScoreCard(replayed.grades, rule_codes(settings.mapping))], as_json=as_json)
     else:
@@ -103,9 +103,9 @@ def rules_command(  # noqa: PLR0913 - one for each option
     return 1 if replayed.broken else 0
 
 
-def _replayed(files: Sequence[str], configuration: Configuration) -> Replayed:
-    """Replay captures; print on standard error what could not be read, and the ledger."""
-    replayed = replay_captures(files, configuration)
+def _replayed(files: Sequence[str], configuration: Configuration, *, grade: bool) -> Replayed:
+    """Replay captures, perhaps to grade rules; print on standard error what could not be read, and the ledger."""
+    replayed = replay_captures(files, configuration, grade=grade)
     for message in replayed.broken:
         fail(f"{message}{_MEANT if 'is not a capture' in message else ''}", "shodohflo rules")
     for note in replayed.notes:

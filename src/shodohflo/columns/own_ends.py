@@ -88,6 +88,11 @@ class SocketEnds(Table):
         is_any: NDArray[np.bool_] = (self.address.high == 0) & (self.address.low == 0)
         return is_any
 
+    def among(self, others: SocketEnds) -> NDArray[np.bool_]:
+        """Return whether each end is one of `others` too."""
+        known = set(key_bytes(others))
+        return np.array([key in known for key in key_bytes(self)], np.bool_)
+
     def distinct(self) -> SocketEnds:
         """Return each end once, in an order that depends on the ends alone."""
         return self[_distinct(self)]
@@ -233,14 +238,16 @@ def own_space(
     `services` are the ends of listeners and the like. The others have connections: those of `connected` are clients,
     unless a service has them, and those of `doubtful` stay what they were `before`, in the previous reading.
 
-    A service of `before` that is none any more stays one as long as there is a connection at its end: a listener may be
-    closed while the connections that it accepted live on, and these would look like those of a client. No client is
-    given such a port: the kernel chooses none that was bound and is in use.
+    A service of `before` that is none any more stays one as long as there is a connection at its end that it may have
+    accepted: a listener may be closed while its connections live on. A TCP end in `connected` is no such connection, as
+    the kernel says that it was opened here; it may have got the port after the listener. UDP has no such word.
     """
     local = _local(addresses)
     connected, doubtful = _local_ones(local, connected), _local_ones(local, doubtful)
-    both = SocketEnds.concatenate([connected, doubtful])
-    services = SocketEnds.concatenate([services, _outlived(before.services, services, both, local)]).distinct()
+    doubtful = doubtful.keep(~np.isin(_keys(local, doubtful), _keys(local, connected)))
+    perhaps_accepted = SocketEnds.concatenate([connected.keep(connected.protocol == UDP), doubtful])
+    outlived = _outlived(before.services, services, perhaps_accepted, local)
+    services = SocketEnds.concatenate([services, outlived]).distinct()
     still = doubtful.keep(np.isin(_keys(local, doubtful), _keys(local, before.clients)))
     asking = _local_ones(local, SocketEnds.concatenate([connected, still]))
     exact = services.keep(~services.is_any)
@@ -258,8 +265,7 @@ def _local_ones(local: Local, ends: SocketEnds) -> SocketEnds:
 
 def _outlived(before: SocketEnds, services: SocketEnds, connected: SocketEnds, local: Local) -> SocketEnds:
     """Return the services of `before` that are not in `services`, but have connections."""
-    still = set(key_bytes(services))
-    gone = before[np.array([key not in still for key in key_bytes(before)], np.bool_)]
+    gone = before.keep(~before.among(services))
     lives = np.isin(_keys(local, gone), _keys(local, connected)) | (gone.is_any & _at_any_address(gone, connected))
     return gone.keep(lives)
 

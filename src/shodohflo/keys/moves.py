@@ -40,6 +40,8 @@ class Move:
 
 def moves(corrections: Corrections, rule_texts: Sequence[str] = ()) -> list[Move]:
     """Return the keys of `corrections`, in their order; `rule_texts` has a text per rule."""
+    if not len(corrections):  # nearly always
+        return []
     names = zip(
         corrections.client.texts(),
         corrections.service.texts(),

@@ -99,9 +99,7 @@ def replay_captures(captures: Sequence[str], configuration: Configuration, *, gr
     observations = correct(pipeline.take(), pipeline.take_corrections())
     grades = pipeline.grades.grades()
     contradicted = pipeline.grades.contradicted
-    return Replayed(
-        observations, pipeline.settle(), pipeline.rules, tuple(reading.broken), notes, grades, contradicted
-    )
+    return Replayed(observations, pipeline.settle(), pipeline.rules, tuple(reading.broken), notes, grades, contradicted)
 
 
 def make_pipeline(configuration: Configuration, *, with_evidence: bool = False) -> Pipeline:

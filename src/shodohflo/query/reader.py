@@ -177,12 +177,15 @@ class Reader:
         )
         return _chosen(found, lambda row: takes_service(wanted, row), place)
 
-    def knocks(self, wanted: Filter, now: float) -> Found[KnockRow]:
-        """Return the origins of attempts that led to nothing, by address; none if the filter wants other kinds."""
+    def knocks(self, wanted: Filter, now: float, pattern: str = KNOCK_PATTERN) -> Found[KnockRow]:
+        """Return the origins of attempts that led to nothing, by address; none if the filter wants other kinds.
+
+        `pattern` may be the name of one hash, which is then looked up.
+        """
         if not wanted.takes_kind(KIND):
             return Found((), 0)
         found = self._gather_hashes(
-            KNOCK_PATTERN, lambda record, store: knock_row(record, store, now), lambda rows: join_knocks(rows, now)
+            pattern, lambda record, store: knock_row(record, store, now), lambda rows: join_knocks(rows, now)
         )
         return _chosen(found, lambda row: takes_knock(wanted, row), knock_place)
 

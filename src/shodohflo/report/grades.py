@@ -52,7 +52,8 @@ def grade_sentence(grade: RuleGrade, codes: Sequence[str] = ()) -> str:
     name = _named(grade.rule, codes)
     if not grade.graded:
         return f"{name}: not graded: no flow that it has an opinion about has shown its client and its service"
-    worst = f"; worst port {grade.worst_port}: {grade.worst_disagreed:,} of {grade.worst_graded:,}"
+    port = f"port {grade.worst_port}" if grade.worst_port else "of all other ports together"
+    worst = f"; worst {port}: {grade.worst_disagreed:,} of {grade.worst_graded:,}"
     return (
         f"{name}: {_percent(grade.disagreed, grade.graded)} disagree with evidence{worst if grade.disagreed else ''}"
         f"; {counted(grade.graded, 'flow')} graded"
@@ -76,7 +77,8 @@ def doubtful_lines(grades: Iterable[RuleGrade], contradicted: Mapping[int, int],
 def join_grades(several: Iterable[RuleGrade]) -> tuple[RuleGrade, ...]:
     """Return the sums by rule of the grades that several agents gave, in the order of the rules.
 
-    The worst port is that with most wrong answers among the worst ports of the agents: each agent tells only one.
+    The worst port is that with most wrong answers among the worst ports of the agents: each agent tells only one. Port
+    0 stands for those that an agent has summed up, because they were too many.
     """
     by_rule: defaultdict[int, list[RuleGrade]] = defaultdict(list)
     for grade in several:

@@ -55,12 +55,13 @@ def _ends(row: KnockRow) -> str:
 
 
 def _targets(row: KnockRow) -> str:
-    named = ", ".join(map(_end, row.targets[:NAMED]))
+    named = ", ".join(map(end_words, row.targets[:NAMED]))
     left = max(row.ports, len(row.targets)) - min(len(row.targets), NAMED)
     return f"{named} and {left:,} more" if named and left else named
 
 
-def _end(target: KnockTarget) -> str:
+def end_words(target: KnockTarget) -> str:
+    """Return an end as address, port and protocol: `10.0.0.5 22/tcp`."""
     return f"{address_text(target.address)} {target.port}/{target.protocol}"
 
 

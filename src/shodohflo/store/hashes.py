@@ -7,7 +7,8 @@ agents can write to the same one. For example, two keys with the lifetimes 86,40
     KEYS   service;10.0.0.9;tcp;54321     ARGV   86400  5  first  1700000000.250000  last  1700000009.500000 ...
            knock;203.0.113.9                     900    7  first  1700000000.250000  last  1700000012.250000 ...
 
-The answer is the number of keys that were left unchanged: values of other programs, or no permission.
+The answer is the number of keys that were left unchanged: values of other programs, or no permission. If the store can
+write none of them, it is an error.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from valkey.exceptions import ResponseError
 from shodohflo.keys import knock_fields, knock_key, service_fields, service_key
 from shodohflo.keys.detail import EVIDENCE, FIRST, LAST, SEEN_BY
 from shodohflo.keys.knocks import MOST_TARGETS, TARGET
-from shodohflo.model import RUNGS, End, Knock, ServiceSeen
+from shodohflo.keys.services import EVIDENCE_RANKS
+from shodohflo.model import End, Knock, ServiceSeen
 from shodohflo.store.write import AHEAD
 
 if TYPE_CHECKING:
@@ -49,13 +51,15 @@ _LARGEST: Final = 1_000
 _NAMES: Final = f"""
 local FIRST, LAST, EVIDENCE, SEEN_BY, TARGET = '{FIRST}', '{LAST}', '{EVIDENCE}', '{SEEN_BY}', '{TARGET}'
 local AHEAD, MOST_TARGETS, LARGEST = {AHEAD}, {MOST_TARGETS}, {_LARGEST}
-local RANK = {{ {", ".join(f"['{word}'] = {int(rung)}" for word, rung in RUNGS.items())} }}
+local RANK = {{ {", ".join(f"['{word}'] = {rank}" for word, rank in EVIDENCE_RANKS.items())} }}
 """
 _SCRIPT: Final = (
     _NAMES
     + """
 local call, sub, find = redis.pcall, string.sub, string.find
 local latest = (tonumber(call('TIME')[1]) or math.huge) + AHEAD
+
+local failure
 
 local function starts(field, prefix) return sub(field, 1, #prefix) == prefix end
 
@@ -67,7 +71,7 @@ local function keeps(field, known, new)
     if field == FIRST then return number <= tonumber(new) end
     if starts(field, TARGET) then return number <= latest end
     if field == LAST or starts(field, SEEN_BY) then return number >= tonumber(new) and number <= latest end
-    return #known <= 15 and number >= tonumber(new)
+    return #known <= 15 and find(known, '^%d+$') and number >= tonumber(new)
 end
 
 local function merge(key, lifetime, from, to)
@@ -89,7 +93,11 @@ local function merge(key, lifetime, from, to)
             changed[#changed + 1] = value
         end
     end
-    if #changed > 0 and type(call('HSET', key, unpack(changed))) ~= 'number' then return end
+    local written = #changed == 0 or call('HSET', key, unpack(changed))
+    if type(written) == 'table' then
+        failure = written
+        return
+    end
     return call('EXPIRE', key, lifetime) == 1
 end
 
@@ -99,7 +107,8 @@ for _, key in ipairs(KEYS) do
     if not merge(key, lifetime, at + 2, at + 1 + 2 * fields) then refused = refused + 1 end
     at = at + 2 + 2 * fields
 end
-return refused
+-- If the store takes nothing at all, as without free memory, it says why.
+return refused == #KEYS and failure or refused
 """
 )
 

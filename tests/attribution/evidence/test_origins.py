@@ -149,7 +149,7 @@ def test_more_than_sixty_four_origins_of_a_prefix_are_summed_up(
 
 def test_where_the_table_is_full_new_origins_are_summed_up_and_known_ones_keep_their_counts() -> None:
     """Nothing that was counted is lost, as long as there is room for the prefixes."""
-    origins = Origins(64, 4_096)
+    origins = Origins(64, 16_384)
     known = [Tried(IPv4Address(0x20000000 + 65_536 * number)) for number in range(20)]
     origins.add(attempts(*known))
     before = taken(origins)
@@ -202,6 +202,21 @@ def test_an_origin_that_comes_back_after_a_day_begins_anew() -> None:
     knock = taken(origins)["203.0.113.9/32"]
     assert (knock.first, knock.silent, knock.hosts, knock.ports) == (2 * SECOND + LIFETIME, 1, 1, 1)
     assert knock.targets == (End(HOST, TCP, 1),)
+
+
+def test_a_prefix_that_was_forgotten_begins_anew() -> None:
+    """What it tried before does not count, but what it tries again does."""
+    origins = Origins(8, 8)
+    origins.add(attempts(*(Tried(IPv4Address(0x30000000 + 300 * number)) for number in range(8))))
+    late = Tried(IPv4Address("203.0.113.9"), time=2 * SECOND)
+    origins.add(attempts(late))
+    for number in range(20):
+        origins.add(attempts(Tried(IPv4Address(0x40000000 + 300 * number), time=(3 + number) * SECOND)))
+    taken(origins)
+    origins.add(attempts(Tried(late.origin, time=30 * SECOND)))
+
+    knock = taken(origins)["203.0.113.0/24"]
+    assert (knock.first, knock.silent, knock.hosts, knock.ports) == (30 * SECOND, 1, 1, 1)
 
 
 def test_only_what_has_changed_is_taken() -> None:

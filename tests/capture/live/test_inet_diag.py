@@ -18,11 +18,12 @@ from shodohflo.capture.live.inet_diag import (
     CONNECTED,
     ESTABLISHED,
     LISTEN,
+    MOST_PORTS,
     SYN_SENT,
     UNCONNECTED,
     bound_ends,
     in_state,
-    is_doubtful,
+    is_opening,
     local_addresses,
     local_ends,
     opened_here,
@@ -142,27 +143,34 @@ def test_the_local_address_of_a_link_counts() -> None:
     assert set(local_addresses(found).objects()) == {ip_address("192.0.2.1"), ip_address("2001:db8::1")}
 
 
-def accepts(code: bytes, sport: int, dport: int) -> bool:
+def accepts(code: bytes, sport: int) -> bool:
     """Run a program for sockets as the kernel does: it accepts a socket at the very end of the program."""
     at = 0
     while at < len(code):
         operation, yes, no = struct.unpack_from("=BBH", code, at)
         port = struct.unpack_from("=H", code, at + 6)[0] if operation != 1 else 0
-        holds = {1: False, 2: sport >= port, 3: sport <= port, 4: dport >= port}[operation]
+        holds = {1: False, 2: sport >= port, 3: sport <= port}[operation]
         at += yes if holds else no
     return at == len(code)
 
 
-@given(st.sets(st.integers(1, 30)), st.integers(0, 32), st.integers(0, 32), st.integers(1, 32))
-def test_the_filter_leaves_out_ports_of_services_and_lower_remote_ones(
-    services: set[int], sport: int, dport: int, remote: int
-) -> None:
+@given(st.sets(st.integers(0, 30)), st.integers(0, 32))
+def test_the_filter_leaves_out_connections_of_services(services: set[int], port: int) -> None:
     """The program of the request accepts what it should, for all ports."""
-    body = openings_request(AF_INET, remote, services).body
-    length, kind = struct.unpack_from("=HH", body, 56)
+    body = openings_request(AF_INET, services).body
+    attributes = body[56:]
 
-    assert (length, kind, body[2]) == (len(body) - 56, 1, 2)
-    assert accepts(body[60:], sport, dport) == (dport >= remote and sport not in services)
+    assert body[2] == 2
+    assert not attributes or struct.unpack_from("=HH", attributes) == (len(attributes), 1)
+    assert accepts(attributes[4:], port) == (port not in services)
+
+
+def test_the_filter_has_a_bound() -> None:
+    """The length of an attribute has 16 bits, so that not every number of ports fits."""
+    body = openings_request(AF_INET, range(65536)).body
+
+    assert len(body) == 56 + 4 + 20 * MOST_PORTS
+    assert [accepts(body[60:], port) for port in (0, MOST_PORTS - 1, MOST_PORTS, 65535)] == [False, False, True, True]
 
 
 def info(acked: int, sent: int, again: int, unacked: int, octets: int = 232) -> bytes:
@@ -199,12 +207,11 @@ def test_the_sequence_number_of_the_syn_tells_who_has_opened(given_info: bytes |
     assert len(opened_there(found).starts) == (opener == "there")
 
 
-def test_a_connection_to_an_ephemeral_port_is_in_doubt_unless_it_waits_for_its_answer() -> None:
-    """The remote port 0x1111 is in doubt from 0x1111 on."""
+def test_a_connection_that_waits_for_its_answer_was_opened_here() -> None:
+    """SYN_SENT is a state of clients alone."""
     found = read(diag("192.0.2.1", 1, ESTABLISHED), diag("192.0.2.1", 2, SYN_SENT))
 
-    assert is_doubtful(found, 0x1111).tolist() == [True, False]
-    assert is_doubtful(found, 0x1112).tolist() == [False, False]
+    assert is_opening(found).tolist() == [False, True]
 
 
 HONEST: Final = (

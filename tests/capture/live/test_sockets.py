@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+import sys
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -17,6 +18,7 @@ from shodohflo.capture.live.namespaces import NamespaceError
 from shodohflo.capture.live.sockets import PERIOD, STALE, Sockets
 from shodohflo.columns.own_ends import OwnEnds, Saying
 from shodohflo.model import TCP, UDP, End
+from support.machine import require
 from support.networks import Namespace, namespace, run
 
 if TYPE_CHECKING:
@@ -132,6 +134,7 @@ def test_a_listener_is_a_service_at_the_addresses_it_has(
     opening(address, 8080, v6only=not dual_stack)
 
     host.read()
+    host.read()
 
     assert {each for each in (V4, V6) if host.says(each, 8080, protocol) is Saying.SERVICE} == services
     assert {host.says(each, 8080, TCP + UDP - protocol) for each in (V4, V6)} == {Saying.NOTHING}
@@ -210,8 +213,36 @@ def test_an_unconnected_udp_socket_is_a_service_outside_the_ephemeral_range(
     host.bound("0.0.0.0", port)
 
     host.read()
+    host.read()
 
     assert host.says(V4, port, UDP) is saying
+
+
+def test_a_udp_socket_that_comes_and_goes_is_no_service(host: Host) -> None:
+    """A socket with a random port, for one question, was not there when last looked; one of a service stays."""
+    host.read()
+    said = []
+    for port in (5001, 5002, 5001):
+        with host.bound("0.0.0.0", port):
+            host.read()
+            said.append(host.says(V4, port, UDP))
+    host.bound("0.0.0.0", 5001)
+    host.bound("0.0.0.0", 123)
+    early = [host.read() and host.says(V4, port, UDP) for port in (5001, 123)]
+
+    assert said == [Saying.NOTHING] * 3
+    assert early == [Saying.SERVICE, Saying.SERVICE]  # 5001 was there, by chance, at the previous reading
+
+
+@pytest.mark.parametrize("port", [68, 546])
+def test_a_dhcp_client_is_no_service(host: Host, port: int) -> None:
+    """Its port is below 1024, and its socket waits unconnected for answers."""
+    host.bound("0.0.0.0", port)
+    host.bound("0.0.0.0", 67)
+
+    host.read()
+
+    assert (host.says(V4, port, UDP), host.says(V4, 67, UDP)) == (Saying.NOTHING, Saying.SERVICE)
 
 
 def test_a_connected_udp_socket_is_a_clients(host: Host) -> None:
@@ -222,6 +253,7 @@ def test_a_connected_udp_socket_is_a_clients(host: Host) -> None:
     assert host.read()
     alone = host.says(V4, 4433, UDP)
     host.bound(V4, 4433)
+    host.read()
     host.read()
 
     assert host.says(V4, client.getsockname()[1], UDP) is Saying.CLIENT
@@ -248,6 +280,18 @@ def test_a_listener_that_was_closed_stays_a_service_while_its_connections_live(h
     assert host.says(V4, 8080) is Saying.NOTHING
 
 
+def test_an_active_transfer_of_ftp_makes_the_host_that_asked_for_it_a_service(host: Host) -> None:
+    """The server opens it from port 20, to a listener that the other end closes at once."""
+    listener = host.listen(V4, 50000)
+    host.connect((V4, 50000), source=20)
+    host.accept(listener)
+    listener.close()
+
+    host.read()
+
+    assert (host.says(V4, 20), host.says(V4, 50000)) == (Saying.CLIENT, Saying.SERVICE)
+
+
 @pytest.mark.parametrize("bound", [V4, V6, "::"])
 @pytest.mark.parametrize("port", [2100, 40100])
 def test_a_connection_whose_listener_nobody_saw_is_a_services_nevertheless(host: Host, bound: str, port: int) -> None:
@@ -265,17 +309,6 @@ def test_a_connection_whose_listener_nobody_saw_is_a_services_nevertheless(host:
 
     assert host.says(reached, port) is Saying.SERVICE
     assert host.says(reached, client.getsockname()[1]) is Saying.CLIENT
-
-
-def test_a_client_may_choose_a_port_below_that_of_the_service(host: Host) -> None:
-    """A server of FTP opens connections from its port 20 to ephemeral ports, and is the client of these."""
-    listener = host.listen(V4, 50000)
-    host.connect((V4, 50000), source=20)
-    host.accept(listener)
-
-    host.read()
-
-    assert (host.says(V4, 20), host.says(V4, 50000)) == (Saying.CLIENT, Saying.SERVICE)
 
 
 def test_a_connection_in_doubt_says_nothing_while_segments_are_on_their_way(host: Host) -> None:
@@ -297,7 +330,7 @@ def test_a_connection_in_doubt_says_nothing_while_segments_are_on_their_way(host
 
 
 def test_a_kernel_that_does_not_know_who_opened_leaves_it_open(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An old kernel refuses the question; connections to ephemeral ports then say nothing, and nothing is wrong."""
+    """An old kernel refuses the question: where nothing listens, nothing is said, and nothing is wrong."""
     listener = host.listen(V4, 50000)
     client = host.connect((V4, 50000))
     host.accept(listener)
@@ -355,7 +388,28 @@ def test_many_sockets_are_all_there(host: Host) -> None:
     for port in ports:
         host.bound(V4, port)
 
+    host.read()
     assert sorted(host.read().spaces[0].services.port.tolist()) == list(ports)
+
+
+WITHOUT_RIGHTS: Final = """
+import socket
+from shodohflo.capture.live.sockets import Sockets
+
+listener = socket.create_server(("127.0.0.1", 50000))
+client = socket.create_connection(("127.0.0.1", 50000))
+reader = Sockets()
+(space,) = reader.poll(0.0).spaces
+print(space.services.port.tolist() == [50000], space.clients.port.tolist() == [client.getsockname()[1]], reader.problem)
+"""
+
+
+def test_no_right_is_needed(host: Host) -> None:
+    """A process without any capability reads the sockets of its namespace, and who has opened them."""
+    require("setpriv", root=True)
+    said = host.space.run("setpriv", "--bounding-set=-all", "--inh-caps=-all", sys.executable, "-c", WITHOUT_RIGHTS)
+
+    assert said == "True True \n"
 
 
 def test_a_named_namespace_is_read_as_well(host: Host) -> None:

@@ -25,13 +25,13 @@ payload is silent there, refused or not. For example, an outsider tries two port
     11.000 s   203.0.113.9:4000 > 10.0.0.5:22     SYN, number 7
     20.001 s                                                        port 22: silent, from 10.000 s
 
-All tables are bounded. Attempts that wait for their 10 s are a segmented LRU: under a flood of SYNs some are forgotten
-before they are counted, so counts are lower bounds.
+All tables are bounded. Where more attempts come in 10 s than can wait for their end, as in a flood, those that find no
+place are not counted: then counts are a sample, for every origin alike.
 """
 
 from __future__ import annotations
 
-from enum import IntEnum
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -62,22 +62,15 @@ WINDOW: Final = 10 * 10**9
 """In ns: an attempt that nothing follows for so long is silent."""
 
 LIFETIME: Final = 300 * 10**9
-"""In ns: how long an attempt is remembered after its last SYN, to recognise its repetitions."""
+"""In ns: how long an attempt is remembered after its end, and each repetition, to recognise repetitions."""
+
+_FOR_EVER: Final = 2**62
 
 MOST_TURNS: Final = 4
 """SYNs of one flow, with different numbers, that one batch may have; those after them are ignored."""
 
 PENDING: Final = 1 << 15
 """Flows whose attempts are remembered, unless the caller says otherwise."""
-
-
-class _State(IntEnum):
-    """What is known of the last attempt of a flow."""
-
-    WAITING = 1
-    ANSWERED = 2
-    REFUSED = 3
-    SILENT = 4
 
 
 @table
@@ -115,42 +108,56 @@ class Tries(Table):
 
     def flow_keys(self, protocol: int) -> Keys:
         """Return the key of each flow, the same for both directions."""
-        one, other = (
-            _end_keys(self.family, self.origin, self.origin_port),
-            _end_keys(self.family, self.target, self.port),
+        kind = np.uint64(protocol << 16)
+        one = _end_keys(self.family, self.origin, self.origin_port | kind)
+        other = _end_keys(self.family, self.target, self.port | kind)
+        return hashed([np.minimum(one, other), np.maximum(one, other)])
+
+    def attempts(self, protocol: int) -> Attempts:
+        """Return each as an attempt that was refused."""
+        return Attempts(
+            origin=Addresses.from_column(self.family, self.origin),
+            target=Addresses.from_column(self.family, self.target),
+            port=self.port,
+            protocol=np.full(len(self), protocol, np.uint8),
+            refused=np.ones(len(self), np.int64),
+            silent=np.zeros(len(self), np.int64),
+            first=self.time,
+            last=self.time,
         )
-        kind = np.full(len(one), protocol << 8 | self.family, np.uint64)
-        return hashed([np.minimum(one, other), np.maximum(one, other), kind])
 
 
 class Knocks:
     """The attempts of outsiders, batch by batch; times are those of packets."""
 
     def __init__(self, pending: int = PENDING, origins: int = 4_096, prefixes: int = 1_024) -> None:
-        """Remember at most so many attempts, origins and prefixes of origins, rounded up to a multiple of 8 each."""
-        self._flows = Memory(
+        """Remember so many attempts, origins and prefixes of origins, in multiples of 8.
+
+        At most half of `pending` attempts wait for their end at a time.
+        """
+        # Whoever waits is not evicted: otherwise a flood would push out every attempt before its 10 s are over.
+        self._waiting = Memory(
             {
-                "state": np.uint8,
                 "number": np.uint32,
                 "since": np.int64,
-                "until": np.int64,
                 "version": np.uint8,
-                "protocol": np.uint8,
                 "port": np.uint16,
+                "ports": np.uint16,
                 **{f"{end}_{half}": np.uint64 for end in ("origin", "target") for half in ("high", "low")},
             },
-            pending,
-            LIFETIME,
+            pending // 2,
+            _FOR_EVER,
         )
+        self._ended = Memory({"number": np.uint32, "end": np.int64}, pending, LIFETIME)
         self._origins = Origins(origins, prefixes)
-        self._waits_until = -1
-        self.octets = self._flows.octets + self._origins.octets
+        self._overlooked = 0
+        self.octets = self._waiting.octets + self._ended.octets + self._origins.octets
         """Bytes of memory it takes, from the start to the end."""
 
     @property
     def lost(self) -> int:
-        """Attempts that were not counted, as too many origins came at once."""
-        return self._origins.lost
+        """SYNs and attempts that were not counted, as too many came at a time."""
+        return self._overlooked + self._origins.lost
 
     def take_in(self, rows: Batch, is_ours: Ours, known: Mask) -> None:
         """Take in the packets of a batch, merged by `columns.merging.merge_packets`.
@@ -160,21 +167,23 @@ class Knocks:
         """
         if not len(rows):
             return
-        begin = int(rows.first.min())
-        self._give_up(begin, rows.family)
+        waiting = self._give_up(int(rows.first.min()), rows.family)
         flags, is_tcp = rows.tcp_flags, rows.protocol == TCP
         opens = np.flatnonzero(is_tcp & (flags & np.uint8(SYN | RST) != 0))
-        if not len(opens) and begin > self._waits_until:
+        if not len(opens) and not len(waiting):
             return
         from_us, to_us, flags_of = is_ours(rows.src_addr[opens]), is_ours(rows.dst_addr[opens]), flags[opens]
         is_try, answers = flags_of == SYN, from_us & ~to_us
-        tries = Tries.sent(rows[opens[is_try & to_us & ~from_us]])
         resets = opens[answers & (flags_of & np.uint8(RST) != 0)]
         syn_acks = opens[answers & (flags_of == SYN | ACK)]
-        payload = np.flatnonzero(is_tcp & (flags & np.uint8(SYN | FIN | RST) == 0))
+        # The sum of its ports tells that nearly all payload belongs to none of the flows that are asked about.
+        ports = rows.src_port + rows.dst_port
+        is_asked = np.zeros(1 << 16, np.bool_)
+        is_asked[ports[opens]] = is_asked[self._waiting["ports"][waiting]] = True
+        payload = np.flatnonzero(is_tcp & (flags & np.uint8(SYN | FIN | RST) == 0) & is_asked[ports])
         ends = _Ends.of(rows, np.concatenate([payload, syn_acks]), resets)
         self._resolve(ends)
-        self._try(tries, ends)
+        self._try(Tries.sent(rows[opens[is_try & to_us & ~from_us]]), ends)
         unasked = Tries.received(rows[resets[~known[resets]]])
         if len(unasked):
             opened = Tries.sent(rows[opens[is_try]]).flow_keys(TCP)
@@ -195,7 +204,7 @@ class Knocks:
             return
         keys = told.flow_keys(TCP)
         self._resolve(_Ends(keys, told.time, told.time, np.ones(len(told), np.bool_)))
-        self._refuse(told.keep(~known[chosen] & (self._flows.find(keys, told.time) < 0)), UDP)
+        self._refuse(told.keep(~known[chosen] & ~self._remembers(keys, told.time)), UDP)
 
     def take(self, now: int) -> list[Knock]:
         """Return what is known of each origin that has changed since the last call.
@@ -208,19 +217,25 @@ class Knocks:
             self._give_up(now, family)
         return self._origins.take()
 
-    def _give_up(self, now: int, family: int) -> None:
-        """Count the attempts of one family that nothing can follow any more, if no packet before `now` will come."""
-        flows = self._flows
-        waiting = np.flatnonzero(flows["state"][:-1] == _State.WAITING)
-        is_late = (flows["until"][waiting] < now) & (flows["version"][waiting] == family)
-        self._count(waiting[is_late], _State.SILENT)
+    def _give_up(self, now: int, family: int) -> Slots:
+        """End the attempts of one family that have waited long enough at `now`; return those of all others."""
+        slots = self._waiting.live(now)
+        is_late = (self._waiting["since"][slots] < now - WINDOW) & (self._waiting["version"][slots] == family)
+        self._end_silent(slots[is_late])
+        others: Slots = slots[~is_late]
+        return others
+
+    def _remembers(self, keys: Keys, times: Times) -> Mask:
+        """Return whether there is an attempt of each flow, waiting or ended."""
+        return (self._waiting.find(keys, times) >= 0) | (self._ended.find(keys, times) >= 0)
 
     def _try(self, tries: Tries, ends: _Ends) -> None:
         """Take in bare SYNs to our ends, one of each flow at a time, each with what ends the attempt."""
         keys = tries.flow_keys(TCP)
-        order = np.lexsort((tries.time, keys))
-        turns = np.empty(len(tries), np.int64)
-        turns[order] = ranks(keys[order])
+        turns = np.zeros(len(tries), np.int64)
+        if len(np.unique(keys)) < len(keys):
+            order = np.lexsort((tries.time, keys))
+            turns[order] = ranks(keys[order])
         for turn in range(min(MOST_TURNS, int(turns.max(initial=-1)) + 1)):
             chosen = np.flatnonzero(turns == turn)
             if self._begin(tries[chosen], keys[chosen]):
@@ -228,81 +243,92 @@ class Knocks:
 
     def _begin(self, tries: Tries, keys: Keys) -> bool:
         """Begin an attempt for each SYN, of different flows, that does not belong to an earlier one; say if any did."""
-        flows = self._flows
-        slots, fresh = flows.enter(keys, tries.time)
-        is_later = ~fresh & (slots >= 0) & (tries.time > flows["until"][slots])
-        self._count(slots[is_later & (flows["state"][slots] == _State.WAITING)], _State.SILENT)
-        is_new = fresh & (slots >= 0)
-        begins = np.flatnonzero(is_new | (is_later & (flows["number"][slots] != tries.number)))
-        if not len(begins):
+        slots = self._waiting.find(keys, tries.time)
+        is_late = (slots >= 0) & (tries.time > self._waiting["since"][slots] + WINDOW)
+        self._end_silent(slots[is_late])
+        is_new = ((slots < 0) | is_late) & ~self._repeats(tries, keys)
+        if not is_new.any():
             return False
-        slots, tries = slots[begins], tries[begins]
-        self._describe(slots, tries, TCP)
-        flows["state"][slots] = _State.WAITING
-        flows["until"][slots] = tries.time + WINDOW
-        self._waits_until = max(self._waits_until, int(tries.time.max()) + WINDOW)
+        tries = tries.keep(is_new)
+        slots, _ = self._waiting.admit(keys[is_new], tries.time)
+        has_place = slots >= 0
+        self._overlooked += int(np.count_nonzero(~has_place))
+        self._describe(slots[has_place], tries.keep(has_place))
         return True
+
+    def _repeats(self, tries: Tries, keys: Keys) -> Mask:
+        """Return which SYNs belong to attempts that have ended."""
+        slots = self._ended.find(keys, tries.time)
+        is_same = (self._ended["number"][slots] == tries.number) | (tries.time <= self._ended["end"][slots])
+        repeats: Mask = (slots >= 0) & is_same
+        self._ended.enter(keys[repeats], tries.time[repeats])
+        return repeats
 
     def _resolve(self, ends: _Ends) -> None:
         """End the attempts that something follows within 10 s; the first thing decides."""
-        flows = self._flows
-        slots = flows.find(ends.keys, ends.first)
-        follows = (ends.first <= flows["until"][slots]) & (ends.last >= flows["since"][slots])
-        rows = np.flatnonzero((slots >= 0) & (flows["state"][slots] == _State.WAITING) & follows)
+        slots = self._waiting.find(ends.keys, ends.first)
+        since = self._waiting["since"][slots]
+        follows = (ends.first <= since + WINDOW) & (ends.last >= since)
+        rows = np.flatnonzero((slots >= 0) & follows)
         if not len(rows):
             return
-        slots, refuses = slots[rows], ends.refuses[rows]
-        when = np.maximum(ends.first[rows], flows["since"][slots])
+        slots, refuses, when = slots[rows], ends.refuses[rows], np.maximum(ends.first, since)[rows]
         order = np.lexsort((refuses, when, slots))
         order = order[ranks(slots[order]) == 0]
-        slots, refuses = slots[order], refuses[order]
-        flows["until"][slots] = when[order]
-        flows["state"][slots] = _State.ANSWERED
-        self._count(slots[refuses], _State.REFUSED)
+        slots, refuses, when = slots[order], refuses[order], when[order]
+        refused = self._attempts(slots[refuses])
+        self._end(slots, when)
+        self._origins.add(replace(refused, refused=np.ones(len(refused), np.int64)))
 
     def _refuse(self, tries: Tries, protocol: int) -> None:
         """Count flows that are refused without a SYN that was seen, each once while it is remembered."""
-        if not len(tries):
-            return
         keys = tries.flow_keys(protocol)
-        new = np.flatnonzero(self._flows.find(keys, tries.time) < 0)
-        slots, _ = self._flows.enter(keys[new], tries.time[new])
-        slots, first = np.unique(slots, return_index=True)
-        new, slots = new[first[slots >= 0]], slots[slots >= 0]
-        self._describe(slots, tries[new], protocol)
-        self._count(slots, _State.REFUSED)
+        new = np.flatnonzero(~self._remembers(keys, tries.time))
+        _, first = np.unique(keys[new], return_index=True)
+        new = new[first]
+        slots, _ = self._ended.enter(keys[new], tries.time[new])
+        self._ended["number"][slots], self._ended["end"][slots] = 0, tries.time[new]
+        self._origins.add(tries[new].attempts(protocol))
 
-    def _describe(self, slots: Slots, tries: Tries, protocol: int) -> None:
-        """Write down what is known of one flow for each slot."""
-        flows = self._flows
+    def _describe(self, slots: Slots, tries: Tries) -> None:
+        """Write down what is known of the attempt of each slot."""
+        waiting = self._waiting
         for name, addresses in (("origin", tries.origin), ("target", tries.target)):
             columns = Addresses.from_column(tries.family, addresses)
-            flows[f"{name}_high"][slots] = columns.high
-            flows[f"{name}_low"][slots] = columns.low
-        flows["version"][slots] = tries.family
-        flows["protocol"][slots] = protocol
-        flows["port"][slots] = tries.port
-        flows["number"][slots] = tries.number
-        flows["since"][slots] = flows["until"][slots] = tries.time
+            waiting[f"{name}_high"][slots] = columns.high
+            waiting[f"{name}_low"][slots] = columns.low
+        waiting["version"][slots] = tries.family
+        waiting["port"][slots] = tries.port
+        waiting["ports"][slots] = tries.origin_port + tries.port
+        waiting["number"][slots] = tries.number
+        waiting["since"][slots] = tries.time
 
-    def _count(self, slots: Slots | Rows, state: _State) -> None:
-        """End the attempts of `slots`, all different, and count them."""
-        if not len(slots):
-            return
-        flows = self._flows
-        flows["state"][slots] = state
-        version, since = flows["version"][slots], flows["since"][slots]
-        self._origins.add(
-            Attempts(
-                origin=Addresses(version, flows["origin_high"][slots], flows["origin_low"][slots]),
-                target=Addresses(version, flows["target_high"][slots], flows["target_low"][slots]),
-                port=flows["port"][slots],
-                protocol=flows["protocol"][slots],
-                refused=np.full(len(slots), state == _State.REFUSED, np.int64),
-                silent=np.full(len(slots), state == _State.SILENT, np.int64),
-                first=since,
-                last=since,
-            )
+    def _end_silent(self, slots: Slots) -> None:
+        """End the attempts of `slots`, all different, as nothing has followed them."""
+        if len(slots):
+            silent = self._attempts(slots)
+            self._end(slots, silent.first + WINDOW)
+            self._origins.add(replace(silent, silent=np.ones(len(silent), np.int64)))
+
+    def _end(self, slots: Slots, times: Times) -> None:
+        """End the attempts of `slots`, all different, at these times."""
+        ended, _ = self._ended.enter(self._waiting.keys_of(slots), times)
+        self._ended["number"][ended], self._ended["end"][ended] = self._waiting["number"][slots], times
+        self._waiting.forget(slots)
+
+    def _attempts(self, slots: Slots) -> Attempts:
+        """Return what is known of the attempts of `slots`, not yet counted."""
+        waiting = self._waiting
+        version, since = waiting["version"][slots], waiting["since"][slots]
+        return Attempts(
+            origin=Addresses(version, waiting["origin_high"][slots], waiting["origin_low"][slots]),
+            target=Addresses(version, waiting["target_high"][slots], waiting["target_low"][slots]),
+            port=waiting["port"][slots],
+            protocol=np.full(len(slots), TCP, np.uint8),
+            refused=np.zeros(len(slots), np.int64),
+            silent=np.zeros(len(slots), np.int64),
+            first=since,
+            last=since,
         )
 
 
@@ -320,9 +346,9 @@ class _Ends:
         return cls(Tries.sent(some).flow_keys(TCP), some.first, some.last, refuses)
 
 
-def _end_keys(family: Family, addresses: NDArray[Any], ports: NDArray[np.uint16]) -> Keys:
-    """Return a number for each end, different for different ends of one family."""
-    columns = Addresses.from_column(family, addresses)
+def _end_keys(family: Family, addresses: NDArray[Any], ports: Keys) -> Keys:
+    """Return a number for each end, different for different ends of one family; `ports` has the protocol as well."""
     if family == 4:
-        return columns.low << np.uint64(16) | ports
-    return hashed([columns.high, columns.low, ports.astype(np.uint64)])
+        return addresses.astype(np.uint64) << np.uint64(32) | ports
+    columns = Addresses.from_column(family, addresses)
+    return hashed([columns.high, columns.low, ports])

@@ -50,7 +50,6 @@ _REQUEST: Final = struct.Struct("=BBBBI48x")  # inet_diag_req_v2: family, protoc
 _SOCKET_OCTETS: Final = 72  # inet_diag_msg
 _STATE: Final = 1
 _LOCAL_PORT: Final = 4
-_REMOTE_PORT: Final = 6
 _LOCAL_ADDRESS: Final = 8
 _INFO: Final = 2  # INET_DIAG_INFO: struct tcp_info
 _SKV6ONLY: Final = 11  # INET_DIAG_SKV6ONLY, where a socket of IPv6 listens or is not connected
@@ -58,7 +57,6 @@ _BYTECODE: Final = 1  # INET_DIAG_REQ_BYTECODE
 _JMP: Final = 1
 _S_GE: Final = 2
 _S_LE: Final = 3
-_D_GE: Final = 4
 # linux/inet_diag.h
 
 _UNACKED: Final = 24
@@ -68,7 +66,7 @@ _RETRANSMITTED: Final = 208
 _INFO_OCTETS: Final = 216
 # Where tcpi_unacked, tcpi_bytes_acked, tcpi_bytes_sent and tcpi_bytes_retrans of tcp_info are (linux/tcp.h; since 4.19)
 
-_MOST_PORTS: Final = 500
+MOST_PORTS: Final = 500
 """Local ports that a filter leaves out."""
 
 _RTM_NEWADDR: Final = 20
@@ -89,14 +87,14 @@ def sockets_request(family: int, protocol: int, states: tuple[int, ...]) -> Dump
     return _request(_REQUEST.pack(family, protocol, 0, 0, _bits(states)))
 
 
-def openings_request(family: int, remote: int, services: Iterable[int]) -> DumpRequest:
-    """Ask for TCP connections to ports from `remote` on, but not for those of the local ports `services`.
+def openings_request(family: int, services: Iterable[int]) -> DumpRequest:
+    """Ask for TCP connections, but not for those of the local ports `services`, with what `opened_here` reads.
 
-    They come with what `opened_here` and `opened_there` read. Of `services`, the first some hundred are left out.
+    Of `services`, the first `MOST_PORTS` are left out.
     """
     body = _REQUEST.pack(family, TCP, 1 << (_INFO - 1), 0, _bits((ESTABLISHED, _CLOSE_WAIT)))
-    code = _filter(remote, services)
-    return _request(body + struct.pack("=HH", 4 + len(code), _BYTECODE) + code)
+    code = _filter(sorted(set(services))[:MOST_PORTS])
+    return _request(body + (struct.pack("=HH", 4 + len(code), _BYTECODE) + code if code else b""))
 
 
 def _request(body: bytes) -> DumpRequest:
@@ -107,23 +105,20 @@ def _bits(states: Iterable[int]) -> int:
     return sum(1 << state for state in states)
 
 
-def _filter(remote: int, services: Iterable[int]) -> bytes:
-    """Return a program of the kernel's for sockets: a remote port from `remote` on, and no local one of `services`.
+def _filter(ports: list[int]) -> bytes:
+    """Return a program of the kernel's for sockets with other local ports than `ports`.
 
     An operation has a code, how far it is to the next one if its condition holds, and if it does not. The end of the
-    program accepts a socket, and a jump 4 bytes further refuses it. For example, without local port 22:
+    program accepts a socket, and a jump 4 bytes further refuses it. For each port, as 22:
 
-        0   D_GE 32768   else to the end + 4
-        8   S_GE 22      else to 28
-        16  S_LE 22      else to 28
-        24  JMP          to the end + 4
+        0   S_GE 22      else to 20
+        8   S_LE 22      else to 20
+        16  JMP          to the end + 4
     """
-    ports = sorted(set(services))[:_MOST_PORTS]
-    left = 8 + 20 * len(ports)
-    code = _condition(_D_GE, remote, left + 4)
+    code = b""
     for port in ports:
         code += _condition(_S_GE, port, 20) + _condition(_S_LE, port, 12)
-        left = 20 * len(ports) + 8 - len(code)
+        left = 20 * len(ports) - len(code)
         code += struct.pack("=BBH", _JMP, 4, left + 4)
     return code
 
@@ -163,13 +158,10 @@ def in_state(dump: Dump, state: int) -> Dump:
     return dump.keep(dump.byte(_STATE) == state)
 
 
-def is_doubtful(dump: Dump, remote: int) -> NDArray[np.bool_]:
-    """Return which connections may have been opened by either end: those to ports from `remote` on.
-
-    A connection that waits for the answer to its SYN was opened here.
-    """
-    doubtful: NDArray[np.bool_] = (dump.number(_REMOTE_PORT) >= remote) & (dump.byte(_STATE) != SYN_SENT)
-    return doubtful
+def is_opening(dump: Dump) -> NDArray[np.bool_]:
+    """Return which connections wait for the answer to a SYN of this host."""
+    opening: NDArray[np.bool_] = dump.byte(_STATE) == SYN_SENT
+    return opening
 
 
 def local_ends(dump: Dump, protocol: int) -> SocketEnds:

@@ -4,11 +4,13 @@ TCP and UDP sockets are dumped by NETLINK_SOCK_DIAG, which needs no right, and l
 
 A listening TCP socket is a service, as is a UDP socket that is not connected and has a port outside the ephemeral
 range; a connected socket is a client's, unless a service has its port too (see `own_ends`). In the ephemeral range, a
-UDP socket that is not connected may be either, and says nothing.
+UDP socket that is not connected may be either, and says nothing. Nor does one that has just been opened, from port 1024
+on: dnsmasq, for example, asks through such sockets with random ports, and closes them as soon as it has an answer. The
+ports of DHCP's clients are those of clients by definition.
 
-A TCP connection to an ephemeral port, at an end where nothing listens, may have been accepted by a listener that was
-closed before anybody looked: servers of FTP do so for each transfer. The kernel knows which end has opened it, as long
-as no segment is on its way; otherwise the end says what it said before, or nothing.
+A TCP connection at an end where nothing listens may have been accepted by a listener that was closed before anybody
+looked: FTP does so for each transfer. The kernel knows which end has opened it, as long as no segment is on its way;
+otherwise the end says what it said before, or nothing.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ from shodohflo.capture.live.inet_diag import (
     UNCONNECTED,
     bound_ends,
     in_state,
-    is_doubtful,
+    is_opening,
     local_addresses,
     local_ends,
     opened_here,
@@ -56,6 +58,13 @@ STALE: Final = 60.0
 
 _REST: Final = 50
 """The pause after a reading, as a multiple of the time it took: reading takes at most 1/51 of all time."""
+
+
+_RESERVED: Final = 1024
+"""Ports below it need a right on most hosts, and nobody takes one at random."""
+
+_CLIENT_PORTS: Final = (68, 546)
+"""UDP ports of DHCP clients, which need not be connected (RFC 2131 section 4.1, RFC 8415 section 7.2)."""
 
 
 class Sockets:
@@ -113,6 +122,8 @@ class _View:
     """Empty for the agent's own."""
     opened: OpenedNamespace | None = None
     space: OwnSpace = NO_ENDS
+    bound: SocketEnds = NO_ENDS.services
+    """The unconnected UDP sockets outside the ephemeral range at the latest reading."""
     read: float = float("-inf")
     """When it was last read."""
     missing: set[str] = field(default_factory=set)
@@ -125,7 +136,7 @@ class _View:
             self.space = self._read(self._open())
         except (DumpError, NamespaceError, OSError, ValueError) as error:
             if now - self.read > STALE:
-                self.space = NO_ENDS
+                self.space, self.bound = NO_ENDS, NO_ENDS.services
             return self._problem(f"{error}")
         self.read = now
         return self._problem(", ".join(sorted(self.missing))) if self.missing else ""
@@ -145,7 +156,7 @@ class _View:
         if self.opened is not None and self.name and not is_same(self.name, self.opened):
             # Otherwise what was opened would keep the deleted namespace, with its interfaces, alive.
             self.close()
-            self.space = NO_ENDS
+            self.space, self.bound = NO_ENDS, NO_ENDS.services
         if self.opened is None:
             self.opened = open_named(self.name) if self.name else open_own()
         return self.opened
@@ -155,18 +166,19 @@ class _View:
         # Connections first: those that a listener opened meanwhile accepts are seen after it, next time.
         dumps = [self._dump(opened, family, TCP, CONNECTED) for family in FAMILIES]
         services = [bound_ends(self._dump(opened, family, TCP, (LISTEN,)), TCP) for family in FAMILIES]
-        doubtful = SocketEnds.concatenate([local_ends(dump.keep(is_doubtful(dump, first)), TCP) for dump in dumps])
-        connected = [local_ends(dump.keep(~is_doubtful(dump, first)), TCP) for dump in dumps]
+        doubtful = SocketEnds.concatenate([local_ends(dump, TCP) for dump in dumps])
+        connected = [local_ends(dump.keep(is_opening(dump)), TCP) for dump in dumps]
         listening = set(SocketEnds.concatenate(services).port.tolist())
         if not np.isin(doubtful.port, list(listening)).all():
-            for opening in self._openings(opened, first, listening):
+            for opening in self._openings(opened, listening):
                 connected.append(local_ends(opened_here(opening), TCP))
                 services.append(local_ends(opened_there(opening), TCP))
+        bound = []
         for family in FAMILIES:
             dump = self._dump(opened, family, UDP, (ESTABLISHED, UNCONNECTED))
             connected.append(local_ends(in_state(dump, ESTABLISHED), UDP))
-            bound = bound_ends(in_state(dump, UNCONNECTED), UDP)
-            services.append(bound.keep((bound.port < first) | (bound.port > last)))
+            bound.append(bound_ends(in_state(dump, UNCONNECTED), UDP))
+        services.append(self._lasting(SocketEnds.concatenate(bound), first, last))
         return own_space(
             local_addresses(opened.addresses.dump(ADDRESSES)),
             SocketEnds.concatenate(services),
@@ -175,11 +187,18 @@ class _View:
             self.space,
         )
 
-    def _openings(self, opened: OpenedNamespace, first: int, listening: set[int]) -> Iterator[Dump]:
-        """Yield the doubtful connections with what shows who has opened them, unless the kernel is too old."""
+    def _lasting(self, bound: SocketEnds, first: int, last: int) -> SocketEnds:
+        """Return the ends of services among unconnected UDP sockets, with ephemeral ports from `first` to `last`."""
+        chosen = bound.keep(((bound.port < first) | (bound.port > last)) & ~np.isin(bound.port, _CLIENT_PORTS))
+        lasting = chosen.keep((chosen.port < _RESERVED) | chosen.among(self.bound))
+        self.bound = chosen
+        return lasting
+
+    def _openings(self, opened: OpenedNamespace, listening: set[int]) -> Iterator[Dump]:
+        """Yield connections of other ports, with what shows which end has opened them, unless the kernel is too old."""
         for family in FAMILIES:
             try:
-                yield opened.sockets.dump(openings_request(family, first, listening))
+                yield opened.sockets.dump(openings_request(family, listening))
             except DumpError as error:
                 if not error.is_unknown:
                     raise
