@@ -81,9 +81,9 @@ class Case:
         return self.name
 
 
-AddressPlan = dict[str, "Callable[[int], Address]"]
+AddressPlans = dict[str, "Callable[[int], Address]"]
 
-ADDRESS_PLANS: Final[AddressPlan] = {
+ADDRESS_PLANS: Final[AddressPlans] = {
     "rising": lambda number: IPv4Address(0x0A00_0001 + number),
     "falling": lambda number: IPv4Address(0x0AFF_FFFF - number),
     "ipv6": lambda number: IPv6Address((0xFD00 << 112) + 0xFFFF - number),
