@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from difflib import get_close_matches
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,6 +18,7 @@ from shodohflo.cli.lists import ListType, option
 from shodohflo.cli.moments import parse_moment
 from shodohflo.cli.networks import NetworkWord, parse_networks, resolve
 from shodohflo.cli.ports import parse_ports, port_names
+from shodohflo.errors import closest
 from shodohflo.model import RUNGS, Rung
 from shodohflo.query.filters import Filter
 
@@ -44,8 +44,8 @@ def _words_of(known: tuple[str, ...]) -> Callable[[str], frozenset[str]]:
     def parse(text: str) -> frozenset[str]:
         words = frozenset(word.strip().lower() for word in text.split(","))
         for word in sorted(words.difference(known)):
-            near = get_close_matches(word, known, n=1)
-            raise ValueError(f"{word!r} is not one of {', '.join(known)}{f'; did you mean {near[0]}?' if near else ''}")
+            near = closest(word, known)
+            raise ValueError(f"{word!r} is not one of {', '.join(known)}{f'; did you mean {near}?' if near else ''}")
         return words
 
     return parse

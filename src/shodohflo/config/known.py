@@ -9,13 +9,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import partial
 from typing import Any, Final
 
 from shodohflo.attribution.policy import IgnoredFlow
 from shodohflo.config.findings import Code
-from shodohflo.errors import ConfigurationError
+from shodohflo.errors import ConfigurationError, closest
 from shodohflo.pcap_config import FlowMapping, NetworkEnumeration
 from shodohflo.rules.networks import parse_prefix
 from shodohflo.store.urls import parse_url
@@ -136,8 +135,8 @@ def _finding(label: object) -> str:
     word, _, place = str(label).partition(" ")
     if word == Code.UNUSABLE or word not in {*Code} or not place:
         acceptable = [code for code in Code if code != Code.UNUSABLE]
-        close = get_close_matches(word, acceptable, n=1)
-        way_out = f"did you mean {close[0]}?" if close and word != close[0] else "write code and place as check does"
+        close = closest(word, acceptable)
+        way_out = f"did you mean {close}?" if close and word != close else "write code and place as check does"
         raise ValueError(f"{label!r} is not a finding that can be accepted; {way_out}")
     return str(label)
 
