@@ -49,8 +49,14 @@ def a_session(
         store = store or SocketStore(server.path)
         configuration = Configuration(load(None, {}), OURS)
         options = RunOptions(wanted=Wanted(), configuration=configuration, store=store, name="bert", patience=patience)
-        leaving.enter_context(near.entered())
+        yield leaving.enter_context(session_in(near, options, leaving.enter_context(ServiceFeed(store))))
+
+
+@contextmanager
+def session_in(space: Namespace, options: RunOptions, services: ServiceFeed) -> Iterator[Session]:
+    """Return a session in `space`, which knows what `services` reads; the thread is in `space` meanwhile."""
+    with ExitStack() as leaving:
+        leaving.enter_context(space.entered())
         listener = leaving.enter_context(closing(Listener(options.wanted)))
-        writer = leaving.enter_context(Writer(Single(store), agent="bert", lifetime=900))
-        sockets, services = leaving.enter_context(SocketWatch()), leaving.enter_context(ServiceFeed(store))
-        yield Session(options, listener, writer, sockets, services)
+        writer = leaving.enter_context(Writer(Single(options.store), agent=options.name, lifetime=900))
+        yield Session(options, listener, writer, leaving.enter_context(SocketWatch()), services)

@@ -4,8 +4,8 @@
     router   10.1.0.1, 10.2.0.1     c1, s1
     server   10.2.0.9, fd00:2::9    s0 --- s1
 
-The client has the address 203.0.113.9 as well, which is in none of our networks. No ARP and no neighbour discovery is
-needed, as both ends of a link have the same address: only packets of the programs are on the links.
+The client has addresses of outsiders as well. No ARP and no neighbour discovery is needed, as both ends of a link have
+the same address: only packets of the programs are on the links.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ CLIENT: Final = {4: "10.1.0.5", 6: "fd00:1::5"}
 SERVER: Final = {4: "10.2.0.9", 6: "fd00:2::9"}
 """Addresses by IP version."""
 
-OUTSIDER: Final = "203.0.113.9"
+OUTSIDERS: Final = ("203.0.113.9", "198.51.100.7")
+"""Addresses of the client that are in none of our networks."""
 
 _STATION: Final = "02:00:00:00:00:01"
 _FAMILIES: Final = {4: socket.AF_INET, 6: socket.AF_INET6}
@@ -108,7 +109,7 @@ def site() -> Iterator[Site]:
         join(client, "c0", router, "c1")
         join(server, "s0", router, "s1")
         for space, name, *addresses in (
-            (client, "c0", "10.1.0.5/24", "fd00:1::5/64", f"{OUTSIDER}/32"),
+            (client, "c0", "10.1.0.5/24", "fd00:1::5/64", *(f"{each}/32" for each in OUTSIDERS)),
             (router, "c1", "10.1.0.1/24", "fd00:1::1/64"),
             (router, "s1", "10.2.0.1/24", "fd00:2::1/64"),
             (server, "s0", "10.2.0.9/24", "fd00:2::9/64"),
@@ -117,7 +118,8 @@ def site() -> Iterator[Site]:
             for address in addresses:
                 space.ip("address", "add", address, "dev", name)
         router.run("sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1")
-        router.ip("route", "add", OUTSIDER, "via", "10.1.0.5")
+        for address in OUTSIDERS:
+            router.ip("route", "add", address, "via", "10.1.0.5")
         for space, number in ((client, 1), (server, 2)):
             space.ip("route", "add", "default", "via", f"10.{number}.0.1")
             space.ip("route", "add", "default", "via", f"fd00:{number}::1")

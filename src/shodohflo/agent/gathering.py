@@ -35,6 +35,11 @@ class Gathering:
         """Expect the broadcast addresses of other networks of ours."""
         self._evidence.change_networks(our_nets)
 
+    @property
+    def has_services(self) -> bool:
+        """Whether the store has said which services it knows."""
+        return self._services.wait(0)
+
     def gather(self, now: float) -> None:
         """Take up what was read; `now` is in seconds of a monotonic clock."""
         if (ends := self._sockets.take()) is not None:

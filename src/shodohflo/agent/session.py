@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 _SLICE: Final = 0.25
 """Seconds between two looks at whether the user wants to wait for the store."""
 
+_SHORT: Final = 0.02
+"""Seconds between two looks at whether the store has said which services it knows."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -83,6 +86,15 @@ class Session:
     def loaded(self) -> LoadedConfiguration:
         """Where it was loaded from, and when."""
         return self._loaded
+
+    def begin(self, latest: float, is_over: Callable[[], bool]) -> None:
+        """Gather what is known before the first packet is decided on; packets are received meanwhile.
+
+        The store may take until `latest`, in seconds of a monotonic clock, unless `is_over` returns true.
+        """
+        while not self._gathering.has_services and time.monotonic() < latest and not is_over():
+            self.receive(_SHORT)
+        self.gather()
 
     def receive(self, timeout: float) -> None:
         """Decode the packets in the ring; wait up to `timeout` seconds if there are none."""
