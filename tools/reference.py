@@ -1,7 +1,7 @@
 """Write the reference pages that are generated from the code, or check that they are up to date.
 
-`python tools/reference.py` writes `cli.md`, `settings.md`, `outcomes.md`, `findings.md`, `formats.md` and `json.md` in
-`docs/reference`; with `--check` it writes nothing and fails if one of them would change.
+`python tools/reference.py` writes `cli.md`, `settings.md`, `outcomes.md`, `evidence.md`, `findings.md`, `formats.md`
+and `json.md` in `docs/reference`; with `--check` it writes nothing and fails if one of them would change.
 """  # noqa: INP001 - a script, not a package
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ from typing import Final
 import click
 from json_page import json_page
 
+from shodohflo.attribution.evidence.ladder import LADDER
 from shodohflo.attribution.ledger import Outcome
 from shodohflo.attribution.order import IGNORED, JUDGED, MESSAGES, ORDER, Many, One, Question
 from shodohflo.cli.program import program
 from shodohflo.cli.run import pcap_agent
 from shodohflo.config.findings import Code
 from shodohflo.config.known import KNOWN, SIBLING_PREFIXES, SIBLINGS
+from shodohflo.model import Rung
 from shodohflo.wire.decode import MAX_DEPTH_INSIDE, MOST_TUNNELS
 from shodohflo.wire.decoding import MAX_DEPTH
 from shodohflo.wire.refusals import Refusal
@@ -82,6 +84,29 @@ def settings_page() -> Lines:
     yield from (f"Settings of the sibling agents ({others}) are accepted and ignored. Any other",)
     yield from ("capitalised name that the file assigns causes a warning, with the nearest known setting.", "")
     yield from ("`shodohflo help language` documents the language of networks and rules.", "")
+
+
+def evidence_page() -> Lines:
+    """Yield the page of evidence: the ladder."""
+    yield from ("# Evidence", "", "What says which end of a flow is the service. Where a rule with `Observed` is")
+    yield from (
+        "reached, the first of these rungs that has an answer decides; a tie is no answer. `flows` shows the word",
+    )
+    yield from ("in the column EVIDENCE, `detail` hashes have it in the field `evidence`.", "")
+    yield from ("| | word | what it takes as evidence | proof |", "|---|---|---|---|")
+    for number, row in enumerate(LADDER, 1):
+        yield f"| {number} | `{row.rung.word}` | {row.sentence} | {'yes' if row.rung.is_proof else ''} |"
+    yield f"| | `{Rung.GUESSED.word}` | none of these: the `otherwise` of `Observed`, or a rule about ports | |"
+    yield f"| | `{Rung.RULE.word}` | the operator's word: a rule that looks at no port, or a custom action | |"
+    yield from (
+        "",
+        "Proof corrects what a weaker rung, or a guess, has written: counts move to the right keys, once for",
+    )
+    yield from ("each rung. Between weaker rungs the first verdict stays. Proof also grades the rules about ports:",)
+    yield from (
+        "`shodohflo rules --grade`. [Why it is so](../explanation/evidence.md) explains the order, what attackers",
+    )
+    yield from ("can do, and how often each rung is right.",)
 
 
 def outcomes_page() -> Lines:
@@ -345,6 +370,7 @@ PAGES: Final = {
     "cli.md": cli_page,
     "settings.md": settings_page,
     "outcomes.md": outcomes_page,
+    "evidence.md": evidence_page,
     "findings.md": findings_page,
     "formats.md": formats_page,
     "json.md": json_page,

@@ -127,6 +127,8 @@ class ServiceSeen:
     """The strongest evidence for it."""
     clients: int
     """Distinct addresses of clients, counted up to `MOST_CLIENTS`."""
+    claimed: bool = False
+    """Whether one direction of the evidence was seen, which anybody can forge."""
 
 
 MOST_CLIENTS: Final = 1_000

@@ -58,3 +58,9 @@ def test_the_longest_end_is_parsed() -> None:
     longest = End(ip_address("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"), TCP, 65535)
 
     assert parse_end(end_text(longest)) == longest
+
+
+def test_an_end_of_another_protocol_has_no_text() -> None:
+    """Nothing is written that could not be read again."""
+    with pytest.raises(KeyError):
+        end_text(End(ip_address("10.0.0.9"), 1, 3))

@@ -12,6 +12,7 @@ import pytest
 from shodohflo.model import TCP, End, Rung, ServiceSeen
 from shodohflo.store import connection, feed
 from shodohflo.store.connection import RemoteStore, SocketStore
+from shodohflo.store.embedded import EmbeddedStore
 from shodohflo.store.feed import ServiceFeed
 from shodohflo.store.hashes import to_hash, write_hashes
 from shodohflo.store.urls import StoreUrl
@@ -67,6 +68,18 @@ def test_first_come_all_services_and_then_the_new_ones(store: SocketStore, clien
             taken.update(come(fed))
         assert 443 not in taken
     assert fed.failures == 0
+
+
+def test_an_embedded_store_is_read_but_never_started(tmp_path: Path) -> None:
+    """The feed waits until the writer has started it, and reads as anybody may."""
+    embedded = EmbeddedStore(tmp_path / "state")
+    with ServiceFeed(embedded, interval=0.1) as fed:
+        assert not fed.wait(PATIENCE)
+        assert not embedded.owned
+        with embedded.connect() as client:
+            write(client, 80)
+            assert come(fed) == [80]
+    embedded.close()
 
 
 def test_taking_never_waits_for_the_store(own_server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

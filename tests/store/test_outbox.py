@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from ipaddress import ip_address
 
@@ -173,7 +174,7 @@ def in_order(outbox: Outbox, rows: int) -> list[list[int]]:
 
 
 def test_corrections_are_taken_after_all_rows_that_were_added_before() -> None:
-    """Rows of all rules go first, then the corrections in their order, then what was added later."""
+    """Rows of all rules go first, then the corrections in their order; what the same rules decided goes together."""
     outbox = Outbox(capacity=100)
     outbox.add(observed(flow("10.0.0.1", "8.8.8.8", 1)), ("old",))
     outbox.add(observed(flow("10.0.0.1", "8.8.8.8", 2)), ("new",))
@@ -183,7 +184,7 @@ def test_corrections_are_taken_after_all_rows_that_were_added_before() -> None:
     outbox.add(observed(flow("10.0.0.1", "8.8.8.8", 4)), ("old",))
 
     assert len(outbox) == 7
-    assert in_order(outbox, 8) == [[1], [2], [-11, -12], [3], [-13], [4]]
+    assert in_order(outbox, 100) == [[1], [2, -11, -12], [3], [-13], [4]]
     assert (len(outbox), outbox.packets) == (0, 0)
 
 
@@ -251,6 +252,32 @@ def test_corrections_never_overtake_rows(added: list[tuple[bool, int, tuple[str,
             assert not [later for later in order[at:] if 0 < later < -place]
 
 
+def test_rows_and_corrections_of_a_while_are_taken_together() -> None:
+    """As many as are the work of the rows wanted, all rows first, so that no moment needs its own round trip."""
+    outbox = Outbox(capacity=1000)
+    for number in range(1, 5):
+        outbox.add(observed(flow("10.0.0.1", "8.8.8.8", number)), ())
+        outbox.correct(corrected(swapped(10 + number), swapped(20 + number)), ())
+
+    assert in_order(outbox, 20) == [[1, 2, 3, -11, -21, -12, -22, -13], [4, -23, -14, -24]]
+
+
+def test_what_waits_for_hours_is_in_few_parts() -> None:
+    """While a store is away, corrections come several times a second; adding them must not take ever longer."""
+    outbox = Outbox(capacity=100_000)
+    begun = time.process_time()
+    for number in range(3_000):
+        outbox.add(observed(flow("10.0.0.1", "8.8.8.8", 1 + number % 50)), ())
+        outbox.correct(corrected(swapped(1 + number)), ())
+    taken = time.process_time() - begun
+
+    assert len(outbox._taking) <= 1_002
+    assert outbox.packets == 3_000
+    assert taken < 10
+    ports = [-port for part in in_order(outbox, 4_000) for port in part if port < 0]
+    assert ports == list(range(1, 3_001))
+
+
 def test_too_many_corrections_are_given_up_the_oldest_first() -> None:
     """They have a quarter of the capacity; rows have the rest."""
     outbox = Outbox(capacity=8)
@@ -260,7 +287,7 @@ def test_too_many_corrections_are_given_up_the_oldest_first() -> None:
         outbox.correct(corrected(swapped(port, packets=port)), ())
 
     assert (len(outbox), outbox.corrections_given_up) == (8, 11 + 12 + 13)
-    assert in_order(outbox, 100) == [[1, 2, 3, 4, 5, 6], [-14], [-15]]
+    assert in_order(outbox, 100) == [[1, 2, 3, 4, 5, 6, -14, -15]]
 
 
 def test_rows_of_known_flows_do_not_pile_up_between_corrections() -> None:

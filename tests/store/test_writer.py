@@ -785,3 +785,17 @@ def test_services_that_wait_at_the_end_are_given_up(tmp_path: Path) -> None:
     writer.offer_knocks([KNOCK])
 
     assert writer.stats.hashes_given_up == 3
+
+
+def test_a_service_that_cannot_be_written_does_not_end_the_thread(store: SocketStore, client: Valkey) -> None:
+    """A mistake of ours is counted and logged, and the writer goes on with the others."""
+    mistaken = a_service(80)
+    with Writer(Single(store), agent="bert", lifetime=900) as writer:
+        writer.offer_services([replace(mistaken, end=replace(mistaken.end, protocol=1))])
+        wait_until(lambda: writer.stats.hashes_given_up == 1, "it is given up")
+        writer.offer_services([a_service(81)])
+        writer.offer(observed(flow("10.0.0.1", "8.8.8.8", 53)))
+        assert writer.flush(PATIENCE)
+
+    assert client.exists("service;10.0.0.9;tcp;81")
+    assert client.get("10.0.0.1;8.8.8.8;53;flow") == "1"

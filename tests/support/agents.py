@@ -64,9 +64,11 @@ def environment(directory: Path) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def watching(space: Namespace, store: str, directory: Path, *words: str, joins: str = "near0") -> Iterator[Watching]:
-    """Run an agent in `space` with its files in `directory`; yield it once it listens to `joins`."""
-    command = [*space.prefix(), *PROGRAM, "run", *words, "--store", store, "--name", NAME, "--ledger", "ledger.json"]
+def watching(
+    space: Namespace, store: str, directory: Path, *words: str, joins: str = "near0", name: str = NAME
+) -> Iterator[Watching]:
+    """Run the agent `name` in `space` with its files in `directory`; yield it once it listens to `joins`."""
+    command = [*space.prefix(), *PROGRAM, "run", *words, "--store", store, "--name", name, "--ledger", "ledger.json"]
     # `ip netns exec` replaces itself with the command, so signals reach the agent itself.
     with (directory / "log").open("wb") as log:
         process = subprocess.Popen(command, cwd=directory, stdout=log, stderr=log, env=environment(directory))
@@ -85,7 +87,9 @@ def recorded(server: Server) -> dict[str, int]:
     kinds = (";flow", ";peer", ";rst", ";icmp")
     with server.client() as client:
         keys = [key for key in client.scan_iter(count=10_000) if key.endswith(kinds) or key.startswith("client;")]
-        return {key: int(client.get(key)) for key in keys}
+        counts = client.mget(keys) if keys else []
+        # A correction may delete a key meanwhile.
+        return {key: int(count) for key, count in zip(keys, counts, strict=True) if count is not None}
 
 
 def replayed(*captures: Path, our_nets: Sequence[str]) -> dict[str, int]:

@@ -6,7 +6,6 @@ from contextlib import ExitStack, closing, contextmanager
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Final
 
-from shodohflo.agent.gathering import ServiceWatch
 from shodohflo.agent.options import RunOptions
 from shodohflo.agent.session import Session
 from shodohflo.capture.live.interfaces import Wanted
@@ -14,6 +13,7 @@ from shodohflo.capture.live.listener import Listener
 from shodohflo.capture.live.socket_watch import SocketWatch
 from shodohflo.config import Configuration, load
 from shodohflo.store.connection import SocketStore
+from shodohflo.store.feed import ServiceFeed
 from shodohflo.store.sinks.single import Single
 from shodohflo.store.writer import Writer
 from support.networks import Namespace, join, namespace
@@ -52,5 +52,5 @@ def a_session(
         leaving.enter_context(near.entered())
         listener = leaving.enter_context(closing(Listener(options.wanted)))
         writer = leaving.enter_context(Writer(Single(store), agent="bert", lifetime=900))
-        sockets, services = leaving.enter_context(SocketWatch()), leaving.enter_context(ServiceWatch(store))
+        sockets, services = leaving.enter_context(SocketWatch()), leaving.enter_context(ServiceFeed(store))
         yield Session(options, listener, writer, sockets, services)

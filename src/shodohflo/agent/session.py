@@ -21,7 +21,6 @@ from shodohflo.store.writer import LONGEST_FLUSH
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from shodohflo.agent.gathering import ServiceWatch
     from shodohflo.agent.options import RunOptions
     from shodohflo.attribution.policy import Policy
     from shodohflo.capture.live.listener import Listener
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from shodohflo.model import Network
     from shodohflo.rules.mapping import FlowMapping
     from shodohflo.store.connection import TcpEnds
+    from shodohflo.store.feed import ServiceFeed
     from shodohflo.store.writer import Writer
 
 _SLICE: Final = 0.25
@@ -43,7 +43,7 @@ class Session:
     """The pipeline of a running agent with its input and output."""
 
     def __init__(
-        self, options: RunOptions, listener: Listener, writer: Writer, sockets: SocketWatch, services: ServiceWatch
+        self, options: RunOptions, listener: Listener, writer: Writer, sockets: SocketWatch, services: ServiceFeed
     ) -> None:
         """Connect the parts; packets are first read by `receive`."""
         self._listener = listener

@@ -13,15 +13,16 @@ from typing import Final
 from shodohflo.keys.grammar import parse_address, parse_port
 from shodohflo.model import PROTOCOL_NAMES, TCP, UDP, End, address_text
 
-_PROTOCOLS: Final = {PROTOCOL_NAMES[number]: number for number in (TCP, UDP)}
+_NAMES: Final = {number: PROTOCOL_NAMES[number] for number in (TCP, UDP)}
+_PROTOCOLS: Final = {name: number for number, name in _NAMES.items()}
 
 _LONGEST: Final = len("ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255;udp;65535")
 """Characters; what is longer is not parsed."""
 
 
 def end_text(end: End) -> str:
-    """Return `end`, of TCP or UDP, as text."""
-    return f"{address_text(end.address)};{PROTOCOL_NAMES[end.protocol]};{end.port}"
+    """Return `end` as text; raise `KeyError` if it is not one of TCP or UDP."""
+    return f"{address_text(end.address)};{_NAMES[end.protocol]};{end.port}"
 
 
 def parse_end(text: str) -> End | None:

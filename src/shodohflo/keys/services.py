@@ -7,6 +7,8 @@ in `service;10.0.0.9;tcp;54321`:
     last        1700000009.500000      clients    3
     agent.bert  1700000009.500000
 
+Where one direction of the handshake was seen, which anybody can forge, the evidence is `handshake, one way`.
+
 A further write keeps the earliest `first`, the latest `last`, the strongest `evidence` and the largest `clients`; so
 the agents of one store can write to the same hash, and a write that is repeated changes nothing.
 """
@@ -32,6 +34,17 @@ CLIENTS: Final = "clients"
 """Distinct addresses of clients, at most `MOST_CLIENTS`; the largest number that any agent counted."""
 
 
+ONE_WAY: Final = ", one way"
+"""Follows the word of evidence of which one direction was seen."""
+
+_WORDS: Final = {
+    each.word + (ONE_WAY if claimed else ""): (each, claimed) for claimed in (False, True) for each in RUNGS.values()
+}
+
+EVIDENCE_RANKS: Final = {word: rank for rank, word in enumerate(_WORDS)}
+"""Every text of evidence, strongest first: all that both directions showed are before those that one did."""
+
+
 def service_key(end: End) -> str:
     """Return the name of the hash of the service at `end`."""
     return SERVICE + end_text(end)
@@ -44,8 +57,13 @@ def service_end(name: str) -> End | None:
 
 def service_fields(seen: ServiceSeen, agent: str) -> dict[str, str]:
     """Return what `agent` writes about a service."""
-    evidence = {EVIDENCE: seen.rung.word, CLIENTS: str(min(seen.clients, MOST_CLIENTS))}
+    evidence = {EVIDENCE: evidence_text(seen.rung, claimed=seen.claimed), CLIENTS: str(min(seen.clients, MOST_CLIENTS))}
     return sighting_fields(seen.first, seen.last, agent) | evidence
+
+
+def evidence_text(rung: Rung, *, claimed: bool) -> str:
+    """Return what says that an end is a service, as the hash has it; empty for `Rung.NONE`."""
+    return rung.word + (ONE_WAY if claimed else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +76,13 @@ class StoredService:
     """The strongest evidence that any agent had for it; `NONE` if the hash does not say, or not in a word of ours."""
     clients: int
     """Distinct addresses of clients, counted up to `MOST_CLIENTS`; 0 if the hash does not say."""
+    claimed: bool = False
+    """Whether one direction of the evidence was seen."""
+
+    @property
+    def evidence(self) -> str:
+        """What says that it is a service, for people."""
+        return evidence_text(self.rung, claimed=self.claimed) if self.rung else ""
 
     @classmethod
     def from_fields(cls, name: str, fields: Mapping[str, str]) -> Self | None:
@@ -65,5 +90,6 @@ class StoredService:
         end, seen = service_end(name), Sightings.from_fields(fields)
         if end is None or seen is None:
             return None
-        rung = RUNGS.get(fields.get(EVIDENCE, ""), Rung.NONE)
-        return cls(end, seen, rung, min(parse_count(fields.get(CLIENTS, "")) or 0, MOST_CLIENTS))
+        rung, claimed = _WORDS.get(fields.get(EVIDENCE, ""), (Rung.NONE, False))
+        clients = min(parse_count(fields.get(CLIENTS, "")) or 0, MOST_CLIENTS)
+        return cls(end, seen, rung, clients, claimed)

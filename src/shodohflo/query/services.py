@@ -47,7 +47,7 @@ def service_row(record: HashRecord, store: str, lately: Lately, now: float) -> S
         address=stored.end.address,
         port=stored.end.port,
         protocol=PROTOCOL_NAMES[stored.end.protocol],
-        evidence=stored.rung.word,
+        evidence=stored.evidence,
         clients=stored.clients,
         first=stored.seen.first,
         last=stored.seen.last,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from shodohflo.errors import StoreError
 from shodohflo.store.dialogue import Dialogue, Limits
+from shodohflo.store.embedded import EmbeddedStore
 from shodohflo.store.failures import any_errors
 from shodohflo.store.services import MOST, PATIENCE, read_services
 
@@ -38,7 +39,8 @@ class ServiceFeed:
 
     def __init__(self, store: Store, interval: float = INTERVAL) -> None:
         """Read from `store` every `interval` seconds; nothing is asked before `start`."""
-        self._store = store
+        # An embedded store is started by the thread of the writer only.
+        self._store = store.reading if isinstance(store, EmbeddedStore) else store
         self._interval = interval
         self._changed = Condition()
         # Shared with other threads, under the condition's lock:

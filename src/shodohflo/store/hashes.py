@@ -22,7 +22,8 @@ from valkey.exceptions import ResponseError
 from shodohflo.keys import knock_fields, knock_key, service_fields, service_key
 from shodohflo.keys.detail import EVIDENCE, FIRST, LAST, SEEN_BY
 from shodohflo.keys.knocks import MOST_TARGETS, TARGET
-from shodohflo.model import RUNGS, End, Knock, ServiceSeen
+from shodohflo.keys.services import EVIDENCE_RANKS
+from shodohflo.model import End, Knock, ServiceSeen
 from shodohflo.store.write import AHEAD
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ _LARGEST: Final = 1_000
 _NAMES: Final = f"""
 local FIRST, LAST, EVIDENCE, SEEN_BY, TARGET = '{FIRST}', '{LAST}', '{EVIDENCE}', '{SEEN_BY}', '{TARGET}'
 local AHEAD, MOST_TARGETS, LARGEST = {AHEAD}, {MOST_TARGETS}, {_LARGEST}
-local RANK = {{ {", ".join(f"['{word}'] = {int(rung)}" for word, rung in RUNGS.items())} }}
+local RANK = {{ {", ".join(f"['{word}'] = {rank}" for word, rank in EVIDENCE_RANKS.items())} }}
 """
 _SCRIPT: Final = (
     _NAMES

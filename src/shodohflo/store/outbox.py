@@ -3,7 +3,7 @@
 Rows of the same flow are merged. Corrections move what rows have counted, so they wait until every row that was added
 before them is taken:
 
-    add a, add b, correct c, add d     ->     take: a and b, c, d
+    add a, add b, correct c, add d     ->     take: a, b, d, then c; or first a and b, then d and c
 
 Invariants, after every call:
 
@@ -13,14 +13,17 @@ Invariants, after every call:
 3. Rows that are taken together were decided by the same rules, so one list of rule texts applies to all of them.
 4. The rows given up are those with the oldest last packet; their packets are counted by kind.
 5. Of the rows that wait, those with the oldest first packet are taken first, so that none waits for ever.
-6. A correction is taken after all rows and corrections that were added before it; what is added after it may be taken
-   before. Corrections count as rows in the capacity, of which they have at most a quarter; the oldest are given up.
+6. A correction is taken after all rows and corrections that were added before it, or together with them; rows that are
+   added after it may be taken before. Corrections count as rows in the capacity, of which they have at most a quarter;
+   the oldest are given up.
 """
 
 from __future__ import annotations
 
 from collections import Counter, deque
 from dataclasses import dataclass, replace
+from itertools import groupby
+from operator import attrgetter
 from typing import Final
 
 import numpy as np
@@ -41,6 +44,9 @@ _MERGE_AT: Final = 50_000
 
 _CORRECTIONS: Final = 4
 """A correction is so many rows' worth of work for the store, and corrections have this part of the capacity."""
+
+_PARTS: Final = 1_000
+"""Parts that are lined up, two for each call of `correct`; they are merged into a few when there are more."""
 
 _NONE: Final = Corrections.empty()
 
@@ -64,6 +70,19 @@ class WithRules:
     def packets(self) -> int:
         """Return the packets of the observations."""
         return int(self.observations.packets.sum())
+
+    @property
+    def work(self) -> int:
+        """Return how many rows would be as much work for the store."""
+        return len(self.observations) + _CORRECTIONS * len(self.corrections)
+
+    def joined(self, later: WithRules) -> WithRules:
+        """Return both, by the same rules: all rows, then all corrections in their order."""
+        return replace(
+            self,
+            observations=Observations.concatenate([self.observations, later.observations]),
+            corrections=Corrections.concatenate([self.corrections, later.corrections]),
+        )
 
     def split(self, rows: int) -> tuple[WithRules, WithRules]:
         """Return the first `rows` rows, or a quarter as many corrections if there are only those, and the rest."""
@@ -123,7 +142,7 @@ class Outbox:
         self._corrections += len(corrections)
         self._count()
         self._give_up_oldest_corrections()
-        if len(self) > self._capacity:
+        if len(self) > self._capacity or len(self._taking) > _PARTS:
             self._merge()
 
     def take(self, rows: int) -> WithRules | None:
@@ -134,13 +153,21 @@ class Outbox:
             rule_texts = next(iter(self._waiting))
             self._taking.append(_merged(self._waiting.pop(rule_texts), rule_texts))
             self._count()
-        taken, rest = self._taking.popleft().split(rows)
-        if len(rest):
-            self._taking.appendleft(rest)
+        taken = self._take_first(rows)
+        # Rows that are applied before a correction that came before them do it no harm, so all go into one write.
+        while taken.work < rows and self._taking and self._taking[0].rule_texts == taken.rule_texts:
+            taken = taken.joined(self._take_first(rows - taken.work))
         self._rows -= len(taken.observations)
         self._corrections -= len(taken.corrections)
         self._unmerged = min(self._unmerged, self._rows)
         self.packets -= taken.packets
+        return taken
+
+    def _take_first(self, rows: int) -> WithRules:
+        """Remove and return at most `rows` rows of what is lined up first."""
+        taken, rest = self._taking.popleft().split(rows)
+        if len(rest):
+            self._taking.appendleft(rest)
         return taken
 
     def give_up(self) -> None:
@@ -181,7 +208,10 @@ class Outbox:
         self._unmerged = 0
         if corrections:
             self._taking.extend(self._lined_up())
-            self._taking.extend(corrections)
+            for _, several in groupby(corrections, key=attrgetter("rule_texts")):
+                first, *more = several
+                whole = Corrections.concatenate([first.corrections, *(each.corrections for each in more)])
+                self._taking.append(replace(first, corrections=whole))
 
     def _give_up_stalest(self) -> None:
         """Give up the rows with the oldest last packet; all rows must have been merged before."""
@@ -201,6 +231,8 @@ class Outbox:
 
     def _give_up_oldest_corrections(self) -> None:
         """Give up the corrections beyond their part of the capacity."""
+        if self._corrections <= self._capacity // _CORRECTIONS:
+            return
         kept = deque[WithRules]()
         for each in self._taking:
             excess = max(self._corrections - self._capacity // _CORRECTIONS, 0)

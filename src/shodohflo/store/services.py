@@ -102,7 +102,7 @@ def _service(name: str, answer: Any) -> ServiceSeen | None:  # noqa: ANN401 - an
     if stored is None or not stored.rung.is_proof:
         return None
     first, last = (round(seconds * 1_000_000) * 1_000 for seconds in (stored.seen.first, stored.seen.last))
-    return ServiceSeen(stored.end, first, last, stored.rung, stored.clients)
+    return ServiceSeen(stored.end, first, last, stored.rung, stored.clients, stored.claimed)
 
 
 def _hash(answer: Any) -> dict[str, str]:  # noqa: ANN401 - anything at all

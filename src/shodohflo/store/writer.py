@@ -313,19 +313,24 @@ class Writer:
 
     def _send_hashes(self, taken: list[ServiceSeen | Knock]) -> None:
         writing = self._delivery.writing
-        hashes = [to_hash(each, writing.agent, writing.lifetime) for each in taken]
         try:
+            hashes = [to_hash(each, writing.agent, writing.lifetime) for each in taken]
             refused = self._sink.write_hashes(hashes)
         except HashesRefusedError as error:
             with self._changed:
-                self._hashes.given_up += len(hashes)
+                self._hashes.given_up += len(taken)
             self._log.hashes_refused(str(error), time.monotonic())
             return
         except StoreError:
             with self._changed:
-                if not self._closing:
-                    self._hashes.put_back(taken)
+                self._hashes.put_back(taken)
+                if self._closing:
+                    self._hashes.give_up()
                 self._hashes_failed = True
+            raise
+        except Exception:  # a mistake of ours: the others can still be written
+            with self._changed:
+                self._hashes.given_up += len(taken)
             raise
         with self._changed:
             self._hashes_failed = False

@@ -7,6 +7,7 @@ correct it later, and grades the rules.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -93,11 +94,13 @@ class Evidence:
 
     def news(self, now: int) -> list[ServiceSeen]:
         """Return the services that are new or were used since the last call, at `now` in ns since 1970."""
-        return [*self.services.news(now), *self.claims.news(now)]
+        claims = [replace(claim, claimed=True) for claim in self.claims.news(now)]
+        return [*claims, *self.services.news(now)]  # the last about an end counts
 
     def recall(self, seen: Sequence[ServiceSeen]) -> None:
         """Remember the services that another run, or another agent, saw."""
-        self.services.recall(seen)
+        self.services.recall([each for each in seen if not each.claimed])
+        self.claims.recall([each for each in seen if each.claimed])
 
     def sockets(self, flows: Asking, side: int) -> NDArray[np.uint8]:
         """Return `SERVICE` or `CLIENT` where the end of `side` is a socket of this host, else 0."""

@@ -107,9 +107,17 @@ class Heard:
         self._grade(said, final, recorded, grades)
         named = (final.decision == Decision.SRC_IS_CLIENT) | (final.decision == Decision.DST_IS_CLIENT)
         chosen = np.flatnonzero(recorded & named & (final.observed != 0))
+        self._begin_anew()
         corrections = self._account(chosen, final, kind) if len(chosen) else Corrections.empty()
         self.evidence.flows.keep(self.shown)
         return corrections
+
+    def _begin_anew(self) -> None:
+        """Forget what was written of flows whose ports are used for other conversations."""
+        memory, shown = self.evidence.flows.memory, self.shown
+        anew = shown.slots[shown.anew]
+        for name in ("packets_0", "packets_1", "octets_0", "octets_1"):
+            memory[name][anew] = 0
 
     def _grade(self, said: Verdicts, final: Verdicts, recorded: Mask, grades: Grades) -> None:
         """Compare what the rules say with proof, and count what is recorded against it; once for each flow."""
@@ -132,9 +140,6 @@ class Heard:
         """Add the packets of `rows` to what was written of their flows, after moving what was written wrongly."""
         shown, talks, flow = self.shown, self.talks, self.talks.flow[rows]
         memory = self.evidence.flows.memory
-        begun_anew = shown.slots[shown.anew & (shown.slots >= 0)]
-        for side in (0, 1):
-            memory[f"packets_{side}"][begun_anew] = memory[f"octets_{side}"][begun_anew] = 0
         flows, at = np.unique(flow, return_index=True)
         corrections = self._correct(flows, rows[at], final, kind)
         service = _service_side(final.decision[rows], talks.side[rows])
