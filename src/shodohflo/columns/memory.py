@@ -124,10 +124,19 @@ class Memory:
 
     def find(self, keys: Keys, times: Times) -> Slots:
         """Return the slot of each key, or -1 where it is absent or has expired at the time beside it; no use of it."""
-        slots = self._locate(keys)
+        slots = self.locate(keys)
         slots[self._last[slots] < times - self._lifetime] = -1
+        return slots
+
+    def locate(self, keys: Keys) -> Slots:
+        """Return the slot of each key, or -1 where it is absent; no use of it, and it may have expired."""
+        slots = self._locate(keys)
         self._clear(-1)
         return slots
+
+    def use(self, slots: Slots, times: Times) -> None:
+        """Mark each slot, one in use, as used at the time beside it, which is what `enter` does with one it finds."""
+        self._use(slots, times)
 
     def enter(self, keys: Keys, times: Times) -> tuple[Slots, Mask]:
         """Find or insert each key and mark it as used at the time beside it; return the slots, and which are fresh.
@@ -162,6 +171,10 @@ class Memory:
         self._key[slots] = 0
         self._last[slots] = _NEVER
         self._protected[slots] = False
+
+    def keys(self) -> Keys:
+        """Return the keys of all slots in use, expired or not."""
+        return self._key[self._key != 0]
 
     def keys_of(self, slots: Slots) -> Keys:
         """Return the key of each slot, 0 if it is not in use."""

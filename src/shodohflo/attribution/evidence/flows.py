@@ -29,15 +29,17 @@ _SHOWN: Final[dict[str, Any]] = {
     "rung": np.uint8,
     "corrected": np.uint8,
     "graded": np.bool_,
+    "told": np.uint8,
+    "open": np.bool_,
 }
-"""Read for every flow of a batch."""
+"""Read for every flow of a batch but the settled ones."""
 
 _WRITTEN: Final[dict[str, Any]] = {
     f"{name}_{side}": dtype
     for side in (0, 1)
     for name, dtype in (("packets", np.int64), ("octets", np.int64), ("first", np.int64))
 }
-"""Read for flows that `Observed` rules are about."""
+"""Read for flows that `Observed` rules are about, and whose verdicts may be corrected."""
 
 
 @dataclass(slots=True)
@@ -64,6 +66,12 @@ class Shown:
     """The rungs whose evidence has corrected the flow, as bits."""
     graded: NDArray[np.bool_]
     """Whether the rules were graded by this flow."""
+    told: NDArray[np.uint8]
+    """What has been remembered because of the flow: bits of `evidence.Telling`."""
+    open: NDArray[np.bool_]
+    """Whether it may have openings; where it is false, it has none, if the flow is `met`."""
+    met: NDArray[np.bool_]
+    """Whether it was remembered before this batch."""
     anew: NDArray[np.bool_] = field(init=False)
     """Whether the ports are used for another conversation since this batch."""
     latest: NDArray[np.uint8] = field(init=False)
@@ -98,29 +106,41 @@ class Flows:
 
     def __init__(self, capacity: int) -> None:
         """Remember at most `capacity` flows."""
-        self.memory = Memory(_SHOWN | _WRITTEN, capacity, LIFETIME)
+        self.memory = Memory(_SHOWN | _WRITTEN | {"settled": np.bool_}, capacity, LIFETIME)
+        self._marked = np.zeros(self.memory.capacity + 1, np.bool_)
 
     @property
     def octets(self) -> int:
         """The memory taken."""
-        return self.memory.octets
+        return self.memory.octets + self._marked.nbytes
 
-    def of(self, talks: Conversations, times: NDArray[np.int64]) -> Shown:
+    def marked(self, slots: NDArray[np.int32], rows: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Return which of `slots` are also the slot of any of `rows`, a mask."""
+        some = slots[rows]
+        self._marked[some] = True
+        marked: NDArray[np.bool_] = self._marked[slots]
+        self._marked[some] = False
+        return marked
+
+    def of(self, talks: Conversations, slots: NDArray[np.int32]) -> Shown:
         """Return what the flows of a batch have shown; those with payload are remembered from now on.
 
-        `times` is when each flow begins in this batch; those with payload are looked for at their first payload.
+        `slots` is where `memory.locate` finds them. A flow is looked for at its first payload of the batch, or where it
+        has none at its first packet.
         """
-        spoke = talks.spoke != 0
-        looked = np.where(spoke, talks.first_payload, times)
-        slots = self.memory.find(talks.keys, looked)
-        found = slots >= 0
-        last = np.where(found, self.memory.last_of(slots), LONG_AGO)
-        slots[spoke], _ = self.memory.enter(talks.keys[spoke], looked[spoke])
-        # What is entered may take the place of a flow that only has openings in this batch.
-        slots[~spoke] = self.memory.find(talks.keys[~spoke], looked[~spoke])
-        found &= slots >= 0
-        self.memory.touch(slots[spoke], talks.last_payload[spoke])
-        return Shown(slots, last, *(self._read(name, slots, found) for name in _SHOWN))
+        memory, spoke = self.memory, talks.spoke != 0
+        last = memory.last_of(slots)
+        met = (slots >= 0) & (last >= np.where(spoke, talks.first_payload, talks.begin) - LIFETIME)
+        slots = np.where(met, slots, np.int32(-1))
+        last = np.where(met, last, LONG_AGO)
+        again, new = np.flatnonzero(met & spoke), np.flatnonzero(spoke & ~met)
+        memory.use(slots[again], talks.last_payload[again])
+        if len(new):
+            slots[new], _ = memory.enter(talks.keys[new], talks.last_payload[new])
+            # What is entered may take the place of another flow of this batch.
+            slots[memory.keys_of(slots) != talks.keys] = -1
+            met &= slots >= 0
+        return Shown(slots, last, *(self._read(name, slots, met) for name in _SHOWN), met)
 
     def keep(self, shown: Shown) -> None:
         """Keep what the flows of a batch have shown."""

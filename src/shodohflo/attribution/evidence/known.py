@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from shodohflo.attribution.evidence.conversations import Conversations
+    from shodohflo.attribution.evidence.hints import Hints
 
 DAY: Final = 86_400 * 10**9
 """In ns: how long an end or an address is remembered after its last use."""
@@ -77,6 +78,8 @@ class Churn:
 
     def remember(self, flows: Asking) -> None:
         """Note that these flows were seen."""
+        if not len(flows):
+            return
         for side in (0, 1):
             port = flows.talks.port(1 - side)[flows.which]
             slots, fresh = self._pairs.enter(flows.talks.pair_keys(side, flows.which), flows.times)
@@ -95,8 +98,9 @@ class Churn:
 class Marks:
     """Ends or addresses with bits, such as `CLIENT` and `SERVICE`."""
 
-    def __init__(self, capacity: int) -> None:
-        """Remember at most `capacity` of them."""
+    def __init__(self, capacity: int, hints: Hints | None = None) -> None:
+        """Remember at most `capacity` of them; `hints`, if they are for these, are told of each."""
+        self._hints = hints
         self._memory = Memory({"bits": np.uint8}, capacity, DAY)
 
     @property
@@ -104,8 +108,15 @@ class Marks:
         """The memory taken."""
         return self._memory.octets
 
+    @property
+    def keys(self) -> NDArray[np.uint64]:
+        """The keys of all that are remembered."""
+        return self._memory.keys()
+
     def mark(self, keys: NDArray[np.uint64], times: NDArray[np.int64], bits: NDArray[np.uint8]) -> None:
         """Add `bits` to the marks of each key."""
+        if self._hints is not None:
+            self._hints.add(keys)
         slots, _ = self._memory.enter(keys, times)
         kept = slots >= 0
         np.bitwise_or.at(self._memory["bits"], slots[kept], bits[kept])

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
     from shodohflo.attribution.evidence.evidence import Evidence
     from shodohflo.attribution.evidence.flows import Shown
-    from shodohflo.attribution.evidence.known import Asking
+    from shodohflo.attribution.evidence.hints import Hints
+    from shodohflo.attribution.evidence.known import Asking, Marks
+    from shodohflo.attribution.evidence.services import Services
 
     Mask = NDArray[np.bool_]
     Bits = NDArray[np.uint8]
@@ -50,13 +52,22 @@ def _groups(evidence: Evidence, flows: Asking, side: int) -> Bits:
 
 
 def _known(evidence: Evidence, flows: Asking, side: int) -> Bits:
-    services = evidence.services.marked(flows, side) * np.uint8(SERVICE)
-    return services | evidence.clients.bits(flows.end_keys(side), flows.times)
+    return _marks(evidence.hints, evidence.services, evidence.clients, flows, side)
 
 
 def _claims(evidence: Evidence, flows: Asking, side: int) -> Bits:
-    services = evidence.claims.marked(flows, side) * np.uint8(SERVICE)
-    return services | evidence.claimed_clients.bits(flows.end_keys(side), flows.times)
+    return _marks(evidence.hints, evidence.claims, evidence.claimed_clients, flows, side)
+
+
+def _marks(hints: Hints, services: Services, clients: Marks, flows: Asking, side: int) -> Bits:
+    """Return what `services` and `clients` say of the ends of a side, which are asked where there is a hint."""
+    marks = np.zeros(len(flows), np.uint8)
+    hinted = hints.find(flows.end_keys(side))
+    if hinted.any():
+        some = flows.keep(hinted)
+        is_service = services.marked(some, side) * np.uint8(SERVICE)
+        marks[hinted] = is_service | clients.bits(some.end_keys(side), some.times)
+    return marks
 
 
 def _churned(evidence: Evidence, flows: Asking, side: int) -> Bits:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from shodohflo.attribution.evidence.hints import Hints
     from shodohflo.attribution.evidence.known import Asking
     from shodohflo.columns.batch import Family
 
@@ -39,8 +40,12 @@ _FIELDS: Final = {
 class Services:
     """Ends of services, their strongest evidence, and how many addresses were their clients."""
 
-    def __init__(self, capacity: int, callers: int) -> None:
-        """Remember at most `capacity` services, and tell `callers` pairs of service and client apart."""
+    def __init__(self, capacity: int, callers: int, hints: Hints) -> None:
+        """Remember at most `capacity` services, and tell `callers` pairs of service and client apart.
+
+        `hints` are told of each service.
+        """
+        self._hints = hints
         self._memory = Memory(_FIELDS, capacity, DAY)
         self._callers = Memory({}, callers, DAY)
 
@@ -49,16 +54,23 @@ class Services:
         """The memory taken."""
         return self._memory.octets + self._callers.octets
 
+    @property
+    def keys(self) -> NDArray[np.uint64]:
+        """The keys of all that are remembered."""
+        return self._memory.keys()
+
     def marked(self, flows: Asking, side: int) -> NDArray[np.bool_]:
         """Return whether the end of `side` of each flow is remembered."""
         return self._memory.find(flows.end_keys(side), flows.times) >= 0
 
-    def remember(self, flows: Asking, side: int, rung: NDArray[np.uint8]) -> None:
-        """Note that the end of `side` of each flow is a service, by the evidence `rung`."""
+    def remember(self, flows: Asking, side: int) -> None:
+        """Note that the end of `side` of each flow is a service, by the flow's own evidence."""
         if not len(flows):
             return
         keys = flows.end_keys(side)
+        self._hints.add(keys)
         slots, fresh = self._memory.enter(keys, flows.times)
+        rung = np.where(flows.talks.is_tcp[flows.which], np.uint8(Rung.HANDSHAKE), np.uint8(Rung.BITS))
         kept = slots >= 0
         new, slots, rung = kept & fresh, slots[kept], rung[kept]
         if new.any():
@@ -100,7 +112,9 @@ class Services:
         port = np.array([each.end.port for each in seen], np.uint16)
         first = np.array([each.first for each in seen], np.int64)
         last = np.array([each.last for each in seen], np.int64)
-        slots, fresh = self._memory.enter(end_keys(family, addresses.column(family), protocol, port), last)
+        keys = end_keys(family, addresses.column(family), protocol, port)
+        self._hints.add(keys)
+        slots, fresh = self._memory.enter(keys, last)
         new = fresh & (slots >= 0)
         self._describe(slots[new], addresses[new], protocol[new], port[new], first[new])
         self._memory["rung"][slots[new]] = np.array([each.rung for each in seen], np.uint8)[new]

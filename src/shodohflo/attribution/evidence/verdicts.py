@@ -7,7 +7,7 @@ what was counted under the wrong end is moved by a correction. Between weaker ru
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -23,14 +23,13 @@ from shodohflo.rules.verdicts import Decision
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from shodohflo.attribution.evidence.conversations import Conversations
-    from shodohflo.attribution.evidence.evidence import Evidence
-    from shodohflo.attribution.evidence.flows import Shown
+    from shodohflo.attribution.evidence.evidence import Evidence, Taken
     from shodohflo.attribution.evidence.grading import Grades
     from shodohflo.columns.batch import Batch
     from shodohflo.rules.verdicts import Verdicts
 
     Mask = NDArray[np.bool_]
+    Bits = NDArray[np.uint8]
 
 _WEAK: Final = LADDER[len(PROOFS) :]
 
@@ -40,49 +39,68 @@ class Heard:
     """The flows of one batch, whose evidence has been taken in; the verdicts on them follow."""
 
     evidence: Evidence
-    talks: Conversations
-    shown: Shown
+    taken: Taken
 
     @classmethod
     def of(cls, evidence: Evidence, packets: Batch, rows: Batch, row_of: NDArray[np.int32]) -> Heard:
         """Take in what `packets` show; see `Evidence.take_in`."""
-        return cls(evidence, *evidence.take_in(packets, rows, row_of))
+        return cls(evidence, evidence.take_in(packets, rows, row_of))
 
     def settle(self, verdicts: Verdicts) -> Verdicts:
         """Return the verdicts with those by evidence in the place of those that `Observed` rules leave to it."""
-        shown, flow = self.shown, self.talks.flow
         observed = verdicts.observed != 0
-        asked = np.zeros(len(self.talks), np.bool_)
-        asked[flow[observed]] = True
+        asked = np.zeros(len(self.taken.talks), np.bool_)
+        asked[self.taken.talks.flow[observed[self.taken.others]]] = True
         self._climb(asked)
-        service = shown.service[flow]
+        service, rung = self.written()
         chosen = np.flatnonzero(observed & (service != Service.UNKNOWN))
         if not len(chosen):
             return verdicts
-        rows = self.talks.rows[chosen]
-        is_source = service[chosen] - np.uint8(1) == self.talks.side[chosen]
-        decision, port, rule, rung = (
+        rows = self.taken.keyed.rows
+        is_source = service[chosen] - np.uint8(1) == self.taken.keyed.side[chosen]
+        decision, port, rule, rungs = (
             verdicts.decision.copy(),
             verdicts.port.copy(),
             verdicts.rule.copy(),
             verdicts.rung.copy(),
         )
         decision[chosen] = np.where(is_source, np.uint8(Decision.DST_IS_CLIENT), np.uint8(Decision.SRC_IS_CLIENT))
-        port[chosen] = np.where(is_source, rows.src_port, rows.dst_port)
+        port[chosen] = np.where(is_source, rows.src_port[chosen], rows.dst_port[chosen])
         rule[chosen] = verdicts.observed[chosen] - np.uint16(1)
-        rung[chosen] = shown.rung[flow[chosen]]
+        rungs[chosen] = rung[chosen]
         answers = verdicts.answers
         if answers:
             answered = np.flatnonzero(verdicts.decision == Decision.ANSWERED)
             answers = tuple(np.array(answers, object)[decision[answered] == Decision.ANSWERED])
-        return replace(verdicts, answers=answers, decision=decision, port=port, rule=rule, rung=rung)
+        return replace(verdicts, answers=answers, decision=decision, port=port, rule=rule, rung=rungs)
+
+    def written(self) -> tuple[Bits, Bits]:
+        """Return the `Service` and the `Rung` that are written of the flow of each row; zeros where none is."""
+        shown, settled = self.taken.shown, self.taken.settled
+        return self._by_row(shown.service, settled.service), self._by_row(shown.rung, settled.rung)
+
+    def _by_row(self, of_flows: NDArray[Any], of_settled: NDArray[Any]) -> NDArray[Any]:
+        """Return the values of all rows, from those of the flows and those of the settled rows; else 0."""
+        taken = self.taken
+        values = np.zeros(len(taken.keyed.rows), of_flows.dtype)
+        values[taken.settled.rows] = of_settled
+        values[taken.others] = of_flows[taken.talks.flow]
+        return values
+
+    @property
+    def _strongest(self) -> Rung:
+        """The rung whose verdicts never change."""
+        return Rung.BITS if self.evidence.own_ends is None else Rung.OWN_SOCKET
+
+    def _is_final(self, rung: Bits) -> Mask:
+        final: Mask = (rung != Rung.NONE) & (rung <= self._strongest)
+        return final
 
     def _climb(self, asked: Mask) -> None:
         """Find the verdicts on the flows that have none, or may get a stronger one; weak ones only if `asked` for."""
-        shown = self.shown
-        spoke = self.talks.spoke != 0
-        strongest = Rung.BITS if self.evidence.own_ends is None else Rung.OWN_SOCKET
-        open_to_proof = np.flatnonzero(spoke & ((shown.rung == Rung.NONE) | (shown.rung > strongest)))
+        shown = self.taken.shown
+        spoke = self.taken.talks.spoke != 0
+        open_to_proof = np.flatnonzero(spoke & ~self._is_final(shown.rung))
         service, rung = climb(PROOFS, self._facts(open_to_proof))
         written = shown.rung[open_to_proof]
         better = (rung != Rung.NONE) & ((written == Rung.NONE) | (rung < written))
@@ -95,9 +113,9 @@ class Heard:
             shown.rung[first] = np.where(rung == Rung.NONE, np.uint8(Rung.GUESSED), rung)
 
     def _facts(self, flows: NDArray[np.intp]) -> Lookup:
-        return Lookup(self.evidence, Asking(self.talks, flows), self.shown)
+        return Lookup(self.evidence, Asking(self.taken.talks, flows), self.taken.shown)
 
-    def record(self, said: Verdicts, final: Verdicts, kind: NDArray[np.uint8], grades: Grades) -> Corrections:
+    def record(self, said: Verdicts, final: Verdicts, kind: Bits, grades: Grades) -> Corrections:
         """Note what was recorded, grade the rules, and return the corrections that follow.
 
         `said` is what the rules said without evidence, `final` the verdicts, and `kind` the `Kind` of each row, another
@@ -106,72 +124,101 @@ class Heard:
         recorded = (kind == Kind.FLOW) | (kind == Kind.FLOW_IGNORED)
         self._grade(said, final, recorded, grades)
         named = (final.decision == Decision.SRC_IS_CLIENT) | (final.decision == Decision.DST_IS_CLIENT)
-        chosen = np.flatnonzero(recorded & named & (final.observed != 0))
-        corrections = self._account(chosen, final, kind) if len(chosen) else Corrections.empty()
-        self.evidence.flows.keep(self.shown)
+        counted = recorded & named & (final.observed != 0)
+        corrections = self._correct(counted, final, kind)
+        self._count(counted, final)
+        self._settle_flows()
+        self.evidence.flows.keep(self.taken.shown)
         return corrections
 
     def _grade(self, said: Verdicts, final: Verdicts, recorded: Mask, grades: Grades) -> None:
         """Compare what the rules say with proof, once for each flow; count the packets recorded against it."""
-        shown, flow = self.shown, self.talks.flow
-        is_proof = (shown.rung > Rung.NONE) & (shown.rung <= Rung.KNOWN) & (shown.service != Service.UNKNOWN)
-        ours = np.flatnonzero(is_proof[flow] & recorded)
+        keyed = self.taken.keyed
+        service, rung = self.written()
+        is_proof = (rung > Rung.NONE) & (rung <= Rung.KNOWN) & (service != Service.UNKNOWN)
+        ours = np.flatnonzero(is_proof & recorded)
         if not len(ours):
             return
-        rules_say = _service_side(said.decision[ours], self.talks.side[ours])
-        written = _service_side(final.decision[ours], self.talks.side[ours])
-        proven = shown.service[flow[ours]]
+        proven = service[ours]
+        written = _service_side(final.decision[ours], keyed.side[ours])
         against = (written != Service.UNKNOWN) & (written != proven)
-        grades.contradict(final.rule[ours][against], self.talks.rows.packets[ours][against])
-        new = (said.rung[ours] == Rung.GUESSED) & (rules_say != Service.UNKNOWN) & ~shown.graded[flow[ours]]
-        flows, at = np.unique(flow[ours[new]], return_index=True)
-        rows = ours[new][at]
-        grades.add(said.rule[rows], said.port[rows], (rules_say != proven)[new][at])
-        shown.graded[flows] = True
+        grades.contradict(final.rule[ours][against], keyed.rows.packets[ours][against])
+        rules_say = _service_side(said.decision[ours], keyed.side[ours])
+        shown, settled, memory = self.taken.shown, self.taken.settled, self.evidence.flows.memory
+        graded = self._by_row(shown.graded, memory["graded"][settled.slots])[ours]
+        new = np.flatnonzero((said.rung[ours] == Rung.GUESSED) & (rules_say != Service.UNKNOWN) & ~graded)
+        if not len(new):
+            return
+        # A settled flow has the number of its slot, after those of the others.
+        count = len(self.taken.talks)
+        numbers = self._by_row(np.arange(count), settled.slots + (count + 1))
+        flows, at = np.unique(numbers[ours[new]], return_index=True)
+        rows = ours[new[at]]
+        grades.add(said.rule[rows], said.port[rows], (rules_say != proven)[new[at]])
+        shown.graded[flows[flows < count]] = True
+        memory["graded"][flows[flows >= count] - (count + 1)] = True
 
-    def _account(self, rows: NDArray[np.intp], final: Verdicts, kind: NDArray[np.uint8]) -> Corrections:
-        """Add the packets of `rows` to what was written of their flows, after moving what was written wrongly."""
-        shown, talks, flow = self.shown, self.talks, self.talks.flow[rows]
-        memory = self.evidence.flows.memory
+    def _count(self, counted: Mask, final: Verdicts) -> None:
+        """Add the packets of the rows `counted` to what was written of their flows, where that may be corrected."""
+        shown, settled, memory = self.taken.shown, self.taken.settled, self.evidence.flows.memory
+        final_rows = self._is_final(self.written()[1])
+        rows = np.flatnonzero(counted & ~final_rows)
+        if not len(rows):
+            return
+        slots = self._by_row(shown.slots, settled.slots)[rows]
+        keyed = self.taken.keyed
+        service = _service_side(final.decision[rows], keyed.side[rows])
+        for side, wanted in ((0, Service.SIDE_0), (1, Service.SIDE_1)):
+            some = np.flatnonzero((service == wanted) & (slots >= 0))
+            at, of = slots[some], rows[some]
+            packets, octets, first = (memory[f"{name}_{side}"] for name in ("packets", "octets", "first"))
+            first[at[packets[at] == 0]] = np.iinfo(np.int64).max
+            np.minimum.at(first, at, keyed.rows.first[of])
+            np.add.at(packets, at, keyed.rows.packets[of])
+            np.add.at(octets, at, keyed.rows.octets[of])
+
+    def _correct(self, counted: Mask, final: Verdicts, kind: Bits) -> Corrections:
+        """Move what was written of flows under the wrong end, where a row of theirs is `counted` in this batch."""
+        talks, shown, memory = self.taken.talks, self.taken.shown, self.evidence.flows.memory
         begun_anew = shown.slots[shown.anew & (shown.slots >= 0)]
         for side in (0, 1):
             memory[f"packets_{side}"][begun_anew] = memory[f"octets_{side}"][begun_anew] = 0
-        flows, at = np.unique(flow, return_index=True)
-        corrections = self._correct(flows, rows[at], final, kind)
-        service = _service_side(final.decision[rows], talks.side[rows])
-        for side, wanted in ((0, Service.SIDE_0), (1, Service.SIDE_1)):
-            some = np.flatnonzero((service == wanted) & (shown.slots[flow] >= 0))
-            slots, of = shown.slots[flow[some]], rows[some]
-            packets, octets, first = (memory[f"{name}_{side}"] for name in ("packets", "octets", "first"))
-            new = packets[slots] == 0
-            first[slots[new]] = np.iinfo(np.int64).max
-            np.minimum.at(first, slots, talks.rows.first[of])
-            np.add.at(packets, slots, talks.rows.packets[of])
-            np.add.at(octets, slots, talks.rows.octets[of])
-        return corrections
-
-    def _correct(
-        self, flows: NDArray[np.int32], rows: NDArray[np.intp], final: Verdicts, kind: NDArray[np.uint8]
-    ) -> Corrections:
-        """Move what was written of `flows` under the wrong end; `rows` has a row of each."""
-        shown, memory = self.shown, self.evidence.flows.memory
-        slots, rung, service = shown.slots[flows], shown.rung[flows], shown.service[flows]
-        bit = np.uint8(1) << rung
-        due = (slots >= 0) & (rung <= Rung.KNOWN) & (service != Service.UNKNOWN) & (shown.corrected[flows] & bit == 0)
+        owed = self._is_owed()
+        if not owed.any():
+            return Corrections.empty()
+        rows = np.flatnonzero(counted[self.taken.others] & owed[talks.flow])
+        flows, at = np.unique(talks.flow[rows], return_index=True)
+        rows = self.taken.others[rows[at]]
         parts: list[Corrections] = []
-        for right, wrong, wanted in ((0, 1, Service.SIDE_0), (1, 0, Service.SIDE_1)):
-            some = np.flatnonzero(due & (service == wanted) & (memory[f"packets_{wrong}"][slots] > 0))
+        for right, wanted in ((0, Service.SIDE_0), (1, Service.SIDE_1)):
+            some = np.flatnonzero(shown.service[flows] == wanted)
             if len(some):
                 parts.append(self._move(flows[some], rows[some], final, kind, right))
-                shown.corrected[flows[some]] |= bit[some]
+        shown.corrected[flows] |= np.uint8(1) << shown.rung[flows]
         return Corrections.concatenate(parts)
 
+    def _is_owed(self) -> Mask:
+        """Return of which flows proof says that something was counted under the wrong end."""
+        shown, memory = self.taken.shown, self.evidence.flows.memory
+        wrong = np.where(
+            shown.service == Service.SIDE_0, memory["packets_1"][shown.slots], memory["packets_0"][shown.slots]
+        )
+        is_proof = (shown.rung > Rung.NONE) & (shown.rung <= Rung.KNOWN) & (shown.service != Service.UNKNOWN)
+        corrected = shown.corrected >> shown.rung & np.uint8(1)
+        owed: Mask = is_proof & (shown.slots >= 0) & (corrected == 0) & (wrong > 0)
+        return owed
+
+    def _settle_flows(self) -> None:
+        """Note which flows are settled from now on: see `settled`."""
+        shown = self.taken.shown
+        settled = (shown.rung != Rung.NONE) & ~shown.open & ~self._is_owed()
+        self.evidence.flows.memory["settled"][shown.slots] = settled
     def _move(
         self, flows: NDArray[np.int32], rows: NDArray[np.intp], final: Verdicts, kind: NDArray[np.uint8], right: int
     ) -> Corrections:
         """Return the corrections of `flows`, whose service is the side `right`, and count their packets there."""
-        talks, shown, memory = self.talks, self.shown, self.evidence.flows.memory
-        slots, wrong, family = shown.slots[flows], 1 - right, self.talks.rows.family
+        talks, shown, memory = self.taken.talks, self.taken.shown, self.evidence.flows.memory
+        slots, wrong, family = shown.slots[flows], 1 - right, talks.rows.family
         packets, octets, first = (memory[f"{name}_{wrong}"][slots] for name in ("packets", "octets", "first"))
         for name, moved in (("packets", packets), ("octets", octets)):
             memory[f"{name}_{right}"][slots] += moved
@@ -183,7 +230,7 @@ class Heard:
             service=Addresses.from_column(family, talks.address(right)[flows]),
             port=talks.port(right)[flows],
             wrong_port=talks.port(wrong)[flows],
-            protocol=talks.rows.protocol[rows],
+            protocol=self.taken.keyed.rows.protocol[rows],
             rule=final.rule[rows],
             rung=shown.rung[flows],
             packets=packets,
