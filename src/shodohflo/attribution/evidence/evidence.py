@@ -23,7 +23,7 @@ from shodohflo.attribution.evidence.known import CLIENT, SERVICE, Asking, Churn,
 from shodohflo.attribution.evidence.listed import listed_ports
 from shodohflo.attribution.evidence.openings import Openings
 from shodohflo.attribution.evidence.services import Services
-from shodohflo.attribution.evidence.settled import Settled, divide
+from shodohflo.attribution.evidence.settled import Settled, divide, doubtful
 from shodohflo.attribution.evidence.telling import Telling, due
 from shodohflo.columns.batch import Says
 from shodohflo.columns.own_ends import Saying
@@ -49,15 +49,23 @@ EVIDENCE_MEMORY: Final = 64 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """Rows of a batch, and their flows with what they have shown."""
+
+    rows: NDArray[np.intp]
+    """The numbers of the rows in the batch."""
+    talks: Conversations
+    shown: Shown
+
+
+@dataclass(frozen=True, slots=True)
 class Taken:
     """A batch whose evidence has been taken in: its settled rows, and the flows of the others."""
 
     keyed: Keyed
     settled: Settled
-    others: NDArray[np.intp]
-    """The numbers of the rows that `talks` are about."""
-    talks: Conversations
-    shown: Shown
+    parts: tuple[Part, ...]
+    """The flows that showed something, and those of which it may make an end known."""
 
 
 class Evidence:
@@ -119,7 +127,7 @@ class Evidence:
         """
         self._renew_hints()
         keyed, kind = Keyed.of(rows), kinds(rows)
-        settled, others, slots = divide(keyed, kind, self.flows, self.hints, self.own_ends)
+        settled, others, slots = divide(keyed, kind, self.flows, self.own_ends)
         talks = Conversations.of(keyed[others])
         shown = self.flows.of(talks, slots[talks.example])
         arrivals = Arrivals.of(packets, row_of, len(rows), others)
@@ -129,7 +137,20 @@ class Evidence:
         tcp = (talks.spoke != 0) & talks.is_tcp
         shown.shows[tcp] |= showing(shown.own[tcp], shown.verified[tcp], shown.seen[tcp])
         self._remember(talks, shown)
-        return Taken(keyed, settled.that_stayed(keyed, self.flows), others, talks, shown)
+        settled = settled.that_stayed(keyed, self.flows)
+        doubts = doubtful(settled, self.flows, self.hints)
+        parts = [Part(others, talks, shown)]
+        if doubts.any():
+            parts.append(self._looked_at_again(keyed, settled.keep(doubts)))
+            settled = settled.keep(~doubts)
+        return Taken(keyed, settled, tuple(parts))
+
+    def _looked_at_again(self, keyed: Keyed, settled: Settled) -> Part:
+        """Return the flows of settled rows, which are not settled after all."""
+        talks = Conversations.of(keyed[settled.rows])
+        shown = self.flows.of(talks, settled.slots[talks.example])
+        shown.last = settled.last[talks.example]
+        return Part(settled.rows, talks, shown)
 
     def _renew_hints(self) -> None:
         if self.hints.is_full:

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from shodohflo.attribution.evidence.sides import Service
 from shodohflo.columns.memory import Memory
+from shodohflo.model import Rung
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from shodohflo.attribution.evidence.conversations import Conversations
+    from shodohflo.attribution.evidence.hints import Hints
 
 LIFETIME: Final = 900 * 10**9
 """In ns: how long a flow is remembered after its last payload."""
@@ -40,6 +43,10 @@ _WRITTEN: Final[dict[str, Any]] = {
     for name, dtype in (("packets", np.int64), ("octets", np.int64), ("first", np.int64))
 }
 """Read for flows that `Observed` rules are about, and whose verdicts may be corrected."""
+
+
+_SETTLED: Final[dict[str, Any]] = {"settled": np.bool_, "hint_0": np.uint32, "hint_1": np.uint32}
+"""Read for rows, before they are arranged by flows: see `settled`. The hints are the `places` of the flow's ends."""
 
 
 @dataclass(slots=True)
@@ -106,7 +113,7 @@ class Flows:
 
     def __init__(self, capacity: int) -> None:
         """Remember at most `capacity` flows."""
-        self.memory = Memory(_SHOWN | _WRITTEN | {"settled": np.bool_}, capacity, LIFETIME)
+        self.memory = Memory(_SHOWN | _WRITTEN | _SETTLED, capacity, LIFETIME)
         self._marked = np.zeros(self.memory.capacity + 1, np.bool_)
 
     @property
@@ -148,6 +155,24 @@ class Flows:
         slots = shown.slots[kept]
         for name in _SHOWN:
             self.memory[name][slots] = getattr(shown, name)[kept]
+
+    def is_owed(self, shown: Shown) -> NDArray[np.bool_]:
+        """Return of which flows proof says that something was counted under the wrong end."""
+        counted = [self.memory[f"packets_{side}"][shown.slots] > 0 for side in (0, 1)]
+        wrong = np.where(shown.service == Service.SIDE_0, counted[1], counted[0])
+        is_proof = (shown.rung > Rung.NONE) & (shown.rung <= Rung.KNOWN) & (shown.service != Service.UNKNOWN)
+        owed: NDArray[np.bool_] = (
+            is_proof & wrong & (shown.slots >= 0) & (shown.corrected >> shown.rung & np.uint8(1) == 0)
+        )
+        return owed
+
+    def settle(self, talks: Conversations, shown: Shown, is_done: NDArray[np.bool_], hints: Hints) -> None:
+        """Note which flows are settled from now on, see `settled`; `is_done` where nothing has to be corrected."""
+        slots, memory = shown.slots, self.memory
+        memory["settled"][slots] = is_done & (shown.rung != Rung.NONE) & ~shown.open
+        weak = np.flatnonzero(shown.rung > Rung.KNOWN)
+        for side in (0, 1):
+            memory[f"hint_{side}"][slots[weak]] = hints.places(talks.end_keys[side][weak])
 
     def _read(self, name: str, slots: NDArray[np.int32], found: NDArray[np.bool_]) -> NDArray[Any]:
         values = self.memory[name]

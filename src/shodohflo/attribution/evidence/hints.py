@@ -49,6 +49,14 @@ class Hints:
         """Return which ends may be known."""
         return self._set[self._places(keys)]
 
+    def at(self, places: NDArray[np.uint32]) -> NDArray[np.bool_]:
+        """Return what `find` returns for keys with these `places`."""
+        return self._set[places]
+
+    def places(self, keys: Keys) -> NDArray[np.uint32]:
+        """Return the places of keys, which stay the same."""
+        return self._places(keys).astype(np.uint32)
+
     def renew(self, tables: Iterable[Keys]) -> None:
         """Forget all hints but those about the keys of `tables`."""
         self._set.fill(False)

@@ -6,7 +6,7 @@ minute. Of such a row only the time is noted, and the verdict stands. All rows o
 `evidence`, those of one flow together.
 
 A flow whose verdict is weak could also be changed by what becomes known of its ends, from flows of the same batch too.
-So its rows are settled only if nothing is known of either end, and no flow of the batch that shows something has it.
+So when these have told what they show, `doubtful` finds the rows of which an end may be known by then.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from shodohflo.attribution.evidence.handshakes import Event
-from shodohflo.attribution.evidence.hints import Hints
 from shodohflo.columns.batch import Says
 from shodohflo.columns.own_ends import Saying
 from shodohflo.model import Rung
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
 
     from shodohflo.attribution.evidence.conversations import Keyed
     from shodohflo.attribution.evidence.flows import Flows
+    from shodohflo.attribution.evidence.hints import Hints
     from shodohflo.columns.own_ends import OwnEndsTable
 
     Mask = NDArray[np.bool_]
@@ -44,6 +44,8 @@ class Settled:
     """Their numbers in the batch."""
     slots: NDArray[np.int32]
     """Where the flow of each is kept; -1 if it has lost its place in this batch."""
+    last: NDArray[np.int64]
+    """When it had its last payload before this batch, in ns since 1970."""
     service: NDArray[np.uint8]
     rung: NDArray[np.uint8]
 
@@ -52,9 +54,14 @@ class Settled:
         stayed = flows.memory.keys_of(self.slots) == keyed.keys[self.rows]
         return replace(self, slots=np.where(stayed, self.slots, np.int32(-1)))
 
+    def keep(self, mask: Mask) -> Settled:
+        """Return the rows where `mask` is true."""
+        columns = (self.rows, self.slots, self.last, self.service, self.rung)
+        return Settled(*(column[mask] for column in columns))
+
 
 def divide(
-    keyed: Keyed, kind: NDArray[np.uint8], flows: Flows, hints: Hints, own_ends: OwnEndsTable | None
+    keyed: Keyed, kind: NDArray[np.uint8], flows: Flows, own_ends: OwnEndsTable | None
 ) -> tuple[Settled, Numbers, NDArray[np.int32]]:
     """Return the rows that are settled, and the numbers of the others with the slots of their flows.
 
@@ -62,28 +69,34 @@ def divide(
     """
     memory = flows.memory
     slots = memory.locate(keyed.keys)
-    is_settled, is_payload = memory["settled"][slots], kind == Event.PAYLOAD
-    calm = is_settled & is_payload & _adds_nothing(keyed, slots, flows)
+    last, is_settled = memory.last_of(slots), memory["settled"][slots]
+    calm = is_settled & (kind == Event.PAYLOAD) & _adds_nothing(keyed, slots, last, flows)
     if own_ends is not None:
         asked = np.flatnonzero(calm & (memory["rung"][slots] != Rung.OWN_SOCKET))
         calm[asked] = ~_is_own(keyed, asked, own_ends)
-    # A reset ends openings, of which a settled flow has none.
     acts = kind <= Event.PAYLOAD
-    disturbed = acts & ~calm & ~(is_settled & (kind == Event.RESET))
-    weak = np.flatnonzero(calm & (memory["rung"][slots] > Rung.KNOWN))
-    if len(weak):
-        disturbed[weak[_may_be_known(keyed, weak, np.flatnonzero(disturbed), hints)]] = True
-    is_taken = flows.marked(slots, disturbed)
+    # A reset ends openings, of which a settled flow has none.
+    is_taken = flows.marked(slots, acts & ~calm & ~(is_settled & (kind == Event.RESET)))
     rows, others = np.flatnonzero(calm & ~is_taken), np.flatnonzero(acts & is_taken)
     at = slots[rows]
     memory.use(at, keyed.rows.last[rows])
-    return Settled(rows, at, memory["service"][at], memory["rung"][at]), others, slots[others]
+    return Settled(rows, at, last[rows], memory["service"][at], memory["rung"][at]), others, slots[others]
 
 
-def _adds_nothing(keyed: Keyed, slots: NDArray[np.int32], flows: Flows) -> Mask:
+def doubtful(settled: Settled, flows: Flows, hints: Hints) -> Mask:
+    """Return which settled rows are of flows with weak verdicts, of whose ends something may be known."""
+    doubtful = (settled.rung > Rung.KNOWN) & (settled.slots >= 0)
+    weak = np.flatnonzero(doubtful)
+    if len(weak):
+        slots, memory = settled.slots[weak], flows.memory
+        doubtful[weak] = hints.at(memory["hint_0"][slots]) | hints.at(memory["hint_1"][slots])
+    return doubtful
+
+
+def _adds_nothing(keyed: Keyed, slots: NDArray[np.int32], last: NDArray[np.int64], flows: Flows) -> Mask:
     """Return which rows of payload, of flows with these slots, show nothing that their flows have not shown before."""
     rows, memory = keyed.rows, flows.memory
-    same: Mask = memory.last_of(slots) // MINUTE == rows.last // MINUTE
+    same: Mask = last // MINUTE == rows.last // MINUTE
     same &= (memory["seen"][slots] >> keyed.side & np.uint8(1)).view(np.bool_)
     saying = np.flatnonzero(rows.says)
     if len(saying):
@@ -98,11 +111,3 @@ def _is_own(keyed: Keyed, which: Numbers, own_ends: OwnEndsTable) -> Mask:
     source = own_ends.find(rows.family, rows.src_addr, rows.protocol, rows.src_port)
     destination = own_ends.find(rows.family, rows.dst_addr, rows.protocol, rows.dst_port)
     return (source | destination) != Saying.NOTHING
-
-
-def _may_be_known(keyed: Keyed, which: Numbers, others: Numbers, hints: Hints) -> Mask:
-    """Return of which rows an end may be known, or become so by the rows `others` of the same batch."""
-    mine, theirs = keyed.end_keys(which), np.concatenate(keyed.end_keys(others))
-    met = Hints(len(theirs))
-    met.add(theirs)
-    return hints.find(mine[0]) | hints.find(mine[1]) | met.find(mine[0]) | met.find(mine[1])

@@ -23,7 +23,7 @@ from shodohflo.rules.verdicts import Decision
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from shodohflo.attribution.evidence.evidence import Evidence, Taken
+    from shodohflo.attribution.evidence.evidence import Evidence, Part, Taken
     from shodohflo.attribution.evidence.grading import Grades
     from shodohflo.columns.batch import Batch
     from shodohflo.rules.verdicts import Verdicts
@@ -36,7 +36,7 @@ _WEAK: Final = LADDER[len(PROOFS) :]
 
 @dataclass(slots=True)
 class Heard:
-    """The flows of one batch, whose evidence has been taken in; the verdicts on them follow."""
+    """A batch whose evidence has been taken in; the verdicts on its flows follow."""
 
     evidence: Evidence
     taken: Taken
@@ -49,9 +49,8 @@ class Heard:
     def settle(self, verdicts: Verdicts) -> Verdicts:
         """Return the verdicts with those by evidence in the place of those that `Observed` rules leave to it."""
         observed = verdicts.observed != 0
-        asked = np.zeros(len(self.taken.talks), np.bool_)
-        asked[self.taken.talks.flow[observed[self.taken.others]]] = True
-        self._climb(asked)
+        for part in self.taken.parts:
+            self._climb(part, observed)
         service, rung = self.written()
         chosen = np.flatnonzero(observed & (service != Service.UNKNOWN))
         if not len(chosen):
@@ -76,44 +75,40 @@ class Heard:
 
     def written(self) -> tuple[Bits, Bits]:
         """Return the `Service` and the `Rung` that are written of the flow of each row; zeros where none is."""
-        shown, settled = self.taken.shown, self.taken.settled
-        return self._by_row(shown.service, settled.service), self._by_row(shown.rung, settled.rung)
+        settled = self.taken.settled
+        return self._by_row("service", settled.service), self._by_row("rung", settled.rung)
 
-    def _by_row(self, of_flows: NDArray[Any], of_settled: NDArray[Any]) -> NDArray[Any]:
-        """Return the values of all rows, from those of the flows and those of the settled rows; else 0."""
-        taken = self.taken
-        values = np.zeros(len(taken.keyed.rows), of_flows.dtype)
-        values[taken.settled.rows] = of_settled
-        values[taken.others] = of_flows[taken.talks.flow]
+    def _by_row(self, shown: str, of_settled: NDArray[Any]) -> NDArray[Any]:
+        """Return what each row's flow has shown, a field of `Shown`, and of settled rows what is given; else 0."""
+        values = np.zeros(len(self.taken.keyed.rows), of_settled.dtype)
+        values[self.taken.settled.rows] = of_settled
+        for part in self.taken.parts:
+            values[part.rows] = getattr(part.shown, shown)[part.talks.flow]
         return values
 
-    @property
-    def _strongest(self) -> Rung:
-        """The rung whose verdicts never change."""
-        return Rung.BITS if self.evidence.own_ends is None else Rung.OWN_SOCKET
-
     def _is_final(self, rung: Bits) -> Mask:
-        final: Mask = (rung != Rung.NONE) & (rung <= self._strongest)
+        """Return which verdicts can never change as long as the flow lives and its ports are not used anew."""
+        strongest = Rung.BITS if self.evidence.own_ends is None else Rung.OWN_SOCKET
+        final: Mask = (rung != Rung.NONE) & (rung <= strongest)
         return final
 
-    def _climb(self, asked: Mask) -> None:
-        """Find the verdicts on the flows that have none, or may get a stronger one; weak ones only if `asked` for."""
-        shown = self.taken.shown
-        spoke = self.taken.talks.spoke != 0
+    def _climb(self, part: Part, observed: Mask) -> None:
+        """Find the verdicts on the flows that have none, or may get a stronger one; weak ones if rows are observed."""
+        shown, talks = part.shown, part.talks
+        spoke = talks.spoke != 0
         open_to_proof = np.flatnonzero(spoke & ~self._is_final(shown.rung))
-        service, rung = climb(PROOFS, self._facts(open_to_proof))
+        service, rung = climb(PROOFS, Lookup(self.evidence, Asking(talks, open_to_proof), shown))
         written = shown.rung[open_to_proof]
         better = (rung != Rung.NONE) & ((written == Rung.NONE) | (rung < written))
         shown.service[open_to_proof[better]] = service[better]
         shown.rung[open_to_proof[better]] = rung[better]
+        asked = np.zeros(len(talks), np.bool_)
+        asked[talks.flow[observed[part.rows]]] = True
         first = np.flatnonzero(asked & spoke & (shown.rung == Rung.NONE))
         if len(first):
-            service, rung = climb(_WEAK, self._facts(first))
+            service, rung = climb(_WEAK, Lookup(self.evidence, Asking(talks, first), shown))
             shown.service[first] = service
             shown.rung[first] = np.where(rung == Rung.NONE, np.uint8(Rung.GUESSED), rung)
-
-    def _facts(self, flows: NDArray[np.intp]) -> Lookup:
-        return Lookup(self.evidence, Asking(self.taken.talks, flows), self.taken.shown)
 
     def record(self, said: Verdicts, final: Verdicts, kind: Bits, grades: Grades) -> Corrections:
         """Note what was recorded, grade the rules, and return the corrections that follow.
@@ -125,11 +120,13 @@ class Heard:
         self._grade(said, final, recorded, grades)
         named = (final.decision == Decision.SRC_IS_CLIENT) | (final.decision == Decision.DST_IS_CLIENT)
         counted = recorded & named & (final.observed != 0)
-        corrections = self._correct(counted, final, kind)
+        flows = self.evidence.flows
+        corrections = [self._correct(part, counted, final, kind) for part in self.taken.parts]
         self._count(counted, final)
-        self._settle_flows()
-        self.evidence.flows.keep(self.taken.shown)
-        return corrections
+        for part in self.taken.parts:
+            flows.keep(part.shown)
+            flows.settle(part.talks, part.shown, ~flows.is_owed(part.shown), self.evidence.hints)
+        return Corrections.concatenate(corrections)
 
     def _grade(self, said: Verdicts, final: Verdicts, recorded: Mask, grades: Grades) -> None:
         """Compare what the rules say with proof, once for each flow; count the packets recorded against it."""
@@ -144,29 +141,30 @@ class Heard:
         against = (written != Service.UNKNOWN) & (written != proven)
         grades.contradict(final.rule[ours][against], keyed.rows.packets[ours][against])
         rules_say = _service_side(said.decision[ours], keyed.side[ours])
-        shown, settled, memory = self.taken.shown, self.taken.settled, self.evidence.flows.memory
-        graded = self._by_row(shown.graded, memory["graded"][settled.slots])[ours]
+        graded = self._by_row("graded", self.evidence.flows.memory["graded"][self.taken.settled.slots])[ours]
         new = np.flatnonzero((said.rung[ours] == Rung.GUESSED) & (rules_say != Service.UNKNOWN) & ~graded)
-        if not len(new):
-            return
-        # A settled flow has the number of its slot, after those of the others.
-        count = len(self.taken.talks)
-        numbers = self._by_row(np.arange(count), settled.slots + (count + 1))
-        flows, at = np.unique(numbers[ours[new]], return_index=True)
-        rows = ours[new[at]]
-        grades.add(said.rule[rows], said.port[rows], (rules_say != proven)[new[at]])
-        shown.graded[flows[flows < count]] = True
-        memory["graded"][flows[flows >= count] - (count + 1)] = True
+        if len(new):
+            _, at = np.unique(keyed.keys[ours[new]], return_index=True)
+            rows = ours[new[at]]
+            grades.add(said.rule[rows], said.port[rows], (rules_say != proven)[new[at]])
+            self._note_graded(ours[new])
+
+    def _note_graded(self, rows: NDArray[np.intp]) -> None:
+        """Note that the rules were graded by the flows of `rows`."""
+        graded = np.zeros(len(self.taken.keyed.rows), np.bool_)
+        graded[rows] = True
+        settled = self.taken.settled
+        self.evidence.flows.memory["graded"][settled.slots[graded[settled.rows]]] = True
+        for part in self.taken.parts:
+            part.shown.graded[part.talks.flow[graded[part.rows]]] = True
 
     def _count(self, counted: Mask, final: Verdicts) -> None:
         """Add the packets of the rows `counted` to what was written of their flows, where that may be corrected."""
-        shown, settled, memory = self.taken.shown, self.taken.settled, self.evidence.flows.memory
-        final_rows = self._is_final(self.written()[1])
-        rows = np.flatnonzero(counted & ~final_rows)
+        rows = np.flatnonzero(counted & ~self._is_final(self.written()[1]))
         if not len(rows):
             return
-        slots = self._by_row(shown.slots, settled.slots)[rows]
-        keyed = self.taken.keyed
+        keyed, memory = self.taken.keyed, self.evidence.flows.memory
+        slots = self._by_row("slots", self.taken.settled.slots)[rows]
         service = _service_side(final.decision[rows], keyed.side[rows])
         for side, wanted in ((0, Service.SIDE_0), (1, Service.SIDE_1)):
             some = np.flatnonzero((service == wanted) & (slots >= 0))
@@ -177,47 +175,30 @@ class Heard:
             np.add.at(packets, at, keyed.rows.packets[of])
             np.add.at(octets, at, keyed.rows.octets[of])
 
-    def _correct(self, counted: Mask, final: Verdicts, kind: Bits) -> Corrections:
+    def _correct(self, part: Part, counted: Mask, final: Verdicts, kind: Bits) -> Corrections:
         """Move what was written of flows under the wrong end, where a row of theirs is `counted` in this batch."""
-        talks, shown, memory = self.taken.talks, self.taken.shown, self.evidence.flows.memory
+        talks, shown, memory = part.talks, part.shown, self.evidence.flows.memory
         begun_anew = shown.slots[shown.anew & (shown.slots >= 0)]
         for side in (0, 1):
             memory[f"packets_{side}"][begun_anew] = memory[f"octets_{side}"][begun_anew] = 0
-        owed = self._is_owed()
+        owed = self.evidence.flows.is_owed(shown)
         if not owed.any():
             return Corrections.empty()
-        rows = np.flatnonzero(counted[self.taken.others] & owed[talks.flow])
+        rows = np.flatnonzero(counted[part.rows] & owed[talks.flow])
         flows, at = np.unique(talks.flow[rows], return_index=True)
-        rows = self.taken.others[rows[at]]
+        rows = part.rows[rows[at]]
         parts: list[Corrections] = []
         for right, wanted in ((0, Service.SIDE_0), (1, Service.SIDE_1)):
             some = np.flatnonzero(shown.service[flows] == wanted)
-            if len(some):
-                parts.append(self._move(flows[some], rows[some], final, kind, right))
+            parts.append(self._move(part, flows[some], rows[some], final, kind, right))
         shown.corrected[flows] |= np.uint8(1) << shown.rung[flows]
         return Corrections.concatenate(parts)
 
-    def _is_owed(self) -> Mask:
-        """Return of which flows proof says that something was counted under the wrong end."""
-        shown, memory = self.taken.shown, self.evidence.flows.memory
-        wrong = np.where(
-            shown.service == Service.SIDE_0, memory["packets_1"][shown.slots], memory["packets_0"][shown.slots]
-        )
-        is_proof = (shown.rung > Rung.NONE) & (shown.rung <= Rung.KNOWN) & (shown.service != Service.UNKNOWN)
-        corrected = shown.corrected >> shown.rung & np.uint8(1)
-        owed: Mask = is_proof & (shown.slots >= 0) & (corrected == 0) & (wrong > 0)
-        return owed
-
-    def _settle_flows(self) -> None:
-        """Note which flows are settled from now on: see `settled`."""
-        shown = self.taken.shown
-        settled = (shown.rung != Rung.NONE) & ~shown.open & ~self._is_owed()
-        self.evidence.flows.memory["settled"][shown.slots] = settled
-    def _move(
-        self, flows: NDArray[np.int32], rows: NDArray[np.intp], final: Verdicts, kind: NDArray[np.uint8], right: int
+    def _move(  # noqa: PLR0913 - flows and rows of one part, and what was decided
+        self, part: Part, flows: NDArray[np.int32], rows: NDArray[np.intp], final: Verdicts, kind: NDArray[np.uint8], right: int
     ) -> Corrections:
         """Return the corrections of `flows`, whose service is the side `right`, and count their packets there."""
-        talks, shown, memory = self.taken.talks, self.taken.shown, self.evidence.flows.memory
+        talks, shown, memory = part.talks, part.shown, self.evidence.flows.memory
         slots, wrong, family = shown.slots[flows], 1 - right, talks.rows.family
         packets, octets, first = (memory[f"{name}_{wrong}"][slots] for name in ("packets", "octets", "first"))
         for name, moved in (("packets", packets), ("octets", octets)):
