@@ -104,37 +104,29 @@ class Conversations:
         tcp: NDArray[np.bool_] = self.ends[0].protocol == TCP
         return tcp
 
-    def address(self, side: int) -> NDArray[Any]:
-        """Return the address of a side of each flow, as a column of a batch."""
+    @cached_property
+    def addresses(self) -> NDArray[Any]:
+        """The addresses by side and flow, as columns of a batch."""
         rows, swapped = self.ends
-        return np.where(swapped != bool(side), rows.dst_addr, rows.src_addr)
+        return np.stack([np.where(swapped != side, rows.dst_addr, rows.src_addr) for side in (False, True)])
 
-    def port(self, side: int) -> NDArray[np.uint16]:
-        """Return the port of a side of each flow."""
+    @cached_property
+    def ports(self) -> NDArray[np.uint16]:
+        """The ports by side and flow."""
         rows, swapped = self.ends
-        return np.where(swapped != bool(side), rows.dst_port, rows.src_port)
+        return np.stack([np.where(swapped != side, rows.dst_port, rows.src_port) for side in (False, True)])
 
     @cached_property
-    def end_keys(self) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-        """The keys of the ends of each flow, by side."""
-        family, protocol = self.rows.family, self.ends[0].protocol
-        return (
-            end_keys(family, self.address(0), protocol, self.port(0)),
-            end_keys(family, self.address(1), protocol, self.port(1)),
-        )
+    def end_keys(self) -> NDArray[np.uint64]:
+        """The keys of the ends, by side and flow."""
+        protocol = np.tile(self.ends[0].protocol, 2)
+        return end_keys(self.rows.family, self.addresses.ravel(), protocol, self.ports.ravel()).reshape(2, -1)
 
     @cached_property
-    def address_keys(self) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-        """The keys of the addresses of each flow, by side."""
-        return tuple(hashed([*_address_words(self.address(side)), self._family]) for side in (0, 1))  # type: ignore[return-value]
-
-    def pair_keys(self, side: int, which: NDArray[Any]) -> NDArray[np.uint64]:
-        """Return the keys of (the end of `side`, the address of the other side) of the flows `which`."""
-        return hashed([self.end_keys[side][which], self.address_keys[1 - side][which]])
-
-    @cached_property
-    def _family(self) -> NDArray[np.uint64]:
-        return np.full(len(self), self.rows.family, np.uint64)
+    def address_keys(self) -> NDArray[np.uint64]:
+        """The keys of the addresses, by side and flow."""
+        words = _address_words(self.addresses.ravel())
+        return hashed([*words, np.full(2 * len(self), self.rows.family, np.uint64)]).reshape(2, -1)
 
     # What the rows of each flow are.
 

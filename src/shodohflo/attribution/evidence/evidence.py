@@ -114,9 +114,9 @@ class Evidence:
         """Return `SERVICE` or `CLIENT` where the end of `side` is a socket of this host, else 0."""
         if self.own_ends is None:
             return np.zeros(len(flows), np.uint8)
-        talks, which = flows.talks, flows.which
-        protocol = talks.ends[0].protocol[which]
-        said = self.own_ends.find(talks.rows.family, talks.address(side)[which], protocol, talks.port(side)[which])
+        ends = flows.at(side)
+        protocol = flows.talks.ends[0].protocol[flows.which]
+        said = self.own_ends.find(flows.talks.rows.family, ends.addresses, protocol, ends.ports)
         return _ROLES[said]
 
     def take_in(self, packets: Batch, rows: Batch, row_of: NDArray[np.int32]) -> Taken:
@@ -164,32 +164,36 @@ class Evidence:
         shown.told |= tells
         present = int(np.bitwise_or.reduce(tells))
 
-        def those(bit: int) -> Asking:
-            return Asking(talks, np.flatnonzero(tells & np.uint8(bit)) if present & bit else np.empty(0, np.intp))
+        def ends(bit_0: int, bit_1: int) -> Asking:
+            """Return the ends of side 0 of the flows with one bit, and those of side 1 of the flows with another."""
+            if not present & (bit_0 | bit_1):
+                return Asking(talks, np.empty(0, np.intp))
+            return Asking.of_both(talks, (tells & np.uint8(bit_0) != 0, tells & np.uint8(bit_1) != 0))
 
-        for side in (0, 1):
-            for services, bit in ((self.services, Showing.SERVICE), (self.claims, Showing.CLAIM)):
-                services.remember(those(bit << side), side)
-            self._remember_roles(those(Showing.BOTH << side), side)
-        self.one_way_churn.remember(those(Telling.ONE_WAY))
-        self.churn.remember(those(Telling.TWO_WAY))
+        self.services.remember(ends(Showing.SERVICE, Showing.SERVICE << 1))
+        self.claims.remember(ends(Showing.CLAIM, Showing.CLAIM << 1))
+        self._remember_roles(ends(Showing.BOTH, Showing.BOTH << 1))
+        self.one_way_churn.remember(ends(Telling.ONE_WAY, Telling.ONE_WAY))
+        self.churn.remember(ends(Telling.TWO_WAY, Telling.TWO_WAY))
         self._remember_transfers(talks)
 
     def _is_grouped(self, talks: Conversations, flows: NDArray[np.intp]) -> NDArray[np.bool_]:
         """Return which of `flows` are UDP and have an end that is a group."""
         grouped = ~talks.is_tcp[flows]
         udp = flows[grouped]
-        grouped[grouped] = self.groups.holds(talks.address(0)[udp]) | self.groups.holds(talks.address(1)[udp])
+        if len(udp):
+            grouped[grouped] = self.groups.holds(talks.addresses[:, udp].ravel()).reshape(2, -1).any(axis=0)
         return grouped
 
-    def _remember_roles(self, flows: Asking, side: int) -> None:
-        """Remember the client ends and the addresses of verified two-way flows whose service is `side`."""
-        if not len(flows):
+    def _remember_roles(self, services: Asking) -> None:
+        """Remember the client ends and the addresses of verified two-way flows with these `services`."""
+        if not len(services):
             return
-        clients, services = (np.full(len(flows), bit, np.uint8) for bit in (CLIENT, SERVICE))
-        self.clients.mark(flows.end_keys(1 - side), flows.times, clients)
-        self.roles.mark(flows.address_keys(side), flows.times, services)
-        self.roles.mark(flows.address_keys(1 - side), flows.times, clients)
+        clients, count = services.others, len(services)
+        self.clients.mark(clients.keys, clients.times, np.full(count, CLIENT, np.uint8))
+        addresses = np.concatenate([services.address_keys, clients.address_keys])
+        bits = np.repeat(np.array([SERVICE, CLIENT], np.uint8), count)
+        self.roles.mark(addresses, np.tile(services.times, 2), bits)
 
     def _remember_transfers(self, talks: Conversations) -> None:
         """Claim the ends that ask for a transfer by TFTP as clients: the answer comes from another port (RFC 1350)."""
@@ -199,6 +203,5 @@ class Evidence:
             return
         for side in (0, 1):
             chosen = np.unique(talks.flow[asks & (talks.side == side)])
-            flows = Asking(talks, chosen[~self._is_grouped(talks, chosen)])
-            if len(flows):
-                self.claimed_clients.mark(flows.end_keys(side), flows.times, np.full(len(flows), CLIENT, np.uint8))
+            ends = Asking(talks, chosen[~self._is_grouped(talks, chosen)], side)
+            self.claimed_clients.mark(ends.keys, ends.times, np.full(len(ends), CLIENT, np.uint8))

@@ -59,31 +59,30 @@ class Services:
         """The keys of all that are remembered."""
         return self._memory.keys()
 
-    def marked(self, flows: Asking, side: int) -> NDArray[np.bool_]:
-        """Return whether the end of `side` of each flow is remembered."""
-        return self._memory.find(flows.end_keys(side), flows.times) >= 0
+    def marked(self, ends: Asking) -> NDArray[np.bool_]:
+        """Return which ends are remembered."""
+        return self._memory.find(ends.keys, ends.times) >= 0
 
-    def remember(self, flows: Asking, side: int) -> None:
-        """Note that the end of `side` of each flow is a service, by the flow's own evidence."""
-        if not len(flows):
+    def remember(self, ends: Asking) -> None:
+        """Note that these are ends of services, by the own evidence of their flows."""
+        if not len(ends):
             return
-        keys = flows.end_keys(side)
+        keys, times = ends.keys, ends.times
         self._hints.add(keys)
-        slots, fresh = self._memory.enter(keys, flows.times)
-        rung = np.where(flows.talks.is_tcp[flows.which], np.uint8(Rung.HANDSHAKE), np.uint8(Rung.BITS))
+        slots, fresh = self._memory.enter(keys, times)
+        rung = np.where(ends.is_tcp, np.uint8(Rung.HANDSHAKE), np.uint8(Rung.BITS))
         kept = slots >= 0
         new, slots, rung = kept & fresh, slots[kept], rung[kept]
         if new.any():
-            some = flows.keep(new)
-            talks = some.talks
-            addresses = Addresses.from_column(talks.rows.family, talks.address(side)[some.which])
-            protocol = talks.ends[0].protocol[some.which]
-            self._describe(slots[fresh[kept]], addresses, protocol, talks.port(side)[some.which], some.times)
+            some = ends.keep(new)
+            addresses = Addresses.from_column(some.talks.rows.family, some.addresses)
+            protocol = some.talks.ends[0].protocol[some.which]
+            self._describe(slots[fresh[kept]], addresses, protocol, some.ports, some.times)
         held = self._memory["rung"]
         # NONE, in a fresh entry, is no evidence and not the strongest.
         held[slots[held[slots] == Rung.NONE]] = Rung.RULE
         np.minimum.at(held, slots, rung)
-        self._count(slots, hashed([keys, flows.address_keys(1 - side)])[kept], flows.times[kept])
+        self._count(slots, hashed([keys, ends.others.address_keys])[kept], times[kept])
 
     def news(self, now: int) -> list[ServiceSeen]:
         """Return the services that are new, or were used since they were last reported, at `now` (ns since 1970)."""
@@ -141,11 +140,12 @@ class Services:
     def _count(self, slots: NDArray[np.int32], callers: NDArray[np.uint64], times: NDArray[np.int64]) -> None:
         """Count the clients that were not seen with a service before."""
         _, fresh = self._callers.enter(callers, times)
+        if not fresh.any():
+            return
         _, once = np.unique(callers[fresh], return_index=True)
         counts = self._memory["clients"]
-        added = np.bincount(slots[fresh][once], minlength=1)
-        grown = np.flatnonzero(added)
-        counts[grown] = np.minimum(counts[grown] + added[grown], MOST_CLIENTS)
+        grown, added = np.unique(slots[fresh][once], return_counts=True)
+        counts[grown] = np.minimum(counts[grown] + added, MOST_CLIENTS)
 
     def _rows(self, slots: NDArray[np.int32], last: NDArray[np.int64]) -> list[ServiceSeen]:
         names = ("version", "high", "low", "protocol", "port", "rung", "clients", "first")

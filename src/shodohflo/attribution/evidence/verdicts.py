@@ -207,10 +207,10 @@ class Heard:
         memory[f"first_{right}"][slots] = first
         return Corrections(
             kind=kind[rows],
-            client=Addresses.from_column(family, talks.address(wrong)[flows]),
-            service=Addresses.from_column(family, talks.address(right)[flows]),
-            port=talks.port(right)[flows],
-            wrong_port=talks.port(wrong)[flows],
+            client=Addresses.from_column(family, talks.addresses[wrong, flows]),
+            service=Addresses.from_column(family, talks.addresses[right, flows]),
+            port=talks.ports[right, flows],
+            wrong_port=talks.ports[wrong, flows],
             protocol=self.taken.keyed.rows.protocol[rows],
             rule=final.rule[rows],
             rung=shown.rung[flows],
