@@ -93,7 +93,7 @@ def _verdicts(heard: Heard) -> dict[Flow, Verdict]:
     rows = np.flatnonzero(keyed.rows.tcp_flags == 0)
     some, side = keyed.rows[rows], keyed.side[rows]
     source, destination = (_ends(some, *columns) for columns in (("src_addr", "src_port"), ("dst_addr", "dst_port")))
-    service, rung = (column[rows] for column in heard.written())
+    service, rung = heard.service[rows], heard.rung[rows]
     return {
         Flow((there, here) if swapped else (here, there)): Verdict(None if end == 0 else end - 1, Rung(by))
         for here, there, swapped, end, by in zip(

@@ -6,7 +6,7 @@ what was counted under the wrong end is moved by a correction. Between weaker ru
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -40,6 +40,10 @@ class Heard:
 
     evidence: Evidence
     taken: Taken
+    service: Bits = field(init=False)
+    """The `Service` that is written of the flow of each row, 0 where none is; found by `settle`."""
+    rung: Bits = field(init=False)
+    """The `Rung` of the evidence for it."""
 
     @classmethod
     def of(cls, evidence: Evidence, packets: Batch, rows: Batch, row_of: NDArray[np.int32]) -> Heard:
@@ -51,7 +55,9 @@ class Heard:
         observed = verdicts.observed != 0
         for part in self.taken.parts:
             self._climb(part, observed)
-        service, rung = self.written()
+        settled = self.taken.settled
+        self.service, self.rung = self._by_row("service", settled.service), self._by_row("rung", settled.rung)
+        service, rung = self.service, self.rung
         chosen = np.flatnonzero(observed & (service != Service.UNKNOWN))
         if not len(chosen):
             return verdicts
@@ -72,11 +78,6 @@ class Heard:
             answered = np.flatnonzero(verdicts.decision == Decision.ANSWERED)
             answers = tuple(np.array(answers, object)[decision[answered] == Decision.ANSWERED])
         return replace(verdicts, answers=answers, decision=decision, port=port, rule=rule, rung=rungs)
-
-    def written(self) -> tuple[Bits, Bits]:
-        """Return the `Service` and the `Rung` that are written of the flow of each row; zeros where none is."""
-        settled = self.taken.settled
-        return self._by_row("service", settled.service), self._by_row("rung", settled.rung)
 
     def _by_row(self, shown: str, of_settled: NDArray[Any]) -> NDArray[Any]:
         """Return what each row's flow has shown, a field of `Shown`, and of settled rows what is given; else 0."""
@@ -131,23 +132,21 @@ class Heard:
     def _grade(self, said: Verdicts, final: Verdicts, recorded: Mask, grades: Grades) -> None:
         """Compare what the rules say with proof, once for each flow; count the packets recorded against it."""
         keyed = self.taken.keyed
-        service, rung = self.written()
-        is_proof = (rung > Rung.NONE) & (rung <= Rung.KNOWN) & (service != Service.UNKNOWN)
-        ours = np.flatnonzero(is_proof & recorded)
-        if not len(ours):
-            return
-        proven = service[ours]
-        written = _service_side(final.decision[ours], keyed.side[ours])
-        against = (written != Service.UNKNOWN) & (written != proven)
-        grades.contradict(final.rule[ours][against], keyed.rows.packets[ours][against])
-        rules_say = _service_side(said.decision[ours], keyed.side[ours])
-        graded = self._by_row("graded", self.evidence.flows.memory["graded"][self.taken.settled.slots])[ours]
-        new = np.flatnonzero((said.rung[ours] == Rung.GUESSED) & (rules_say != Service.UNKNOWN) & ~graded)
+        is_proven = recorded & (self.service != Service.UNKNOWN) & (self.rung <= Rung.KNOWN)
+        # Where a rule leaves it to evidence, what is written is what is proven.
+        fixed = np.flatnonzero(is_proven & (final.observed == 0))
+        written = _service_side(final.decision[fixed], keyed.side[fixed])
+        against = fixed[(written != Service.UNKNOWN) & (written != self.service[fixed])]
+        grades.contradict(final.rule[against], keyed.rows.packets[against])
+        graded = self._by_row("graded", self.evidence.flows.memory["graded"][self.taken.settled.slots])
+        new = np.flatnonzero(is_proven & ~graded & (said.rung == Rung.GUESSED))
+        rules_say = _service_side(said.decision[new], keyed.side[new])
+        new, rules_say = new[rules_say != Service.UNKNOWN], rules_say[rules_say != Service.UNKNOWN]
         if len(new):
-            _, at = np.unique(keyed.keys[ours[new]], return_index=True)
-            rows = ours[new[at]]
-            grades.add(said.rule[rows], said.port[rows], (rules_say != proven)[new[at]])
-            self._note_graded(ours[new])
+            _, at = np.unique(keyed.keys[new], return_index=True)
+            rows = new[at]
+            grades.add(said.rule[rows], said.port[rows], rules_say[at] != self.service[rows])
+            self._note_graded(new)
 
     def _note_graded(self, rows: NDArray[np.intp]) -> None:
         """Note that the rules were graded by the flows of `rows`."""
@@ -160,7 +159,7 @@ class Heard:
 
     def _count(self, counted: Mask, final: Verdicts) -> None:
         """Add the packets of the rows `counted` to what was written of their flows, where that may be corrected."""
-        rows = np.flatnonzero(counted & ~self._is_final(self.written()[1]))
+        rows = np.flatnonzero(counted & ~self._is_final(self.rung))
         if not len(rows):
             return
         keyed, memory = self.taken.keyed, self.evidence.flows.memory
@@ -221,9 +220,12 @@ class Heard:
         )
 
 
+_NAMED: Final = np.zeros((len(Decision), 2), np.uint8)
+_NAMED[Decision.SRC_IS_CLIENT] = Service.SIDE_1, Service.SIDE_0
+_NAMED[Decision.DST_IS_CLIENT] = Service.SIDE_0, Service.SIDE_1
+
+
 def _service_side(decision: NDArray[np.uint8], source: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return the `Service` that a decision names, given the side of the source of each row."""
-    of_source = source + np.uint8(1)
-    service = np.zeros(len(decision), np.uint8)
-    service = np.where(decision == Decision.DST_IS_CLIENT, of_source, service)
-    return np.where(decision == Decision.SRC_IS_CLIENT, np.uint8(3) - of_source, service)
+    service: NDArray[np.uint8] = _NAMED[decision, source]
+    return service
