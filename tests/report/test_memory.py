@@ -7,11 +7,15 @@ from ipaddress import ip_address
 
 import pytest
 
+from shodohflo.attribution.evidence.ladder import LADDER
 from shodohflo.keys import from_key
 from shodohflo.keys.detail import ProtocolSum
+from shodohflo.model import Rung
 from shodohflo.query.rows import FlowRow, ReconRow
 from shodohflo.report.memory import memory_lines
 from support.rows import FLOW
+
+HANDSHAKE = next(f"handshake: {each.sentence}" for each in LADDER if each.rung is Rung.HANDSHAKE)
 
 DNS = replace(
     FLOW,
@@ -49,10 +53,7 @@ def test_a_flow_is_told_with_its_detail() -> None:
         "last seen 1970-01-01 00:17:40 UTC, 5s ago",
         "agents bert, ernie",
         "decided by FLOW_MAPPING[3], as it was then: the rule in words",
-        (
-            "evidence handshake: the flow's own opening (TCP): the sender of a SYN-ACK is the service, and without one the "
-            "sender of a SYN is the client"
-        ),
+        f"evidence {HANDSHAKE}",
         "expires in 1m",
         "stores one, two",
     ]
