@@ -37,13 +37,16 @@ from benchmarks.attribution_score import (
     received_at,
     reference,
 )
+from reference.ladder import Verdict, lower_port
 from shodohflo.model import PROTOCOL_NAMES, TCP, UDP, Rung
+from support.judging import Columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from benchmarks.attribution_captures import Recording, Seen
     from benchmarks.attribution_truth import Truth
+    from reference.ladder import Flow, Packet
 
     Show = Callable[[Recording, Truth], Iterable[Seen]]
 
@@ -85,11 +88,22 @@ def settings(seeds: int) -> list[Setting]:
     ]
 
 
-def _columns() -> Judge:
-    raise SystemExit("--judge columns: the columns of the ladder are not connected yet; use --judge reference")
+class _LowerPortOtherwise:
+    """The columns, with what they leave to `otherwise` decided by the lower port."""
+
+    def __init__(self) -> None:
+        self._columns = Columns()
+
+    def take_in(self, packets: Sequence[Packet]) -> dict[Flow, Verdict]:
+        """Take in a batch; return what is written of each flow with payload in it."""
+        return {flow: _decided(flow, verdict) for flow, verdict in self._columns.take_in(packets).items()}
 
 
-JUDGES: Final[dict[str, Callable[[], Judge]]] = {"reference": reference, "columns": _columns}
+def _decided(flow: Flow, verdict: Verdict) -> Verdict:
+    return Verdict(lower_port(flow), verdict.rung) if verdict.rung is Rung.GUESSED else verdict
+
+
+JUDGES: Final[dict[str, Callable[[], Judge]]] = {"reference": reference, "columns": _LowerPortOtherwise}
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from ipaddress import ip_network
 from pathlib import Path
 from statistics import median
 from time import perf_counter, process_time
@@ -16,10 +17,16 @@ from benchmarks.generate import generate
 from benchmarks.live import LOAD, LOOPS, Agent, a_folder, joined_namespaces, obstacle, run_agent
 from benchmarks.offline import timed
 from shodohflo.attribution.evidence.evidence import EVIDENCE_MEMORY, Evidence
+from shodohflo.attribution.evidence.grading import Grades
 from shodohflo.attribution.evidence.verdicts import Heard
+from shodohflo.attribution.order import decide
+from shodohflo.attribution.policy import CompiledPolicy, Policy
+from shodohflo.attribution.results import kinds_of
 from shodohflo.columns.batch import ACK, SYN, Batch
 from shodohflo.columns.merging import group_packets
 from shodohflo.model import TCP
+from shodohflo.pcap_config import FlowMapping, LowerPort, NetworkEnumeration, Observed
+from shodohflo.rules.compiler import CompiledRules
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,12 +108,14 @@ def _compared(name: str, pairs: Pairs, beside: dict[str, float | int | str]) -> 
 def flood() -> Comparison:
     """Take in a million ends that are seen once, after 200 services; see what it takes, and that these are known."""
     evidence = Evidence()
+    enumeration = NetworkEnumeration(("all", "0.0.0.0/0"))
+    rules = CompiledRules(enumeration, FlowMapping((None, None, Observed(LowerPort()))))
     room = evidence.octets
     for batch in _conversations(np.arange(_KNOWN, dtype=np.uint32)):
-        _hear(evidence, batch)
+        _hear(evidence, rules, batch)
     started = Spent(perf_counter(), process_time())
     for batch in _strangers():
-        _hear(evidence, batch)
+        _hear(evidence, rules, batch)
     spent = Spent(perf_counter() - started.wall, process_time() - started.processor)
     known = len([seen for seen in evidence.services.all(_LAST) if seen.end.port == _PORT])
     return Comparison(
@@ -121,14 +130,17 @@ def flood() -> Comparison:
     )
 
 
+_EVERYTHING: Final = (ip_network("0.0.0.0/0"),)
 _FIRST, _LAST = 1_700_000_000 * 10**9, 1_700_000_100 * 10**9
 _PORT: Final = 54_321
 
 
-def _hear(evidence: Evidence, batch: Batch) -> None:
+def _hear(evidence: Evidence, rules: CompiledRules, batch: Batch) -> None:
     merged = group_packets(batch)
     heard = Heard.of(evidence, merged.packets, merged.rows, merged.row_of)
-    evidence.flows.keep(heard.shown)
+    decisions = decide(merged.rows, rules, CompiledPolicy(Policy(_EVERYTHING)), heard)
+    assert decisions.said
+    heard.record(decisions.said, decisions.verdicts, kinds_of(decisions), Grades())
 
 
 def _conversations(services: Column) -> Iterator[Batch]:

@@ -150,7 +150,7 @@ def test_rules_that_evidence_contradicts_are_told() -> None:
     told = [line for line in lines if line.startswith("FLOW_MAPPING")]
     assert [line.partition(": ")[2].partition(";")[0] for line in told] == [
         "4.1 % disagree with evidence",
-        "decided 7 flows against evidence",
+        "7 flows recorded against evidence",
     ]
 
 

@@ -353,7 +353,7 @@ def test_a_flood_of_keys_seen_once_leaves_what_is_known() -> None:
     tracemalloc.stop()
 
     assert memory["tag"][memory.find(known, at(4, 200))].tolist() == known.tolist()
-    assert memory.octets == ((1 << 14) + 1) * (8 + 8 + 1 + 8 + 1)
+    assert memory.octets == ((1 << 14) + 1) * (8 + 8 + 1 + 16)
     assert memory.octets <= made <= memory.octets + 20_000
     assert after <= made + 20_000
     assert len(memory.live(4)) <= memory.capacity == 1 << 14

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import os
 from ipaddress import ip_address, ip_network
@@ -358,3 +359,20 @@ def test_the_memory_for_evidence_has_a_default_a_setting_and_a_variable(written:
     assert (plain(None).evidence_memory, in_file.evidence_memory, in_environment.evidence_memory) == (64, 128, 4)
     with pytest.raises(ConfigurationError, match="SHODOHFLO_EVIDENCE_MEMORY: 3 is not a valid number"):
         load(path, {"SHODOHFLO_EVIDENCE_MEMORY": "3"}, privileged=False)
+
+
+def test_what_a_file_defines_is_not_finalised_while_its_settings_are_there(tmp_path: Path) -> None:
+    """A finalizer of a configuration runs when the settings are gone, not when the collector happens to look."""
+    path = tmp_path / "c.py"
+    path.write_text("class Late:\n    pass\nlate = Late()\n", encoding="utf-8")
+    path.chmod(0o600)
+    done: list[str] = []
+
+    settings = load(path, {}, privileged=False)
+    settings.names["Late"].__del__ = lambda _: done.append("finalised")  # type: ignore[attr-defined] # a class
+    gc.collect()
+
+    assert done == []
+    del settings
+    gc.collect()
+    assert done == ["finalised"]

@@ -18,6 +18,7 @@ How the specification is read where it leaves a choice:
 * What a side's SYN-ACK is compared with is its latest one that was not ignored. Payload does not prolong the life of
   openings.
 * An entry is used when evidence is noted in it, not when it is asked; a flow asks at the time of its last payload.
+* Datagrams between two groups, which only a forger sends, have no verdict by *group* and leave nothing in memory.
 * Sequence numbers of payload are not read, so a bare SYN is as good as any other claim once payload follows.
 """
 
@@ -431,8 +432,8 @@ class Ladder:
         }
 
     def is_group(self, flow: Flow) -> bool:
-        """Say whether exactly one end of `flow` is a group, so that nothing but this counts."""
-        return self._group(flow) is not None
+        """Say whether an end of `flow` is a group, so that it leaves nothing in memory."""
+        return flow.protocol == UDP and any(self._is_group_address(end.address) for end in flow.ends)
 
     # Evidence comes in.
 

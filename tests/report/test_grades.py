@@ -86,10 +86,12 @@ def test_what_should_be_looked_at_is_told_and_nothing_else() -> None:
     """Doubtful rules come first, the worst of them first, then the operator's rules that overruled evidence."""
     worse, good = RuleGrade(2, 10, 5, 53, 5, 5), RuleGrade(1, 1000, 1, 80, 1, 1)
 
-    lines = list(doubtful_lines([LOWER, good, worse], {1: 7}, MAPPING))
+    lines = list(doubtful_lines([LOWER, good, worse], {0: 51, 1: 7, 2: 0}, MAPPING))
 
     assert [line.partition(":")[0].partition(" ")[0] for line in lines] == [f"FLOW_MAPPING[{n}]" for n in (2, 0, 1)]
-    assert lines[2] == "FLOW_MAPPING[1] Custom(...): decided 7 flows against evidence"
+    assert lines[0].endswith("; 10 flows graded")
+    assert lines[1].endswith("; 1,244 flows graded, 51 recorded against evidence")
+    assert lines[2] == "FLOW_MAPPING[1] Custom(...): 7 flows recorded against evidence"
     assert list(doubtful_lines([good], {}, MAPPING)) == []
 
 

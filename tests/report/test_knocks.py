@@ -7,8 +7,9 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
+from shodohflo.attribution.evidence.origins import MOST_DISTINCT
 from shodohflo.query.rows import KnockRow, KnockTarget
-from shodohflo.report.knocks import KNOCKS, knock_sentence, order_of
+from shodohflo.report.knocks import KNOCKS, MOST_COUNTED, knock_sentence, order_of
 from shodohflo.report.listings import RECON
 
 
@@ -36,6 +37,15 @@ SCAN = KnockRow(
 def test_a_scan_is_one_sentence() -> None:
     """Ports, hosts, the time it took, and what came of it."""
     assert knock_sentence(SCAN) == "203.0.113.9: 1,024 ports of 3 hosts in 12 s, 1,000 refused, 24 silent"
+
+
+def test_what_is_counted_up_to_a_bound_may_be_more() -> None:
+    """At the bound of an agent's count the sentence says `at least`, unless there were no more attempts than that."""
+    assert MOST_COUNTED == MOST_DISTINCT
+    told = knock_sentence(replace(SCAN, silent=64_535))
+    assert told.startswith("203.0.113.9: at least 1,024 ports of 3 hosts, 65,535 times in 12 s, ")
+    assert "at least" not in knock_sentence(replace(SCAN, ports=1023, silent=64_535))
+    assert " of at least 1,024 hosts, " in knock_sentence(replace(SCAN, hosts=1024, silent=64_535))
 
 
 def test_many_addresses_are_told_as_such() -> None:

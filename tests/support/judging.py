@@ -88,25 +88,27 @@ def batch_of(family: Family, packets: Sequence[Packet]) -> Batch:
 
 
 def _verdicts(heard: Heard) -> dict[Flow, Verdict]:
-    talks, shown = heard.talks, heard.shown
-    ends = [
-        [
-            End(address, protocol, port)
-            for address, protocol, port in zip(
-                _objects(talks.rows.family, talks.address(side)),
-                talks.ends[0].protocol.tolist(),
-                talks.port(side).tolist(),
-                strict=True,
-            )
-        ]
-        for side in (0, 1)
-    ]
+    """Return what is written of the flows with payload, from each of their rows."""
+    keyed = heard.taken.keyed
+    rows = np.flatnonzero(keyed.rows.tcp_flags == 0)
+    some, side = keyed.rows[rows], keyed.side[rows]
+    source, destination = (_ends(some, *columns) for columns in (("src_addr", "src_port"), ("dst_addr", "dst_port")))
+    service, rung = heard.service[rows], heard.rung[rows]
     return {
-        Flow((ends[0][flow], ends[1][flow])): Verdict(
-            None if shown.service[flow] == 0 else int(shown.service[flow]) - 1, Rung(shown.rung[flow])
+        Flow((there, here) if swapped else (here, there)): Verdict(None if end == 0 else end - 1, Rung(by))
+        for here, there, swapped, end, by in zip(
+            source, destination, side.tolist(), service.tolist(), rung.tolist(), strict=True
         )
-        for flow in np.flatnonzero(talks.spoke).tolist()
     }
+
+
+def _ends(rows: Batch, addresses: str, ports: str) -> list[End]:
+    columns = (
+        _objects(rows.family, getattr(rows, addresses)),
+        rows.protocol.tolist(),
+        getattr(rows, ports).tolist(),
+    )
+    return [End(*each) for each in zip(*columns, strict=True)]
 
 
 def _objects(family: Family, column: NDArray[Any]) -> list[Address]:

@@ -106,11 +106,11 @@ class Memory:
         self._last: Times = _aligned(count, np.int64)
         self._last.fill(_NEVER)
         self._protected: Mask = _aligned(count, np.bool_)
-        self._fields = {name: np.zeros(count, dtype) for name, dtype in fields.items()}
+        self._rows, self._fields = _entries(fields, count)
         self._key_sets, self._last_sets, self._protected_sets = (
             column[:-1].reshape(self._sets, WAYS) for column in (self._key, self._last, self._protected)
         )
-        columns = [self._key, self._last, self._protected, *self._fields.values()]
+        columns = [self._key, self._last, self._protected, self._rows]
         self.octets = sum(column.nbytes for column in columns)
         """Bytes of memory it takes from the start to the end."""
 
@@ -125,10 +125,19 @@ class Memory:
 
     def find(self, keys: Keys, times: Times) -> Slots:
         """Return the slot of each key, or -1 where it is absent or has expired at the time beside it; no use of it."""
-        slots = self._locate(keys)
+        slots = self.locate(keys)
         slots[self._last[slots] < times - self._lifetime] = -1
+        return slots
+
+    def locate(self, keys: Keys) -> Slots:
+        """Return the slot of each key, or -1 where it is absent; no use of it, and it may have expired."""
+        slots = self._locate(keys)
         self._clear(-1)
         return slots
+
+    def use(self, slots: Slots, times: Times) -> None:
+        """Mark each slot, one in use, as used at the time beside it, which is what `enter` does with one it finds."""
+        self._use(slots, times)
 
     def enter(self, keys: Keys, times: Times) -> tuple[Slots, Mask]:
         """Find or insert each key and mark it as used at the time beside it; return the slots, and which are fresh.
@@ -172,6 +181,10 @@ class Memory:
         self._last[slots] = _NEVER
         self._protected[slots] = False
 
+    def keys(self) -> Keys:
+        """Return the keys of all slots in use, expired or not."""
+        return self._key[self._key != 0]
+
     def keys_of(self, slots: Slots) -> Keys:
         """Return the key of each slot, 0 if it is not in use."""
         return self._key[slots]
@@ -187,8 +200,7 @@ class Memory:
 
     def _clear(self, slots: Slots | int) -> None:
         """Set all fields of `slots` to zero."""
-        for values in self._fields.values():
-            values[slots] = np.zeros((), values.dtype)
+        self._rows[slots] = 0
 
     def _set_of(self, keys: Keys) -> NDArray[np.int64]:
         """Return the set of each key; never a smaller one for a greater key."""
@@ -283,6 +295,23 @@ def _begins(ordered: NDArray[Any]) -> Mask:
     begins = np.ones(len(ordered), np.bool_)
     np.not_equal(ordered[1:], ordered[:-1], out=begins[1:])
     return begins
+
+
+def _entries(fields: Mapping[str, DTypeLike], count: int) -> tuple[NDArray[Any], dict[str, NDArray[Any]]]:
+    """Return zeros for `count` entries in two forms: rows of unsigned integers, and the arrays of all fields.
+
+    The fields of an entry lie beside each other, so that one access to memory reads them and one assignment clears
+    them. They are ordered by size, and so aligned; a row is filled up to a multiple of the largest.
+    """
+    types = {name: np.dtype(dtype) for name, dtype in fields.items()}
+    names = sorted(types, key=lambda name: -types[name].alignment)
+    unit = types[names[0]].alignment if names else 1
+    *offsets, octets = np.cumsum([0, *(types[name].itemsize for name in names)]).tolist()
+    units = -(-octets // unit)
+    rows = _aligned(count * units, f"u{unit}").reshape(count, units)
+    formats = [types[name] for name in names]
+    layout = np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": max(units * unit, 1)})
+    return rows, {name: rows.view(layout)[name][:, 0] for name in names}
 
 
 def _aligned(count: int, dtype: DTypeLike) -> NDArray[Any]:

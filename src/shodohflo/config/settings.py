@@ -6,7 +6,7 @@ import hashlib
 import os
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -74,6 +74,8 @@ class Settings:
     """Findings about names that look like misspelt settings, and about addresses that look like networks."""
     places: Mapping[str, str]
     """The positions, as `file:line:column`, of assigned names, networks and rules; keys are like `FLOW_MAPPING[2]`."""
+    names: Mapping[str, object] = field(default_factory=dict, repr=False, compare=False)
+    """All that the file defines, kept as long as the settings: else its finalizers run in the middle of a command."""
 
     @property
     def has_own_rules(self) -> bool:
@@ -116,7 +118,7 @@ def load(
     source = Source.parse(path, data)
     names = source.run()
     assigned = {name: names[name] for name in KNOWN if names.get(name) is not None}
-    return _settle(assigned, environment, source)
+    return replace(_settle(assigned, environment, source), names=names)
 
 
 def _origin(path: Path, environment: Mapping[str, str]) -> str:

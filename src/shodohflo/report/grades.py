@@ -67,11 +67,14 @@ def is_doubtful(grade: RuleGrade) -> bool:
 
 def doubtful_lines(grades: Iterable[RuleGrade], contradicted: Mapping[int, int], mapping: FlowMapping) -> Iterator[str]:
     """Yield what an operator should look at: rules that are often wrong, and rules that overrule evidence."""
-    doubtful = tuple(filter(is_doubtful, grades))
+    doubtful = sorted(filter(is_doubtful, grades), key=_share, reverse=True)
     codes = rule_codes(mapping) if doubtful or contradicted else []
-    yield from ScoreCard(doubtful, codes).lines()
+    for grade in doubtful:
+        recorded = contradicted.get(grade.rule, 0)
+        yield f"{grade_sentence(grade, codes)}{f', {recorded:,} recorded against evidence' if recorded else ''}"
     for rule, flows in sorted(contradicted.items()):
-        yield f"{_named(rule, codes)}: decided {counted(flows, 'flow')} against evidence"
+        if flows and rule not in {grade.rule for grade in doubtful}:
+            yield f"{_named(rule, codes)}: {counted(flows, 'flow')} recorded against evidence"
 
 
 def join_grades(several: Iterable[RuleGrade]) -> tuple[RuleGrade, ...]:

@@ -19,6 +19,9 @@ from shodohflo.report.table import Column
 if TYPE_CHECKING:
     from shodohflo.query.rows import KnockTarget
 
+MOST_COUNTED: Final = 1_024
+"""Hosts and ports of an origin that agents tell apart; more are this many."""
+
 NAMED: Final = 3
 """The most targets in a cell; JSON has all that are known."""
 
@@ -40,13 +43,19 @@ def _ports(row: KnockRow) -> str:
         ((protocol, port),) = known
         name = port_name(port, protocol)
         return f"port {port}/{protocol}{f' ({name})' if name else ''}"
-    return counted(row.ports, "port")
+    return _counted(row.ports, "port", row)
 
 
 def _hosts(row: KnockRow) -> str:
     """Return how many addresses were tried, or which one."""
     known = {target.address for target in row.targets}
-    return address_text(min(known, key=int)) if len(known) == row.hosts == 1 else counted(row.hosts, "host")
+    return address_text(min(known, key=int)) if len(known) == row.hosts == 1 else _counted(row.hosts, "host", row)
+
+
+def _counted(number: int, noun: str, row: KnockRow) -> str:
+    """Return how many were tried; `at least` so many, if there may be more, which takes more attempts than that."""
+    more = "at least " if number >= MOST_COUNTED and row.attempts > number else ""
+    return f"{more}{counted(number, noun)}"
 
 
 def _ends(row: KnockRow) -> str:

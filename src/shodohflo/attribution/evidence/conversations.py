@@ -33,11 +33,49 @@ NEVER: Final = np.iinfo(np.int64).min
 """The time of what did not happen."""
 
 
+@dataclass(frozen=True, slots=True)
+class Keyed:
+    """Rows of packets of either direction, each with the key of its flow in a `Memory`."""
+
+    rows: Batch
+    keys: NDArray[np.uint64]
+    side: NDArray[np.uint8]
+    """The side of each row's source, 0 or 1."""
+
+    @classmethod
+    def of(cls, rows: Batch) -> Keyed:
+        """Find the flows of `rows`."""
+        source = _end_words(rows.family, rows.src_addr, rows.protocol, rows.src_port)
+        destination = _end_words(rows.family, rows.dst_addr, rows.protocol, rows.dst_port)
+        if len(source) == 1:
+            swapped = source[0] > destination[0]
+        else:
+            same = rows.src_addr == rows.dst_addr
+            swapped = (rows.src_addr > rows.dst_addr) | (same & (rows.src_port > rows.dst_port))
+        lower = [np.where(swapped, there, here) for here, there in zip(source, destination, strict=True)]
+        upper = [np.where(swapped, here, there) for here, there in zip(source, destination, strict=True)]
+        return cls(rows, hashed([*lower, *upper]), swapped.view(np.uint8))
+
+    def __getitem__(self, rows: NDArray[np.intp]) -> Keyed:
+        """Return some rows, by their numbers."""
+        return Keyed(self.rows[rows], self.keys[rows], self.side[rows])
+
+    def end_keys(self, which: NDArray[np.intp]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+        """Return the keys of the source and the destination of some rows."""
+        rows = self.rows[which]
+        return (
+            end_keys(rows.family, rows.src_addr, rows.protocol, rows.src_port),
+            end_keys(rows.family, rows.dst_addr, rows.protocol, rows.dst_port),
+        )
+
+
 @dataclass(frozen=True)
 class Conversations:
     """The flows of a batch: for each row its flow and the side of its source, and for each flow an example."""
 
     rows: Batch
+    keys: NDArray[np.uint64]
+    """The key of each flow in a `Memory`."""
     flow: NDArray[np.int32]
     """The flow of each row, numbered from 0."""
     side: NDArray[np.uint8]
@@ -46,18 +84,10 @@ class Conversations:
     """A row of each flow."""
 
     @classmethod
-    def of(cls, rows: Batch) -> Conversations:
-        """Arrange `rows`, packets or merged packets, by flows."""
-        same = rows.src_addr == rows.dst_addr
-        swapped = (rows.src_addr > rows.dst_addr) | (same & (rows.src_port > rows.dst_port))
-        if not len(rows):
-            return cls(rows, np.empty(0, np.int32), swapped.view(np.uint8), np.empty(0, np.int32))
-        source = _end_words(rows.src_addr, rows.src_port)
-        destination = _end_words(rows.dst_addr, rows.dst_port)
-        lower = [np.where(swapped, there, here) for here, there in zip(source, destination, strict=True)]
-        upper = [np.where(swapped, here, there) for here, there in zip(source, destination, strict=True)]
-        groups = group_by([*lower, *upper, rows.protocol.astype(np.uint64)])
-        return cls(rows, groups.group, swapped.view(np.uint8), groups.leaders)
+    def of(cls, keyed: Keyed) -> Conversations:
+        """Arrange rows by flows."""
+        groups = group_by([keyed.keys])
+        return cls(keyed.rows, keyed.keys[groups.leaders], groups.group, keyed.side, groups.leaders)
 
     def __len__(self) -> int:
         """Count the flows."""
@@ -74,46 +104,29 @@ class Conversations:
         tcp: NDArray[np.bool_] = self.ends[0].protocol == TCP
         return tcp
 
-    def address(self, side: int) -> NDArray[Any]:
-        """Return the address of a side of each flow, as a column of a batch."""
+    @cached_property
+    def addresses(self) -> NDArray[Any]:
+        """The addresses by side and flow, as columns of a batch."""
         rows, swapped = self.ends
-        return np.where(swapped != bool(side), rows.dst_addr, rows.src_addr)
+        return np.stack([np.where(swapped != side, rows.dst_addr, rows.src_addr) for side in (False, True)])
 
-    def port(self, side: int) -> NDArray[np.uint16]:
-        """Return the port of a side of each flow."""
+    @cached_property
+    def ports(self) -> NDArray[np.uint16]:
+        """The ports by side and flow."""
         rows, swapped = self.ends
-        return np.where(swapped != bool(side), rows.dst_port, rows.src_port)
+        return np.stack([np.where(swapped != side, rows.dst_port, rows.src_port) for side in (False, True)])
 
     @cached_property
-    def keys(self) -> NDArray[np.uint64]:
-        """The key of each flow in a `Memory`."""
-        return hashed([*self._words[0], *self._words[1], self._kind])
+    def end_keys(self) -> NDArray[np.uint64]:
+        """The keys of the ends, by side and flow."""
+        protocol = np.tile(self.ends[0].protocol, 2)
+        return end_keys(self.rows.family, self.addresses.ravel(), protocol, self.ports.ravel()).reshape(2, -1)
 
     @cached_property
-    def end_keys(self) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-        """The keys of the ends of each flow, by side."""
-        return hashed([*self._words[0], self._kind]), hashed([*self._words[1], self._kind])
-
-    @cached_property
-    def address_keys(self) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-        """The keys of the addresses of each flow, by side."""
-        return tuple(hashed([*_address_words(self.address(side)), self._family]) for side in (0, 1))  # type: ignore[return-value]
-
-    def pair_keys(self, side: int, which: NDArray[Any]) -> NDArray[np.uint64]:
-        """Return the keys of (the end of `side`, the address of the other side) of the flows `which`."""
-        return hashed([self.end_keys[side][which], self.address_keys[1 - side][which]])
-
-    @cached_property
-    def _words(self) -> tuple[Words, Words]:
-        return _end_words(self.address(0), self.port(0)), _end_words(self.address(1), self.port(1))
-
-    @cached_property
-    def _kind(self) -> NDArray[np.uint64]:
-        return _kinds(self.rows.family, self.ends[0].protocol)
-
-    @cached_property
-    def _family(self) -> NDArray[np.uint64]:
-        return np.full(len(self), self.rows.family, np.uint64)
+    def address_keys(self) -> NDArray[np.uint64]:
+        """The keys of the addresses, by side and flow."""
+        words = _address_words(self.addresses.ravel())
+        return hashed([*words, np.full(2 * len(self), self.rows.family, np.uint64)]).reshape(2, -1)
 
     # What the rows of each flow are.
 
@@ -157,11 +170,7 @@ def end_keys(
     family: Family, addresses: NDArray[Any], protocol: NDArray[np.uint8], ports: NDArray[np.uint16]
 ) -> NDArray[np.uint64]:
     """Return the keys of ends in a `Memory`; `addresses` is a column of a batch."""
-    return hashed([*_end_words(addresses, ports), _kinds(family, protocol)])
-
-
-def _kinds(family: Family, protocol: NDArray[np.uint8]) -> NDArray[np.uint64]:
-    return protocol.astype(np.uint64) << np.uint64(8) | np.uint64(family)
+    return hashed(_end_words(family, addresses, protocol, ports))
 
 
 def _least(times: NDArray[np.int64], flow: NDArray[np.int32], rows: NDArray[np.bool_], flows: int) -> NDArray[np.int64]:
@@ -170,11 +179,15 @@ def _least(times: NDArray[np.int64], flow: NDArray[np.int32], rows: NDArray[np.b
     return least
 
 
-def _end_words(addresses: NDArray[Any], ports: NDArray[np.uint16]) -> Words:
-    """Return address and port as words: one for IPv4, three for IPv6."""
+def _end_words(
+    family: Family, addresses: NDArray[Any], protocol: NDArray[np.uint8], ports: NDArray[np.uint16]
+) -> Words:
+    """Return ends as words: one for IPv4, whose order is that of (address, port), three for IPv6."""
     words = _address_words(addresses)
-    port = ports.astype(np.uint64)
-    return [words[0] << np.uint64(16) | port] if len(words) == 1 else [*words, port]
+    kind = protocol.astype(np.uint64) << np.uint64(8) | np.uint64(family)
+    if len(words) == 1:
+        return [(kind << np.uint64(32) | words[0]) << np.uint64(16) | ports]
+    return [*words, kind << np.uint64(16) | ports]
 
 
 def _address_words(addresses: NDArray[Any]) -> Words:

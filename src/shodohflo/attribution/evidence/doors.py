@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from shodohflo.attribution.evidence.conversations import Conversations
+from shodohflo.attribution.evidence.conversations import Conversations, Keyed
 from shodohflo.columns.batch import RST, Batch, Quote
 from shodohflo.model import UDP
 
@@ -27,7 +27,7 @@ def watch(evidence: Evidence, rows: Batch, is_ours: Ours) -> None:
     known = np.zeros(len(rows), np.bool_)
     resets = np.flatnonzero(rows.tcp_flags & np.uint8(RST))
     if len(resets):
-        known[resets] = _is_known(evidence, Conversations.of(rows[resets]))
+        known[resets] = _is_known(evidence, Conversations.of(Keyed.of(rows[resets])))
     evidence.knocks.take_in(rows, is_ours, known)
 
 
@@ -36,7 +36,7 @@ def watch_messages(evidence: Evidence, messages: Messages, is_ours: Ours) -> Non
     quoting = np.flatnonzero(messages.quote == Quote.PORTS)
     if len(quoting):
         known = np.zeros(len(messages), np.bool_)
-        known[quoting] = _we_spoke(evidence, Conversations.of(_quoted(messages[quoting])))
+        known[quoting] = _we_spoke(evidence, Conversations.of(Keyed.of(_quoted(messages[quoting]))))
         evidence.knocks.take_in_messages(messages, is_ours, known)
 
 

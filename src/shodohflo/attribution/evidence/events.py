@@ -10,6 +10,7 @@ itself left out. An example of one flow, X and Y, in order:
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -17,7 +18,6 @@ import numpy as np
 from shodohflo.attribution.evidence.handshakes import MOST_OPENINGS, Event
 from shodohflo.columns.batch import ACK, RST, SYN
 from shodohflo.columns.table import Table, column, table
-from shodohflo.model import TCP
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,15 +30,32 @@ NO_EVENT: Final = 0xFF
 """Takes the place of an `Event` for a segment that is none."""
 
 
+_KINDS: Final = np.full(256, NO_EVENT, np.uint8)
+_KINDS[np.arange(256) & RST != 0] = Event.RESET
+_KINDS[[0, SYN, SYN | ACK]] = Event.PAYLOAD, Event.SYN, Event.SYN_ACK
+
+
 def kinds(rows: Batch) -> NDArray[np.uint8]:
     """Return the `Event` of each row of merged packets, 0xFF for a segment that is none, such as a FIN."""
-    kind = np.full(len(rows), NO_EVENT, np.uint8)
-    kind[rows.tcp_flags == 0] = Event.PAYLOAD
-    kind[rows.tcp_flags == SYN] = Event.SYN
-    kind[rows.tcp_flags == SYN | ACK] = Event.SYN_ACK
-    kind[rows.tcp_flags & RST != 0] = Event.RESET
-    kind[rows.protocol != TCP] = NO_EVENT
+    kind: NDArray[np.uint8] = _KINDS[rows.tcp_flags]
     return kind
+
+
+@dataclass(frozen=True, slots=True)
+class Arrivals:
+    """The packets of a batch."""
+
+    times: NDArray[np.int64]
+    """When each was received, in ns since 1970."""
+    rows: NDArray[np.int32]
+    """The row of each among those that evidence is taken from, -1 for any other."""
+
+    @classmethod
+    def of(cls, packets: Batch, row_of: NDArray[np.int32], rows: int, chosen: NDArray[np.intp]) -> Arrivals:
+        """Return the arrivals of `packets`, of which `rows` rows were made and some are `chosen`."""
+        place = np.full(rows, -1, np.int32)
+        place[chosen] = np.arange(len(chosen), dtype=np.int32)
+        return cls(packets.first, place[row_of])
 
 
 @table
@@ -62,18 +79,19 @@ class Events(Table):
         cls,
         talks: Conversations,
         kind: NDArray[np.uint8],
-        packets: Batch,
-        row_of: NDArray[np.int32],
+        arrivals: Arrivals,
         walked: NDArray[np.int32],
     ) -> Events:
         """Return the events of the flows whose place in `walked`, one for each flow, is not negative.
 
-        `kind` has the event of each merged row, `row_of` the row of each packet.
+        `kind` has the event of each row of `talks`.
         """
         of_row = walked[talks.flow]
-        chosen = np.flatnonzero(((of_row >= 0) & (kind != NO_EVENT))[row_of])
-        rows = row_of[chosen]
-        flow, time = of_row[rows], packets.first[chosen]
+        # For packets of other rows, -1: the last one.
+        is_event = np.append((of_row >= 0) & (kind != NO_EVENT), np.False_)
+        chosen = np.flatnonzero(is_event[arrivals.rows])
+        rows = arrivals.rows[chosen]
+        flow, time = of_row[rows], arrivals.times[chosen]
         order = np.lexsort((time, flow))
         rows = rows[order]
         side = talks.side[rows]

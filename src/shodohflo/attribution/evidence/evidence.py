@@ -7,25 +7,27 @@ correct it later, and grades the rules.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from shodohflo.attribution.evidence.answers import hear
-from shodohflo.attribution.evidence.conversations import Conversations
-from shodohflo.attribution.evidence.events import kinds
+from shodohflo.attribution.evidence.conversations import Conversations, Keyed
+from shodohflo.attribution.evidence.events import Arrivals, kinds
 from shodohflo.attribution.evidence.flows import Flows
 from shodohflo.attribution.evidence.groups import Groups
 from shodohflo.attribution.evidence.handshakes import Showing, showing
+from shodohflo.attribution.evidence.hints import Hints
 from shodohflo.attribution.evidence.knocks import Knocks
 from shodohflo.attribution.evidence.known import CLIENT, SERVICE, Asking, Churn, Marks
 from shodohflo.attribution.evidence.listed import listed_ports
 from shodohflo.attribution.evidence.openings import Openings
 from shodohflo.attribution.evidence.services import Services
+from shodohflo.attribution.evidence.settled import Settled, divide, doubtful
+from shodohflo.attribution.evidence.telling import Telling, due
 from shodohflo.columns.batch import Says
 from shodohflo.columns.own_ends import Saying
-from shodohflo.model import UDP, Rung
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -47,6 +49,26 @@ EVIDENCE_MEMORY: Final = 64 * 2**20
 """Bytes, unless the operator sets another limit."""
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Rows of a batch, and their flows with what they have shown."""
+
+    rows: NDArray[np.intp]
+    """The numbers of the rows in the batch."""
+    talks: Conversations
+    shown: Shown
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A batch whose evidence has been taken in: its settled rows, and the flows of the others."""
+
+    keyed: Keyed
+    settled: Settled
+    parts: tuple[Part, ...]
+    """The flows that showed something, and those of which it may make an end known."""
+
+
 class Evidence:
     """Everything that is remembered of flows, ends and addresses; of a fixed size."""
 
@@ -56,10 +78,12 @@ class Evidence:
         room = octets // 100
         self.flows = Flows(40 * room // 90)
         self.openings = Openings(8 * room // 40)
-        self.services = Services(10 * room // 60, 6 * room // 20)
-        self.claims = Services(10 * room // 60, 6 * room // 20)
-        self.clients = Marks(4 * room // 20)
-        self.claimed_clients = Marks(1 * room // 20)
+        services, clients, claimed_clients = 10 * room // 60, 4 * room // 20, room // 20
+        self.hints = Hints(2 * services + clients + claimed_clients)
+        self.services = Services(services, 6 * room // 20, self.hints)
+        self.claims = Services(services, 6 * room // 20, self.hints)
+        self.clients = Marks(clients, self.hints)
+        self.claimed_clients = Marks(claimed_clients, self.hints)
         self.roles = Marks(3 * room // 20)
         self.churn = Churn(5 * room // 20, 1 * room // 20)
         self.one_way_churn = Churn(5 * room // 20, 1 * room // 20)
@@ -77,6 +101,7 @@ class Evidence:
             for each in (
                 self.flows,
                 self.openings,
+                self.hints,
                 self.services,
                 self.claims,
                 self.clients,
@@ -106,62 +131,94 @@ class Evidence:
         """Return `SERVICE` or `CLIENT` where the end of `side` is a socket of this host, else 0."""
         if self.own_ends is None:
             return np.zeros(len(flows), np.uint8)
-        talks, which = flows.talks, flows.which
-        protocol = talks.ends[0].protocol[which]
-        said = self.own_ends.find(talks.rows.family, talks.address(side)[which], protocol, talks.port(side)[which])
+        ends = flows.at(side)
+        protocol = flows.talks.ends[0].protocol[flows.which]
+        said = self.own_ends.find(flows.talks.rows.family, ends.addresses, protocol, ends.ports)
         return _ROLES[said]
 
-    def take_in(self, packets: Batch, rows: Batch, row_of: NDArray[np.int32]) -> tuple[Conversations, Shown]:
-        """Take in what `packets` show, and return the flows of `rows` with what they have shown.
+    def take_in(self, packets: Batch, rows: Batch, row_of: NDArray[np.int32]) -> Taken:
+        """Take in what `packets` show.
 
         `rows` are the packets, merged by `columns.merging.group_packets`, and `row_of` is the row of each packet. What
         the flows have shown may be changed until the next call, and is kept by `flows.keep`.
         """
-        talks = Conversations.of(rows)
-        kind = kinds(rows)
-        shown = self.flows.of(talks, talks.begin)
-        self.openings.take_in(talks, kind, packets, row_of, shown)
+        self._renew_hints()
+        keyed, kind = Keyed.of(rows), kinds(rows)
+        settled, others, slots = divide(keyed, kind, self.flows, self.own_ends)
+        talks = Conversations.of(keyed[others])
+        shown = self.flows.of(talks, slots[talks.example])
+        arrivals = Arrivals.of(packets, row_of, len(rows), others)
+        self.openings.take_in(talks, kind[others], arrivals, shown)
         hear(talks, shown)
         shown.seen |= talks.spoke
         tcp = (talks.spoke != 0) & talks.is_tcp
         shown.shows[tcp] |= showing(shown.own[tcp], shown.verified[tcp], shown.seen[tcp])
         self._remember(talks, shown)
-        return talks, shown
+        settled = settled.that_stayed(keyed, self.flows)
+        doubts = doubtful(settled, self.flows, self.hints)
+        parts = [Part(others, talks, shown)]
+        if doubts.any():
+            parts.append(self._looked_at_again(keyed, settled.keep(doubts)))
+            settled = settled.keep(~doubts)
+        return Taken(keyed, settled, tuple(parts))
+
+    def _looked_at_again(self, keyed: Keyed, settled: Settled) -> Part:
+        """Return the flows of settled rows, which are not settled after all."""
+        talks = Conversations.of(keyed[settled.rows])
+        shown = self.flows.of(talks, settled.slots[talks.example])
+        shown.last = settled.last[talks.example]
+        return Part(settled.rows, talks, shown)
+
+    def _renew_hints(self) -> None:
+        if self.hints.is_full:
+            self.hints.renew(table.keys for table in (self.services, self.claims, self.clients, self.claimed_clients))
 
     def _remember(self, talks: Conversations, shown: Shown) -> None:
-        """Remember ends and addresses of the flows that had payload, but of those with groups."""
-        spoke = talks.spoke != 0
-        udp = np.flatnonzero(~talks.is_tcp)
-        grouped = self.groups.holds(talks.address(0)[udp]) | self.groups.holds(talks.address(1)[udp])
-        spoke[udp[grouped]] = False
-        rung = np.where(talks.is_tcp, np.uint8(Rung.HANDSHAKE), np.uint8(Rung.BITS))
-        for side in (0, 1):
-            for services, bit in ((self.services, Showing.SERVICE), (self.claims, Showing.CLAIM)):
-                flows = Asking(talks, np.flatnonzero(spoke & (shown.shows & np.uint8(bit << side) != 0)))
-                services.remember(flows, side, rung[flows.which])
-            both = shown.shows & np.uint8(Showing.BOTH << side) != 0
-            self._remember_roles(Asking(talks, np.flatnonzero(spoke & both)), side)
-        tcp = spoke & talks.is_tcp
-        # The first payload of a flow is always of one direction, however the packets are divided into batches.
-        self.one_way_churn.remember(Asking(talks, np.flatnonzero(tcp & ~shown.was_two_way)))
-        self.churn.remember(Asking(talks, np.flatnonzero(tcp & shown.is_two_way)))
+        """Remember ends and addresses of the flows that have something to tell, but of those with groups."""
+        tells = due(talks, shown)
+        telling = np.flatnonzero(tells)
+        tells[telling[self._is_grouped(talks, telling)]] = 0
+        shown.told |= tells
+        present = int(np.bitwise_or.reduce(tells))
+
+        def ends(bit_0: int, bit_1: int) -> Asking:
+            """Return the ends of side 0 of the flows with one bit, and those of side 1 of the flows with another."""
+            if not present & (bit_0 | bit_1):
+                return Asking(talks, np.empty(0, np.intp))
+            return Asking.of_both(talks, (tells & np.uint8(bit_0) != 0, tells & np.uint8(bit_1) != 0))
+
+        self.services.remember(ends(Showing.SERVICE, Showing.SERVICE << 1))
+        self.claims.remember(ends(Showing.CLAIM, Showing.CLAIM << 1))
+        self._remember_roles(ends(Showing.BOTH, Showing.BOTH << 1))
+        self.one_way_churn.remember(ends(Telling.ONE_WAY, Telling.ONE_WAY))
+        self.churn.remember(ends(Telling.TWO_WAY, Telling.TWO_WAY))
         self._remember_transfers(talks)
 
-    def _remember_roles(self, flows: Asking, side: int) -> None:
-        """Remember the client ends and the addresses of verified two-way flows whose service is `side`."""
-        if not len(flows):
+    def _is_grouped(self, talks: Conversations, flows: NDArray[np.intp]) -> NDArray[np.bool_]:
+        """Return which of `flows` are UDP and have an end that is a group."""
+        grouped = ~talks.is_tcp[flows]
+        udp = flows[grouped]
+        if len(udp):
+            grouped[grouped] = self.groups.holds(talks.addresses[:, udp].ravel()).reshape(2, -1).any(axis=0)
+        return grouped
+
+    def _remember_roles(self, services: Asking) -> None:
+        """Remember the client ends and the addresses of verified two-way flows with these `services`."""
+        if not len(services):
             return
-        clients, services = (np.full(len(flows), bit, np.uint8) for bit in (CLIENT, SERVICE))
-        self.clients.mark(flows.end_keys(1 - side), flows.times, clients)
-        self.roles.mark(flows.address_keys(side), flows.times, services)
-        self.roles.mark(flows.address_keys(1 - side), flows.times, clients)
+        clients, count = services.others, len(services)
+        self.clients.mark(clients.keys, clients.times, np.full(count, CLIENT, np.uint8))
+        addresses = np.concatenate([services.address_keys, clients.address_keys])
+        bits = np.repeat(np.array([SERVICE, CLIENT], np.uint8), count)
+        self.roles.mark(addresses, np.tile(services.times, 2), bits)
 
     def _remember_transfers(self, talks: Conversations) -> None:
         """Claim the ends that ask for a transfer by TFTP as clients: the answer comes from another port (RFC 1350)."""
         rows = talks.rows
-        asks = (rows.dst_port == _TFTP) & (rows.protocol == UDP) & (rows.says == Says.REQUEST)
+        asks = (rows.dst_port == _TFTP) & (rows.says == Says.REQUEST)
+        if not asks.any():
+            return
         for side in (0, 1):
             chosen = np.unique(talks.flow[asks & (talks.side == side)])
-            if len(chosen):
-                flows = Asking(talks, chosen)
-                self.claimed_clients.mark(flows.end_keys(side), flows.times, np.full(len(flows), CLIENT, np.uint8))
+            ends = Asking(talks, chosen[~self._is_grouped(talks, chosen)], side)
+            self.claimed_clients.mark(ends.keys, ends.times, np.full(len(ends), CLIENT, np.uint8))

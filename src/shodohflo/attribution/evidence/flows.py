@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from shodohflo.attribution.evidence.sides import Service
 from shodohflo.columns.memory import Memory
+from shodohflo.model import Rung
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from shodohflo.attribution.evidence.conversations import Conversations
+    from shodohflo.attribution.evidence.hints import Hints
 
 LIFETIME: Final = 900 * 10**9
 """In ns: how long a flow is remembered after its last payload."""
@@ -29,15 +32,21 @@ _SHOWN: Final[dict[str, Any]] = {
     "rung": np.uint8,
     "corrected": np.uint8,
     "graded": np.bool_,
+    "told": np.uint8,
+    "open": np.bool_,
 }
-"""Read for every flow of a batch."""
+"""Read for every flow of a batch but the settled ones."""
 
 _WRITTEN: Final[dict[str, Any]] = {
     f"{name}_{side}": dtype
     for side in (0, 1)
     for name, dtype in (("packets", np.int64), ("octets", np.int64), ("first", np.int64))
 }
-"""Read for flows that `Observed` rules are about."""
+"""Read for flows that `Observed` rules are about, and whose verdicts may be corrected."""
+
+
+_SETTLED: Final[dict[str, Any]] = {"settled": np.bool_, "hint_0": np.uint32, "hint_1": np.uint32}
+"""Read for rows, before they are arranged by flows: see `settled`. The hints are the `places` of the flow's ends."""
 
 
 @dataclass(slots=True)
@@ -64,6 +73,12 @@ class Shown:
     """The rungs whose evidence has corrected the flow, as bits."""
     graded: NDArray[np.bool_]
     """Whether the rules were graded by this flow."""
+    told: NDArray[np.uint8]
+    """What has been remembered because of the flow: bits of `evidence.Telling`."""
+    open: NDArray[np.bool_]
+    """Whether it may have openings; where it is false, it has none, if the flow is `met`."""
+    met: NDArray[np.bool_]
+    """Whether it was remembered before this batch."""
     anew: NDArray[np.bool_] = field(init=False)
     """Whether the ports are used for another conversation since this batch."""
     latest: NDArray[np.uint8] = field(init=False)
@@ -98,29 +113,41 @@ class Flows:
 
     def __init__(self, capacity: int) -> None:
         """Remember at most `capacity` flows."""
-        self.memory = Memory(_SHOWN | _WRITTEN, capacity, LIFETIME)
+        self.memory = Memory(_SHOWN | _WRITTEN | _SETTLED, capacity, LIFETIME)
+        self._marked = np.zeros(self.memory.capacity + 1, np.bool_)
 
     @property
     def octets(self) -> int:
         """The memory taken."""
-        return self.memory.octets
+        return self.memory.octets + self._marked.nbytes
 
-    def of(self, talks: Conversations, times: NDArray[np.int64]) -> Shown:
+    def marked(self, slots: NDArray[np.int32], rows: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Return which of `slots` are also the slot of any of `rows`, a mask."""
+        some = slots[rows]
+        self._marked[some] = True
+        marked: NDArray[np.bool_] = self._marked[slots]
+        self._marked[some] = False
+        return marked
+
+    def of(self, talks: Conversations, slots: NDArray[np.int32]) -> Shown:
         """Return what the flows of a batch have shown; those with payload are remembered from now on.
 
-        `times` is when each flow begins in this batch; those with payload are looked for at their first payload.
+        `slots` is where `memory.locate` finds them. A flow is looked for at its first payload of the batch, or where it
+        has none at its first packet.
         """
-        spoke = talks.spoke != 0
-        looked = np.where(spoke, talks.first_payload, times)
-        slots = self.memory.find(talks.keys, looked)
-        found = slots >= 0
-        last = np.where(found, self.memory.last_of(slots), LONG_AGO)
-        slots[spoke], _ = self.memory.enter(talks.keys[spoke], looked[spoke])
-        # What is entered may take the place of a flow that only has openings in this batch.
-        slots[~spoke] = self.memory.find(talks.keys[~spoke], looked[~spoke])
-        found &= slots >= 0
-        self.memory.touch(slots[spoke], talks.last_payload[spoke])
-        return Shown(slots, last, *(self._read(name, slots, found) for name in _SHOWN))
+        memory, spoke = self.memory, talks.spoke != 0
+        last = memory.last_of(slots)
+        met = (slots >= 0) & (last >= np.where(spoke, talks.first_payload, talks.begin) - LIFETIME)
+        slots = np.where(met, slots, np.int32(-1))
+        last = np.where(met, last, LONG_AGO)
+        again, new = np.flatnonzero(met & spoke), np.flatnonzero(spoke & ~met)
+        memory.use(slots[again], talks.last_payload[again])
+        if len(new):
+            slots[new], _ = memory.enter(talks.keys[new], talks.last_payload[new])
+            # What is entered may take the place of another flow of this batch.
+            slots[memory.keys_of(slots) != talks.keys] = -1
+            met &= slots >= 0
+        return Shown(slots, last, *(self._read(name, slots, met) for name in _SHOWN), met)
 
     def keep(self, shown: Shown) -> None:
         """Keep what the flows of a batch have shown."""
@@ -128,6 +155,24 @@ class Flows:
         slots = shown.slots[kept]
         for name in _SHOWN:
             self.memory[name][slots] = getattr(shown, name)[kept]
+
+    def is_owed(self, shown: Shown) -> NDArray[np.bool_]:
+        """Return of which flows proof says that something was counted under the wrong end."""
+        counted = [self.memory[f"packets_{side}"][shown.slots] > 0 for side in (0, 1)]
+        wrong = np.where(shown.service == Service.SIDE_0, counted[1], counted[0])
+        is_proof = (shown.rung > Rung.NONE) & (shown.rung <= Rung.KNOWN) & (shown.service != Service.UNKNOWN)
+        owed: NDArray[np.bool_] = (
+            is_proof & wrong & (shown.slots >= 0) & (shown.corrected >> shown.rung & np.uint8(1) == 0)
+        )
+        return owed
+
+    def settle(self, talks: Conversations, shown: Shown, is_done: NDArray[np.bool_], hints: Hints) -> None:
+        """Note which flows are settled from now on, see `settled`; `is_done` where nothing has to be corrected."""
+        slots, memory = shown.slots, self.memory
+        memory["settled"][slots] = is_done & (shown.rung != Rung.NONE) & ~shown.open
+        weak = np.flatnonzero(shown.rung > Rung.KNOWN)
+        for side in (0, 1):
+            memory[f"hint_{side}"][slots[weak]] = hints.places(talks.end_keys[side][weak])
 
     def _read(self, name: str, slots: NDArray[np.int32], found: NDArray[np.bool_]) -> NDArray[Any]:
         values = self.memory[name]

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from shodohflo.attribution.evidence.sides import Service, only
-from shodohflo.columns.memory import Memory
+from shodohflo.columns.memory import Memory, hashed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from shodohflo.attribution.evidence.conversations import Conversations
+    from shodohflo.attribution.evidence.hints import Hints
 
 DAY: Final = 86_400 * 10**9
 """In ns: how long an end or an address is remembered after its last use."""
@@ -31,32 +31,66 @@ SERVICE: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """Some flows of a batch that ask what is known."""
+    """One end of each of some flows of a batch, about which something is asked or told."""
 
     talks: Conversations
     which: NDArray[np.intp]
-    """Their numbers in the batch."""
+    """The numbers of the flows in the batch; a flow may be there with both ends."""
+    side: int | NDArray[np.intp] = 0
+    """The side of the end: one for all, or one for each."""
 
     def __len__(self) -> int:
-        """Count the flows."""
+        """Count the ends."""
         return len(self.which)
+
+    @classmethod
+    def of_both(cls, talks: Conversations, sides: tuple[NDArray[np.bool_], NDArray[np.bool_]]) -> Asking:
+        """Return the ends whose flows are marked, by side."""
+        which = [np.flatnonzero(marked) for marked in sides]
+        return cls(talks, np.concatenate(which), np.repeat([0, 1], [len(which[0]), len(which[1])]))
 
     @property
     def times(self) -> NDArray[np.int64]:
-        """When the last payload of each was received, in ns since 1970."""
+        """When the last payload of each flow was received, in ns since 1970."""
         return self.talks.last_payload[self.which]
 
-    def end_keys(self, side: int) -> NDArray[np.uint64]:
-        """Return the keys of their ends of a side."""
-        return self.talks.end_keys[side][self.which]
+    @property
+    def keys(self) -> NDArray[np.uint64]:
+        """The keys of the ends."""
+        return self.talks.end_keys[self.side, self.which]
 
-    def address_keys(self, side: int) -> NDArray[np.uint64]:
-        """Return the keys of their addresses of a side."""
-        return self.talks.address_keys[side][self.which]
+    @property
+    def address_keys(self) -> NDArray[np.uint64]:
+        """The keys of their addresses."""
+        return self.talks.address_keys[self.side, self.which]
+
+    @property
+    def ports(self) -> NDArray[np.uint16]:
+        """Their ports."""
+        return self.talks.ports[self.side, self.which]
+
+    @property
+    def addresses(self) -> NDArray[Any]:
+        """Their addresses, as a column of a batch."""
+        return self.talks.addresses[self.side, self.which]
+
+    @property
+    def others(self) -> Asking:
+        """The other ends of the same flows."""
+        return Asking(self.talks, self.which, 1 - self.side)
+
+    @property
+    def is_tcp(self) -> NDArray[np.bool_]:
+        """Which are TCP; all others are UDP."""
+        return self.talks.is_tcp[self.which]
+
+    def at(self, side: int) -> Asking:
+        """Return the ends of one side of the same flows."""
+        return Asking(self.talks, self.which, side)
 
     def keep(self, mask: NDArray[np.bool_]) -> Asking:
-        """Return the flows where `mask` is true."""
-        return Asking(self.talks, self.which[mask])
+        """Return the ends where `mask` is true."""
+        return Asking(self.talks, self.which[mask], self.side if isinstance(self.side, int) else self.side[mask])
 
 
 class Churn:
@@ -75,28 +109,30 @@ class Churn:
         """The memory taken."""
         return self._pairs.octets + self._ends.octets
 
-    def remember(self, flows: Asking) -> None:
-        """Note that these flows were seen."""
-        for side in (0, 1):
-            port = flows.talks.port(1 - side)[flows.which]
-            slots, fresh = self._pairs.enter(flows.talks.pair_keys(side, flows.which), flows.times)
-            kept = slots >= 0
-            new = kept & fresh
-            self._pairs["port"][slots[new]] = port[new]
-            churned = kept & (self._pairs["port"][slots] != port)
-            if churned.any():
-                self._ends.enter(flows.end_keys(side)[churned], flows.times[churned])
+    def remember(self, ends: Asking) -> None:
+        """Note that the flows of these ends were seen."""
+        if not len(ends):
+            return
+        keys, port, times = ends.keys, ends.others.ports, ends.times
+        slots, fresh = self._pairs.enter(hashed([keys, ends.others.address_keys]), times)
+        kept = slots >= 0
+        new = kept & fresh
+        self._pairs["port"][slots[new]] = port[new]
+        churned = np.flatnonzero(kept & (self._pairs["port"][slots] != port))
+        if len(churned):
+            self._ends.enter(keys[churned], times[churned])
 
-    def marked(self, flows: Asking, side: int) -> NDArray[np.bool_]:
-        """Return whether the end of `side` of each flow is marked."""
-        return self._ends.find(flows.end_keys(side), flows.times) >= 0
+    def marked(self, ends: Asking) -> NDArray[np.bool_]:
+        """Return which ends are marked."""
+        return self._ends.find(ends.keys, ends.times) >= 0
 
 
 class Marks:
     """Ends or addresses with bits, such as `CLIENT` and `SERVICE`."""
 
-    def __init__(self, capacity: int) -> None:
-        """Remember at most `capacity` of them."""
+    def __init__(self, capacity: int, hints: Hints | None = None) -> None:
+        """Remember at most `capacity` of them; `hints`, if they are for these, are told of each."""
+        self._hints = hints
         self._memory = Memory({"bits": np.uint8}, capacity, DAY)
 
     @property
@@ -104,8 +140,17 @@ class Marks:
         """The memory taken."""
         return self._memory.octets
 
+    @property
+    def keys(self) -> NDArray[np.uint64]:
+        """The keys of all that are remembered."""
+        return self._memory.keys()
+
     def mark(self, keys: NDArray[np.uint64], times: NDArray[np.int64], bits: NDArray[np.uint8]) -> None:
         """Add `bits` to the marks of each key."""
+        if not len(keys):
+            return
+        if self._hints is not None:
+            self._hints.add(keys)
         slots, _ = self._memory.enter(keys, times)
         kept = slots >= 0
         np.bitwise_or.at(self._memory["bits"], slots[kept], bits[kept])
@@ -114,14 +159,3 @@ class Marks:
         """Return the marks of each key, 0 for one that is not remembered."""
         slots = self._memory.find(keys, times)
         return np.where(slots >= 0, self._memory["bits"][slots], np.uint8(0))
-
-
-def service_of(marks: tuple[NDArray[Any], NDArray[Any]]) -> NDArray[np.uint8]:
-    """Return the `Service` that the marks of both ends of each flow say.
-
-    Exactly one end that is a service and no client is the service; else exactly one that is a client and no service is
-    the client.
-    """
-    services = only(marks[0] == SERVICE, marks[1] == SERVICE)
-    by_client = only(marks[1] == CLIENT, marks[0] == CLIENT)
-    return np.where(services != Service.UNKNOWN, services, by_client)

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
     from shodohflo.attribution.evidence.evidence import Evidence
     from shodohflo.attribution.evidence.flows import Shown
-    from shodohflo.attribution.evidence.known import Asking
+    from shodohflo.attribution.evidence.hints import Hints
+    from shodohflo.attribution.evidence.known import Asking, Marks
+    from shodohflo.attribution.evidence.services import Services
 
     Mask = NDArray[np.bool_]
     Bits = NDArray[np.uint8]
@@ -28,7 +30,7 @@ class Lookup:
     def __init__(self, evidence: Evidence, flows: Asking, shown: Shown) -> None:
         """Answer about `flows` from `evidence` and from what they have `shown` themselves."""
         self._evidence, self._flows, self._shown = evidence, flows, shown
-        self.is_tcp: Mask = flows.talks.is_tcp[flows.which]
+        self.is_tcp: Mask = flows.is_tcp
         self.is_two_way: Mask = shown.is_two_way[flows.which]
         self.own: Bits = shown.latest[flows.which]
 
@@ -46,35 +48,45 @@ def _sockets(evidence: Evidence, flows: Asking, side: int) -> Bits:
 
 
 def _groups(evidence: Evidence, flows: Asking, side: int) -> Bits:
-    return evidence.groups.holds(flows.talks.address(side)[flows.which]).view(np.uint8)
+    grouped = ~flows.is_tcp
+    if grouped.any():
+        grouped[grouped] = evidence.groups.holds(flows.at(side).addresses[grouped])
+    return grouped.view(np.uint8)
 
 
 def _known(evidence: Evidence, flows: Asking, side: int) -> Bits:
-    services = evidence.services.marked(flows, side) * np.uint8(SERVICE)
-    return services | evidence.clients.bits(flows.end_keys(side), flows.times)
+    return _marks(evidence.hints, evidence.services, evidence.clients, flows.at(side))
 
 
 def _claims(evidence: Evidence, flows: Asking, side: int) -> Bits:
-    services = evidence.claims.marked(flows, side) * np.uint8(SERVICE)
-    return services | evidence.claimed_clients.bits(flows.end_keys(side), flows.times)
+    return _marks(evidence.hints, evidence.claims, evidence.claimed_clients, flows.at(side))
+
+
+def _marks(hints: Hints, services: Services, clients: Marks, ends: Asking) -> Bits:
+    """Return what `services` and `clients` say of `ends`, which are asked where there is a hint."""
+    marks = np.zeros(len(ends), np.uint8)
+    hinted = hints.find(ends.keys)
+    if hinted.any():
+        some = ends.keep(hinted)
+        marks[hinted] = services.marked(some) * np.uint8(SERVICE) | clients.bits(some.keys, some.times)
+    return marks
 
 
 def _churned(evidence: Evidence, flows: Asking, side: int) -> Bits:
-    return evidence.churn.marked(flows, side).view(np.uint8)
+    return evidence.churn.marked(flows.at(side)).view(np.uint8)
 
 
 def _churned_one_way(evidence: Evidence, flows: Asking, side: int) -> Bits:
-    return evidence.one_way_churn.marked(flows, side).view(np.uint8)
+    return evidence.one_way_churn.marked(flows.at(side)).view(np.uint8)
 
 
 def _listed(evidence: Evidence, flows: Asking, side: int) -> Bits:
-    ports = flows.talks.port(side)[flows.which]
-    is_tcp = flows.talks.is_tcp[flows.which]
-    return np.where(is_tcp, evidence.listed[TCP][ports], evidence.listed[UDP][ports]).view(np.uint8)
+    ports = flows.at(side).ports
+    return np.where(flows.is_tcp, evidence.listed[TCP][ports], evidence.listed[UDP][ports]).view(np.uint8)
 
 
 def _roles(evidence: Evidence, flows: Asking, side: int) -> Bits:
-    return evidence.roles.bits(flows.address_keys(side), flows.times)
+    return evidence.roles.bits(flows.at(side).address_keys, flows.times)
 
 
 _FACTS: Mapping[str, Callable[[Evidence, Asking, int], Bits]] = {

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from shodohflo.attribution.evidence.conversations import Conversations
+    from shodohflo.attribution.evidence.events import Arrivals
     from shodohflo.attribution.evidence.flows import Shown
-    from shodohflo.columns.batch import Batch
 
     Mask = NDArray[np.bool_]
 
@@ -73,16 +73,22 @@ class Openings:
         self,
         talks: Conversations,
         kind: NDArray[np.uint8],
-        packets: Batch,
-        row_of: NDArray[np.int32],
+        arrivals: Arrivals,
         shown: Shown,
     ) -> None:
-        """Take in the TCP packets of a batch, and note in `shown` what the openings say; see `Evidence.take_in`."""
+        """Take in the TCP packets of a batch, and note in `shown` what the openings say.
+
+        `kind` is the `Event` of each row. Openings are looked for where a flow may have some: where it opens in this
+        batch, where `shown` says so, and where nothing else is remembered of it, for openings may come before flows.
+        """
         batch = _Batch.of(talks, kind)
         slots = np.full(len(talks), -1, np.int32)
-        asked = np.flatnonzero(talks.is_tcp & (batch.begins != np.iinfo(np.int64).max))
+        asked = np.flatnonzero(talks.is_tcp & (batch.opens | shown.open | ~shown.met))
+        if not len(asked):
+            return
         slots[asked] = self.memory.find(talks.keys[asked], batch.begins[asked])
         live = slots >= 0
+        shown.open[asked] = live[asked]
         spoke = talks.spoke != 0
         walked = batch.opens | (live & (batch.resets | (spoke & _is_unclear(talks, shown, live & spoke))))
         chosen = np.flatnonzero(walked | (live & spoke))
@@ -91,7 +97,7 @@ class Openings:
         talk = self._load(slots[chosen], shown, chosen)
         place = np.full(len(talks), -1, np.int32)
         place[chosen] = np.arange(len(chosen))
-        walk(Events.of(talks, kind, packets, row_of, np.where(walked, place, np.int32(-1))).shortened(), talk)
+        walk(Events.of(talks, kind, arrivals, np.where(walked, place, np.int32(-1))).shortened(), talk)
         rest = np.flatnonzero(~walked[chosen])
         flows = chosen[rest]
         talk.carry(rest, _first_side(talks, flows), talks.spoke[flows], talks.last_payload[flows])
@@ -145,6 +151,7 @@ def _note(shown: Shown, flows: NDArray[np.intp], talk: Talk) -> None:
     """Note what the openings say; flows whose ports are used anew begin without a verdict."""
     shown.own[flows], shown.verified[flows], shown.seen[flows] = talk.own, talk.verified, talk.seen
     shown.shows[flows], shown.latest[flows] = talk.shows, talk.latest()
+    shown.open[flows] = talk.live
     shown.renew(flows[talk.anew])
 
 

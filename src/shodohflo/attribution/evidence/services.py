@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from shodohflo.attribution.evidence.hints import Hints
     from shodohflo.attribution.evidence.known import Asking
     from shodohflo.columns.batch import Family
 
@@ -39,8 +40,12 @@ _FIELDS: Final = {
 class Services:
     """Ends of services, their strongest evidence, and how many addresses were their clients."""
 
-    def __init__(self, capacity: int, callers: int) -> None:
-        """Remember at most `capacity` services, and tell `callers` pairs of service and client apart."""
+    def __init__(self, capacity: int, callers: int, hints: Hints) -> None:
+        """Remember at most `capacity` services, and tell `callers` pairs of service and client apart.
+
+        `hints` are told of each service.
+        """
+        self._hints = hints
         self._memory = Memory(_FIELDS, capacity, DAY)
         self._callers = Memory({}, callers, DAY)
 
@@ -49,29 +54,35 @@ class Services:
         """The memory taken."""
         return self._memory.octets + self._callers.octets
 
-    def marked(self, flows: Asking, side: int) -> NDArray[np.bool_]:
-        """Return whether the end of `side` of each flow is remembered."""
-        return self._memory.find(flows.end_keys(side), flows.times) >= 0
+    @property
+    def keys(self) -> NDArray[np.uint64]:
+        """The keys of all that are remembered."""
+        return self._memory.keys()
 
-    def remember(self, flows: Asking, side: int, rung: NDArray[np.uint8]) -> None:
-        """Note that the end of `side` of each flow is a service, by the evidence `rung`."""
-        if not len(flows):
+    def marked(self, ends: Asking) -> NDArray[np.bool_]:
+        """Return which ends are remembered."""
+        return self._memory.find(ends.keys, ends.times) >= 0
+
+    def remember(self, ends: Asking) -> None:
+        """Note that these are ends of services, by the own evidence of their flows."""
+        if not len(ends):
             return
-        keys = flows.end_keys(side)
-        slots, fresh = self._memory.enter(keys, flows.times)
+        keys, times = ends.keys, ends.times
+        self._hints.add(keys)
+        slots, fresh = self._memory.enter(keys, times)
+        rung = np.where(ends.is_tcp, np.uint8(Rung.HANDSHAKE), np.uint8(Rung.BITS))
         kept = slots >= 0
         new, slots, rung = kept & fresh, slots[kept], rung[kept]
         if new.any():
-            some = flows.keep(new)
-            talks = some.talks
-            addresses = Addresses.from_column(talks.rows.family, talks.address(side)[some.which])
-            protocol = talks.ends[0].protocol[some.which]
-            self._describe(slots[fresh[kept]], addresses, protocol, talks.port(side)[some.which], some.times)
+            some = ends.keep(new)
+            addresses = Addresses.from_column(some.talks.rows.family, some.addresses)
+            protocol = some.talks.ends[0].protocol[some.which]
+            self._describe(slots[fresh[kept]], addresses, protocol, some.ports, some.times)
         held = self._memory["rung"]
         # NONE, in a fresh entry, is no evidence and not the strongest.
         held[slots[held[slots] == Rung.NONE]] = Rung.RULE
         np.minimum.at(held, slots, rung)
-        self._count(slots, hashed([keys, flows.address_keys(1 - side)])[kept], flows.times[kept])
+        self._count(slots, hashed([keys, ends.others.address_keys])[kept], times[kept])
 
     def news(self, now: int) -> list[ServiceSeen]:
         """Return the services that are new, or were used since they were last reported, at `now` (ns since 1970)."""
@@ -100,7 +111,9 @@ class Services:
         port = np.array([each.end.port for each in seen], np.uint16)
         first = np.array([each.first for each in seen], np.int64)
         last = np.array([each.last for each in seen], np.int64)
-        slots, fresh = self._memory.enter(end_keys(family, addresses.column(family), protocol, port), last)
+        keys = end_keys(family, addresses.column(family), protocol, port)
+        self._hints.add(keys)
+        slots, fresh = self._memory.enter(keys, last)
         new = fresh & (slots >= 0)
         self._describe(slots[new], addresses[new], protocol[new], port[new], first[new])
         self._memory["rung"][slots[new]] = np.array([each.rung for each in seen], np.uint8)[new]
@@ -127,11 +140,12 @@ class Services:
     def _count(self, slots: NDArray[np.int32], callers: NDArray[np.uint64], times: NDArray[np.int64]) -> None:
         """Count the clients that were not seen with a service before."""
         _, fresh = self._callers.enter(callers, times)
+        if not fresh.any():
+            return
         _, once = np.unique(callers[fresh], return_index=True)
         counts = self._memory["clients"]
-        added = np.bincount(slots[fresh][once], minlength=1)
-        grown = np.flatnonzero(added)
-        counts[grown] = np.minimum(counts[grown] + added[grown], MOST_CLIENTS)
+        grown, added = np.unique(slots[fresh][once], return_counts=True)
+        counts[grown] = np.minimum(counts[grown] + added, MOST_CLIENTS)
 
     def _rows(self, slots: NDArray[np.int32], last: NDArray[np.int64]) -> list[ServiceSeen]:
         names = ("version", "high", "low", "protocol", "port", "rung", "clients", "first")

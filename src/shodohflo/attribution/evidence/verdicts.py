@@ -6,8 +6,8 @@ what was counted under the wrong end is moved by a correction. Between weaker ru
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -23,81 +23,95 @@ from shodohflo.rules.verdicts import Decision
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from shodohflo.attribution.evidence.conversations import Conversations
-    from shodohflo.attribution.evidence.evidence import Evidence
-    from shodohflo.attribution.evidence.flows import Shown
+    from shodohflo.attribution.evidence.evidence import Evidence, Part, Taken
     from shodohflo.attribution.evidence.grading import Grades
     from shodohflo.columns.batch import Batch
     from shodohflo.rules.verdicts import Verdicts
 
     Mask = NDArray[np.bool_]
+    Bits = NDArray[np.uint8]
 
 _WEAK: Final = LADDER[len(PROOFS) :]
 
 
 @dataclass(slots=True)
 class Heard:
-    """The flows of one batch, whose evidence has been taken in; the verdicts on them follow."""
+    """A batch whose evidence has been taken in; the verdicts on its flows follow."""
 
     evidence: Evidence
-    talks: Conversations
-    shown: Shown
+    taken: Taken
+    service: Bits = field(init=False)
+    """The `Service` that is written of the flow of each row, 0 where none is; found by `settle`."""
+    rung: Bits = field(init=False)
+    """The `Rung` of the evidence for it."""
 
     @classmethod
     def of(cls, evidence: Evidence, packets: Batch, rows: Batch, row_of: NDArray[np.int32]) -> Heard:
         """Take in what `packets` show; see `Evidence.take_in`."""
-        return cls(evidence, *evidence.take_in(packets, rows, row_of))
+        return cls(evidence, evidence.take_in(packets, rows, row_of))
 
     def settle(self, verdicts: Verdicts) -> Verdicts:
         """Return the verdicts with those by evidence in the place of those that `Observed` rules leave to it."""
-        shown, flow = self.shown, self.talks.flow
         observed = verdicts.observed != 0
-        asked = np.zeros(len(self.talks), np.bool_)
-        asked[flow[observed]] = True
-        self._climb(asked)
-        service = shown.service[flow]
+        for part in self.taken.parts:
+            self._climb(part, observed)
+        settled = self.taken.settled
+        self.service, self.rung = self._by_row("service", settled.service), self._by_row("rung", settled.rung)
+        service, rung = self.service, self.rung
         chosen = np.flatnonzero(observed & (service != Service.UNKNOWN))
         if not len(chosen):
             return verdicts
-        rows = self.talks.rows[chosen]
-        is_source = service[chosen] - np.uint8(1) == self.talks.side[chosen]
-        decision, port, rule, rung = (
+        rows = self.taken.keyed.rows
+        is_source = service[chosen] - np.uint8(1) == self.taken.keyed.side[chosen]
+        decision, port, rule, rungs = (
             verdicts.decision.copy(),
             verdicts.port.copy(),
             verdicts.rule.copy(),
             verdicts.rung.copy(),
         )
         decision[chosen] = np.where(is_source, np.uint8(Decision.DST_IS_CLIENT), np.uint8(Decision.SRC_IS_CLIENT))
-        port[chosen] = np.where(is_source, rows.src_port, rows.dst_port)
+        port[chosen] = np.where(is_source, rows.src_port[chosen], rows.dst_port[chosen])
         rule[chosen] = verdicts.observed[chosen] - np.uint16(1)
-        rung[chosen] = shown.rung[flow[chosen]]
+        rungs[chosen] = rung[chosen]
         answers = verdicts.answers
         if answers:
             answered = np.flatnonzero(verdicts.decision == Decision.ANSWERED)
             answers = tuple(np.array(answers, object)[decision[answered] == Decision.ANSWERED])
-        return replace(verdicts, answers=answers, decision=decision, port=port, rule=rule, rung=rung)
+        return replace(verdicts, answers=answers, decision=decision, port=port, rule=rule, rung=rungs)
 
-    def _climb(self, asked: Mask) -> None:
-        """Find the verdicts on the flows that have none, or may get a stronger one; weak ones only if `asked` for."""
-        shown = self.shown
-        spoke = self.talks.spoke != 0
+    def _by_row(self, shown: str, of_settled: NDArray[Any]) -> NDArray[Any]:
+        """Return what each row's flow has shown, a field of `Shown`, and of settled rows what is given; else 0."""
+        values = np.zeros(len(self.taken.keyed.rows), of_settled.dtype)
+        values[self.taken.settled.rows] = of_settled
+        for part in self.taken.parts:
+            values[part.rows] = getattr(part.shown, shown)[part.talks.flow]
+        return values
+
+    def _is_final(self, rung: Bits) -> Mask:
+        """Return which verdicts can never change as long as the flow lives and its ports are not used anew."""
         strongest = Rung.BITS if self.evidence.own_ends is None else Rung.OWN_SOCKET
-        open_to_proof = np.flatnonzero(spoke & ((shown.rung == Rung.NONE) | (shown.rung > strongest)))
-        service, rung = climb(PROOFS, self._facts(open_to_proof))
+        final: Mask = (rung != Rung.NONE) & (rung <= strongest)
+        return final
+
+    def _climb(self, part: Part, observed: Mask) -> None:
+        """Find the verdicts on the flows that have none, or may get a stronger one; weak ones if rows are observed."""
+        shown, talks = part.shown, part.talks
+        spoke = talks.spoke != 0
+        open_to_proof = np.flatnonzero(spoke & ~self._is_final(shown.rung))
+        service, rung = climb(PROOFS, Lookup(self.evidence, Asking(talks, open_to_proof), shown))
         written = shown.rung[open_to_proof]
         better = (rung != Rung.NONE) & ((written == Rung.NONE) | (rung < written))
         shown.service[open_to_proof[better]] = service[better]
         shown.rung[open_to_proof[better]] = rung[better]
+        asked = np.zeros(len(talks), np.bool_)
+        asked[talks.flow[observed[part.rows]]] = True
         first = np.flatnonzero(asked & spoke & (shown.rung == Rung.NONE))
         if len(first):
-            service, rung = climb(_WEAK, self._facts(first))
+            service, rung = climb(_WEAK, Lookup(self.evidence, Asking(talks, first), shown))
             shown.service[first] = service
             shown.rung[first] = np.where(rung == Rung.NONE, np.uint8(Rung.GUESSED), rung)
 
-    def _facts(self, flows: NDArray[np.intp]) -> Lookup:
-        return Lookup(self.evidence, Asking(self.talks, flows), self.shown)
-
-    def record(self, said: Verdicts, final: Verdicts, kind: NDArray[np.uint8], grades: Grades) -> Corrections:
+    def record(self, said: Verdicts, final: Verdicts, kind: Bits, grades: Grades) -> Corrections:
         """Note what was recorded, grade the rules, and return the corrections that follow.
 
         `said` is what the rules said without evidence, `final` the verdicts, and `kind` the `Kind` of each row, another
@@ -106,76 +120,89 @@ class Heard:
         recorded = (kind == Kind.FLOW) | (kind == Kind.FLOW_IGNORED)
         self._grade(said, final, recorded, grades)
         named = (final.decision == Decision.SRC_IS_CLIENT) | (final.decision == Decision.DST_IS_CLIENT)
-        chosen = np.flatnonzero(recorded & named & (final.observed != 0))
-        self._begin_anew()
-        corrections = self._account(chosen, final, kind) if len(chosen) else Corrections.empty()
-        self.evidence.flows.keep(self.shown)
-        return corrections
-
-    def _begin_anew(self) -> None:
-        """Forget what was written of flows whose ports are used for other conversations."""
-        memory, shown = self.evidence.flows.memory, self.shown
-        anew = shown.slots[shown.anew]
-        for name in ("packets_0", "packets_1", "octets_0", "octets_1"):
-            memory[name][anew] = 0
+        counted = recorded & named & (final.observed != 0)
+        flows = self.evidence.flows
+        corrections = [self._correct(part, counted, final, kind) for part in self.taken.parts]
+        self._count(counted, final)
+        for part in self.taken.parts:
+            flows.keep(part.shown)
+            flows.settle(part.talks, part.shown, ~flows.is_owed(part.shown), self.evidence.hints)
+        return Corrections.concatenate(corrections)
 
     def _grade(self, said: Verdicts, final: Verdicts, recorded: Mask, grades: Grades) -> None:
         """Compare what the rules say with proof, and count what is recorded against it; once for each flow."""
-        shown, flow = self.shown, self.talks.flow
-        is_proof = (shown.rung > Rung.NONE) & (shown.rung <= Rung.KNOWN) & (shown.service != Service.UNKNOWN)
-        rules_say = _service_side(said.decision, self.talks.side)
-        ours = np.flatnonzero((is_proof & ~shown.graded)[flow] & recorded & (rules_say != Service.UNKNOWN))
-        if not len(ours):
+        keyed, service = self.taken.keyed, self.service
+        is_proven = recorded & (service != Service.UNKNOWN) & (self.rung <= Rung.KNOWN)
+        graded = self._by_row("graded", self.evidence.flows.memory["graded"][self.taken.settled.slots])
+        new = np.flatnonzero(is_proven & ~graded)
+        new = new[_service_side(said.decision[new], keyed.side[new]) != Service.UNKNOWN]
+        if not len(new):
             return
-        flows, at = np.unique(flow[ours], return_index=True)
-        rows = ours[at]
-        wrong = rules_say[rows] != shown.service[flows]
-        guessed = said.rung[rows] == Rung.GUESSED
-        grades.add(said.rule[rows][guessed], said.port[rows][guessed], wrong[guessed])
-        written = _service_side(final.decision[rows], self.talks.side[rows])
-        grades.contradict(final.rule[rows][written != shown.service[flows]])
-        shown.graded[flows] = True
+        rows = new[np.unique(keyed.keys[new], return_index=True)[1]]
+        by_ports = rows[said.rung[rows] == Rung.GUESSED]
+        says = _service_side(said.decision[by_ports], keyed.side[by_ports])
+        grades.add(said.rule[by_ports], said.port[by_ports], says != service[by_ports])
+        written = _service_side(final.decision[rows], keyed.side[rows])
+        grades.contradict(final.rule[rows[written != service[rows]]])
+        self._note_graded(new)
 
-    def _account(self, rows: NDArray[np.intp], final: Verdicts, kind: NDArray[np.uint8]) -> Corrections:
-        """Add the packets of `rows` to what was written of their flows, after moving what was written wrongly."""
-        shown, talks, flow = self.shown, self.talks, self.talks.flow[rows]
-        memory = self.evidence.flows.memory
-        flows, at = np.unique(flow, return_index=True)
-        corrections = self._correct(flows, rows[at], final, kind)
-        service = _service_side(final.decision[rows], talks.side[rows])
+    def _note_graded(self, rows: NDArray[np.intp]) -> None:
+        """Note that the rules were graded by the flows of `rows`."""
+        graded = np.zeros(len(self.taken.keyed.rows), np.bool_)
+        graded[rows] = True
+        settled = self.taken.settled
+        self.evidence.flows.memory["graded"][settled.slots[graded[settled.rows]]] = True
+        for part in self.taken.parts:
+            part.shown.graded[part.talks.flow[graded[part.rows]]] = True
+
+    def _count(self, counted: Mask, final: Verdicts) -> None:
+        """Add the packets of the rows `counted` to what was written of their flows, where that may be corrected."""
+        rows = np.flatnonzero(counted & ~self._is_final(self.rung))
+        if not len(rows):
+            return
+        keyed, memory = self.taken.keyed, self.evidence.flows.memory
+        slots = self._by_row("slots", self.taken.settled.slots)[rows]
+        service = _service_side(final.decision[rows], keyed.side[rows])
         for side, wanted in ((0, Service.SIDE_0), (1, Service.SIDE_1)):
-            some = np.flatnonzero((service == wanted) & (shown.slots[flow] >= 0))
-            slots, of = shown.slots[flow[some]], rows[some]
+            some = np.flatnonzero((service == wanted) & (slots >= 0))
+            at, of = slots[some], rows[some]
             packets, octets, first = (memory[f"{name}_{side}"] for name in ("packets", "octets", "first"))
-            new = packets[slots] == 0
-            first[slots[new]] = np.iinfo(np.int64).max
-            np.minimum.at(first, slots, talks.rows.first[of])
-            np.add.at(packets, slots, talks.rows.packets[of])
-            np.add.at(octets, slots, talks.rows.octets[of])
-        return corrections
+            first[at[packets[at] == 0]] = np.iinfo(np.int64).max
+            np.minimum.at(first, at, keyed.rows.first[of])
+            np.add.at(packets, at, keyed.rows.packets[of])
+            np.add.at(octets, at, keyed.rows.octets[of])
 
-    def _correct(
-        self, flows: NDArray[np.int32], rows: NDArray[np.intp], final: Verdicts, kind: NDArray[np.uint8]
-    ) -> Corrections:
-        """Move what was written of `flows` under the wrong end; `rows` has a row of each."""
-        shown, memory = self.shown, self.evidence.flows.memory
-        slots, rung, service = shown.slots[flows], shown.rung[flows], shown.service[flows]
-        bit = np.uint8(1) << rung
-        due = (slots >= 0) & (rung <= Rung.KNOWN) & (service != Service.UNKNOWN) & (shown.corrected[flows] & bit == 0)
+    def _correct(self, part: Part, counted: Mask, final: Verdicts, kind: Bits) -> Corrections:
+        """Move what was written of flows under the wrong end, where a row of theirs is `counted` in this batch."""
+        talks, shown, memory = part.talks, part.shown, self.evidence.flows.memory
+        begun_anew = shown.slots[shown.anew & (shown.slots >= 0)]
+        for side in (0, 1):
+            memory[f"packets_{side}"][begun_anew] = memory[f"octets_{side}"][begun_anew] = 0
+        owed = self.evidence.flows.is_owed(shown)
+        if not owed.any():
+            return Corrections.empty()
+        rows = np.flatnonzero(counted[part.rows] & owed[talks.flow])
+        flows, at = np.unique(talks.flow[rows], return_index=True)
+        rows = part.rows[rows[at]]
         parts: list[Corrections] = []
-        for right, wrong, wanted in ((0, 1, Service.SIDE_0), (1, 0, Service.SIDE_1)):
-            some = np.flatnonzero(due & (service == wanted) & (memory[f"packets_{wrong}"][slots] > 0))
-            if len(some):
-                parts.append(self._move(flows[some], rows[some], final, kind, right))
-                shown.corrected[flows[some]] |= bit[some]
+        for right, wanted in ((0, Service.SIDE_0), (1, Service.SIDE_1)):
+            some = np.flatnonzero(shown.service[flows] == wanted)
+            parts.append(self._move(part, flows[some], rows[some], final, kind, right))
+        shown.corrected[flows] |= np.uint8(1) << shown.rung[flows]
         return Corrections.concatenate(parts)
 
-    def _move(
-        self, flows: NDArray[np.int32], rows: NDArray[np.intp], final: Verdicts, kind: NDArray[np.uint8], right: int
+    def _move(  # noqa: PLR0913, PLR0917 - flows and rows of one part, and what was decided
+        self,
+        part: Part,
+        flows: NDArray[np.int32],
+        rows: NDArray[np.intp],
+        final: Verdicts,
+        kind: NDArray[np.uint8],
+        right: int,
     ) -> Corrections:
         """Return the corrections of `flows`, whose service is the side `right`, and count their packets there."""
-        talks, shown, memory = self.talks, self.shown, self.evidence.flows.memory
-        slots, wrong, family = shown.slots[flows], 1 - right, self.talks.rows.family
+        talks, shown, memory = part.talks, part.shown, self.evidence.flows.memory
+        slots, wrong, family = shown.slots[flows], 1 - right, talks.rows.family
         packets, octets, first = (memory[f"{name}_{wrong}"][slots] for name in ("packets", "octets", "first"))
         for name, moved in (("packets", packets), ("octets", octets)):
             memory[f"{name}_{right}"][slots] += moved
@@ -183,11 +210,11 @@ class Heard:
         memory[f"first_{right}"][slots] = first
         return Corrections(
             kind=kind[rows],
-            client=Addresses.from_column(family, talks.address(wrong)[flows]),
-            service=Addresses.from_column(family, talks.address(right)[flows]),
-            port=talks.port(right)[flows],
-            wrong_port=talks.port(wrong)[flows],
-            protocol=talks.rows.protocol[rows],
+            client=Addresses.from_column(family, talks.addresses[wrong, flows]),
+            service=Addresses.from_column(family, talks.addresses[right, flows]),
+            port=talks.ports[right, flows],
+            wrong_port=talks.ports[wrong, flows],
+            protocol=self.taken.keyed.rows.protocol[rows],
             rule=final.rule[rows],
             rung=shown.rung[flows],
             packets=packets,
@@ -197,9 +224,12 @@ class Heard:
         )
 
 
+_NAMED: Final = np.zeros((len(Decision), 2), np.uint8)
+_NAMED[Decision.SRC_IS_CLIENT] = Service.SIDE_1, Service.SIDE_0
+_NAMED[Decision.DST_IS_CLIENT] = Service.SIDE_0, Service.SIDE_1
+
+
 def _service_side(decision: NDArray[np.uint8], source: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return the `Service` that a decision names, given the side of the source of each row."""
-    of_source = source + np.uint8(1)
-    service = np.zeros(len(decision), np.uint8)
-    service = np.where(decision == Decision.DST_IS_CLIENT, of_source, service)
-    return np.where(decision == Decision.SRC_IS_CLIENT, np.uint8(3) - of_source, service)
+    service: NDArray[np.uint8] = _NAMED[decision, source]
+    return service
