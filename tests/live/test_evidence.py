@@ -79,6 +79,15 @@ class Agent:
         return fields(self.server, f"agent;{self.name}")
 
 
+class Embedded(Server):
+    """The embedded store of an agent."""
+
+    @property
+    def path(self) -> Path:
+        """Return the path of the unix socket."""
+        return self.directory / "state" / "store.sock"
+
+
 def flows(server: Server) -> dict[str, int]:
     """Return the flow keys in a store, with their counts."""
     return {key: count for key, count in recorded(server).items() if key.endswith(";flow")}
@@ -103,7 +112,7 @@ def agent(
 
     It listens to `interface`, or to all of them; its name is `name` or its place.
     """
-    directory.mkdir()
+    directory.mkdir(exist_ok=True)
     (directory / "configuration.py").write_text(CONFIGURATION)
     with contextlib.ExitStack() as leaving:
         if server is None:
@@ -113,7 +122,8 @@ def agent(
         words += ["--config", str(directory / "configuration.py"), *filter(None, [interface])]
         joins = interface or {"client": "c0", "router": "s1", "server": "s0"}[place]
         space, name = {"client": here.client, "router": here.router, "server": here.server}[place], name or place
-        running = watching(space, f"unix://{server.path}", directory, *words, joins=joins, name=name)
+        store = "" if isinstance(server, Embedded) else f"unix://{server.path}"
+        running = watching(space, store, directory, *words, joins=joins, name=name)
         yield Agent(leaving.enter_context(running), server, name)
 
 
@@ -281,6 +291,26 @@ def test_an_agent_that_restarts_is_right_from_the_first_packet_on(here: Site, se
     assert {detail(server, key)["evidence"] for key in expected} == {"known"}
     assert after["store.corrections"] == "0"
     check_sums(server, [before, after])
+
+
+def test_an_embedded_store_is_asked_as_soon_as_it_is_there(here: Site, tmp_path: Path) -> None:
+    """An agent that starts together with its store is right from the first packet on, too."""
+    service, server = here.serve(TCP, 4, HIGH), Embedded("", tmp_path / "router")
+
+    with agent(here, "router", tmp_path / "router", server=server) as router:
+        talks = begin(here, service, range(15_001, 15_006))
+        wait_until(lambda: fields(server, f"service;10.2.0.9;tcp;{HIGH}") != {})
+        assert detail(server, flow(4, HIGH))["evidence"] == "handshake"
+        router.watching.end()
+    assert not server.answers()
+    with agent(here, "router", tmp_path / "router", server=server) as router:
+        talk(talks)
+        wait_until(lambda: server.answers() and detail(server, flow(4, HIGH)).get("evidence") == "known")
+        told, keys = detail(server, flow(4, HIGH)), flows(server)
+        router.watching.end()
+
+    assert set(keys) == {flow(4, HIGH)}
+    assert "corrected" not in told
 
 
 def test_two_agents_of_one_store_correct_what_each_of_them_has_counted(

@@ -110,6 +110,17 @@ def test_a_store_that_comes_later_is_read_then(own_server: Server) -> None:
     assert fed.failures > 0
 
 
+def test_a_store_that_has_just_been_started_is_read_at_once(own_server: Server) -> None:
+    """A store that was not there yet is not left alone for a minute: it starts together with its agent."""
+    own_server.kill()
+    with ServiceFeed(SocketStore(own_server.path), interval=3_600.0) as fed:
+        assert not fed.wait(PATIENCE)
+        own_server.start()
+        with own_server.client() as client:
+            write(client, 80)
+        wait_until(lambda: fed.wait(0), "the store is read")
+
+
 def test_what_is_not_taken_is_bounded(store: SocketStore, client: Valkey, monkeypatch: pytest.MonkeyPatch) -> None:
     """However often services come that nobody takes."""
     monkeypatch.setattr(feed, "MOST", 3)

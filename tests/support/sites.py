@@ -108,11 +108,11 @@ def site() -> Iterator[Site]:
     with namespace() as client, namespace() as router, namespace() as server:
         join(client, "c0", router, "c1")
         join(server, "s0", router, "s1")
-        for space, name, *addresses in (
-            (client, "c0", "10.1.0.5/24", "fd00:1::5/64", *(f"{each}/32" for each in OUTSIDERS)),
-            (router, "c1", "10.1.0.1/24", "fd00:1::1/64"),
-            (router, "s1", "10.2.0.1/24", "fd00:2::1/64"),
-            (server, "s0", "10.2.0.9/24", "fd00:2::9/64"),
+        for space, name, addresses in (
+            (client, "c0", ("10.1.0.5/24", "fd00:1::5/64", *(f"{each}/32" for each in OUTSIDERS))),
+            (router, "c1", ("10.1.0.1/24", "fd00:1::1/64")),
+            (router, "s1", ("10.2.0.1/24", "fd00:2::1/64")),
+            (server, "s0", ("10.2.0.9/24", "fd00:2::9/64")),
         ):
             space.ip("link", "set", name, "address", _STATION)
             for address in addresses:

@@ -2,13 +2,15 @@
 
 First come all services, then once a minute those that were written since. Reading takes seconds where a store has a
 million keys, so the agent, which must not miss packets, only takes what has come. A store that fails is asked again at
-the next time, also for what was missed.
+the next time, also for what was missed. One that has not answered yet is asked as often as the writer tries (see
+`store.retry`): an embedded store starts only just after its agent.
 """
 
 from __future__ import annotations
 
 import logging
 import time
+from random import SystemRandom
 from threading import Condition, Thread
 from typing import TYPE_CHECKING, Final, Self
 
@@ -16,6 +18,7 @@ from shodohflo.errors import StoreError
 from shodohflo.store.dialogue import Dialogue, Limits
 from shodohflo.store.embedded import EmbeddedStore
 from shodohflo.store.failures import any_errors
+from shodohflo.store.retry import next_delay
 from shodohflo.store.services import MOST, PATIENCE, read_services
 
 if TYPE_CHECKING:
@@ -30,6 +33,8 @@ _OVERLAP: Final = 10.0
 
 _LAST_WAIT: Final = 1.0
 """Seconds that `close` waits for the thread to end; a thread that is blocked by a silent store is abandoned."""
+
+_RANDOM: Final = SystemRandom()
 
 _LOG = logging.getLogger(__name__)
 
@@ -98,7 +103,10 @@ class ServiceFeed:
             self._read()
             with self._changed:
                 self._changed.notify_all()
-                if self._changed.wait_for(lambda: self._closing, self._interval):
+                pause = self._interval
+                if self._known_at is None:
+                    pause = min(pause, next_delay(self._failures, _RANDOM.random()))
+                if self._changed.wait_for(lambda: self._closing, pause):
                     return
 
     def _read(self) -> None:
