@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from shodohflo.attribution.evidence.hints import short
 from shodohflo.attribution.evidence.known import SERVICE
 from shodohflo.model import TCP, UDP
 
@@ -65,7 +66,7 @@ def _claims(evidence: Evidence, flows: Asking, side: int) -> Bits:
 def _marks(hints: Hints, services: Services, clients: Marks, ends: Asking) -> Bits:
     """Return what `services` and `clients` say of `ends`, which are asked where there is a hint."""
     marks = np.zeros(len(ends), np.uint8)
-    hinted = hints.find(ends.keys)
+    hinted = hints.find(short(ends.keys))
     if hinted.any():
         some = ends.keep(hinted)
         marks[hinted] = services.marked(some) * np.uint8(SERVICE) | clients.bits(some.keys, some.times)

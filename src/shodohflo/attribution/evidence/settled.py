@@ -89,7 +89,7 @@ def doubtful(settled: Settled, flows: Flows, hints: Hints) -> Mask:
     weak = np.flatnonzero(doubtful)
     if len(weak):
         slots, memory = settled.slots[weak], flows.memory
-        doubtful[weak] = hints.at(memory["hint_0"][slots]) | hints.at(memory["hint_1"][slots])
+        doubtful[weak] = hints.find(memory["hint_0"][slots]) | hints.find(memory["hint_1"][slots])
     return doubtful
 
 

@@ -126,7 +126,7 @@ class Heard:
         self._count(counted, final)
         for part in self.taken.parts:
             flows.keep(part.shown)
-            flows.settle(part.talks, part.shown, ~flows.is_owed(part.shown), self.evidence.hints)
+            flows.settle(part.talks, part.shown, ~flows.is_owed(part.shown))
         return Corrections.concatenate(corrections)
 
     def _grade(self, said: Verdicts, final: Verdicts, recorded: Mask, grades: Grades) -> None:
