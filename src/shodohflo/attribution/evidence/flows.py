@@ -46,7 +46,7 @@ _WRITTEN: Final[dict[str, Any]] = {
 
 
 _SETTLED: Final[dict[str, Any]] = {"settled": np.bool_, "hint_0": np.uint32, "hint_1": np.uint32}
-"""Read for rows, before they are arranged by flows: see `settled`. The hints are the `short` keys of the flow's ends."""
+"""Read for rows, before they are arranged by flows: see `settled`. The hints are `short` keys of the flow's ends."""
 
 
 @dataclass(slots=True)
@@ -147,7 +147,7 @@ class Flows:
             # What is entered may take the place of another flow of this batch.
             slots[memory.keys_of(slots) != talks.keys] = -1
             met &= slots >= 0
-        return Shown(slots, last, *(self._read(name, slots, met) for name in _SHOWN), met)
+        return Shown(slots=slots, last=last, met=met, **{name: self._read(name, slots, met) for name in _SHOWN})
 
     def keep(self, shown: Shown) -> None:
         """Keep what the flows of a batch have shown."""

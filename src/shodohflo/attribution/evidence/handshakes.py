@@ -215,10 +215,11 @@ class Talk:
 
     def _keep(self, flows: Flows) -> None:
         """Evaluate the openings, and keep what they say; if they say nothing, what was kept stays."""
-        parts = (*self.has_syn[:, flows], *self.quiet[:, flows], self.seen[flows] == _BOTH_SENT, *self.answered[:, flows])
+        two_way = self.seen[flows] == _BOTH_SENT
+        arguments = (*self.has_syn[:, flows], *self.quiet[:, flows], two_way, *self.answered[:, flows])
         state = np.zeros(len(flows), np.uint16)
-        for part, weight in zip(parts, _WEIGHTS, strict=True):
-            state += part * weight
+        for argument, weight in zip(arguments, _WEIGHTS, strict=True):
+            state += argument * weight
         says = _SAYS[state]
         kept = says != _NOTHING
         flows = flows[kept]
@@ -252,8 +253,10 @@ _WEIGHTS: Final = np.array([1, 2, 4, 8, 16, 32, 96], np.uint16)
 """Of the seven arguments of `evaluate` in the number of their combination."""
 
 _EVALUATED: Final = [
-    evaluate((bool(syn_0), bool(syn_1)), (bool(quiet_0), bool(quiet_1)), two_way=bool(two_way), answered=(one, other))
-    for other, one, two_way, quiet_1, quiet_0, syn_1, syn_0 in product(Accepted, Accepted, *[(0, 1)] * 5)
+    evaluate((syn_0, syn_1), (quiet_0, quiet_1), two_way=two_way, answered=(one, other))
+    for other in Accepted
+    for one in Accepted
+    for two_way, quiet_1, quiet_0, syn_1, syn_0 in product([False, True], repeat=5)
 ]
 _SAYS: Final = np.array([own for own, _ in _EVALUATED], np.uint8)
 _IS_VERIFIED: Final = np.array([is_verified for _, is_verified in _EVALUATED], np.bool_)

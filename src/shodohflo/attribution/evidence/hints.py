@@ -1,8 +1,8 @@
 """Hints: which ends may be known. Most ends are not, and a hint says so without a look into the tables.
 
-A hint is a mark at two places that the key of the end selects, as in a Bloom filter (B. Bloom, "Space/time trade-offs in
-hash coding with allowable errors", 1970). A place without a mark proves that nothing is known of the end; two marks may
-be those of others, or of an end that has been forgotten since.
+A hint is a mark at two places that the key of the end selects, as in a Bloom filter (B. Bloom, "Space/time trade-offs
+in hash coding with allowable errors", 1970). A place without a mark proves that nothing is known of the end; two marks
+may be those of others, or of an end that has been forgotten since.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Hints:
     def add(self, keys: Keys) -> None:
         """Note that the ends with these keys are known."""
         for places in self._places(short(keys)):
-            self._count += np.count_nonzero(~self._marked[places])
+            self._count += int(np.count_nonzero(~self._marked[places]))
             self._marked[places] = True
 
     def find(self, keys: NDArray[np.uint32]) -> NDArray[np.bool_]:

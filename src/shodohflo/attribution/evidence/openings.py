@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from shodohflo.attribution.evidence.conversations import Conversations
-    from shodohflo.attribution.evidence.flows import Shown
     from shodohflo.attribution.evidence.events import Arrivals
+    from shodohflo.attribution.evidence.flows import Shown
 
     Mask = NDArray[np.bool_]
 
