@@ -6,6 +6,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -31,10 +32,11 @@ def packets_of(family: Family) -> st.SearchStrategy[list[Packet]]:
     return st.lists(packet, min_size=1, max_size=30)
 
 
-@given(st.sampled_from([4, 6]).flatmap(lambda family: packets_of(family).map(lambda packets: (family, packets))))
-def test_rows_are_arranged_as_the_plain_flows(drawn: tuple[Family, Sequence[Packet]]) -> None:
+@pytest.mark.parametrize("family", [4, 6])
+@given(data=st.data())
+def test_rows_are_arranged_as_the_plain_flows(family: Family, data: st.DataObject) -> None:
     """The same flows, the same sides, and one key for each flow."""
-    family, packets = drawn
+    packets = data.draw(packets_of(family))
     talks = Conversations.of(Keyed.of(batch_of(family, packets)))
     senders = [End(packet.src, packet.protocol, packet.sport) for packet in packets]
     plain = [

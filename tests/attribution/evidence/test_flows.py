@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from reference.ladder import Packet
 from shodohflo.attribution.evidence.flows import LONG_AGO, Flows
 from shodohflo.attribution.evidence.sides import Service
 from shodohflo.model import Rung
@@ -16,6 +15,7 @@ from support.segments import ACK, SYN, conversations, segment
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from reference.ladder import Packet
     from shodohflo.attribution.evidence.conversations import Conversations
     from shodohflo.attribution.evidence.flows import Shown
 

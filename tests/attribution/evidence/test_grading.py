@@ -35,7 +35,7 @@ def test_a_flood_of_ports_is_summed_up() -> None:
         grades.add(np.full(10_000, rule, np.uint16), ports, np.zeros(10_000, np.bool_))
 
     assert [grade.graded for grade in grades.grades()] == [10_000] * 3
-    assert len(grades._graded) <= MOST_PORTS + 3  # noqa: SLF001 - its size is what counts
+    assert len(grades._graded) <= MOST_PORTS + 3
 
 
 def test_packets_against_proof_are_counted_by_rule() -> None:

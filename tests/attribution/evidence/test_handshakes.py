@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -13,21 +14,22 @@ from reference.ladder import Accepted as PlainAccepted
 from reference.ladder import Answer, Contradiction, Openings, Strength
 from shodohflo.attribution.evidence.handshakes import Accepted, Own, Showing, Talk, evaluate, showing
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 BOTH = st.tuples(st.booleans(), st.booleans())
 ANSWERED = st.tuples(st.sampled_from(Accepted), st.sampled_from(Accepted))
+PAIRS = [(one, other) for one in (False, True) for other in (False, True)]
 STATES = [
-    (has_syn, quiet, two_way, answered)
-    for has_syn in product([False, True], repeat=2)
-    for quiet in product([False, True], repeat=2)
-    for two_way in (False, True)
-    for answered in product(Accepted, repeat=2)
+    (has_syn, quiet, two_way, (one, other))
+    for has_syn, quiet, two_way, one, other in product(PAIRS, PAIRS, (False, True), Accepted, Accepted)
 ]
 
 
 def talk_of(has_syn: tuple[bool, bool], quiet: tuple[bool, bool], *, seen: int, answered: tuple[int, int]) -> Talk:
     """Return the state of one flow with openings."""
 
-    def by_side(values: tuple[int, int], dtype: type) -> np.ndarray:  # type: ignore[type-arg]
+    def by_side(values: tuple[int, int], dtype: type) -> NDArray[Any]:
         return np.array(values, dtype).reshape(2, 1)
 
     return Talk(
@@ -58,7 +60,10 @@ def test_every_combination_says_what_the_plain_form_says() -> None:
 
 @given(BOTH, BOTH, st.booleans(), ANSWERED)
 def test_the_plain_form_says_what_the_reference_says(
-    has_syn: tuple[bool, bool], quiet: tuple[bool, bool], two_way: bool, answered: tuple[Accepted, Accepted]  # noqa: FBT001
+    has_syn: tuple[bool, bool],
+    quiet: tuple[bool, bool],
+    two_way: bool,  # noqa: FBT001
+    answered: tuple[Accepted, Accepted],
 ) -> None:
     """Where there is any opening at all."""
     if not any(has_syn) and not any(answered):
@@ -91,7 +96,10 @@ def test_the_plain_form_says_what_the_reference_says(
     ],
 )
 def test_a_flow_shows_a_client_if_it_is_verified_and_both_ends_spoke(
-    own: Own, verified: bool, seen: int, shows: int  # noqa: FBT001
+    own: Own,
+    verified: bool,  # noqa: FBT001
+    seen: int,
+    shows: int,
 ) -> None:
     """Else at most a service; unverified, a claim."""
     columns = np.array([own], np.uint8), np.array([verified]), np.array([seen], np.uint8)

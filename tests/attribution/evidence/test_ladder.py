@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from dataclasses import fields
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -28,7 +28,11 @@ def of_ends(values: st.SearchStrategy[int]) -> st.SearchStrategy[OfEnds]:
     return st.builds(OfEnds, values, values)
 
 
-BITS, MARKS, FLAGS = of_ends(st.integers(0, 3)), of_ends(st.sampled_from([0, CLIENT, SERVICE])), of_ends(st.integers(0, 1))
+BITS, MARKS, FLAGS = (
+    of_ends(st.integers(0, 3)),
+    of_ends(st.sampled_from([0, CLIENT, SERVICE])),
+    of_ends(st.integers(0, 1)),
+)
 FACTS = st.builds(
     FlowFacts,
     is_tcp=st.booleans(),
@@ -46,32 +50,21 @@ FACTS = st.builds(
 SEVERAL = st.lists(FACTS, max_size=12)
 
 
-@dataclass(frozen=True)
 class Made:
-    """The facts of several flows that were made up."""
+    """The `Facts` of several flows that were made up."""
 
-    flows: Sequence[FlowFacts]
-
-    @property
-    def is_tcp(self) -> NDArray[np.bool_]:
-        """As in `Facts`."""
-        return np.array([flow.is_tcp for flow in self.flows], np.bool_)
-
-    @property
-    def is_two_way(self) -> NDArray[np.bool_]:
-        """As in `Facts`."""
-        return np.array([flow.is_two_way for flow in self.flows], np.bool_)
-
-    @property
-    def own(self) -> NDArray[np.uint8]:
-        """As in `Facts`."""
-        return np.array([flow.own for flow in self.flows], np.uint8)
+    def __init__(self, flows: Sequence[FlowFacts]) -> None:
+        """Make columns of `flows`."""
+        self.flows = flows
+        self.is_tcp = np.array([flow.is_tcp for flow in flows], np.bool_)
+        self.is_two_way = np.array([flow.is_two_way for flow in flows], np.bool_)
+        self.own = np.array([flow.own for flow in flows], np.uint8)
 
     def about(self, fact: str, side: int) -> NDArray[np.uint8]:
         """As in `Facts`."""
         return np.array([getattr(flow, fact)[side] for flow in self.flows], np.uint8)
 
-    def keep(self, mask: NDArray[Any]) -> Made:
+    def keep(self, mask: NDArray[np.bool_]) -> Made:
         """As in `Facts`."""
         return Made([flow for flow, kept in zip(self.flows, mask.tolist(), strict=True) if kept])
 
@@ -126,7 +119,7 @@ def test_every_fact_is_one_that_a_rung_asks_for() -> None:
             asked.add(fact)
             return super().about(fact, side)
 
-        def keep(self, mask: NDArray[Any]) -> Made:
+        def keep(self, mask: NDArray[np.bool_]) -> Made:
             return Listening(super().keep(mask).flows)
 
     for two_way in (False, True):
