@@ -8,12 +8,13 @@ CONSTRAINTS := constraints.txt
 LOCKS := pyproject.toml $(CONSTRAINTS)
 WORKERS ?= auto
 TIME ?= 60
+CAPTURES ?= tests/data/captures
 RUFF := $(BIN)/ruff
 # The only environment variables that sudo passes to the agent.
-PASSED := SHODOHFLO_STORE,SHODOHFLO_CONFIG,SHODOHFLO_OUR_NETS,SHODOHFLO_STATE_DIR,SHODOHFLO_RUN_DIR,SHODOHFLO_STORE_MEMORY,SHODOHFLO_TTL_GRACE,SHODOHFLO_LOG_LEVEL,SHODOHFLO_PCAP_STATS,SHODOHFLO_DEBUG,PYTHONDONTWRITEBYTECODE,NO_COLOR,TERM
+PASSED := SHODOHFLO_STORE,SHODOHFLO_CONFIG,SHODOHFLO_OUR_NETS,SHODOHFLO_STATE_DIR,SHODOHFLO_RUN_DIR,SHODOHFLO_STORE_MEMORY,SHODOHFLO_EVIDENCE_MEMORY,SHODOHFLO_TTL_GRACE,SHODOHFLO_LOG_LEVEL,SHODOHFLO_PCAP_STATS,SHODOHFLO_DEBUG,PYTHONDONTWRITEBYTECODE,NO_COLOR,TERM
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test lint format types docs docs-check unit fuzz bench clean
+.PHONY: help run demo test lint format types docs docs-check unit fuzz bench bench-attribution clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -57,6 +58,9 @@ fuzz: $(VENV)/.installed-dev ## fuzz all targets for TIME=60 seconds in total; A
 
 bench: $(VENV)/.installed-dev ## run the benchmarks and print the ratios that the README shows
 	$(BIN)/python -m benchmarks $(ARGS)
+
+bench-attribution: $(VENV)/.installed-dev ## measure how often the evidence is right, over CAPTURES="DIR..."; ARGS="--seeds 3" is quicker
+	PYTHONPATH=tests $(BIN)/python -m benchmarks.attribution $(CAPTURES) $(ARGS)
 
 clean: ## remove the virtual environment, build files and caches
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .fuzz

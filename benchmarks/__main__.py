@@ -12,7 +12,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import hostile, live, offline, wire, worst
+from benchmarks import evidence, hostile, live, offline, wire, worst
 from benchmarks.comparison import Comparison, Skipped
 from benchmarks.generate import Load, generate
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Result = Comparison | Skipped
 
 
-_ALL = ("whole", "inside", "wire", "worst", "hostile", "live")
+_ALL = ("whole", "inside", "wire", "worst", "hostile", "live", "evidence")
 
 
 def _results(chosen: argparse.Namespace) -> Iterator[Result]:
@@ -39,6 +39,10 @@ def _results(chosen: argparse.Namespace) -> Iterator[Result]:
         yield hostile.costliest_byte(chosen.repetitions)
     if "live" in chosen.only:
         yield live.wire_to_store(chosen.repetitions)
+    if "evidence" in chosen.only:
+        yield evidence.from_a_file(generate(Load(chosen.packets, chosen.flows)), chosen.repetitions)
+        yield evidence.live(chosen.repetitions)
+        yield evidence.flood()
 
 
 def _table(results: list[Result]) -> Table:

@@ -63,7 +63,7 @@ class Agent:
 
 def wire_to_store(repetitions: int) -> Comparison | Skipped:
     """Compare the agent's processor time with tcpdump's, on the same load."""
-    reason = _obstacle()
+    reason = obstacle()
     if reason:
         return Skipped(NAME, reason)
     capture = generate(LOAD)
@@ -71,17 +71,17 @@ def wire_to_store(repetitions: int) -> Comparison | Skipped:
     heard: list[int] = []
 
     def tcpdump() -> Spent:
-        with _folder() as folder:
+        with a_folder() as folder:
             spent, packets = _tcpdump(capture, folder)
         heard.append(packets)
         return spent
 
     def ours() -> Spent:
-        with _folder() as folder:
-            agents.append(_agent(capture, folder))
+        with a_folder() as folder:
+            agents.append(run_agent(capture, folder))
         return agents[-1].load
 
-    with _namespaces():
+    with joined_namespaces():
         pairs = Pairs.interleaved(tcpdump, ours, repetitions)
     cost = pairs.times_the_cost()
     dropped = max(agent.kernel_dropped for agent in agents)
@@ -107,7 +107,7 @@ def wire_to_store(repetitions: int) -> Comparison | Skipped:
     )
 
 
-def _obstacle() -> str:
+def obstacle() -> str:
     """Return why this machine or user cannot run the benchmark; empty if it can."""
     if os.geteuid() != 0:
         return "needs root, for network namespaces"
@@ -116,14 +116,14 @@ def _obstacle() -> str:
 
 
 @contextmanager
-def _folder() -> Iterator[Path]:
+def a_folder() -> Iterator[Path]:
     """Make a temporary directory for one listener."""
     with tempfile.TemporaryDirectory(prefix="bench") as folder:
         yield Path(folder)
 
 
 @contextmanager
-def _namespaces() -> Iterator[None]:
+def joined_namespaces() -> Iterator[None]:
     """Join two namespaces by a link that carries nothing but the load."""
     with ExitStack() as stack:
         for namespace in (_SENDER, _LISTENER):
@@ -189,11 +189,11 @@ def _tcpdump(capture: Path, folder: Path) -> tuple[Spent, int]:
     return spent, int(captured.split()[0])
 
 
-def _agent(capture: Path, folder: Path) -> Agent:
-    """Return the agent's times for the load, and its ledger."""
+def run_agent(capture: Path, folder: Path, *options: str) -> Agent:
+    """Return the times of an agent with more `options` for the load, and its ledger."""
     program = str(Path(sys.executable).with_name("shodohflo"))
     networks = ["--our-nets", "10.0.0.0/8", "--our-nets", "fc00::/7"]
-    command = [program, "run", _LINK, *networks, "--ledger", str(folder / "ledger.json")]
+    command = [program, "run", _LINK, *networks, *options, "--ledger", str(folder / "ledger.json")]
     # With a state directory of its own, the agent owns its embedded store, which is removed with the folder.
     with _listening(command, folder, SHODOHFLO_STATE_DIR=str(folder)) as process:
         started = _processor_seconds(process.pid)

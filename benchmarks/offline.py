@@ -54,7 +54,7 @@ def whole_process(capture: Path, repetitions: int) -> Comparison:
         theirs, ours = Path(folder, "theirs"), Path(folder, "ours")
         yardstick = [sys.executable, "-m", "benchmarks.baseline", str(capture)]
         command = [str(Path(sys.executable).with_name("shodohflo")), "replay", "--keys", str(capture)]
-        pairs = Pairs.interleaved(lambda: _timed(yardstick, theirs), lambda: _timed(command, ours), repetitions)
+        pairs = Pairs.interleaved(lambda: timed(yardstick, theirs), lambda: timed(command, ours), repetitions)
         if theirs.read_bytes() != ours.read_bytes():
             raise OutputsDifferError(f"replay --keys and the dpkt loop print different keys for {capture}")
         lines = ours.read_bytes().count(b"\n")
@@ -80,7 +80,7 @@ def _compared(name: str, pairs: Pairs, target: float, beside: dict[str, float | 
     )
 
 
-def _timed(command: Sequence[str], output: Path) -> Spent:
+def timed(command: Sequence[str], output: Path) -> Spent:
     """Return the times of `command` from start to end, with its output going to a file."""
     with output.open("wb") as stdout:
         before, started = _children_seconds(), perf_counter()

@@ -269,7 +269,7 @@ def test_a_file_that_the_glossary_does_not_name_would_be_found() -> None:
     ]
 
 
-@pytest.mark.parametrize("form", [keys.DETAIL, keys.AGENT, keys.WRITER, *FORMS.values()])
+@pytest.mark.parametrize("form", [keys.DETAIL, keys.SERVICE, keys.KNOCK, keys.AGENT, keys.WRITER, *FORMS.values()])
 def test_every_kind_of_key_is_documented(form: str) -> None:
     """Every kind of key has an example on the page of keys, by which other programs read the store."""
     name = ".+".join(re.escape(fixed) for fixed in re.split(r"\{\w+\}", form))

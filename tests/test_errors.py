@@ -12,8 +12,29 @@ from shodohflo.errors import (
     LastingStoreError,
     ShodohfloError,
     StoreError,
+    closest,
     foreign_text,
 )
+
+
+@pytest.mark.parametrize(
+    ("word", "known", "however_far", "expected"),
+    [
+        ("gessed", ["rule", "guessed"], False, "guessed"),
+        ("xyz", ["rule", "guessed"], False, None),
+        ("xyz", ["rule"], True, "rule"),
+        ("xyz", [], True, None),
+        ("", ["rule"], False, None),
+    ],
+)
+def test_the_closest_word_is_offered(
+    word: str,
+    known: list[str],
+    however_far: bool,  # noqa: FBT001 - one of the cases
+    expected: str | None,
+) -> None:
+    """A misspelling has a closest word, rubbish has none, unless any will do."""
+    assert closest(word, iter(known), however_far=however_far) == expected
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,14 @@ import json
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import NoneType
 from typing import TYPE_CHECKING
 
 import pytest
 
+from support.seen import end, write_knock, write_service
 from support.serving import Server, programs
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ TYPES: dict[str, type | tuple[type, ...]] = {
     "string": str,
     "number": (int, float),
     "null": NoneType,
+    "boolean": bool,
     "list of strings": list,
     "list of objects": list,
 }
@@ -52,18 +55,25 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server = Server(programs()["valkey"](), tmp_path_factory.mktemp("store")).start()
     url = f"valkey://127.0.0.1:{server.port}"
     printed(*REPLAY, "--store", url, "--json", DEMO)
+    with server.client() as client:
+        now = int(time.time())
+        write_service(client, end("192.168.7.1", 53, 17), first=now - 9, last=now)
+        write_knock(client, "203.0.113.9/32", end("192.168.7.1", 22), first=now - 9, last=now, silent=3)
     yield url
     server.kill()
 
 
-@pytest.mark.parametrize("command", ["replay", "flows", "peers", "clients", "recon"])
+@pytest.mark.parametrize("command", ["replay", "flows", "peers", "clients", "services", "recon"])
 def test_the_page_describes_what_a_command_prints(command: str, url: str) -> None:
     """Every printed row, of a store or a replay, has exactly the documented fields and types."""
-    told = documented(command)
+    pages = {"knock": documented("recon --kind knock")} if command == "recon" else {}
+    told_of_all = documented(command)
     rows = printed(*REPLAY, "--json", DEMO) if command == "replay" else printed(command, "--json", "--store", url)
 
     assert rows
+    assert pages.keys() <= {row.get("kind") for row in rows}
     for row in rows:
+        told = pages.get(str(row.get("kind")), told_of_all)
         assert list(row) == list(told)
         for name, kind in told.items():
             assert any(isinstance(row[name], TYPES[one]) for one in kind.split(" or ")), (name, row[name])

@@ -9,7 +9,17 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Final
 
 from shodohflo.keys.detail import ProtocolSum
-from shodohflo.query.rows import ClientRow, FlowRow, KeyRow, PeerRow, ReconRow
+from shodohflo.query.rows import (
+    ClientRow,
+    FlowRow,
+    KeyRow,
+    KnockRow,
+    KnockTarget,
+    ListedRow,
+    PeerRow,
+    ReconRow,
+    ServiceRow,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +28,9 @@ ROWS: Final = {
     FlowRow: "`shodohflo flows --json` and `shodohflo replay --json`",
     PeerRow: "`shodohflo peers --json`",
     ClientRow: "`shodohflo clients --json`",
+    ServiceRow: "`shodohflo services --json`",
     ReconRow: "`shodohflo recon --json`",
+    KnockRow: "`shodohflo recon --kind knock --json`",
 }
 """The rows that are printed as JSON, and by which commands."""
 
@@ -27,6 +39,9 @@ TYPES: Final = {
     "int": "number",
     "float": "number",
     "str": "string",
+    "bool": "boolean",
+    "Network": "string",
+    "tuple[KnockTarget, ...]": "list of objects",
     "int | None": "number or null",
     "float | None": "number or null",
     "tuple[str, ...]": "list of strings",
@@ -37,9 +52,9 @@ TYPES: Final = {
 INTRODUCTION: Final = """\
 # JSON output
 
-With `--json`, `flows`, `replay`, `peers`, `clients` and `recon` print one object for each row, `check` one for each
-finding and `rules` one for each rule, each on a line of its own (`jq` reads them directly). `explain` and `compare`
-print a single object. No other command has `--json`.
+With `--json`, `flows`, `replay`, `peers`, `clients`, `services` and `recon` print one object for each row, `check` one
+for each finding and `rules` one for each rule, each on a line of its own (`jq` reads them directly). `explain` and
+`compare` print a single object. No other command has `--json`.
 
 Later versions may add fields but not rename any; fields have the order of the tables below. Addresses are RFC 5952
 text, times are seconds since 1970 with at most six decimals, and bytes are those of the network layer.
@@ -63,7 +78,7 @@ A finding; accepted ones come last.
 
 ## `shodohflo rules --json`
 
-A rule. The last three fields are there with captures or `--running` only.
+A rule. The last four fields are there with captures or `--running` only.
 
 | field | type | meaning |
 |---|---|---|
@@ -72,6 +87,21 @@ A rule. The last three fields are there with captures or `--running` only.
 | `packets` | number | Packets of flows that the rule decided. |
 | `flows` | number | Flows that the rule decided. |
 | `dropped` | number | Packets that the rule dropped. |
+| `contradicted` | number | Flows that the rule decided against evidence, which stands below it. |
+
+With `--grade`, an object is about a rule about ports that was graded: asked about flows that had shown client and
+service by evidence.
+
+| field | type | meaning |
+|---|---|---|
+| `place` | string | The rule, such as `FLOW_MAPPING[3]`. |
+| `action` | string or null | Its action, shortened; null if only the agents know it. |
+| `graded` | number | Flows that it was asked about. |
+| `disagreed` | number | Flows of which it would take the client for the service. |
+| `worst_port` | number or null | The port of services at which it was wrong most often; null if it never was. |
+| `worst_graded` | number | Flows at that port that it was asked about. |
+| `worst_disagreed` | number | Flows at that port that it was wrong about. |
+| `agents` | list of strings | The agents that graded it; empty with captures. |
 
 ## `shodohflo explain --json`
 
@@ -108,13 +138,12 @@ The whole difference, with all keys.
 | `inside` | object | The same, for keys whose difference `changes` does not account for. |
 | `changes` | list of objects | Packets that the two record differently, summed by both decisions; most first. |
 
-`inside` has the keys of packets in tunnels that only one configuration opens, and of packets for which a custom action
-gave different answers.
+`inside` has the keys of packets in tunnels that only one configuration opens.
 
 Each object of `changes` has `what`, `packets`, `old` and `new`. `what` is `newly recorded`, `newly dropped`, `no longer
 recorded`, `moved` (to another key), `exchanged` (client and service), `newly ignored` or `no longer ignored` (by
 `IGNORE_FLOW`). `old` and `new` are objects with `outcome`, `key` (the flow key; null if no flow is recorded), `rule`
-and `sentence` (both null if no rule decided).
+and `sentence` (both null if no rule decided), and `evidence` (what named the service; null if no flow is recorded).
 """
 """The chapters about objects that are not rows."""
 
@@ -128,12 +157,15 @@ def json_page() -> Iterator[str]:
         if row is FlowRow:
             yield from ("Each object of `protocols`:", "")
             yield from _table(documented(ProtocolSum))
+        if row is KnockRow:
+            yield from ("`recon` without `--kind` prints these objects after the others. Each object of `targets`:", "")
+            yield from _table(documented(KnockTarget))
     yield OTHERS
 
 
-def ordered(row: type[KeyRow]) -> dict[str, tuple[str, str]]:
+def ordered(row: type[ListedRow]) -> dict[str, tuple[str, str]]:
     """Return type and meaning of each field, in the order in which they are printed."""
-    common = documented(KeyRow)
+    common = (documented(KeyRow) if issubclass(row, KeyRow) else {}) | documented(ListedRow)
     return {**{name: told for name, told in documented(row).items() if name not in common}, **common}
 
 

@@ -1,7 +1,7 @@
 """Write the reference pages that are generated from the code, or check that they are up to date.
 
-`python tools/reference.py` writes `cli.md`, `settings.md`, `outcomes.md`, `findings.md`, `formats.md` and `json.md` in
-`docs/reference`; with `--check` it writes nothing and fails if one of them would change.
+`python tools/reference.py` writes `cli.md`, `settings.md`, `outcomes.md`, `evidence.md`, `findings.md`, `formats.md`
+and `json.md` in `docs/reference`; with `--check` it writes nothing and fails if one of them would change.
 """  # noqa: INP001 - a script, not a package
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ from typing import Final
 import click
 from json_page import json_page
 
+from shodohflo.attribution.evidence.ladder import LADDER
 from shodohflo.attribution.ledger import Outcome
 from shodohflo.attribution.order import IGNORED, JUDGED, MESSAGES, ORDER, Many, One, Question
 from shodohflo.cli.program import program
 from shodohflo.cli.run import pcap_agent
 from shodohflo.config.findings import Code
 from shodohflo.config.known import KNOWN, SIBLING_PREFIXES, SIBLINGS
+from shodohflo.model import Rung
 from shodohflo.wire.decode import MAX_DEPTH_INSIDE, MOST_TUNNELS
 from shodohflo.wire.decoding import MAX_DEPTH
 from shodohflo.wire.refusals import Refusal
@@ -33,6 +35,7 @@ from shodohflo.wire.registry import (
     LinkRow,
     NumberRow,
 )
+from shodohflo.wire.says import ANY_LENGTH, ANY_PORT_ROWS, PORT_ROWS, PayloadField, SaysRow, Values
 from shodohflo.wire.tunnels import UDP_TUNNELS
 
 FOLDER: Final = Path(__file__).parents[1] / "docs/reference"
@@ -81,6 +84,29 @@ def settings_page() -> Lines:
     yield from (f"Settings of the sibling agents ({others}) are accepted and ignored. Any other",)
     yield from ("capitalised name that the file assigns causes a warning, with the nearest known setting.", "")
     yield from ("`shodohflo help language` documents the language of networks and rules.", "")
+
+
+def evidence_page() -> Lines:
+    """Yield the page of evidence: the ladder."""
+    yield from ("# Evidence", "", "What says which end of a flow is the service. Where a rule with `Observed` is")
+    yield from (
+        "reached, the first of these rungs that has an answer decides; a tie is no answer. `flows` shows the word",
+    )
+    yield from ("in the column EVIDENCE, `detail` hashes have it in the field `evidence`.", "")
+    yield from ("| | word | what it takes as evidence | proof |", "|---|---|---|---|")
+    for number, row in enumerate(LADDER, 1):
+        yield f"| {number} | `{row.rung.word}` | {row.sentence} | {'yes' if row.rung.is_proof else ''} |"
+    yield f"| | `{Rung.GUESSED.word}` | none of these: the `otherwise` of `Observed`, or a rule about ports | |"
+    yield f"| | `{Rung.RULE.word}` | the operator's word: a rule that looks at no port, or a custom action | |"
+    yield from (
+        "",
+        "Proof corrects what a weaker rung, or a guess, has written: counts move to the right keys, once for",
+    )
+    yield from ("each rung. Between weaker rungs the first verdict stays. Proof also grades the rules about ports:",)
+    yield from (
+        "`shodohflo rules --grade`. [Why it is so](../explanation/evidence.md) explains the order, what attackers",
+    )
+    yield from ("can do, and how often each rung is right.",)
 
 
 def outcomes_page() -> Lines:
@@ -178,6 +204,19 @@ BOUNDS: Final = {
 """The greatest depth of nesting that is decoded."""
 
 
+_SMALL: Final = 64
+
+SAYS: Final = """\
+Of the payload of a UDP datagram, opened tunnels apart, only these bytes are read. They say whether its sender asks (it
+is the client) or answers (it is the service), and no more. In the table, `[2] & 0x80` is byte 2, counted from 0, of
+which the highest bit counts; `[4:8]` are four bytes in network order. The row is that of the destination port, or else
+that of the source port; if both ports have rows, and not the same, neither is read. Where no row of a port says
+anything, the rows of any port are tried. A byte that was not captured says nothing. The length is that of the payload
+on the wire, by the UDP header.
+
+"""
+"""What `shodohflo.wire.says` reads."""
+
 TRUNCATED: Final = """\
 ## Truncated and damaged packets
 
@@ -225,6 +264,10 @@ def formats_page() -> Lines:
     yield "A tunnel packet is always treated as the UDP packet that it is. If `TUNNELS` names its kind, the packet"
     yield "inside is decoded and recorded as well. The ledger counts each received packet once. It counts opened"
     yield from ("tunnels separately under `opened`, and the outcomes of the packets inside under `inside`.", "")
+    yield from ("## What the first bytes say", "", *SAYS.splitlines())
+    yield from ("| UDP ports | protocol | field | request | response | if | source |", "|---" * 7 + "|")
+    yield from (f"| {_says(row)} |" for row in (*PORT_ROWS, *ANY_PORT_ROWS))
+    yield ""
     yield from ("## Bounds", "", "| nested | limit |", "|---|---|")
     yield from (f"| {what} | {bound} |" for what, bound in BOUNDS.items())
     yield from ("", "A packet beyond a limit is refused as `too_deep`.", "")
@@ -275,6 +318,34 @@ def _tunnel(name: str) -> str:
     return f"to {ports}{', and from' if tunnel.answers else ''} | {name} | {tunnel.words}"
 
 
+def _says(row: SaysRow) -> str:
+    ports = ", ".join(map(str, row.ports))
+    where = (ports if row.answers else f"to {ports}") or "any"
+    field = f"{_field(row.field)}: {row.words}"
+    given = [f"{_field(each.field)} is {_numbers(each.field, each.values)}" for each in row.given]
+    if row.lengths != ANY_LENGTH:
+        given.append(_lengths(row.lengths))
+    numbers = [_numbers(row.field, values) for values in (row.requests, row.responses)]
+    return " | ".join([where, row.name, field, *numbers, ", ".join(given), row.source])
+
+
+def _field(field: PayloadField) -> str:
+    place = str(field.at) if field.size == 1 else f"{field.at}:{field.end}"
+    return f"`[{place}]`" if field.covers_all else f"`[{place}] & {field.mask:#x}`"
+
+
+def _lengths(lengths: range) -> str:
+    words = f"the length is {lengths.start} or more"
+    return words if lengths.step == 1 else f"{words}, and a multiple of {lengths.step}"
+
+
+def _numbers(field: PayloadField, values: Values) -> str:
+    """Return the values; small ones in decimal, those of masks and others in hexadecimal."""
+    ends = [sorted({each[0], each[-1]}) for each in values]
+    form = "#x" if not field.covers_all or any(several[-1] >= _SMALL for several in ends) else "d"
+    return ", ".join(" to ".join(format(number, form) for number in several) for several in ends)
+
+
 FINDINGS: Final = """\
 # Findings
 
@@ -307,6 +378,7 @@ PAGES: Final = {
     "cli.md": cli_page,
     "settings.md": settings_page,
     "outcomes.md": outcomes_page,
+    "evidence.md": evidence_page,
     "findings.md": findings_page,
     "formats.md": formats_page,
     "json.md": json_page,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class ShodohfloError(Exception):
@@ -31,6 +34,14 @@ class LastingStoreError(StoreError):
 
 LONGEST: Final = 300
 """Characters of a foreign text that are shown."""
+
+
+def closest(word: str, known: Iterable[str], *, however_far: bool = False) -> str | None:
+    """Return the one of `known` that `word` may be a misspelling of, or None; with `however_far`, always one if any."""
+    from difflib import get_close_matches  # noqa: PLC0415 - most words are spelled right
+
+    near = get_close_matches(word, list(known), n=1, cutoff=0.0 if however_far else 0.6)
+    return near[0] if near else None
 
 
 def foreign_text(text: str, longest: int = LONGEST) -> str:

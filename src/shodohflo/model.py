@@ -61,18 +61,20 @@ class Rung(IntEnum):
     BITS = 4
     """A request or a response, by the first bytes of the flow's own datagrams (UDP)."""
     KNOWN = 5
-    """One end was a service, or a client, in other flows that showed it by rungs 3 or 4."""
+    """One end was a service, or a client, in other flows that showed it in both directions."""
     CHURN = 6
     """One address used several of its ports with this end, in conversations seen both ways (TCP)."""
     LISTED = 7
     """One port, and only one, is in the list of ports of services."""
-    ROLES = 8
+    CLAIMED = 8
+    """As `KNOWN`, by flows of which one direction was seen; anybody can forge it."""
+    ROLES = 9
     """One address was only ever a client, or only ever a service, in flows that showed it."""
-    ONE_WAY_CHURN = 9
+    ONE_WAY_CHURN = 10
     """As `CHURN`, where one direction was seen; anybody can forge it."""
-    GUESSED = 10
+    GUESSED = 11
     """No evidence: the `otherwise` of `Observed`, or a rule about ports."""
-    RULE = 11
+    RULE = 12
     """The operator's word: a rule that looks at no port, or a custom action."""
 
     @property
@@ -127,25 +129,12 @@ class ServiceSeen:
     """The strongest evidence for it."""
     clients: int
     """Distinct addresses of clients, counted up to `MOST_CLIENTS`."""
+    claimed: bool = False
+    """Whether one direction of the evidence was seen, which anybody can forge."""
 
 
 MOST_CLIENTS: Final = 1_000
 """So many clients of a service are told apart; more are this many."""
-
-
-@dataclass(frozen=True, slots=True)
-class RuleGrade:
-    """How often what a rule says of a flow disagrees with proof."""
-
-    rule: int
-    graded: int
-    """Flows of which there was proof."""
-    disagreed: int
-    """Of these, the flows of which the rule says otherwise."""
-    worst_port: int
-    """The port that the rule named most often when it disagreed; 0 if that is many ports together."""
-    worst_graded: int
-    worst_disagreed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +156,24 @@ class Knock:
     """Distinct ends that were tried, counted up to a bound."""
     targets: tuple[End, ...] = ()
     """Some of the ends that were tried, the first ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleGrade:
+    """How often evidence contradicted what one rule about ports says, over the flows that had evidence."""
+
+    rule: int
+    """The rule, numbered from 0 as in `FLOW_MAPPING`."""
+    graded: int
+    """Flows that showed client and service by evidence that `is_proof`, and about which the rule has an opinion."""
+    disagreed: int
+    """Those of them where the rule takes the client for the service."""
+    worst_port: int = 0
+    """The port that the rule named most often where it was wrong; 0 also stands for ports that are summed up."""
+    worst_graded: int = 0
+    """The flows where it named that port, as `graded`."""
+    worst_disagreed: int = 0
+    """The flows where it named that port, as `disagreed`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,10 +37,11 @@ def test_a_run_goes_on_until_a_signal() -> None:
 
 
 def test_a_run_sees_frames_for_other_stations_through_the_usual_ring() -> None:
-    """By default interfaces are in promiscuous mode, and the ring has its default size."""
+    """By default interfaces are in promiscuous mode, no other namespace is read, and the ring has its default size."""
     options = _options()
 
     assert options.promiscuous
+    assert options.namespaces == ()
     assert options.ring_octets == RING_OCTETS
 
 

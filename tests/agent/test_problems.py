@@ -9,8 +9,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from shodohflo.agent.problems import ProblemLog, UnmatchedLog
+from shodohflo.agent.problems import LEAST_GRADED, GradeLog, ProblemLog, UnmatchedLog
 from shodohflo.attribution.ledger import REFUSED
+from shodohflo.model import RuleGrade
 from shodohflo.store.stats import WriterStats
 from shodohflo.wire.decode import decode
 from support.packets import frames_of
@@ -133,3 +134,48 @@ def test_what_never_reached_the_store_is_a_warning(log: pytest.LogCaptureFixture
         "42 packets given up",
         "9 packets lost by the store, which had confirmed them",
     } <= told
+
+
+def contradicted(log: pytest.LogCaptureFixture) -> list[str]:
+    """Return the warnings about rules that evidence contradicts."""
+    return [record.getMessage() for record in log.records if "disagree with evidence" in record.getMessage()]
+
+
+def test_a_rule_that_evidence_contradicts_is_told_once_an_hour(log: pytest.LogCaptureFixture) -> None:
+    """The warning names the rule, its share and its worst port; each rule has its own hour."""
+    grades, status = GradeLog(), a_status()
+    wrong, right = RuleGrade(0, 1244, 51, 20_000, 51, 38), RuleGrade(1, 1244, 12, 443, 12, 12)
+
+    for now in (0.0, 3599.0, 3600.0):
+        grades.log_new(replace(status, grades=(wrong, right)), now)
+    grades.log_new(replace(status, grades=(wrong, replace(wrong, rule=1))), 3700.0)
+
+    assert [message.partition("]")[0] for message in contradicted(log)] == [
+        "FLOW_MAPPING[0",
+        "FLOW_MAPPING[0",
+        "FLOW_MAPPING[1",
+    ]
+    assert "4.1 % disagree with evidence; worst port 20000: 38 of 51" in contradicted(log)[0]
+
+
+def test_rules_are_told_again_when_they_change(log: pytest.LogCaptureFixture) -> None:
+    """Other rules under the same numbers have their own hour."""
+    grades, status = GradeLog(), replace(a_status(), grades=(RuleGrade(0, 1244, 51),))
+    other = replace(status, configuration=replace(status.configuration, digest="other"))
+
+    for now, each in ((0.0, status), (1.0, other), (2.0, other)):
+        grades.log_new(each, now)
+
+    assert len(contradicted(log)) == 2
+
+
+@pytest.mark.parametrize(("graded", "disagreed", "told"), [(99, 99, 0), (100, 1, 0), (100, 2, 1), (1000, 10, 0)])
+def test_few_flows_and_few_errors_are_no_warning(
+    log: pytest.LogCaptureFixture, graded: int, disagreed: int, told: int
+) -> None:
+    """A rule is warned of from 100 graded flows on, if more than 1 % of them contradict it."""
+    assert LEAST_GRADED == 100
+
+    GradeLog().log_new(replace(a_status(), grades=(RuleGrade(0, graded, disagreed),)), 0.0)
+
+    assert len(contradicted(log)) == told

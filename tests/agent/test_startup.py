@@ -55,6 +55,7 @@ def test_settings_that_only_a_new_start_changes_are_named() -> None:
 
     assert list(not_reloadable(before, other_store, store_named=False)) == ["REDIS_SERVER"]
     assert list(not_reloadable(before, more, store_named=False)) == ["STORE_MEMORY"]
+    assert list(not_reloadable(before, replace(before, evidence_memory=8), store_named=True)) == ["EVIDENCE_MEMORY"]
     assert list(not_reloadable(before, replace(before, ttl=3), store_named=False)) == []
     assert list(not_reloadable(before, other_store, store_named=True)) == []
     assert list(not_reloadable(other_store, replace(other_store, store_memory=512), store_named=False)) == []

@@ -12,6 +12,7 @@ import pytest
 from shodohflo.agent.status import MOST_KINDS, MOST_PAIRS, LoadedConfiguration, summary
 from shodohflo.columns.frames import ETHERTYPE
 from shodohflo.keys.networks import PublishedNetwork
+from shodohflo.model import RuleGrade
 from shodohflo.store.stats import WriterStats
 from support.statuses import a_status
 
@@ -69,6 +70,19 @@ def test_the_hash_holds_the_ledger() -> None:
     assert (fields["received"], fields["kernel_dropped"]) == (5, 5)
     outcomes = {name: count for name, count in fields.items() if name.startswith("outcomes.")}
     assert outcomes == {"outcomes.recorded.flow": 3, "outcomes.handshake": 2}
+
+
+def test_the_hash_holds_grades_and_contradictions_of_rules() -> None:
+    """Rules that were graded, and rules that overruled evidence, have a field each."""
+    status = replace(
+        a_status(), grades=(RuleGrade(0, 1244, 51, 20000, 51, 38), RuleGrade(1, 0, 0)), contradicted={2: 7}
+    )
+
+    fields = status.to_fields()
+
+    assert fields["grade.FLOW_MAPPING[0]"] == "1244 51 20000 51 38"
+    assert fields["contradicted.FLOW_MAPPING[2]"] == 7
+    assert sum(name.startswith(("grade.", "contradicted.")) for name in fields) == 2
 
 
 def test_the_hash_holds_what_was_refused() -> None:

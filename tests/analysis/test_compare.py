@@ -14,18 +14,20 @@ from hypothesis import strategies as st
 from shodohflo.analysis.compare import Change, Comparison, Difference
 from shodohflo.analysis.explain import explain
 from shodohflo.analysis.frame import to_frames
+from shodohflo.attribution.evidence.evidence import Evidence
 from shodohflo.attribution.ledger import Outcome
 from shodohflo.attribution.pipeline import Pipeline
 from shodohflo.attribution.policy import IgnoredFlow, Policy
 from shodohflo.capture.files.savefile import open_savefile
 from shodohflo.errors import CaptureError
-from shodohflo.pcap_config import DST, SRC, Assign, FlowMapping, LowerPort, NetworkEnumeration, PortMatch
+from shodohflo.pcap_config import DST, SRC, Assign, FlowMapping, LowerPort, NetworkEnumeration, Observed, PortMatch
 from shodohflo.rules.compiler import CompiledRules
 from shodohflo.rules.packet import Packet
 from support.made_packets import FAMILIES, packets, policies
 from support.rule_sets import OPERATORS, OURS, RuleSet, rule_sets
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 US = ip_network("192.168.0.0/16")
@@ -193,12 +195,77 @@ def _recorded(outcome: str) -> str:
     return outcome if outcome in (Outcome.FLOW, Outcome.FLOW_IGNORED, Outcome.RESET, Outcome.UNREACHABLE) else ""
 
 
-def test_nothing_is_left_unexplained_on_any_capture(shipped_captures: Path) -> None:
+def _with_evidence(rules: CompiledRules, policy: Policy) -> Pipeline:
+    return Pipeline(rules, policy, Evidence(4 * 2**20, policy.our_nets))
+
+
+def _in_batches(both: Sequence[Pipeline], parts: Sequence[Sequence[Packet]]) -> Difference:
+    """Compare two pipelines that decide about one part after the other, so that evidence may come late."""
+    comparison = Comparison(*both)
+    for some in parts:
+        comparison.ingest(to_frames(some))
+        for each in both:
+            each.settle()
+    return comparison.difference()
+
+
+@given(st.data())
+def test_the_changes_explain_the_whole_difference_with_evidence_too(data: st.DataObject) -> None:
+    """What is corrected later is found under the right key, whether one side goes by evidence, or both do."""
+    one, other = data.draw(rule_sets(OURS | OPERATORS)), data.draw(rule_sets(OURS | OPERATORS))
+    family = data.draw(st.sampled_from(FAMILIES))
+    addresses = st.sampled_from(sorted({*one.addresses(family), *other.addresses(family)})[:4])
+    parts = data.draw(st.lists(st.lists(packets(addresses), max_size=15), min_size=1, max_size=4))
+    policy = data.draw(policies(one))
+    both = [CompiledRules(each.enumeration(), each.mapping()) for each in (one, other)]
+
+    difference = _in_batches([_with_evidence(rules, policy) for rules in both], parts)
+
+    assert difference.inside == {}
+    assert difference.is_none == (not difference.changes)
+
+
+ANSWER = "8.8.8.8:50051 > 192.168.0.1:40000 tcp syn ack"
+DATA = "192.168.0.1:40000 > 8.8.8.8:50051 tcp"
+GUESS, TRUTH = "8.8.8.8;192.168.0.1;40000;flow", "192.168.0.1;8.8.8.8;50051;flow"
+OBSERVING = FlowMapping((None, None, Observed()))
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["at once", "corrected"])
+def test_evidence_exchanges_what_the_lower_port_turns_round(late: bool) -> None:  # noqa: FBT001 - as drawn
+    """Data that came before any evidence is told under the key to which it was moved."""
+    new = _with_evidence(CompiledRules(NETWORKS, OBSERVING), POLICY)
+    batches = [[DATA, DATA], [ANSWER, DATA]] if late else [[ANSWER, DATA, DATA, DATA]]
+
+    difference = _in_batches([pipeline(OLD), new], [list(map(Packet.from_text, texts)) for texts in batches])
+
+    assert [brief(change) for change in difference.changes] == [("exchanged", 3, GUESS, TRUTH)]
+    assert [change.new.evidence for change in difference.changes] == ["handshake"]
+    assert [change.old.evidence for change in difference.changes] == ["guessed"]
+    assert (difference.added[TRUTH], difference.gone[GUESS], difference.inside) == (3, 3, {})
+
+
+def test_what_is_moved_back_to_where_it_was_is_no_change() -> None:
+    """The same rules with the same evidence record the same."""
+    both = [_with_evidence(CompiledRules(NETWORKS, OBSERVING), POLICY) for _ in range(2)]
+
+    difference = _in_batches(both, [[Packet.from_text(text)] for text in (DATA, ANSWER, DATA)])
+
+    assert difference.is_none
+    assert TRUTH in difference.new
+
+
+EVIDENT = FlowMapping((None, None, Assign(DST, SRC, {53, 80}, drop=True)), (None, None, Observed(LowerPort(DST))))
+
+
+@pytest.mark.parametrize("evidence", [False, True])
+def test_nothing_is_left_unexplained_on_any_capture(shipped_captures: Path, evidence: bool) -> None:  # noqa: FBT001 - as drawn
     """The changes account for all differences on every shipped capture."""
-    new = FlowMapping((None, None, Assign(DST, SRC, {53, 80}, drop=True)), (None, None, LowerPort(DST)))
     changed = 0
     for path in sorted(shipped_captures.glob("*.pcap*")):
-        comparison = Comparison(pipeline(OLD), pipeline(new))
+        rules = CompiledRules(NETWORKS, EVIDENT)
+        new = _with_evidence(rules, POLICY) if evidence else Pipeline(rules, POLICY)
+        comparison = Comparison(pipeline(OLD), new)
         with open_savefile(str(path)) as savefile:
             _ingest_all(comparison, savefile)
 

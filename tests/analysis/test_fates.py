@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 
 from shodohflo.analysis.fates import Fate, Fates
 from shodohflo.analysis.frame import to_frames
+from shodohflo.attribution.order import decide
 from shodohflo.attribution.pipeline import Pipeline
 from shodohflo.attribution.policy import CompiledPolicy, IgnoredFlow, Policy
 from shodohflo.columns.merging import merge_packets
 from shodohflo.keys import counts
-from shodohflo.model import FlowKey
+from shodohflo.model import FlowKey, Rung
 from shodohflo.pcap_config import DST, SRC, Assign, FlowMapping, LowerPort, NetworkEnumeration
 from shodohflo.rules.compiler import CompiledRules
 from shodohflo.rules.packet import Packet
@@ -42,7 +43,7 @@ def batch_of(*texts: str) -> Batch:
 
 def decided(batch: Batch, policy: Policy = POLICY) -> Fates:
     """Decide about a batch by the rules above."""
-    return Fates.decide(batch, CompiledRules(NETWORKS, RULES), CompiledPolicy(policy))
+    return Fates.follow(batch, decide(batch, CompiledRules(NETWORKS, RULES), CompiledPolicy(policy)))
 
 
 def told(batch: Batch, policy: Policy = POLICY) -> list[Fate]:
@@ -65,9 +66,9 @@ def test_each_row_has_its_fate_in_its_place() -> None:
     assert told(batch) == [
         Fate("dropped.FLOW_MAPPING[0]", rule=0),
         Fate("unmatched.no_network"),
-        Fate("recorded.flow", key, 1),
+        Fate("recorded.flow", key, 1, Rung.GUESSED),
         Fate("unmatched.no_rule"),
-        Fate("recorded.flow_ignored", ignored, 1),
+        Fate("recorded.flow_ignored", ignored, 1, Rung.GUESSED),
     ]
 
 
@@ -78,6 +79,16 @@ def test_traffic_between_our_own_addresses_is_told_as_suppressed() -> None:
     fates = told(batch, replace(POLICY, suppress_own_network=True))
 
     assert [fate.outcome for fate in fates] == ["own_network", "dropped.FLOW_MAPPING[0]"]
+
+
+def test_a_correction_changes_the_fate_of_its_key_alone() -> None:
+    """The outcome and the rule stay; the key and the evidence are new."""
+    here, there = ip_address("192.168.0.1"), ip_address("8.8.8.8")
+    wrong, right = FlowKey(there, here, 40000), FlowKey(here, there, 50051)
+    fate = Fate("recorded.flow", wrong, 1, Rung.GUESSED)
+
+    assert fate.corrected(wrong, right, Rung.HANDSHAKE) == Fate("recorded.flow", right, 1, Rung.HANDSHAKE)
+    assert fate.corrected(right, wrong, Rung.HANDSHAKE) == fate
 
 
 def test_only_the_wanted_rows_are_told() -> None:
@@ -104,10 +115,10 @@ def test_what_is_recorded_row_by_row_sums_to_what_the_pipeline_records(data: st.
 
     summed: Counter[str] = Counter()
     for batch in map(merge_packets, decode(frames).batches):
-        fates = Fates.decide(batch, rules, compiled)
+        fates = Fates.follow(batch, decide(batch, rules, compiled))
         kept = fates.of_row >= 0
         assert fates.seen.packets[fates.of_row[kept]].tolist() == batch.packets[kept].tolist()
-        assert not fates.differ(Fates.decide(batch, rules, compiled)).any()
+        assert not fates.differ(Fates.follow(batch, decide(batch, rules, compiled))).any()
         summed.update(counts(fates.seen))
     recorded = {key: count for key, count in counts(pipeline.take()).items() if not key.endswith(";icmp")}
     clients = {key for key in recorded if key.startswith("client;")}

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shodohflo.attribution.pipeline import BLOCK, Pipeline
+from shodohflo.attribution.pipeline import BLOCK, Pipeline, Watched
 from shodohflo.attribution.policy import Connection, IgnoredFlow, Policy
 from shodohflo.model import Kind
 from shodohflo.pcap_config import DST, SRC, Assign, FlowMapping, LowerPort, MappingAction, NetworkEnumeration, PortMatch
@@ -362,3 +362,17 @@ def test_the_inside_of_tunnels_sums_too(insides: list[bytes]) -> None:
 def gtpu(payload: bytes) -> bytes:
     """Return a packet in GTP-U."""
     return b"\x30\xff" + len(payload).to_bytes(2, "big") + bytes(4) + payload
+
+
+def test_a_watcher_is_told_of_every_decision_and_what_was_in_a_tunnel() -> None:
+    """The rows of each are those that were counted; ICMP messages are not told."""
+    one = pipeline(tunnels=frozenset({"gtpu"}))
+    told: list[Watched] = []
+    one.watcher = told.append
+    inner = ip(udp(53, 40000), 17, THEM, US)
+
+    one.ingest(frames_of(ip(udp(9, 2152, gtpu(inner)), 17, US, THEM), ip(unreachable(inner), 1, THEM, US)))
+    one.settle()
+
+    assert [(each.is_inside, int(each.rows.packets.sum())) for each in told] == [(False, 1), (True, 1)]
+    assert [each.decisions.outcome(0) for each in told] == ["recorded.flow", "dropped.FLOW_MAPPING[0]"]

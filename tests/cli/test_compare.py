@@ -9,6 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from shodohflo.columns.batch import ACK, SYN
+from shodohflo.model import TCP
+from support.packets import ethernet, ip, tcp
+from support.savefiles import pcap
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -125,8 +130,8 @@ def test_what_is_taken_for_our_networks_swallows_nothing_that_either_names(
     assert "no --our-nets: taking 172.16.0.0/12, 192.168.0.0/16" in result.stderr
 
 
-def test_an_action_that_changes_its_mind_is_named_as_one(shodohflo: Command, write: Write, demo: Path) -> None:
-    """A custom action that changes its answers is reported as such, not as a tunnel."""
+def test_an_action_that_changes_its_mind_is_asked_once(shodohflo: Command, write: Write, demo: Path) -> None:
+    """A custom action that changes its answers makes changes like any other, which account for the difference."""
     fickle = write("fickle.py", f"(None, None, Fickle()), {DEFAULT}")
     fickle.write_text(f"""\
 {IMPORT}
@@ -137,11 +142,31 @@ class Fickle(MappingAction):
         return (src_addr, dst_addr, dst_port) if self.asked % 3 else None
 {fickle.read_text()}""")
 
-    result = shodohflo("compare", fickle, write("new.py", DEFAULT), *OURS, demo)
+    result = shodohflo("compare", fickle, write("new.py", DEFAULT), *OURS, "--json", demo)
 
     assert result.exit_code == 1
-    assert "\na custom action gave different answers when asked again about the same packets:\n" in result.stdout
-    assert "TUNNELS" not in result.stdout
+    difference = json.loads(result.stdout)
+    assert difference["inside"] == {}
+    assert difference["changes"]
+
+
+def test_what_evidence_changes_is_compared(shodohflo: Command, write: Write, tmp_path: Path) -> None:
+    """A service above its clients' ports: fifteen keys of the lower port become one, by their handshakes."""
+    frames = []
+    for port in range(40000, 40015):
+        for there, flags, numbers in ((True, SYN, (port, 0)), (False, SYN | ACK, (9, port + 1)), (True, ACK, (0, 0))):
+            (src, sport), (dst, dport) = (("10.0.0.5", port), ("10.0.0.9", 54321))[:: 1 if there else -1]
+            frames.append(ethernet(ip(tcp(sport, dport, flags, numbers=numbers), TCP, src, dst)))
+    capture = tmp_path / "high.pcap"
+    capture.write_bytes(pcap(frames))
+    old, new = write("old.py", "(None, None, LowerPort())"), write("new.py", "(None, None, Observed())")
+
+    result = shodohflo("compare", old, new, "--our-nets", "10.0.0.0/8", capture)
+
+    assert result.exit_code == 1
+    assert "exchanged: 15 packets" in result.stdout
+    assert "  after   recorded.flow by FLOW_MAPPING[0] (handshake), from any network" in result.stdout
+    assert "10.0.0.9;10.0.0.5;40000;flow -> 10.0.0.5;10.0.0.9;54321;flow" in result.stdout
 
 
 def test_a_capture_that_breaks_is_status_2(shodohflo: Command, write: Write, demo: Path, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from shodohflo.cli.filters import ENDS, OF_FLOWS, OF_RECON, SINCE, AskedFor, filtered
+from shodohflo.cli.filters import ENDS, OF_FLOWS, OF_RECON, SINCE, AskedFor, filtered, parse_evidence
 from shodohflo.keys.networks import PublishedNetwork
 from shodohflo.query.filters import Filter
 from shodohflo.query.networks import NetworkDirectory
@@ -52,7 +52,8 @@ def test_every_option_finds_its_place_in_the_filter() -> None:
     """Lists and repeated options add up, each exclusion beside its opposite, and names become prefixes."""
     words = (
         "--client 10.0.0.0/8,ernie --client ::1 --not-client 10.0.0.1 --service 192.0.2.0/24 --not-service ernie "
-        "--port ssh,80 --port 8000-8001 --not-port 53 --protocol TCP,udp --not-protocol udp --kind rst"
+        "--port ssh,80 --port 8000-8001 --not-port 53 --protocol TCP,udp --not-protocol udp --kind rst "
+        "--evidence handshake,own-socket --not-evidence one-way-churn --guessed"
     )
 
     assert _filter(*words.split()) == Filter(
@@ -65,7 +66,21 @@ def test_every_option_finds_its_place_in_the_filter() -> None:
         not_services=(ip_network("10.0.0.2"),),
         not_ports=frozenset({53}),
         not_protocols=frozenset({"udp"}),
+        evidence=frozenset({"handshake", "own socket", "guessed"}),
+        not_evidence=frozenset({"one-way churn"}),
     )
+
+
+@pytest.mark.parametrize("typed", ["own-socket,Handshake", "own socket, handshake", " own-socket , HANDSHAKE "])
+def test_words_of_evidence_need_no_quotation_marks(typed: str) -> None:
+    """A blank in a word of evidence may be typed as a hyphen, and the case does not matter."""
+    assert parse_evidence(typed) == {"own socket", "handshake"}
+
+
+def test_an_unknown_word_of_evidence_is_told_with_the_nearest() -> None:
+    """The message names what can be typed."""
+    with pytest.raises(ValueError, match="did you mean guessed"):
+        parse_evidence("gessed")
 
 
 def test_a_moment_becomes_an_age() -> None:

@@ -26,12 +26,21 @@ READERS: Final = {
     "peers": ("peers",),
     "clients": ("clients",),
     "recon": ("recon",),
+    "services": ("services",),
+    "services as CSV": ("services", "--csv"),
+    "knocks as JSON": ("recon", "--kind", "knock", "--json"),
+    "grades": ("rules", "--grade"),
     "a flow": ("explain", "--key", FLOW),
     "a pair": ("explain", "--key", "10.0.0.1;8.8.8.8;peer"),
     "a client": ("explain", "--key", "client;10.0.0.1"),
+    "a service": ("explain", "--key", "service;10.0.0.9;tcp;54321"),
+    "an origin": ("explain", "--key", "knock;203.0.113.9"),
     "a reset": ("explain", "--key", "10.0.0.1;8.8.8.8;4711:53;rst"),
 }
 """Every command that reads a store."""
+
+ALL_HASH: Final = {"a service", "an origin"}
+"""Those that look up what is nothing but a hash."""
 
 ESCAPE: Final = "\x1b]0;owned\x07\r\n\x9b31m\x7f\u202e\u200b\u2028"
 """What a terminal obeys or is confused by: C0, C1, DEL, a mark that turns text around, one of no width, a separator."""
@@ -113,18 +122,24 @@ POISON: Final = {
     "a field of a megabyte": {"x" * 1_100_000: "x"},
     "ten thousand fields": {f"packets.{number}": "1" for number in range(10_000)},
     "text that is not text": {"sentence": "\ud800", "rule": "\x00"},
+    "evidence of a megabyte": {"evidence": "x" * 1_000_000, "corrected": "9" * 5_000},
+    "clients of 5,000 digits": {"clients": "9" * 5_000},
+    "attempts of 5,000 digits": {"refused.bert": "9" * 5_000, "silent.bert": "-1", "ports": "9" * 18},
+    "ten thousand targets": {f"target.10.0.0.5;tcp;{port}": "1700000009.5" for port in range(10_000)},
+    "targets that are none": {"target.": "1", "target.x;tcp;1": "1", f"target.{'9' * 5_000}": "1"},
+    "grades that are none": {"grade.FLOW_MAPPING[0]": "9" * 5_000, f"contradicted.FLOW_MAPPING[{'9' * 5_000}]": "1"},
 }
 """Fields of a hash, each of which stopped every reader once or could have."""
 
 
 @pytest.mark.parametrize("poison", POISON)
 def test_a_poisoned_hash_stops_no_reader(shodohflo: Command, tmp_path: Path, poison: str) -> None:
-    """Hashes with malformed fields leave every count readable."""
+    """Hashes with malformed fields leave every count readable; a key that is nothing but a hash may be none of ours."""
     with HostileStore(tmp_path / "s", {"HGETALL": hashed(FIELDS | POISON[poison])}) as store:
-        for arguments in READERS.values():
+        for reader, arguments in READERS.items():
             result = shodohflo(*arguments, "--store", store.url)
             check(result)
-            assert result.exit_code == 0
+            assert result.exit_code == 0 or (reader in ALL_HASH and "no store has the key" in result.stderr)
         [row] = shodohflo("flows", "--json", "--store", store.url).stdout.splitlines()
 
     assert json.loads(row)["packets"] == 7

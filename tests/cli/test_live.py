@@ -19,6 +19,7 @@ from shodohflo.cli.controls import HELP
 from shodohflo.cli.live import LiveView, find_keyboard
 from shodohflo.columns.observations import Observations
 from shodohflo.keys.networks import PublishedNetwork
+from shodohflo.model import RuleGrade
 from shodohflo.report.busiest import MOST, Busiest
 from shodohflo.rules.compiler import CompiledRules
 from shodohflo.rules.defaults import default_enumeration, default_mapping
@@ -134,9 +135,23 @@ def test_columns_without_room_are_told() -> None:
     narrow = screen(LiveView(Console(file=io.StringIO())), status(many(3)), 75)
     wide = screen(LiveView(Console(file=io.StringIO())), status(many(3)), 140)
 
-    assert any(line.endswith("no room for BYTES, FIRST, PROTOCOL, RULE") for line in narrow)
+    assert any(line.endswith("no room for BYTES, FIRST, PROTOCOL, EVIDENCE, RULE") for line in narrow)
     assert "room" not in words(wide)
     assert "RULE" in words(wide)
+
+
+def test_rules_that_evidence_contradicts_are_told() -> None:
+    """A rule that is often wrong has a line, as has one that overrules evidence; one that is seldom wrong has none."""
+    view = LiveView(Console(file=io.StringIO()))
+    grades = (RuleGrade(0, 1244, 51, 20000, 51, 38), RuleGrade(1, 1000, 1, 80, 1, 1))
+
+    lines = screen(view, replace(status(seen("10.0.0.1", 443, 5)), grades=grades, contradicted={1: 7}), 140)
+
+    told = [line for line in lines if line.startswith("FLOW_MAPPING")]
+    assert [line.partition(": ")[2].partition(";")[0] for line in told] == [
+        "4.1 % disagree with evidence",
+        "7 flows recorded against evidence",
+    ]
 
 
 def test_the_configuration_is_shown_with_what_was_refused_last() -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from shodohflo.cli import ports
 from shodohflo.cli.ports import parse_ports, port_names
+from shodohflo.report import named_ports
 from support.machine import missing
 
 if not Path("/etc/services").exists():
@@ -60,11 +60,11 @@ def test_the_names_are_those_of_tcp_and_udp_with_their_aliases(tmp_path: Path, m
     """Comments, damaged lines and other protocols are left out; without the file there are no names."""
     services = tmp_path / "services"
     services.write_text("ssh 22/tcp # shell\nhttp\t80/tcp www web\nquake 26000/udp\nlonely\n\nother 1/sctp\n")
-    monkeypatch.setattr(ports, "SERVICES", services)
-    port_names.cache_clear()
+    monkeypatch.setattr(named_ports, "SERVICES", services)
+    named_ports.named_ports.cache_clear()
 
     assert port_names() == ("http", "quake", "ssh", "web", "www")
     services.unlink()
-    port_names.cache_clear()
+    named_ports.named_ports.cache_clear()
     assert port_names() == ()
-    port_names.cache_clear()
+    named_ports.named_ports.cache_clear()

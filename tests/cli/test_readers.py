@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import os
 import subprocess
 import sys
+import time
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from shodohflo.keys.networks import PublishedNetwork, to_fields
+from shodohflo.model import UDP, Rung
 from shodohflo.store.connection import SocketStore
 from shodohflo.store.heartbeat import write_heartbeat
+from support.seen import end, write_knock, write_service
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,9 +74,21 @@ def test_flows_are_listed_with_most_packets_first(shodohflo: Command, url: str) 
     """The default is a table with the names of ports, most packets first."""
     lines = shodohflo("flows", "--store", url).stdout.splitlines()
 
-    assert lines[0].split() == ["CLIENT", "SERVICE", "PORT", "PACKETS", "BYTES", "FIRST", "AGE", "PROTOCOL", "RULE"]
+    titles = ["CLIENT", "SERVICE", "PORT", "PACKETS", "BYTES", "FIRST", "AGE", "PROTOCOL", "EVIDENCE", "RULE"]
+    assert lines[0].split() == titles
     assert lines[1].split()[:5] == ["192.168.7.20", "192.168.7.2", "22", "ssh", "182"]
-    assert lines[1].split()[-2:] == ["tcp", "FLOW_MAPPING[0]"]
+    assert lines[1].split()[-3:] == ["tcp", "guessed", "FLOW_MAPPING[0]"]
+
+
+def test_flows_without_evidence_can_be_chosen(shodohflo: Command, url: str) -> None:
+    """The default rules are about ports, so every flow is guessed; what has evidence is none of them."""
+    every = listed(shodohflo, "flows", "--store", url)
+
+    assert listed(shodohflo, "flows", "--store", url, "--guessed", "--sort", "evidence")
+    assert len(listed(shodohflo, "flows", "--store", url, "--guessed")) == len(every)
+    assert {row["evidence"] for row in every} == {"guessed"}
+    assert listed(shodohflo, "flows", "--store", url, "--not-evidence", "guessed") == []
+    assert listed(shodohflo, "peers", "--store", url, "--evidence", "handshake") == []
 
 
 @pytest.mark.parametrize(
@@ -334,13 +351,144 @@ def test_pairs_by_protocol_are_those_of_its_flows(shodohflo: Command, url: str) 
     assert all("192.168.7.2" not in (row["address"], row["peer"]) for row in pairs)
 
 
+@pytest.fixture
+def now(server: Server, url: str) -> int:
+    """Fill the store with three services and two origins of knocks, and return the time, in seconds since 1970."""
+    assert url
+    now = int(time.time())
+    with server.client() as client:
+        client.flushall()
+        write_service(client, end("10.0.0.9", 54321), first=now - 86_000, last=now - 2, clients=1000)
+        write_service(client, end("10.0.0.9", 22), first=now - 86_000, last=now - 7200, rung=Rung.KNOWN)
+        write_service(client, end("192.168.7.1", 53, UDP), first=now - 600, last=now - 1, rung=Rung.BITS)
+        targets = [end("10.0.0.5", port) for port in range(1, 33)]
+        write_knock(
+            client,
+            "203.0.113.9/32",
+            *targets,
+            first=now - 20,
+            last=now - 8,
+            refused=1000,
+            silent=24,
+            hosts=3,
+            ports=1024,
+        )
+        write_knock(client, "198.51.100.0/24", end("10.0.0.9", 23), first=now - 9, last=now - 3, silent=7)
+    return now
+
+
+def test_services_are_an_inventory(shodohflo: Command, url: str, now: int) -> None:
+    """Services are listed by address and port, with names of ports, clients up to a bound, and marks."""
+    lines = [line.split() for line in shodohflo("services", "--store", url).stdout.splitlines()]
+
+    assert lines[0] == ["ADDRESS", "PORT", "PROTOCOL", "EVIDENCE", "CLIENTS", "FIRST", "AGE", "MARK", "AGENTS"]
+    assert [line[:2] for line in lines[1:]] == [["10.0.0.9", "22"], ["10.0.0.9", "54321"], ["192.168.7.1", "53"]]
+    assert lines[1][2:6] == ["ssh", "tcp", "known", "1"]
+    assert lines[1][-2:] == ["gone", "bert"]
+    assert lines[2][4] == "1000+"
+    assert lines[3][-2:] == ["new", "bert"]
+    (row,) = listed(shodohflo, "services", "--store", url, "--port", "domain")
+    assert (row["first"], row["last"], row["new"], row["gone"]) == (now - 600, now - 1, True, False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "ports"),
+    [
+        (["--address", "10.0.0.0/8"], [22, 54321]),
+        (["--not-address", "10.0.0.0/8"], [53]),
+        (["--protocol", "udp"], [53]),
+        (["--evidence", "known,bits"], [22, 53]),
+        (["--since", "1h"], [54321, 53]),
+        (["--new", "1h"], [53]),
+        (["--new", "1m"], []),
+        (["--new", "1d"], [22, 54321, 53]),
+        (["--gone", "1h"], [22]),
+        (["--gone", "3h"], []),
+        (["--gone", "1h", "--new", "1h"], [22, 53]),
+        (["--sort", "port", "-n", "2"], [22, 53]),
+    ],
+)
+@pytest.mark.usefixtures("now")
+def test_services_can_be_narrowed_down(shodohflo: Command, url: str, arguments: list[str], ports: list[int]) -> None:
+    """By address, port, protocol, evidence and time; --new and --gone together are what has changed."""
+    assert [row["port"] for row in listed(shodohflo, "services", "--store", url, *arguments)] == ports
+
+
+@pytest.mark.usefixtures("now")
+def test_no_service_is_told_with_where_else_to_look(shodohflo: Command, url: str, server: Server) -> None:
+    """An empty inventory says why, and that refused ports are elsewhere; filters are a reason too."""
+    filtered_out = shodohflo("services", "--store", url, "--new", "1m").stderr
+    with server.client() as client:
+        client.flushall()
+    empty = shodohflo("services", "--store", url).stderr
+
+    assert "the filters leave out all 3 keys of services" in filtered_out
+    assert "recon" not in filtered_out
+    assert "no agent writes to" in empty
+    assert "`shodohflo recon`" in empty
+
+
+@pytest.mark.usefixtures("now")
+def test_who_knocks_is_told_in_sentences(shodohflo: Command, url: str) -> None:
+    """Scans are summed in words, the latest first; a network says that many addresses are summed."""
+    lines = shodohflo("recon", "--store", url).stdout.splitlines()
+
+    assert lines[0].startswith("WHO KNOCKS")
+    assert lines[1].startswith(
+        "198.51.100.0/24 (many addresses): port 23/tcp (telnet) of 10.0.0.9, 7 times in 6 s, 7 silent"
+    )
+    assert lines[2].startswith("203.0.113.9: 1,024 ports of 3 hosts in 12 s, 1,000 refused, 24 silent ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "origins"),
+    [
+        ([], ["198.51.100.0/24", "203.0.113.9"]),
+        (["--sort", "port"], ["203.0.113.9", "198.51.100.0/24"]),
+        (["--sort", "port", "--reverse"], ["198.51.100.0/24", "203.0.113.9"]),
+        (["--client", "198.51.100.77"], ["198.51.100.0/24"]),
+        (["--service", "10.0.0.5"], ["203.0.113.9"]),
+        (["--port", "23"], ["198.51.100.0/24", "203.0.113.9"]),
+        (["--not-port", "1"], ["198.51.100.0/24"]),
+        (["--since", "5s"], ["198.51.100.0/24"]),
+        (["--kind", "rst,icmp"], []),
+        (["-n", "1"], ["198.51.100.0/24"]),
+    ],
+)
+@pytest.mark.usefixtures("now")
+def test_who_knocks_can_be_narrowed_down(
+    shodohflo: Command, url: str, arguments: list[str], origins: list[str]
+) -> None:
+    """The origin is the client, and the ends that it tried are services, as in the other rows."""
+    assert [row["origin"] for row in listed(shodohflo, "recon", "--store", url, *arguments)] == origins
+
+
+@pytest.mark.usefixtures("now")
+def test_both_kinds_of_failed_attempts_stand_together(shodohflo: Command, url: str, demo: Path) -> None:
+    """Resets and unreachables come first, as they ever did; CSV has one header for all."""
+    shodohflo("replay", "--store", url, "--our-nets", "192.168.7.0/24", demo)
+
+    table = shodohflo("recon", "--store", url).stdout.splitlines()
+    rows = listed(shodohflo, "recon", "--store", url)
+    sheet = list(csv.DictReader(io.StringIO(shodohflo("recon", "--store", url, "--csv").stdout)))
+
+    assert table[0].startswith("CLIENT")
+    assert table[table.index("") + 1].startswith("WHO KNOCKS")
+    assert [row["kind"] for row in rows][-2:] == ["knock", "knock"]
+    assert {row["kind"] for row in rows[:-2]} == {"rst", "icmp"}
+    assert [row["kind"] for row in sheet] == [row["kind"] for row in rows]
+    assert list(sheet[0])[:6] == ["kind", "client", "remote", "client_port", "remote_port", "code"]
+    assert (sheet[0]["origin"], sheet[-1]["client"], sheet[-1]["ports"]) == ("", "", "1024")
+    assert sheet[-1]["targets"].startswith("10.0.0.5;tcp;1 10.0.0.5;tcp;2 ")
+
+
 def test_readers_never_run_a_configuration(url: str, tmp_path: Path) -> None:
     """Readers run neither the configuration in the working directory nor that of SHODOHFLO_CONFIG."""
     trap = tmp_path / "configuration.py"
     trap.write_text("open('trace', 'w')\n")
     environment = os.environ | {"SHODOHFLO_CONFIG": str(trap), "SHODOHFLO_STORE": url}
 
-    for command in ("flows", "peers", "clients", "recon"):
+    for command in ("flows", "peers", "clients", "services", "recon"):
         subprocess.run(
             [sys.executable, "-m", "shodohflo", command], cwd=tmp_path, env=environment, capture_output=True, check=True
         )

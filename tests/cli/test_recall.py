@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from shodohflo.model import UDP
+from support.seen import end, write_knock, write_service
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -47,6 +50,53 @@ def test_a_flow_is_told_with_all_that_its_detail_remembers(shodohflo: Command, u
     )
     assert told["expires"].startswith("in 1")
     assert told["stores"] == url
+
+
+def test_a_service_is_told_with_its_evidence(shodohflo: Command, url: str, server: Server) -> None:
+    """A service has port, evidence, clients up to a bound, and times; JSON has the fields of `services`."""
+    with server.client() as client:
+        write_service(client, end("10.0.0.9", 22), first=1_700_000_000, last=1_700_000_060, clients=1000)
+        write_service(client, end("10.0.0.9", 22, UDP), first=1_700_000_000, last=1_700_000_060)
+    key = "service;10.0.0.9;tcp;22"
+
+    lines = shodohflo("explain", "--key", key, "--store", url).stdout.splitlines()
+    told = json.loads(shodohflo("explain", "--key", key, "--store", url, "--json").stdout)
+
+    assert lines[0] == key
+    words = dict(re.split(r"  +", line.strip(), maxsplit=1) for line in lines[1:])
+    assert words["service"] == "10.0.0.9, port 22/tcp (ssh)"
+    assert words["evidence"].startswith("handshake: the flow's own opening")
+    assert (words["clients"], words["agents"], words["stores"]) == ("1,000 or more", "bert", url)
+    assert words["first seen"].startswith("2023-11-14 22:13:20 UTC, ")
+    assert (told["key"], told["protocol"], told["clients"]) == (key, "tcp", 1000)
+
+
+def test_an_origin_of_knocks_is_told_with_what_it_tried(shodohflo: Command, url: str, server: Server) -> None:
+    """An origin has its sentence and every end that is known, which the table has no room for."""
+    with server.client() as client:
+        targets = [end("10.0.0.5", port) for port in range(1, 6)]
+        write_knock(client, "203.0.113.0/24", *targets, first=1_700_000_000, last=1_700_000_012, silent=5, ports=5)
+
+    lines = shodohflo("explain", "--key", "knock;203.0.113.0/24", "--store", url).stdout.splitlines()
+
+    assert "203.0.113.0/24 (many addresses): 5 ports of 10.0.0.5 in 12 s, 5 silent" in lines[1]
+    assert sum(line.strip().startswith("tried ") for line in lines) == 5
+    assert "10.0.0.5 3/tcp, " in "".join(lines)
+
+
+@pytest.mark.parametrize("key", ["service;10.0.0.9;tcp;23", "knock;203.0.113.8"])
+def test_what_no_store_has_is_told_in_one_line(shodohflo: Command, url: str, key: str) -> None:
+    """A key that is ours and not there is an error, as for flows."""
+    result = shodohflo("explain", "--key", key, "--store", url)
+
+    assert result.exit_code == 1
+    assert result.stderr == f"shodohflo: no store has the key {key}: it was never written, or it has expired\n"
+
+
+@pytest.mark.parametrize("key", ["service;10.0.0.9;tcp;023", "service;10.0.0.9;22", "knock;203.0.113.8/24", "knock;"])
+def test_another_spelling_is_none_of_our_keys(shodohflo: Command, url: str, key: str) -> None:
+    """Each key has one spelling, as keys of flows have."""
+    assert "is not one of our keys" in shodohflo("explain", "--key", key, "--store", url).stderr
 
 
 def test_a_flow_is_remembered_as_json_too(shodohflo: Command, url: str) -> None:

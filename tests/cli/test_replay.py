@@ -68,7 +68,17 @@ def test_the_table_is_for_people_with_the_ledger_after_it(shodohflo: Command, de
     """The flow with most packets comes first, and the ledger follows the table."""
     lines = shodohflo("replay", *OURS, demo).stdout.splitlines()
 
-    assert lines[0].split() == ["CLIENT", "SERVICE", "PORT", "PACKETS", "BYTES", "FIRST", "PROTOCOL", "RULE"]
+    assert lines[0].split() == [
+        "CLIENT",
+        "SERVICE",
+        "PORT",
+        "PACKETS",
+        "BYTES",
+        "FIRST",
+        "PROTOCOL",
+        "EVIDENCE",
+        "RULE",
+    ]
     assert lines[1].split() == [
         "192.168.7.20",
         "192.168.7.2",
@@ -80,6 +90,7 @@ def test_the_table_is_for_people_with_the_ledger_after_it(shodohflo: Command, de
         "2026-01-05",
         "10:00:28",
         "tcp",
+        "guessed",
         "FLOW_MAPPING[0]",
     ]
     assert "1,677 packets received, 0 dropped by the kernel" in lines

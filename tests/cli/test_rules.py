@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from shodohflo.config import load
 from shodohflo.store.heartbeat import write_heartbeat
 
 if TYPE_CHECKING:
@@ -96,7 +97,15 @@ def test_a_capture_that_breaks_is_used_and_told(shodohflo: Command, configuratio
     assert SENTENCES[0] in result.stdout
 
 
-@pytest.mark.parametrize("arguments", [["--running", "x.pcap"], ["--store", "valkey://bert"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--running", "x.pcap"],
+        ["--store", "valkey://bert"],
+        ["--grade", "--running", "x.pcap"],
+        ["--grade", "--store", "valkey://bert", "x.pcap"],
+    ],
+)
 def test_questions_that_make_no_sense_are_refused(shodohflo: Command, arguments: list[str]) -> None:
     """Captures together with --running, and --store without it, are refused with status 2."""
     assert shodohflo("rules", *arguments).exit_code == 2
@@ -130,6 +139,51 @@ def test_a_running_agents_rules_are_counted_from_the_store(
     assert remembered[1:] == [row for row in live[1:] if row["packets"]]
     assert remembered[0]["sentence"] == "(its sentence is unknown)"
     assert remembered[0]["dropped"] == expected[0]["dropped"]
+
+
+def test_grades_of_running_agents_are_read_from_the_store(
+    shodohflo: Command, configuration: Path, server: Server
+) -> None:
+    """Without captures, --grade sums what the agents have in their hashes; a malformed grade is none."""
+    url = f"unix://{server.path}"
+    digest = load(configuration).digest
+    fields = {"configuration.digest": digest, "grade.FLOW_MAPPING[1]": "1244 51 20000 51 38"}
+    with server.client() as client:
+        client.flushall()
+        for name in ("bert", "ernie"):
+            write_heartbeat(client, name, fields | {"grade.FLOW_MAPPING[2]": "1 2 3"})
+
+    told = shodohflo("rules", "--grade", "--store", url, configuration)
+    unknown = shodohflo("rules", "--grade", "--store", url)
+    (row,) = rows(shodohflo("rules", "--grade", "--store", url, "--json"))
+
+    assert told.stdout.splitlines() == [
+        "FLOW_MAPPING[1] LowerPort(SRC): 4.1 % disagree with evidence; worst port 20000: 76 of 102; 2,488 flows graded"
+    ]
+    assert unknown.stdout.startswith("FLOW_MAPPING[1]: 4.1 % disagree")
+    assert (row["graded"], row["disagreed"], row["agents"]) == (2488, 102, ["bert", "ernie"])
+
+
+def test_a_store_without_agents_has_no_grades_and_says_so(shodohflo: Command, server: Server) -> None:
+    """It is told that no agent writes there, and what would have given a grade."""
+    with server.client() as client:
+        client.flushall()
+
+    told = shodohflo("rules", "--grade", "--store", f"unix://{server.path}")
+
+    assert told.exit_code == 0
+    assert told.stdout.startswith("no rule is graded: ")
+    assert "no agent" in told.stderr
+
+
+def test_grades_of_captures_follow_a_replay(shodohflo: Command, configuration: Path, demo: Path) -> None:
+    """With captures, --grade replays them: the ledger is on standard error, and every line is about a rule."""
+    told = shodohflo("rules", "--grade", configuration, demo, *OURS)
+
+    assert told.exit_code == 0
+    assert "packets received" in told.stderr
+    assert all(line.startswith(("FLOW_MAPPING[", "no rule is graded: ")) for line in told.stdout.splitlines())
+    assert told.stdout
 
 
 def test_rules_that_had_the_same_number_one_after_the_other_are_told_apart(

@@ -36,7 +36,7 @@ def test_words_with_an_equals_sign_are_filters_and_others_are_texts(text: str, e
     ("text", "complaint"),
     [
         ("prot=22", "prot= is no filter; did you mean port=?"),
-        ("=22", "= is no filter; there are client=, service=, port=, protocol=, not-client="),
+        ("=22", "= is no filter; there are client=, service=, port=, protocol=, evidence=, not-client="),
         ("port=sssh", "port: there is no port called 'sssh'; did you mean ssh?"),
         ("port=", "port: there is no port called ''"),
         ("client=10.0.0.1/8", "client: '10.0.0.1/8' is not a prefix: it has host bits set; write 10.0.0.0/8"),

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from shodohflo.analysis.frame import to_bytes
+from shodohflo.analysis.suggest.draft import PRICE
+from shodohflo.model import TCP
 from shodohflo.rules.packet import Packet
-from support.packets import ethernet
+from support.packets import ethernet, ip, tcp
 from support.savefiles import pcap
 
 if TYPE_CHECKING:
@@ -39,6 +41,13 @@ def our_nets_of(text: str) -> list[str]:
 def proposals(text: str) -> list[tuple[str, str]]:
     """Return each proposal as one line of text, and its rules."""
     return [(" ".join(said.replace("    #", "").split()), rules) for said, rules in PROPOSAL.findall(text)]
+
+
+def adopted(text: str, said: str, rules: str) -> str:
+    """Return the file with one of its proposals uncommented, in place of other rules if it says so."""
+    if "in place of" in said:
+        text = re.sub(r"    \(.* LowerPort\(.*\n", "", text)
+    return text.replace(rules, rules.replace("    # ", "    "))
 
 
 def keys_of(shodohflo: Command, config: Path, ours: list[str], capture: Path) -> dict[str, int]:
@@ -80,8 +89,7 @@ def test_every_price_is_true_of_the_capture(shodohflo: Command, capture: Path, t
     assert f"which make {len(before):,} keys." in text
 
     for number, (said, rules) in enumerate(proposals(text)):
-        changed = text.replace(rules, rules.replace("    # ", "    "))
-        path = saved(tmp_path / f"after{number}.py", changed)
+        path = saved(tmp_path / f"after{number}.py", adopted(text, said, rules))
         after = keys_of(shodohflo, path, ours, capture)
         assert shodohflo("check", path, *ours).exit_code == ("Anybody in " in said)
         if not said.startswith("Dropping"):
@@ -134,6 +142,44 @@ def test_services_on_high_ports_are_suggested(shodohflo: Command, tmp_path: Path
     path = saved(tmp_path / "named.py", text.replace(rules, rules.replace("    # ", "    ")))
     keys = keys_of(shodohflo, path, our_nets_of(text), capture)
     assert {key for key in keys if key.endswith(";flow")} == {f"10.0.0.{n};10.0.0.99;50051;flow" for n in range(10)}
+
+
+def segment(text: str, numbers: tuple[int, int] = (0, 0)) -> bytes:
+    """Return a TCP segment as a frame, with the numbers of sequence and acknowledgement."""
+    packet = Packet.from_text(text)
+    payload = tcp(packet.src_port, packet.dst_port, packet.tcp_flags, numbers=numbers)
+    return ethernet(ip(payload, TCP, str(packet.src_addr), str(packet.dst_addr)))
+
+
+def test_evidence_is_proposed_where_handshakes_contradict_the_lower_port(shodohflo: Command, tmp_path: Path) -> None:
+    """The proposal has its price, passes `check` in place of the rules below it, and can be explained."""
+    frames = []
+    for port in range(40000, 40015):
+        client, service = f"10.0.0.5:{port}", "10.0.0.99:54321"
+        frames.append(segment(f"{client} > {service} tcp syn", (port, 0)))
+        frames.append(segment(f"{service} > {client} tcp syn ack", (9, port + 1)))
+        frames.append(segment(f"{client} > {service} tcp ack"))
+    capture = tmp_path / "high.pcap"
+    capture.write_bytes(pcap(frames))
+
+    text = shodohflo("suggest", capture).stdout
+
+    ((said, rules),) = ((said, rules) for said, rules in proposals(text) if "Observed" in rules)
+    assert said.startswith(
+        "The lower port turns 15 of 15 TCP flows round (100 %), by their handshakes: 15 flow keys instead of 1. These "
+        "rules in place of the 2 below"
+    )
+    assert said.endswith(f"They cost more: {PRICE}.")
+    path = saved(tmp_path / "observed.py", adopted(text, said, rules))
+    assert '(None, "our_nets", LowerPort' not in path.read_text()
+    assert shodohflo("check", path, *our_nets_of(text)).exit_code == 0
+    told = shodohflo("rules", path).stdout
+    assert "by evidence if there is any, otherwise the end with the lower port is the service" in told
+
+
+def test_evidence_is_not_proposed_where_it_changes_nothing(shodohflo: Command, demo: Path) -> None:
+    """In the demo, no handshake contradicts the lower port."""
+    assert "Observed" not in shodohflo("suggest", demo).stdout
 
 
 def test_our_networks_can_be_named(shodohflo: Command, demo: Path) -> None:

@@ -297,6 +297,23 @@ def test_new_keys_of_one_call_that_find_no_room_have_no_slot() -> None:
         assert (memory.find(keys, at(3, 200)) == slots).all()
 
 
+def test_who_is_only_admitted_evicts_nobody() -> None:
+    """New keys take empty and expired places; where there is none they have no slot, and no entry is lost."""
+    memory = small()
+    enter(memory, 1, 1)
+    enter(memory, LIFETIME, *range(2, 7))
+    keys = keys_of(key_in(1, name) for name in range(100, 110))
+
+    slots, fresh = memory.admit(keys, at(LIFETIME + 1, 10))
+    assert fresh.all()
+    assert np.count_nonzero(slots >= 0) == 2
+    slots, fresh = memory.admit(keys, at(LIFETIME + 2, 10))
+    assert np.count_nonzero(slots >= 0) == 3
+    assert np.count_nonzero(fresh) == 8
+    assert (memory.find(keys, at(LIFETIME + 2, 10)) == slots).all()
+    assert remembers(memory, LIFETIME + 2, *range(1, 7)) == [False] + [True] * 5
+
+
 def test_what_is_written_to_slot_minus_one_harms_nobody() -> None:
     """Slot -1 is an element of its own, and zero again after the next call."""
     memory = small()

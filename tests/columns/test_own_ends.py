@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from shodohflo.columns.addresses import Addresses
 from shodohflo.columns.batch import ADDRESS
-from shodohflo.columns.own_ends import ANY, OwnEnds, OwnEndsTable, OwnSpace, Saying, SocketEnds
+from shodohflo.columns.own_ends import ANY, NO_ENDS, OwnEnds, OwnEndsTable, OwnSpace, Saying, SocketEnds, own_space
 from shodohflo.model import TCP, UDP, Address, End
 
 if TYPE_CHECKING:
@@ -163,3 +164,86 @@ def test_addresses_of_a_namespace_may_come_twice() -> None:
     )
 
     assert asked(OwnEnds((twice,)), [one], 4) == [Saying.SERVICE]
+
+
+def plain_space(
+    local: list[Address], services: list[End], connected: list[End], doubtful: list[End], before: OwnSpace
+) -> OwnSpace:
+    """Return what `own_space` should, from objects one by one."""
+
+    def has(service: End, one: End) -> bool:
+        return service == one or replace(one, address=ANY[one.address.version]) == service
+
+    accepted = [one for one in doubtful if one not in connected] + [one for one in connected if one.protocol == UDP]
+    present = [one for one in accepted if one.address in local]
+    gone = [one for one in before.services.objects() if one not in services]
+    outlived = [one for one in gone if any(has(one, other) for other in present)]
+    asking = {*connected, *(one for one in doubtful if one in before.clients.objects())}
+    everything = {*services, *outlived}
+    clients = {one for one in asking if one.address in local and not any(has(each, one) for each in everything)}
+    return OwnSpace.of(set(local), everything, clients)
+
+
+few_bound = st.lists(bound, max_size=6)
+few_ends = st.lists(ends, max_size=8)
+
+
+@given(st.lists(addresses, max_size=4), few_bound, few_ends, few_ends, spaces)
+def test_sockets_are_services_clients_or_what_they_were_before(
+    local: list[Address], services: list[End], connected: list[End], doubtful: list[End], before: OwnSpace
+) -> None:
+    """The columns are the same as going through the sockets one by one, in whatever order they come."""
+    some, others, rest = (SocketEnds.from_objects(rows) for rows in (services, connected, doubtful))
+
+    found = own_space(Addresses.from_objects(local), some, others, rest, before)
+    again = own_space(Addresses.from_objects(local[::-1]), some[::-1], others[::-1], rest[::-1], before)
+    expected = plain_space(local, services, connected, doubtful, before)
+
+    assert found.is_same(again)
+    assert sorted(found.services.objects(), key=repr) == sorted(expected.services.objects(), key=repr)
+    assert sorted(found.clients.objects(), key=repr) == sorted(expected.clients.objects(), key=repr)
+    assert sorted(found.addresses.texts()) == sorted(expected.addresses.texts())
+
+
+def test_a_listener_that_was_closed_is_a_service_as_long_as_its_connections_live() -> None:
+    """Its connection is then no client's; without a connection, the service is gone."""
+    local = Addresses.from_objects([ip_address("10.0.0.1")])
+    one = SocketEnds.from_objects([end("10.0.0.1", TCP, 80)])
+    any_address = SocketEnds.from_objects([end("0.0.0.0", TCP, 80)])
+    none = SocketEnds.empty()
+
+    first = own_space(local, any_address, none, none, NO_ENDS)
+    kept = own_space(local, none, none, one, first)
+    still = own_space(local, none, none, one, kept)
+    gone = own_space(local, none, none, none, still)
+    never = own_space(local, none, one, none, gone)
+
+    said = [space.says(end("10.0.0.1", TCP, 80)) for space in (kept, still, gone, never)]
+    assert said == [Saying.SERVICE, Saying.SERVICE, Saying.NOTHING, Saying.CLIENT]
+
+
+def test_a_client_may_get_the_port_of_a_listener_that_was_closed() -> None:
+    """A TCP end that was opened here is no connection that the listener accepted; of UDP, nobody can know."""
+    local = Addresses.from_objects([ip_address("10.0.0.1")])
+    none = SocketEnds.empty()
+    said = []
+    for protocol in (TCP, UDP):
+        one = SocketEnds.from_objects([end("10.0.0.1", protocol, 40000)])
+        listened = own_space(local, one, none, none, NO_ENDS)
+        said.append(own_space(local, none, one, one, listened).says(end("10.0.0.1", protocol, 40000)))
+
+    assert said == [Saying.CLIENT, Saying.SERVICE]
+
+
+def test_a_doubtful_end_stays_what_it_was() -> None:
+    """An end that was a client's stays one while it is in doubt, and one that nobody knows says nothing."""
+    local = Addresses.from_objects([ip_address("10.0.0.1")])
+    one = SocketEnds.from_objects([end("10.0.0.1", TCP, 40000)])
+    none = SocketEnds.empty()
+
+    unknown = own_space(local, none, none, one, NO_ENDS)
+    known = own_space(local, none, one, one, unknown)
+    still = own_space(local, none, none, one, known)
+
+    said = [space.says(end("10.0.0.1", TCP, 40000)) for space in (unknown, known, still)]
+    assert said == [Saying.NOTHING, Saying.CLIENT, Saying.CLIENT]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import os
 from ipaddress import ip_address, ip_network
@@ -172,6 +173,8 @@ def test_a_wrong_variable_is_named(written: Written) -> None:
     ("text", "complaint"),
     [
         ("STORE_MEMORY = 7", ":1:1: STORE_MEMORY: 7 is not a valid number of megabytes"),
+        ("EVIDENCE_MEMORY = 3", ":1:1: EVIDENCE_MEMORY: 3 is not a valid number of megabytes; write .* from 4 up"),
+        ("EVIDENCE_MEMORY = 64.0", ":1:1: EVIDENCE_MEMORY: 64.0 is not a valid number of megabytes"),
         ("STORE_MEMORY = '1G'", ":1:1: STORE_MEMORY: '1G' is not a valid number of megabytes"),
         ("TTL_GRACE = '900'", ":1:1: TTL_GRACE: '900' is not a number of seconds"),
         ("TTL_GRACE = 0", ":1:1: TTL_GRACE: 0 is not a number of seconds"),
@@ -345,3 +348,31 @@ def test_the_memory_of_the_store_is_a_number_of_megabytes(written: Written) -> N
     in_file, in_environment = plain(path), load(path, {"SHODOHFLO_STORE_MEMORY": "64"}, privileged=False)
 
     assert (plain(None).store_memory, in_file.store_memory, in_environment.store_memory) == (256, 512, 64)
+
+
+def test_the_memory_for_evidence_has_a_default_a_setting_and_a_variable(written: Written) -> None:
+    """EVIDENCE_MEMORY is a whole number of megabytes, and the environment overrides the file."""
+    path = written("EVIDENCE_MEMORY = 128\n")
+
+    in_file, in_environment = plain(path), load(path, {"SHODOHFLO_EVIDENCE_MEMORY": "4"}, privileged=False)
+
+    assert (plain(None).evidence_memory, in_file.evidence_memory, in_environment.evidence_memory) == (64, 128, 4)
+    with pytest.raises(ConfigurationError, match="SHODOHFLO_EVIDENCE_MEMORY: 3 is not a valid number"):
+        load(path, {"SHODOHFLO_EVIDENCE_MEMORY": "3"}, privileged=False)
+
+
+def test_what_a_file_defines_is_not_finalised_while_its_settings_are_there(tmp_path: Path) -> None:
+    """A finalizer of a configuration runs when the settings are gone, not when the collector happens to look."""
+    path = tmp_path / "c.py"
+    path.write_text("class Late:\n    pass\nlate = Late()\n", encoding="utf-8")
+    path.chmod(0o600)
+    done: list[str] = []
+
+    settings = load(path, {}, privileged=False)
+    settings.names["Late"].__del__ = lambda _: done.append("finalised")  # type: ignore[attr-defined] # a class
+    gc.collect()
+
+    assert done == []
+    del settings
+    gc.collect()
+    assert done == ["finalised"]

@@ -9,10 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shodohflo.keys.detail import Detail, FlowDetail, ProtocolSum, details, seconds_text
-from shodohflo.model import UDP, Kind
+from shodohflo.model import RUNGS, UDP, Kind, Rung
 from support.observing import Seen, observed
 
-NAMES = st.sampled_from(["first", "last", "rule", "sentence", "packets.tcp", "octets.tcp", "agent.bert", "other"])
+NAMES = st.sampled_from(
+    ["first", "last", "rule", "sentence", "evidence", "corrected", "packets.tcp", "octets.tcp", "agent.bert", "other"]
+)
 UNKNOWN = FlowDetail(first=None, last=None, protocols=(), rule="", sentence="", agents=())
 
 
@@ -20,7 +22,7 @@ def test_only_flows_have_details_with_the_rule_as_it_was() -> None:
     """Ignored flows and resets add no detail; a rule without a text has an empty sentence."""
     client, service = ip_address("10.0.0.1"), ip_address("8.8.8.8")
     rows = observed(
-        Seen(client, service, 53, protocol=UDP, rule=1, packets=2, octets=120, first=5, last=9),
+        Seen(client, service, 53, protocol=UDP, rule=1, packets=2, octets=120, first=5, last=9, rung=Rung.BITS),
         Seen(client, service, 53, kind=Kind.FLOW_IGNORED),
         Seen(client, service, 53, kind=Kind.RESET),
         Seen(client, service, 53, rule=2),
@@ -30,8 +32,8 @@ def test_only_flows_have_details_with_the_rule_as_it_was() -> None:
 
     key = "detail;10.0.0.1;8.8.8.8;53"
     assert added == [
-        Detail(key, "udp", packets=2, octets=120, first=5, last=9, rule=1, sentence="the second"),
-        Detail(key, "tcp", packets=1, octets=60, first=0, last=0, rule=2, sentence=""),
+        Detail(key, "udp", packets=2, octets=120, first=5, last=9, rule=1, sentence="the second", evidence="bits"),
+        Detail(key, "tcp", packets=1, octets=60, first=0, last=0, rule=2, sentence="", evidence=""),
     ]
 
 
@@ -61,6 +63,8 @@ def test_fields_are_read_by_protocol_with_times_rule_and_agents() -> None:
             "last": "9.5",
             "rule": "FLOW_MAPPING[1]",
             "sentence": "in words",
+            "evidence": "one-way churn",
+            "corrected": "8.25",
             "agent.ernie": "9.5",
             "agent.bert": "4.0",
         }
@@ -73,6 +77,8 @@ def test_fields_are_read_by_protocol_with_times_rule_and_agents() -> None:
         rule="FLOW_MAPPING[1]",
         sentence="in words",
         agents=("bert", "ernie"),
+        evidence="one-way churn",
+        corrected=8.25,
     )
     assert detail.octets == 350
 
@@ -88,6 +94,7 @@ def test_a_missing_hash_is_all_unknown() -> None:
     [
         *(("first", "1e308"), ("last", "nan"), ("last", "9" * 5_000), ("packets.tcp", "many"), ("octets.tcp", "-1")),
         *(("packets.tcp", "9" * 5_000), ("packets.tcp\x1b]0;", "1"), ("octets.TCP", "1"), ("sentence", "x" * 10_000)),
+        *(("evidence", "hearsay"), ("evidence", "\x1b[2J"), ("corrected", "soon"), ("corrected", "9" * 13)),
     ],
 )
 def test_a_malformed_field_is_left_out_and_counted(field: str, value: str) -> None:
@@ -108,6 +115,7 @@ def test_bad_values_are_read_as_unknown(fields: dict[str, str]) -> None:
     """Parsing a hash with any content raises nothing; times are finite and counts are not negative."""
     detail = FlowDetail.from_fields(fields)
 
-    for seconds in (detail.first, detail.last):
+    assert detail.evidence in {"", *RUNGS}
+    for seconds in (detail.first, detail.last, detail.corrected):
         assert seconds is None or -1e309 < seconds < 1e309
     assert all(protocol.packets >= 0 <= protocol.octets for protocol in detail.protocols)

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from shodohflo.keys.grammar import (
     FORMS,
-    _address,
     _any_address,
     detail_key,
     detail_name,
     from_key,
     key_pattern,
     key_template,
+    parse_address,
     to_key,
 )
 from shodohflo.model import Address, ClientKey, FlowKey, Key, PeerKey, ResetKey, UnreachableKey
@@ -140,7 +140,7 @@ def test_a_template_formats_addresses_as_text_and_numbers_as_integers() -> None:
 def test_the_fast_parser_of_addresses_agrees_with_the_plain_one(text: str) -> None:
     """Both take the same texts for the same addresses, and refuse all others."""
     results: list[Address | None] = []
-    for parse in (_address, _any_address):
+    for parse in (parse_address, _any_address):
         try:
             results.append(parse(text))
         except ValueError:

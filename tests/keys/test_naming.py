@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shodohflo.keys.grammar import AGENT
-from shodohflo.keys.naming import LABEL, LONGEST_NAME, agent_name
+from shodohflo.keys.naming import LABEL, LONGEST_NAME, agent_name, is_agent_name
 
 
 @pytest.mark.parametrize(
@@ -52,3 +52,10 @@ def test_a_name_that_is_taken_is_taken_again_unchanged(text: str) -> None:
     assert name.isascii()
     assert name.isprintable()
     assert not set(name) & set("; *?[]\\^\"'")
+    assert is_agent_name(name)
+
+
+@pytest.mark.parametrize("name", ["", "Bert", "a;b", "-bert", "x" * (LONGEST_NAME + 1), "bert\n"])
+def test_what_would_be_changed_or_refused_is_no_name(name: str) -> None:
+    """A reader takes only names that an agent can have."""
+    assert not is_agent_name(name)

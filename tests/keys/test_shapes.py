@@ -22,6 +22,7 @@ OURS = {
     "last": "9.5",
     "rule": "FLOW_MAPPING[1]",
     "sentence": "in words",
+    "evidence": "handshake",
     "agent.ernie": "9.5",
     "agent.bert": "4.0",
 }
@@ -29,7 +30,17 @@ OURS = {
 
 BAD = st.sampled_from(["", "many", "-1", "1e400", "nan", "9" * 30, "\u0663", "x" * 5_000, "\x1b[2J"])
 NAMES = st.sampled_from(
-    [*OURS, "packets.tcp", "octets.tcp", "octets.TCP", "packets.", "agent.", "agent." + "x" * 5_000, "other"]
+    [
+        *OURS,
+        "corrected",
+        "packets.tcp",
+        "octets.tcp",
+        "octets.TCP",
+        "packets.",
+        "agent.",
+        "agent." + "x" * 5_000,
+        "other",
+    ]
 )
 
 
@@ -61,6 +72,16 @@ def test_what_an_agent_writes_has_a_shape() -> None:
     assert detail is not None
     assert detail.protocols == (ProtocolSum("tcp", 2, 150), ProtocolSum("udp", 3, 200))
     assert (detail.agents, detail.rule, detail.last) == (("bert", "ernie"), "FLOW_MAPPING[1]", 9.5)
+
+
+def test_evidence_and_correction_are_optional() -> None:
+    """A hash of an earlier version, without evidence, has a shape, and so has one that was corrected."""
+    earlier = {name: value for name, value in OURS.items() if name != "evidence"}
+    for fields, told in ((earlier, ("", None)), (OURS | {"corrected": "7.5"}, ("handshake", 7.5))):
+        shape = Shape.of(tuple(fields))
+        detail = shape.parse(list(fields.values())) if shape else None
+        assert detail is not None
+        assert (detail.evidence, detail.corrected, detail.malformed) == (*told, 0)
 
 
 @pytest.mark.parametrize(

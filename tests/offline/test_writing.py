@@ -12,7 +12,7 @@ from shodohflo.errors import StoreError
 from shodohflo.keys import counts
 from shodohflo.offline import writing
 from shodohflo.offline.writing import as_of, reachable, write_all, writer_to
-from support.observing import SECOND, Seen, observed
+from support.observing import SECOND, Seen, Swapped, corrected, observed
 from support.serving import Server, programs
 
 if TYPE_CHECKING:
@@ -76,3 +76,21 @@ def test_times_are_shifted_together() -> None:
 
     assert int(shifted.last.max()) == now
     assert (shifted.last - shifted.first).tolist() == (SEEN.last - SEEN.first).tolist()
+
+
+@pytest.mark.parametrize("rows", [1, 1000])
+def test_corrections_are_written_after_the_rows(server: Server, rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a replay counted wrong at first is in the store as it is right."""
+    monkeypatch.setattr(writing, "_SLICE", rows)
+    swapped = [
+        Swapped(BERT, OUTSIDE, port=50000 + port, wrong_port=port, packets=port, last=port * SECOND)
+        for port in range(1, 8)
+    ]
+    seen = observed(*(each.as_written() for each in swapped))
+
+    writer_to(f"unix://{server.path}", load(None, {}).mapping, 900)(seen, corrected(*swapped))
+
+    right = counts(observed(*(each.as_it_is() for each in swapped)))
+    with server.client() as client:
+        assert {key: int(str(client.get(key))) for key in right} == right
+        assert list(client.scan_iter("8.8.8.8;10.0.0.1;*;flow")) == []

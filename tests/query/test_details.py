@@ -28,6 +28,18 @@ def test_details_of_several_stores_are_summed_up() -> None:
     )
 
 
+def test_the_evidence_is_that_of_the_latest_and_a_correction_stays() -> None:
+    """Evidence goes with the rule of the last packet; the latest correction in any store is told."""
+    early = UNKNOWN._replace(last=5.0, evidence="guessed", corrected=4.0)
+    late = UNKNOWN._replace(last=9.0, evidence="handshake")
+
+    joined = join_details([early, late])
+
+    assert (joined.evidence, joined.corrected) == ("handshake", 4.0)
+    assert joined == join_details([late, early])
+    assert join_details([early, early._replace(corrected=6.0)]).corrected == 6.0
+
+
 def test_a_single_unknown_detail_stays_unknown() -> None:
     """The sum of one unknown detail is unknown."""
     assert join_details([UNKNOWN]) == UNKNOWN

@@ -145,6 +145,19 @@ def test_protocols_and_age_of_a_flow_count_too() -> None:
     assert not Filter(ports=frozenset({1})).takes_flow(both)
 
 
+def test_evidence_of_a_flow_counts_too() -> None:
+    """A flow is taken by the word of its evidence; unknown evidence is not guessed, nor is it unwanted."""
+    guessed, wanted = replace(FLOW, evidence="guessed"), frozenset({"guessed"})
+
+    assert Filter(evidence=wanted).takes_flow(guessed)
+    assert not Filter(not_evidence=wanted).takes_flow(guessed)
+    assert not Filter(evidence=wanted).takes_flow(FLOW)
+    assert not Filter(evidence=wanted).takes_flow(replace(FLOW, evidence=""))
+    assert Filter(not_evidence=wanted).takes_flow(replace(FLOW, evidence=""))
+    assert Filter(evidence=wanted).is_about_flows
+    assert Filter(not_evidence=wanted).is_about_flows
+
+
 def test_kinds_of_failed_attempts_can_be_chosen() -> None:
     """Without a kind, both are taken."""
     assert Filter().takes_kind("rst")

@@ -14,17 +14,19 @@ from hypothesis import strategies as st
 from shodohflo.errors import StoreError
 from shodohflo.keys import FlowDetail, detail_key, from_key
 from shodohflo.keys.detail import ProtocolSum
-from shodohflo.model import UDP, ClientKey, FlowKey, Kind
+from shodohflo.model import UDP, ClientKey, FlowKey, Kind, Rung
 from shodohflo.query.details import join_details
 from shodohflo.query.filters import Filter
 from shodohflo.query.reader import Reader
 from shodohflo.query.rows import FlowRow
+from shodohflo.query.services import Lately
 from shodohflo.store.connection import RemoteStore, SocketStore
 from shodohflo.store.sinks.single import Single
 from shodohflo.store.urls import parse_url
 from shodohflo.store.writer import Writer
 from support.cutting import CuttingWire
 from support.observing import SECOND, SEEN, Seen, flow, observed
+from support.seen import end, write_knock, write_service
 from support.serving import PATIENCE, Server, programs, wait_until
 
 if TYPE_CHECKING:
@@ -79,6 +81,8 @@ def test_a_flow_is_read_as_it_was_written(server: Server) -> None:
         protocols=(ProtocolSum("tcp", 2, 150), ProtocolSum("udp", 3, 200)),
         rule="FLOW_MAPPING[0]",
         sentence="the rule in words",
+        evidence="",
+        corrected=None,
         agents=("bert",),
         age=1.5,
         expires_in=row.expires_in,
@@ -345,6 +349,8 @@ def plain_row(name: str, told: list[tuple[str, int, float | None, FlowDetail]], 
         protocols=detail.protocols,
         rule=detail.rule,
         sentence=detail.sentence,
+        evidence=detail.evidence,
+        corrected=detail.corrected,
         agents=detail.agents,
         packets=sum(packets for _, packets, _, _ in told),
         age=None if detail.last is None else max(now - detail.last, 0.0),
@@ -430,6 +436,59 @@ def test_only_the_wanted_kind_of_failed_attempts_is_read(server: Server) -> None
 
     for kind in ("rst", "icmp"):
         assert [row.kind for row in reader(server).recon(Filter(kinds=frozenset({kind}))).rows] == [kind]
+
+
+def test_services_are_read_with_their_marks(server: Server) -> None:
+    """Every service is a row, by address and port; what looks like one and is not is counted."""
+    with server.client() as client:
+        write_service(client, end("10.0.0.9", 54321), first=1000, last=2000, clients=3)
+        write_service(client, end("9.0.0.9", 22), first=1990, last=1995, rung=Rung.KNOWN)
+        client.set("service;10.0.0.9;tcp;80", "1")
+        client.hset("service;10.0.0.9;tcp;080", mapping={"first": "1", "last": "2"})
+
+    found = reader(server).services(EVERYTHING, Lately(new=60.0, gone=3.0), now=2000.0)
+    chosen = reader(server).services(Filter(ports=frozenset({22})), Lately(), now=2000.0)
+
+    assert [(str(row.address), row.port, row.evidence, row.new, row.gone) for row in found.rows] == [
+        ("9.0.0.9", 22, "known", True, True),
+        ("10.0.0.9", 54321, "handshake", False, False),
+    ]
+    assert found.foreign == 2
+    assert [row.port for row in chosen.rows] == [22]
+
+
+def test_a_service_of_several_stores_is_one_row(servers: list[Server]) -> None:
+    """The same service in two stores is listed once, with what both say."""
+    for server, agent, clients in zip(servers, ("bert", "ernie"), (3, 5), strict=True):
+        with server.client() as client:
+            write_service(client, end("10.0.0.9", 22), first=1000, last=2000, clients=clients, agent=agent)
+
+    [row] = reader(*servers).services(EVERYTHING, Lately(), now=2000.0).rows
+
+    assert (row.clients, row.agents, len(row.stores)) == (5, ("bert", "ernie"), 2)
+
+
+def test_origins_of_knocks_are_read(servers: list[Server]) -> None:
+    """Every origin is a row, summed over stores; they are left out where only other kinds are wanted."""
+    ssh = end("10.0.0.5", 22)
+    for server in servers:
+        with server.client() as client:
+            write_knock(client, "203.0.113.9/32", ssh, first=1000, last=1012, refused=1, silent=15)
+            write_knock(client, "198.51.100.0/24", first=1000, last=1001, silent=7)
+            client.hset("knock;10.0.0.0/8", mapping={"first": "1", "last": "2"})
+    asked = reader(*servers)
+
+    found = asked.knocks(EVERYTHING, now=1020.0)
+    to_ssh = asked.knocks(Filter(ports=frozenset({22})), now=1020.0)
+
+    assert [(str(row.origin), row.attempts, row.age) for row in found.rows] == [
+        ("198.51.100.0/24", 14, 19.0),
+        ("203.0.113.9/32", 32, 8.0),
+    ]
+    assert found.foreign == 2
+    assert [str(row.origin) for row in to_ssh.rows] == ["203.0.113.9/32"]
+    assert asked.knocks(Filter(kinds=frozenset({"rst"})), now=1020.0).rows == ()
+    assert [store.matching for store in asked.contents((), ("knock;",))] == [3, 3]
 
 
 def test_what_a_store_holds_is_told_whoever_is_asked_for(servers: list[Server]) -> None:

@@ -81,9 +81,9 @@ class Case:
         return self.name
 
 
-Addressing = dict[str, "Callable[[int], Address]"]
+AddressPlans = dict[str, "Callable[[int], Address]"]
 
-ADDRESSINGS: Final[Addressing] = {
+ADDRESS_PLANS: Final[AddressPlans] = {
     "rising": lambda number: IPv4Address(0x0A00_0001 + number),
     "falling": lambda number: IPv4Address(0x0AFF_FFFF - number),
     "ipv6": lambda number: IPv6Address((0xFD00 << 112) + 0xFFFF - number),
@@ -101,7 +101,7 @@ def batches(packets: Sequence[Packet], size: int | None) -> Iterator[Sequence[Pa
 def cases(addressing: str = "rising") -> list[Case]:
     """Return all cases of all files, in order."""
     texts = [(FILES / name).read_text(encoding="utf-8") for name in ("cases.txt", "attacks.txt")]
-    return [_Reader(ADDRESSINGS[addressing]).case(text) for whole in texts for text in whole.split("\n## ")[1:]]
+    return [_Reader(ADDRESS_PLANS[addressing]).case(text) for whole in texts for text in whole.split("\n## ")[1:]]
 
 
 class _Reader:
@@ -117,7 +117,7 @@ class _Reader:
         """Return the case that `text` states, from its heading on."""
         heading, *lines = text.splitlines()
         if re.search(r"\d+\.\d+\.\d+\.\d+:", text):
-            self._address = ADDRESSINGS["rising"]  # it names an address of IPv4
+            self._address = ADDRESS_PLANS["rising"]  # it names an address of IPv4
         moments = [Moment()]
         for line in filter(None, (re.split(r"(?:^|\s)#\s", each)[0].strip() for each in lines)):
             asks = _ASKS.fullmatch(line)

@@ -18,6 +18,7 @@ How the specification is read where it leaves a choice:
 * What a side's SYN-ACK is compared with is its latest one that was not ignored. Payload does not prolong the life of
   openings.
 * An entry is used when evidence is noted in it, not when it is asked; a flow asks at the time of its last payload.
+* Datagrams between two groups, which only a forger sends, have no verdict by *group* and leave nothing in memory.
 * Sequence numbers of payload are not read, so a bare SYN is as good as any other claim once payload follows.
 """
 
@@ -431,8 +432,8 @@ class Ladder:
         }
 
     def is_group(self, flow: Flow) -> bool:
-        """Say whether exactly one end of `flow` is a group, so that nothing but this counts."""
-        return self._group(flow) is not None
+        """Say whether an end of `flow` is a group, so that it leaves nothing in memory."""
+        return flow.protocol == UDP and any(self._is_group_address(end.address) for end in flow.ends)
 
     # Evidence comes in.
 
@@ -517,6 +518,7 @@ class Ladder:
             (Rung.KNOWN, self._known(flow, remembered)),
             (Rung.CHURN, self._churn(flow, remembered)),
             (Rung.LISTED, self._by_list(flow)),
+            (Rung.CLAIMED, self._claimed(flow, remembered)),
             (Rung.ROLES, self._by_roles(flow, remembered)),
             (Rung.ONE_WAY_CHURN, self._one_way_churn(flow, remembered)),
         ):
@@ -546,9 +548,12 @@ class Ladder:
     def _known(self, flow: Flow, remembered: Remembered) -> int | None:
         if self._own_now(flow, remembered) is CONTRADICTION:
             return None
+        return _by(self.verified, flow.ends, remembered.last)
+
+    def _claimed(self, flow: Flow, remembered: Remembered) -> int | None:
         now = remembered.last
-        if any(self.verified.knows(end, now) for end in flow.ends):
-            return _by(self.verified, flow.ends, now)
+        if self._own_now(flow, remembered) is CONTRADICTION or any(self.verified.knows(end, now) for end in flow.ends):
+            return None
         return _by(self.claims, flow.ends, now)
 
     def _churn(self, flow: Flow, remembered: Remembered) -> int | None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from reference.evidence_cases import ADDRESSINGS, Case, batches, cases
+from reference.evidence_cases import ADDRESS_PLANS, Case, batches, cases
 from reference.ladder import Ladder, read_listed
 from support.judging import Columns
 
 LISTED = read_listed()
 SIZES = pytest.mark.parametrize("size", [1, 2, 3, None], ids=lambda size: f"{size or 'all'} at once")
 CASES = pytest.mark.parametrize(
-    "case", [pytest.param(case, id=f"{how} {case}") for how in ADDRESSINGS for case in cases(how)]
+    "case", [pytest.param(case, id=f"{how} {case}") for how in ADDRESS_PLANS for case in cases(how)]
 )
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reference.evidence_cases import ADDRESSINGS, Case, batches, cases
+from reference.evidence_cases import ADDRESS_PLANS, Case, batches, cases
 from reference.ladder import SECOND, Flow, Ladder, OwnSockets, Packet, Saying, Verdict, read_listed
 from shodohflo.model import TCP, UDP, End, Rung
 
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 LISTED = read_listed()
 SIZES = pytest.mark.parametrize("size", [1, 2, 3, None], ids=lambda size: f"{size or 'all'} at once")
 CASES = pytest.mark.parametrize(
-    "case", [pytest.param(case, id=f"{how} {case}") for how in ADDRESSINGS for case in cases(how)]
+    "case", [pytest.param(case, id=f"{how} {case}") for how in ADDRESS_PLANS for case in cases(how)]
 )
 
 HERE, THERE = IPv4Address("10.0.0.1"), IPv4Address("10.0.0.2")
 SYN, SYN_ACK, ACK, RST = 0x02, 0x12, 0x10, 0x04
 
 
-def test_there_are_thirty_cases() -> None:
-    """Fifteen cases and fifteen more are read, each with something that must hold."""
+def test_there_are_thirty_two_cases() -> None:
+    """Fifteen cases and seventeen more are read, each with something that must hold."""
     all_cases = cases()
 
-    assert [case.name[:2] for case in all_cases] == [f"{number:02}" for number in range(1, 31)]
+    assert [case.name[:2] for case in all_cases] == [f"{number:02}" for number in range(1, 33)]
     assert all(moment.asks or moment.empty_but is not None for case in all_cases for moment in case.moments)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from shodohflo.analysis.compare import Change, Difference, Side, What
@@ -11,11 +13,14 @@ OLD = Side("recorded.flow", "10.0.0.1;10.0.0.2;53;flow", "FLOW_MAPPING[0]", "the
 NEW = Side("dropped.FLOW_MAPPING[1]", "", "FLOW_MAPPING[1]", "the new rule")
 
 
-def difference(*changes: Change, same_tunnels: bool = True) -> Difference:
+WORDS = ("guessed", "handshake", "rule", "one-way churn", "")
+
+
+def difference(*changes: Change) -> Difference:
     """Return a difference whose keys are those of its changes."""
     old = {change.old.key: change.packets for change in changes if change.old.key}
     new = {change.new.key: change.packets for change in changes if change.new.key}
-    return Difference(10, old, new, changes, same_tunnels=same_tunnels)
+    return Difference(10, old, new, changes)
 
 
 def test_no_difference_is_one_line_after_the_counts() -> None:
@@ -25,7 +30,7 @@ def test_no_difference_is_one_line_after_the_counts() -> None:
 
 def test_what_was_not_read_is_not_said_to_be_equal() -> None:
     """Without a packet nothing was compared, and after a broken capture the result is about what could be read."""
-    nothing = Difference(0, {}, {}, (), same_tunnels=True)
+    nothing = Difference(0, {}, {}, ())
 
     assert list(difference_lines(nothing))[1:] == ["no packet to compare"]
     assert list(difference_lines(difference(), complete=False))[1:] == ["no difference in what could be read"]
@@ -41,6 +46,19 @@ def test_a_change_is_shown_with_both_rules_and_its_keys() -> None:
         "  before  recorded.flow by FLOW_MAPPING[0], the old rule",
         "  after   dropped by FLOW_MAPPING[1], the new rule",
         "    3  10.0.0.1;10.0.0.2;53;flow",
+    ]
+
+
+def test_evidence_is_told_beside_its_rule_and_a_guess_is_not() -> None:
+    """Changes by different evidence are apart; what a rule guesses or says needs no further word."""
+    sides = [replace(NEW, outcome="recorded.flow", key="10.0.0.2;10.0.0.1;9;flow", evidence=word) for word in WORDS]
+
+    lines = list(difference_lines(difference(*(Change(What.EXCHANGED, 1, OLD, side) for side in sides))))
+
+    assert [line for line in lines if line.startswith("  after")] == [
+        "  after   recorded.flow by FLOW_MAPPING[1], the new rule",
+        "  after   recorded.flow by FLOW_MAPPING[1] (handshake), the new rule",
+        "  after   recorded.flow by FLOW_MAPPING[1] (one-way churn), the new rule",
     ]
 
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shodohflo.keys.detail import ProtocolSum
-from shodohflo.model import UDP, Kind
-from shodohflo.query.rows import FlowRow, KeyRow
+from shodohflo.model import UDP, Kind, Rung
+from shodohflo.query.rows import COMMON, FlowRow
 from shodohflo.query.sums import join_flows
 from shodohflo.report.flows import flow_rows
 from support.observing import SEEN, Seen, observed
@@ -30,13 +30,22 @@ def test_protocols_and_rules_of_a_flow_are_put_together() -> None:
     assert (flow.rule, flow.sentence) == ("FLOW_MAPPING[1]", "the second rule")
 
 
+def test_a_flow_has_the_evidence_of_its_latest_packet() -> None:
+    """Rows of one flow with other rungs are one row, with the rung of the last packet, whatever their order."""
+    guessed = replace(DNS, rung=Rung.GUESSED, last=4)
+    shown = replace(DNS, rung=Rung.ONE_WAY_CHURN, first=5, last=9)
+
+    for rows in ((guessed, shown), (shown, guessed)):
+        (flow,) = flow_rows(observed(*rows), SENTENCES)
+        assert (flow.evidence, flow.packets) == ("one-way churn", 2)
+
+
 def test_what_only_a_store_knows_is_empty() -> None:
     """Age and expiry are None, stores and agents are empty, and so is the sentence of an unknown rule."""
     (flow,) = flow_rows(observed(replace(DNS, rule=7)), SENTENCES)
 
     assert (flow.age, flow.expires_in, flow.stores, flow.agents, flow.sentence) == (None, None, (), (), "")
-    common = [field.name for field in fields(KeyRow)]
-    assert list(flow.as_dict()) == [*(f.name for f in fields(FlowRow) if f.name not in common), *common]
+    assert list(flow.as_dict()) == [*(f.name for f in fields(FlowRow) if f.name not in COMMON), *COMMON]
 
 
 @given(st.lists(SEEN, max_size=12))

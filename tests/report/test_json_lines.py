@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shodohflo.keys.detail import ProtocolSum
-from shodohflo.query.rows import ClientRow, FlowRow, KeyRow, PeerRow, ReconRow
+from shodohflo.query.rows import ClientRow, FlowRow, KnockRow, KnockTarget, ListedRow, PeerRow, ReconRow, ServiceRow
 from shodohflo.report.json_lines import json_line
 from support.observing import ADDRESSES, PORTS
 from support.rows import FLOW
@@ -35,6 +35,8 @@ FLOWS = st.builds(
     protocols=st.lists(st.builds(ProtocolSum, TEXTS, COUNTS, COUNTS), max_size=2).map(tuple),
     rule=TEXTS,
     sentence=TEXTS,
+    evidence=TEXTS,
+    corrected=TIMES,
     agents=st.lists(TEXTS, max_size=2).map(tuple),
     packets=COUNTS,
     age=TIMES,
@@ -71,8 +73,40 @@ OUTSIDE: Address = ip_address("2001:db8::1")
             expires_in=900.0,
             stores=(),
         ),
+        ServiceRow(
+            address=OUTSIDE,
+            port=443,
+            protocol="tcp",
+            evidence="handshake",
+            clients=1000,
+            first=1.25,
+            last=2.0,
+            new=True,
+            gone=False,
+            agents=("bert",),
+            age=0.0,
+            expires_in=900.0,
+            stores=("one",),
+        ),
+        *(
+            KnockRow(
+                origin=ip_network(origin),
+                refused=1,
+                silent=15,
+                hosts=1,
+                ports=16,
+                first=1.25,
+                last=2.0,
+                targets=(KnockTarget(BERT, "tcp", 22, 2.0), KnockTarget(OUTSIDE, "udp", 53, 1.25)),
+                agents=("bert",),
+                age=0.0,
+                expires_in=None,
+                stores=("one",),
+            )
+            for origin in ("203.0.113.9", "203.0.113.0/24", "2001:db8::/64", "::ffff:1.2.3.4")
+        ),
     ],
 )
-def test_all_kinds_of_rows_have_lines(row: KeyRow) -> None:
-    """Pairs, clients and failed attempts too are what the general encoder writes."""
+def test_all_kinds_of_rows_have_lines(row: ListedRow) -> None:
+    """Pairs, clients, services and failed attempts too are what the general encoder writes."""
     assert json_line(row) == json.dumps(row.as_dict())

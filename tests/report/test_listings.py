@@ -41,6 +41,7 @@ def test_a_flow_in_cells() -> None:
         "13s",
         "3s",
         "udp",
+        "handshake",
         "FLOW_MAPPING[1]",
     )
 
@@ -57,6 +58,8 @@ def test_what_a_store_does_not_say_is_left_blank() -> None:
         protocols=(),
         rule="",
         sentence="",
+        evidence="",
+        corrected=None,
         agents=(),
         packets=1,
         age=None,
@@ -64,7 +67,7 @@ def test_what_a_store_does_not_say_is_left_blank() -> None:
         stores=("one",),
     )
 
-    assert FLOWS.cells(bare) == ("::ffff:192.0.2.1", "2001:db8::1", "49151", "", "1", "", "", "", "", "")
+    assert FLOWS.cells(bare) == ("::ffff:192.0.2.1", "2001:db8::1", "49151", "", "1", "", "", "", "", "", "")
 
 
 @pytest.mark.parametrize(
@@ -105,6 +108,17 @@ def test_every_listing_has_a_cell_for_each_column() -> None:
     assert len(FLOWS.columns) == len(FLOWS.cells(flow("::1", 1, 1)))
     assert len(CLIENTS.columns) == len(CLIENTS.cells(client))
     assert len(PEERS.columns) == len(PEERS.cells(peer))
+
+
+def test_flows_are_sorted_by_the_strength_of_their_evidence() -> None:
+    """The strongest evidence comes first, and what is unknown last in both directions."""
+    flows = [replace(FLOW, evidence=word) for word in ("guessed", "", "handshake", "one-way churn", "own socket")]
+
+    told = [row.evidence for row in FLOWS.sorted(flows, "evidence")]
+    turned = [row.evidence for row in FLOWS.sorted(flows, "evidence", reverse=True)]
+
+    assert told == ["own socket", "handshake", "one-way churn", "guessed", ""]
+    assert turned == ["guessed", "one-way churn", "handshake", "own socket", ""]
 
 
 def _flows() -> list[FlowRow]:

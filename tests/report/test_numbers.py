@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from shodohflo.report.numbers import age_text, counted, port_name, rate_text, size_text
+from shodohflo.report.numbers import age_text, counted, duration_text, port_name, rate_text, size_text
 from support.machine import missing
 
 
@@ -19,6 +19,24 @@ from support.machine import missing
 def test_an_age_is_said_in_its_largest_unit(seconds: float, text: str) -> None:
     """An age is given in its largest unit, and a negative age is 0 seconds."""
     assert age_text(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "1 s"),
+        (12.9, "12 s"),
+        (119, "119 s"),
+        (120, "2 min"),
+        (7199, "119 min"),
+        (7200, "2 h"),
+        (172_799, "47 h"),
+        (172_800, "2 days"),
+    ],
+)
+def test_a_duration_is_said_in_words(seconds: float, text: str) -> None:
+    """A duration has two digits or more, and nothing takes no time."""
+    assert duration_text(seconds) == text
 
 
 @pytest.mark.parametrize(

@@ -44,12 +44,15 @@ def test_rules_stand_beside_what_they_decided_and_others_are_marked() -> None:
         "FLOW_MAPPING[1]",
         "FLOW_MAPPING[1]",
     ]
-    assert rows[2] == ("FLOW_MAPPING[0]", "1,200", "2", "0", first.sentence)
-    assert rows[4] == ("FLOW_MAPPING[1]", "0", "0", "7", "old words (in another configuration)")
-    assert list(rule_objects(settings, decided))[1:] == [
-        {"place": "FLOW_MAPPING[1]", "sentence": second.sentence, "packets": 0, "flows": 0, "dropped": 0},
-        {"place": "FLOW_MAPPING[1]", "sentence": "old words", "packets": 0, "flows": 0, "dropped": 7},
+    assert rows[2] == ("FLOW_MAPPING[0]", "1,200", "2", "0", "", first.sentence)
+    assert rows[4] == ("FLOW_MAPPING[1]", "0", "0", "7", "", "old words (in another configuration)")
+    told = list(rule_objects(settings, decided))[1:]
+    assert [(rule["place"], rule["sentence"]) for rule in told] == [
+        ("FLOW_MAPPING[1]", second.sentence),
+        ("FLOW_MAPPING[1]", "old words"),
     ]
+    counts = [(rule["packets"], rule["flows"], rule["dropped"], rule["contradicted"]) for rule in told]
+    assert counts == [(0, 0, 0, 0), (0, 0, 7, 0)]
 
 
 def test_json_has_one_rule_a_line_and_the_table_has_the_networks_too(capsys: pytest.CaptureFixture[str]) -> None:
@@ -71,7 +74,7 @@ def test_without_counts_and_without_a_configuration_only_what_is_known_is_shown(
     decided.dropped[RuleText(3, "words")] = 1
 
     assert next(iter(rule_objects(load(None, {}), None))).keys() == {"place", "sentence"}
-    assert rule_rows(None, decided) == [("FLOW_MAPPING[3]", "0", "0", "1", "words")]
+    assert rule_rows(None, decided) == [("FLOW_MAPPING[3]", "0", "0", "1", "", "words")]
 
 
 def test_flows_are_counted_once_for_each_rule() -> None:
@@ -86,12 +89,27 @@ def test_flows_are_counted_once_for_each_rule() -> None:
     )
 
     rules = [RuleText(number, f"rule {number}") for number in range(3)]
-    decided = count_decided(seen, Ledger(outcomes=Counter({"dropped.FLOW_MAPPING[1]": 5})), rules)
+    decided = count_decided(seen, Ledger(outcomes=Counter({"dropped.FLOW_MAPPING[1]": 5})), rules, {2: 4, 0: 0})
 
     assert decided.packets == {rules[0]: 9, rules[2]: 3}
     assert decided.flows == {rules[0]: 2, rules[2]: 1}
     assert +decided.dropped == {rules[1]: 5}
-    assert count_decided(observed(), Ledger(), rules).packets == {}
+    assert decided.contradicted == {rules[2]: 4}
+    assert count_decided(observed(), Ledger(), rules, {}).packets == {}
+
+
+def test_contradictions_have_a_column_where_there_are_any(capsys: pytest.CaptureFixture[str]) -> None:
+    """The column is there with the first rule of the operator that decided a flow against evidence, and only then."""
+    agents = [AgentRow(name, "db", 1.0, {"contradicted.FLOW_MAPPING[1]": "600"}) for name in ("bert", "ernie")]
+    settings = load(None, {})
+
+    print_rules(settings, count_stored([], [], rule_texts(settings)), as_json=False)
+    assert "CONTRADICTED" not in capsys.readouterr().out
+
+    print_rules(settings, count_stored([], agents, rule_texts(settings)), as_json=False)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["PLACE", "PACKETS", "FLOWS", "DROPPED", "CONTRADICTED", "SENTENCE"]
+    assert lines[-1].split()[:5] == ["FLOW_MAPPING[1]", "0", "0", "0", "1,200"]
 
 
 def test_malformed_fields_of_an_agents_hash_are_skipped() -> None:

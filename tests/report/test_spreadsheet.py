@@ -31,9 +31,20 @@ def test_a_flow_is_one_line_under_a_header() -> None:
     write_csv(field_names(FLOWS.row), [row.as_dict()], stream)
 
     assert stream.getvalue() == (
-        "client,service,port,octets,first,last,protocols,rule,sentence,agents,packets,age,expires_in,stores\r\n"
-        "192.0.2.1,198.51.100.1,80,200,,20.0,tcp,FLOW_MAPPING[0],the first,bert ernie,2,5.0,3.0,one\r\n"
+        "client,service,port,octets,first,last,protocols,rule,sentence,evidence,corrected,agents,packets,age,"
+        "expires_in,stores\r\n"
+        "192.0.2.1,198.51.100.1,80,200,,20.0,tcp,FLOW_MAPPING[0],the first,handshake,,bert ernie,2,5.0,3.0,one\r\n"
     )
+
+
+def test_truths_and_ends_are_written_as_elsewhere() -> None:
+    """A truth is in lower case as in JSON, an end as in keys, and what a row does not have is empty."""
+    ends = [{"address": "10.0.0.5", "protocol": "tcp", "port": 22, "last": 1.0}] * 2
+    stream = io.StringIO(newline="")
+
+    write_csv(["new", "gone", "targets", "client"], [{"new": True, "gone": False, "targets": ends}], stream)
+
+    assert stream.getvalue().splitlines()[1] == "true,false,10.0.0.5;tcp;22 10.0.0.5;tcp;22,"
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=["C"])), min_size=1, max_size=5))

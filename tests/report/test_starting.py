@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from shodohflo.analysis.suggest.draft import PRICE
 from shodohflo.config.known import KNOWN
 from shodohflo.report.starting import starting_lines
 from support.hosts import HOSTS
@@ -17,6 +18,26 @@ def test_this_machine_is_described() -> None:
     assert "#     wg (down): no address" in text
     assert "shodohflo check FILE --our-nets 10.0.0.0/8 --our-nets 203.0.113.4/30\n" in text
     assert '    # ("this_host", "10.0.0.1/32", "203.0.113.7/32"),' in text
+
+
+def test_evidence_is_proposed_with_its_price() -> None:
+    """The file says what `Observed` is, what it costs, and what would be used in its place."""
+    lines = list(starting_lines(HOSTS["an ordinary one"]))
+    text = " ".join(line.removeprefix("    #").strip() for line in lines)
+
+    assert '    (None, "our_nets", Observed(otherwise=LowerPort(SRC))),' in lines
+    assert '    ("our_nets", None, Observed(otherwise=LowerPort(DST))),' in lines
+    assert f"LowerPort(SRC) and LowerPort(DST) alone, which always guess by the ports, Observed costs: {PRICE}" in text
+    assert text.count(PRICE) == 1
+
+
+def test_active_ftp_has_rules_before_evidence() -> None:
+    """They are commented out, and stand before the rules that would make a service of each transfer."""
+    lines = list(starting_lines(HOSTS["an ordinary one"]))
+
+    there = lines.index('    # (None, "our_nets", PortMatch({20, 21}, SRC)),')
+    assert lines[there + 1] == '    # ("our_nets", None, PortMatch({20, 21}, DST)),'
+    assert there < lines.index('    (None, "our_nets", Observed(otherwise=LowerPort(SRC))),')
 
 
 def test_a_machine_without_networks_has_no_host_to_name() -> None:

@@ -44,6 +44,24 @@ def test_both_ends_are_known_before_the_first_packet_leaves(host: str) -> None:
         assert connections == {TcpEnds(ip_address(peer[0]), peer[1], ip_address(there[0]), there[1])}
 
 
+def test_an_open_connection_is_remembered_whatever_comes_after_it(server: Server) -> None:
+    """The connection of the writer stays one of our own while the feed of services connects again and again."""
+    store = RemoteStore(StoreUrl(host="127.0.0.1", port=server.port))
+    lasting = store.connect()
+    [ends] = store.connections()
+
+    for _ in range(40):
+        store.connect().connection_pool.disconnect()
+
+    assert ends in store.connections()
+    lasting.connection_pool.disconnect()
+    assert ends in store.connections()
+    for _ in range(40):
+        store.connect().connection_pool.disconnect()
+    assert ends not in store.connections()
+    assert len(store.connections()) == 16
+
+
 def test_only_the_latest_connections_are_remembered() -> None:
     """Only the latest 16 connections are remembered, so that a long outage does not use up memory."""
     own = OwnConnections()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
+from ipaddress import ip_address
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,9 +13,12 @@ from shodohflo.keys import counts
 from shodohflo.store.delivery import REMEMBERED, Delivery
 from shodohflo.store.outbox import Outbox, packets_by_kind
 from shodohflo.store.write import Write, Writing, Written
-from support.observing import SEEN, Seen, flow, observed
+from support.observing import SEEN, Seen, Swapped, corrected, flow, observed, swapped_rows
+from support.swapping import Conversations, corrected_totals, totals
 
 WRITING = Writing(session="0123", agent="bert", lifetime=900)
+
+SWAPPED = Swapped(ip_address("10.0.0.5"), ip_address("10.0.0.9"), 54321, 40000, packets=12)
 
 EVENTS = st.one_of(st.lists(SEEN, max_size=5), st.sampled_from(["request lost", "answer lost", "answered"]))
 """Rows that are added, or the result of an attempt to send."""
@@ -27,6 +32,7 @@ class Store:
         self.number = 0
         self.packets = 0
         self.counts: Counter[str] = Counter()
+        self.totals: dict[str, int] = {}
 
     def apply(self, write: Write) -> Written:
         """Apply `write`, unless its number is the last one."""
@@ -35,6 +41,10 @@ class Store:
         before, self.number = self.number, write.number
         self.packets += int(write.decided.observations.packets.sum())
         self.counts.update(counts(write.decided.observations))
+        for key, count in totals(write.decided.observations).items():
+            self.totals[key] = self.totals.get(key, 0) + count
+        for swapped in swapped_rows(write.decided.corrections):
+            self.totals = corrected_totals(self.totals, swapped)
         return Written(now=True, refused=0, before=before)
 
 
@@ -89,6 +99,64 @@ def test_what_a_store_loses_is_counted(events: list[str]) -> None:
     while (write := delivery.next_write()) is not None:
         delivery.confirm(write, store.apply(write))
     assert delivery.packets == store.packets + delivery.lost
+
+
+@given(st.integers(0, 10**6), st.lists(st.sampled_from(["request lost", "answer lost", "answered"]), max_size=60))
+def test_corrections_are_applied_once_and_in_their_place(seed: int, events: list[str]) -> None:
+    """Whichever requests and answers are lost, the store has what the last attribution of each conversation says."""
+    conversations = Conversations(random.Random(seed))
+    outbox, store = Outbox(10_000), Store()
+    delivery = Delivery(outbox, WRITING)
+    corrections = packets = 0
+
+    for number, event in enumerate([*events, *["answered"] * 40]):
+        if number < 12:
+            happening = conversations.happen()
+            outbox.add(happening.observations, ("old",) if number < 6 else ("new",))
+            outbox.correct(happening.corrections, ("old",) if number < 6 else ("new",))
+            corrections += len(happening.corrections)
+            packets += int(happening.observations.packets.sum())
+        if event != "request lost" and (write := delivery.next_write()) is not None:
+            if number % 3:
+                delivery.prepare()
+            written = store.apply(write)
+            if event == "answered":
+                delivery.confirm(write, written)
+
+    assert store.totals == conversations.in_the_end()
+    assert delivery.is_idle
+    assert (delivery.corrections, delivery.packets, delivery.lost) == (corrections, packets, 0)
+
+
+def test_what_corrections_did_is_added_up() -> None:
+    """Packets that were moved and corrections that found nothing, of all confirmed writes; packets are not counted."""
+    outbox = Outbox(100)
+    delivery = Delivery(outbox, WRITING)
+
+    for moved, vanished in ((12, 0), (0, 1), (5, 0)):
+        outbox.correct(corrected(SWAPPED), ())
+        write = delivery.next_write()
+        assert write is not None
+        delivery.confirm(write, Written(now=True, refused=0, before=write.number - 1, moved=moved, vanished=vanished))
+
+    assert (delivery.corrections, delivery.moved, delivery.vanished) == (3, 17, 1)
+    assert (delivery.packets, delivery.lost) == (0, 0)
+
+
+def test_corrections_that_wait_or_are_in_flight_are_given_up() -> None:
+    """They are rows that wait, without packets of their own, and are counted apart from packets."""
+    outbox = Outbox(1000)
+    delivery = Delivery(outbox, WRITING)
+    for _ in range(3):
+        outbox.correct(corrected(SWAPPED), ())
+    delivery.next_write()
+    delivery.prepare()
+    assert (delivery.waiting, delivery.is_idle) == ((3, 0), False)
+
+    delivery.give_up()
+
+    assert (outbox.corrections_given_up, outbox.given_up.total()) == (3 * SWAPPED.packets, 0)
+    assert (delivery.waiting, delivery.is_idle) == ((0, 0), True)
 
 
 def test_what_is_lost_is_known_for_a_number_of_writes() -> None:

@@ -99,3 +99,14 @@ def test_a_refused_heartbeat_is_told_once_a_minute(caplog: pytest.LogCaptureFixt
     log.recovered()
 
     assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING"]
+
+
+def test_refused_hashes_are_logged_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
+    """The line says what is not written, and that counts are."""
+    log = OutageLog("one")
+    with caplog.at_level(logging.INFO):
+        for now in (0.0, 30.0, 61.0):
+            log.hashes_refused("store one: no permission", now)
+
+    line = "store one: no permission; what is known of services and knocks was not written, counts still are"
+    assert [record.getMessage() for record in caplog.records] == [line] * 2

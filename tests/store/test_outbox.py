@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from ipaddress import ip_address
 
@@ -13,7 +14,7 @@ from shodohflo.columns.observations import Observations
 from shodohflo.keys import counts
 from shodohflo.model import Kind
 from shodohflo.store.outbox import Outbox, packets_by_kind
-from support.observing import SEEN, Seen, flow, observed
+from support.observing import SEEN, Seen, Swapped, corrected, flow, observed
 
 SENTENCES = st.sampled_from([(), ("one",), ("one", "two")])
 
@@ -157,3 +158,159 @@ def test_those_that_wait_longest_are_taken_first_after_merging() -> None:
     ports = [part.port.tolist() for part in taken(outbox, 1)]
 
     assert ports == [[53], [54], [55], [56], [57], [58]]
+
+
+def swapped(wrong_port: int, packets: int = 1) -> Swapped:
+    """Return a correction that its wrong port names."""
+    return Swapped(ip_address("10.0.0.5"), ip_address("10.0.0.9"), 54321, wrong_port, packets=packets)
+
+
+def in_order(outbox: Outbox, rows: int) -> list[list[int]]:
+    """Take everything, and return the ports of the rows, and those of corrections less than 0."""
+    parts = []
+    while (decided := outbox.take(rows)) is not None:
+        parts.append([*decided.observations.port.tolist(), *(-decided.corrections.wrong_port.astype(int)).tolist()])
+    return parts
+
+
+def test_corrections_are_taken_after_all_rows_that_were_added_before() -> None:
+    """Rows of all rules go first, then the corrections in their order; what the same rules decided goes together."""
+    outbox = Outbox(capacity=100)
+    outbox.add(observed(flow("10.0.0.1", "8.8.8.8", 1)), ("old",))
+    outbox.add(observed(flow("10.0.0.1", "8.8.8.8", 2)), ("new",))
+    outbox.correct(corrected(swapped(11), swapped(12)), ("new",))
+    outbox.add(observed(flow("10.0.0.1", "8.8.8.8", 3)), ("old",))
+    outbox.correct(corrected(swapped(13)), ("new",))
+    outbox.add(observed(flow("10.0.0.1", "8.8.8.8", 4)), ("old",))
+
+    assert len(outbox) == 7
+    assert in_order(outbox, 100) == [[1], [2, -11, -12], [3], [-13], [4]]
+    assert (len(outbox), outbox.packets) == (0, 0)
+
+
+def test_fewer_corrections_than_rows_are_taken_at_once() -> None:
+    """A correction is more work for the store: a quarter as many, and at least one."""
+    outbox = Outbox(capacity=100)
+    outbox.correct(corrected(*(swapped(port) for port in range(1, 7))), ())
+
+    taken_at_once = [len(decided.corrections) for rows in (0, 8, 3, 400) if (decided := outbox.take(rows)) is not None]
+
+    assert taken_at_once == [0, 2, 1, 3]
+
+
+def test_corrections_of_nothing_do_not_wait() -> None:
+    """Neither an empty table nor a correction of no packets is taken."""
+    outbox = Outbox(capacity=100)
+
+    outbox.correct(corrected(), ())
+    outbox.correct(corrected(swapped(11, packets=0)), ())
+
+    assert (len(outbox), outbox.take(5)) == (0, None)
+
+
+@given(
+    st.lists(st.tuples(st.booleans(), st.integers(1, 30), SENTENCES, st.booleans()), max_size=30), st.integers(1, 60)
+)
+def test_corrections_never_overtake_rows(added: list[tuple[bool, int, tuple[str, ...], bool]], capacity: int) -> None:
+    """Also if all is merged or some is given up: corrections keep their order, and what was added before comes before.
+
+    Nothing is lost without being counted, and the capacity is never exceeded.
+    """
+    outbox = Outbox(capacity)
+    offered: list[int] = []  # the number of each row and correction in the order of adding
+    moved = parts = 0
+    order: list[int] = []
+
+    def take(rows: int) -> bool:
+        nonlocal parts
+        decided = outbox.take(rows)
+        if decided is None:
+            return False
+        parts += int(decided.observations.packets.sum()) + int(decided.corrections.packets.sum())
+        order.extend([*decided.observations.port.tolist(), *(-decided.corrections.wrong_port.astype(int)).tolist()])
+        return True
+
+    for is_correction, packets, rule_texts, takes in added:
+        number = len(offered) + 1
+        if is_correction:
+            outbox.correct(corrected(swapped(number, packets)), rule_texts)
+        else:
+            outbox.add(observed(flow("10.0.0.1", "8.8.8.8", number, packets=packets, last=number)), rule_texts)
+        offered.append(-number if is_correction else number)
+        moved += packets
+        assert len(outbox) <= capacity
+        if takes:
+            take(2)
+    while take(3):
+        pass
+
+    assert parts + outbox.given_up.total() + outbox.corrections_given_up == moved
+    corrections = [place for place in order if place < 0]
+    assert corrections == sorted(corrections, reverse=True)
+    for at, place in enumerate(order):
+        if place < 0:
+            assert not [later for later in order[at:] if 0 < later < -place]
+
+
+def test_rows_and_corrections_of_a_while_are_taken_together() -> None:
+    """As many as are the work of the rows wanted, all rows first, so that no moment needs its own round trip."""
+    outbox = Outbox(capacity=1000)
+    for number in range(1, 5):
+        outbox.add(observed(flow("10.0.0.1", "8.8.8.8", number)), ())
+        outbox.correct(corrected(swapped(10 + number), swapped(20 + number)), ())
+
+    assert in_order(outbox, 20) == [[1, 2, 3, -11, -21, -12, -22, -13], [4, -23, -14, -24]]
+
+
+def test_what_waits_for_hours_is_in_few_parts() -> None:
+    """While a store is away, corrections come several times a second; adding them must not take ever longer."""
+    outbox = Outbox(capacity=100_000)
+    begun = time.process_time()
+    for number in range(3_000):
+        outbox.add(observed(flow("10.0.0.1", "8.8.8.8", 1 + number % 50)), ())
+        outbox.correct(corrected(swapped(1 + number)), ())
+    taken = time.process_time() - begun
+
+    assert len(outbox._taking) <= 1_002
+    assert outbox.packets == 3_000
+    assert taken < 10
+    ports = [-port for part in in_order(outbox, 4_000) for port in part if port < 0]
+    assert ports == list(range(1, 3_001))
+
+
+def test_too_many_corrections_are_given_up_the_oldest_first() -> None:
+    """They have a quarter of the capacity; rows have the rest."""
+    outbox = Outbox(capacity=8)
+    outbox.add(observed(*(flow("10.0.0.1", "8.8.8.8", port) for port in range(1, 7))), ())
+
+    for port in range(11, 16):
+        outbox.correct(corrected(swapped(port, packets=port)), ())
+
+    assert (len(outbox), outbox.corrections_given_up) == (8, 11 + 12 + 13)
+    assert in_order(outbox, 100) == [[1, 2, 3, 4, 5, 6, -14, -15]]
+
+
+def test_rows_of_known_flows_do_not_pile_up_between_corrections() -> None:
+    """Rows that wait on both sides of corrections are merged before they are too many."""
+    outbox = Outbox(capacity=10_000_000)
+    ports = observed(*(flow("10.0.0.1", "8.8.8.8", port) for port in range(1, 20_001)))
+
+    for number in range(1, 21):
+        outbox.add(ports, ())
+        outbox.correct(corrected(swapped(number)), ())
+
+    assert len(outbox) <= 80_000 + 20
+    assert outbox.packets == 400_000
+
+
+@pytest.mark.parametrize("takes", [0, 1])
+def test_giving_up_counts_corrections_apart(takes: int) -> None:
+    """`give_up` counts the packets that were not moved, but not as packets that never reached the store."""
+    outbox = Outbox(capacity=100)
+    outbox.correct(corrected(swapped(11, packets=3), swapped(12, packets=4)), ())
+    outbox.take(takes)
+
+    outbox.give_up()
+
+    assert (outbox.corrections_given_up, outbox.given_up.total()) == (7 - 3 * takes, 0)
+    assert (len(outbox), outbox.take(1)) == (0, None)

@@ -8,7 +8,8 @@ import random
 import signal
 import time
 from collections import Counter
-from ipaddress import IPv4Address, ip_address
+from dataclasses import replace
+from ipaddress import IPv4Address, ip_address, ip_network
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any
@@ -18,25 +19,30 @@ import pytest
 from valkey.exceptions import ValkeyError
 
 from shodohflo.keys import counts
-from shodohflo.model import Kind
+from shodohflo.model import TCP, UDP, End, Kind, Knock, Rung, ServiceSeen
 from shodohflo.query.filters import Filter
 from shodohflo.query.reader import Reader
 from shodohflo.store import connection
 from shodohflo.store import writer as writing
 from shodohflo.store.connection import RemoteStore, SocketStore
+from shodohflo.store.dialogue import Dialogue
+from shodohflo.store.services import read_services
 from shodohflo.store.sinks.single import Single
 from shodohflo.store.urls import StoreUrl
 from shodohflo.store.writer import CAPACITY, Writer
 from support.cutting import CuttingWire
 from support.holding import HoldingWire
 from support.lying import Lies, LyingWire
-from support.observing import Seen, flow, observed
+from support.observing import Seen, Swapped, corrected, flow, observed
 from support.serving import PATIENCE, Server, free_port, programs, wait_until
+from support.swapping import Conversations
 
 if TYPE_CHECKING:
     from valkey import Valkey
 
     from shodohflo.columns.observations import Observations
+
+KNOCK = Knock(ip_network("203.0.113.9"), first=1, last=2, refused=1, silent=15, hosts=1, ports=2)
 
 KINDS = "*;flow", "*;peer", "*;rst", "*;icmp", "client;*"
 
@@ -49,6 +55,12 @@ def stored(client: Valkey) -> dict[str, int]:
         assert isinstance(lifetime, int)
         assert 0 < lifetime <= 900
     return {key: int(str(client.get(key))) for key in keys}
+
+
+def a_service(port: int, clients: int = 0) -> ServiceSeen:
+    """Return a service that its port names."""
+    now = time.time_ns()
+    return ServiceSeen(End(ip_address("10.0.0.9"), TCP, port), now, now, Rung.HANDSHAKE, clients)
 
 
 def made_up(seed: int, rows: int) -> Observations:
@@ -420,6 +432,7 @@ COMMANDS = (
     "PING",
     "EVAL writer",
     "EVAL agent",
+    "EVAL service",
     "INFO stats",
     "INFO persistence",
 )
@@ -444,6 +457,7 @@ def test_no_answer_to_any_command_ends_the_writer_or_costs_a_count(
                 offered.append(made_up(len(offered), rows=300))
                 writer.offer(offered[-1])
                 writer.heartbeat({"received": len(offered)})
+                writer.offer_services([a_service(80)])
                 flushed = writer.flush(PATIENCE)
                 stats = writer.stats
             assert flushed
@@ -492,10 +506,22 @@ def test_the_documented_permissions_are_enough(own_server: Server) -> None:
                 writer.offer(made_up(seed, rows=300))
                 writer.heartbeat({"received": seed})
                 assert writer.flush(PATIENCE)
+            swapped = Swapped(ip_address("10.0.0.5"), ip_address("10.0.0.9"), 54321, 40000, packets=7)
+            for each in (swapped, replace(swapped, protocol=UDP)):
+                writer.offer(observed(each.as_written()))
+            for each in (swapped, replace(swapped, protocol=UDP)):
+                writer.correct(corrected(each))
+            writer.offer_services([a_service(80)])
+            writer.offer_knocks([KNOCK])
+            assert writer.flush(PATIENCE)
             stats = writer.stats
         flows = Reader([store]).flows(Filter(), 0.0).rows
 
+        found = read_services(Dialogue(store.connect()))
+
         assert (stats.attempts, stats.refused, stats.heartbeats_refused) == (0, 0, 0)
+        assert (stats.corrected, stats.hashes, stats.hashes_given_up) == (14, 2, 0)
+        assert [service.end.port for service in found] == [80]
         assert sum(flow.packets for flow in flows) == sum(
             count for key, count in stored(admin).items() if key.endswith(";flow")
         )
@@ -570,5 +596,206 @@ def test_the_rows_that_may_wait_have_a_size() -> None:
 
     one = octets(observed(flow("10.0.0.1", "8.8.8.8", 53)))
 
-    assert one == 75
+    assert one == 76
     assert one * CAPACITY <= 128 * 2**20
+
+
+def told(writer: Writer, conversations: Conversations, happenings: int) -> int:
+    """Offer what happens, and return the number of corrections."""
+    number = 0
+    for _ in range(happenings):
+        happening = conversations.happen()
+        writer.offer(happening.observations)
+        writer.correct(happening.corrections)
+        number += len(happening.corrections)
+    return number
+
+
+def counts_in_the_end(conversations: Conversations) -> dict[str, int]:
+    """Return the counts of the five kinds that a store should have."""
+    return {key: count for key, count in conversations.in_the_end().items() if " " not in key}
+
+
+def test_corrections_are_exact_over_a_wire_that_keeps_breaking(server: Server, client: Valkey, tmp_path: Path) -> None:
+    """Each is applied once and after its rows, although requests are truncated and answers lost."""
+    chance = random.Random(7)
+    conversations = Conversations(chance, number=40)
+
+    with CuttingWire(tmp_path / "wire", server.path, lambda: chance.random() < 0.1) as wire:
+        writer = Writer(Single(SocketStore(tmp_path / "wire")), agent="bert", lifetime=900).start()
+        corrections = 0
+        for _ in range(15):
+            corrections += told(writer, conversations, 10)
+            assert writer.flush(PATIENCE)
+        stats = writer.stats
+        writer.close()
+
+    assert stored(client) == counts_in_the_end(conversations)
+    assert wire.answers_cut >= stats.repeated > 0
+    assert (stats.corrections, stats.corrections_vanished, stats.lost) == (corrections, 0, 0)
+
+
+def test_corrections_are_exact_when_requests_arrive_long_after_they_were_repeated(
+    server: Server, client: Valkey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A correction that a router held back moves nothing when it comes at last."""
+    monkeypatch.setattr(connection, "ANSWER_TIMEOUT", 0.2)
+    chance = random.Random(5)
+    conversations = Conversations(chance)
+
+    with HoldingWire(tmp_path / "wire", server.path, lambda: chance.random() < 0.15) as wire:
+        with Writer(Single(SocketStore(tmp_path / "wire")), agent="bert", lifetime=900) as writer:
+            for _ in range(8):
+                told(writer, conversations, 3)
+                assert writer.flush(PATIENCE)
+                if chance.random() < 0.5:
+                    wire.deliver(chance)
+        wire.deliver(chance)
+
+    assert stored(client) == counts_in_the_end(conversations)
+    assert wire.delivered > 1
+
+
+@pytest.mark.parametrize("make", programs())
+def test_corrections_are_exact_when_the_store_is_killed_while_it_writes(make: str, tmp_path: Path) -> None:
+    """A store that keeps a journal, killed at odd moments, has moved each packet once."""
+    server = Server(programs()[make](), tmp_path, ("--appendonly", "yes", "--appendfsync", "always")).start()
+    conversations = Conversations(random.Random(8), number=30)
+
+    with Writer(Single(SocketStore(server.path)), agent="bert", lifetime=900) as writer:
+        for _ in range(5):
+            before = writer.stats.writes
+            told(writer, conversations, 60)
+            wait_until(lambda before=before: writer.stats.writes > before, "some of it is written")  # type: ignore[misc] # a default
+            server.kill()
+            server.start()
+            assert writer.flush(PATIENCE)
+        assert writer.stats.outages > 0
+
+    with server.client() as client:
+        assert stored(client) == counts_in_the_end(conversations)
+    server.kill()
+
+
+def test_what_the_store_lost_is_not_moved_and_told(own_server: Server) -> None:
+    """A store that was emptied has nothing to move: the rows are lost, and the correction makes no key."""
+    swapped = Swapped(ip_address("10.0.0.5"), ip_address("10.0.0.9"), 54321, 40000, packets=7)
+    with Writer(Single(SocketStore(own_server.path)), agent="bert", lifetime=900) as writer:
+        writer.offer(observed(swapped.as_written()))
+        assert writer.flush(PATIENCE)
+        with own_server.client() as client:
+            client.flushall()
+            writer.correct(corrected(swapped))
+            assert writer.flush(PATIENCE)
+
+            assert stored(client) == {}
+        assert (writer.stats.corrected, writer.stats.corrections_vanished, writer.stats.lost) == (0, 1, 7)
+
+
+def test_corrections_that_do_not_reach_the_store_are_counted_apart(tmp_path: Path) -> None:
+    """Those that waited, and those that come after the end; packets that never reached the store are others."""
+    swapped = Swapped(ip_address("10.0.0.5"), ip_address("10.0.0.9"), 54321, 40000, packets=7)
+    writer = Writer(Single(SocketStore(tmp_path / "nobody")), agent="bert", lifetime=900).start()
+    writer.correct(corrected(swapped))
+    assert writer.stats.waiting == 1
+
+    writer.close(timeout=0.1)
+    writer.correct(corrected(replace(swapped, packets=4)))
+
+    assert (writer.stats.corrections_given_up, dict(writer.stats.given_up), writer.stats.waiting) == (11, {}, 0)
+
+
+def test_services_and_knocks_are_written_and_flushed(store: SocketStore, client: Valkey) -> None:
+    """`flush` waits for them too; of each, the latest news are written."""
+    with Writer(Single(store), agent="bert", lifetime=900) as writer:
+        writer.offer_services(a_service(port) for port in range(1, 1201))
+        writer.offer_services([a_service(1, clients=9)])
+        writer.offer_knocks([KNOCK])
+        assert writer.flush(PATIENCE)
+        stats = writer.stats
+
+    assert (stats.hashes, stats.hashes_given_up, stats.writes, stats.packets) == (1201, 0, 0, 0)
+    assert len(list(client.scan_iter("service;*", count=1000))) == 1200
+    assert client.hget("service;10.0.0.9;tcp;1", "clients") == "9"
+    assert client.hget("knock;203.0.113.9", "silent.bert") == "15"
+    left = client.ttl("knock;203.0.113.9")
+    assert isinstance(left, int)
+    assert 0 < left <= 900
+
+
+def test_services_wait_for_a_store_that_is_away(own_server: Server) -> None:
+    """They are written when it is back, and counts go first."""
+    own_server.kill()
+    with Writer(Single(SocketStore(own_server.path)), agent="bert", lifetime=900) as writer:
+        writer.offer_services([a_service(80)])
+        wait_until(lambda: writer.stats.outages > 0, "the store is missed")
+        writer.offer(observed(flow("10.0.0.1", "8.8.8.8", 53)))
+        own_server.start()
+        assert writer.flush(PATIENCE)
+        stats = writer.stats
+
+    with own_server.client() as client:
+        assert client.exists("service;10.0.0.9;tcp;80")
+        assert client.get("10.0.0.1;8.8.8.8;53;flow") == "1"
+    assert (stats.hashes, stats.hashes_given_up) == (1, 0)
+
+
+def test_services_that_are_refused_do_not_block_counts(own_server: Server, caplog: pytest.LogCaptureFixture) -> None:
+    """With access rules that forbid `service;*`, all counts are written, and the log says what is not."""
+    with own_server.client() as admin:
+        rules = ("~*;flow", "~*;rst", "~*;icmp", "~detail;*", "~client;*", "~writer;*", "~*;peer")
+        admin.execute_command("ACL", "SETUSER", "writer", "on", ">right", "+@all", *rules)
+    store = RemoteStore(StoreUrl(path=str(own_server.path), username="writer", password="right"))
+    offered = made_up(1, rows=900)
+
+    with Writer(Single(store), agent="bert", lifetime=900) as writer:
+        writer.offer_services([a_service(80)])
+        writer.offer(offered)
+        assert writer.flush(PATIENCE)
+        writer.offer_services([a_service(81)])
+        assert writer.flush(PATIENCE)
+        stats = writer.stats
+
+    with own_server.client() as admin:
+        assert stored(admin) == total([offered])
+        assert not list(admin.scan_iter("service;*"))
+    assert (stats.outages, stats.hashes, stats.hashes_given_up) == (0, 0, 2)
+    assert "what is known of services and knocks was not written, counts still are" in caplog.text
+
+
+def test_counts_do_not_wait_for_services(store: SocketStore, client: Valkey) -> None:
+    """However many services wait, counts are written after the round trip at most that is under way."""
+    with Writer(Single(store), agent="bert", lifetime=900) as writer:
+        for place in range(1, 11):
+            writer.offer_services([a_service(port) for port in range(1, 20_000)])
+            writer.offer(observed(flow("10.0.0.1", "8.8.8.8", 53)))
+            wait_until(lambda place=place: writer.stats.packets == place, "the count is there")  # type: ignore[misc] # a default
+        services = writer.stats.hashes
+        writer.close(timeout=0)
+
+    assert client.get("10.0.0.1;8.8.8.8;53;flow") == "10"
+    assert services < 10 * 20_000
+
+
+def test_services_that_wait_at_the_end_are_given_up(tmp_path: Path) -> None:
+    """They are counted, as are those that come after the end."""
+    writer = Writer(Single(SocketStore(tmp_path / "nobody")), agent="bert", lifetime=900).start()
+    writer.offer_services([a_service(80), a_service(81)])
+    writer.close(timeout=0.1)
+    writer.offer_knocks([KNOCK])
+
+    assert writer.stats.hashes_given_up == 3
+
+
+def test_a_service_that_cannot_be_written_does_not_end_the_thread(store: SocketStore, client: Valkey) -> None:
+    """A mistake of ours is counted and logged, and the writer goes on with the others."""
+    mistaken = a_service(80)
+    with Writer(Single(store), agent="bert", lifetime=900) as writer:
+        writer.offer_services([replace(mistaken, end=replace(mistaken.end, protocol=1))])
+        wait_until(lambda: writer.stats.hashes_given_up == 1, "it is given up")
+        writer.offer_services([a_service(81)])
+        writer.offer(observed(flow("10.0.0.1", "8.8.8.8", 53)))
+        assert writer.flush(PATIENCE)
+
+    assert client.exists("service;10.0.0.9;tcp;81")
+    assert client.get("10.0.0.1;8.8.8.8;53;flow") == "1"

@@ -60,13 +60,20 @@ class Watching:
 
 def environment(directory: Path) -> dict[str, str]:
     """Return the environment of an agent whose run directory is in `directory`."""
-    return os.environ | {"COLUMNS": "100", "SHODOHFLO_RUN_DIR": str(directory / "run")}
+    places = {"SHODOHFLO_RUN_DIR": str(directory / "run"), "SHODOHFLO_STATE_DIR": str(directory / "state")}
+    return os.environ | {"COLUMNS": "100"} | places
 
 
 @contextlib.contextmanager
-def watching(space: Namespace, store: str, directory: Path, *words: str, joins: str = "near0") -> Iterator[Watching]:
-    """Run an agent in `space` with its files in `directory`; yield it once it listens to `joins`."""
-    command = [*space.prefix(), *PROGRAM, "run", *words, "--store", store, "--name", NAME, "--ledger", "ledger.json"]
+def watching(
+    space: Namespace, store: str, directory: Path, *words: str, joins: str = "near0", name: str = NAME
+) -> Iterator[Watching]:
+    """Run the agent `name` in `space` with its files in `directory`; yield it once it listens to `joins`.
+
+    Without `store`, its store is embedded, in the directory `state`.
+    """
+    words += ("--store", store) if store else ()
+    command = [*space.prefix(), *PROGRAM, "run", *words, "--name", name, "--ledger", "ledger.json"]
     # `ip netns exec` replaces itself with the command, so signals reach the agent itself.
     with (directory / "log").open("wb") as log:
         process = subprocess.Popen(command, cwd=directory, stdout=log, stderr=log, env=environment(directory))
@@ -85,7 +92,9 @@ def recorded(server: Server) -> dict[str, int]:
     kinds = (";flow", ";peer", ";rst", ";icmp")
     with server.client() as client:
         keys = [key for key in client.scan_iter(count=10_000) if key.endswith(kinds) or key.startswith("client;")]
-        return {key: int(client.get(key)) for key in keys}
+        counts = client.mget(keys) if keys else []
+        # A correction may delete a key meanwhile.
+        return {key: int(count) for key, count in zip(keys, counts, strict=True) if count is not None}
 
 
 def replayed(*captures: Path, our_nets: Sequence[str]) -> dict[str, int]:

@@ -27,6 +27,8 @@ KEYS: Final = (
     "10.0.0.1;8.8.8.8;4711:53;rst",
     "10.0.0.1;8.8.8.8;4711:53;3;icmp",
     "agent;bert",
+    "service;10.0.0.9;tcp;54321",
+    "knock;203.0.113.9",
 )
 """The names of an honest store."""
 
@@ -39,6 +41,10 @@ FIELDS: Final = {
     "sentence": "in words",
     "agent.bert": "1700000009.500000",
     "lifetime": "900",
+    "evidence": "handshake",
+    "clients": "3",
+    "refused.bert": "16",
+    "target.10.0.0.5;tcp;22": "1700000009.500000",
 }
 """The fields of every hash."""
 

@@ -10,8 +10,10 @@ from shodohflo.agent.options import RunOptions
 from shodohflo.agent.session import Session
 from shodohflo.capture.live.interfaces import Wanted
 from shodohflo.capture.live.listener import Listener
+from shodohflo.capture.live.socket_watch import SocketWatch
 from shodohflo.config import Configuration, load
 from shodohflo.store.connection import SocketStore
+from shodohflo.store.feed import ServiceFeed
 from shodohflo.store.sinks.single import Single
 from shodohflo.store.writer import Writer
 from support.networks import Namespace, join, namespace
@@ -47,6 +49,14 @@ def a_session(
         store = store or SocketStore(server.path)
         configuration = Configuration(load(None, {}), OURS)
         options = RunOptions(wanted=Wanted(), configuration=configuration, store=store, name="bert", patience=patience)
-        leaving.enter_context(near.entered())
+        yield leaving.enter_context(session_in(near, options, leaving.enter_context(ServiceFeed(store))))
+
+
+@contextmanager
+def session_in(space: Namespace, options: RunOptions, services: ServiceFeed) -> Iterator[Session]:
+    """Return a session in `space`, which knows what `services` reads; the thread is in `space` meanwhile."""
+    with ExitStack() as leaving:
+        leaving.enter_context(space.entered())
         listener = leaving.enter_context(closing(Listener(options.wanted)))
-        yield Session(options, listener, leaving.enter_context(Writer(Single(store), agent="bert", lifetime=900)))
+        writer = leaving.enter_context(Writer(Single(options.store), agent=options.name, lifetime=900))
+        yield Session(options, listener, writer, leaving.enter_context(SocketWatch()), services)

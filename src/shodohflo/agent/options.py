@@ -36,6 +36,8 @@ class RunOptions:
     patience: float = 10.0
     """Seconds that the store has to take the rest at the end."""
     promiscuous: bool = True
+    namespaces: tuple[str, ...] = ()
+    """Network namespaces, by name, whose sockets are read as well as those of the agent's own."""
     ring_octets: int = RING_OCTETS
     reread: Callable[[], Configuration] | None = None
     """Loads the configuration again, on SIGHUP; if it raises `ShodohfloError`, the old one stays. Called in another

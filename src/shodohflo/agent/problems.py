@@ -1,13 +1,17 @@
-"""Problems in the log: counters that should stay at 0, at most one record per reason and minute; and lost traffic."""
+"""Problems in the log, each at most once per minute or hour.
+
+Counters that should stay at 0, packets that no rule matches, and rules that evidence contradicts.
+"""
 
 from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from shodohflo.model import rule_place
 from shodohflo.process.timers import Interval, RateLimit
+from shodohflo.report.grades import grade_sentence, is_doubtful, rule_codes
 from shodohflo.report.numbers import counted
 from shodohflo.report.unmatched import Judged
 
@@ -15,6 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from shodohflo.agent.status import Status
+
+LEAST_GRADED: Final = 100
+"""The number of graded flows below which the grade of a rule means nothing."""
 
 _log = logging.getLogger(__name__)
 
@@ -70,6 +77,22 @@ class UnmatchedLog:
         self._before = judged
         if hint and self._limit.allows(str(our_nets), now):
             _log.warning("in the last minute, %s", hint)
+
+
+class GradeLog:
+    """Warns when evidence contradicts a rule about ports too often: once an hour, and again when the rules change."""
+
+    def __init__(self) -> None:
+        """Start with no rule warned of."""
+        self._limit = RateLimit(3600.0)
+
+    def log_new(self, status: Status, now: float) -> None:
+        """Look at the grades of the rules in force; `now` is in seconds of a monotonic clock."""
+        doubtful = [each for each in status.grades if each.graded >= LEAST_GRADED and is_doubtful(each)]
+        for grade in doubtful:
+            if self._limit.allows(f"{grade.rule} {status.configuration.digest}", now):
+                codes = rule_codes(status.rules.mapping)
+                _log.warning("%s (`shodohflo rules --grade` has all rules)", grade_sentence(grade, codes))
 
 
 def _problems(status: Status) -> Iterator[Problem]:

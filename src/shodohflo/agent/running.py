@@ -8,13 +8,15 @@ import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
-from shodohflo.agent.problems import ProblemLog, UnmatchedLog
+from shodohflo.agent.problems import GradeLog, ProblemLog, UnmatchedLog
 from shodohflo.agent.reloading import Reloading
 from shodohflo.agent.session import Session
 from shodohflo.agent.signals import Signals
 from shodohflo.agent.status import summary
 from shodohflo.capture.live.listener import Listener
+from shodohflo.capture.live.socket_watch import SocketWatch
 from shodohflo.process.timers import Interval
+from shodohflo.store.feed import ServiceFeed
 from shodohflo.store.sinks.single import Single
 from shodohflo.store.writer import Writer
 
@@ -26,6 +28,12 @@ if TYPE_CHECKING:
 
 TICK: Final = 0.25
 """Seconds between two checks of the timers: the longest delay of a signal or a new flow."""
+
+GATHER: Final = 1.0
+"""Seconds between two looks at what is known of services beside packets."""
+
+FIRST_ANSWER: Final = 1.0
+"""Seconds that the store has to say which services it knows, before the first packets are decided on."""
 
 HEARTBEAT: Final = 10.0
 """Seconds between two heartbeats in the store."""
@@ -48,8 +56,10 @@ def run(options: RunOptions) -> int:
         Signals() as signals,
         closing(Listener(options.wanted, promiscuous=options.promiscuous, ring_octets=options.ring_octets)) as listener,
         Writer(Single(options.store), agent=options.name, lifetime=options.configuration.settings.ttl) as writer,
+        SocketWatch(options.namespaces) as sockets,
+        ServiceFeed(options.store) as services,
     ):
-        session = Session(options, listener, writer)
+        session = Session(options, listener, writer, sockets, services)
         _log.info("configuration: %s", session.loaded)
         _main_loop(options, signals, session, writer)
         _log.info("ending: %s", signals.end.name if signals.end else "the duration is over")
@@ -63,14 +73,15 @@ def run(options: RunOptions) -> int:
 def _main_loop(options: RunOptions, signals: Signals, session: Session, writer: Writer) -> None:
     """Receive packets and run the tasks that are due, until the end."""
     reloading = Reloading(options.reread, session, options.pid_file, options.adapt)
-    problem_log, unmatched_log = ProblemLog(), UnmatchedLog(time.monotonic())
+    logs = (ProblemLog(), UnmatchedLog(time.monotonic()), GradeLog())
 
     def problems(status: Status, now: float) -> None:
-        problem_log.log_new(status, now)
-        unmatched_log.log_new(status, now)
+        for log in logs:
+            log.log_new(status, now)
 
     tasks = list(_tasks(options, session, writer, problems))
     deadline = math.inf if options.duration is None else time.monotonic() + options.duration
+    session.begin(min(deadline, time.monotonic() + FIRST_ANSWER), lambda: signals.end is not None)
     while signals.end is None and time.monotonic() < deadline:
         session.receive(TICK)
         if signals.take_reload():
@@ -89,6 +100,7 @@ def _tasks(
     """Yield each periodic task with its interval."""
     now = time.monotonic()
     yield Interval(TICK, now), session.record
+    yield Interval(GATHER, now), session.gather
     yield Interval(HEARTBEAT, now), lambda: writer.heartbeat(session.status().to_fields())
     yield Interval(PROBLEMS, now), lambda: problems(session.status(), time.monotonic())
     if options.on_status is not None:

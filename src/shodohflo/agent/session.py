@@ -9,6 +9,7 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from shodohflo.agent.gathering import Gathering
 from shodohflo.agent.status import Identity, LoadedConfiguration, Status
 from shodohflo.attribution.pipeline import Pipeline
 from shodohflo.attribution.policy import Connection
@@ -23,15 +24,20 @@ if TYPE_CHECKING:
     from shodohflo.agent.options import RunOptions
     from shodohflo.attribution.policy import Policy
     from shodohflo.capture.live.listener import Listener
+    from shodohflo.capture.live.socket_watch import SocketWatch
     from shodohflo.columns.frames import Frames
     from shodohflo.config import Configuration, Settings
     from shodohflo.model import Network
     from shodohflo.rules.mapping import FlowMapping
     from shodohflo.store.connection import TcpEnds
+    from shodohflo.store.feed import ServiceFeed
     from shodohflo.store.writer import Writer
 
 _SLICE: Final = 0.25
 """Seconds between two looks at whether the user wants to wait for the store."""
+
+_SHORT: Final = 0.02
+"""Seconds between two looks at whether the store has said which services it knows."""
 
 _log = logging.getLogger(__name__)
 
@@ -39,7 +45,9 @@ _log = logging.getLogger(__name__)
 class Session:
     """The pipeline of a running agent with its input and output."""
 
-    def __init__(self, options: RunOptions, listener: Listener, writer: Writer) -> None:
+    def __init__(
+        self, options: RunOptions, listener: Listener, writer: Writer, sockets: SocketWatch, services: ServiceFeed
+    ) -> None:
         """Connect the parts; packets are first read by `receive`."""
         self._listener = listener
         self._writer = writer
@@ -58,7 +66,9 @@ class Session:
         self._unmatched_before: Counter[tuple[str, str]] = Counter()
         self._configuration, self._loaded = configuration, _loaded(configuration.settings)
         rules = configuration.rules()
-        self._pipeline = Pipeline(rules, self._policy())
+        evidence = configuration.evidence()
+        self._gathering = Gathering(evidence, sockets, services, writer)
+        self._pipeline = Pipeline(rules, self._policy(), evidence)
         ttl = configuration.settings.ttl
         self._outlet = Outlet(writer, rules.mapping.sentences, ttl, keep_recent=options.on_status is not None)
 
@@ -77,13 +87,28 @@ class Session:
         """Where it was loaded from, and when."""
         return self._loaded
 
+    def begin(self, latest: float, is_over: Callable[[], bool]) -> None:
+        """Gather what is known before the first packet is decided on; packets are received meanwhile.
+
+        The store may take until `latest`, in seconds of a monotonic clock, unless `is_over` returns true.
+        """
+        while not self._gathering.has_services and time.monotonic() < latest and not is_over():
+            self.receive(_SHORT)
+        self.gather()
+
     def receive(self, timeout: float) -> None:
         """Decode the packets in the ring; wait up to `timeout` seconds if there are none."""
         self._take_in(self._listener.read(timeout))
 
     def record(self) -> None:
         """Pass the observations that are due to the writer."""
-        self._outlet.add(self._pipeline.take(), time.monotonic_ns())
+        observations = self._pipeline.take()
+        self._outlet.add(observations, self._pipeline.take_corrections(), time.monotonic_ns())
+
+    def gather(self) -> None:
+        """Take up the sockets of this host and the services of the store, and pass on what evidence shows."""
+        self._gathering.gather(time.monotonic())
+        self._gathering.pass_on(time.time_ns())
 
     def finish(self, hurried: Callable[[], bool] = lambda: False) -> Status:
         """Count and write the rest; return the final status.
@@ -93,6 +118,7 @@ class Session:
         self._take_in(self._listener.finish())
         self.record()
         self._outlet.hand_on_rest()
+        self._gathering.pass_on(time.time_ns())
         complete = self._wait_for_store(hurried)
         ended = replace(self.status(), state="ended" if complete else "cut short")
         self._writer.heartbeat(ended.to_fields())
@@ -146,6 +172,7 @@ class Session:
             self._identity, our_nets=configuration.our_nets, networks=published(configuration.networks)
         )
         self._pipeline.rules, self._pipeline.policy = rules, self._policy()
+        self._gathering.change_networks(configuration.our_nets)
         self._outlet.adopt(rules.mapping.sentences, configuration.settings.ttl)
         self._writer.change_lifetime(configuration.settings.ttl)
 
@@ -165,6 +192,8 @@ class Session:
             rules=self._pipeline.rules,
             writer=self._writer.stats,
             unmatched=self._unmatched(ledger.unmatched),
+            grades=self._pipeline.grades.grades(),
+            contradicted=dict(self._pipeline.grades.contradicted),
         )
 
     def status_with_recent(self) -> Status:

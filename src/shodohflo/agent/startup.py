@@ -52,6 +52,7 @@ class RunArguments:
     name: str | None
     ledger: Path | None
     promiscuous: bool
+    namespaces: tuple[str, ...] = ()
 
     def settle(self, path: Path | None, tell: Callable[[str], None]) -> Configuration:
         """Load the configuration at `path`, and return it with our networks, which are reported by `tell`."""
@@ -119,6 +120,8 @@ def not_reloadable(before: Settings, after: Settings, *, store_named: bool) -> I
         yield "REDIS_SERVER"
     if not store_named and after.store is before.store is None and after.store_memory != before.store_memory:
         yield "STORE_MEMORY"
+    if after.evidence_memory != before.evidence_memory:
+        yield "EVIDENCE_MEMORY"
 
 
 def refuse_without_rights() -> None:

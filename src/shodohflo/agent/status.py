@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from shodohflo import __version__
 from shodohflo.columns.observations import Observations
+from shodohflo.keys.grades import contradictions_to_fields, grades_to_fields
 from shodohflo.keys.networks import to_fields
 from shodohflo.keys.outcomes import outcomes_to_fields
 from shodohflo.model import Network, rule_place
@@ -15,10 +16,12 @@ from shodohflo.report.numbers import counted
 
 if TYPE_CHECKING:
     from collections import Counter
+    from collections.abc import Mapping
     from pathlib import Path
 
     from shodohflo.attribution.ledger import Ledger
     from shodohflo.keys.networks import PublishedNetwork
+    from shodohflo.model import RuleGrade
     from shodohflo.rules.compiler import CompiledRules
     from shodohflo.store.stats import WriterStats
 
@@ -102,6 +105,10 @@ class Status:
     """For `on_status`: the observations since its last call, at most `store.outlet.RECENT` rows."""
     state: str = "running"
     """`running`, `ended`, or `cut short` if the store did not take everything at the end."""
+    grades: tuple[RuleGrade, ...] = ()
+    """How often evidence contradicted each rule about ports."""
+    contradicted: Mapping[int, int] = field(default_factory=dict)
+    """Flows that each rule decided against evidence, by the number of the rule."""
     notice: str = ""
     """What the agent is waiting for, for a terminal; empty if for nothing but packets."""
 
@@ -141,6 +148,8 @@ class Status:
             **kinds,
             **pairs,
             **failures,
+            **grades_to_fields(self.grades),
+            **contradictions_to_fields(self.contradicted),
             "store.packets": self.writer.packets,
             "store.waiting": self.writer.waiting_packets,
             "store.waiting_rows": self.writer.waiting,
@@ -152,6 +161,12 @@ class Status:
             "store.evicted": self.writer.evicted,
             "store.given_up": self.given_up,
             "store.lost": self.writer.lost,
+            "store.corrections": self.writer.corrections,
+            "store.corrected": self.writer.corrected,
+            "store.corrections_vanished": self.writer.corrections_vanished,
+            "store.corrections_given_up": self.writer.corrections_given_up,
+            "store.hashes": self.writer.hashes,
+            "store.hashes_given_up": self.writer.hashes_given_up,
         }
 
 

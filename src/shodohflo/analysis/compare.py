@@ -1,12 +1,13 @@
 """The difference between two configurations over the same packets, and the rules that cause it.
 
-The keys and their counts come from two pipelines fed with the same frames. The reasons come from the decisions of both
-configurations on each conversation (`fates`) that they record differently.
+The keys and their counts come from two pipelines fed with the same frames, each with evidence of its own where its
+rules ask for that. The reasons are the decisions of both on each conversation (`fates`) that they record differently,
+after all corrections.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
@@ -15,17 +16,15 @@ import numpy as np
 
 from shodohflo.analysis.fates import Fate, Fates
 from shodohflo.attribution.ledger import Outcome
-from shodohflo.attribution.pipeline import BLOCK, Pipeline
-from shodohflo.attribution.policy import CompiledPolicy
-from shodohflo.columns.merging import merge_packets
+from shodohflo.columns.corrections import correct
 from shodohflo.keys import counts, to_key
-from shodohflo.model import rule_place
-from shodohflo.wire.decode import decode
+from shodohflo.model import FlowKey, Kind, Rung, rule_place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from shodohflo.columns.batch import Batch
+    from shodohflo.attribution.pipeline import Pipeline, Watched
+    from shodohflo.columns.corrections import Corrections
     from shodohflo.columns.frames import Frames
     from shodohflo.rules.mapping import FlowMapping
 
@@ -62,6 +61,8 @@ class Side:
     """The deciding rule, as `FLOW_MAPPING[2]`; empty if no rule decided."""
     sentence: str
     """The description of that rule."""
+    evidence: str = ""
+    """What says which end is the service, as `Rung.word`; empty if no flow is recorded."""
 
     @classmethod
     def of(cls, fate: Fate, mapping: FlowMapping) -> Side:
@@ -69,11 +70,18 @@ class Side:
         key = to_key(fate.key) if fate.key and fate.outcome == Outcome.FLOW else None
         if fate.rule is None:
             return cls(fate.outcome, key, "", "")
-        return cls(fate.outcome, key, rule_place(fate.rule), mapping.rules[fate.rule].describe())
+        sentence = mapping.rules[fate.rule].describe()
+        return cls(fate.outcome, key, rule_place(fate.rule), sentence, fate.rung.word)
 
     def as_dict(self) -> dict[str, object]:
         """Return a JSON object."""
-        return {"outcome": self.outcome, "key": self.key, "rule": self.rule or None, "sentence": self.sentence or None}
+        return {
+            "outcome": self.outcome,
+            "key": self.key,
+            "rule": self.rule or None,
+            "sentence": self.sentence or None,
+            "evidence": self.evidence or None,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +109,6 @@ class Difference:
     """The keys of each configuration, with their counts."""
     changes: tuple[Change, ...]
     """The change with most packets first."""
-    same_tunnels: bool
-    """Whether both decode the same UDP tunnels."""
 
     @property
     def added(self) -> dict[str, int]:
@@ -124,8 +130,7 @@ class Difference:
     def inside(self) -> dict[str, tuple[int, int]]:
         """The keys of flows, resets and unreachables whose counts `changes` does not account for.
 
-        They come from packets in tunnels that only one of the configurations decodes, and from custom actions that
-        answer differently when they are asked about the same packet again.
+        They come from packets in tunnels that only one of the configurations decodes.
         """
         expected = Counter(self.old)
         for change in self.changes:
@@ -160,49 +165,79 @@ class Comparison:
     def __init__(self, old: Pipeline, new: Pipeline) -> None:
         """Compare over the frames ingested from now on."""
         self._old, self._new = old, new
-        self._policies = CompiledPolicy(old.policy), CompiledPolicy(new.policy)
+        self._decided: tuple[list[Watched], list[Watched]] = ([], [])
+        old.watcher, new.watcher = (decided.append for decided in self._decided)
+        self._opens_the_same = old.policy.tunnels == new.policy.tunnels
         self._fates: Counter[tuple[Fate, Fate]] = Counter()
 
     def ingest(self, frames: Frames) -> None:
         """Decode `frames`; their memory may be reused afterwards."""
         self._old.ingest(frames)
         self._new.ingest(frames)
-        for begin in range(0, len(frames), BLOCK):
-            for batch in self._conversations(frames[begin : begin + BLOCK]):
-                self._compare(batch)
+        self._compare()
 
-    def _conversations(self, frames: Frames) -> Iterator[Batch]:
-        """Yield the packets that both configurations decide about, without those in tunnels that only one decodes."""
-        tunnels = self._old.policy.tunnels
-        decoded = decode(frames, tunnels)
-        inside = decoded.inside.batches if tunnels == self._new.policy.tunnels else []
-        yield from map(merge_packets, [*decoded.batches, *inside])
-
-    def _compare(self, batch: Batch) -> None:
-        old, new = (
-            Fates.decide(batch, pipeline.rules, policy)
-            for pipeline, policy in zip((self._old, self._new), self._policies, strict=True)
-        )
-        differ = np.flatnonzero(old.differ(new))
-        pairs = zip(old.of(differ), new.of(differ), strict=True)
-        for pair, packets in zip(pairs, batch.packets[differ].tolist(), strict=True):
-            self._fates[pair] += packets
+    def _compare(self) -> None:
+        """Compare what was decided since the last time; packets in tunnels only if both open the same."""
+        old, new = ([each for each in some if self._opens_the_same or not each.is_inside] for some in self._decided)
+        for some in self._decided:
+            some.clear()
+        for one, other in zip(old, new, strict=True):
+            before, after = (Fates.follow(each.rows, each.decisions) for each in (one, other))
+            differ = np.flatnonzero(before.differ(after) | before.may_change | after.may_change)
+            pairs = zip(before.of(differ), after.of(differ), strict=True)
+            for pair, packets in zip(pairs, one.rows.packets[differ].tolist(), strict=True):
+                self._fates[pair] += packets
 
     def difference(self) -> Difference:
         """Return what differs; call it once, after the last frames."""
+        packets, _ = self._old.settle().received, self._new.settle()
+        self._compare()
+        old_seen, new_seen = self._old.take(), self._new.take()
+        corrections = self._old.take_corrections(), self._new.take_corrections()
+        fates = _corrected(_corrected(self._fates, corrections[0], 0), corrections[1], 1)
         old_mapping, new_mapping = self._old.rules.mapping, self._new.rules.mapping
         changes = [
             Change(what(old, new), packets, Side.of(old, old_mapping), Side.of(new, new_mapping))
-            for (old, new), packets in self._fates.items()
+            for (old, new), packets in fates.items()
+            if (old.key, old.outcome) != (new.key, new.outcome)
         ]
         changes.sort(key=lambda change: (-change.packets, str(change.old.key), str(change.new.key)))
         return Difference(
-            packets=self._old.settle().received,
-            old=counts(self._old.take()),
-            new=counts(self._new.take()),
+            packets=packets,
+            old=counts(correct(old_seen, corrections[0])),
+            new=counts(correct(new_seen, corrections[1])),
             changes=tuple(changes),
-            same_tunnels=self._old.policy.tunnels == self._new.policy.tunnels,
         )
+
+
+def _corrected(fates: Counter[tuple[Fate, Fate]], corrections: Corrections, side: int) -> Counter[tuple[Fate, Fate]]:
+    """Return pairs of fates after the corrections of one configuration: the old one is side 0, the new one side 1."""
+    by_key: defaultdict[tuple[FlowKey | None, str], list[tuple[Fate, Fate]]] = defaultdict(list)
+    for pair in fates:
+        by_key[pair[side].key, pair[side].outcome].append(pair)
+    moved = Counter(fates)
+    for wrong, right, outcome, rung, packets in _moves(corrections):
+        left = packets
+        for pair in by_key[wrong, outcome]:
+            some = min(left, moved[pair])
+            fixed = pair[side].corrected(wrong, right, rung)
+            target = (fixed, pair[1]) if side == 0 else (pair[0], fixed)
+            if target not in moved:
+                by_key[right, outcome].append(target)
+            moved[pair] -= some
+            moved[target] += some
+            left -= some
+    return +moved
+
+
+def _moves(corrections: Corrections) -> Iterator[tuple[FlowKey, FlowKey, str, Rung, int]]:
+    """Yield wrong key, right key, outcome, evidence and packets of each correction."""
+    ends = zip(corrections.client.objects(), corrections.service.objects(), strict=True)
+    ports = zip(corrections.port.tolist(), corrections.wrong_port.tolist(), strict=True)
+    counted = zip(corrections.kind.tolist(), corrections.rung.tolist(), corrections.packets.tolist(), strict=True)
+    for (client, service), (port, wrong_port), (kind, rung, packets) in zip(ends, ports, counted, strict=True):
+        outcome = Outcome.FLOW if kind == Kind.FLOW else Outcome.FLOW_IGNORED
+        yield FlowKey(service, client, wrong_port), FlowKey(client, service, port), outcome, Rung(rung), packets
 
 
 def what(old: Fate, new: Fate) -> What:

@@ -7,8 +7,10 @@ enough of them to decide on together, or until a caller asks for results.
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from shodohflo.attribution.evidence.doors import watch, watch_messages
 from shodohflo.attribution.evidence.grading import Grades
 from shodohflo.attribution.evidence.verdicts import Heard
 from shodohflo.attribution.ledger import Ledger
@@ -40,6 +42,16 @@ _MANY = 1 << 19
 """Observations that may be kept unmerged."""
 
 
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """The decisions on some packets, as the pipeline made them."""
+
+    rows: Batch
+    decisions: Decisions
+    is_inside: bool
+    """Whether they were in tunnels."""
+
+
 class Pipeline:
     """Attributes packets to flows, and keeps the observations until they are taken."""
 
@@ -49,6 +61,8 @@ class Pipeline:
         Without `evidence`, what rules leave to it is decided as they say without it, and no rule is graded.
         """
         self.evidence = evidence
+        self.watcher: Callable[[Watched], None] | None = None
+        """Is told of all decisions about TCP and UDP packets, for `compare`."""
         self._grades = Grades()
         self._corrections: Pile[Corrections] = Pile(merge_corrections, _MANY)
         self._rules = rules
@@ -123,22 +137,28 @@ class Pipeline:
         decoded, self._undecided, self._frames_undecided = self._undecided, [], 0
         for each in decoded:
             self._ledger.opened.update(each.opened)
-        self._attribute(Packets.join(decoded), self._ledger.add)
-        self._attribute(Packets.join([each.inside for each in decoded]), self._ledger.add_inside)
+        self._attribute(Packets.join(decoded), self._ledger.add, is_inside=False)
+        self._attribute(Packets.join([each.inside for each in decoded]), self._ledger.add_inside, is_inside=True)
 
-    def _attribute(self, packets: Packets, count: Callable[[Tally], None]) -> None:
+    def _attribute(self, packets: Packets, count: Callable[[Tally], None], *, is_inside: bool) -> None:
         """Decide about `packets`, keep their observations, and pass their counts to `count`."""
         count(tally_undecoded(packets))
         for batch in packets.batches:
             merged = group_packets(batch)
             evidence = self.evidence
+            if evidence:
+                watch(evidence, merged.rows, self._compiled_policy.is_ours)
             heard = Heard.of(evidence, merged.packets, merged.rows, merged.row_of) if evidence else None
             decisions = decide(merged.rows, self._rules, self._compiled_policy, heard)
             self._keep(merged.rows, decisions, count)
+            if self.watcher:
+                self.watcher(Watched(merged.rows, decisions, is_inside))
             if heard and decisions.said:
                 kinds = kinds_of(decisions)
                 self._corrections.add(heard.record(decisions.said, decisions.verdicts, kinds, self._grades))
         for messages in packets.messages:
+            if self.evidence:
+                watch_messages(self.evidence, messages, self._compiled_policy.is_ours)
             self._keep(messages, decide(messages, self._rules, self._compiled_policy), count)
 
     def _keep(self, rows: Batch | Messages, decisions: Decisions, count: Callable[[Tally], None]) -> None:

@@ -16,6 +16,7 @@ from shodohflo.agent.pidfile import AgentFiles, PidFile, run_directory
 from shodohflo.agent.startup import RunArguments, host_name, log_findings, named_store, refuse_without_rights
 from shodohflo.agent.watchdog import Watchdog
 from shodohflo.analysis.check.proof import check
+from shodohflo.capture.live.namespaces import refuse_namespaces
 from shodohflo.cli.logs import begin_log
 from shodohflo.cli.messages import fail
 from shodohflo.config import SEARCHED, Settings, find
@@ -41,6 +42,7 @@ def attend(arguments: RunArguments) -> int:
         closing.enter_context(Watchdog())
         log_findings(check(configuration), settings)
         refuse_without_rights()
+        refuse_namespaces(arguments.namespaces)
         name = arguments.name or host_name()
         store = named_store(arguments.store, settings, closing)
         pid_file = closing.enter_context(PidFile(AgentFiles(run_directory(os.environ, os.geteuid()), name)))
@@ -51,6 +53,7 @@ def attend(arguments: RunArguments) -> int:
             name=name,
             duration=arguments.duration,
             promiscuous=arguments.promiscuous,
+            namespaces=arguments.namespaces,
             reread=partial(arguments.reread, settings),
             adapt=None if arguments.our_nets else arguments.adapt,
             pid_file=pid_file,

@@ -25,7 +25,7 @@ def init(*, file: Path | None, force: bool) -> None:
     """Write a starting configuration from this machine's interfaces.
 
     The configuration goes to FILE, or to standard output. It records what is sent to and from our networks, as the
-    defaults do; common changes are included, commented out.
+    defaults do, but goes by evidence before ports (`Observed`); common changes are included, commented out.
     """
     from shodohflo.capture.live.netlink import list_interfaces  # noqa: PLC0415 - not needed for --help
 

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from shodohflo.cli import options
-from shodohflo.query.rows import KeyRow
+from shodohflo.query.rows import ListedRow
 from shodohflo.report.listings import Form, Listing
 from shodohflo.report.numbers import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-AnyRow = TypeVar("AnyRow", bound=KeyRow)
+AnyRow = TypeVar("AnyRow", bound=ListedRow)
 Command = Callable[..., int]
 
 
@@ -30,9 +30,17 @@ class Layout:
     most: int | None = None
     form: Form = Form.TABLE
 
+    def by(self, order_of: Callable[[str], str]) -> Layout:
+        """Return the same options for another listing, whose orders `order_of` returns for ours."""
+        return replace(self, sort=order_of(self.sort))
+
+    def chosen(self, listing: Listing[AnyRow], rows: Sequence[AnyRow]) -> list[AnyRow]:
+        """Return the rows that are to be printed, in their order."""
+        return listing.sorted(rows, self.sort, reverse=self.reverse)[: self.most]
+
     def print(self, listing: Listing[AnyRow], rows: Sequence[AnyRow]) -> None:
         """Print `rows` on standard output; below a table, say on standard error how many were left out."""
-        shown = listing.sorted(rows, self.sort, reverse=self.reverse)[: self.most]
+        shown = self.chosen(listing, rows)
         listing.print(shown, self.form)
         if self.form is Form.TABLE and len(shown) < len(rows):
             left = counted(len(rows) - len(shown), f"more {listing.noun}", f"more {listing.nouns}")

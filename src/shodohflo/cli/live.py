@@ -13,6 +13,7 @@ import time
 from collections import deque
 from contextlib import ExitStack
 from dataclasses import replace
+from itertools import islice
 from threading import RLock
 from typing import TYPE_CHECKING, Final, Self
 
@@ -27,6 +28,7 @@ from shodohflo.cli.search import parse_search
 from shodohflo.query.networks import NetworkDirectory
 from shodohflo.report.busiest import COLUMNS, MOST, WINDOW, Busiest, LiveFlow, Search, Snapshot, cells_of
 from shodohflo.report.flows import flow_rows
+from shodohflo.report.grades import doubtful_lines
 from shodohflo.report.numbers import counted, rate_text
 from shodohflo.report.table import folds, hidden_titles, rich_table
 
@@ -42,6 +44,9 @@ _SPARE: Final = 1
 
 _LOG_SHARE: Final = 8
 """One line in so many is left to the log, which is printed above the table."""
+
+_DOUBTS: Final = 3
+"""The most lines about rules that evidence contradicts; `rules --grade` has all."""
 
 _UNKNOWN: Final = ConsoleDimensions(0, 0)
 """The size that the terminal had, if something else was printed since."""
@@ -143,7 +148,9 @@ class LiveView:
         listening = f"{status.identity.name} listens to {', '.join(status.interfaces) or 'no interface'}; {way_out}"
         counters = f"{rate_text(self._rate())} packets/s; {summary(status)}"
         waiting = [Text(status.notice, style="bold yellow")] if status.notice else []
-        return Group(Text(), Text(counters), running, Text(listening, style="dim"), *waiting, *self._prompt())
+        doubtful = doubtful_lines(status.grades, status.contradicted, status.rules.mapping)
+        doubts = [Text(line, style="yellow") for line in islice(doubtful, _DOUBTS)]
+        return Group(Text(), Text(counters), running, *doubts, Text(listening, style="dim"), *waiting, *self._prompt())
 
     def _prompt(self) -> list[Text]:
         """Return the line in which a filter is typed, and what is wrong with it."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 import click
+
+from shodohflo.errors import closest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,8 +21,8 @@ def fail(message: str, program: str = "shodohflo") -> None:
 
 def no_such(kind: str, name: str, known: Iterable[str]) -> str:
     """Return the message for an unknown `name`, with the closest of the `known` ones if there is one."""
-    close = get_close_matches(name, list(known), n=1)
-    return f"No such {kind} {name!r}.{f' Did you mean {close[0]!r}?' if close else ''}"
+    close = closest(name, known)
+    return f"No such {kind} {name!r}.{f' Did you mean {close!r}?' if close else ''}"
 
 
 def warn(settings: Settings) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from difflib import get_close_matches
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Final
 
 from shodohflo.cli.options import prefix
+from shodohflo.errors import closest
 from shodohflo.model import Network
 
 if TYPE_CHECKING:
@@ -54,6 +54,6 @@ def _named(name: str, directory: NetworkDirectory) -> tuple[Network, ...]:
         )
     if name in directory.names:
         raise ValueError(f"the network {name!r} has no addresses: it has no prefix, or earlier networks take them all")
-    near = get_close_matches(name, directory.names, n=1)
-    known = f"did you mean {near[0]}?" if near else f"the networks are {', '.join(directory.names)}"
+    near = closest(name, directory.names)
+    known = f"did you mean {near}?" if near else f"the networks are {', '.join(directory.names)}"
     raise ValueError(f"{name!r} is neither a prefix nor a configured network; {known}")

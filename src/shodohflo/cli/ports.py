@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-from difflib import get_close_matches
-from functools import cache
-from pathlib import Path
 from typing import Final
 
-SERVICES: Final = Path("/etc/services")
+from shodohflo.errors import closest
+from shodohflo.report.named_ports import named_ports
 
 _LARGEST: Final = 0xFFFF
 _RANGE: Final = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?", re.ASCII)
@@ -19,26 +17,10 @@ def parse_ports(text: str) -> frozenset[int]:
     return frozenset(port for part in text.split(",") for port in _parse(part.strip()))
 
 
-@cache
 def port_names() -> tuple[str, ...]:
     """Return the names and aliases of TCP and UDP ports in /etc/services, sorted; none if there is no such file."""
-    try:
-        lines = SERVICES.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return ()
-    entries = (line.partition("#")[0].split() for line in lines)
-    names = {
-        name for name, number, *aliases in filter(_is_entry, entries) for name in (name, *aliases) if _is_ours(number)
-    }
-    return tuple(sorted(names))
-
-
-def _is_entry(words: list[str]) -> bool:
-    return len(words) >= 2
-
-
-def _is_ours(number: str) -> bool:
-    return number.endswith(("/tcp", "/udp"))
+    named = named_ports() or ()
+    return tuple(sorted({name for each in named if each.protocol in {"tcp", "udp"} for name in each.names}))
 
 
 def _parse(part: str) -> range | set[int]:
@@ -69,5 +51,5 @@ def _named(name: str) -> set[int]:
 
 
 def _way_out(name: str) -> str:
-    near = get_close_matches(name, port_names(), n=1)
-    return f"; did you mean {near[0]}?" if near else "; write a number, a range such as 8000-8100, or a name like ssh"
+    near = closest(name, port_names())
+    return f"; did you mean {near}?" if near else "; write a number, a range such as 8000-8100, or a name like ssh"

@@ -30,7 +30,8 @@ COMMANDS: Final = {
     "flows": Command("readers", "flows", "List flows: which client uses which service."),
     "peers": Command("readers", "peers", "List pairs of addresses that talk to each other."),
     "clients": Command("readers", "clients", "List the clients of anything recorded."),
-    "recon": Command("readers", "recon", "List resets and unreachables: attempts that failed."),
+    "services": Command("readers", "services", "List services that answered: an inventory."),
+    "recon": Command("readers", "recon", "List attempts that failed: those of our clients, and who knocks on ours."),
     "check": Command(
         "check", "check_command", "Prove what is wrong or doubtful in the networks and rules of a configuration."
     ),

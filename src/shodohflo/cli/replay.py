@@ -19,6 +19,7 @@ from shodohflo.process.malloc import keep_freed_memory
 from shodohflo.query.networks import NetworkDirectory
 from shodohflo.report.absence import why_no_flows
 from shodohflo.report.flows import flow_rows
+from shodohflo.report.grades import doubtful_lines
 from shodohflo.report.keys import print_keys
 from shodohflo.report.ledger import print_ledger, write_ledger
 from shodohflo.report.listings import FLOWS, Form
@@ -107,7 +108,10 @@ def _show(  # noqa: PLR0913 - what decides what is shown
         fail(message, "shodohflo replay")
     for note in replayed.notes:
         click.echo(note, err=True)
-    print_ledger(replayed.ledger, replayed.rules, err=keys or layout.form is not Form.TABLE)
+    to_error = keys or layout.form is not Form.TABLE
+    print_ledger(replayed.ledger, replayed.rules, err=to_error)
+    for line in doubtful_lines(replayed.grades, replayed.contradicted, configuration.mapping):
+        click.echo(line, err=to_error)
     hint_at_unmatched(replayed.ledger.outcomes, configuration.our_nets)
     return 1 if broken else 0
 

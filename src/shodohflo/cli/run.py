@@ -65,6 +65,14 @@ def _shared(command: Callable[..., int]) -> Callable[..., int]:
 @click.argument("interfaces", nargs=-1, metavar="[INTERFACE]...")
 @click.option("--exclude", multiple=True, metavar="INTERFACE", help="An interface not to listen to; may be repeated.")
 @options.our_nets
+@click.option(
+    "--netns",
+    "namespaces",
+    multiple=True,
+    metavar="NAME",
+    help="Another network namespace of this host, as `ip netns list` names it, whose sockets also show which ends are "
+    "services; may be repeated. Entering it needs CAP_SYS_ADMIN, which root has; the agent's own needs no right.",
+)
 @_shared
 def run(*, interfaces: tuple[str, ...], exclude: tuple[str, ...], **rest: Any) -> int:  # noqa: ANN401 - one for each option
     """Watch interfaces and record the flows they receive.

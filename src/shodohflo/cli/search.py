@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from shodohflo.cli.filters import AskedFor, parse_protocols
+from shodohflo.cli.filters import AskedFor, parse_evidence, parse_protocols
 from shodohflo.cli.networks import parse_networks
 from shodohflo.cli.ports import parse_ports
+from shodohflo.errors import closest
 from shodohflo.report.busiest import Search
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ _PARSERS: Final[dict[str, Callable[[str], Any]]] = {
     "service": parse_networks,
     "port": parse_ports,
     "protocol": parse_protocols,
+    "evidence": parse_evidence,
 }
 
 
@@ -51,8 +52,8 @@ def _field(name: str) -> str:
     if name.lower().removeprefix("not-") in _PARSERS:
         return name.lower().replace("-", "_")
     known = [*_PARSERS, *(f"not-{each}" for each in _PARSERS)]
-    near = get_close_matches(name, known, n=1)
-    way_out = f"did you mean {near[0]}=?" if near else f"there are {', '.join(f'{each}=' for each in known)}"
+    near = closest(name, known)
+    way_out = f"did you mean {near}=?" if near else f"there are {', '.join(f'{each}=' for each in known)}"
     raise ValueError(f"{name}= is no filter; {way_out}")
 
 

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import DTypeLike, NDArray
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     Times = NDArray[np.int64]
     Slots = NDArray[np.int32]
     Mask = NDArray[np.bool_]
+    Choice = Callable[[NDArray[np.int64], Times], Slots]
 
 WAYS: Final = 8
 """Entries in a set; their keys fill one cache line of 64 bytes."""
@@ -147,6 +148,14 @@ class Memory:
         outlast the call, and all rows of these keys have slot -1. The caller goes on as if it remembered nothing of
         them. A set has room for 8 new keys if it is empty, and for 2 at least.
         """
+        return self._enter(keys, times, self._oldest)
+
+    def admit(self, keys: Keys, times: Times) -> tuple[Slots, Mask]:
+        """Do as `enter` does, but evict nothing: a new key whose set has no empty or expired place has slot -1."""
+        return self._enter(keys, times, self._vacant)
+
+    def _enter(self, keys: Keys, times: Times, choose: Choice) -> tuple[Slots, Mask]:
+        """Enter keys; `choose` says which slots new ones take."""
         slots = self._locate(keys)
         fresh = self._is_fresh(slots, times)
         self._clear(-1)
@@ -157,7 +166,7 @@ class Memory:
             self._use(slots[~fresh], times[~fresh])
         self.forget(slots[fresh])
         rows = np.flatnonzero(fresh)
-        slots[rows] = self._insert(keys[rows], times[rows])
+        slots[rows] = self._insert(keys[rows], times[rows], choose)
         slots[self._key[slots] != keys] = -1
         return slots, fresh
 
@@ -236,8 +245,8 @@ class Memory:
         counts: NDArray[np.uint8] = np.bitwise_count(self._protected_sets.view(np.uint64)[sets, 0])
         return counts
 
-    def _insert(self, keys: Keys, times: Times) -> Slots:
-        """Insert keys that are not there; return the slot that each had at some time, which the last of a set keep."""
+    def _insert(self, keys: Keys, times: Times, choose: Choice) -> Slots:
+        """Insert keys that are not there; return the slot that each was given, which the last to be given it keeps."""
         order = np.argsort(keys)
         ordered = keys[order]
         begins = _begins(ordered)
@@ -250,17 +259,31 @@ class Memory:
         placed = np.full(len(each), -1, np.int32)
         for turn in range(min(WAYS, int(rank.max()) + 1)):
             rows = np.flatnonzero(rank == turn)
-            placed[rows] = self._place(each[rows], latest[rows], sets[rows])
+            placed[rows] = self._place(each[rows], latest[rows], choose(sets[rows], latest[rows]))
         slots = np.empty(len(keys), np.int32)
         slots[order] = placed[np.cumsum(begins) - 1]
         return slots
 
-    def _place(self, keys: Keys, times: Times, sets: NDArray[np.int64]) -> Slots:
-        """Insert new keys, each into another set, and return their slots."""
+    def _oldest(self, sets: NDArray[np.int64], times: Times) -> Slots:
+        """Return the slot of each set that a new entry takes: empty, or expired, or the oldest unprotected one."""
         last = self._last_sets[sets]
         is_safe = self._protected_sets[sets] & (last >= (times - self._lifetime)[:, np.newaxis])
         last[is_safe] = np.iinfo(np.int64).max
         slots: Slots = (sets * WAYS + last.argmin(axis=1)).astype(np.int32)
+        return slots
+
+    def _vacant(self, sets: NDArray[np.int64], times: Times) -> Slots:
+        """Return an empty or expired slot of each set, or -1."""
+        slots = self._oldest(sets, times)
+        slots[self._last[slots] >= times - self._lifetime] = -1
+        return slots
+
+    def _place(self, keys: Keys, times: Times, slots: Slots) -> Slots:
+        """Put new keys into `slots`, all different; -1 takes none. Return `slots`."""
+        taken = slots >= 0
+        if not taken.all():
+            self._place(keys[taken], times[taken], slots[taken])
+            return slots
         self._key[slots] = keys
         self._last[slots] = times
         self._protected[slots] = False

@@ -88,6 +88,11 @@ class SocketEnds(Table):
         is_any: NDArray[np.bool_] = (self.address.high == 0) & (self.address.low == 0)
         return is_any
 
+    def among(self, others: SocketEnds) -> NDArray[np.bool_]:
+        """Return whether each end is one of `others` too."""
+        known = set(key_bytes(others))
+        return np.array([key in known for key in key_bytes(self)], np.bool_)
+
     def distinct(self) -> SocketEnds:
         """Return each end once, in an order that depends on the ends alone."""
         return self[_distinct(self)]
@@ -221,36 +226,57 @@ class OwnEndsTable:
         return said
 
 
-def own_space(addresses: Addresses, listening: SocketEnds, connected: SocketEnds, before: SocketEnds) -> OwnSpace:
+NO_ENDS: Final = OwnSpace(Addresses.empty(), SocketEnds.empty(), SocketEnds.empty())
+"""A namespace of which nothing is known."""
+
+
+def own_space(
+    addresses: Addresses, services: SocketEnds, connected: SocketEnds, doubtful: SocketEnds, before: OwnSpace
+) -> OwnSpace:
     """Return the ends of a namespace from its sockets; equal sockets, in whatever order, make equal rows.
 
-    `before` are the services of the previous reading. One that listens no more stays a service as long as `connected`
-    has an end of it: a listener may be closed while the connections that it accepted live on, and these would look like
-    those of a client. No client gets such a port: the kernel gives none that was bound and is in use.
+    `services` are the ends of listeners and the like. The others have connections: those of `connected` are clients,
+    unless a service has them, and those of `doubtful` stay what they were `before`, in the previous reading.
+
+    A service of `before` that is none any more stays one as long as there is a connection at its end that it may have
+    accepted: a listener may be closed while its connections live on. A TCP end in `connected` is no such connection, as
+    the kernel says that it was opened here; it may have got the port after the listener. UDP has no such word.
     """
     local = _local(addresses)
-    keys = _keys(local, connected)
-    services = SocketEnds.concatenate([listening, _outlived(before, listening, connected, local)]).distinct()
-    connected = connected.keep(keys >= 0)
-    keys, rows = np.unique(keys[keys >= 0], return_index=True)
-    connected = connected[rows]
-    has_any = _present(services.keep(services.is_any))
-    accepted = np.isin(keys, _keys(local, services.keep(~services.is_any)))
-    for family in _FAMILIES:
-        accepted |= (connected.address.version == family) & has_any[family][connected.socket]
-    return OwnSpace(addresses[_distinct(addresses)], services, connected.keep(~accepted))
+    connected, doubtful = _local_ones(local, connected), _local_ones(local, doubtful)
+    doubtful = doubtful.keep(~np.isin(_keys(local, doubtful), _keys(local, connected)))
+    perhaps_accepted = SocketEnds.concatenate([connected.keep(connected.protocol == UDP), doubtful])
+    outlived = _outlived(before.services, services, perhaps_accepted, local)
+    services = SocketEnds.concatenate([services, outlived]).distinct()
+    still = doubtful.keep(np.isin(_keys(local, doubtful), _keys(local, before.clients)))
+    asking = _local_ones(local, SocketEnds.concatenate([connected, still]))
+    exact = services.keep(~services.is_any)
+    accepted = np.isin(_keys(local, asking), _keys(local, exact)) | _at_any_address(
+        asking, services.keep(services.is_any)
+    )
+    return OwnSpace(addresses[_distinct(addresses)], services, asking.keep(~accepted))
 
 
-def _outlived(before: SocketEnds, listening: SocketEnds, connected: SocketEnds, local: Local) -> SocketEnds:
-    """Return the services of `before` that listen no more, but have connections."""
-    still = set(key_bytes(listening))
-    gone = before[np.array([key not in still for key in key_bytes(before)], np.bool_)]
-    used = _present(connected)
-    keys = _keys(local, gone)
-    lives = np.isin(keys, _keys(local, connected)) & (keys >= 0)
-    for family in _FAMILIES:
-        lives |= gone.is_any & (gone.address.version == family) & used[family][gone.socket]
+def _local_ones(local: Local, ends: SocketEnds) -> SocketEnds:
+    """Return each end with a local address once, in an order that depends on the ends alone."""
+    keys, rows = np.unique(_keys(local, ends), return_index=True)
+    return ends[rows[keys >= 0]]
+
+
+def _outlived(before: SocketEnds, services: SocketEnds, connected: SocketEnds, local: Local) -> SocketEnds:
+    """Return the services of `before` that are not in `services`, but have connections."""
+    gone = before.keep(~before.among(services))
+    lives = np.isin(_keys(local, gone), _keys(local, connected)) | (gone.is_any & _at_any_address(gone, connected))
     return gone.keep(lives)
+
+
+def _at_any_address(ends: SocketEnds, others: SocketEnds) -> NDArray[np.bool_]:
+    """Return for which of `ends` there is one of the same family, protocol and port among `others`."""
+    present = _present(others)
+    found = np.zeros(len(ends), np.bool_)
+    for family in _FAMILIES:
+        found |= (ends.address.version == family) & present[family][ends.socket]
+    return found
 
 
 def _present(ends: SocketEnds) -> dict[Family, NDArray[np.bool_]]:

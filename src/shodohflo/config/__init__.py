@@ -7,7 +7,7 @@ whether root may execute the file, `limits` how long that may take, and `trial` 
 ready for readers, and `findings` defines the kinds of finding about a configuration.
 
 A configuration is code: `run`, `pcap_agent`, `replay`, `check`, `rules`, `explain` and `compare` execute it; the
-readers of a store (`flows`, `peers`, `clients`, `recon`) never do.
+readers of a store (`flows`, `peers`, `clients`, `services`, `recon`) never do.
 
 This package depends on rules and policies, on the names of the tunnels (`wire.tunnels`), on the form of a store's URL
 (`store.urls`), and on that of networks in an agent's hash (`keys.networks`). It must not know decoders, captures,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from shodohflo.attribution.evidence.evidence import Evidence
 from shodohflo.attribution.policy import Policy
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from shodohflo.model import Network
     from shodohflo.rules.mapping import FlowMapping
     from shodohflo.rules.networks import NetworkEnumeration
+
+_MEGABYTE: Final = 2**20
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class Configuration:
 
     def evidence(self) -> Evidence:
         """Return evidence without anything in it."""
-        return Evidence(our_nets=self.our_nets)
+        return Evidence(self.settings.evidence_memory * _MEGABYTE, self.our_nets)
 
     def policy(self, own_connections: frozenset[Connection] = frozenset()) -> Policy:
         """Return the policy, which decides about packets besides the rules; `own_connections` are the agent's own."""

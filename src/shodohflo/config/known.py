@@ -9,12 +9,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
+from functools import partial
 from typing import Any, Final
 
 from shodohflo.attribution.policy import IgnoredFlow
 from shodohflo.config.findings import Code
-from shodohflo.errors import ConfigurationError
+from shodohflo.errors import ConfigurationError, closest
 from shodohflo.pcap_config import FlowMapping, NetworkEnumeration
 from shodohflo.rules.networks import parse_prefix
 from shodohflo.store.urls import parse_url
@@ -27,6 +27,9 @@ LOG_LEVEL: Final = "INFO"
 STORE_MEMORY: Final = 256
 """Megabytes: enough for about 290,000 IPv4 flows."""
 
+EVIDENCE_MEMORY: Final = 64
+"""Megabytes."""
+
 SECONDS: Final = "whole seconds"
 MEGABYTES: Final = "whole megabytes"
 NUMBERS: Final = frozenset({SECONDS, MEGABYTES})
@@ -35,8 +38,11 @@ NUMBERS: Final = frozenset({SECONDS, MEGABYTES})
 _LONGEST: Final = 2**31 - 1
 """Seconds, about 68 years; a larger number is a mistake."""
 
-_LEAST_MEMORY: Final = 8
+_LEAST_STORE_MEMORY: Final = 8
 """Megabytes: an empty server takes one, and the rest must hold a whole write."""
+
+_LEAST_EVIDENCE_MEMORY: Final = 4
+"""Megabytes: with less, the tables would forget services between two connections of an ordinary network."""
 
 _LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
@@ -72,10 +78,10 @@ def _seconds(value: object) -> int:
     raise ValueError(f"{value!r} is not a number of seconds; write a whole number from 1 to {_LONGEST:,}")
 
 
-def _megabytes(value: object) -> int:
-    if isinstance(value, int) and not isinstance(value, bool) and _LEAST_MEMORY <= value <= _LONGEST:
+def _megabytes(least: int, value: object) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and least <= value <= _LONGEST:
         return value
-    raise ValueError(f"{value!r} is not a valid number of megabytes; write a whole number from {_LEAST_MEMORY} up")
+    raise ValueError(f"{value!r} is not a valid number of megabytes; write a whole number from {least} up")
 
 
 def _switch(value: object) -> bool:
@@ -129,8 +135,8 @@ def _finding(label: object) -> str:
     word, _, place = str(label).partition(" ")
     if word == Code.UNUSABLE or word not in {*Code} or not place:
         acceptable = [code for code in Code if code != Code.UNUSABLE]
-        close = get_close_matches(word, acceptable, n=1)
-        way_out = f"did you mean {close[0]}?" if close and word != close[0] else "write code and place as check does"
+        close = closest(word, acceptable)
+        way_out = f"did you mean {close}?" if close and word != close else "write code and place as check does"
         raise ValueError(f"{label!r} is not a finding that can be accepted; {way_out}")
     return str(label)
 
@@ -187,8 +193,17 @@ KNOWN: Final = {
             MEGABYTES,
             str(STORE_MEMORY),
             "The memory limit of the embedded store; when it is full, the keys that would expire next are evicted.",
-            _megabytes,
+            partial(_megabytes, _LEAST_STORE_MEMORY),
             "SHODOHFLO_STORE_MEMORY",
+        ),
+        Setting(
+            "EVIDENCE_MEMORY",
+            MEGABYTES,
+            str(EVIDENCE_MEMORY),
+            "The memory for the evidence of services, which `Observed` rules go by; nothing of it grows. When it is "
+            "full, what was seen once is forgotten first.",
+            partial(_megabytes, _LEAST_EVIDENCE_MEMORY),
+            "SHODOHFLO_EVIDENCE_MEMORY",
         ),
         Setting(
             "TTL_GRACE",

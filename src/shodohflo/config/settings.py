@@ -6,12 +6,13 @@ import hashlib
 import os
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from shodohflo.config.findings import Code, Finding
 from shodohflo.config.known import (
+    EVIDENCE_MEMORY,
     KNOWN,
     LOG_LEVEL,
     NUMBERS,
@@ -53,6 +54,8 @@ class Settings:
     """`REDIS_SERVER` as given: host, host:port or URL."""
     store_memory: int
     """The memory limit of the embedded store, in megabytes."""
+    evidence_memory: int
+    """The memory for the evidence of services, in megabytes."""
     ttl: int
     """The lifetime of a key after its last packet, in seconds."""
     log_level: str
@@ -71,6 +74,8 @@ class Settings:
     """Findings about names that look like misspelt settings, and about addresses that look like networks."""
     places: Mapping[str, str]
     """The positions, as `file:line:column`, of assigned names, networks and rules; keys are like `FLOW_MAPPING[2]`."""
+    names: Mapping[str, object] = field(default_factory=dict, repr=False, compare=False)
+    """All that the file defines, kept as long as the settings: else its finalizers run in the middle of a command."""
 
     @property
     def has_own_rules(self) -> bool:
@@ -113,7 +118,7 @@ def load(
     source = Source.parse(path, data)
     names = source.run()
     assigned = {name: names[name] for name in KNOWN if names.get(name) is not None}
-    return _settle(assigned, environment, source)
+    return replace(_settle(assigned, environment, source), names=names)
 
 
 def _origin(path: Path, environment: Mapping[str, str]) -> str:
@@ -135,6 +140,7 @@ def _settle(assigned: Mapping[str, Any], environment: Mapping[str, str], source:
         digest=hashlib.sha256(source.data).hexdigest() if source else "",
         store=values.get("REDIS_SERVER"),
         store_memory=values.get("STORE_MEMORY", STORE_MEMORY),
+        evidence_memory=values.get("EVIDENCE_MEMORY", EVIDENCE_MEMORY),
         ttl=values.get("TTL_GRACE", TTL_GRACE),
         log_level=values.get("LOG_LEVEL", LOG_LEVEL),
         stats_interval=values.get("PCAP_STATS", PCAP_STATS),

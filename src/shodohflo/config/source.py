@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import difflib
 import inspect
 import re
 import sys
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from shodohflo import pcap_config
 from shodohflo.config.limits import LIMIT, TimeIsUp, time_limit
-from shodohflo.errors import ConfigurationError
+from shodohflo.errors import ConfigurationError, closest
 from shodohflo.rules.actions import BUILT_IN
 
 if TYPE_CHECKING:
@@ -127,8 +126,8 @@ class Source:
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return ` (did you mean ...?)` with the other known name closest to `name`; empty if none is close."""
-    close = difflib.get_close_matches(name, [one for one in known if one != name], n=1)
-    return f" (did you mean {close[0]}?)" if close else ""
+    close = closest(name, (one for one in known if one != name))
+    return f" (did you mean {close}?)" if close else ""
 
 
 def _assigned_names(statements: Iterable[ast.stmt]) -> Iterator[ast.Name]:

@@ -1,15 +1,16 @@
 """The `detail` hash of a flow: `details` returns what a writer adds to it, `FlowDetail` is what a reader gets from it.
 
 The field names are defined only here: the script of `store.write` is built from them, and `FlowDetail.from_fields`
-reads them. One row of 3 UDP packets with 200 bytes, decided by rule 1 and seen by the agent `bert`, becomes these
-fields of `detail;10.0.0.1;8.8.8.8;53`:
+reads them. One row of 3 UDP packets with 200 bytes, decided by rule 1 because the datagrams themselves ask and answer,
+and seen by the agent `bert`, becomes these fields of `detail;10.0.0.1;8.8.8.8;53`:
 
     packets.udp  3           first       1700000000.250000     rule      FLOW_MAPPING[1]
     octets.udp   200         last        1700000009.500000     sentence  the lower port is the service
-                             agent.bert  1700000009.500000
+                             agent.bert  1700000009.500000     evidence  bits
 
-A further row adds to `packets.` and `octets.`, keeps the earliest `first` and the latest `last`, and replaces `rule`
-and `sentence` unless the hash has a later `last`.
+A further row adds to `packets.` and `octets.`, keeps the earliest `first` and the latest `last`, and replaces `rule`,
+`sentence` and `evidence` unless the hash has a later `last`. Where packets were first counted the other way round and
+then moved here, `corrected` has the time of that.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 from shodohflo.keys.counting import AddressIndex
 from shodohflo.keys.grammar import DETAIL_TEMPLATE
 from shodohflo.keys.values import is_protocol, parse_count, parse_text, parse_time
-from shodohflo.model import PROTOCOL_NAMES, Kind
+from shodohflo.model import PROTOCOL_NAMES, RUNGS, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -39,6 +40,12 @@ RULE: Final = "rule"
 
 SENTENCE: Final = "sentence"
 """The description of that rule in the configuration of that time; may be empty."""
+
+EVIDENCE: Final = "evidence"
+"""What said which end is the service, for the row with the latest `last`: the word of a `Rung`."""
+
+CORRECTED: Final = "corrected"
+"""When packets were last moved here from the flow with client and service swapped: seconds with six decimals."""
 
 PACKETS: Final = "packets."
 """Prefix of the packet counts by protocol, such as `packets.udp`."""
@@ -64,6 +71,8 @@ class Detail:
     rule: int
     sentence: str
     """The rule as a sentence at the time of the decision; may be empty."""
+    evidence: str
+    """The word of a `Rung`; may be empty."""
 
 
 def details(observations: Observations, rule_texts: Sequence[str] = ()) -> list[Detail]:
@@ -75,7 +84,13 @@ def details(observations: Observations, rule_texts: Sequence[str] = ()) -> list[
     protocols = [PROTOCOL_NAMES.get(number, str(number)) for number in flows.protocol.tolist()]
     numbers = (column.tolist() for column in (flows.packets, flows.octets, flows.first, flows.last, flows.rule))
     sentences = [rule_texts[rule] if rule < len(rule_texts) else "" for rule in flows.rule.tolist()]
-    return list(map(Detail, keys, protocols, *numbers, sentences))
+    evidence = [rung_word(rung) for rung in flows.rung.tolist()]
+    return list(map(Detail, keys, protocols, *numbers, sentences, evidence))
+
+
+def rung_word(number: int) -> str:
+    """Return the word of the `Rung` with this number; empty if there is none."""
+    return _RUNG_WORDS.get(number, "")
 
 
 def seconds_text(nanoseconds: int) -> str:
@@ -110,6 +125,10 @@ class FlowDetail(NamedTuple):
     agents: tuple[str, ...]
     malformed: int = 0
     """Fields of ours that were left out, because their values are out of bounds."""
+    evidence: str = ""
+    """What said which end is the service, for the row with the latest `last`: the word of a `Rung`."""
+    corrected: float | None = None
+    """When packets were last moved here from the flow with client and service swapped, in seconds since 1970."""
 
     @property
     def octets(self) -> int | None:
@@ -121,7 +140,7 @@ class FlowDetail(NamedTuple):
     @classmethod
     def from_fields(cls, detail: Mapping[str, str]) -> Self:
         """Parse the fields of one hash; skip unknown fields and bad values, because any program may write to it."""
-        told: dict[str, Any] = {FIRST: None, LAST: None, RULE: "", SENTENCE: ""}
+        told: dict[str, Any] = {FIRST: None, LAST: None, RULE: "", SENTENCE: "", EVIDENCE: "", CORRECTED: None}
         packets, octets, agents = dict[str, int](), dict[str, int](), list[str]()
         malformed = 0
         for name, value in detail.items():
@@ -143,7 +162,17 @@ class FlowDetail(NamedTuple):
                 told[name] = parsed
         protocols = [ProtocolSum(name, packets[name], octets.get(name, 0)) for name in sorted(packets)]
         seen_by = tuple(sorted(agents))
-        return cls(told[FIRST], told[LAST], tuple(protocols), told[RULE], told[SENTENCE], seen_by, malformed)
+        return cls(
+            told[FIRST],
+            told[LAST],
+            tuple(protocols),
+            told[RULE],
+            told[SENTENCE],
+            seen_by,
+            malformed,
+            told[EVIDENCE],
+            told[CORRECTED],
+        )
 
 
 @lru_cache(maxsize=1024)
@@ -165,7 +194,15 @@ def _remembered(text: str) -> str:
     return text
 
 
+_RUNG_WORDS: Final = {int(rung): word for word, rung in RUNGS.items()}
+
 _is_protocol: Final = lru_cache(maxsize=1024)(is_protocol)
+
+
+def parse_evidence(text: str) -> str | None:
+    """Return `text` if it is the word of a `Rung`, or None."""
+    return text if text in RUNGS or not text else None
+
 
 _COUNTED: Final = (PACKETS, OCTETS)
 _PARSERS: Final[Mapping[str, Callable[[str], object]]] = {
@@ -173,5 +210,7 @@ _PARSERS: Final[Mapping[str, Callable[[str], object]]] = {
     LAST: parse_time,
     RULE: shared,
     SENTENCE: shared,
+    EVIDENCE: parse_evidence,
+    CORRECTED: parse_time,
 }
 """The parser of each field that is there once."""

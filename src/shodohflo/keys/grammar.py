@@ -32,6 +32,12 @@ AGENT: Final = "agent;"
 WRITER: Final = "writer;"
 """Prefix of the number of the last write of a writer; see `store.write`."""
 
+SERVICE: Final = "service;"
+"""Prefix of the hash of a service that answered; see `keys.services`."""
+
+KNOCK: Final = "knock;"
+"""Prefix of the hash of an origin of attempts that led to nothing; see `keys.knocks`."""
+
 FORMS: Final[Mapping[type, str]] = {
     FlowKey: "{client};{service};{port};flow",
     PeerKey: "{address};{peer};peer",
@@ -82,8 +88,11 @@ _OCTETS: Final = {str(octet): octet for octet in range(256)}
 
 # Half of what reading a key costs is its addresses, nearly all of which are IPv4.
 @lru_cache(maxsize=1 << 16)
-def _address(text: str) -> Address:
-    """Parse an address as `_any_address` does; dotted decimals are looked up octet by octet."""
+def parse_address(text: str) -> Address:
+    """Parse an address in its canonical spelling, or raise `ValueError`.
+
+    It does as `_any_address` does; dotted decimals are looked up octet by octet.
+    """
     try:
         a, b, c, d = text.split(".", 4)
         return IPv4Address(_OCTETS[a] << 24 | _OCTETS[b] << 16 | _OCTETS[c] << 8 | _OCTETS[d])
@@ -100,7 +109,8 @@ def _any_address(text: str) -> Address:
 
 
 @lru_cache(maxsize=1 << 16)
-def _port(text: str) -> int:
+def parse_port(text: str) -> int:
+    """Parse a port in its canonical spelling, or raise `ValueError`."""
     return _number(text, 0xFFFF)
 
 
@@ -116,9 +126,9 @@ def _number(text: str, largest: int) -> int:
 
 
 _PARSERS: Final[Mapping[str, Callable[[str], int]]] = {
-    "port": _port,
-    "client_port": _port,
-    "remote_port": _port,
+    "port": parse_port,
+    "client_port": parse_port,
+    "remote_port": parse_port,
     "code": _code,
 }
 """The parser of each numeric field; all other fields are addresses."""
@@ -137,7 +147,7 @@ class _Grammar:
     @classmethod
     def compile(cls, kind: type) -> _Grammar:
         names = tuple(field.name for field in fields(kind))
-        parsers = tuple(_PARSERS.get(name, _address) for name in names)
+        parsers = tuple(_PARSERS.get(name, parse_address) for name in names)
         # Colons separate numbers but are part of IPv6 addresses, so the two need different character classes.
         groups = {name: "([0-9]{1,5})" if name in _PARSERS else "([^;]+)" for name in names}
         return cls(kind, key_template(kind), names, parsers, re.compile(FORMS[kind].format_map(groups)))

@@ -32,3 +32,8 @@ def agent_name(text: str) -> str:
             " and any of .-_:@+, beginning with a letter or a digit"
         )
     return name
+
+
+def is_agent_name(text: str) -> bool:
+    """Return whether `agent_name` returns `text` as it is."""
+    return len(text) <= LONGEST_NAME and _NAME.fullmatch(text) is not None

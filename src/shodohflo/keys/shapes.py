@@ -2,7 +2,7 @@
 
 A store has many flows and few shapes: what an agent writes about a UDP flow always has these names in this order.
 
-    packets.udp octets.udp first last rule sentence agent.bert
+    packets.udp octets.udp first last rule sentence evidence agent.bert
 
 `Shape` knows where each value is, so nothing but values is left to be parsed. It parses what is flawless; all else is
 left to `FlowDetail.from_fields`, with the same result for what both can parse.
@@ -14,7 +14,21 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from shodohflo.keys.detail import FIRST, LAST, OCTETS, PACKETS, RULE, SEEN_BY, SENTENCE, FlowDetail, ProtocolSum, shared
+from shodohflo.keys.detail import (
+    CORRECTED,
+    EVIDENCE,
+    FIRST,
+    LAST,
+    OCTETS,
+    PACKETS,
+    RULE,
+    SEEN_BY,
+    SENTENCE,
+    FlowDetail,
+    ProtocolSum,
+    parse_evidence,
+    shared,
+)
 from shodohflo.keys.values import is_protocol, parse_count, parse_time
 
 if TYPE_CHECKING:
@@ -25,6 +39,9 @@ _LARGEST: Final = 1_024
 
 _SINGLE: Final = (FIRST, LAST, RULE, SENTENCE)
 """The names of every shape."""
+
+_OPTIONAL: Final = (EVIDENCE, CORRECTED)
+"""The names that a shape may have: an agent of an earlier version writes no evidence, and few flows are corrected."""
 
 
 def parse_detail(names: Sequence[str], values: Sequence[str]) -> FlowDetail:
@@ -42,6 +59,8 @@ class Shape:
     """Each protocol with the places of its packets and its bytes, in alphabetical order."""
     single: tuple[int, ...]
     """The places of the values that `_SINGLE` names."""
+    optional: tuple[int | None, ...]
+    """The places of the values that `_OPTIONAL` names; None for a name that the shape does not have."""
     agents: tuple[str, ...]
 
     @classmethod
@@ -51,11 +70,12 @@ class Shape:
         protocols = sorted(name.removeprefix(PACKETS) for name in names if name.startswith(PACKETS))
         agents = tuple(sorted(name.removeprefix(SEEN_BY) for name in names if name.startswith(SEEN_BY)))
         counters = [prefix + protocol for protocol in protocols for prefix in (PACKETS, OCTETS)]
-        expected = {*counters, *_SINGLE, *(SEEN_BY + agent for agent in agents)}
+        optional = [name for name in _OPTIONAL if name in places]
+        expected = {*counters, *_SINGLE, *optional, *(SEEN_BY + agent for agent in agents)}
         if len(places) < len(names) or expected != places.keys() or not all(map(is_protocol, protocols)):
             return None
         sums = tuple((protocol, places[PACKETS + protocol], places[OCTETS + protocol]) for protocol in protocols)
-        return cls(sums, tuple(places[name] for name in _SINGLE), agents)
+        return cls(sums, tuple(places[name] for name in _SINGLE), tuple(map(places.get, _OPTIONAL)), agents)
 
     def parse(self, values: Sequence[str]) -> FlowDetail | None:
         """Return the detail with these values, or None if one of them is malformed."""
@@ -68,9 +88,14 @@ class Shape:
         first_at, last_at, rule_at, sentence_at = self.single
         first, last = parse_time(values[first_at]), parse_time(values[last_at])
         rule, sentence = shared(values[rule_at]), shared(values[sentence_at])
-        if first is None or last is None or rule is None or sentence is None:
+        evidence_at, corrected_at = self.optional
+        evidence = "" if evidence_at is None else parse_evidence(values[evidence_at])
+        corrected = None if corrected_at is None else parse_time(values[corrected_at])
+        if first is None or last is None or rule is None or sentence is None or evidence is None:
             return None
-        return FlowDetail(first, last, tuple(sums), rule, sentence, self.agents)
+        if corrected is None and corrected_at is not None:
+            return None
+        return FlowDetail(first, last, tuple(sums), rule, sentence, self.agents, 0, evidence, corrected)
 
 
 _shape: Final = lru_cache(maxsize=1024)(Shape.of)

@@ -17,7 +17,7 @@ from shodohflo.report.numbers import counted
 from shodohflo.wire.refusals import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from shodohflo.attribution.ledger import Ledger
     from shodohflo.capture.files.savefile import Savefile
@@ -82,7 +82,9 @@ class Replayed:
     notes: tuple[str, ...] = ()
     """What the counts do not show."""
     grades: tuple[RuleGrade, ...] = ()
-    """How the rules compare with evidence, if it was kept."""
+    """How often evidence contradicted each rule about ports, in the order of the rules."""
+    contradicted: Mapping[int, int] = field(default_factory=dict)
+    """Flows that each rule decided against evidence, by the number of the rule."""
 
 
 def replay_captures(captures: Sequence[str], configuration: Configuration, *, grade: bool = False) -> Replayed:
@@ -96,7 +98,8 @@ def replay_captures(captures: Sequence[str], configuration: Configuration, *, gr
     notes = tuple(NOTE.format(name) for name in reading.unmarked[:1])
     observations = correct(pipeline.take(), pipeline.take_corrections())
     grades = pipeline.grades.grades()
-    return Replayed(observations, pipeline.settle(), pipeline.rules, tuple(reading.broken), notes, grades)
+    contradicted = pipeline.grades.contradicted
+    return Replayed(observations, pipeline.settle(), pipeline.rules, tuple(reading.broken), notes, grades, contradicted)
 
 
 def make_pipeline(configuration: Configuration, *, with_evidence: bool = False) -> Pipeline:

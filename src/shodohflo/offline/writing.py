@@ -1,11 +1,12 @@
-"""Write the observations of a replay to a store: all of them, or raise an error."""
+"""Write the observations of a replay to a store, and corrections of them: everything, or raise an error."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
+from shodohflo.columns.corrections import Corrections
 from shodohflo.errors import StoreError
 from shodohflo.report.numbers import counted
 from shodohflo.store.connection import RemoteStore, Store
@@ -14,8 +15,6 @@ from shodohflo.store.urls import parse_url
 from shodohflo.store.writer import Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from shodohflo.columns.observations import Observations
     from shodohflo.rules.mapping import FlowMapping
     from shodohflo.store.stats import WriterStats
@@ -30,10 +29,17 @@ AGENT: Final = "replay"
 """The agent's name in the `detail` hashes of replayed flows."""
 
 
-def writer_to(url: str, mapping: FlowMapping, lifetime: int) -> Callable[[Observations], None]:
-    """Connect to the store at `url`, and return the function that writes observations to it, as `write_all` does."""
+class Writes(Protocol):
+    """Writes what a replay has seen to a store, as `write_all` does."""
+
+    def __call__(self, seen: Observations, corrections: Corrections | None = None) -> None:
+        """Write `seen`, then `corrections` of it."""
+
+
+def writer_to(url: str, mapping: FlowMapping, lifetime: int) -> Writes:
+    """Connect to the store at `url`, and return the function that writes to it, as `write_all` does."""
     store = reachable(url)
-    return lambda seen: write_all(seen, store, mapping, lifetime)
+    return lambda seen, corrections=None: write_all(seen, store, mapping, lifetime, corrections)
 
 
 def reachable(url: str) -> Store:
@@ -49,14 +55,27 @@ def as_of(seen: Observations, now_ns: int) -> Observations:
     return replace(seen, first=seen.first + later, last=seen.last + later)
 
 
-def write_all(seen: Observations, store: Store, mapping: FlowMapping, lifetime: int) -> None:
-    """Write `seen` with keys that live for `lifetime` seconds; raises `StoreError` unless all of it is written."""
+def write_all(
+    seen: Observations, store: Store, mapping: FlowMapping, lifetime: int, corrections: Corrections | None = None
+) -> None:
+    """Write `seen` with keys that live for `lifetime` seconds, then `corrections` of it, in their order.
+
+    Raises `StoreError` unless all of it is written.
+    """
     with Writer(Single(store), agent=AGENT, lifetime=lifetime) as writer:
-        for begin in range(0, len(seen), _SLICE):
-            writer.offer(seen[begin : begin + _SLICE], mapping.sentences)
+
+        def written() -> None:
             if not writer.flush(PATIENCE, longest=math.inf):
                 writer.close(timeout=0)
                 raise StoreError(_incomplete(store, seen, writer.stats))
+
+        for begin in range(0, len(seen), _SLICE):
+            writer.offer(seen[begin : begin + _SLICE], mapping.sentences)
+            written()
+        moved = Corrections.empty() if corrections is None else corrections
+        for begin in range(0, len(moved), _SLICE):
+            writer.correct(moved[begin : begin + _SLICE], mapping.sentences)
+            written()
 
 
 def _incomplete(store: Store, seen: Observations, stats: WriterStats) -> str:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def join_details(several: Sequence[FlowDetail]) -> FlowDetail:
-    """Return the sum of several details of one flow; the rule and its sentence are those with the latest `last`."""
+    """Return the sum of several details of one flow; the rule and the evidence are those with the latest `last`."""
     latest = max(several, key=lambda one: one.last or 0.0)
     return FlowDetail(
         first=min((one.first for one in several if one.first is not None), default=None),
@@ -20,6 +20,8 @@ def join_details(several: Sequence[FlowDetail]) -> FlowDetail:
         protocols=sum_protocols(protocol for one in several for protocol in one.protocols),
         rule=latest.rule,
         sentence=latest.sentence,
+        evidence=latest.evidence,
+        corrected=max((one.corrected for one in several if one.corrected is not None), default=None),
         agents=tuple(sorted({agent for one in several for agent in one.agents})),
         malformed=sum(one.malformed for one in several),
     )

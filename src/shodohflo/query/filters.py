@@ -14,7 +14,7 @@ from ipaddress import IPv4Network, IPv6Network, collapse_addresses
 from typing import TYPE_CHECKING, TypeVar
 
 from shodohflo.keys import key_pattern
-from shodohflo.model import Address, Network, address_text
+from shodohflo.model import Address, Network, address_text, covers
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -35,11 +35,14 @@ class Filter:
     protocols: frozenset[str] = frozenset()
     """Names as in the `detail` hash: `tcp`, `udp`."""
     kinds: frozenset[str] = frozenset()
-    """`rst` or `icmp`; only resets and unreachables have one."""
+    """`rst`, `icmp` or `knock`; only failed attempts have one."""
+    evidence: frozenset[str] = frozenset()
+    """Words of `Rung`, as flows have them."""
     not_clients: tuple[Network, ...] = ()
     not_services: tuple[Network, ...] = ()
     not_ports: frozenset[int] = frozenset()
     not_protocols: frozenset[str] = frozenset()
+    not_evidence: frozenset[str] = frozenset()
     within: float | None = None
     """The greatest age in seconds; a row of unknown age is then left out."""
 
@@ -50,8 +53,10 @@ class Filter:
 
     @property
     def is_about_flows(self) -> bool:
-        """Whether it asks for what only flows have: a port or a protocol."""
-        return bool(self.ports or self.not_ports or self.protocols or self.not_protocols)
+        """Whether it asks for what only flows have: a port, a protocol or evidence."""
+        return bool(
+            self.ports or self.not_ports or self.protocols or self.not_protocols or self.evidence or self.not_evidence
+        )
 
     @property
     def names_services(self) -> bool:
@@ -60,18 +65,13 @@ class Filter:
 
     def takes(self, client: Address, service: Address, *ports: int) -> bool:
         """Return whether both ends and the ports match."""
-        return (
-            _agrees(self.ports, self.not_ports, ports)
-            and self.takes_client(client)
-            and (not self.services or service in self._services)
-            and (not self.not_services or service not in self._not_services)
-        )
+        return self.takes_port(*ports) and self.takes_client(client) and self.takes_service(service)
 
     def takes_flow(self, row: FlowRow) -> bool:
         """Return whether all that a flow has matches."""
         protocols = [each.protocol for each in row.protocols]
         ends_match = self.takes(row.client, row.service, row.port)
-        return ends_match and _agrees(self.protocols, self.not_protocols, protocols) and self.takes_age(row.age)
+        return ends_match and self.takes_words(protocols, row.evidence) and self.takes_age(row.age)
 
     def takes_client(self, client: Address) -> bool:
         """Return whether a client matches, without regard to services and ports."""
@@ -79,13 +79,34 @@ class Filter:
             not self.not_clients or client not in self._not_clients
         )
 
+    def takes_service(self, *addresses: Address) -> bool:
+        """Return whether a service at one of `addresses` matches."""
+        return (not self.services or any(address in self._services for address in addresses)) and (
+            not self.not_services or not any(address in self._not_services for address in addresses)
+        )
+
+    def takes_port(self, *ports: int) -> bool:
+        """Return whether one of `ports` matches."""
+        return _agrees(self.ports, self.not_ports, ports)
+
+    def takes_words(self, protocols: Collection[str], evidence: str | None = None) -> bool:
+        """Return whether protocols match, and the word of evidence if there is such a thing."""
+        return _agrees(self.protocols, self.not_protocols, protocols) and (
+            evidence is None or _agrees(self.evidence, self.not_evidence, (evidence,))
+        )
+
+    def takes_origin(self, origin: Network) -> bool:
+        """Return whether one address of `origin` may be a wanted client, and they are not all unwanted."""
+        wanted = not self.clients or any(covers(one, origin) or covers(origin, one) for one in self.clients)
+        return wanted and not any(covers(unwanted, origin) for unwanted in self.not_clients)
+
     def takes_pair(self, address: Address, peer: Address) -> bool:
         """Return whether the ends of a pair match in this direction; an unwanted address is unwanted at either end."""
         unwanted = any(end in self._not_clients or end in self._not_services for end in (address, peer))
         return not unwanted and self.takes(address, peer)
 
     def takes_kind(self, kind: str) -> bool:
-        """Return whether resets (`rst`) or unreachables (`icmp`) are wanted."""
+        """Return whether resets (`rst`), unreachables (`icmp`) or knocks (`knock`) are wanted."""
         return _agrees(self.kinds, frozenset(), (kind,))
 
     def takes_age(self, age: float | None) -> bool:
@@ -142,7 +163,7 @@ def pattern(kind: type, wanted: Filter) -> str:
 
     It is a single pattern because each SCAN goes through the whole store.
     """
-    client, service = _address_pattern(wanted.clients), _address_pattern(wanted.services)
+    client, service = address_pattern(wanted.clients), address_pattern(wanted.services)
     by_name = {"client": client, "address": client, "service": service, "remote": service, "peer": service}
     # A filter matches either port of a reset or an unreachable, so neither can be in the pattern.
     ports = {"port": str(next(iter(wanted.ports)))} if len(wanted.ports) == 1 else {}
@@ -153,7 +174,8 @@ def _agrees(wanted: frozenset[Value], unwanted: frozenset[Value], values: Collec
     return (not wanted or not wanted.isdisjoint(values)) and unwanted.isdisjoint(values)
 
 
-def _address_pattern(networks: tuple[Network, ...]) -> str:
+def address_pattern(networks: tuple[Network, ...]) -> str:
+    """Return a pattern that matches the text of every address in `networks`; none match everything."""
     if len(networks) != 1:
         return "*"
     network = networks[0]

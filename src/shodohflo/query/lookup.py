@@ -5,15 +5,29 @@ from __future__ import annotations
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
-from shodohflo.model import ClientKey, FlowKey, Key, PeerKey, ResetKey, UnreachableKey
+from shodohflo.keys import knock_key
+from shodohflo.model import PROTOCOL_NAMES, ClientKey, FlowKey, Key, PeerKey, ResetKey, UnreachableKey
 from shodohflo.query.filters import Filter
+from shodohflo.query.services import Lately
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shodohflo.model import Address
+    from shodohflo.model import Address, End, Network
     from shodohflo.query.reader import Reader
-    from shodohflo.query.rows import KeyRow
+    from shodohflo.query.rows import KeyRow, KnockRow, ServiceRow
+
+
+def find_service(reader: Reader, end: End, now: float) -> ServiceRow | None:
+    """Return the row of a service, or None if no store has it; `now` in seconds since 1970."""
+    protocols = frozenset({PROTOCOL_NAMES[end.protocol]})
+    wanted = Filter(services=_only(end.address), ports=frozenset({end.port}), protocols=protocols)
+    return next(iter(reader.services(wanted, Lately(), now).rows), None)
+
+
+def find_origin(reader: Reader, origin: Network, now: float) -> KnockRow | None:
+    """Return the row of an origin of knocks, or None if no store has it; `now` in seconds since 1970."""
+    return next(iter(reader.knocks(Filter(), now, knock_key(origin)).rows), None)
 
 
 def find_row(reader: Reader, key: Key, now: float) -> KeyRow | None:

@@ -10,27 +10,43 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from shodohflo.errors import StoreError
 from shodohflo.model import ClientKey, FlowKey, PeerKey, ResetKey, UnreachableKey
 from shodohflo.query.filters import Filter, pattern
-from shodohflo.query.rows import AgentRow, ClientRow, FlowRow, KeyRow, PeerRow, ReconRow, order
+from shodohflo.query.knocks import KIND, KNOCK_PATTERN, join_knocks, knock_place, knock_row, takes_knock
+from shodohflo.query.rows import (
+    AgentRow,
+    ClientRow,
+    FlowRow,
+    KeyRow,
+    KnockRow,
+    ListedRow,
+    PeerRow,
+    ReconRow,
+    ServiceRow,
+    order,
+)
+from shodohflo.query.services import join_services, place, service_pattern, service_row, takes_service
 from shodohflo.query.sums import clients_of, common_fields, join_flows, peers_of
 from shodohflo.store.contents import Contents, read_contents
 from shodohflo.store.dialogue import Dialogue
 from shodohflo.store.failures import store_errors
-from shodohflo.store.reading import AnyKey, KeyRecord, database_of, read_heartbeats, read_records
+from shodohflo.store.reading import AnyKey, KeyRecord, database_of, read_hashes, read_heartbeats, read_records
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Sequence
 
+    from shodohflo.query.services import Lately
     from shodohflo.store.connection import Store
+    from shodohflo.store.reading import HashRecord
 
 AnyRow = TypeVar("AnyRow", bound=KeyRow)
+AnyListed = TypeVar("AnyListed", bound=ListedRow)
 Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
-class Found(Generic[AnyRow]):
+class Found(Generic[AnyListed]):
     """The result of a query."""
 
-    rows: tuple[AnyRow, ...]
+    rows: tuple[AnyListed, ...]
     foreign: int
     """The number of keys that matched the pattern but are damaged or of other programs."""
     damaged: int = 0
@@ -152,6 +168,27 @@ class Reader:
             lambda row: (order(row.client), order(row.remote), row.client_port, row.remote_port, row.code or 0),
         )
 
+    def services(self, wanted: Filter, lately: Lately, now: float) -> Found[ServiceRow]:
+        """Return the services that answered, by address and port; its clients are ignored."""
+        found = self._gather_hashes(
+            service_pattern(wanted),
+            lambda record, store: service_row(record, store, lately, now),
+            lambda rows: join_services(rows, lately, now),
+        )
+        return _chosen(found, lambda row: takes_service(wanted, row), place)
+
+    def knocks(self, wanted: Filter, now: float, pattern: str = KNOCK_PATTERN) -> Found[KnockRow]:
+        """Return the origins of attempts that led to nothing, by address; none if the filter wants other kinds.
+
+        `pattern` may be the name of one hash, which is then looked up.
+        """
+        if not wanted.takes_kind(KIND):
+            return Found((), 0)
+        found = self._gather_hashes(
+            pattern, lambda record, store: knock_row(record, store, now), lambda rows: join_knocks(rows, now)
+        )
+        return _chosen(found, lambda row: takes_knock(wanted, row), knock_place)
+
     def agents(self) -> tuple[AgentRow, ...]:
         """Return the last heartbeat of each agent."""
 
@@ -160,9 +197,9 @@ class Reader:
 
         return tuple(row for rows in self._read_each(read) for row in rows)
 
-    def contents(self, kinds: Sequence[type]) -> tuple[Contents, ...]:
-        """Return how many keys of `kinds` each store has, whoever is asked for; to say why nothing was found."""
-        patterns = tuple(pattern(kind, Filter()) for kind in kinds)
+    def contents(self, kinds: Sequence[type], prefixes: Sequence[str] = ()) -> tuple[Contents, ...]:
+        """Return how many keys of `kinds`, or with one of `prefixes`, each store has; to say why nothing was found."""
+        patterns = (*(pattern(kind, Filter()) for kind in kinds), *(f"{prefix}*" for prefix in prefixes))
         return tuple(self._read_each(lambda dialogue, name: read_contents(dialogue, name, patterns)))
 
     def _gather(self, query: _Query[AnyKey, AnyRow], wanted: Filter) -> tuple[list[AnyRow], int, int]:
@@ -188,6 +225,31 @@ class Reader:
             for name, row in zip(each.names, each.rows, strict=True):
                 by_name.setdefault(name, []).append(row)
         return [rows[0] if len(rows) == 1 else query.join(rows) for rows in by_name.values()], foreign, damaged
+
+    def _gather_hashes(
+        self,
+        pattern: str,
+        make: Callable[[HashRecord, str], AnyListed | None],
+        join: Callable[[Sequence[AnyListed]], AnyListed],
+    ) -> Found[AnyListed]:
+        """Return the rows that `make` makes of the hashes in each store, joined by the names of their keys."""
+
+        def read(dialogue: Dialogue, store: str) -> tuple[dict[str, AnyListed], int]:
+            rows: dict[str, AnyListed] = {}
+            foreign = 0
+            for step in read_hashes(dialogue, pattern):
+                made = {record.name: row for record in step.records if (row := make(record, store)) is not None}
+                rows |= made
+                foreign += step.foreign + len(step.records) - len(made)
+            return rows, foreign
+
+        by_name: dict[str, list[AnyListed]] = {}
+        every = self._read_each(read)
+        for rows, _ in every:
+            for name, row in rows.items():
+                by_name.setdefault(name, []).append(row)
+        joined = (rows[0] if len(rows) == 1 else join(rows) for rows in by_name.values())
+        return Found(tuple(joined), sum(foreign for _, foreign in every))
 
     def _read_each(self, read: Callable[[Dialogue, str], Result]) -> list[Result]:
         """Return what `read` returns for each database, given a dialogue and the name of the store."""
@@ -218,6 +280,13 @@ def _takes_pair(wanted: Filter, key: PeerKey) -> bool:
     return order(key.address) <= order(key.peer) or not wanted.takes_pair(key.peer, key.address)
 
 
+def _chosen(
+    found: Found[AnyListed], takes: Callable[[AnyListed], bool], place: Callable[[AnyListed], Any]
+) -> Found[AnyListed]:
+    """Return the rows that `takes` accepts, sorted by `place`."""
+    return Found(tuple(sorted(filter(takes, found.rows), key=place)), found.foreign)
+
+
 def _young(wanted: Filter, rows: Iterable[AnyRow]) -> list[AnyRow]:
     """Return the rows that are not older than `wanted` allows."""
     return [row for row in rows if wanted.takes_age(row.age)]
@@ -236,6 +305,8 @@ def _flow_row(record: KeyRecord[FlowKey], source: _Source, now: float) -> FlowRo
         protocols=detail.protocols,
         rule=detail.rule,
         sentence=detail.sentence,
+        evidence=detail.evidence,
+        corrected=detail.corrected,
         agents=detail.agents,
         packets=record.packets,
         age=source.age(record.expires_in) if last is None else max(now - last, 0.0),

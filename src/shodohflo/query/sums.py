@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from shodohflo.keys.detail import FlowDetail
 from shodohflo.model import FlowKey
 from shodohflo.query.details import join_details
-from shodohflo.query.rows import ClientRow, FlowRow, KeyRow, PeerRow
+from shodohflo.query.rows import ClientRow, FlowRow, KeyRow, ListedRow, PeerRow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
@@ -32,10 +32,21 @@ def peers_of(flows: Iterable[FlowRow]) -> tuple[PeerRow, ...]:
 def join_flows(rows: Sequence[FlowRow]) -> FlowRow:
     """Return the sum of several rows of the same flow; the rule is the one that decided last."""
     first = rows[0]
-    detail = join_details(
-        [FlowDetail(row.first, row.last, row.protocols, row.rule, row.sentence, row.agents) for row in rows]
-    )
+    detail = join_details([_detail(row) for row in rows])
     return flow_row(FlowKey(first.client, first.service, first.port), detail, common_fields(rows))
+
+
+def _detail(row: FlowRow) -> FlowDetail:
+    return FlowDetail(
+        first=row.first,
+        last=row.last,
+        protocols=row.protocols,
+        rule=row.rule,
+        sentence=row.sentence,
+        evidence=row.evidence,
+        corrected=row.corrected,
+        agents=row.agents,
+    )
 
 
 def flow_row(key: FlowKey, detail: FlowDetail, common: Mapping[str, Any]) -> FlowRow:
@@ -50,6 +61,8 @@ def flow_row(key: FlowKey, detail: FlowDetail, common: Mapping[str, Any]) -> Flo
         protocols=detail.protocols,
         rule=detail.rule,
         sentence=detail.sentence,
+        evidence=detail.evidence,
+        corrected=detail.corrected,
         agents=detail.agents,
         **common,
     )
@@ -71,9 +84,13 @@ def common_fields(parts: Sequence[KeyRow]) -> dict[str, Any]:
 
     Its age is the lowest one. It expires with the last part: never, if one of them never expires.
     """
+    return {"packets": sum(part.packets for part in parts), **lasting_fields(parts)}
+
+
+def lasting_fields(parts: Sequence[ListedRow]) -> dict[str, Any]:
+    """Return the fields of `ListedRow` for the sum of `parts`, as `common_fields` does."""
     expiries = [part.expires_in for part in parts]
     return {
-        "packets": sum(part.packets for part in parts),
         "age": min((part.age for part in parts if part.age is not None), default=None),
         "expires_in": None if None in expiries else max(expiry for expiry in expiries if expiry is not None),
         "stores": tuple(dict.fromkeys(store for part in parts for store in part.stores)),

@@ -5,12 +5,13 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
+from shodohflo.model import RUNGS, Rung
 from shodohflo.report.numbers import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from shodohflo.analysis.compare import Change, Difference, Side, What
+    from shodohflo.analysis.compare import Change, Difference, Side
 
 
 SHOWN: Final = 20
@@ -18,9 +19,6 @@ SHOWN: Final = 20
 
 
 _INSIDE: Final = "in tunnels that only one of the two configurations opens (TUNNELS):"
-
-
-_UNSURE: Final = "a custom action gave different answers when asked again about the same packets:"
 
 
 def difference_lines(difference: Difference, *, complete: bool = True) -> Iterator[str]:
@@ -51,8 +49,8 @@ def _none(difference: Difference, *, complete: bool) -> str:
     return "no difference" if complete else "no difference in what could be read"
 
 
-def _reason(change: Change) -> tuple[What, str, str, str, str]:
-    return change.what, change.old.outcome, change.old.rule, change.new.outcome, change.new.rule
+def _reason(change: Change) -> tuple[str, ...]:
+    return change.what, *(part for side in (change.old, change.new) for part in _told(side))
 
 
 def _group(changes: Sequence[Change]) -> Iterator[str]:
@@ -64,8 +62,15 @@ def _group(changes: Sequence[Change]) -> Iterator[str]:
 
 
 def _side(side: Side) -> str:
-    by = f" by {side.rule}, {side.sentence}" if side.rule else ""
+    *_, evidence = _told(side)
+    by = f" by {side.rule}{f' ({evidence})' if evidence else ''}, {side.sentence}" if side.rule else ""
     return f"{side.outcome.partition('.FLOW_MAPPING')[0]}{by}"
+
+
+def _told(side: Side) -> tuple[str, str, str]:
+    """Return outcome, rule and evidence of a side; a guess, and the word of a rule, are no evidence."""
+    evidence = "" if RUNGS.get(side.evidence, Rung.RULE) >= Rung.GUESSED else side.evidence
+    return side.outcome, side.rule, evidence
 
 
 def _keys(change: Change) -> str:
@@ -76,7 +81,7 @@ def _inside(difference: Difference) -> Iterator[str]:
     """Yield the lines of the differences that no rule causes."""
     if difference.inside:
         yield ""
-        yield _UNSURE if difference.same_tunnels else _INSIDE
+        yield _INSIDE
         rows = [(after, f"{key}  (before: {before:,})") for key, (before, after) in difference.inside.items()]
         yield from _counted(sorted(rows, reverse=True))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from shodohflo.keys.detail import FlowDetail, ProtocolSum
-from shodohflo.model import PROTOCOL_NAMES, FlowKey, Kind, rule_place
+from shodohflo.model import PROTOCOL_NAMES, FlowKey, Kind, Rung, rule_place
 from shodohflo.query.details import sum_protocols
 from shodohflo.query.sums import flow_row
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from shodohflo.model import Address
     from shodohflo.query.rows import FlowRow
 
-_PROTOCOL, _RULE, _PACKETS, _OCTETS, _FIRST, _LAST = range(6)
-"""Indexes into a part of a flow: the packets of one protocol that one rule decided."""
+_PROTOCOL, _RULE, _RUNG, _PACKETS, _OCTETS, _FIRST, _LAST = range(7)
+"""Indexes into a part of a flow: the packets of one protocol that one rule decided by one rung of evidence."""
 
 _NS: Final = 1e9
 
@@ -25,8 +25,9 @@ _NS: Final = 1e9
 def flow_rows(observations: Observations, sentences: Sequence[str] = ()) -> list[FlowRow]:
     """Return the flows of `observations`, those with most packets first.
 
-    `sentences` are the descriptions of the rules, by number. If several rules decided packets of a flow, the row has
-    the rule of the last packet, as in a store. Fields that only a store has are empty: `age` and `expires_in` are None.
+    `sentences` are the descriptions of the rules, by number. If several rules or several kinds of evidence decided
+    packets of a flow, the row has those of the last packet, as in a store. Fields that only a store has are empty:
+    `age` and `expires_in` are None.
     """
     flows: dict[tuple[Address, Address, int], list[tuple[int, ...]]] = {}
     for key, part in _parts(observations):
@@ -38,12 +39,13 @@ def flow_rows(observations: Observations, sentences: Sequence[str] = ()) -> list
 def _parts(observations: Observations) -> Iterator[tuple[tuple[Address, Address, int], tuple[int, ...]]]:
     flows = observations[observations.kind == Kind.FLOW]
     keys = zip(flows.client.objects(), flows.remote.objects(), flows.port.tolist(), strict=True)
-    columns = (flows.protocol, flows.rule, flows.packets, flows.octets, flows.first, flows.last)
+    columns = (flows.protocol, flows.rule, flows.rung, flows.packets, flows.octets, flows.first, flows.last)
     return zip(keys, zip(*(column.tolist() for column in columns), strict=True), strict=True)
 
 
 def _row(key: tuple[Address, Address, int], parts: Sequence[tuple[int, ...]], sentences: Sequence[str]) -> FlowRow:
-    rule = max(parts, key=lambda part: part[_LAST])[_RULE]
+    latest = max(parts, key=lambda part: part[_LAST])
+    rule = latest[_RULE]
     detail = FlowDetail(
         first=min(part[_FIRST] for part in parts) / _NS,
         last=max(part[_LAST] for part in parts) / _NS,
@@ -52,6 +54,7 @@ def _row(key: tuple[Address, Address, int], parts: Sequence[tuple[int, ...]], se
         ),
         rule=rule_place(rule),
         sentence=sentences[rule] if rule < len(sentences) else "",
+        evidence=Rung(latest[_RUNG]).word,
         agents=(),
     )
     packets = sum(part[_PACKETS] for part in parts)

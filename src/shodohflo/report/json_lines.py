@@ -8,22 +8,22 @@ from __future__ import annotations
 
 import json
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from operator import attrgetter
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Final
 
 from shodohflo.model import address_text
-from shodohflo.query.rows import field_names
+from shodohflo.query.rows import field_names, network_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from shodohflo.model import Address
-    from shodohflo.query.rows import KeyRow
+    from shodohflo.model import Address, Network
+    from shodohflo.query.rows import ListedRow
 
 
-def json_line(row: KeyRow) -> str:
+def json_line(row: ListedRow) -> str:
     """Return `json.dumps(row.as_dict())`; all numbers must be finite."""
     return _object(row)
 
@@ -60,6 +60,14 @@ def _address(address: Address) -> str:
     return f'"{address_text(address)}"'
 
 
+def _network(network: Network) -> str:
+    return f'"{network_text(network)}"'
+
+
+def _truth(truth: bool) -> str:  # noqa: FBT001 - the value itself
+    return "true" if truth else "false"
+
+
 def _list(values: tuple[Any, ...]) -> str:
     return "[" + ", ".join([_ENCODERS.get(type(each), _object)(each) for each in values]) + "]"
 
@@ -71,6 +79,9 @@ _ENCODERS: Final[dict[type, Callable[[Any], str]]] = {
     NoneType: _null,
     IPv4Address: _address,
     IPv6Address: _address,
+    IPv4Network: _network,
+    IPv6Network: _network,
+    bool: _truth,
     tuple: _list,
 }
 """The encoder of each type of value; all others are objects."""

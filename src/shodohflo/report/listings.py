@@ -6,11 +6,11 @@ import sys
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum, auto
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
-from shodohflo.model import address_text, rule_number
-from shodohflo.query.rows import ClientRow, FlowRow, KeyRow, PeerRow, ReconRow, field_names, order
+from shodohflo.model import RUNGS, Rung, address_text, rule_number
+from shodohflo.query.rows import ClientRow, FlowRow, ListedRow, PeerRow, ReconRow, field_names, order
 from shodohflo.report import table
 from shodohflo.report.json_lines import json_line
 from shodohflo.report.numbers import age_text, port_name, size_text, unreachable_name
@@ -20,7 +20,7 @@ from shodohflo.report.table import Column
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-AnyRow = TypeVar("AnyRow", bound=KeyRow)
+AnyRow = TypeVar("AnyRow", bound=ListedRow)
 Sorted = TypeVar("Sorted")
 
 
@@ -69,10 +69,9 @@ class Listing(Generic[AnyRow]):
     @property
     def orders(self) -> dict[str, Order[AnyRow]]:
         """All orders by name."""
-        common: dict[str, Order[AnyRow]] = {
-            "packets": Order(lambda row: row.packets, descending=True),
-            "age": Order(lambda row: row.age),
-        }
+        common: dict[str, Order[AnyRow]] = {"age": Order(lambda row: row.age)}
+        if "packets" in field_names(self.row):
+            common = {"packets": Order(attrgetter("packets"), descending=True)} | common
         named = common | self.own_orders
         return named | {title: named[name] for title, name in self.titles.items()}
 
@@ -92,10 +91,11 @@ class Listing(Generic[AnyRow]):
 
 
 _PACKETS: Final = Column("PACKETS", right=True)
-_AGE: Final = Column("AGE", right=True)
+AGE: Final = Column("AGE", right=True)
 _WRITTEN: Final = Column("WRITTEN", right=True)
 """For keys of which the store has no time of the last packet, but only that of the last write."""
-_PORT: Final = (Column("PORT", right=True), Column("", from_width=70, style="dim"))
+PORT: Final = (Column("PORT", right=True), Column("", from_width=70, style="dim"))
+"""A port, and its name."""
 
 
 def _flow_cells(row: FlowRow) -> table.Row:
@@ -108,8 +108,9 @@ def _flow_cells(row: FlowRow) -> table.Row:
         f"{row.packets:,}",
         "" if row.octets is None else size_text(row.octets),
         _first(row),
-        _age(row),
+        age_cell(row),
         ",".join(names),
+        row.evidence,
         row.rule,
     )
 
@@ -123,12 +124,13 @@ def _recon_cells(row: ReconRow) -> table.Row:
         port_name(row.remote_port),
         what,
         f"{row.packets:,}",
-        _age(row),
+        age_cell(row),
         str(row.client_port),
     )
 
 
-def _age(row: KeyRow) -> str:
+def age_cell(row: ListedRow) -> str:
+    """Return the age of a row as text; empty if it is unknown."""
     return "" if row.age is None else age_text(row.age)
 
 
@@ -150,6 +152,10 @@ def _rule(row: FlowRow) -> int | None:
     return rule_number(row.rule)
 
 
+def _rung(row: FlowRow) -> Rung | None:
+    return RUNGS.get(row.evidence)
+
+
 FLOWS: Final[Listing[FlowRow]] = Listing(
     FlowRow,
     "flow",
@@ -157,12 +163,13 @@ FLOWS: Final[Listing[FlowRow]] = Listing(
     (
         Column("CLIENT"),
         Column("SERVICE"),
-        *_PORT,
+        *PORT,
         _PACKETS,
         Column("BYTES", right=True, from_width=80),
         Column("FIRST", right=True, from_width=90),
-        _AGE,
+        AGE,
         Column("PROTOCOL", from_width=100),
+        Column("EVIDENCE", from_width=105),
         Column("RULE", from_width=120),
     ),
     _flow_cells,
@@ -174,6 +181,7 @@ FLOWS: Final[Listing[FlowRow]] = Listing(
         "service": Order(lambda row: (order(row.service), row.port, order(row.client))),
         "port": Order(lambda row: (row.port, order(row.service), order(row.client))),
         "protocol": Order(lambda row: [each.protocol for each in row.protocols] or None),
+        "evidence": Order(_rung),
         "rule": Order(_rule),
     },
 )
@@ -185,7 +193,7 @@ def _peers(last: Column) -> Listing[PeerRow]:
         "pair",
         "pairs",
         (Column("ADDRESS"), Column("PEER"), _PACKETS, last),
-        lambda row: (address_text(row.address), address_text(row.peer), f"{row.packets:,}", _age(row)),
+        lambda row: (address_text(row.address), address_text(row.peer), f"{row.packets:,}", age_cell(row)),
         {
             "client": Order(lambda row: (order(row.address), order(row.peer))),
             "service": Order(lambda row: (order(row.peer), order(row.address))),
@@ -200,17 +208,17 @@ def _clients(last: Column) -> Listing[ClientRow]:
         "client",
         "clients",
         (Column("CLIENT"), _PACKETS, last),
-        lambda row: (address_text(row.client), f"{row.packets:,}", _age(row)),
+        lambda row: (address_text(row.client), f"{row.packets:,}", age_cell(row)),
         {"client": Order(lambda row: order(row.client))},
         {"written": "age"},
     )
 
 
 PEERS: Final = _peers(_WRITTEN)
-PEERS_BY_FLOW: Final = _peers(_AGE)
+PEERS_BY_FLOW: Final = _peers(AGE)
 """Peers summed up from flows, whose last packets have a time."""
 CLIENTS: Final = _clients(_WRITTEN)
-CLIENTS_BY_FLOW: Final = _clients(_AGE)
+CLIENTS_BY_FLOW: Final = _clients(AGE)
 """Clients summed up from flows."""
 
 RECON: Final[Listing[ReconRow]] = Listing(

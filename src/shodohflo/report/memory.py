@@ -5,20 +5,45 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from shodohflo.model import ClientKey, FlowKey, Key, PeerKey, ResetKey, UnreachableKey, address_text
+from shodohflo.attribution.evidence.ladder import LADDER
+from shodohflo.model import MOST_CLIENTS, ClientKey, FlowKey, Key, PeerKey, ResetKey, UnreachableKey, address_text
 from shodohflo.query.rows import FlowRow
+from shodohflo.report.knocks import end_words, knock_sentence
 from shodohflo.report.numbers import age_text, counted, port_name, size_text, unreachable_name
 from shodohflo.report.table import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-    from shodohflo.query.rows import KeyRow
+    from shodohflo.query.rows import KeyRow, KnockRow, ServiceRow
 
 
 def memory_lines(key: Key, row: KeyRow, now: float) -> Iterator[str]:
     """Yield the lines about `key` and its `row`; `now` is in seconds since 1970."""
     return (f"  {shown(name):<10}  {shown(value)}" for name, value in _known(key, row, now))
+
+
+def service_lines(row: ServiceRow, now: float) -> Iterator[str]:
+    """Yield the lines about a service."""
+    name = port_name(row.port, row.protocol)
+    service = f"{address_text(row.address)}, port {row.port}/{row.protocol}{f' ({name})' if name else ''}"
+    clients = f"{row.clients:,}" if row.clients < MOST_CLIENTS else f"{MOST_CLIENTS:,} or more"
+    return _lines([("service", service), ("evidence", _explained(row.evidence)), ("clients", clients)], row, now)
+
+
+def origin_lines(row: KnockRow, now: float) -> Iterator[str]:
+    """Yield the lines about an origin of knocks, with all ends that are known."""
+    told = [("knocks", knock_sentence(row))]
+    told += [("tried", f"{end_words(target)}, {age_text(now - target.last)} ago") for target in row.targets]
+    return _lines(told, row, now)
+
+
+def _lines(told: Iterable[tuple[str, str]], row: ServiceRow | KnockRow, now: float) -> Iterator[str]:
+    """Yield lines, and after them those of what has times and agents."""
+    seen = [("first seen", _moment(row.first, now)), ("last seen", _moment(row.last, now))]
+    expires = [] if row.expires_in is None else [("expires", f"in {age_text(row.expires_in)}")]
+    every = [*told, *seen, ("agents", ", ".join(row.agents)), *expires, ("stores", ", ".join(row.stores))]
+    return (f"  {shown(name):<10}  {shown(value)}" for name, value in every if value)
 
 
 def _known(key: Key, row: KeyRow, now: float) -> Iterator[tuple[str, str]]:
@@ -60,8 +85,25 @@ def _remembered(row: FlowRow, now: float) -> Iterator[tuple[str, str]]:
         yield protocol.protocol, f"{counted(protocol.packets, 'packet')}, {size_text(protocol.octets)}"
     for name, seconds in (("first seen", row.first), ("last seen", row.last)):
         if seconds is not None:
-            yield name, f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC, {age_text(now - seconds)} ago"
+            yield name, _moment(seconds, now)
     if row.agents:
         yield "agents", ", ".join(row.agents)
     if row.rule:
         yield "decided by", f"{row.rule}, as it was then: {row.sentence}" if row.sentence else row.rule
+    if row.evidence:
+        yield "evidence", _explained(row.evidence)
+    if row.corrected is not None:
+        yield (
+            "corrected",
+            f"{_moment(row.corrected, now)}: evidence showed that client and service had been written swapped",
+        )
+
+
+def _explained(evidence: str) -> str:
+    """Return the word of a rung with what it takes as evidence; a word that is not on the ladder by itself."""
+    sentences = {each.rung.word: each.sentence for each in LADDER}
+    return f"{evidence}: {sentences[evidence]}" if evidence in sentences else evidence
+
+
+def _moment(seconds: float, now: float) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC, {age_text(now - seconds)} ago"

@@ -7,6 +7,8 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Final
 
+from shodohflo.report.named_ports import named_ports
+
 _AGES: Final = (("d", 86_400), ("h", 3_600), ("m", 60))
 _SIZES: Final = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
 
@@ -14,9 +16,6 @@ _PREFIXES: Final = ("", "k", "M", "G", "T", "P", "E")
 
 _FROM_FILES: Final = re.compile(r"^services:\s*(db\s+)?files\s*$", re.MULTILINE)
 """The line of nsswitch.conf(5) by which names come from /etc/services only; Debian has its index `db`, but no file."""
-
-_PORT: Final = re.compile(r"\s0*([0-9]+)/", re.ASCII)
-"""A port in services(5)."""
 
 _UNREACHABLE_4: Final = (  # RFC 792, RFC 1122 section 3.2.2.1, RFC 1812 section 5.2.7.1
     "network unreachable",
@@ -72,10 +71,10 @@ def _named_ports() -> frozenset[str] | None:
         sources = Path("/etc/nsswitch.conf").read_text(encoding="utf-8", errors="replace")
         if not _FROM_FILES.search(sources):
             return None
-        services = Path("/etc/services").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
-    return frozenset(_PORT.findall(services))
+    named = named_ports()
+    return None if named is None else frozenset(each.port for each in named)
 
 
 def age_text(seconds: float) -> str:
@@ -84,6 +83,15 @@ def age_text(seconds: float) -> str:
         if seconds >= length:
             return f"{seconds // length:.0f}{unit}"
     return f"{max(int(seconds), 0)}s"
+
+
+def duration_text(seconds: float) -> str:
+    """Return a duration in words: `12 s`, `3 min`, `5 h`, `2 days`; rounded down, and at least 1 s."""
+    if seconds < 120:
+        return f"{max(int(seconds), 1)} s"
+    if seconds < 7_200:
+        return f"{seconds // 60:.0f} min"
+    return f"{seconds // 3_600:.0f} h" if seconds < 172_800 else f"{seconds // 86_400:.0f} days"
 
 
 def size_text(octets: int) -> str:

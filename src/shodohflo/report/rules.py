@@ -13,12 +13,13 @@ import numpy as np
 from shodohflo.attribution.ledger import DROPPED, dropping_rule
 from shodohflo.columns.grouping import group_by
 from shodohflo.errors import foreign_text
+from shodohflo.keys.grades import contradictions_from_fields
 from shodohflo.keys.outcomes import outcomes_from_fields
 from shodohflo.model import Kind, entry_place, rule_number, rule_place
 from shodohflo.report.table import Column, Row, show
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from shodohflo.attribution.ledger import Ledger
     from shodohflo.columns.observations import Observations
@@ -32,6 +33,7 @@ COLUMNS: Final = (
     Column("PACKETS", right=True),
     Column("FLOWS", right=True),
     Column("DROPPED", right=True),
+    Column("CONTRADICTED", right=True),
     Column("SENTENCE"),
 )
 
@@ -54,15 +56,22 @@ class Decided:
     """The recorded packets of each rule."""
     flows: Counter[RuleText] = field(default_factory=Counter)
     dropped: Counter[RuleText] = field(default_factory=Counter)
+    contradicted: Counter[RuleText] = field(default_factory=Counter)
+    """Flows that each rule decided against evidence, which stands below the operator's rules."""
 
     @property
     def rules(self) -> set[RuleText]:
         """The rules that decided anything."""
-        return {*self.packets, *self.dropped}
+        return {*self.packets, *self.dropped, *self.contradicted}
 
     def as_dict(self, rule: RuleText) -> dict[str, int]:
         """Return the counts of one rule."""
-        return {"packets": self.packets[rule], "flows": self.flows[rule], "dropped": self.dropped[rule]}
+        return {
+            "packets": self.packets[rule],
+            "flows": self.flows[rule],
+            "dropped": self.dropped[rule],
+            "contradicted": self.contradicted[rule],
+        }
 
 
 def rule_texts(settings: Settings) -> list[RuleText]:
@@ -72,12 +81,20 @@ def rule_texts(settings: Settings) -> list[RuleText]:
 
 def _network_row(number: int, entry: Entry) -> Row:
     held = ", ".join(str(given) for given in entry.given) or "no address"
-    return (entry_place(number), "", "", "", f"{entry.name}: {held}")
+    return (entry_place(number), "", "", "", "", f"{entry.name}: {held}")
 
 
-def count_decided(seen: Observations, ledger: Ledger, rules: Sequence[RuleText]) -> Decided:
-    """Count recorded packets, distinct flows and dropped packets by the rule that decided them."""
-    decided = Decided(dropped=Counter({rule: ledger.outcomes[DROPPED.format(rule.number)] for rule in rules}))
+def count_decided(
+    seen: Observations, ledger: Ledger, rules: Sequence[RuleText], contradicted: Mapping[int, int]
+) -> Decided:
+    """Count recorded packets, distinct flows and dropped packets by the rule that decided them.
+
+    `contradicted` has the flows that rules decided against evidence, by the number of the rule.
+    """
+    decided = Decided(
+        dropped=Counter({rule: ledger.outcomes[DROPPED.format(rule.number)] for rule in rules}),
+        contradicted=Counter({rules[number]: flows for number, flows in contradicted.items() if flows}),
+    )
     flows = seen[(seen.kind == Kind.FLOW) | (seen.kind == Kind.FLOW_IGNORED)]
     if not len(flows):
         return decided
@@ -106,10 +123,10 @@ def other_configurations(agents: Iterable[AgentRow], settings: Settings | None) 
 
 
 def count_stored(flows: Iterable[FlowRow], agents: Iterable[AgentRow], rules: Sequence[RuleText]) -> Decided:
-    """Count flows by the rule that decided their last packet, and drops by the counters in heartbeats.
+    """Count flows by the rule that decided their last packet; drops and contradictions by the counters in heartbeats.
 
-    Drops, and flows without a stored sentence, have only a rule number: they count for the rule in `rules` with that
-    number. If there is none, drops count for the latest stored sentence of that number.
+    These counters, and flows without a stored sentence, have only a rule number: they count for the rule in `rules`
+    with that number. If there is none, they count for the latest stored sentence of that number.
     """
     decided = Decided()
     words = {rule.number: rule.sentence for rule in rules}
@@ -124,6 +141,8 @@ def count_stored(flows: Iterable[FlowRow], agents: Iterable[AgentRow], rules: Se
         for outcome, packets in outcomes_from_fields(agent.fields).items():
             if (number := dropping_rule(outcome)) is not None:
                 decided.dropped[RuleText(number, words.get(number, latest[number][1]))] += packets
+        for number, contradicted in contradictions_from_fields(agent.fields).items():
+            decided.contradicted[RuleText(number, words.get(number, latest[number][1]))] += contradicted
     return decided
 
 
@@ -139,10 +158,16 @@ def rule_rows(settings: Settings | None, decided: Decided | None) -> list[Row]:
     rows = [_network_row(n, entry) for n, entry in enumerate(settings.enumeration.entries)] if settings else []
     configured = rule_texts(settings) if settings else []
     for rule in _shown(settings, decided):
-        counts = map("{:,}".format, decided.as_dict(rule).values()) if decided else ("", "", "")
+        counts = _counts(rule, decided) if decided else ("", "", "", "")
         other = " (in another configuration)" if settings and rule not in configured else ""
         rows.append((rule_place(rule.number), *counts, f"{rule.sentence}{other}"))
     return rows
+
+
+def _counts(rule: RuleText, decided: Decided) -> Row:
+    """Return the cells with the counts of a rule; contradictions only where there are any, as in few configurations."""
+    *counts, contradicted = decided.as_dict(rule).values()
+    return (*map("{:,}".format, counts), f"{contradicted:,}" if contradicted else "")
 
 
 def print_rules(settings: Settings | None, decided: Decided | None, *, as_json: bool) -> None:

@@ -18,16 +18,18 @@ FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 def write_csv(names: Sequence[str], rows: Iterable[Mapping[str, object]], stream: TextIO) -> None:
-    """Write a header with `names`, then the values of `rows` under them."""
+    """Write a header with `names`, then the values of `rows` under them; what a row does not have is empty."""
     import csv  # noqa: PLC0415 - most commands print no CSV
 
     writer = csv.writer(stream)  # lines end with CR LF, as RFC 4180 section 2 has it
     writer.writerow(names)
-    writer.writerows([_cell(row[name]) for name in names] for row in rows)
+    writer.writerows([_cell(row.get(name)) for name in names] for row in rows)
 
 
 def _cell(value: object) -> object:
     match value:
+        case bool():
+            return str(value).lower()
         case str():
             return _harmless(value)
         case list():
@@ -37,8 +39,14 @@ def _cell(value: object) -> object:
 
 
 def _member(value: object) -> str:
-    """Return the text of a member of a list; the sums of a protocol are its name."""
-    return str(value["protocol"]) if isinstance(value, dict) else str(value)
+    """Return the text of a member of a list; the sums of a protocol are its name, an end is as in keys."""
+    match value:
+        case {"address": address, "protocol": protocol, "port": port}:
+            return f"{address};{protocol};{port}"
+        case {"protocol": protocol}:
+            return str(protocol)
+        case _:
+            return str(value)
 
 
 def _harmless(text: str) -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Final
 
-from shodohflo.analysis.suggest.draft import INDENT, comment, entry_lines, import_lines, rule_code
+from shodohflo.analysis.suggest.draft import INDENT, PRICE, comment, entry_lines, import_lines, rule_code
 from shodohflo.analysis.suggest.proposals import OURS, OUTSIDE, SPECIAL
 from shodohflo.capture.live.interfaces import Interface, Wanted, our_networks
 from shodohflo.config.known import KNOWN
 from shodohflo.model import DST, SRC, Network
-from shodohflo.pcap_config import OUR_4NETS, OUR_6NETS, Assign, LowerPort
+from shodohflo.pcap_config import OUR_4NETS, OUR_6NETS, Assign, LowerPort, Observed, PortMatch
 from shodohflo.rules.mapping import Rule
 from shodohflo.rules.networks import Entry
 
@@ -31,7 +31,14 @@ _DISCOVERY: Final = frozenset({137, 138, 1900, 3702, 5353, 5355})
 """NetBIOS, SSDP, WS-Discovery, mDNS, LLMNR (IANA "Service Name and Transport Protocol Port Number Registry")."""
 
 
-_NAMES: Final = ("DST", "OUR_4NETS", "OUR_6NETS", "SRC", "Assign", "FlowMapping", "LowerPort", "NetworkEnumeration")
+_NAMES: Final = (
+    *("DST", "OUR_4NETS", "OUR_6NETS", "SRC"),
+    *("Assign", "FlowMapping", "LowerPort", "NetworkEnumeration", "Observed", "PortMatch"),
+)
+
+
+_FTP: Final = frozenset({20, 21})
+"""FTP, data and control (RFC 959 section 3.2)."""
 
 
 def starting_lines(interfaces: Sequence[Interface]) -> Iterator[str]:
@@ -95,10 +102,25 @@ def _rules(*, with_host: bool) -> Iterator[str]:
         yield from comment("Visitors of a web server on this machine, which keeps a log of its own:")
         yield from _commented_out([_rule(OUTSIDE, HOST, Assign(SRC, DST, {80, 443}, drop=True))])
         yield from comment("All other traffic of this machine:")
-        yield from _commented_out([_rule(None, HOST, LowerPort(SRC)), _rule(HOST, None, LowerPort(DST))])
-    yield from comment("All traffic to and from our networks; the lower port names the service.")
-    yield _rule(None, OURS, LowerPort(SRC))
-    yield _rule(OURS, None, LowerPort(DST))
+        yield from _commented_out([_rule(*rule) for rule in _both_ways(HOST)])
+    yield from comment(
+        "Active FTP: for each transfer, the server opens a connection from port 20 to a new port of the client. By its "
+        "handshake, each is a service of its own, unless a rule before Observed says otherwise:"
+    )
+    yield from _commented_out([_rule(None, OURS, PortMatch(_FTP, SRC)), _rule(OURS, None, PortMatch(_FTP, DST))])
+    yield from comment(
+        "All traffic to and from our networks. Evidence names the service: handshakes, requests and responses, and "
+        "what other flows have shown. Where there is none, the lower port does."
+    )
+    yield from comment(
+        f"Beside LowerPort(SRC) and LowerPort(DST) alone, which always guess by the ports, Observed costs: {PRICE}."
+    )
+    yield from (_rule(*rule) for rule in _both_ways(OURS))
+
+
+def _both_ways(network: str) -> tuple[tuple[str | None, str | None, Action], ...]:
+    """Return the rules for what is sent to a network and from it."""
+    return (None, network, Observed(LowerPort(SRC))), (network, None, Observed(LowerPort(DST)))
 
 
 def _rule(src: str | None, dst: str | None, action: Action) -> str:

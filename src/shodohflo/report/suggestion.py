@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from shodohflo.analysis.suggest.draft import INDENT, comment, entry_lines, import_lines, rule_code
+from shodohflo.analysis.suggest.draft import INDENT, PRICE, comment, entry_lines, import_lines, rule_code
 from shodohflo.analysis.suggest.proposals import OURS, Proposal, Suggestion
 from shodohflo.report.numbers import counted, port_name
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Sequence
 
     from shodohflo.analysis.suggest.cost import Cost
+    from shodohflo.analysis.suggest.turned import Turned
 
 
 NAMED: Final = 3
@@ -40,6 +41,9 @@ def suggestion_lines(suggestion: Suggestion, captures: Sequence[str]) -> Iterato
         yield from _proposed(_drop_text(proposal, (OURS, *suggestion.named)), proposal)
     if suggestion.high:
         yield from _proposed(_high_text(suggestion.high), suggestion.high)
+    if suggestion.observed:
+        yield from comment(_observed_text(suggestion.turned, len(suggestion.observed)))
+        yield from (f"{INDENT}# {rule_code(rule)}," for rule in suggestion.observed)
     yield from comment("All traffic to and from our networks; the lower port names the service.")
     yield from (f"{INDENT}{rule_code(rule)}," for rule in suggestion.trial.rules)
     yield ")"
@@ -55,7 +59,8 @@ def _missing(suggestion: Suggestion) -> Iterator[str]:
 
 def _imports(suggestion: Suggestion) -> list[str]:
     names = ["DST", "OUR_4NETS", "OUR_6NETS", "SRC", "FlowMapping", "LowerPort", "NetworkEnumeration"]
-    return [*names, *(["Assign"] if suggestion.drops else []), *(["PortMatch"] if suggestion.high else [])]
+    further = {"Assign": suggestion.drops, "PortMatch": suggestion.high, "Observed": suggestion.observed}
+    return [*names, *(name for name, proposed in further.items() if proposed)]
 
 
 def _head(suggestion: Suggestion, captures: Sequence[str]) -> Iterator[str]:
@@ -103,6 +108,15 @@ def _high_text(proposal: Proposal) -> str:
     return (
         f"Many clients of {ports} use lower ports, which are mistaken for the port of the service. With these rules, "
         f"the keys name {counted(cost.services_after, 'service')} instead of {cost.services_before:,}."
+    )
+
+
+def _observed_text(turned: Turned, rules: int) -> str:
+    return (
+        f"The lower port turns {turned.turned:,} of {counted(turned.flows, 'TCP flow')} round "
+        f"({percent(turned.share)}), by their handshakes: {counted(turned.keys_before, 'flow key')} instead of "
+        f"{turned.keys_after:,}. These rules in place of the {rules} below go by evidence before ports, and change at "
+        f"least the keys of those flows. They cost more: {PRICE}."
     )
 
 

@@ -6,11 +6,11 @@ import copy
 import traceback
 from collections import Counter
 from dataclasses import dataclass
-from difflib import get_close_matches
 from ipaddress import IPv4Address, IPv6Address
 from reprlib import repr as short_repr
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from shodohflo.errors import closest
 from shodohflo.model import rule_place
 from shodohflo.rules.actions import Action, Observed, Opinion, describe, parse_action, rung
 from shodohflo.rules.verdicts import Decision
@@ -227,10 +227,9 @@ def _shortened(sentence: str) -> str:
 def _number(enumeration: NetworkEnumeration, rule: int, name: str | None) -> int:
     if name in enumeration.network_id:
         return enumeration.network_id[name]
-    nearest = get_close_matches(
-        str(name), [known for known in enumeration.network_id if known is not None], n=1, cutoff=0.0
-    )
-    way_out = f"did you mean {nearest[0]!r}?" if nearest else "it is empty"
+    known = [each for each in enumeration.network_id if each is not None]
+    nearest = closest(str(name), known, however_far=True)
+    way_out = "it is empty" if nearest is None else f"did you mean {nearest!r}?"
     raise ValueError(f"{rule_place(rule)}: there is no network {name!r} in NETWORK_ENUMERATION; {way_out}")
 
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from difflib import get_close_matches
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 
 from shodohflo.columns.batch import FIN, RST, SYN
+from shodohflo.errors import closest
 from shodohflo.model import ICMP, PROTOCOL_NAMES, TCP, UDP, address_text
 from shodohflo.rules import mapping
 
@@ -101,8 +101,8 @@ def _protocol(words: Sequence[str]) -> tuple[int, int]:
         return ICMP, 0
     for word in named:
         if word not in _WORDS:
-            close = get_close_matches(word, _WORDS, n=1)
-            raise ValueError(f"{word!r} is neither {_KNOWN}{f'; did you mean {close[0]}?' if close else ''}")
+            close = closest(word, _WORDS)
+            raise ValueError(f"{word!r} is neither {_KNOWN}{f'; did you mean {close}?' if close else ''}")
     flags = sum({FLAGS[word] for word in named if word in FLAGS})
     protocols = {_PROTOCOLS[word] for word in named if word in _PROTOCOLS}
     if len(protocols) > 1 or (flags and UDP in protocols):

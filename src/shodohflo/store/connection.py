@@ -9,6 +9,7 @@ from __future__ import annotations
 import socket
 import ssl
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
@@ -54,17 +55,29 @@ class TcpEnds:
 
 @dataclass(frozen=True, slots=True)
 class OwnConnections:
-    """The TCP connections opened most recently; another thread may read them."""
+    """The TCP connections that are open, and those tried or closed most recently; another thread may read them."""
 
     _latest: deque[TcpEnds] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
+    _open: dict[TcpEnds, None] = field(default_factory=dict)
 
     def add(self, ends: TcpEnds) -> None:
-        """Remember a connection."""
+        """Remember a connection that is tried."""
         self._latest.append(ends)
 
+    def opened(self, ends: TcpEnds) -> None:
+        """Remember a connection until it is closed, however many are tried meanwhile."""
+        self._open[ends] = None
+        with suppress(ValueError):
+            self._latest.remove(ends)
+
+    def closed(self, ends: TcpEnds) -> None:
+        """Remember it as one of the latest."""
+        self._latest.append(ends)
+        self._open.pop(ends, None)
+
     def __call__(self) -> frozenset[TcpEnds]:
-        """Return the latest connections, closed ones included."""
-        return frozenset(self._latest.copy())
+        """Return the open connections, and the latest ones, closed ones included."""
+        return frozenset([*self._open.copy(), *self._latest.copy()])
 
 
 class Store(Protocol):
@@ -87,6 +100,14 @@ class _AnnouncedConnection(Connection):
     def __init__(self, *, own: OwnConnections, **options: Any) -> None:  # noqa: ANN401 - the client library's
         super().__init__(**options)  # type: ignore[no-untyped-call] # the library is typed in part
         self._own = own
+        self._ends: TcpEnds | None = None
+
+    def disconnect(self, *args: object) -> None:
+        """Close the connection, if there is one."""
+        super().disconnect(*args)  # type: ignore[no-untyped-call] # typed in part
+        ends, self._ends = self._ends, None
+        if ends is not None:
+            self._own.closed(ends)
 
     def _connect(self) -> socket.socket:
         places = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
@@ -105,9 +126,12 @@ class _AnnouncedConnection(Connection):
             connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             connected.settimeout(self.socket_connect_timeout)
             connected.bind((_local_address(family, place), 0))
-            self._own.add(_ends(connected.getsockname(), place))
+            ends = _ends(connected.getsockname(), place)
+            self._own.add(ends)
             connected.connect(place)
             connected.settimeout(self.socket_timeout)
+            self._ends = ends
+            self._own.opened(ends)
         except OSError:
             connected.close()
             raise

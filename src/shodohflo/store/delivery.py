@@ -5,7 +5,8 @@ Invariants, after every call:
 1. At most one write is in flight, and its number is one more than the number of the write before it.
 2. The write in flight does not change until it is confirmed or given up, so sending it again is harmless: the store
    keeps the highest number it applied, and applies only numbers above it.
-3. Added to the outbox = waiting + in flight + confirmed + given up, in packets of each kind.
+3. Added to the outbox = waiting + in flight + confirmed + given up, in packets of each kind. Corrections move packets
+   that were added before, so they are counted apart.
 
 Number, loss and repeat of write 7:
 
@@ -35,7 +36,7 @@ from typing import TYPE_CHECKING, Final
 from shodohflo.store.write import ROWS, to_write
 
 if TYPE_CHECKING:
-    from shodohflo.store.outbox import Outbox
+    from shodohflo.store.outbox import Outbox, WithRules
     from shodohflo.store.write import Write, Writing, Written
 
 REMEMBERED: Final = 10_000
@@ -59,6 +60,12 @@ class Delivery:
         """Keys in confirmed writes that were left unchanged: a value of another program, or no permission."""
         self.lost = 0
         """Packets in confirmed writes that the store no longer has."""
+        self.corrections = 0
+        """Corrections in confirmed writes."""
+        self.vanished = 0
+        """Of these, the corrections for which the store had nothing left to move."""
+        self.moved = 0
+        """Packets that corrections moved, as far as the answers arrived."""
         self._held: deque[int] = deque([0], REMEMBERED)  # packets that the store had after each write, the latest last
         self._outbox = outbox
         self._in_flight: Write | None = None
@@ -73,8 +80,8 @@ class Delivery:
     @property
     def waiting(self) -> tuple[int, int]:
         """Rows and packets that are not confirmed yet, those in flight included."""
-        made = [write.decided.observations for write in self._made()]
-        packets = sum(int(observations.packets.sum()) for observations in made)
+        made = [write.decided for write in self._made()]
+        packets = sum(decided.packets for decided in made)
         return sum(map(len, made)) + len(self._outbox), packets + self._outbox.packets
 
     def next_write(self) -> Write | None:
@@ -90,7 +97,7 @@ class Delivery:
             try:
                 self._prepared = to_write(decided, self._number + 1, self.writing)
             except Exception:  # a mistake of ours: without these rows the others can still be written
-                self._outbox.count_given_up(decided.observations)
+                self._count_given_up(decided)
                 raise
             self._number += 1
 
@@ -100,8 +107,11 @@ class Delivery:
             return
         self._in_flight = None
         self.writes += 1
-        packets = int(write.decided.observations.packets.sum())
+        packets = write.decided.packets
         self.packets += packets
+        self.corrections += len(write.decided.corrections)
+        self.vanished += written.vanished
+        self.moved += written.moved
         self.repeated += not written.now
         self.refused += written.refused
         kept = self._kept(written.before, write.number) if written.now else self._held[-1]
@@ -119,8 +129,12 @@ class Delivery:
         """Give up the write in flight, the one that is ready, and all rows that wait."""
         self._outbox.give_up()
         for write in self._made():
-            self._outbox.count_given_up(write.decided.observations)
+            self._count_given_up(write.decided)
         self._in_flight = self._prepared = None
 
     def _made(self) -> list[Write]:
         return [write for write in (self._in_flight, self._prepared) if write is not None]
+
+    def _count_given_up(self, decided: WithRules) -> None:
+        self._outbox.count_given_up(decided.observations)
+        self._outbox.count_corrections_given_up(decided.corrections)

@@ -99,6 +99,11 @@ class EmbeddedStore:
         """Whether this agent owns the server, and ends it in `close`."""
         return self._lock is not None
 
+    @property
+    def reading(self) -> SocketStore:
+        """Return the store for who only reads, in whatever thread: its `connect` never starts the server."""
+        return self._socket
+
     def connections(self) -> frozenset[TcpEnds]:
         """Return no connections: a unix socket is not a TCP connection."""
         return frozenset()

@@ -1,6 +1,7 @@
 """Log lines about a store: a warning when it is lost, at most one a minute, and a line when it takes data again.
 
-Refused heartbeats and data that the store cannot save are logged here too: only the writer learns of them.
+Refused heartbeats, refused hashes and data that the store cannot save are logged here too: only the writer learns of
+them.
 """
 
 from __future__ import annotations
@@ -43,6 +44,12 @@ class OutageLog:
         if self._limit.allows("heartbeat", now):
             counts = "" if self._is_away else ", counts still are"
             _LOG.warning("%s; the heartbeat of this agent was not written%s", reason, counts)
+
+    def hashes_refused(self, reason: str, now: float) -> None:
+        """Log that the store refused hashes of services or knocks, at most once a minute."""
+        if self._limit.allows("hashes", now):
+            counts = "" if self._is_away else ", counts still are"
+            _LOG.warning("%s; what is known of services and knocks was not written%s", reason, counts)
 
     def saving(self, unsaved: str, now: float) -> None:
         """Log that the store cannot save its data for the reason `unsaved`, at most once a minute, and when it can."""

@@ -1,4 +1,7 @@
-"""The outlet passes observations to the writer: new flows at once, known ones merged for an interval first."""
+"""The outlet passes observations to the writer: new flows at once, known ones merged for an interval first.
+
+Corrections follow the rows that they take back.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from shodohflo.store.recency import Recency, interval_for
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from shodohflo.columns.corrections import Corrections
     from shodohflo.columns.observations import Observations
     from shodohflo.store.outbox import RuleTexts
     from shodohflo.store.writer import Writer
@@ -40,9 +44,15 @@ class Outlet:
         self._recent: Pile[Observations] = Pile(partial(_foremost, most=_COLLECTED), _COLLECTED)
         self._expect(rule_texts, lifetime)
 
-    def add(self, observations: Observations, now_ns: int) -> None:
-        """Add `observations`, and pass on the rows that are due at `now_ns`, of a monotonic clock."""
+    def add(self, observations: Observations, corrections: Corrections, now_ns: int) -> None:
+        """Add `observations`, and pass on the rows that are due at `now_ns`, of a monotonic clock, then `corrections`.
+
+        The rows that a correction takes back are passed on before it, due or not.
+        """
         self._offer(self._recency.due(observations, now_ns))
+        if len(corrections):
+            self._offer(self._recency.release(corrections))
+            self._writer.correct(corrections, self._rule_texts)
         if self._keep_recent:
             self._recent.add(observations[observations.kind == Kind.FLOW])
 

@@ -69,6 +69,24 @@ class KeyRecords(Generic[AnyKey]):
     """Keys that match the pattern but are not of the wanted type, or whose value is not a count."""
 
 
+class HashRecord(NamedTuple):
+    """One hash, with its fields as they are in a store."""
+
+    name: str
+    fields: Mapping[str, str]
+    expires_in: float | None
+    """Seconds; `None` if the hash never expires, which no agent writes."""
+
+
+@dataclass(frozen=True, slots=True)
+class HashRecords:
+    """The hashes of one step."""
+
+    records: list[HashRecord]
+    foreign: int
+    """Keys that match the pattern, but are no hash or too large."""
+
+
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
     """The last heartbeat of an agent."""
@@ -111,15 +129,31 @@ def database_of(dialogue: Dialogue) -> tuple[str, int] | None:
 
 def read_heartbeats(dialogue: Dialogue) -> list[Heartbeat]:
     """Return the last heartbeat of each agent, sorted by agent; malformed ones are left out."""
-    heartbeats = []
-    for names in Scan(dialogue, AGENT + "*"):
+    heartbeats = [
+        Heartbeat(record.name.removeprefix(AGENT), record.fields, max(LIFETIME - (record.expires_in or 0.0), 0.0))
+        for step in read_hashes(dialogue, AGENT + "*")
+        for record in step.records
+    ]
+    return sorted(heartbeats, key=lambda heartbeat: heartbeat.agent)
+
+
+def read_hashes(dialogue: Dialogue, pattern: str) -> Iterator[HashRecords]:
+    """Yield step by step the hashes whose names match `pattern`; what they hold is not checked."""
+    scan = Scan(dialogue, pattern)
+    for names in scan:
         commands: list[Command] = [command for name in names for command in (("HGETALL", name), ("PTTL", name))]
         answers = dialogue.ask(commands)
+        records: list[HashRecord] = []
+        foreign = 0
         for name, hashed, left in zip(names, answers[::2], answers[1::2], strict=True):
             fields = _fields(hashed)
             if fields and type(left) is int:
-                heartbeats.append(Heartbeat(name.removeprefix(AGENT), fields, max(LIFETIME - left / 1000, 0.0)))
-    return sorted(heartbeats, key=lambda heartbeat: heartbeat.agent)
+                records.append(HashRecord(name, fields, left / 1000 if left >= 0 else None))
+            elif left != _NO_KEY:  # it has expired since the scan
+                foreign += 1
+        yield HashRecords(records, foreign)
+    if scan.too_long:
+        yield HashRecords([], scan.too_long)
 
 
 def _values(dialogue: Dialogue, taken: Mapping[str, AnyKey]) -> KeyRecords[AnyKey]:

@@ -8,13 +8,21 @@ expire.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from shodohflo.columns.labels import key_bytes
 from shodohflo.columns.merging import merge
 from shodohflo.columns.observations import Observations
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from shodohflo.columns.addresses import Addresses
+    from shodohflo.columns.corrections import Corrections
 
 LONGEST_INTERVAL: Final = 5 * 10**9
 """In ns: how far a count in the store may lag behind, however long the lifetime of the keys is."""
@@ -58,6 +66,16 @@ class Recency:
         rest, self._waiting = self._waiting, Observations.empty()
         return rest
 
+    def release(self, corrections: Corrections) -> Observations:
+        """Remove and return the rows that wait and were decided the way that `corrections` take back."""
+        suspects = np.isin(self._waiting.port, corrections.wrong_port).nonzero()[0]
+        rows = self._waiting[suspects]
+        wrong = set(_ends(corrections.service, corrections.client, corrections.wrong_port))
+        leaving = np.zeros(len(self._waiting), np.bool_)
+        leaving[suspects] = [ends in wrong for ends in _ends(rows.client, rows.remote, rows.port)]
+        released, self._waiting = self._waiting.keep(leaving), self._waiting.keep(~leaving)
+        return released
+
     def _forget(self, now: int) -> None:
         """Forget the rows written at least an interval ago, and the oldest rows beyond the capacity."""
         excess = len(self._written) - self._capacity
@@ -69,3 +87,9 @@ class Recency:
             over.append(name)
         for name in over:
             del self._written[name]
+
+
+def _ends(client: Addresses, remote: Addresses, port: NDArray[np.uint16]) -> Iterator[tuple[int, ...]]:
+    """Return the numbers that make up the ends of each row."""
+    columns = (client.version, client.high, client.low, remote.version, remote.high, remote.low, port)
+    return zip(*(column.tolist() for column in columns), strict=True)

@@ -32,6 +32,18 @@ class WriterStats:
     """Packets that the store had confirmed and no longer has: it was restarted without them, restored or emptied."""
     evicted: int = 0
     """Keys that the store evicted because its memory was full, as the store itself reports."""
+    corrections: int = 0
+    """Corrections in the writes that the store confirmed: flows that were counted with client and service swapped."""
+    corrected: int = 0
+    """Packets that they moved to the right keys, as far as the answers arrived."""
+    corrections_vanished: int = 0
+    """Corrections that moved nothing, because the wrong keys were there no more."""
+    corrections_given_up: int = 0
+    """Packets that were not moved, because the corrections did not reach the store; they are still under wrong keys."""
+    hashes: int = 0
+    """Hashes of services and knocks that the store took."""
+    hashes_given_up: int = 0
+    """Hashes of services and knocks that were not written: too many waited, or the store refused them."""
     outages: int = 0
     """Times that the writer began to fail after it had worked; each lasts until it works again."""
     attempts: int = 0

@@ -1,15 +1,17 @@
 """The writer: a thread that delivers observations to a sink, and the condition variable it shares with its callers.
 
-`offer` and `heartbeat` queue data and return at once. The thread sends one thing at a time: a waiting heartbeat first,
-then the next write. After a failure it backs off (`store.retry`), reconnects and sends the same write again. But a
-heartbeat that failed waits until all writes are sent or a newer one arrives, so that it never blocks counts.
+`offer`, `correct`, `offer_services`, `offer_knocks` and `heartbeat` queue data and return at once. The thread sends one
+thing at a time: a waiting heartbeat first, then the next write, and hashes of services and knocks when no writes wait,
+or once a second. After a failure it backs off (`store.retry`), reconnects and sends the same write again. But a
+heartbeat that failed waits until all writes are sent or a newer one arrives, and so do hashes, so that they never block
+counts.
 
 Invariants:
 
 1. All shared state changes under the lock of one condition, and the sink is never called under that lock: a store
    that hangs blocks the thread, never a caller.
-2. What failed stays queued: a write remains in flight (`store.delivery`), and a heartbeat is queued again unless a
-   newer one has arrived meanwhile.
+2. What failed stays queued: a write remains in flight (`store.delivery`), and a heartbeat or a hash is queued again
+   unless a newer one has arrived meanwhile.
 3. `flush` returns true only when the outbox is empty and nothing is in flight.
 4. No exception ends the thread, whatever the store answers: it is counted and logged as a failed attempt.
 """
@@ -28,29 +30,35 @@ from typing import TYPE_CHECKING, Final, Self
 from shodohflo.errors import LastingStoreError, StoreError
 from shodohflo.store.delivery import Delivery
 from shodohflo.store.failures import one_line
+from shodohflo.store.hashes import HashQueue, to_hash
 from shodohflo.store.outage_log import OutageLog
 from shodohflo.store.outbox import Outbox, RuleTexts
 from shodohflo.store.retry import FIRST_DELAY, next_delay
-from shodohflo.store.sinks import HeartbeatRefusedError
+from shodohflo.store.sinks import HashesRefusedError, HeartbeatRefusedError
 from shodohflo.store.stats import WriterStats
 from shodohflo.store.write import NUMBER_LIFETIME, Writing
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
+    from shodohflo.columns.corrections import Corrections
     from shodohflo.columns.observations import Observations
+    from shodohflo.model import Knock, ServiceSeen
     from shodohflo.store.connection import TcpEnds
     from shodohflo.store.sinks import Sink
     from shodohflo.store.write import Write
 
 CAPACITY: Final = 1_500_000
-"""The most rows that wait: 113 MB at 75 bytes each. In a flood, they wait for a store that is busy, not away."""
+"""The most rows that wait: 114 MB at 76 bytes each. In a flood, they wait for a store that is busy, not away."""
 
 LONGEST_FLUSH: Final = 60.0
 """Seconds that a `flush` may take while the store is still writing; service managers wait 90 for the end."""
 
 _LAST_WAIT: Final = 1.0
 """Seconds that `close` waits for the thread to end; a thread that is blocked by a silent store is abandoned."""
+
+_BETWEEN_HASHES: Final = 1.0
+"""Seconds between hashes while counts wait."""
 
 _RANDOM: Final = SystemRandom()
 
@@ -70,12 +78,15 @@ class Writer:
         self._delivery = Delivery(self._outbox, Writing(secrets.token_hex(8), agent, lifetime))
         self._heartbeat: dict[str, str | int] | None = None
         self._heartbeat_failed = False
+        self._hashes = HashQueue()
+        self._hashes_failed = False
         self._stats = WriterStats()
         self._hurry = False
         self._closing = False
         self._idle = True
         # Used by the thread only:
         self._failures = 0
+        self._hashes_due = 0.0  # a monotonic time
         self._written = 0.0  # when, in seconds since the machine started
         self._log = OutageLog(sink.name)
         self._thread = Thread(target=self._run, name="store-writer", daemon=True)
@@ -100,6 +111,30 @@ class Writer:
                 self._outbox.add(observations, rule_texts)
             else:
                 self._outbox.count_given_up(observations)
+            self._wake()
+
+    def correct(self, corrections: Corrections, rule_texts: RuleTexts = ()) -> None:
+        """Queue `corrections` of what was offered before; they are applied after all of it, each exactly once."""
+        with self._changed:
+            if not self._closing:
+                self._outbox.correct(corrections, rule_texts)
+            else:
+                self._outbox.count_corrections_given_up(corrections)
+            self._wake()
+
+    def offer_services(self, services: Iterable[ServiceSeen]) -> None:
+        """Queue what is known of `services`; what still waits about the same is discarded."""
+        self._offer_hashes(services)
+
+    def offer_knocks(self, knocks: Iterable[Knock]) -> None:
+        """Queue what is known of `knocks`; what still waits about the same origins is discarded."""
+        self._offer_hashes(knocks)
+
+    def _offer_hashes(self, news: Iterable[ServiceSeen | Knock]) -> None:
+        with self._changed:
+            self._hashes.offer(news)
+            if self._closing:
+                self._hashes.give_up()
             self._wake()
 
     def heartbeat(self, fields: Mapping[str, str | int]) -> None:
@@ -140,6 +175,7 @@ class Writer:
         with self._changed:
             self._closing = True
             self._delivery.give_up()
+            self._hashes.give_up()
             self._changed.notify_all()
         if self._thread.is_alive():
             self._thread.join(timeout=_LAST_WAIT)
@@ -160,6 +196,11 @@ class Writer:
                 refused=self._delivery.refused,
                 lost=self._delivery.lost,
                 given_up=Counter(self._outbox.given_up),
+                corrections=self._delivery.corrections,
+                corrected=self._delivery.moved,
+                corrections_vanished=self._delivery.vanished,
+                corrections_given_up=self._outbox.corrections_given_up,
+                hashes_given_up=self._hashes.given_up,
             )
 
     def change_lifetime(self, lifetime: int) -> None:
@@ -193,7 +234,7 @@ class Writer:
         """Wait until there is something to send and return true; return false when the writer is closing."""
         with self._changed:
             while not self._closing:
-                if self._heartbeat is not None or not self._delivery.is_idle:
+                if self._heartbeat is not None or len(self._hashes) or not self._delivery.is_idle:
                     return True
                 self._idle = True
                 self._changed.notify_all()
@@ -201,15 +242,18 @@ class Writer:
             return False
 
     def _work(self) -> None:
-        """Take one step: connect, send a heartbeat or send a write."""
+        """Take one step: connect, send a heartbeat, send hashes or send a write."""
         if not self._stats.connected:
             self._connect()
             return
         with self._changed:
             heartbeat = self._next_heartbeat()
-            write = self._delivery.next_write() if heartbeat is None else None
+            hashes = self._next_hashes() if heartbeat is None else []
+            write = self._delivery.next_write() if heartbeat is None and not hashes else None
         if heartbeat is not None:
             self._send_heartbeat(heartbeat)
+        elif hashes:
+            self._send_hashes(hashes)
         elif write is not None:
             self._send(write)
 
@@ -219,6 +263,13 @@ class Writer:
             return None
         heartbeat, self._heartbeat = self._heartbeat, None
         return heartbeat
+
+    def _next_hashes(self) -> list[ServiceSeen | Knock]:
+        """Remove and return hashes that wait; while counts wait, only once a second, and not what failed before."""
+        if not self._delivery.is_idle and (self._hashes_failed or time.monotonic() < self._hashes_due):
+            return []
+        self._hashes_due = time.monotonic() + _BETWEEN_HASHES
+        return self._hashes.take()
 
     def _connect(self) -> None:
         self._sink.connect()
@@ -257,6 +308,35 @@ class Writer:
             is_idle = self._delivery.is_idle
         self._log.saving(condition.unsaved, time.monotonic())
         # While counts wait, only a write shows that the store takes them.
+        if is_idle:
+            self._succeed()
+
+    def _send_hashes(self, taken: list[ServiceSeen | Knock]) -> None:
+        writing = self._delivery.writing
+        try:
+            hashes = [to_hash(each, writing.agent, writing.lifetime) for each in taken]
+            refused = self._sink.write_hashes(hashes)
+        except HashesRefusedError as error:
+            with self._changed:
+                self._hashes.given_up += len(taken)
+            self._log.hashes_refused(str(error), time.monotonic())
+            return
+        except StoreError:
+            with self._changed:
+                self._hashes.put_back(taken)
+                if self._closing:
+                    self._hashes.give_up()
+                self._hashes_failed = True
+            raise
+        except Exception:  # a mistake of ours: the others can still be written
+            with self._changed:
+                self._hashes.given_up += len(taken)
+            raise
+        with self._changed:
+            self._hashes_failed = False
+            self._hashes.given_up += refused
+            self._stats = replace(self._stats, hashes=self._stats.hashes + len(hashes) - refused)
+            is_idle = self._delivery.is_idle
         if is_idle:
             self._succeed()
 

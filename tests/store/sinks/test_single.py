@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from shodohflo.errors import StoreError
 from shodohflo.store.connection import RemoteStore, SocketStore
+from shodohflo.store.hashes import Hash
 from shodohflo.store.heartbeat import Condition
 from shodohflo.store.outbox import WithRules
-from shodohflo.store.sinks import HeartbeatRefusedError
+from shodohflo.store.sinks import HashesRefusedError, HeartbeatRefusedError
 from shodohflo.store.sinks.single import Single
 from shodohflo.store.urls import StoreUrl
 from shodohflo.store.write import Write, Writing, Written, to_write
@@ -122,3 +124,36 @@ def test_something_is_done_while_the_store_works(store: SocketStore) -> None:
     sink.disconnect()
 
     assert called == ["meanwhile", "answered"]
+
+
+def test_what_is_done_meanwhile_may_fail_without_a_word_about_the_store(store: SocketStore) -> None:
+    """A mistake of ours is raised as it is, when the answer has been read: the connection is as good as before."""
+    sink = Single(store)
+    sink.connect()
+
+    def mistaken() -> None:
+        raise ZeroDivisionError("a mistake")
+
+    with pytest.raises(ZeroDivisionError, match="a mistake"):
+        sink.write(a_write(1), mistaken)
+
+    assert sink.write(a_write(1)) == Written(now=False, refused=0)
+    sink.disconnect()
+
+
+def test_hashes_are_merged_and_a_refusal_leaves_the_connection_open(own_server: Server) -> None:
+    """The number of keys that were left unchanged is returned; a store that takes none says why."""
+    sink = Single(RemoteStore(StoreUrl(path=str(own_server.path))))
+    sink.connect()
+    a_hash = Hash("service;10.0.0.9;tcp;80", {"first": "1.000000", "last": "2.000000"}, 900)
+    with own_server.client() as client:
+        client.set("service;10.0.0.9;tcp;81", "theirs")
+        assert sink.write_hashes([a_hash, replace(a_hash, key="service;10.0.0.9;tcp;81")]) == 1
+        assert client.hget(a_hash.key, "last") == "2.000000"
+
+        client.execute_command("ACL", "SETUSER", "default", "-hset")
+        with pytest.raises(HashesRefusedError, match=r"permission|can't run"):
+            sink.write_hashes([replace(a_hash, key="service;10.0.0.9;tcp;82")])
+
+    assert sink.write(a_write(1)).now
+    sink.disconnect()

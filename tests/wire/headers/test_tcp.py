@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from shodohflo.wire.decode import decode
@@ -150,7 +151,11 @@ def test_refusing_some_keeps_the_flags_of_the_others_in_their_place() -> None:
 
 def test_the_fields_stand_where_rfc_9293_has_them() -> None:
     """Each field of a 24-byte header is read; the header length is in bytes."""
-    header = TcpHeader.of(Rows.from_frames(frames_of(tcp(40000, 443, SYN | ACK, words=6))))
+    segment = tcp(40000, 443, SYN | ACK, words=6, numbers=(0x0102_0304, 0xF1F2_F3F4))
+    header = TcpHeader.of(Rows.from_frames(frames_of(tcp(), segment)))
 
+    sequence, acknowledgement = header.numbers(np.array([1]))
+    header = header.keep(np.array([False, True]))
+    assert (sequence.tolist(), acknowledgement.tolist()) == ([0x0102_0304], [0xF1F2_F3F4])
     assert (header.src_port.tolist(), header.dst_port.tolist()) == ([40000], [443])
     assert (header.header_length.tolist(), header.flags.tolist()) == ([24], [SYN | ACK])

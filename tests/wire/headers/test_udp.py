@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from shodohflo.wire.decode import decode
+from shodohflo.wire.headers.udp import UdpHeader
+from shodohflo.wire.rows import Rows
 from support.feeding import Found, assert_survives_everything, found, refusal
 from support.packets import frames_of, ip, udp
 from support.sound import RAW, A, B
@@ -65,6 +68,22 @@ def test_a_length_may_be_shorter_than_the_packet() -> None:
 def test_a_jumbogram_has_no_length() -> None:
     """A UDP length of 0 in IPv6 means the length of the packet (RFC 2675 section 4)."""
     assert found(ip(udp(length=0), 17, A, B), RAW) == Found(6, (40000, 53), 48)
+
+
+def test_the_fields_stand_where_rfc_768_has_them() -> None:
+    """Each field is read, of all datagrams or of some."""
+    header = UdpHeader.of(Rows.from_frames(frames_of(*(udp(40000, 53, bytes(size)) for size in (0, 300, 7)))))
+
+    assert (header.src_port.tolist(), header.dst_port.tolist()) == ([40000] * 3, [53] * 3)
+    assert header.length.tolist() == [8, 308, 15]
+    assert header.lengths(np.array([2, 1])).tolist() == [15, 308]
+
+
+def test_datagrams_have_no_number() -> None:
+    """The number of a datagram is 0, whatever stands where TCP has flags and numbers."""
+    (batch,) = decode(frames_of(ip(udp(payload=b"\x02" * 40), 17))).batches
+
+    assert batch.number.tolist() == [0]
 
 
 def test_a_first_fragment_goes_on_elsewhere() -> None:

@@ -23,6 +23,10 @@ WIDTH: Final = 110
 """The maximal length of a line."""
 
 
+PRICE: Final = "memory EVIDENCE_MEMORY, about TODO-COST % processor time"
+"""What `Observed` costs more than `LowerPort`; measured as docs/explanation/measurements.md says."""
+
+
 def import_lines(names: Iterable[str]) -> Iterator[str]:
     """Yield the import statement for names of the configuration language, constants first."""
     yield "from shodohflo.pcap_config import ("

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Final
 from shodohflo.analysis.suggest.cost import Cost
 from shodohflo.analysis.suggest.high_ports import ENOUGH, high_ports
 from shodohflo.analysis.suggest.survey import Survey, Trial, holds
+from shodohflo.analysis.suggest.turned import Turned, turned
 from shodohflo.keys import counts
 from shodohflo.model import DST, SRC, Kind, Network
-from shodohflo.pcap_config import OUR_4NETS, OUR_6NETS, Assign, LowerPort, PortMatch
+from shodohflo.pcap_config import OUR_4NETS, OUR_6NETS, Assign, LowerPort, Observed, PortMatch
 from shodohflo.rules.mapping import Rule
 from shodohflo.rules.networks import Entry
 
@@ -81,6 +82,10 @@ class Suggestion:
     """Prefixes that are not ours, with the share of all packets that have an end in them."""
     high: Proposal | None
     """Services whose port is higher than that of their clients, if there are any."""
+    observed: tuple[Rule, ...]
+    """Rules that go by evidence before ports, in place of those of `trial`, if that turns any flow round."""
+    turned: Turned
+    """What the rules of `trial` make of flows whose handshakes were seen."""
     drops: tuple[Proposal, ...]
     """Services to drop, at most `MOST_DROPS`; the one that removes most keys first."""
 
@@ -104,6 +109,7 @@ def suggest(survey: Survey, our_nets: Sequence[Network]) -> Suggestion:
     rules = (Rule(None, OURS, LowerPort(SRC)), Rule(OURS, None, LowerPort(DST)))
     plain = Trial(tuple(_entries(survey, our_nets)), rules, tuple(our_nets))
     loud = _loud(survey, plain)
+    turns = turned(survey.packets.batches, our_nets)
     named = {group: f"port_{group.port}" for group in loud if _can_be_named(group, loud)}
     entries = [Entry(name, tuple(map(ip_network, sorted(group.services, key=_order)))) for group, name in named.items()]
     trial = replace(plain, entries=(*entries, *plain.entries))
@@ -118,6 +124,8 @@ def suggest(survey: Survey, our_nets: Sequence[Network]) -> Suggestion:
         named=tuple(named.values()),
         busiest=tuple(_busiest(survey, our_nets)),
         high=_high(survey, trial, base),
+        observed=tuple(replace(rule, action=Observed(rule.action)) for rule in rules) if turns.turned else (),
+        turned=turns,
         drops=tuple(drops[:MOST_DROPS]),
     )
 

@@ -7,7 +7,7 @@ correct it later, and grades the rules.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -19,6 +19,7 @@ from shodohflo.attribution.evidence.flows import Flows
 from shodohflo.attribution.evidence.groups import GroupAddresses
 from shodohflo.attribution.evidence.handshakes import Showing, showing
 from shodohflo.attribution.evidence.hints import Hints
+from shodohflo.attribution.evidence.knocks import Knocks
 from shodohflo.attribution.evidence.known import CLIENT, SERVICE, Churn, FlowEnds, Marks
 from shodohflo.attribution.evidence.listed import listed_ports
 from shodohflo.attribution.evidence.openings import Openings
@@ -29,14 +30,14 @@ from shodohflo.columns.batch import Says
 from shodohflo.columns.own_ends import Saying
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
     from shodohflo.attribution.evidence.flows import Shown
     from shodohflo.columns.batch import Batch
     from shodohflo.columns.own_ends import OwnEndsTable
-    from shodohflo.model import Network
+    from shodohflo.model import Network, ServiceSeen
 
 _TFTP: Final = 69
 
@@ -86,6 +87,7 @@ class Evidence:
         self.roles = Marks(3 * room // 20)
         self.churn = Churn(5 * room // 20, 1 * room // 20)
         self.one_way_churn = Churn(5 * room // 20, 1 * room // 20)
+        self.knocks = Knocks(pending=3 * room // 70)
         self.groups = GroupAddresses(our_nets)
         self.listed = listed_ports()
         self.own_ends: OwnEndsTable | None = None
@@ -107,8 +109,23 @@ class Evidence:
                 self.roles,
                 self.churn,
                 self.one_way_churn,
+                self.knocks,
             )
         )
+
+    def change_networks(self, our_nets: Iterable[Network]) -> None:
+        """Take the broadcast addresses of other networks of ours for groups."""
+        self.groups = GroupAddresses(our_nets)
+
+    def news(self, now: int) -> list[ServiceSeen]:
+        """Return the services that are new or were used since the last call, at `now` in ns since 1970."""
+        claims = [replace(claim, claimed=True) for claim in self.claims.news(now)]
+        return [*claims, *self.services.news(now)]  # the last about an end counts
+
+    def recall(self, seen: Sequence[ServiceSeen]) -> None:
+        """Remember the services that another run, or another agent, saw."""
+        self.services.recall([each for each in seen if not each.claimed])
+        self.claims.recall([each for each in seen if each.claimed])
 
     def sockets(self, flows: FlowEnds, side: int) -> NDArray[np.uint8]:
         """Return `SERVICE` or `CLIENT` where the end of `side` is a socket of this host, else 0."""

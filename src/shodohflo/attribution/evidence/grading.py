@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
 from shodohflo.model import RuleGrade
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
 MOST_PORTS: Final = 20_000
@@ -30,7 +29,7 @@ class Grades:
         self._graded: Counter[tuple[int, int]] = Counter()
         self._disagreed: Counter[tuple[int, int]] = Counter()
         self.contradicted: Counter[int] = Counter()
-        """Packets that were recorded against proof, because a rule of the operator's stands above it; by rule."""
+        """Flows that were recorded against proof, because a rule of the operator's stands above it; by rule."""
 
     def add(self, rules: NDArray[np.uint16], ports: NDArray[np.uint16], disagrees: NDArray[np.bool_]) -> None:
         """Add flows: the rule, the port that it named, and whether proof says otherwise."""
@@ -41,11 +40,9 @@ class Grades:
             self._graded[named] += 1
             self._disagreed[named] += against
 
-    def contradict(self, rules: NDArray[np.uint16], packets: NDArray[np.int64]) -> None:
-        """Count packets recorded against proof."""
-        if len(rules):
-            by_rule = np.bincount(rules, weights=packets)
-            self.contradicted.update({rule: int(by_rule[rule]) for rule in np.flatnonzero(by_rule).tolist()})
+    def contradict(self, rules: NDArray[np.uint16]) -> None:
+        """Count flows that these rules decided against proof."""
+        self.contradicted.update(rules.tolist())
 
     def grades(self) -> tuple[RuleGrade, ...]:
         """Return the score of each rule that was graded."""

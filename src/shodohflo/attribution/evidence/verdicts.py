@@ -130,23 +130,21 @@ class Heard:
         return Corrections.concatenate(corrections)
 
     def _grade(self, said: Verdicts, final: Verdicts, recorded: Mask, grades: Grades) -> None:
-        """Compare what the rules say with proof, once for each flow; count the packets recorded against it."""
-        keyed = self.taken.keyed
-        is_proven = recorded & (self.service != Service.UNKNOWN) & (self.rung <= Rung.KNOWN)
-        # Where a rule leaves it to evidence, what is written is what is proven.
-        fixed = np.flatnonzero(is_proven & (final.observed == 0))
-        written = _service_side(final.decision[fixed], keyed.side[fixed])
-        against = fixed[(written != Service.UNKNOWN) & (written != self.service[fixed])]
-        grades.contradict(final.rule[against], keyed.rows.packets[against])
+        """Compare what the rules say with proof, and count what is recorded against it; once for each flow."""
+        keyed, service = self.taken.keyed, self.service
+        is_proven = recorded & (service != Service.UNKNOWN) & (self.rung <= Rung.KNOWN)
         graded = self._by_row("graded", self.evidence.flows.memory["graded"][self.taken.settled.slots])
-        new = np.flatnonzero(is_proven & ~graded & (said.rung == Rung.GUESSED))
-        rules_say = _service_side(said.decision[new], keyed.side[new])
-        new, rules_say = new[rules_say != Service.UNKNOWN], rules_say[rules_say != Service.UNKNOWN]
-        if len(new):
-            _, at = np.unique(keyed.keys[new], return_index=True)
-            rows = new[at]
-            grades.add(said.rule[rows], said.port[rows], rules_say[at] != self.service[rows])
-            self._note_graded(new)
+        new = np.flatnonzero(is_proven & ~graded)
+        new = new[_service_side(said.decision[new], keyed.side[new]) != Service.UNKNOWN]
+        if not len(new):
+            return
+        rows = new[np.unique(keyed.keys[new], return_index=True)[1]]
+        by_ports = rows[said.rung[rows] == Rung.GUESSED]
+        says = _service_side(said.decision[by_ports], keyed.side[by_ports])
+        grades.add(said.rule[by_ports], said.port[by_ports], says != service[by_ports])
+        written = _service_side(final.decision[rows], keyed.side[rows])
+        grades.contradict(final.rule[rows[written != service[rows]]])
+        self._note_graded(new)
 
     def _note_graded(self, rows: NDArray[np.intp]) -> None:
         """Note that the rules were graded by the flows of `rows`."""

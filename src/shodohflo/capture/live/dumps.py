@@ -102,6 +102,11 @@ class Dump:
         words: NDArray[np.uint64] = self.octets.view(">u4")[places // 4].astype(np.uint64)
         return words
 
+    def native(self, places: NDArray[np.int64]) -> NDArray[np.uint32]:
+        """Return the four bytes at each of `places`, multiples of 4, in the order of this host."""
+        words: NDArray[np.uint32] = self.octets.view(np.uint32)[places // 4]
+        return words
+
     def attribute(self, fixed: int, kind: int, least: int) -> NDArray[np.int64]:
         """Return where the value of the first attribute `kind` of each message is, after a fixed part of `fixed` bytes.
 

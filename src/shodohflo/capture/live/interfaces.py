@@ -7,11 +7,10 @@ once, a device is left out if any device below it is listened to.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Final
 
-from shodohflo.errors import CaptureError
+from shodohflo.errors import CaptureError, closest
 from shodohflo.model import Network, covers
 
 if TYPE_CHECKING:
@@ -85,8 +84,8 @@ class Wanted:
             return f": it is a prefix; write shodohflo run {' '.join([*others, '--our-nets', name])}"
         if "," in name and set(name.split(",")) <= set(existing):
             return f": write {name.replace(',', ' ')}"
-        close = get_close_matches(name, existing, n=1)
-        return f" (did you mean {close[0]}?)" if close else ""
+        close = closest(name, existing)
+        return f" (did you mean {close}?)" if close else ""
 
 
 def _is_prefix(text: str) -> bool:

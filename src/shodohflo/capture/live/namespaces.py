@@ -31,6 +31,13 @@ _NETLINK_SOCK_DIAG: Final = 4
 _EPHEMERAL: Final = "/proc/sys/net/ipv4/ip_local_port_range"
 
 
+_USUAL: Final = (32768, 60999)
+"""The range of kernels that were told no other."""
+
+_MOST_NAMES: Final = 20
+"""Names that an error lists."""
+
+
 class NamespaceError(CaptureError):
     """A network namespace that does not exist or may not be entered."""
 
@@ -43,16 +50,18 @@ class OpenedNamespace:
     """For NETLINK_SOCK_DIAG."""
     addresses: DumpSocket
     """For NETLINK_ROUTE."""
-    range_file: int
-    """A descriptor of the file with the range of ephemeral ports."""
+    range_file: int | None
+    """A descriptor of the file with the range of ephemeral ports, if this process may see it."""
     identity: tuple[int, int] | None
     """Device and inode of a named namespace."""
 
     def ephemeral(self) -> tuple[int, int]:
         """Return the first and the last port that the kernel gives to sockets that ask for none (ip(7)).
 
-        Raises `OSError`, and `ValueError` if it is no range.
+        Raises `OSError`, and `ValueError` if the kernel gives no range.
         """
+        if self.range_file is None:
+            return _USUAL
         first, last = os.pread(self.range_file, 64, 0).split()
         return int(first), int(last)
 
@@ -60,7 +69,8 @@ class OpenedNamespace:
         """Close everything; a deleted namespace is gone only then."""
         self.sockets.close()
         self.addresses.close()
-        os.close(self.range_file)
+        if self.range_file is not None:
+            os.close(self.range_file)
 
 
 def open_own() -> OpenedNamespace:
@@ -107,6 +117,8 @@ def _there_are() -> str:
         names = sorted(foreign_text(entry.name) for entry in NAMED.iterdir())
     except OSError:
         names = []
+    if more := len(names[_MOST_NAMES:]):
+        names[_MOST_NAMES:] = [f"and {more} more"]
     return f"there are {', '.join(names)}" if names else f"there is none at all in {NAMED}: `ip netns add` makes them"
 
 
@@ -127,14 +139,13 @@ def _open(identity: tuple[int, int] | None) -> OpenedNamespace:
     sockets = DumpSocket(_NETLINK_SOCK_DIAG)
     try:
         addresses = DumpSocket(_NETLINK_ROUTE)
-        try:
-            range_file = os.open(_EPHEMERAL, os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
-            addresses.close()
-            raise
     except OSError:
         sockets.close()
         raise
+    try:
+        range_file = os.open(_EPHEMERAL, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:  # a service may see no /proc/sys (ProcSubset=pid of systemd)
+        range_file = None
     return OpenedNamespace(sockets, addresses, range_file, identity)
 
 

@@ -4,7 +4,13 @@ TCP and UDP sockets are dumped by NETLINK_SOCK_DIAG, which needs no right, and l
 
 A listening TCP socket is a service, as is a UDP socket that is not connected and has a port outside the ephemeral
 range; a connected socket is a client's, unless a service has its port too (see `own_ends`). In the ephemeral range, a
-UDP socket that is not connected may be either, and says nothing.
+UDP socket that is not connected may be either, and says nothing. Nor does one that has just been opened, from port 1024
+on: dnsmasq, for example, asks through such sockets with random ports, and closes them as soon as it has an answer. The
+ports of DHCP's clients are those of clients by definition.
+
+A TCP connection at an end where nothing listens may have been accepted by a listener that was closed before anybody
+looked: FTP does so for each transfer. The kernel knows which end has opened it, as long as no segment is on its way;
+otherwise the end says what it said before, or nothing.
 """
 
 from __future__ import annotations
@@ -12,6 +18,8 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
+
+import numpy as np
 
 from shodohflo.capture.live.dumps import NO_MESSAGES, DumpError
 from shodohflo.capture.live.inet_diag import (
@@ -23,17 +31,21 @@ from shodohflo.capture.live.inet_diag import (
     UNCONNECTED,
     bound_ends,
     in_state,
+    is_opening,
     local_addresses,
     local_ends,
+    opened_here,
+    opened_there,
+    openings_request,
     sockets_request,
 )
 from shodohflo.capture.live.namespaces import NamespaceError, is_same, open_named, open_own
-from shodohflo.columns.addresses import Addresses
-from shodohflo.columns.own_ends import OwnEnds, OwnSpace, SocketEnds, own_space
+from shodohflo.columns.own_ends import NO_ENDS, OwnEnds, OwnSpace, SocketEnds, own_space
+from shodohflo.errors import foreign_text
 from shodohflo.model import PROTOCOL_NAMES, TCP, UDP
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from shodohflo.capture.live.dumps import Dump
     from shodohflo.capture.live.namespaces import OpenedNamespace
@@ -46,6 +58,13 @@ STALE: Final = 60.0
 
 _REST: Final = 50
 """The pause after a reading, as a multiple of the time it took: reading takes at most 1/51 of all time."""
+
+
+_RESERVED: Final = 1024
+"""Ports below it need a right on most hosts, and nobody takes one at random."""
+
+_CLIENT_PORTS: Final = (68, 546)
+"""UDP ports of DHCP clients, which need not be connected (RFC 2131 section 4.1, RFC 8415 section 7.2)."""
 
 
 class Sockets:
@@ -95,9 +114,6 @@ class Sockets:
             view.close()
 
 
-_NO_SPACE: Final = OwnSpace(Addresses.empty(), SocketEnds.empty(), SocketEnds.empty())
-
-
 @dataclass(slots=True)
 class _View:
     """One network namespace, read again and again."""
@@ -105,7 +121,9 @@ class _View:
     name: str
     """Empty for the agent's own."""
     opened: OpenedNamespace | None = None
-    space: OwnSpace = _NO_SPACE
+    space: OwnSpace = NO_ENDS
+    bound: SocketEnds = NO_ENDS.services
+    """The unconnected UDP sockets outside the ephemeral range at the latest reading."""
     read: float = float("-inf")
     """When it was last read."""
     missing: set[str] = field(default_factory=set)
@@ -118,7 +136,7 @@ class _View:
             self.space = self._read(self._open())
         except (DumpError, NamespaceError, OSError, ValueError) as error:
             if now - self.read > STALE:
-                self.space = _NO_SPACE
+                self.space, self.bound = NO_ENDS, NO_ENDS.services
             return self._problem(f"{error}")
         self.read = now
         return self._problem(", ".join(sorted(self.missing))) if self.missing else ""
@@ -130,7 +148,7 @@ class _View:
         self.opened = None
 
     def _problem(self, reason: str) -> str:
-        whose = f"of the network namespace {self.name}" if self.name else "of this host"
+        whose = f"of the network namespace {foreign_text(self.name)}" if self.name else "of this host"
         return f"cannot read the sockets {whose}: {reason}"
 
     def _open(self) -> OpenedNamespace:
@@ -138,27 +156,52 @@ class _View:
         if self.opened is not None and self.name and not is_same(self.name, self.opened):
             # Otherwise what was opened would keep the deleted namespace, with its interfaces, alive.
             self.close()
-            self.space = _NO_SPACE
+            self.space, self.bound = NO_ENDS, NO_ENDS.services
         if self.opened is None:
             self.opened = open_named(self.name) if self.name else open_own()
         return self.opened
 
     def _read(self, opened: OpenedNamespace) -> OwnSpace:
-        # Connections first: those that a listener opened meanwhile accepts are seen after it, next time.
-        connected = [local_ends(self._dump(opened, family, TCP, CONNECTED), TCP) for family in FAMILIES]
-        services = [bound_ends(self._dump(opened, family, TCP, (LISTEN,)), TCP) for family in FAMILIES]
         first, last = opened.ephemeral()
+        # Connections first: those that a listener opened meanwhile accepts are seen after it, next time.
+        dumps = [self._dump(opened, family, TCP, CONNECTED) for family in FAMILIES]
+        services = [bound_ends(self._dump(opened, family, TCP, (LISTEN,)), TCP) for family in FAMILIES]
+        doubtful = SocketEnds.concatenate([local_ends(dump, TCP) for dump in dumps])
+        connected = [local_ends(dump.keep(is_opening(dump)), TCP) for dump in dumps]
+        listening = set(SocketEnds.concatenate(services).port.tolist())
+        if not np.isin(doubtful.port, list(listening)).all():
+            for opening in self._openings(opened, listening):
+                connected.append(local_ends(opened_here(opening), TCP))
+                services.append(local_ends(opened_there(opening), TCP))
+        bound = []
         for family in FAMILIES:
             dump = self._dump(opened, family, UDP, (ESTABLISHED, UNCONNECTED))
             connected.append(local_ends(in_state(dump, ESTABLISHED), UDP))
-            bound = bound_ends(in_state(dump, UNCONNECTED), UDP)
-            services.append(bound.keep((bound.port < first) | (bound.port > last)))
+            bound.append(bound_ends(in_state(dump, UNCONNECTED), UDP))
+        services.append(self._lasting(SocketEnds.concatenate(bound), first, last))
         return own_space(
             local_addresses(opened.addresses.dump(ADDRESSES)),
             SocketEnds.concatenate(services),
             SocketEnds.concatenate(connected),
-            self.space.services,
+            doubtful,
+            self.space,
         )
+
+    def _lasting(self, bound: SocketEnds, first: int, last: int) -> SocketEnds:
+        """Return the ends of services among unconnected UDP sockets, with ephemeral ports from `first` to `last`."""
+        chosen = bound.keep(((bound.port < first) | (bound.port > last)) & ~np.isin(bound.port, _CLIENT_PORTS))
+        lasting = chosen.keep((chosen.port < _RESERVED) | chosen.among(self.bound))
+        self.bound = chosen
+        return lasting
+
+    def _openings(self, opened: OpenedNamespace, listening: set[int]) -> Iterator[Dump]:
+        """Yield connections of other ports, with what shows which end has opened them, unless the kernel is too old."""
+        for family in FAMILIES:
+            try:
+                yield opened.sockets.dump(openings_request(family, listening))
+            except DumpError as error:
+                if not error.is_unknown:
+                    raise
 
     def _dump(self, opened: OpenedNamespace, family: int, protocol: int, states: tuple[int, ...]) -> Dump:
         try:

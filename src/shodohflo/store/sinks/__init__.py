@@ -2,7 +2,7 @@
 
 A sink reports every failure as a `StoreError` of one line that names the store, whatever the store answers, and
 disconnects. The next call must be `connect`: on the old connection, a late answer would be taken for the answer to the
-next command. Only a heartbeat that the store refused leaves the connection open.
+next command. Only a heartbeat or hashes that the store refused leave the connection open.
 
 This package must not know observations, what the keys of a write mean, or threads and retries: those are the writer's
 business.
@@ -15,15 +15,24 @@ from typing import TYPE_CHECKING, Protocol
 from shodohflo.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from shodohflo.store.connection import TcpEnds
+    from shodohflo.store.hashes import Hash
     from shodohflo.store.heartbeat import Condition
     from shodohflo.store.write import Write, Written
 
 
-class HeartbeatRefusedError(StoreError):
-    """The store answered a heartbeat, but did not take it; it may take writes all the same."""
+class RefusedError(StoreError):
+    """The store answered, but did not take a heartbeat or hashes; it may take writes all the same."""
+
+
+class HeartbeatRefusedError(RefusedError):
+    """The store did not take a heartbeat."""
+
+
+class HashesRefusedError(RefusedError):
+    """The store did not take hashes of services or knocks."""
 
 
 class Sink(Protocol):
@@ -39,13 +48,19 @@ class Sink(Protocol):
     def write(self, write: Write, meanwhile: Callable[[], None]) -> Written:
         """Apply `write` unless its number was applied already, and return the store's answer.
 
-        `meanwhile` is called while the store works.
+        `meanwhile` is called while the store works; what it raises is raised when the answer has been read.
         """
 
     def write_heartbeat(self, agent: str, fields: Mapping[str, str | int]) -> Condition:
         """Replace the hash of `agent` by `fields`, and return what the store says about itself.
 
         Raises `HeartbeatRefusedError` if the store answers, but does not take it.
+        """
+
+    def write_hashes(self, hashes: Sequence[Hash]) -> int:
+        """Merge `hashes` into the store, and return how many keys were left unchanged.
+
+        Raises `HashesRefusedError` if the store answers, but takes none of them.
         """
 
     def disconnect(self) -> None:

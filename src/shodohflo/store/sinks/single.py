@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING
 
 from shodohflo.errors import StoreError
 from shodohflo.store.failures import any_errors, is_refusal
+from shodohflo.store.hashes import write_hashes
 from shodohflo.store.heartbeat import read_condition, write_heartbeat
-from shodohflo.store.sinks import HeartbeatRefusedError
+from shodohflo.store.sinks import HashesRefusedError, HeartbeatRefusedError, RefusedError
 from shodohflo.store.write import send
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from valkey import Valkey
 
     from shodohflo.store.connection import Store, TcpEnds
+    from shodohflo.store.hashes import Hash
     from shodohflo.store.heartbeat import Condition
     from shodohflo.store.write import Write, Written
 
@@ -41,21 +43,35 @@ class Single:
             self._client = self._store.connect()
 
     def write(self, write: Write, meanwhile: Callable[[], None] = lambda: None) -> Written:
-        """Apply `write` unless its number was applied already; `meanwhile` is called while the store works."""
+        """Apply `write` unless its number was applied already; `meanwhile` is called while the store works.
+
+        What `meanwhile` raises is no failure of the store, so it is raised when the answer has been read.
+        """
+        mistakes: list[Exception] = []
+
+        def careful() -> None:
+            try:
+                meanwhile()
+            except Exception as mistake:  # noqa: BLE001 - raised below
+                mistakes.append(mistake)
+
         with self._connected() as client:
-            return send(client, write, meanwhile)
+            written = send(client, write, careful)
+        for mistake in mistakes:
+            raise mistake
+        return written
 
     def write_heartbeat(self, agent: str, fields: Mapping[str, str | int]) -> Condition:
         """Replace the hash of `agent`, and return what the store says about itself."""
         with self._connected() as client:
-            try:
-                with any_errors(self.name):
-                    write_heartbeat(client, agent, fields)
-            except StoreError as error:
-                if not is_refusal(error.__cause__):
-                    raise
-                raise HeartbeatRefusedError(str(error)) from error
+            with self._refusals(HeartbeatRefusedError):
+                write_heartbeat(client, agent, fields)
             return read_condition(client)
+
+    def write_hashes(self, hashes: Sequence[Hash]) -> int:
+        """Merge `hashes` into the store, and return how many keys were left unchanged."""
+        with self._connected() as client, self._refusals(HashesRefusedError):
+            return write_hashes(client, hashes)
 
     def disconnect(self) -> None:
         """Close the connection, if there is one."""
@@ -69,14 +85,25 @@ class Single:
         return self._store.connections()
 
     @contextmanager
+    def _refusals(self, kind: type[RefusedError]) -> Iterator[None]:
+        """Raise an error of this kind if the store answers and refuses."""
+        try:
+            with any_errors(self.name):
+                yield
+        except StoreError as error:
+            if not is_refusal(error.__cause__):
+                raise
+            raise kind(str(error)) from error
+
+    @contextmanager
     def _connected(self) -> Iterator[Valkey]:
-        """Yield the client, and disconnect on any error but a refused heartbeat."""
+        """Yield the client, and disconnect on any error but a refusal."""
         if self._client is None:
             raise StoreError(f"store {self.name}: not connected")
         try:
             with any_errors(self.name):
                 yield self._client
-        except HeartbeatRefusedError:
+        except RefusedError:
             raise
         except StoreError:
             self.disconnect()

@@ -72,9 +72,13 @@ def plain_ip(decoding: Decoding[Any], rows: Rows, family: Family, otherwise: Dec
 def _take(decoding: Decoding[Any], rows: Rows, header: Header, family: Family, plain: NDArray[np.bool_]) -> None:
     """Decode the rows of `plain` whose headers are plain too, and clear the mask for the others."""
     network = _ipv4(header) if family == 4 else _ipv6(header)
+    udp = UdpHeader(header.octets[:, network.size :])
     plain &= network.plain
-    plain &= _tcp(header, network) | (_udp(header, network) & (not decoding.tunnels))
-    decoding.decoded.append(_batch(rows, header, network, np.flatnonzero(plain)))
+    plain &= _tcp(header, network) | (_udp(udp, network) & (not decoding.tunnels))
+    chosen = np.flatnonzero(plain)
+    batch = _batch(rows, header, network, chosen)
+    _read_payloads(batch, rows, chosen, network, udp)
+    decoding.decoded.append(batch)
 
 
 def _leave(
@@ -104,8 +108,8 @@ def _tcp(header: Header, network: _Network) -> NDArray[np.bool_]:
     return is_tcp & (size >= TcpHeader.SIZE) & (size <= network.total - network.size)
 
 
-def _udp(header: Header, network: _Network) -> NDArray[np.bool_]:
-    length = UdpHeader(header.octets[:, network.size :]).length
+def _udp(udp: UdpHeader, network: _Network) -> NDArray[np.bool_]:
+    length = udp.length
     is_udp: NDArray[np.bool_] = network.protocol == UDP
     return is_udp & (length >= UdpHeader.SIZE) & (length <= network.total - network.size)
 
@@ -118,7 +122,7 @@ def _batch(rows: Rows, header: Header, network: _Network, chosen: NDArray[np.int
     protocol = network.protocol[chosen]
     flags = tcp.flags[chosen] * (protocol == TCP)
     time = rows.time[chosen]
-    batch = Batch(
+    return Batch(
         family=family,
         src_addr=ip.src_addr[chosen],
         dst_addr=ip.dst_addr[chosen],
@@ -133,22 +137,24 @@ def _batch(rows: Rows, header: Header, network: _Network, chosen: NDArray[np.int
         first=time,
         last=time,
     )
-    datagrams = np.flatnonzero(protocol == UDP)
-    if len(datagrams):
-        batch.says[datagrams] = _says(rows, UdpHeader(tcp.octets), chosen[datagrams], network.size)
-    return batch
 
 
-def _says(rows: Rows, udp: UdpHeader, chosen: NDArray[np.intp], network: int) -> NDArray[np.uint8]:
-    """Return what the datagrams `chosen` say, which are `network` bytes behind the beginning of `rows`."""
-    udp = UdpHeader(udp.octets[chosen])
-    at = rows.at[chosen] + network
-    return read_says(
+def _read_payloads(batch: Batch, rows: Rows, chosen: NDArray[np.intp], network: _Network, udp: UdpHeader) -> None:
+    """Write what its datagrams say into `batch`, the `chosen` of `rows`, which have the headers `udp`."""
+    datagrams = np.flatnonzero(batch.protocol == UDP)
+    if not len(datagrams):
+        return
+    chosen = chosen[datagrams]
+    at, length = rows.at[chosen] + network.size, udp.lengths(chosen)
+    batch.says[datagrams] = read_says(
         Datagrams(
             data=rows.data,
+            head=udp.octets[:, UdpHeader.SIZE : _TRANSPORT],
+            row=chosen,
             at=at + UdpHeader.SIZE,
-            size=np.minimum(rows.end[chosen] - at, udp.length) - UdpHeader.SIZE,
-            src_port=udp.src_port,
-            dst_port=udp.dst_port,
+            size=np.minimum(rows.end[chosen] - at, length) - UdpHeader.SIZE,
+            length=length - UdpHeader.SIZE,
+            src_port=batch.src_port[datagrams],
+            dst_port=batch.dst_port[datagrams],
         )
     )

@@ -37,6 +37,10 @@ class UdpHeader(Ports):
         """Bytes of header and payload; 0 in a jumbogram (RFC 2675 section 4)."""
         return self.u16(4).astype(np.int64)
 
+    def lengths(self, chosen: NDArray[np.intp]) -> NDArray[np.int64]:
+        """Return the lengths of some datagrams, without reading those of the others."""
+        return self.octets[:, 4:6].view(">u2")[:, 0][chosen].astype(np.int64)
+
 
 def udp(decoding: Decoding[Any], rows: Rows, family: Family) -> None:
     """Decode a datagram, or the first fragment of one."""
@@ -64,14 +68,16 @@ def _says(rows: Rows, batch: Batch) -> NDArray[np.uint8]:
     captured = rows.end - rows.at >= UdpHeader.SIZE
     rows = rows.keep(captured)
     length = UdpHeader.of(rows, _THROUGH_LENGTH).length
-    left = rows.end - rows.at
-    size = np.where(length == 0, left, np.minimum(left, length)) - UdpHeader.SIZE
+    length = np.where(length == 0, rows.wire_left(), length)
     found = np.zeros(len(batch), np.uint8)
     found[captured] = read_says(
         Datagrams(
             data=rows.data,
+            head=np.zeros((0, 0), np.uint8),
+            row=np.zeros(len(rows), np.int64),
             at=rows.at + UdpHeader.SIZE,
-            size=size,
+            size=np.minimum(rows.end - rows.at, length) - UdpHeader.SIZE,
+            length=length - UdpHeader.SIZE,
             src_port=batch.src_port[captured],
             dst_port=batch.dst_port[captured],
         )
