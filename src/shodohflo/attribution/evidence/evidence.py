@@ -79,11 +79,11 @@ class Evidence:
         self.flows = Flows(40 * room // 90)
         self.openings = Openings(8 * room // 40)
         services, clients, claimed_clients = 10 * room // 60, 4 * room // 20, room // 20
-        self.hints = Hints(2 * services + clients + claimed_clients)
+        self.hints = Hints(services + clients)
         self.services = Services(services, 6 * room // 20, self.hints)
-        self.claims = Services(services, 6 * room // 20, self.hints)
+        self.claims = Services(services, 6 * room // 20)
         self.clients = Marks(clients, self.hints)
-        self.claimed_clients = Marks(claimed_clients, self.hints)
+        self.claimed_clients = Marks(claimed_clients)
         self.roles = Marks(3 * room // 20)
         self.churn = Churn(5 * room // 20, 1 * room // 20)
         self.one_way_churn = Churn(5 * room // 20, 1 * room // 20)
@@ -171,7 +171,7 @@ class Evidence:
 
     def _renew_hints(self) -> None:
         if self.hints.is_full:
-            self.hints.renew(table.keys for table in (self.services, self.claims, self.clients, self.claimed_clients))
+            self.hints.renew([self.services.keys, self.clients.keys])
 
     def _remember(self, talks: Conversations, shown: Shown) -> None:
         """Remember ends and addresses of the flows that have something to tell, but of those with groups."""
