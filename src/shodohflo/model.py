@@ -61,18 +61,20 @@ class Rung(IntEnum):
     BITS = 4
     """A request or a response, by the first bytes of the flow's own datagrams (UDP)."""
     KNOWN = 5
-    """One end was a service, or a client, in other flows that showed it by rungs 3 or 4."""
+    """One end was a service, or a client, in other flows that showed it in both directions."""
     CHURN = 6
     """One address used several of its ports with this end, in conversations seen both ways (TCP)."""
     LISTED = 7
     """One port, and only one, is in the list of ports of services."""
-    ROLES = 8
+    CLAIMED = 8
+    """As `KNOWN`, by flows of which one direction was seen; anybody can forge it."""
+    ROLES = 9
     """One address was only ever a client, or only ever a service, in flows that showed it."""
-    ONE_WAY_CHURN = 9
+    ONE_WAY_CHURN = 10
     """As `CHURN`, where one direction was seen; anybody can forge it."""
-    GUESSED = 10
+    GUESSED = 11
     """No evidence: the `otherwise` of `Observed`, or a rule about ports."""
-    RULE = 11
+    RULE = 12
     """The operator's word: a rule that looks at no port, or a custom action."""
 
     @property

@@ -518,6 +518,7 @@ class Ladder:
             (Rung.KNOWN, self._known(flow, remembered)),
             (Rung.CHURN, self._churn(flow, remembered)),
             (Rung.LISTED, self._by_list(flow)),
+            (Rung.CLAIMED, self._claimed(flow, remembered)),
             (Rung.ROLES, self._by_roles(flow, remembered)),
             (Rung.ONE_WAY_CHURN, self._one_way_churn(flow, remembered)),
         ):
@@ -547,9 +548,12 @@ class Ladder:
     def _known(self, flow: Flow, remembered: Remembered) -> int | None:
         if self._own_now(flow, remembered) is CONTRADICTION:
             return None
+        return _by(self.verified, flow.ends, remembered.last)
+
+    def _claimed(self, flow: Flow, remembered: Remembered) -> int | None:
         now = remembered.last
-        if any(self.verified.knows(end, now) for end in flow.ends):
-            return _by(self.verified, flow.ends, now)
+        if self._own_now(flow, remembered) is CONTRADICTION or any(self.verified.knows(end, now) for end in flow.ends):
+            return None
         return _by(self.claims, flow.ends, now)
 
     def _churn(self, flow: Flow, remembered: Remembered) -> int | None:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 LISTED = read_listed()
 
-LONG = int(os.environ.get("SHODOHFLO_LONG_TESTS", "1"))
-"""How many times as many examples as usual."""
+EXAMPLES = int(os.environ.get("LADDER_EXAMPLES", "100"))
+"""Random captures that are tried; some thousands after a change of the columns."""
 
 ADDRESSES = [IPv4Address(f"10.0.0.{last}") for last in (1, 2, 3)]
 GROUP = IPv4Address("224.0.0.251")
@@ -77,7 +77,7 @@ def _batches(draw: st.DrawFn, packets: list[Packet]) -> Iterator[Sequence[Packet
         yield draw(st.permutations(batch)) if draw(st.integers(0, 3)) == 0 else batch
 
 
-@settings(max_examples=100 * LONG)
+@settings(max_examples=EXAMPLES)
 @given(captures())
 def test_random_conversations_get_the_verdicts_of_the_plain_ladder(batches: Sequence[Sequence[Packet]]) -> None:
     """After every batch the same flows have the same verdicts by the same rungs, and as many were corrected."""

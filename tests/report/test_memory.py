@@ -7,11 +7,15 @@ from ipaddress import ip_address
 
 import pytest
 
+from shodohflo.attribution.evidence.ladder import LADDER
 from shodohflo.keys import from_key
 from shodohflo.keys.detail import ProtocolSum
+from shodohflo.model import Rung
 from shodohflo.query.rows import FlowRow, ReconRow
 from shodohflo.report.memory import memory_lines
 from support.rows import FLOW
+
+HANDSHAKE = next(f"handshake: {each.sentence}" for each in LADDER if each.rung is Rung.HANDSHAKE)
 
 DNS = replace(
     FLOW,
@@ -49,7 +53,7 @@ def test_a_flow_is_told_with_its_detail() -> None:
         "last seen 1970-01-01 00:17:40 UTC, 5s ago",
         "agents bert, ernie",
         "decided by FLOW_MAPPING[3], as it was then: the rule in words",
-        "evidence handshake",
+        f"evidence {HANDSHAKE}",
         "expires in 1m",
         "stores one, two",
     ]
@@ -60,6 +64,12 @@ def test_a_flow_without_detail_has_what_its_counter_knows() -> None:
     bare = replace(DNS, octets=None, first=None, last=None, protocols=(), rule="", sentence="", evidence="", agents=())
 
     assert lines("10.0.0.1;8.8.8.8;53;flow", bare)[2:] == ["packets 1,200", "expires in 1m", "stores one, two"]
+
+
+@pytest.mark.parametrize("word", ["guessed", "rule"])
+def test_what_is_no_rung_of_the_ladder_is_a_word(word: str) -> None:
+    """A guess and the operator's word take nothing as evidence."""
+    assert f"evidence {word}" in lines("10.0.0.1;8.8.8.8;53;flow", replace(DNS, evidence=word))
 
 
 def test_a_flow_that_was_corrected_says_when() -> None:

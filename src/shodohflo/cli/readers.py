@@ -106,7 +106,7 @@ _RECON: Final = _Kind((ResetKey, UnreachableKey), (Outcome.RESET, Outcome.UNREAC
 _CLIENTS: Final = _Kind((ClientKey,), (*_PEERS.outcomes, *_RECON.outcomes))
 
 
-class Asking:
+class StoreQuery:
     """One command that asks the stores."""
 
     def __init__(self, stores: tuple[str, ...], asked: AskedFor) -> None:
@@ -152,7 +152,7 @@ class Asking:
 @paused_collector()
 def flows(*, stores: tuple[str, ...], asked: AskedFor, layout: Layout) -> int:
     """List flows: which client uses which service."""
-    asking = Asking(stores, asked)
+    asking = StoreQuery(stores, asked)
     return asking.answer(asking.reader.flows(asking.wanted, asking.now), listings.FLOWS, layout, _FLOWS)
 
 
@@ -168,7 +168,7 @@ def peers(*, stores: tuple[str, ...], asked: AskedFor, layout: Layout) -> int:
     is the time since the last packet; otherwise WRITTEN is the time since the pair was last written to the store,
     which the agent does every few seconds.
     """
-    asking = Asking(stores, asked)
+    asking = StoreQuery(stores, asked)
     if asking.wanted.is_about_flows:
         by_flow = asking.reader.peers_by_flow(asking.wanted, asking.now)
         return asking.answer(by_flow, listings.PEERS_BY_FLOW, layout, _FLOWS)
@@ -186,7 +186,7 @@ def clients(*, stores: tuple[str, ...], asked: AskedFor, layout: Layout) -> int:
     With a service, a port or a protocol, only such flows count, and AGE is the time since the last packet; otherwise
     WRITTEN is the time since the client was last written to the store, which the agent does every few seconds.
     """
-    asking = Asking(stores, asked)
+    asking = StoreQuery(stores, asked)
     if asking.wanted.is_about_flows or asking.wanted.names_services:
         by_flow = asking.reader.clients_by_flow(asking.wanted, asking.now)
         return asking.answer(by_flow, listings.CLIENTS_BY_FLOW, layout, _FLOWS)
@@ -211,7 +211,7 @@ def services(*, stores: tuple[str, ...], asked: AskedFor, new: float | None, gon
 
     Ports that refuse are no services: `shodohflo recon` lists them, and who knocks on ours.
     """
-    asking = Asking(stores, asked)
+    asking = StoreQuery(stores, asked)
     lately = Lately(
         LATELY if new is None else max(asking.now - new, 0.0), LATELY if gone is None else max(asking.now - gone, 0.0)
     )
@@ -242,7 +242,7 @@ def recon(*, stores: tuple[str, ...], asked: AskedFor, layout: Layout) -> int:
     it tried. AGE is the time since the last attempt. --sort port sorts by the number of ports, packets by that of
     attempts, service by that of hosts. A router sees both; another host sees only knocks on itself.
     """
-    asking = Asking(stores, asked)
+    asking = StoreQuery(stores, asked)
     recon, knocks = asking.reader.recon(asking.wanted), asking.reader.knocks(asking.wanted, asking.now)
     _print_both(recon.rows, knocks.rows, layout)
     both: Found[ReconRow | KnockRow] = Found((*recon.rows, *knocks.rows), recon.foreign + knocks.foreign)

@@ -183,7 +183,8 @@ class Memory:
 
     def keys(self) -> Keys:
         """Return the keys of all slots in use, expired or not."""
-        return self._key[self._key != 0]
+        keys: Keys = self._key[self._key != 0]
+        return keys
 
     def keys_of(self, slots: Slots) -> Keys:
         """Return the key of each slot, 0 if it is not in use."""

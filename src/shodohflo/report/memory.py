@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from shodohflo.attribution.evidence.ladder import LADDER
 from shodohflo.model import MOST_CLIENTS, ClientKey, FlowKey, Key, PeerKey, ResetKey, UnreachableKey, address_text
 from shodohflo.query.rows import FlowRow
 from shodohflo.report.knocks import end_words, knock_sentence
@@ -27,7 +28,7 @@ def service_lines(row: ServiceRow, now: float) -> Iterator[str]:
     name = port_name(row.port, row.protocol)
     service = f"{address_text(row.address)}, port {row.port}/{row.protocol}{f' ({name})' if name else ''}"
     clients = f"{row.clients:,}" if row.clients < MOST_CLIENTS else f"{MOST_CLIENTS:,} or more"
-    return _lines([("service", service), ("evidence", row.evidence), ("clients", clients)], row, now)
+    return _lines([("service", service), ("evidence", _explained(row.evidence)), ("clients", clients)], row, now)
 
 
 def origin_lines(row: KnockRow, now: float) -> Iterator[str]:
@@ -90,12 +91,18 @@ def _remembered(row: FlowRow, now: float) -> Iterator[tuple[str, str]]:
     if row.rule:
         yield "decided by", f"{row.rule}, as it was then: {row.sentence}" if row.sentence else row.rule
     if row.evidence:
-        yield "evidence", row.evidence
+        yield "evidence", _explained(row.evidence)
     if row.corrected is not None:
         yield (
             "corrected",
             f"{_moment(row.corrected, now)}: evidence showed that client and service had been written swapped",
         )
+
+
+def _explained(evidence: str) -> str:
+    """Return the word of a rung with what it takes as evidence; a word that is not on the ladder by itself."""
+    sentences = {each.rung.word: each.sentence for each in LADDER}
+    return f"{evidence}: {sentences[evidence]}" if evidence in sentences else evidence
 
 
 def _moment(seconds: float, now: float) -> str:

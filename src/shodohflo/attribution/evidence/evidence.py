@@ -16,11 +16,11 @@ from shodohflo.attribution.evidence.answers import hear
 from shodohflo.attribution.evidence.conversations import Conversations, Keyed
 from shodohflo.attribution.evidence.events import Arrivals, kinds
 from shodohflo.attribution.evidence.flows import Flows
-from shodohflo.attribution.evidence.groups import Groups
+from shodohflo.attribution.evidence.groups import GroupAddresses
 from shodohflo.attribution.evidence.handshakes import Showing, showing
 from shodohflo.attribution.evidence.hints import Hints
 from shodohflo.attribution.evidence.knocks import Knocks
-from shodohflo.attribution.evidence.known import CLIENT, SERVICE, Asking, Churn, Marks
+from shodohflo.attribution.evidence.known import CLIENT, SERVICE, Churn, FlowEnds, Marks
 from shodohflo.attribution.evidence.listed import listed_ports
 from shodohflo.attribution.evidence.openings import Openings
 from shodohflo.attribution.evidence.services import Services
@@ -60,7 +60,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class Intake:
     """A batch whose evidence has been taken in: its settled rows, and the flows of the others."""
 
     keyed: Keyed
@@ -88,7 +88,7 @@ class Evidence:
         self.churn = Churn(5 * room // 20, 1 * room // 20)
         self.one_way_churn = Churn(5 * room // 20, 1 * room // 20)
         self.knocks = Knocks(pending=3 * room // 70)
-        self.groups = Groups(our_nets)
+        self.groups = GroupAddresses(our_nets)
         self.listed = listed_ports()
         self.own_ends: OwnEndsTable | None = None
         """The sockets of this host; None if they are not known, as in captures."""
@@ -115,7 +115,7 @@ class Evidence:
 
     def change_networks(self, our_nets: Iterable[Network]) -> None:
         """Take the broadcast addresses of other networks of ours for groups."""
-        self.groups = Groups(our_nets)
+        self.groups = GroupAddresses(our_nets)
 
     def news(self, now: int) -> list[ServiceSeen]:
         """Return the services that are new or were used since the last call, at `now` in ns since 1970."""
@@ -127,7 +127,7 @@ class Evidence:
         self.services.recall([each for each in seen if not each.claimed])
         self.claims.recall([each for each in seen if each.claimed])
 
-    def sockets(self, flows: Asking, side: int) -> NDArray[np.uint8]:
+    def sockets(self, flows: FlowEnds, side: int) -> NDArray[np.uint8]:
         """Return `SERVICE` or `CLIENT` where the end of `side` is a socket of this host, else 0."""
         if self.own_ends is None:
             return np.zeros(len(flows), np.uint8)
@@ -136,7 +136,7 @@ class Evidence:
         said = self.own_ends.find(flows.talks.rows.family, ends.addresses, protocol, ends.ports)
         return _ROLES[said]
 
-    def take_in(self, packets: Batch, rows: Batch, row_of: NDArray[np.int32]) -> Taken:
+    def take_in(self, packets: Batch, rows: Batch, row_of: NDArray[np.int32]) -> Intake:
         """Take in what `packets` show.
 
         `rows` are the packets, merged by `columns.merging.group_packets`, and `row_of` is the row of each packet. What
@@ -160,7 +160,7 @@ class Evidence:
         if doubts.any():
             parts.append(self._looked_at_again(keyed, settled.keep(doubts)))
             settled = settled.keep(~doubts)
-        return Taken(keyed, settled, tuple(parts))
+        return Intake(keyed, settled, tuple(parts))
 
     def _looked_at_again(self, keyed: Keyed, settled: Settled) -> Part:
         """Return the flows of settled rows, which are not settled after all."""
@@ -181,11 +181,11 @@ class Evidence:
         shown.told |= tells
         present = int(np.bitwise_or.reduce(tells))
 
-        def ends(bit_0: int, bit_1: int) -> Asking:
+        def ends(bit_0: int, bit_1: int) -> FlowEnds:
             """Return the ends of side 0 of the flows with one bit, and those of side 1 of the flows with another."""
             if not present & (bit_0 | bit_1):
-                return Asking(talks, np.empty(0, np.intp))
-            return Asking.of_both(talks, (tells & np.uint8(bit_0) != 0, tells & np.uint8(bit_1) != 0))
+                return FlowEnds(talks, np.empty(0, np.intp))
+            return FlowEnds.of_both(talks, (tells & np.uint8(bit_0) != 0, tells & np.uint8(bit_1) != 0))
 
         self.services.remember(ends(Showing.SERVICE, Showing.SERVICE << 1))
         self.claims.remember(ends(Showing.CLAIM, Showing.CLAIM << 1))
@@ -202,7 +202,7 @@ class Evidence:
             grouped[grouped] = self.groups.holds(talks.addresses[:, udp].ravel()).reshape(2, -1).any(axis=0)
         return grouped
 
-    def _remember_roles(self, services: Asking) -> None:
+    def _remember_roles(self, services: FlowEnds) -> None:
         """Remember the client ends and the addresses of verified two-way flows with these `services`."""
         if not len(services):
             return
@@ -220,5 +220,5 @@ class Evidence:
             return
         for side in (0, 1):
             chosen = np.unique(talks.flow[asks & (talks.side == side)])
-            ends = Asking(talks, chosen[~self._is_grouped(talks, chosen)], side)
+            ends = FlowEnds(talks, chosen[~self._is_grouped(talks, chosen)], side)
             self.claimed_clients.mark(ends.keys, ends.times, np.full(len(ends), CLIENT, np.uint8))

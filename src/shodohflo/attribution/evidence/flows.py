@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from shodohflo.attribution.evidence.hints import short
 from shodohflo.attribution.evidence.sides import Service
 from shodohflo.columns.memory import Memory
 from shodohflo.model import Rung
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from shodohflo.attribution.evidence.conversations import Conversations
-    from shodohflo.attribution.evidence.hints import Hints
 
 LIFETIME: Final = 900 * 10**9
 """In ns: how long a flow is remembered after its last payload."""
@@ -46,7 +46,7 @@ _WRITTEN: Final[dict[str, Any]] = {
 
 
 _SETTLED: Final[dict[str, Any]] = {"settled": np.bool_, "hint_0": np.uint32, "hint_1": np.uint32}
-"""Read for rows, before they are arranged by flows: see `settled`. The hints are the `places` of the flow's ends."""
+"""Read for rows, before they are arranged by flows: see `settled`. The hints are `short` keys of the flow's ends."""
 
 
 @dataclass(slots=True)
@@ -147,7 +147,7 @@ class Flows:
             # What is entered may take the place of another flow of this batch.
             slots[memory.keys_of(slots) != talks.keys] = -1
             met &= slots >= 0
-        return Shown(slots, last, *(self._read(name, slots, met) for name in _SHOWN), met)
+        return Shown(slots=slots, last=last, met=met, **{name: self._read(name, slots, met) for name in _SHOWN})
 
     def keep(self, shown: Shown) -> None:
         """Keep what the flows of a batch have shown."""
@@ -166,13 +166,13 @@ class Flows:
         )
         return owed
 
-    def settle(self, talks: Conversations, shown: Shown, is_done: NDArray[np.bool_], hints: Hints) -> None:
+    def settle(self, talks: Conversations, shown: Shown, is_done: NDArray[np.bool_]) -> None:
         """Note which flows are settled from now on, see `settled`; `is_done` where nothing has to be corrected."""
         slots, memory = shown.slots, self.memory
         memory["settled"][slots] = is_done & (shown.rung != Rung.NONE) & ~shown.open
         weak = np.flatnonzero(shown.rung > Rung.KNOWN)
         for side in (0, 1):
-            memory[f"hint_{side}"][slots[weak]] = hints.places(talks.end_keys[side][weak])
+            memory[f"hint_{side}"][slots[weak]] = short(talks.end_keys[side, weak])
 
     def _read(self, name: str, slots: NDArray[np.int32], found: NDArray[np.bool_]) -> NDArray[Any]:
         values = self.memory[name]

@@ -1,4 +1,4 @@
-"""Groups: addresses that stand for many hosts, which are never clients."""
+"""GroupAddresses: addresses that stand for many hosts, which are never clients."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _LONGEST: Final = 30
 """The longest prefix that has a broadcast address (RFC 3021)."""
 
 
-class Groups:
+class GroupAddresses:
     """The multicast groups, and the broadcast addresses of the networks that are known."""
 
     def __init__(self, networks: Iterable[Network]) -> None:

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum
+from itertools import product
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -33,6 +34,10 @@ QUIET: Final = 60 * 10**9
 
 MOST_OPENINGS: Final = 64
 """A flow with more openings in one batch contradicts itself. Repetitions count once."""
+
+
+_BOTH_SENT: Final = 0b11
+"""Both sides, as bits."""
 
 
 class Own(IntEnum):
@@ -74,11 +79,16 @@ class Showing(IntEnum):
     """In addition, both sides sent payload: the other side is a client."""
 
 
+_CLAIMED: Final = np.array([0, Showing.CLAIM, Showing.CLAIM << 1, 0], np.uint8)
+_PROVEN: Final = np.array([0, Showing.SERVICE, Showing.SERVICE << 1, 0], np.uint8)
+_MUTUAL: Final = np.array([0, Showing.BOTH, Showing.BOTH << 1, 0], np.uint8)
+"""What flows show, by their `Own`."""
+
+
 def showing(own: NDArray[np.uint8], verified: NDArray[np.bool_], seen: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return the bits of `Showing` for flows with this evidence of their own, at a payload."""
-    proven = np.where(seen == 0b11, np.uint8(Showing.SERVICE | Showing.BOTH), np.uint8(Showing.SERVICE))
-    shows = np.where(verified, proven, np.uint8(Showing.CLAIM))
-    return np.where(own == Own.SERVICE_0, shows, np.where(own == Own.SERVICE_1, shows << np.uint8(1), np.uint8(0)))
+    proven = _PROVEN[own] | _MUTUAL[own] * (seen == _BOTH_SENT)
+    return np.where(verified, proven, _CLAIMED[own])
 
 
 @dataclass(slots=True)
@@ -133,15 +143,21 @@ class Talk:
         """Take in payload: the side of the first segment and those of all, as bits, and the time of the last."""
         live = self.live[flows]
         # After the first segment a flow may not be two-way yet, which a lone SYN needs.
-        for sides in (first, every):
-            self.seen[flows] |= sides
-            self._keep(flows[live])
-            self.shows[flows] |= showing(self.own[flows], self.verified[flows], self.seen[flows])
+        both = first != every
+        if both.any():
+            self._show(flows[both], first[both])
+        self._show(flows, every)
         self.last[flows] = np.maximum(self.last[flows], last)
         self.since[:, flows] = True
         self.led[flows] = True
         answered = self.answered[:, flows] == Accepted.MATCHED
         self._end(flows[live & (answered[0] != answered[1]) & self.verified[flows]])
+
+    def _show(self, flows: Flows, sides: NDArray[np.uint8]) -> None:
+        """Take in payload of these `sides`, as bits, and note what the flows show by then."""
+        self.seen[flows] |= sides
+        self._keep(flows[self.live[flows]])
+        self.shows[flows] |= showing(self.own[flows], self.verified[flows], self.seen[flows])
 
     def latest(self) -> NDArray[np.uint8]:
         """Return what the openings of each flow say now, those after the last payload included: an `Own`."""
@@ -199,19 +215,48 @@ class Talk:
 
     def _keep(self, flows: Flows) -> None:
         """Evaluate the openings, and keep what they say; if they say nothing, what was kept stays."""
-        accepted = [self._accepted(side, flows) for side in (0, 1)]
-        any_answer = (self.answered[:, flows] != Accepted.NONE).any(axis=0)
-        syn = self.has_syn[:, flows]
-        says = np.zeros(len(flows), np.uint8)
-        open_end = ~any_answer & (self.seen[flows] != 0b11)
-        for side, service in ((0, Own.SERVICE_1), (1, Own.SERVICE_0)):
-            says[open_end & syn[side] & ~syn[1 - side] & self.quiet[side, flows]] = service
-        says[(any_answer & ~accepted[0] & ~accepted[1]) | (~any_answer & syn[0] & syn[1])] = Own.CONTRADICTION
-        says[accepted[0]] = Own.SERVICE_0
-        says[accepted[1]] = Own.SERVICE_1
-        says[accepted[0] & accepted[1]] = Own.CONTRADICTION
-        verified = np.zeros(len(flows), np.bool_)
-        for side, service in ((0, Own.SERVICE_0), (1, Own.SERVICE_1)):
-            verified |= (says == service) & (self.answered[side, flows] == Accepted.MATCHED)
-        kept = says != Own.NOTHING
-        self.own[flows[kept]], self.verified[flows[kept]] = says[kept], verified[kept]
+        two_way = self.seen[flows] == _BOTH_SENT
+        arguments = (*self.has_syn[:, flows], *self.quiet[:, flows], two_way, *self.answered[:, flows])
+        state = np.zeros(len(flows), np.uint16)
+        for argument, weight in zip(arguments, _WEIGHTS, strict=True):
+            state += argument * weight
+        says = _SAYS[state]
+        kept = says != _NOTHING
+        flows = flows[kept]
+        self.own[flows], self.verified[flows] = says[kept], _IS_VERIFIED[state[kept]]
+
+
+def evaluate(
+    has_syn: tuple[bool, bool], quiet: tuple[bool, bool], *, two_way: bool, answered: tuple[Accepted, Accepted]
+) -> tuple[Own, bool]:
+    """Return what the openings of one flow say, by side, and whether it is verified.
+
+    A SYN-ACK is accepted if it is matched, or if no SYN of the same side stands against it.
+    """
+    services = (Own.SERVICE_0, Own.SERVICE_1)
+    accepted = [
+        side
+        for side in (0, 1)
+        if answered[side] is Accepted.MATCHED or (answered[side] is Accepted.UNMATCHED and not has_syn[side])
+    ]
+    if len(accepted) == 1:
+        return services[accepted[0]], answered[accepted[0]] is Accepted.MATCHED
+    if accepted or any(answered) or all(has_syn):
+        return Own.CONTRADICTION, False
+    clients = [side for side in (0, 1) if has_syn[side] and quiet[side] and not two_way]
+    return (services[1 - clients[0]] if clients else Own.NOTHING), False
+
+
+_NOTHING: Final = np.uint8(Own.NOTHING)
+
+_WEIGHTS: Final = np.array([1, 2, 4, 8, 16, 32, 96], np.uint16)
+"""Of the seven arguments of `evaluate` in the number of their combination."""
+
+_EVALUATED: Final = [
+    evaluate((syn_0, syn_1), (quiet_0, quiet_1), two_way=two_way, answered=(one, other))
+    for other in Accepted
+    for one in Accepted
+    for two_way, quiet_1, quiet_0, syn_1, syn_0 in product([False, True], repeat=5)
+]
+_SAYS: Final = np.array([own for own, _ in _EVALUATED], np.uint8)
+_IS_VERIFIED: Final = np.array([is_verified for _, is_verified in _EVALUATED], np.bool_)

@@ -30,7 +30,7 @@ SERVICE: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
+class FlowEnds:
     """One end of each of some flows of a batch, about which something is asked or told."""
 
     talks: Conversations
@@ -44,7 +44,7 @@ class Asking:
         return len(self.which)
 
     @classmethod
-    def of_both(cls, talks: Conversations, sides: tuple[NDArray[np.bool_], NDArray[np.bool_]]) -> Asking:
+    def of_both(cls, talks: Conversations, sides: tuple[NDArray[np.bool_], NDArray[np.bool_]]) -> FlowEnds:
         """Return the ends whose flows are marked, by side."""
         which = [np.flatnonzero(marked) for marked in sides]
         return cls(talks, np.concatenate(which), np.repeat([0, 1], [len(which[0]), len(which[1])]))
@@ -57,40 +57,44 @@ class Asking:
     @property
     def keys(self) -> NDArray[np.uint64]:
         """The keys of the ends."""
-        return self.talks.end_keys[self.side, self.which]
+        keys: NDArray[np.uint64] = self.talks.end_keys[self.side, self.which]
+        return keys
 
     @property
     def address_keys(self) -> NDArray[np.uint64]:
         """The keys of their addresses."""
-        return self.talks.address_keys[self.side, self.which]
+        address_keys: NDArray[np.uint64] = self.talks.address_keys[self.side, self.which]
+        return address_keys
 
     @property
     def ports(self) -> NDArray[np.uint16]:
         """Their ports."""
-        return self.talks.ports[self.side, self.which]
+        ports: NDArray[np.uint16] = self.talks.ports[self.side, self.which]
+        return ports
 
     @property
     def addresses(self) -> NDArray[Any]:
         """Their addresses, as a column of a batch."""
-        return self.talks.addresses[self.side, self.which]
+        addresses: NDArray[Any] = self.talks.addresses[self.side, self.which]
+        return addresses
 
     @property
-    def others(self) -> Asking:
+    def others(self) -> FlowEnds:
         """The other ends of the same flows."""
-        return Asking(self.talks, self.which, 1 - self.side)
+        return FlowEnds(self.talks, self.which, 1 - self.side)
 
     @property
     def is_tcp(self) -> NDArray[np.bool_]:
         """Which are TCP; all others are UDP."""
         return self.talks.is_tcp[self.which]
 
-    def at(self, side: int) -> Asking:
+    def at(self, side: int) -> FlowEnds:
         """Return the ends of one side of the same flows."""
-        return Asking(self.talks, self.which, side)
+        return FlowEnds(self.talks, self.which, side)
 
-    def keep(self, mask: NDArray[np.bool_]) -> Asking:
+    def keep(self, mask: NDArray[np.bool_]) -> FlowEnds:
         """Return the ends where `mask` is true."""
-        return Asking(self.talks, self.which[mask], self.side if isinstance(self.side, int) else self.side[mask])
+        return FlowEnds(self.talks, self.which[mask], self.side if isinstance(self.side, int) else self.side[mask])
 
 
 class Churn:
@@ -109,7 +113,7 @@ class Churn:
         """The memory taken."""
         return self._pairs.octets + self._ends.octets
 
-    def remember(self, ends: Asking) -> None:
+    def remember(self, ends: FlowEnds) -> None:
         """Note that the flows of these ends were seen."""
         if not len(ends):
             return
@@ -122,7 +126,7 @@ class Churn:
         if len(churned):
             self._ends.enter(keys[churned], times[churned])
 
-    def marked(self, ends: Asking) -> NDArray[np.bool_]:
+    def marked(self, ends: FlowEnds) -> NDArray[np.bool_]:
         """Return which ends are marked."""
         return self._ends.find(ends.keys, ends.times) >= 0
 

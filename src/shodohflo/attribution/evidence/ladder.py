@@ -75,14 +75,25 @@ def _by_flag(facts: Facts, fact: str) -> NDArray[np.uint8]:
 def _known(facts: FlowFacts) -> Service:
     if facts.own == Own.CONTRADICTION:
         return Service.UNKNOWN
-    return _by_marks(facts.known if any(facts.known) else facts.claims)
+    return _by_marks(facts.known)
 
 
 def _known_columns(facts: Facts) -> NDArray[np.uint8]:
     service = _by_marks_columns(facts, "known")
-    silent = (facts.about("known", 0) == 0) & (facts.about("known", 1) == 0)
-    service[silent] = _by_marks_columns(facts.keep(silent), "claims")
     service[facts.own == Own.CONTRADICTION] = Service.UNKNOWN
+    return service
+
+
+def _claimed(facts: FlowFacts) -> Service:
+    if facts.own == Own.CONTRADICTION or any(facts.known):
+        return Service.UNKNOWN
+    return _by_marks(facts.claims)
+
+
+def _claimed_columns(facts: Facts) -> NDArray[np.uint8]:
+    service = np.zeros(len(facts.own), np.uint8)
+    silent = (facts.about("known", 0) == 0) & (facts.about("known", 1) == 0) & (facts.own != Own.CONTRADICTION)
+    service[silent] = _by_marks_columns(facts.keep(silent), "claims")
     return service
 
 
@@ -156,6 +167,13 @@ LADDER: Final = (
         "one port, and only one, is listed: below 1024 for TCP, or in the list of ports of services",
         plain=lambda facts: only_one(*map(bool, facts.listed)),
         columns=partial(_by_flag, fact="listed"),
+    ),
+    RungRow(
+        Rung.CLAIMED,
+        "other flows of the same end have claimed, in one direction, that it is a service, or a client, and nothing "
+        "better is known of either end; anybody can forge it",
+        plain=_claimed,
+        columns=_claimed_columns,
     ),
     RungRow(
         Rung.ROLES,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from shodohflo.attribution.evidence.hints import short
 from shodohflo.attribution.evidence.known import SERVICE
 from shodohflo.model import TCP, UDP
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from shodohflo.attribution.evidence.evidence import Evidence
     from shodohflo.attribution.evidence.flows import Shown
     from shodohflo.attribution.evidence.hints import Hints
-    from shodohflo.attribution.evidence.known import Asking, Marks
+    from shodohflo.attribution.evidence.known import FlowEnds, Marks
     from shodohflo.attribution.evidence.services import Services
 
     Mask = NDArray[np.bool_]
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 class Lookup:
     """The `facts.Facts` of some flows; each is looked up when it is asked for."""
 
-    def __init__(self, evidence: Evidence, flows: Asking, shown: Shown) -> None:
+    def __init__(self, evidence: Evidence, flows: FlowEnds, shown: Shown) -> None:
         """Answer about `flows` from `evidence` and from what they have `shown` themselves."""
         self._evidence, self._flows, self._shown = evidence, flows, shown
         self.is_tcp: Mask = flows.is_tcp
@@ -43,53 +44,53 @@ class Lookup:
         return Lookup(self._evidence, self._flows.keep(mask), self._shown)
 
 
-def _sockets(evidence: Evidence, flows: Asking, side: int) -> Bits:
+def _sockets(evidence: Evidence, flows: FlowEnds, side: int) -> Bits:
     return evidence.sockets(flows, side)
 
 
-def _groups(evidence: Evidence, flows: Asking, side: int) -> Bits:
+def _groups(evidence: Evidence, flows: FlowEnds, side: int) -> Bits:
     grouped = ~flows.is_tcp
     if grouped.any():
         grouped[grouped] = evidence.groups.holds(flows.at(side).addresses[grouped])
     return grouped.view(np.uint8)
 
 
-def _known(evidence: Evidence, flows: Asking, side: int) -> Bits:
+def _known(evidence: Evidence, flows: FlowEnds, side: int) -> Bits:
     return _marks(evidence.hints, evidence.services, evidence.clients, flows.at(side))
 
 
-def _claims(evidence: Evidence, flows: Asking, side: int) -> Bits:
+def _claims(evidence: Evidence, flows: FlowEnds, side: int) -> Bits:
     return _marks(evidence.hints, evidence.claims, evidence.claimed_clients, flows.at(side))
 
 
-def _marks(hints: Hints, services: Services, clients: Marks, ends: Asking) -> Bits:
+def _marks(hints: Hints, services: Services, clients: Marks, ends: FlowEnds) -> Bits:
     """Return what `services` and `clients` say of `ends`, which are asked where there is a hint."""
     marks = np.zeros(len(ends), np.uint8)
-    hinted = hints.find(ends.keys)
+    hinted = hints.find(short(ends.keys))
     if hinted.any():
         some = ends.keep(hinted)
         marks[hinted] = services.marked(some) * np.uint8(SERVICE) | clients.bits(some.keys, some.times)
     return marks
 
 
-def _churned(evidence: Evidence, flows: Asking, side: int) -> Bits:
+def _churned(evidence: Evidence, flows: FlowEnds, side: int) -> Bits:
     return evidence.churn.marked(flows.at(side)).view(np.uint8)
 
 
-def _churned_one_way(evidence: Evidence, flows: Asking, side: int) -> Bits:
+def _churned_one_way(evidence: Evidence, flows: FlowEnds, side: int) -> Bits:
     return evidence.one_way_churn.marked(flows.at(side)).view(np.uint8)
 
 
-def _listed(evidence: Evidence, flows: Asking, side: int) -> Bits:
+def _listed(evidence: Evidence, flows: FlowEnds, side: int) -> Bits:
     ports = flows.at(side).ports
     return np.where(flows.is_tcp, evidence.listed[TCP][ports], evidence.listed[UDP][ports]).view(np.uint8)
 
 
-def _roles(evidence: Evidence, flows: Asking, side: int) -> Bits:
+def _roles(evidence: Evidence, flows: FlowEnds, side: int) -> Bits:
     return evidence.roles.bits(flows.at(side).address_keys, flows.times)
 
 
-_FACTS: Mapping[str, Callable[[Evidence, Asking, int], Bits]] = {
+_FACTS: Mapping[str, Callable[[Evidence, FlowEnds, int], Bits]] = {
     "sockets": _sockets,
     "groups": _groups,
     "known": _known,

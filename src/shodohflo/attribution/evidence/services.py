@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from shodohflo.attribution.evidence.hints import Hints
-    from shodohflo.attribution.evidence.known import Asking
+    from shodohflo.attribution.evidence.known import FlowEnds
     from shodohflo.columns.batch import Family
 
 TOLD_EVERY: Final = 60 * 10**9
@@ -59,11 +59,11 @@ class Services:
         """The keys of all that are remembered."""
         return self._memory.keys()
 
-    def marked(self, ends: Asking) -> NDArray[np.bool_]:
+    def marked(self, ends: FlowEnds) -> NDArray[np.bool_]:
         """Return which ends are remembered."""
         return self._memory.find(ends.keys, ends.times) >= 0
 
-    def remember(self, ends: Asking) -> None:
+    def remember(self, ends: FlowEnds) -> None:
         """Note that these are ends of services, by the own evidence of their flows."""
         if not len(ends):
             return

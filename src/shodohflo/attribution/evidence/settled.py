@@ -56,8 +56,7 @@ class Settled:
 
     def keep(self, mask: Mask) -> Settled:
         """Return the rows where `mask` is true."""
-        columns = (self.rows, self.slots, self.last, self.service, self.rung)
-        return Settled(*(column[mask] for column in columns))
+        return Settled(self.rows[mask], self.slots[mask], self.last[mask], self.service[mask], self.rung[mask])
 
 
 def divide(
@@ -89,7 +88,7 @@ def doubtful(settled: Settled, flows: Flows, hints: Hints) -> Mask:
     weak = np.flatnonzero(doubtful)
     if len(weak):
         slots, memory = settled.slots[weak], flows.memory
-        doubtful[weak] = hints.at(memory["hint_0"][slots]) | hints.at(memory["hint_1"][slots])
+        doubtful[weak] = hints.find(memory["hint_0"][slots]) | hints.find(memory["hint_1"][slots])
     return doubtful
 
 
@@ -110,4 +109,5 @@ def _is_own(keyed: Keyed, which: Numbers, own_ends: OwnEndsTable) -> Mask:
     rows = keyed.rows[which]
     source = own_ends.find(rows.family, rows.src_addr, rows.protocol, rows.src_port)
     destination = own_ends.find(rows.family, rows.dst_addr, rows.protocol, rows.dst_port)
-    return (source | destination) != Saying.NOTHING
+    own: Mask = (source | destination) != Saying.NOTHING
+    return own

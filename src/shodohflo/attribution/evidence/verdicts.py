@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from shodohflo.attribution.evidence.known import Asking
+from shodohflo.attribution.evidence.known import FlowEnds
 from shodohflo.attribution.evidence.ladder import LADDER, PROOFS, climb
 from shodohflo.attribution.evidence.lookup import Lookup
 from shodohflo.attribution.evidence.sides import Service
@@ -23,7 +23,7 @@ from shodohflo.rules.verdicts import Decision
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from shodohflo.attribution.evidence.evidence import Evidence, Part, Taken
+    from shodohflo.attribution.evidence.evidence import Evidence, Intake, Part
     from shodohflo.attribution.evidence.grading import Grades
     from shodohflo.columns.batch import Batch
     from shodohflo.rules.verdicts import Verdicts
@@ -39,7 +39,7 @@ class Heard:
     """A batch whose evidence has been taken in; the verdicts on its flows follow."""
 
     evidence: Evidence
-    taken: Taken
+    taken: Intake
     service: Bits = field(init=False)
     """The `Service` that is written of the flow of each row, 0 where none is; found by `settle`."""
     rung: Bits = field(init=False)
@@ -98,7 +98,7 @@ class Heard:
         shown, talks = part.shown, part.talks
         spoke = talks.spoke != 0
         open_to_proof = np.flatnonzero(spoke & ~self._is_final(shown.rung))
-        service, rung = climb(PROOFS, Lookup(self.evidence, Asking(talks, open_to_proof), shown))
+        service, rung = climb(PROOFS, Lookup(self.evidence, FlowEnds(talks, open_to_proof), shown))
         written = shown.rung[open_to_proof]
         better = (rung != Rung.NONE) & ((written == Rung.NONE) | (rung < written))
         shown.service[open_to_proof[better]] = service[better]
@@ -107,7 +107,7 @@ class Heard:
         asked[talks.flow[observed[part.rows]]] = True
         first = np.flatnonzero(asked & spoke & (shown.rung == Rung.NONE))
         if len(first):
-            service, rung = climb(_WEAK, Lookup(self.evidence, Asking(talks, first), shown))
+            service, rung = climb(_WEAK, Lookup(self.evidence, FlowEnds(talks, first), shown))
             shown.service[first] = service
             shown.rung[first] = np.where(rung == Rung.NONE, np.uint8(Rung.GUESSED), rung)
 
@@ -126,7 +126,7 @@ class Heard:
         self._count(counted, final)
         for part in self.taken.parts:
             flows.keep(part.shown)
-            flows.settle(part.talks, part.shown, ~flows.is_owed(part.shown), self.evidence.hints)
+            flows.settle(part.talks, part.shown, ~flows.is_owed(part.shown))
         return Corrections.concatenate(corrections)
 
     def _grade(self, said: Verdicts, final: Verdicts, recorded: Mask, grades: Grades) -> None:
@@ -185,23 +185,23 @@ class Heard:
         flows, at = np.unique(talks.flow[rows], return_index=True)
         rows = part.rows[rows[at]]
         parts: list[Corrections] = []
-        for right, wanted in ((0, Service.SIDE_0), (1, Service.SIDE_1)):
+        for wanted in (Service.SIDE_0, Service.SIDE_1):
             some = np.flatnonzero(shown.service[flows] == wanted)
-            parts.append(self._move(part, flows[some], rows[some], final, kind, right))
+            parts.append(self._move(part, flows[some], rows[some], final.rule[rows[some]], kind[rows[some]]))
         shown.corrected[flows] |= np.uint8(1) << shown.rung[flows]
         return Corrections.concatenate(parts)
 
-    def _move(  # noqa: PLR0913, PLR0917 - flows and rows of one part, and what was decided
-        self,
-        part: Part,
-        flows: NDArray[np.int32],
-        rows: NDArray[np.intp],
-        final: Verdicts,
-        kind: NDArray[np.uint8],
-        right: int,
+    def _move(
+        self, part: Part, flows: NDArray[np.int32], rows: NDArray[np.intp], rule: NDArray[np.uint16], kind: Bits
     ) -> Corrections:
-        """Return the corrections of `flows`, whose service is the side `right`, and count their packets there."""
+        """Return the corrections of `flows`, all with their service at the same side, and count their packets there.
+
+        `rows` has a row of each; `rule` and `kind` are about these.
+        """
+        if not len(flows):
+            return Corrections.empty()
         talks, shown, memory = part.talks, part.shown, self.evidence.flows.memory
+        right = int(shown.service[flows[0]] == Service.SIDE_1)
         slots, wrong, family = shown.slots[flows], 1 - right, talks.rows.family
         packets, octets, first = (memory[f"{name}_{wrong}"][slots] for name in ("packets", "octets", "first"))
         for name, moved in (("packets", packets), ("octets", octets)):
@@ -209,13 +209,13 @@ class Heard:
             memory[f"{name}_{wrong}"][slots] = 0
         memory[f"first_{right}"][slots] = first
         return Corrections(
-            kind=kind[rows],
+            kind=kind,
             client=Addresses.from_column(family, talks.addresses[wrong, flows]),
             service=Addresses.from_column(family, talks.addresses[right, flows]),
             port=talks.ports[right, flows],
             wrong_port=talks.ports[wrong, flows],
             protocol=self.taken.keyed.rows.protocol[rows],
-            rule=final.rule[rows],
+            rule=rule,
             rung=shown.rung[flows],
             packets=packets,
             octets=octets,
