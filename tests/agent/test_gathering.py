@@ -97,7 +97,7 @@ def test_the_services_of_the_store_are_recalled_at_the_start_and_later(server: S
     write(server, 54_321)
     with ExitStack() as leaving:
         parts = Parts(leaving, server)
-        wait_until(lambda: parts.gathering.has_services)
+        wait_until(lambda: not parts.gathering.is_pending)
         assert parts.recalled() == {54_321}
 
         write(server, 443)
@@ -105,18 +105,19 @@ def test_the_services_of_the_store_are_recalled_at_the_start_and_later(server: S
         wait_until(lambda: parts.recalled() == {54_321, 443})
 
 
-def test_a_store_that_is_away_has_said_nothing(server: Server) -> None:
-    """Without an answer there are no services, and gathering goes on."""
+def test_a_store_that_is_away_is_not_expected_to_answer(server: Server) -> None:
+    """Without a store there are no services; they come when it does."""
     server.kill()
     with ExitStack() as leaving:
         parts = Parts(leaving, server)
         assert not parts.services.wait(PATIENCE)
-        assert not parts.gathering.has_services
+        assert not parts.gathering.is_pending
         assert parts.recalled() == set()
 
         server.start()
+        write(server, 443)
 
-        wait_until(lambda: parts.gathering.has_services)
+        wait_until(lambda: parts.recalled() == {443})
 
 
 def test_what_evidence_shows_is_passed_on(server: Server, parts: Parts) -> None:

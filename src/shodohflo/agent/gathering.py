@@ -36,9 +36,9 @@ class Gathering:
         self._evidence.change_networks(our_nets)
 
     @property
-    def has_services(self) -> bool:
-        """Whether the store has said which services it knows."""
-        return self._services.wait(0)
+    def is_pending(self) -> bool:
+        """Whether the store is about to say which services it knows."""
+        return self._services.is_pending
 
     def gather(self, now: float) -> None:
         """Take up what was read; `now` is in seconds of a monotonic clock."""

@@ -90,9 +90,10 @@ class Session:
     def begin(self, latest: float, is_over: Callable[[], bool]) -> None:
         """Gather what is known before the first packet is decided on; packets are received meanwhile.
 
-        The store may take until `latest`, in seconds of a monotonic clock, unless `is_over` returns true.
+        A store that is there may take until `latest`, in seconds of a monotonic clock, to say which services it knows,
+        unless `is_over` returns true.
         """
-        while not self._gathering.has_services and time.monotonic() < latest and not is_over():
+        while self._gathering.is_pending and time.monotonic() < latest and not is_over():
             self.receive(_SHORT)
         self.gather()
 
