@@ -39,6 +39,8 @@ class Seen:
     """The side of the sender."""
     payload: bytes = b""
     """Of a datagram, as far as it was captured."""
+    length: int = 0
+    """The bytes of that payload on the wire."""
 
 
 @dataclass(slots=True)
@@ -91,7 +93,7 @@ def _packets(frames: Frames, known: dict[Address, Address]) -> Iterator[Seen]:
             sender = End(source, protocol, sport)
             flow = Flow.between(sender, End(target, protocol, dport))
             flows[ends] = flow, flow.side_of(sender)
-        yield Seen(packet, *flows[ends], _payload(frames, frame, packet) if protocol == UDP else b"")
+        yield Seen(packet, *flows[ends], *(_payload(frames, frame, packet) if protocol == UDP else ()))
 
 
 def _rows(batch: Batch) -> Iterator[tuple[Any, ...]]:
@@ -101,8 +103,8 @@ def _rows(batch: Batch) -> Iterator[tuple[Any, ...]]:
     yield from zip(batch.first.tolist(), *ends, *(column.tolist() for column in rest), strict=True)
 
 
-def _payload(frames: Frames, frame: int, packet: Packet) -> bytes:
-    """Return the captured payload of a datagram.
+def _payload(frames: Frames, frame: int, packet: Packet) -> tuple[bytes, int]:
+    """Return the captured payload of a datagram, and its length on the wire.
 
     It is found by the addresses side by side, of the innermost header that has them, and the ports after them, so
     that no header has to be decoded a second time; empty if it is not found.
@@ -113,6 +115,7 @@ def _payload(frames: Frames, frame: int, packet: Packet) -> bytes:
     at = data.rfind(addresses)
     at = data.find(struct.pack(">HH", packet.sport, packet.dport), at + len(addresses)) if at >= 0 else -1
     if at < 0 or at + 6 > len(data):
-        return b""
+        return b"", 0
     (length,) = struct.unpack_from(">H", data, at + 4)
-    return data[at + 8 : at + max(length, 8)]
+    length = max(length, 8)
+    return data[at + 8 : at + length], length - 8

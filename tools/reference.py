@@ -35,7 +35,7 @@ from shodohflo.wire.registry import (
     LinkRow,
     NumberRow,
 )
-from shodohflo.wire.says import ANY_PORT_ROWS, PORT_ROWS, PayloadField, SaysRow, Values
+from shodohflo.wire.says import ANY_LENGTH, ANY_PORT_ROWS, PORT_ROWS, PayloadField, SaysRow, Values
 from shodohflo.wire.tunnels import UDP_TUNNELS
 
 FOLDER: Final = Path(__file__).parents[1] / "docs/reference"
@@ -211,7 +211,8 @@ Of the payload of a UDP datagram, opened tunnels apart, only these bytes are rea
 is the client) or answers (it is the service), and no more. In the table, `[2] & 0x80` is byte 2, counted from 0, of
 which the highest bit counts; `[4:8]` are four bytes in network order. The row is that of the destination port, or else
 that of the source port; if both ports have rows, and not the same, neither is read. Where no row of a port says
-anything, the rows of any port are tried. A byte that was not captured says nothing.
+anything, the rows of any port are tried. A byte that was not captured says nothing. The length is that of the payload
+on the wire, by the UDP header.
 
 """
 """What `shodohflo.wire.says` reads."""
@@ -321,14 +322,21 @@ def _says(row: SaysRow) -> str:
     ports = ", ".join(map(str, row.ports))
     where = (ports if row.answers else f"to {ports}") or "any"
     field = f"{_field(row.field)}: {row.words}"
-    given = ", ".join(f"{_field(each.field)} is {_numbers(each.field, each.values)}" for each in row.given)
+    given = [f"{_field(each.field)} is {_numbers(each.field, each.values)}" for each in row.given]
+    if row.lengths != ANY_LENGTH:
+        given.append(_lengths(row.lengths))
     numbers = [_numbers(row.field, values) for values in (row.requests, row.responses)]
-    return " | ".join([where, row.name, field, *numbers, given, row.source])
+    return " | ".join([where, row.name, field, *numbers, ", ".join(given), row.source])
 
 
 def _field(field: PayloadField) -> str:
     place = str(field.at) if field.size == 1 else f"{field.at}:{field.end}"
     return f"`[{place}]`" if field.covers_all else f"`[{place}] & {field.mask:#x}`"
+
+
+def _lengths(lengths: range) -> str:
+    words = f"the length is {lengths.start} or more"
+    return words if lengths.step == 1 else f"{words}, and a multiple of {lengths.step}"
 
 
 def _numbers(field: PayloadField, values: Values) -> str:

@@ -36,6 +36,13 @@ class Spoken:
     port: int
     least: int
     """The bytes of the payload up to the last one that tells."""
+    lengths: range = range(1 << 16)
+    """The lengths of payloads that tell."""
+
+    def said(self, captured: int, length: int | None = None) -> Says:
+        """Return what is to be said if so many bytes were captured, of a payload of `length` bytes."""
+        length = captured if length is None else length
+        return self.says if captured >= self.least and length in self.lengths else Says.NOTHING
 
     @property
     def ports(self) -> tuple[int, int]:
@@ -69,6 +76,17 @@ def rpc(kind: int, program: int, procedure: int = 3) -> bytes:
     """Return a call (`kind` 0) of a procedure of version 3 of `program`, or a reply (1)."""
     rest = pack("!IIII", 2, program, 3, procedure) if kind == 0 else pack("!I", 0)
     return pack("!II", 0x1234_5678, kind) + rest + bytes(16)
+
+
+def accepted(result: int = 0, *, flavour: int = 0, verifier: int = 0, state: int = 0, results: int = 8) -> bytes:
+    """Return a reply (RFC 5531 section 9): its verifier, whether the call was a success, and `results` bytes."""
+    return pack("!IIIIII", 0x1234_5678, 1, state, flavour, verifier, result) + bytes(range(results))
+
+
+def rx(flags: int, kind: int = 1, size: int = 32) -> bytes:
+    """Return a packet of Rx with `size` bytes behind its header: 1 data, 2 an acknowledgement, 13 the version."""
+    header = pack("!IIIIIBBBBHH", 0x9000_0001, 0x0102_0304, 1, 1, 7, kind, flags, 0, 2, 0, 1)
+    return header + bytes(range(size))
 
 
 def stun(kind: int) -> bytes:
@@ -136,5 +154,14 @@ SPOKEN: Final = [
     *_both("DTLS", 5684, 14, dtls(1, 0xFEFF), dtls(3, 0xFEFF)),
     Spoken("ONC RPC", rpc(0, 100_005), REQUEST, 20048, 16),
     Spoken("ONC RPC", rpc(0, 0x2000_0001), REQUEST, 7000, 16),
+    Spoken("ONC RPC reply", accepted(), RESPONSE, 20048, 24, range(24, 1 << 16, 4)),
+    Spoken("ONC RPC reply", accepted(results=0), RESPONSE, 700, 24, range(24, 1 << 16, 4)),
+    # Data of a call and of its answer; the last packet of a challenge's response; a question for the version.
+    Spoken("AFS over Rx", rx(0x05), REQUEST, 7000, 22, range(28, 1 << 16)),
+    Spoken("AFS over Rx", rx(0x06), RESPONSE, 7000, 22, range(28, 1 << 16)),
+    Spoken("AFS over Rx", rx(0x21, 2), REQUEST, 7009, 22, range(28, 1 << 16)),
+    Spoken("AFS over Rx", rx(0x00, 4, 4), RESPONSE, 7003, 22, range(28, 1 << 16)),
+    Spoken("AFS over Rx", rx(0x01, 13, 0), REQUEST, 7021, 22, range(28, 1 << 16)),
+    Spoken("AFS over Rx", rx(0x20, 13), RESPONSE, 7021, 22, range(28, 1 << 16)),
 ]
 """At least one of each row of the table."""

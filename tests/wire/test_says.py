@@ -15,7 +15,7 @@ from shodohflo.wire.decode import Packets, decode
 from shodohflo.wire.registry import TABLE
 from shodohflo.wire.rows import Bytes
 from shodohflo.wire.says import ANY_PORT_ROWS, PORT_ROWS, Datagrams, read_says, says
-from support.datagrams import REQUEST, RESPONSE, SPOKEN, bacnet, dtls, ike, rpc, stun
+from support.datagrams import REQUEST, RESPONSE, SPOKEN, accepted, bacnet, dtls, ike, rpc, rx, stun
 from support.long_way import LONG
 from support.packets import ethernet, frames_of, ip, tag, udp
 from support.sound import A, B
@@ -38,8 +38,10 @@ def column(packets: Packets) -> list[Says]:
     return [Says(says) for _, says in sorted(said)]
 
 
-def read(*datagrams: tuple[bytes, int, int], head: int = 0) -> list[Says]:
+def read(*datagrams: tuple[bytes, int, int], head: int = 0, cut: int = 0) -> list[Says]:
     """Return what each payload says by the columns, if it comes from the first port to the second.
+
+    On the wire it had `cut` bytes more.
 
     The payloads stand one after the other, and nothing behind the last. The first `head` bytes of each, where 0 stands
     for what is missing, have been fetched before, in the opposite order.
@@ -53,6 +55,7 @@ def read(*datagrams: tuple[bytes, int, int], head: int = 0) -> list[Says]:
         row=np.arange(len(datagrams))[::-1],
         at=frames.start,
         size=frames.captured,
+        length=frames.captured + cut,
         src_port=np.array([src for _, src, _ in datagrams], np.uint16),
         dst_port=np.array([dst for _, _, dst in datagrams], np.uint16),
     )
@@ -114,7 +117,7 @@ def test_no_value_is_both_request_and_response(row: SaysRow) -> None:
 def test_a_missing_byte_says_nothing(spoken: Spoken) -> None:
     """A payload that ends before the last byte that tells says nothing, and one that ends behind it says all."""
     cuts = range(len(spoken.payload) + 1)
-    expected = [spoken.says if cut >= spoken.least else NOTHING for cut in cuts]
+    expected = [spoken.said(cut) for cut in cuts]
 
     assert [says(spoken.payload[:cut], *spoken.ports) for cut in cuts] == expected
     assert read(*((spoken.payload[:cut], *spoken.ports) for cut in cuts)) == expected
@@ -132,8 +135,9 @@ def test_no_byte_behind_a_cut_is_read(src: str, dst: str, table: DecoderTable) -
         by_udp = [ip(udp(*spoken.ports, spoken.payload, 8 + cut), 17, src, dst) for cut in cuts]
         by_ip = [ip(udp(*spoken.ports, spoken.payload[:cut]), 17, src, dst) + spoken.payload[cut:] for cut in cuts]
 
-        expected = [spoken.says if cut >= spoken.least else NOTHING for cut in cuts]
+        expected = [spoken.said(cut, len(spoken.payload)) for cut in cuts]
         assert column(decode(frames_of(*captured, original=len(whole)), table=table)) == expected
+        expected = [spoken.said(cut) for cut in cuts]
         assert column(decode(frames_of(*by_udp), table=table)) == expected
         assert column(decode(frames_of(*by_ip), table=table)) == expected
 
@@ -201,7 +205,24 @@ def test_tftp_is_read_only_on_its_way_to_the_server() -> None:
         (rpc(0, 99_999), 7000),
         (rpc(0, 101_000), 7000),
         (rpc(0, 0x6000_0000), 7000),
-        (rpc(1, 100_003), 7000),  # a reply, which no number marks as one
+        (bytes(24), 20048),  # nothing but zeros
+        (bytes(400), 20048),
+        (bytes(400), 7000),
+        (accepted(state=1), 20048),  # denied
+        (accepted(flavour=6, verifier=8), 20048),  # GSS: what follows stands elsewhere
+        (accepted(flavour=1), 20048),
+        (accepted(verifier=4), 20048),
+        (accepted(1), 20048),  # no such program
+        (accepted(0x0100_0000), 20048),
+        (accepted(results=7), 20048),  # no whole words
+        (accepted()[:23], 20048),
+        (rx(1, 0), 7000),  # no types of Rx
+        (rx(1, 14), 7000),
+        (rx(1, 255), 7000),
+        (rx(1, size=0)[:27], 7000),  # no complete header
+        (rx(1), 6999),
+        (rx(1), 7010),
+        (rx(1), 7020),
         (ike(0x08, version=0x10), 500),  # version 1
         (bacnet(1), 47808),  # an unconfirmed request, which any device may send
         (bacnet(0, control=0x24), 47808),  # to another network: the PDU stands elsewhere
@@ -216,6 +237,34 @@ def test_what_both_ends_may_send_says_nothing(payload: bytes, port: int) -> None
     assert read((payload, 40000, port), (payload, port, 40000)) == [NOTHING, NOTHING]
 
 
+def test_the_length_is_that_on_the_wire() -> None:
+    """A payload of which the capture has only the beginning is judged by the length that it had."""
+    reply, call = (accepted()[:26], 20048, 40000), (rx(1)[:22], 40000, 7000)
+
+    assert says(*reply) is says(*call) is NOTHING
+    assert read(reply, call) == [NOTHING, NOTHING]
+    assert (says(*reply, 28), says(*reply, 29), says(*call, 27), says(*call, 28)) == (
+        RESPONSE,
+        NOTHING,
+        NOTHING,
+        REQUEST,
+    )
+    assert read(reply, call, cut=2) == [RESPONSE, NOTHING]
+    assert read(reply, call, cut=6) == [RESPONSE, REQUEST]
+    assert read(reply, call, cut=7) == [NOTHING, REQUEST]
+
+
+@pytest.mark.parametrize("table", BOTH_WAYS, ids=WAYS)
+def test_the_length_is_that_of_the_udp_header(table: DecoderTable) -> None:
+    """Neither a fragment's end nor that of the capture counts; without a UDP length, the end of the packet does."""
+    fragments = [ip(udp(20048, 40000, accepted(results=16), 8 + size), 17, fragment=0x2000) for size in (2000, 2001)]
+    jumbo = [ip(udp(20048, 40000, accepted(results=size), 0), 17, A, B)[:-2] for size in (16, 18)]
+    captured = [ip(udp(20048, 40000, accepted(results=size)), 17, A, B)[:-2] for size in (16, 18)]
+
+    for cut in (fragments, jumbo, captured):
+        assert column(decode(frames_of(*cut, original=66), table=table)) == [RESPONSE, NOTHING]
+
+
 # Columns and plain form
 
 
@@ -227,7 +276,7 @@ def almost_spoken(draw: st.DrawFn) -> tuple[bytes, int, int]:
     """Draw a payload of some protocol with up to two bytes overwritten, perhaps cut short, and its ports or others."""
     spoken = draw(st.sampled_from(SPOKEN))
     payload = bytearray(spoken.payload[:30])
-    for place, value in draw(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 255)), max_size=2)):
+    for place, value in draw(st.lists(st.tuples(st.integers(0, 23), st.integers(0, 255)), max_size=2)):
         if place < len(payload):
             payload[place] = value
     end = draw(st.just(len(payload)) | st.integers(0, len(payload)))
@@ -236,19 +285,22 @@ def almost_spoken(draw: st.DrawFn) -> tuple[bytes, int, int]:
 
 
 RUBBISH = st.tuples(
-    st.binary(max_size=24)
+    st.binary(max_size=30)
     # Bytes that several rows or signatures look at, more often than chance has them.
     | st.lists(st.sampled_from([b"\x16\xfe\xfd\0", b"\x16\xfe\xff\0", b"\0\0\0\0", b"\0\0\0\2", b"\0\1\x86\xa0",
-                                b"\x20\1\x86\xa0", b"\x20\3\x86\xa0", b"\x21\x12\xa4\x42"]), max_size=5).map(b"".join),
+                                b"\x20\1\x86\xa0", b"\x20\3\x86\xa0", b"\x21\x12\xa4\x42",
+                                b"\0\0\0\1"]), max_size=8).map(b"".join),
     st.sampled_from(PORTS),
     st.sampled_from(PORTS),
 )  # fmt: skip
 
 
-@given(st.lists(almost_spoken() | RUBBISH, max_size=30), st.sampled_from([0, 1, 12, 24]))
-def test_columns_say_what_the_plain_form_says(datagrams: list[tuple[bytes, int, int]], head: int) -> None:
+@given(st.lists(almost_spoken() | RUBBISH, max_size=30), st.sampled_from([0, 1, 12, 24]), st.integers(0, 9))
+def test_columns_say_what_the_plain_form_says(datagrams: list[tuple[bytes, int, int]], head: int, cut: int) -> None:
     """Any payloads between any ports say the same as columns as they do one by one, whatever was fetched before."""
-    assert read(*datagrams, head=head) == [says(*datagram) for datagram in datagrams]
+    expected = [says(*datagram, len(datagram[0]) + cut) for datagram in datagrams]
+
+    assert read(*datagrams, head=head, cut=cut) == expected
 
 
 @given(st.lists(almost_spoken() | RUBBISH, max_size=12), st.sampled_from(HOSTS), st.sampled_from(BOTH_WAYS))

@@ -2,7 +2,7 @@
 
 `PORT_ROWS` and `ANY_PORT_ROWS` are one table, with a row for each protocol: where it is expected, and the field that
 tells requests from responses. `says` reads one payload by the table; `read_says` does the same for columns. At most the
-first 20 bytes are read, and of these only what the row needs.
+first 24 bytes are read, and of these only what the row needs; some rows look at the length of the datagram as well.
 
 The row of a datagram is that of its destination port, or else that of its source port. If both ports have rows, and
 not the same, the ports contradict each other and neither row is read. Where no port row tells anything, the signatures
@@ -37,6 +37,9 @@ Values = tuple[range, ...]
 
 def _of(*values: int | range) -> Values:
     return tuple(value if isinstance(value, range) else range(value, value + 1) for value in values)
+
+
+ANY_LENGTH: Final = range(1 << 32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,17 +100,21 @@ class SaysRow:
     source: str
     given: tuple[Given, ...] = ()
     """What else must be so. All datagrams are asked for the first condition of a signature, which few should meet."""
+    lengths: range = ANY_LENGTH
+    """The bytes that a payload has on the wire, however little of it was captured."""
     answers: bool = True
     """Whether datagrams *from* the ports are read too; if not, only those *to* them are."""
 
     @property
     def size(self) -> int:
-        """The bytes of the payload that must be there."""
+        """The bytes of the payload that must have been captured."""
         return max(self.field.end, *(given.field.end for given in self.given), 0)
 
-    def read(self, payload: bytes) -> Says:
-        """Return what `payload` says if it is of this protocol."""
-        if len(payload) < self.size or not all(_is_in(each.field.read(payload), each.values) for each in self.given):
+    def read(self, payload: bytes, length: int) -> Says:
+        """Return what `payload`, of `length` bytes on the wire, says if it is of this protocol."""
+        if len(payload) < self.size or length not in self.lengths:
+            return Says.NOTHING
+        if not all(_is_in(each.field.read(payload), each.values) for each in self.given):
             return Says.NOTHING
         number = self.field.read(payload)
         if _is_in(number, self.requests):
@@ -116,45 +123,29 @@ class SaysRow:
 
 
 _QUERY_RESPONSE = PayloadField(2, mask=0x80)
-_RADIUS_CODE = PayloadField(0)
+_FIRST = PayloadField(0)
 _RPC_TYPE = PayloadField(7)
 
 PORT_ROWS: Final = (
     SaysRow("DNS", (53, 5353, 5355), _QUERY_RESPONSE, "QR", _of(0), _of(0x80), "RFC 1035 section 4.1.1"),
     SaysRow("NetBIOS names", (137,), _QUERY_RESPONSE, "R", _of(0), _of(0x80), "RFC 1002 section 4.2.1.1"),
     SaysRow("NTP", (123,), PayloadField(0, mask=7), "mode", _of(3), _of(4, 5), "RFC 5905 section 7.3"),
-    SaysRow("DHCP", (67, 68), PayloadField(0), "op", _of(1), _of(2), "RFC 2131 section 2"),
+    SaysRow("DHCP", (67, 68), _FIRST, "op", _of(1), _of(2), "RFC 2131 section 2"),
     SaysRow(
         "DHCPv6",
         (546, 547),
-        PayloadField(0),
+        _FIRST,
         "msg-type",
         _of(1, range(3, 7), 8, 9, 11, 12),
         _of(2, 7, 10, 13),
         "RFC 8415 section 7.3",
     ),
-    SaysRow(
-        "RADIUS",
-        (1812, 1813, 1645, 1646),
-        _RADIUS_CODE,
-        "code",
-        _of(1, 4, 12),
-        _of(2, 3, 5, 11),
-        "RFC 2865 section 3",
-    ),
-    SaysRow(
-        "RADIUS authorization",
-        (3799,),
-        _RADIUS_CODE,
-        "code",
-        _of(40, 43),
-        _of(41, 42, 44, 45),
-        "RFC 5176 section 2.3",
-    ),
+    SaysRow("RADIUS", (1812, 1813, 1645, 1646), _FIRST, "code", _of(1, 4, 12), _of(2, 3, 5, 11), "RFC 2865 section 3"),
+    SaysRow("RADIUS authorization", (3799,), _FIRST, "code", _of(40, 43), _of(41, 42, 44, 45), "RFC 5176 section 2.3"),
     SaysRow(
         "Kerberos",
         (88,),
-        PayloadField(0),
+        _FIRST,
         "application tag",
         _of(0x6A, 0x6C),
         _of(0x6B, 0x6D, 0x7E),
@@ -210,6 +201,18 @@ PORT_ROWS: Final = (
         given=(Given(PayloadField(5, mask=0xA8), _of(0)),),
     ),
     SaysRow(
+        "AFS over Rx",
+        (*range(7000, 7010), 7021),
+        PayloadField(21, mask=1),
+        "sent by the client of the connection",
+        _of(1),
+        _of(0),
+        "OpenAFS, rx.h: struct rx_header",
+        # The type of the packet; and the header is complete.
+        given=(Given(PayloadField(20), _of(range(1, 14))),),
+        lengths=range(28, ANY_LENGTH.stop),
+    ),
+    SaysRow(
         "TFTP",
         (69,),
         PayloadField(2),
@@ -259,6 +262,23 @@ ANY_PORT_ROWS: Final = (
         "RFC 5531 sections 8.3 and 9",
         given=(Given(PayloadField(4, 4), _of(0)), Given(PayloadField(8, 4), _of(2))),
     ),
+    SaysRow(
+        "ONC RPC reply",
+        (),
+        PayloadField(20, 4),
+        "accept_stat: success",
+        (),
+        _of(0),
+        "RFC 5531 section 9",
+        # A reply, accepted, and a verifier of the flavour AUTH_NONE without a body. XDR has words of 4 bytes.
+        given=(
+            Given(PayloadField(4, 4), _of(1)),
+            Given(PayloadField(8, 4), _of(0)),
+            Given(PayloadField(12, 4), _of(0)),
+            Given(PayloadField(16, 4), _of(0)),
+        ),
+        lengths=range(24, ANY_LENGTH.stop, 4),
+    ),
 )
 """Protocols that are recognised at any port, by a number that hardly anything else begins with."""
 
@@ -278,12 +298,13 @@ _TO_PORT: Final = _rows_by_port(answers=False)
 _FROM_PORT: Final = _rows_by_port(answers=True)
 
 
-def says(payload: bytes, src_port: int, dst_port: int) -> Says:
-    """Return what one datagram says; `payload` is as much of it as was captured."""
+def says(payload: bytes, src_port: int, dst_port: int, length: int | None = None) -> Says:
+    """Return what one datagram says; `payload` is as much of it as was captured, of `length` bytes if not of all."""
+    length = len(payload) if length is None else length
     to, came = _TO_PORT[dst_port], _FROM_PORT[src_port]
     of_port = [PORT_ROWS[row] for row in {to, came} if row != _NO_ROW]
     rows = (*of_port, *ANY_PORT_ROWS) if len(of_port) == 1 else ANY_PORT_ROWS
-    return next((said for row in rows if (said := row.read(payload))), Says.NOTHING)
+    return next((said for row in rows if (said := row.read(payload, length))), Says.NOTHING)
 
 
 _SHORTEST = min(row.size for row in ANY_PORT_ROWS)
@@ -302,6 +323,8 @@ class Datagrams(Table):
     """The position in the buffer at which the payload begins."""
     size: NDArray[np.int64] = column(np.int64)
     """The bytes of it that were captured; 0 or less if there are none. Those of `head` beyond them mean nothing."""
+    length: NDArray[np.int64] = column(np.int64)
+    """The bytes of it on the wire."""
     src_port: NDArray[np.uint16] = column(np.uint16)
     dst_port: NDArray[np.uint16] = column(np.uint16)
 
@@ -346,6 +369,8 @@ def _read(
 ) -> None:
     """Write into `found` what the `chosen` of `datagrams` say by `row`, if they also meet the conditions `given`."""
     chosen = chosen[datagrams.size[chosen] >= row.size]
+    if row.lengths != ANY_LENGTH:
+        chosen = chosen[_are_in(datagrams.length[chosen], (row.lengths,))]
     for each in given:
         chosen = chosen[_are_in(each.field.fetch(datagrams, chosen), each.values)]
     if not len(chosen):
@@ -359,9 +384,10 @@ def _is_in(number: int, values: Values) -> bool:
     return any(number in each for each in values)
 
 
-def _are_in(numbers: NDArray[np.uint32], values: Values) -> NDArray[np.bool_]:
+def _are_in(numbers: NDArray[np.uint32] | NDArray[np.int64], values: Values) -> NDArray[np.bool_]:
     """Return whether each of `numbers` is among `values`."""
     found = np.zeros(len(numbers), np.bool_)
     for each in values:
-        found |= numbers == each.start if len(each) == 1 else (numbers >= each.start) & (numbers < each.stop)
+        among = numbers == each.start if len(each) == 1 else (numbers >= each.start) & (numbers < each.stop)
+        found |= among if each.step == 1 else among & (numbers % each.step == each.start % each.step)
     return found

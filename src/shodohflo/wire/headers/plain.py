@@ -145,14 +145,15 @@ def _read_payloads(batch: Batch, rows: Rows, chosen: NDArray[np.intp], network: 
     if not len(datagrams):
         return
     chosen = chosen[datagrams]
-    at = rows.at[chosen] + network.size
+    at, length = rows.at[chosen] + network.size, udp.lengths(chosen)
     batch.says[datagrams] = read_says(
         Datagrams(
             data=rows.data,
             head=udp.octets[:, UdpHeader.SIZE : _TRANSPORT],
             row=chosen,
             at=at + UdpHeader.SIZE,
-            size=np.minimum(rows.end[chosen] - at, udp.lengths(chosen)) - UdpHeader.SIZE,
+            size=np.minimum(rows.end[chosen] - at, length) - UdpHeader.SIZE,
+            length=length - UdpHeader.SIZE,
             src_port=batch.src_port[datagrams],
             dst_port=batch.dst_port[datagrams],
         )

@@ -68,8 +68,7 @@ def _says(rows: Rows, batch: Batch) -> NDArray[np.uint8]:
     captured = rows.end - rows.at >= UdpHeader.SIZE
     rows = rows.keep(captured)
     length = UdpHeader.of(rows, _THROUGH_LENGTH).length
-    left = rows.end - rows.at
-    size = np.where(length == 0, left, np.minimum(left, length)) - UdpHeader.SIZE
+    length = np.where(length == 0, rows.wire_left(), length)
     found = np.zeros(len(batch), np.uint8)
     found[captured] = read_says(
         Datagrams(
@@ -77,7 +76,8 @@ def _says(rows: Rows, batch: Batch) -> NDArray[np.uint8]:
             head=np.zeros((0, 0), np.uint8),
             row=np.zeros(len(rows), np.int64),
             at=rows.at + UdpHeader.SIZE,
-            size=size,
+            size=np.minimum(rows.end - rows.at, length) - UdpHeader.SIZE,
+            length=length - UdpHeader.SIZE,
             src_port=batch.src_port[captured],
             dst_port=batch.dst_port[captured],
         )
