@@ -300,7 +300,7 @@ def test_an_embedded_store_is_asked_as_soon_as_it_is_there(here: Site, tmp_path:
     with agent(here, "router", tmp_path / "router", server=server) as router:
         talks = begin(here, service, range(15_001, 15_006))
         wait_until(lambda: fields(server, f"service;10.2.0.9;tcp;{HIGH}") != {})
-        assert detail(server, flow(4, HIGH))["evidence"] == "handshake"
+        wait_until(lambda: detail(server, flow(4, HIGH)).get("evidence") == "handshake")
         router.watching.end()
     assert not server.answers()
     with agent(here, "router", tmp_path / "router", server=server) as router:

@@ -39,7 +39,7 @@ def test_a_flood_of_ports_is_summed_up() -> None:
 
 
 def test_flows_against_proof_are_counted_by_rule() -> None:
-    """Each flow counts once."""
+    """Each row is a flow."""
     grades = Grades()
     grades.contradict(np.array([2, 0, 2], np.uint16))
 
