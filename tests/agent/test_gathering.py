@@ -18,6 +18,7 @@ from shodohflo.attribution.pipeline import Pipeline
 from shodohflo.attribution.policy import Policy
 from shodohflo.capture.live.socket_watch import SocketWatch
 from shodohflo.columns.own_ends import Saying
+from shodohflo.config import Configuration, load
 from shodohflo.model import TCP, End, Rung, ServiceSeen
 from shodohflo.pcap_config import SRC, FlowMapping, LowerPort, NetworkEnumeration, Observed
 from shodohflo.rules.compiler import CompiledRules
@@ -159,11 +160,15 @@ def test_sockets_that_cannot_be_read_are_told_once_an_hour(server: Server, caplo
     assert len(warnings) == 2
 
 
-def test_other_networks_of_ours_have_other_broadcast_addresses(parts: Parts) -> None:
-    """The broadcast address of a network is a group as long as the network is ours."""
+def test_another_configuration_has_other_broadcast_addresses_and_listed_ports(parts: Parts, tmp_path: Path) -> None:
+    """The broadcast address of a network is a group as long as the network is ours, a port listed as it is set."""
     broadcast = np.array([int(ip_address("192.168.7.255"))], np.uint32)
     assert not parts.evidence.groups.holds(broadcast).any()
+    assert not parts.evidence.listed[TCP][54321]
+    (tmp_path / "listed.py").write_text("LISTED_PORTS = {('tcp', 54321)}")
+    settings = load(tmp_path / "listed.py", {}, privileged=False)
 
-    parts.gathering.change_networks([ip_network("192.168.7.0/24")])
+    parts.gathering.adapt(Configuration(settings, (ip_network("192.168.7.0/24"),)))
 
     assert parts.evidence.groups.holds(broadcast).all()
+    assert parts.evidence.listed[TCP][54321]

@@ -221,7 +221,7 @@ def test_an_answer_to_tftp_from_a_new_port_finds_its_client() -> None:
     ladder.take_in([_datagram(2000, 69, Saying.REQUEST)])
     verdicts = ladder.take_in([Packet(1, THERE, 1900, HERE, 2000, UDP), Packet(1, THERE, 3000, HERE, 2000, UDP)])
 
-    assert [*verdicts.values()] == [Verdict(1, Rung.KNOWN)] * 2
+    assert [*verdicts.values()] == [Verdict(1, Rung.CLAIMED)] * 2
 
 
 def test_roles_of_addresses_help_where_nothing_else_does() -> None:

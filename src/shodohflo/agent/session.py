@@ -173,7 +173,7 @@ class Session:
             self._identity, our_nets=configuration.our_nets, networks=published(configuration.networks)
         )
         self._pipeline.rules, self._pipeline.policy = rules, self._policy()
-        self._gathering.change_networks(configuration.our_nets)
+        self._gathering.adapt(configuration)
         self._outlet.adopt(rules.mapping.sentences, configuration.settings.ttl)
         self._writer.change_lifetime(configuration.settings.ttl)
 

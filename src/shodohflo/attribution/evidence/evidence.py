@@ -72,8 +72,16 @@ class Intake:
 class Evidence:
     """Everything that is remembered of flows, ends and addresses; of a fixed size."""
 
-    def __init__(self, octets: int = EVIDENCE_MEMORY, our_nets: Iterable[Network] = ()) -> None:
-        """Use about `octets` bytes; the broadcast addresses of `our_nets` are groups."""
+    def __init__(
+        self,
+        octets: int = EVIDENCE_MEMORY,
+        our_nets: Iterable[Network] = (),
+        listed: Iterable[tuple[int, int]] = (),
+    ) -> None:
+        """Use about `octets` bytes; the broadcast addresses of `our_nets` are groups.
+
+        `listed` are protocol numbers with ports that services use, beside those of the list.
+        """
         # Hundredths of the room, divided by the bytes of an entry.
         room = octets // 100
         self.flows = Flows(40 * room // 90)
@@ -89,7 +97,7 @@ class Evidence:
         self.one_way_churn = Churn(5 * room // 20, 1 * room // 20)
         self.knocks = Knocks(pending=3 * room // 70)
         self.groups = GroupAddresses(our_nets)
-        self.listed = listed_ports()
+        self.listed = listed_ports(listed)
         self.own_ends: OwnEndsTable | None = None
         """The sockets of this host; None if they are not known, as in captures."""
 
@@ -113,8 +121,9 @@ class Evidence:
             )
         )
 
-    def change_networks(self, our_nets: Iterable[Network]) -> None:
-        """Take the broadcast addresses of other networks of ours for groups."""
+    def adapt(self, our_nets: Iterable[Network], listed: Iterable[tuple[int, int]]) -> None:
+        """Go by other networks of ours and other listed ports from now on; nothing is forgotten."""
+        self.listed = listed_ports(listed)
         self.groups = GroupAddresses(our_nets)
 
     def news(self, now: int) -> list[ServiceSeen]:

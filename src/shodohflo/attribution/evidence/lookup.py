@@ -37,7 +37,7 @@ class Lookup:
 
     def about(self, fact: str, side: int) -> Bits:
         """Return the fact of that name about the ends of a side; see `facts.FlowFacts`."""
-        return _FACTS[fact](self._evidence, self._flows, side)
+        return FACTS[fact](self._evidence, self._flows, side)
 
     def keep(self, mask: Mask) -> Lookup:
         """Return the facts about the flows where `mask` is true."""
@@ -90,7 +90,7 @@ def _roles(evidence: Evidence, flows: FlowEnds, side: int) -> Bits:
     return evidence.roles.bits(flows.at(side).address_keys, flows.times)
 
 
-_FACTS: Mapping[str, Callable[[Evidence, FlowEnds, int], Bits]] = {
+FACTS: Mapping[str, Callable[[Evidence, FlowEnds, int], Bits]] = {
     "sockets": _sockets,
     "groups": _groups,
     "known": _known,

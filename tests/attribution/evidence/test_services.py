@@ -1,0 +1,95 @@
+"""Services are told of as they were seen: their ends, their strongest evidence, their clients, their times."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+
+import numpy as np
+import pytest
+
+from reference.ladder import SECOND, Packet, Saying
+from shodohflo.attribution.evidence.hints import Hints, short
+from shodohflo.attribution.evidence.known import FlowEnds
+from shodohflo.attribution.evidence.services import TOLD_EVERY, Services
+from shodohflo.model import MOST_CLIENTS, TCP, UDP, End, Rung, ServiceSeen
+from support.segments import ACK, BEGIN, HERE_PORT, THERE, THERE_PORT, conversations, datagram, segment
+
+SERVICE = End(THERE, TCP, THERE_PORT)
+
+
+def services(capacity: int = 64) -> Services:
+    """Return an empty memory of services."""
+    return Services(capacity, capacity, Hints(capacity))
+
+
+def remember(memory: Services, *packets: Packet) -> None:
+    """Remember that THERE answered these packets."""
+    talks, _, _ = conversations(packets)
+    memory.remember(FlowEnds(talks, np.arange(len(talks)), 1))
+
+
+def test_a_service_is_told_of_as_it_was_seen() -> None:
+    """First and last payload, and one client however many flows it had."""
+    memory = services()
+    remember(memory, segment(ACK, at=1), segment(ACK, port=HERE_PORT + 1, at=1))
+    remember(memory, segment(ACK, at=9))
+
+    first, last = BEGIN + SECOND, BEGIN + 9 * SECOND
+    assert memory.all(last) == [ServiceSeen(SERVICE, first, last, Rung.HANDSHAKE, 1)]
+
+
+def test_datagrams_answer_by_their_bits() -> None:
+    """The same address and port is another service in the other protocol."""
+    memory = services()
+    remember(memory, segment(ACK), datagram(Saying.RESPONSE))
+
+    assert {(seen.end.protocol, seen.rung) for seen in memory.all(BEGIN)} == {(TCP, Rung.HANDSHAKE), (UDP, Rung.BITS)}
+
+
+def test_clients_are_counted_up_to_a_limit() -> None:
+    """By address."""
+    memory = services(4096)
+    for number in range(300):
+        client = ip_address(f"10.0.{number % 2}.{number // 2 % 100}")
+        remember(memory, Packet(BEGIN, client, HERE_PORT, ip_address("203.0.113.1"), 80, TCP, ACK))
+    (seen,) = memory.all(BEGIN)
+
+    assert seen.clients == 200
+    assert seen.clients <= MOST_CLIENTS
+
+
+def test_news_are_told_once_and_again_after_a_minute_of_use() -> None:
+    """A service that is not used any more is no news."""
+    memory = services()
+    remember(memory, segment(ACK))
+
+    assert [seen.last for seen in memory.news(BEGIN)] == [BEGIN]
+    assert memory.news(BEGIN + 2 * TOLD_EVERY) == []
+    remember(memory, segment(ACK, at=10))
+    assert memory.news(BEGIN + TOLD_EVERY) == []
+    assert [seen.last for seen in memory.news(BEGIN + TOLD_EVERY + 1)] == [BEGIN + 10 * SECOND]
+
+
+@pytest.mark.parametrize("address", ["203.0.113.7", "2001:db8::7"])
+def test_what_another_run_saw_is_recalled(address: str) -> None:
+    """With what is known of it, in either family, and with a hint; it is no news."""
+    hints = Hints(64)
+    memory = Services(64, 64, hints)
+    seen = ServiceSeen(End(ip_address(address), TCP, 443), BEGIN, BEGIN + SECOND, Rung.HANDSHAKE, 5)
+
+    memory.recall([seen])
+
+    assert memory.all(BEGIN + SECOND) == [seen]
+    assert memory.news(BEGIN + SECOND) == []
+    assert hints.find(short(memory.keys)).all()
+
+
+def test_whoever_remembers_a_service_leaves_a_hint() -> None:
+    """Or nobody would look for it."""
+    hints = Hints(64)
+    memory = Services(64, 64, hints)
+
+    remember(memory, segment(ACK))
+
+    assert len(memory.keys) == 1
+    assert hints.find(short(memory.keys)).all()

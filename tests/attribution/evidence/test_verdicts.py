@@ -1,0 +1,122 @@
+"""Verdicts are written once, corrected by proof, and moved with all that was counted under the wrong end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from shodohflo.columns.corrections import Corrections
+from shodohflo.columns.own_ends import OwnEnds, OwnEndsTable, OwnSpace
+from shodohflo.model import TCP, End, Rung
+from shodohflo.pcap_config import FlowMapping, LowerPort, Observed
+from shodohflo.rules.compiler import CompiledRules
+from support.judging import EVERYWHERE, Columns
+from support.segments import ACK, HERE, HERE_PORT, SYN, SYN_ACK, THERE, THERE_PORT, segment
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from reference.ladder import Packet
+
+GUESSED = [segment(ACK), segment(ACK, back=True)]
+"""The lower port is HERE's."""
+PROOF = [segment(SYN, 7, at=1), segment(SYN_ACK, 7, back=True, at=1), segment(ACK, at=1)]
+"""THERE is the service."""
+
+
+def corrections_of(columns: Columns, *batches: Sequence[Packet]) -> Corrections:
+    """Return all corrections of some batches."""
+    for batch in batches:
+        columns.take_in(batch)
+    return Corrections.concatenate(columns.corrections)
+
+
+def test_a_correction_moves_all_that_was_counted_wrongly() -> None:
+    """In several batches, settled ones as well; from the first of them to the last."""
+    later = [segment(ACK, at=0.5)] * 2
+    moved = corrections_of(Columns(), GUESSED, later, PROOF, [segment(ACK, at=2)])
+
+    assert len(moved) == 1
+    assert (moved.packets.tolist(), moved.octets.tolist()) == ([4], [160])
+    assert (moved.port.tolist(), moved.wrong_port.tolist()) == ([THERE_PORT], [HERE_PORT])
+    assert (moved.client.objects(), moved.service.objects()) == ([HERE], [THERE])
+    assert (moved.first.tolist(), moved.last.tolist()) == ([GUESSED[0].time], [later[0].time])
+    assert moved.rung.tolist() == [Rung.HANDSHAKE]
+
+
+def test_proof_that_agrees_corrects_nothing() -> None:
+    """It just shows from then on."""
+    columns = Columns()
+    swapped = [segment(SYN, 7, back=True, at=1), segment(SYN_ACK, 7, at=1), segment(ACK, at=1)]
+
+    assert not len(corrections_of(columns, GUESSED, swapped))
+    assert [verdict.rung for verdict in columns.take_in([segment(ACK, at=2)]).values()] == [Rung.HANDSHAKE]
+
+
+def test_what_is_known_corrects_and_a_handshake_corrects_that_again() -> None:
+    """Once for each rung: proof of another flow of THERE, then a handshake of its own the other way round."""
+    port = HERE_PORT + 1
+    other = [segment(SYN, 7, port=port), segment(SYN_ACK, 7, back=True, port=port), segment(ACK, port=port)]
+    against = [segment(SYN, 8, back=True, at=2), segment(SYN_ACK, 8, at=2), segment(ACK, at=2)]
+
+    moved = corrections_of(Columns(), GUESSED, other, [segment(ACK, at=1.5)], against, [segment(ACK, at=3)])
+
+    assert moved.rung.tolist() == [Rung.KNOWN, Rung.HANDSHAKE]
+    assert moved.packets.tolist() == [2, 3]
+    assert moved.port.tolist() == [THERE_PORT, HERE_PORT]
+
+
+def test_ports_that_are_used_anew_are_not_corrected() -> None:
+    """What was counted of the conversation before was right."""
+    anew = [segment(SYN, 9, back=True, at=2), segment(SYN_ACK, 9, at=2), segment(ACK, at=2)]
+
+    assert not len(corrections_of(Columns(), [*PROOF, *GUESSED], anew, [segment(ACK, at=3)]))
+
+
+def test_a_socket_of_this_host_corrects_a_handshake() -> None:
+    """Nobody on the wire can forge it; what was counted while the flow was settled is moved too."""
+    columns = Columns()
+    columns.evidence.own_ends = OwnEndsTable.compile(OwnEnds((OwnSpace.of([HERE], [], []),)))
+    corrections_of(columns, PROOF, [segment(ACK, back=True, at=2)], [segment(ACK, at=3)] * 5)
+    space = OwnSpace.of([HERE], [End(HERE, TCP, HERE_PORT)], [])
+    columns.evidence.own_ends = OwnEndsTable.compile(OwnEnds((space,)))
+
+    moved = corrections_of(columns, [segment(ACK, at=4)])
+
+    assert (moved.rung.tolist(), moved.packets.tolist()) == ([Rung.OWN_SOCKET], [7])
+
+
+def test_rules_are_graded_once_for_each_flow() -> None:
+    """However many packets it has, settled or not."""
+    columns = Columns()
+    corrections_of(columns, GUESSED, PROOF, [segment(ACK, at=2)], [segment(ACK, at=2)])
+    (grade,) = columns.grades.grades()
+
+    assert (grade.graded, grade.disagreed, grade.worst_port) == (1, 1, HERE_PORT)
+
+
+@pytest.mark.parametrize("settles_first", [False, True])
+def test_a_rule_that_stands_above_evidence_is_graded_and_its_packets_are_counted(settles_first: bool) -> None:  # noqa: FBT001
+    """Packets recorded against proof, by the rule that recorded them."""
+    columns = Columns()
+    corrections_of(columns, PROOF, [segment(ACK, back=True, at=1)])
+    columns.rules = CompiledRules(
+        EVERYWHERE, FlowMapping((None, None, LowerPort()), (None, None, Observed(LowerPort())))
+    )
+    batches = [[segment(ACK, at=2)] * 3, [segment(ACK, at=3)]]
+
+    corrections_of(columns, *(batches if settles_first else [[*batches[0], *batches[1]]]))
+
+    assert columns.grades.contradicted == {0: 4}
+
+
+def test_flows_that_no_rule_leaves_to_evidence_get_no_weak_verdict() -> None:
+    """A rule that does may ask later, and gets what is seen by then."""
+    columns = Columns()
+    observing = columns.rules
+    columns.rules = CompiledRules(EVERYWHERE, FlowMapping((None, None, LowerPort())))
+    assert {verdict.rung for verdict in columns.take_in(GUESSED).values()} == {Rung.NONE}
+    columns.rules = observing
+
+    assert {verdict.rung for verdict in columns.take_in(GUESSED).values()} == {Rung.GUESSED}
