@@ -78,24 +78,24 @@ class Evidence:
         our_nets: Iterable[Network] = (),
         listed: Iterable[tuple[int, int]] = (),
     ) -> None:
-        """Use about `octets` bytes; the broadcast addresses of `our_nets` are groups.
+        """Use at most `octets` bytes, of at least 4 MB; the broadcast addresses of `our_nets` are groups.
 
         `listed` are protocol numbers with ports that services use, beside those of the list.
         """
         # Hundredths of the room, divided by the bytes of an entry.
         room = octets // 100
-        self.flows = Flows(40 * room // 90)
+        self.flows = Flows(36 * room // 90)
         self.openings = Openings(8 * room // 40)
-        services, clients, claimed_clients = 10 * room // 60, 4 * room // 20, room // 20
+        services, clients, claimed_clients = 8 * room // 60, 4 * room // 20, room // 20
         self.hints = Hints(services + clients)
-        self.services = Services(services, 6 * room // 20, self.hints)
+        self.services = Services(services, 4 * room // 20, self.hints)
         self.claims = Services(services, 6 * room // 20)
         self.clients = Marks(clients, self.hints)
         self.claimed_clients = Marks(claimed_clients)
         self.roles = Marks(3 * room // 20)
         self.churn = Churn(5 * room // 20, 1 * room // 20)
         self.one_way_churn = Churn(5 * room // 20, 1 * room // 20)
-        self.knocks = Knocks(pending=3 * room // 70)
+        self.knocks = Knocks(3 * room // 70, origins=7 * room // 1200, prefixes=2 * room // 1200)
         self.groups = GroupAddresses(our_nets)
         self.listed = listed_ports(listed)
         self.own_ends: OwnEndsTable | None = None
