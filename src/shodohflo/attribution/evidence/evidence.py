@@ -84,7 +84,7 @@ class Evidence:
         """
         # Hundredths of the room, divided by the bytes of an entry.
         room = octets // 100
-        self.flows = Flows(36 * room // 90)
+        self.flows = Flows(35 * room // 90)
         self.openings = Openings(8 * room // 40)
         services, clients, claimed_clients = 8 * room // 60, 4 * room // 20, room // 20
         self.hints = Hints(services + clients)
