@@ -34,6 +34,12 @@ class Lookup:
         self.is_two_way: Mask = shown.is_two_way[flows.which]
         self.own: Bits = shown.latest[flows.which]
 
+    @property
+    def same_port(self) -> Mask:
+        """Which flows have the same port at both ends."""
+        same: Mask = self._flows.at(0).ports == self._flows.at(1).ports
+        return same
+
     def about(self, fact: str, side: int) -> Bits:
         """Return the fact of that name about the ends of a side; see `facts.FlowFacts`."""
         return FACTS[fact](self._evidence, self._flows, side)

@@ -63,14 +63,16 @@ class Services:
         """Return which ends are remembered."""
         return self._memory.find(ends.keys, ends.times) >= 0
 
-    def remember(self, ends: FlowEnds) -> None:
-        """Note that these are ends of services, by the own evidence of their flows."""
+    def remember(self, ends: FlowEnds, evidence: Rung = Rung.NONE) -> None:
+        """Note that these are ends of services, by `evidence`; if it is `NONE`, by the own evidence of their flows."""
         if not len(ends):
             return
         keys, times = ends.keys, ends.times
         self._hint(keys)
         slots, fresh = self._memory.enter(keys, times)
         rung = np.where(ends.is_tcp, np.uint8(Rung.HANDSHAKE), np.uint8(Rung.BITS))
+        if evidence != Rung.NONE:
+            rung[:] = evidence
         kept = slots >= 0
         new, slots, rung = kept & fresh, slots[kept], rung[kept]
         if new.any():
