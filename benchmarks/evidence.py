@@ -49,11 +49,11 @@ _RULES: Final = """\
 from shodohflo.pcap_config import DST, OUR_4NETS, OUR_6NETS, SRC, FlowMapping, LowerPort, NetworkEnumeration, Observed
 
 NETWORK_ENUMERATION = NetworkEnumeration(("our_nets", OUR_4NETS, OUR_6NETS), ("all", "0.0.0.0/0", "::/0"))
-FLOW_MAPPING = FlowMapping((None, "our_nets", {to}), ("our_nets", None, {fro}))
+FLOW_MAPPING = FlowMapping((None, "our_nets", {inwards}), ("our_nets", None, {outwards}))
 """
 
-LOWER_PORT: Final = _RULES.format(to="LowerPort(SRC)", fro="LowerPort(DST)")
-OBSERVED: Final = _RULES.format(to="Observed(LowerPort(SRC))", fro="Observed(LowerPort(DST))")
+LOWER_PORT: Final = _RULES.format(inwards="LowerPort(SRC)", outwards="LowerPort(DST)")
+OBSERVED: Final = _RULES.format(inwards="Observed(LowerPort(SRC))", outwards="Observed(LowerPort(DST))")
 
 
 def from_a_file(capture: Path, repetitions: int) -> Comparison:

@@ -85,10 +85,11 @@ agent's host says that the socket of the local end listens, or is a client's. Gr
 or a broadcast address (UDP). Handshake: the SYN-ACK or the SYN of this connection (TCP). Bits: the datagrams between
 these ends say request or response (UDP). Known: one end was a service, or a client, in other flows that showed it.
 Churn: one address used several of its ports with this end, in conversations seen both ways (TCP). Listed: one port, and
-only one, is in the list of ports of services. Roles: one address was only ever a client, or only ever a service.
-One-way churn: as churn, where one direction was seen (TCP). Without any of these, `otherwise` decides, and the flow is
-marked `guessed`, or `rule` if `otherwise` is an Assign without a set of ports or an action of your own. Evidence down
-to known that comes later corrects what weaker evidence, or a guess, has recorded.
+only one, is in the list of ports of services. Claimed: as known, by flows of which one direction was seen. Roles: one
+address was only ever a client, or only ever a service. One-way churn: as churn, where one direction was seen (TCP).
+Without any of these, `otherwise` decides, and the flow is marked `guessed`, or `rule` if `otherwise` is an Assign
+without a set of ports or an action of your own. Evidence down to known that comes later corrects what weaker evidence,
+or a guess, has recorded.
 
 With the rules above, a service on port 54321 of 192.168.1.5 is recorded as follows. LowerPort would have recorded what
 is in the last column:

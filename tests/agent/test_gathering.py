@@ -19,6 +19,7 @@ from shodohflo.attribution.policy import Policy
 from shodohflo.capture.live.socket_watch import SocketWatch
 from shodohflo.columns.own_ends import Saying
 from shodohflo.columns.socket_ends import AskedEnds
+from shodohflo.config import Configuration, load
 from shodohflo.model import TCP, End, Rung, ServiceSeen
 from shodohflo.pcap_config import SRC, FlowMapping, LowerPort, NetworkEnumeration, Observed
 from shodohflo.rules.compiler import CompiledRules
@@ -99,7 +100,7 @@ def test_the_services_of_the_store_are_recalled_at_the_start_and_later(server: S
     write(server, 54_321)
     with ExitStack() as leaving:
         parts = Parts(leaving, server)
-        wait_until(lambda: parts.gathering.has_services)
+        wait_until(lambda: not parts.gathering.is_pending)
         assert parts.recalled() == {54_321}
 
         write(server, 443)
@@ -107,18 +108,19 @@ def test_the_services_of_the_store_are_recalled_at_the_start_and_later(server: S
         wait_until(lambda: parts.recalled() == {54_321, 443})
 
 
-def test_a_store_that_is_away_has_said_nothing(server: Server) -> None:
-    """Without an answer there are no services, and gathering goes on."""
+def test_a_store_that_is_away_is_not_expected_to_answer(server: Server) -> None:
+    """Without a store there are no services; they come when it does."""
     server.kill()
     with ExitStack() as leaving:
         parts = Parts(leaving, server)
         assert not parts.services.wait(PATIENCE)
-        assert not parts.gathering.has_services
+        assert not parts.gathering.is_pending
         assert parts.recalled() == set()
 
         server.start()
+        write(server, 443)
 
-        wait_until(lambda: parts.gathering.has_services)
+        wait_until(lambda: parts.recalled() == {443})
 
 
 def test_what_evidence_shows_is_passed_on(server: Server, parts: Parts) -> None:
@@ -160,11 +162,15 @@ def test_sockets_that_cannot_be_read_are_told_once_an_hour(server: Server, caplo
     assert len(warnings) == 2
 
 
-def test_other_networks_of_ours_have_other_broadcast_addresses(parts: Parts) -> None:
-    """The broadcast address of a network is a group as long as the network is ours."""
+def test_another_configuration_has_other_broadcast_addresses_and_listed_ports(parts: Parts, tmp_path: Path) -> None:
+    """The broadcast address of a network is a group as long as the network is ours, a port listed as it is set."""
     broadcast = np.array([int(ip_address("192.168.7.255"))], np.uint32)
     assert not parts.evidence.groups.holds(broadcast).any()
+    assert not parts.evidence.listed[TCP][54321]
+    (tmp_path / "listed.py").write_text("LISTED_PORTS = {('tcp', 54321)}")
+    settings = load(tmp_path / "listed.py", {}, privileged=False)
 
-    parts.gathering.change_networks([ip_network("192.168.7.0/24")])
+    parts.gathering.adapt(Configuration(settings, (ip_network("192.168.7.0/24"),)))
 
     assert parts.evidence.groups.holds(broadcast).all()
+    assert parts.evidence.listed[TCP][54321]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import time
+from contextlib import ExitStack
 from dataclasses import replace
 from threading import Event
 from typing import TYPE_CHECKING
@@ -269,3 +271,41 @@ def test_the_networks_of_the_configuration_are_published(session: Session, tmp_p
         "0.0.0.0/0,::/0 all",
     ]
     assert [after[f"networks.{number}"] for number in (0, 1)] == ["95.136.242.0/24 ours", "10.0.0.1/32 bert"]
+
+
+def test_nothing_is_decided_before_the_store_has_told_its_services(
+    far: Namespace, session: Session, shipped_captures: Path
+) -> None:
+    """Packets that come before the answer are received and wait; with the answer, the wait is over."""
+    send(far, "far0", shipped_captures / "dpkt-nb6-http.pcap")
+    begun = time.monotonic()
+
+    session.begin(begun + PATIENCE, lambda: False)
+
+    assert time.monotonic() - begun < PATIENCE
+    session.receive(1.0)
+    assert session.status().ledger.received == PACKETS
+
+
+def test_a_store_that_is_away_is_not_waited_for(far: Namespace, tmp_path: Path) -> None:
+    """Where nobody is there, nothing is waited for."""
+    with a_session(far, tmp_path, store=SocketStore(tmp_path / "nobody"), patience=0.1) as session:
+        begun = time.monotonic()
+        session.begin(begun + 3_600, lambda: False)
+
+        assert time.monotonic() - begun < PATIENCE
+
+
+def test_a_silent_store_is_waited_for_until_the_time_or_the_end_of_the_run(far: Namespace, tmp_path: Path) -> None:
+    """The wait is bounded, and a signal ends it."""
+    with socket.socket(socket.AF_UNIX) as silent, ExitStack() as leaving:
+        silent.bind(str(tmp_path / "silent"))
+        silent.listen()
+        store = SocketStore(tmp_path / "silent")
+        session = leaving.enter_context(a_session(far, tmp_path, store=store, patience=0.1))
+        begun = time.monotonic()
+        session.begin(begun + 0.2, lambda: False)
+        assert 0.2 <= time.monotonic() - begun < PATIENCE
+
+        session.begin(begun + 3_600, lambda: True)
+        assert time.monotonic() - begun < PATIENCE

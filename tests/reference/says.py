@@ -73,21 +73,26 @@ ROWS: Final[dict[int, Row]] = {
     2123: _row(1, 0xFF, {1, 16, 18, 20, 32, 34, 36}, {2, 17, 19, 21, 33, 35, 37}),
     **dict.fromkeys((5060, 5061), _SIP),
     5351: _row(1, 0x80, {0}, {0x80}),
-    5683: _row(1, 0xE0, {0}, {0x40, 0x80, 0xA0}),
+    5683: _row(1, 0xFF, {*range(1, 32)}, {*range(0x40, 0x60), *range(0x80, 0xC0)}),
     47808: _BACNET,
     **dict.fromkeys((*range(7000, 7010), 7021), _RX),
 }
 """By port."""
 
+_TFTP: Final = 69
+"""It has no row, since nothing that comes from this port is read."""
+
 
 def says(payload: bytes, sport: int, dport: int, length: int | None = None) -> Saying:
     """Return what a datagram from `sport` to `dport` says of its sender; `length` is that on the wire, if longer."""
     length = len(payload) if length is None else length
-    by_port = _by_port(payload, sport, dport, length) or _tftp(payload, dport)
+    by_port = _by_port(payload, sport, dport, length)
     return by_port or _stun(payload) or _dtls(payload) or _rpc(payload) or _rpc_reply(payload, length)
 
 
 def _by_port(payload: bytes, sport: int, dport: int, length: int) -> Saying:
+    if dport == _TFTP:
+        return Saying.NOTHING if sport in ROWS else _tftp(payload)
     to, by = ROWS.get(dport), ROWS.get(sport)
     if to and by and to is not by:
         return Saying.NOTHING
@@ -95,10 +100,10 @@ def _by_port(payload: bytes, sport: int, dport: int, length: int) -> Saying:
     return row.read(payload, length) if row else Saying.NOTHING
 
 
-def _tftp(payload: bytes, dport: int) -> Saying:
+def _tftp(payload: bytes) -> Saying:
     """Look for a read or write request (opcode 1, 2), which begins a file name."""
     printable = len(payload) > 2 and 0x20 <= payload[2] < 0x7F
-    asks = dport == 69 and payload[:2] in {b"\0\1", b"\0\2"} and printable
+    asks = payload[:2] in {b"\0\1", b"\0\2"} and printable
     return Saying.REQUEST if asks else Saying.NOTHING
 
 

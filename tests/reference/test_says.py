@@ -29,6 +29,8 @@ EXAMPLES = [
     ("a SIP status", 5060, 5060, "5349502f322e30", ANSWERS),
     ("a TFTP read request", 2000, 69, "000166", ASKS),
     ("TFTP to the wrong port", 69, 2000, "000166", NOTHING),
+    ("TFTP from a port with a row", 53, 69, "000166", NOTHING),
+    ("an empty message of CoAP", 40000, 5683, "40000001", NOTHING),
     ("a STUN request on any port", 1, 2, "00010008" + STUN, ASKS),
     ("a STUN success", 1, 2, "01010008" + STUN, ANSWERS),
     ("a STUN error", 1, 2, "01110008" + STUN, ANSWERS),

@@ -110,6 +110,19 @@ def test_a_store_that_comes_later_is_read_then(own_server: Server) -> None:
     assert fed.failures > 0
 
 
+def test_an_answer_is_expected_from_a_store_that_is_there(own_server: Server, tmp_path: Path) -> None:
+    """Before the first question, and as long as an embedded store is not started; not from one that is away."""
+    assert ServiceFeed(SocketStore(own_server.path)).is_pending
+    with ServiceFeed(SocketStore(own_server.path)) as fed:
+        assert fed.wait(PATIENCE)
+        assert not fed.is_pending
+    own_server.kill()
+    with ServiceFeed(SocketStore(own_server.path)) as fed, ServiceFeed(EmbeddedStore(tmp_path / "state")) as starting:
+        assert not fed.wait(PATIENCE)
+        assert not starting.wait(PATIENCE)
+        assert (fed.is_pending, starting.is_pending) == (False, True)
+
+
 def test_a_store_that_has_just_been_started_is_read_at_once(own_server: Server) -> None:
     """A store that was not there yet is not left alone for a minute: it starts together with its agent."""
     own_server.kill()

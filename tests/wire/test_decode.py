@@ -198,3 +198,20 @@ def test_packets_made_to_be_different_cost_a_bounded_number_of_steps() -> None:
     assert decoded.refused == {"too_deep": len(chains) - short}
     # All TCP headers are decoded in one call, whatever headers precede them: one batch.
     assert len(decoded.batches) == 1
+
+
+@pytest.mark.parametrize("tunnels", [NO_TUNNELS, TUNNELS], ids=["shortcut", "header by header"])
+def test_who_does_not_listen_gets_the_same_but_for_what_evidence_needs(tunnels: frozenset[str]) -> None:
+    """Without listening, the numbers of openings and what datagrams say are zeros, and all else is as it is."""
+    sound = frames(SOUND)
+    heard, unheard = decode(sound, tunnels), decode(sound, tunnels, listens=False)
+
+    for all_of, rest in ((heard.batches, unheard.batches), (heard.inside.batches, unheard.inside.batches)):
+        assert [_without_evidence(batch) for batch in all_of] == [_without_evidence(batch) for batch in rest]
+        assert not any(batch.number.any() or batch.says.any() for batch in rest)
+    assert any(batch.number.any() for batch in heard.batches)
+    assert any(batch.says.any() for batch in heard.batches)
+
+
+def _without_evidence(batch: Batch) -> dict[str, list[Any]]:
+    return {name: getattr(batch, name).tolist() for name in batch.names if name not in {"number", "says"}}

@@ -12,11 +12,9 @@ from typing import TYPE_CHECKING
 from shodohflo.process.timers import RateLimit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from shodohflo.attribution.evidence.evidence import Evidence
     from shodohflo.capture.live.socket_watch import SocketWatch
-    from shodohflo.model import Network
+    from shodohflo.config import Configuration
     from shodohflo.store.feed import ServiceFeed
     from shodohflo.store.writer import Writer
 
@@ -31,14 +29,14 @@ class Gathering:
         self._evidence, self._sockets, self._services, self._writer = evidence, sockets, services, writer
         self._limit = RateLimit(3600.0)
 
-    def change_networks(self, our_nets: Iterable[Network]) -> None:
-        """Expect the broadcast addresses of other networks of ours."""
-        self._evidence.change_networks(our_nets)
+    def adapt(self, configuration: Configuration) -> None:
+        """Go by another configuration."""
+        self._evidence.adapt(configuration.our_nets, configuration.settings.listed_ports)
 
     @property
-    def has_services(self) -> bool:
-        """Whether the store has said which services it knows."""
-        return self._services.wait(0)
+    def is_pending(self) -> bool:
+        """Whether the store is about to say which services it knows."""
+        return self._services.is_pending
 
     def gather(self, now: float) -> None:
         """Take up what was read; `now` is in seconds of a monotonic clock."""

@@ -90,9 +90,10 @@ class Session:
     def begin(self, latest: float, is_over: Callable[[], bool]) -> None:
         """Gather what is known before the first packet is decided on; packets are received meanwhile.
 
-        The store may take until `latest`, in seconds of a monotonic clock, unless `is_over` returns true.
+        A store that is there may take until `latest`, in seconds of a monotonic clock, to say which services it knows,
+        unless `is_over` returns true.
         """
-        while not self._gathering.has_services and time.monotonic() < latest and not is_over():
+        while self._gathering.is_pending and time.monotonic() < latest and not is_over():
             self.receive(_SHORT)
         self.gather()
 
@@ -172,7 +173,7 @@ class Session:
             self._identity, our_nets=configuration.our_nets, networks=published(configuration.networks)
         )
         self._pipeline.rules, self._pipeline.policy = rules, self._policy()
-        self._gathering.change_networks(configuration.our_nets)
+        self._gathering.adapt(configuration)
         self._outlet.adopt(rules.mapping.sentences, configuration.settings.ttl)
         self._writer.change_lifetime(configuration.settings.ttl)
 

@@ -109,7 +109,7 @@ class Pipeline:
         parts = max(1, round(len(frames) / BLOCK))
         for part in range(parts):
             block = frames[len(frames) * part // parts : len(frames) * (part + 1) // parts]
-            self._undecided.append(decode(block, self._policy.tunnels))
+            self._undecided.append(decode(block, self._policy.tunnels, listens=self.evidence is not None))
             self._ledger.received += len(block)
             self._frames_undecided += len(block)
             if self._frames_undecided >= BLOCK:

@@ -62,7 +62,7 @@ class Configuration:
 
     def evidence(self) -> Evidence:
         """Return evidence without anything in it."""
-        return Evidence(self.settings.evidence_memory * _MEGABYTE, self.our_nets)
+        return Evidence(self.settings.evidence_memory * _MEGABYTE, self.our_nets, self.settings.listed_ports)
 
     def policy(self, own_connections: frozenset[Connection] = frozenset()) -> Policy:
         """Return the policy, which decides about packets besides the rules; `own_connections` are the agent's own."""

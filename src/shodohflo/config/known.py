@@ -15,6 +15,7 @@ from typing import Any, Final
 from shodohflo.attribution.policy import IgnoredFlow
 from shodohflo.config.findings import Code
 from shodohflo.errors import ConfigurationError, closest
+from shodohflo.model import PROTOCOL_NAMES, TCP, UDP
 from shodohflo.pcap_config import FlowMapping, NetworkEnumeration
 from shodohflo.rules.networks import parse_prefix
 from shodohflo.store.urls import parse_url
@@ -111,6 +112,19 @@ def _ignored_end(end: object) -> IgnoredFlow:
     raise ValueError(f"{end!r} is not (address or prefix, port); write ('192.0.2.1', 53)")
 
 
+def _listed(value: object) -> tuple[tuple[int, int], ...]:
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise ValueError(f"{value!r} is not a set; write {{('tcp', 8883), ('udp', 27015)}}")  # noqa: TRY004 - read as one kind
+    return tuple(sorted(_listed_port(each) for each in value))
+
+
+def _listed_port(given: object) -> tuple[int, int]:
+    match given:
+        case ("tcp" | "udp" as protocol, int(port)) if 1 <= port <= 65535 and not isinstance(port, bool):
+            return {PROTOCOL_NAMES[number]: number for number in (TCP, UDP)}[protocol], port
+    raise ValueError(f"{given!r} is not (protocol, port); write ('tcp', 8883) or ('udp', 27015)")
+
+
 def _tunnels(value: object) -> frozenset[str]:
     names = {value} if isinstance(value, str) else value
     if not isinstance(names, Iterable):
@@ -204,6 +218,14 @@ KNOWN: Final = {
             "full, what was seen once is forgotten first.",
             partial(_megabytes, _LEAST_EVIDENCE_MEMORY),
             "SHODOHFLO_EVIDENCE_MEMORY",
+        ),
+        Setting(
+            "LISTED_PORTS",
+            "set of (protocol, port)",
+            "empty",
+            "Ports that services use, such as `{('tcp', 8883)}`, beside TCP ports below 1024 and the list that is "
+            "included. Where nothing better shows the service, the end with the only listed port is.",
+            _listed,
         ),
         Setting(
             "TTL_GRACE",

@@ -56,6 +56,8 @@ class Settings:
     """The memory limit of the embedded store, in megabytes."""
     evidence_memory: int
     """The memory for the evidence of services, in megabytes."""
+    listed_ports: tuple[tuple[int, int], ...]
+    """Protocol numbers with ports that services use, beside those of the list."""
     ttl: int
     """The lifetime of a key after its last packet, in seconds."""
     log_level: str
@@ -141,6 +143,7 @@ def _settle(assigned: Mapping[str, Any], environment: Mapping[str, str], source:
         store=values.get("REDIS_SERVER"),
         store_memory=values.get("STORE_MEMORY", STORE_MEMORY),
         evidence_memory=values.get("EVIDENCE_MEMORY", EVIDENCE_MEMORY),
+        listed_ports=values.get("LISTED_PORTS", ()),
         ttl=values.get("TTL_GRACE", TTL_GRACE),
         log_level=values.get("LOG_LEVEL", LOG_LEVEL),
         stats_interval=values.get("PCAP_STATS", PCAP_STATS),

@@ -45,6 +45,7 @@ class ServiceFeed:
     def __init__(self, store: Store, interval: float = INTERVAL) -> None:
         """Read from `store` every `interval` seconds; nothing is asked before `start`."""
         # An embedded store is started by the thread of the writer only.
+        self._starts_later = isinstance(store, EmbeddedStore)
         self._store = store.reading if isinstance(store, EmbeddedStore) else store
         self._interval = interval
         self._changed = Condition()
@@ -81,6 +82,12 @@ class ServiceFeed:
         with self._changed:
             self._changed.wait_for(lambda: self._reads or self._failures or self._closing, timeout)
             return self._reads > 0
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether the first answer is about to come: nothing was asked yet, or the store is just being started."""
+        with self._changed:
+            return not self._reads and (self._starts_later or not self._failures)
 
     @property
     def failures(self) -> int:

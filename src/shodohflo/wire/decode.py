@@ -83,13 +83,16 @@ class Decoded(Packets):
     """The number of packets that were tunnels, of all kinds, by name of the tunnel."""
 
 
-def decode(frames: Frames, tunnels: frozenset[str] = frozenset(), table: DecoderTable = TABLE) -> Decoded:
+def decode(
+    frames: Frames, tunnels: frozenset[str] = frozenset(), table: DecoderTable = TABLE, *, listens: bool = True
+) -> Decoded:
     """Decode `frames`, and the packets inside the UDP `tunnels` named. Never raises, whatever their bytes.
 
-    Tests pass another `table` to compare decoders with each other.
+    What only evidence needs is left out unless the caller `listens` for it. Tests pass another `table` to compare
+    decoders with each other.
     """
     decoded = Decoded()
-    decoding: Decoding[Batch | Messages] = Decoding(table, tunnels)
+    decoding: Decoding[Batch | Messages] = Decoding(table, tunnels, listens=listens)
     decoding.dispatch(Rows.from_frames(frames), LINK, frames.layer)
     into: Packets = decoded
     for _ in range(1 + MOST_TUNNELS):
@@ -105,7 +108,9 @@ def decode(frames: Frames, tunnels: frozenset[str] = frozenset(), table: Decoder
 
 def _inside(decoding: Decoding[Batch | Messages]) -> Decoding[Batch | Messages]:
     """Return a decoding of the packets inside the tunnels that `decoding` has met."""
-    inner: Decoding[Batch | Messages] = Decoding(decoding.table, decoding.tunnels, MAX_DEPTH_INSIDE)
+    inner: Decoding[Batch | Messages] = Decoding(
+        decoding.table, decoding.tunnels, MAX_DEPTH_INSIDE, listens=decoding.listens
+    )
     for layer, rows in decoding.inside:
         inner.next_header(rows, layer)
     return inner

@@ -91,12 +91,21 @@ class DecoderTable:
 class Decoding(Generic[Result]):
     """The queue of rows to decode, and the results: rows decoded, refused, sent, or to be looked into as tunnels."""
 
-    def __init__(self, table: DecoderTable, tunnels: frozenset[str] = frozenset(), depth: int = MAX_DEPTH) -> None:
+    def __init__(
+        self,
+        table: DecoderTable,
+        tunnels: frozenset[str] = frozenset(),
+        depth: int = MAX_DEPTH,
+        *,
+        listens: bool = True,
+    ) -> None:
         """Start with an empty queue.
 
         `table` has the decoder of each layer, `tunnels` names the UDP tunnels to look into, and `depth` is the most
-        headers to follow.
+        headers to follow. Unless it `listens`, what only evidence needs is not read: `Batch.number` and `Batch.says`
+        are 0.
         """
+        self.listens = listens
         self._depth = depth
         self.table = table
         self.tunnels = tunnels

@@ -38,9 +38,9 @@ def test_a_flood_of_ports_is_summed_up() -> None:
     assert len(grades._graded) <= MOST_PORTS + 3
 
 
-def test_packets_against_proof_are_counted_by_rule() -> None:
-    """Packets, not rows."""
+def test_flows_against_proof_are_counted_by_rule() -> None:
+    """Each row is a flow."""
     grades = Grades()
-    grades.contradict(np.array([2, 0, 2], np.uint16), np.array([5, 1, 7], np.int64))
+    grades.contradict(np.array([2, 0, 2], np.uint16))
 
-    assert grades.contradicted == {0: 1, 2: 12}
+    assert grades.contradicted == {0: 1, 2: 2}

@@ -121,7 +121,7 @@ def test_claims_are_asked_only_where_nothing_else_is_known() -> None:
     known = FlowFacts(is_tcp=True, is_two_way=True, own=0, claims=claims, known=OfEnds(CLIENT, CLIENT))
     contradiction = FlowFacts(is_tcp=True, is_two_way=True, own=Own.CONTRADICTION, claims=claims)
 
-    assert [climb_plain(facts)[1] for facts in (silent, known, contradiction)] == [Rung.KNOWN, Rung.NONE, Rung.NONE]
+    assert [climb_plain(facts)[1] for facts in (silent, known, contradiction)] == [Rung.CLAIMED, Rung.NONE, Rung.NONE]
 
 
 def test_every_fact_is_one_that_a_rung_asks_for() -> None:

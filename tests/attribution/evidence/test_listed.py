@@ -23,3 +23,10 @@ def test_low_ports_are_listed_for_tcp_alone() -> None:
     assert listed[TCP][1023]
     assert not listed[UDP][1023]
     assert not listed[TCP][40000]
+
+
+def test_an_operator_adds_ports() -> None:
+    """They are listed for their protocol, beside those of the list."""
+    listed = listed_ports([(UDP, 54321)])
+
+    assert (listed[UDP][54321], listed[TCP][54321], listed[UDP][53]) == (True, False, True)

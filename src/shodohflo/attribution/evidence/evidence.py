@@ -74,24 +74,32 @@ class Intake:
 class Evidence:
     """Everything that is remembered of flows, ends and addresses; of a fixed size."""
 
-    def __init__(self, octets: int = EVIDENCE_MEMORY, our_nets: Iterable[Network] = ()) -> None:
-        """Use about `octets` bytes; the broadcast addresses of `our_nets` are groups."""
+    def __init__(
+        self,
+        octets: int = EVIDENCE_MEMORY,
+        our_nets: Iterable[Network] = (),
+        listed: Iterable[tuple[int, int]] = (),
+    ) -> None:
+        """Use at most `octets` bytes, of at least 4 MB; the broadcast addresses of `our_nets` are groups.
+
+        `listed` are protocol numbers with ports that services use, beside those of the list.
+        """
         # Hundredths of the room, divided by the bytes of an entry.
         room = octets // 100
-        self.flows = Flows(40 * room // 90)
+        self.flows = Flows(35 * room // 90)
         self.openings = Openings(8 * room // 40)
-        services, clients, claimed_clients = 10 * room // 60, 4 * room // 20, room // 20
-        self.hints = Hints(2 * services + clients + claimed_clients)
-        self.services = Services(services, 6 * room // 20, self.hints)
-        self.claims = Services(services, 6 * room // 20, self.hints)
+        services, clients, claimed_clients = 8 * room // 60, 4 * room // 20, room // 20
+        self.hints = Hints(services + clients)
+        self.services = Services(services, 4 * room // 20, self.hints)
+        self.claims = Services(services, 6 * room // 20)
         self.clients = Marks(clients, self.hints)
-        self.claimed_clients = Marks(claimed_clients, self.hints)
+        self.claimed_clients = Marks(claimed_clients)
         self.roles = Marks(3 * room // 20)
         self.churn = Churn(5 * room // 20, 1 * room // 20)
         self.one_way_churn = Churn(5 * room // 20, 1 * room // 20)
-        self.knocks = Knocks(pending=3 * room // 70)
+        self.knocks = Knocks(3 * room // 70, origins=7 * room // 1200, prefixes=2 * room // 1200)
         self.groups = GroupAddresses(our_nets)
-        self.listed = listed_ports()
+        self.listed = listed_ports(listed)
         self.own_ends: OwnEndsTable | None = None
         """The sockets of this host; None if they are not known, as in captures."""
 
@@ -115,8 +123,9 @@ class Evidence:
             )
         )
 
-    def change_networks(self, our_nets: Iterable[Network]) -> None:
-        """Take the broadcast addresses of other networks of ours for groups."""
+    def adapt(self, our_nets: Iterable[Network], listed: Iterable[tuple[int, int]]) -> None:
+        """Go by other networks of ours and other listed ports from now on; nothing is forgotten."""
+        self.listed = listed_ports(listed)
         self.groups = GroupAddresses(our_nets)
 
     def news(self, now: int) -> list[ServiceSeen]:
@@ -175,7 +184,7 @@ class Evidence:
 
     def _renew_hints(self) -> None:
         if self.hints.is_full:
-            self.hints.renew(table.keys for table in (self.services, self.claims, self.clients, self.claimed_clients))
+            self.hints.renew([self.services.keys, self.clients.keys])
 
     def _remember(self, talks: Conversations, shown: Shown) -> None:
         """Remember ends and addresses of the flows that have something to tell, but of those with groups."""

@@ -10,6 +10,8 @@ import numpy as np
 from shodohflo.model import PROTOCOL_NAMES, TCP
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
 PORTS: Final = 65_536
@@ -20,12 +22,17 @@ _LOW: Final = 1024
 _NUMBERS: Final = {name: number for number, name in PROTOCOL_NAMES.items()}
 
 
-def listed_ports() -> dict[int, NDArray[np.bool_]]:
-    """Return for TCP and UDP, by protocol number, which ports are listed."""
+def listed_ports(more: Iterable[tuple[int, int]] = ()) -> dict[int, NDArray[np.bool_]]:
+    """Return for TCP and UDP, by protocol number, which ports are listed.
+
+    `more` are ports that an operator adds: protocol numbers with ports.
+    """
     listed: dict[int, NDArray[np.bool_]] = {}
     text = resources.files(__package__).joinpath("listed_ports.tsv").read_text(encoding="ascii")
     for line in text.splitlines()[1:]:
         protocol, port = line.split("\t")
         listed.setdefault(_NUMBERS[protocol], np.zeros(PORTS, np.bool_))[int(port)] = True
     listed[TCP][:_LOW] = True
+    for number, added in more:
+        listed[number][added] = True
     return listed

@@ -77,7 +77,9 @@ def _take(decoding: Decoding[Any], rows: Rows, header: Header, family: Family, p
     plain &= _tcp(header, network) | (_udp(udp, network) & (not decoding.tunnels))
     chosen = np.flatnonzero(plain)
     batch = _batch(rows, header, network, chosen)
-    _read_payloads(batch, rows, chosen, network, udp)
+    if decoding.listens:
+        _read_openings(batch, chosen, TcpHeader(udp.octets))
+        _read_payloads(batch, rows, chosen, network, udp)
     decoding.decoded.append(batch)
 
 
@@ -120,7 +122,6 @@ def _batch(rows: Rows, header: Header, network: _Network, chosen: NDArray[np.int
     # The ports are at the same place in both transport headers; the flags count for TCP only.
     tcp = TcpHeader(header.octets[:, network.size :])
     protocol = network.protocol[chosen]
-    flags = tcp.flags[chosen] * (protocol == TCP)
     time = rows.time[chosen]
     return Batch(
         family=family,
@@ -129,14 +130,19 @@ def _batch(rows: Rows, header: Header, network: _Network, chosen: NDArray[np.int
         src_port=tcp.src_port[chosen],
         dst_port=tcp.dst_port[chosen],
         protocol=protocol,
-        tcp_flags=flags,
-        number=opening_numbers(tcp, chosen, flags),
+        tcp_flags=tcp.flags[chosen] * (protocol == TCP),
+        number=np.zeros(len(chosen), np.uint32),
         says=np.zeros(len(chosen), np.uint8),
         packets=np.ones(len(chosen), np.int64),
         octets=network.total[chosen],
         first=time,
         last=time,
     )
+
+
+def _read_openings(batch: Batch, chosen: NDArray[np.intp], tcp: TcpHeader) -> None:
+    """Write the numbers of its opening segments into `batch`, the `chosen` of the rows with the headers `tcp`."""
+    batch.number[:] = opening_numbers(tcp, chosen, batch.tcp_flags)
 
 
 def _read_payloads(batch: Batch, rows: Rows, chosen: NDArray[np.intp], network: _Network, udp: UdpHeader) -> None:

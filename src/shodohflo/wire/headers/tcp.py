@@ -71,7 +71,8 @@ def tcp(decoding: Decoding[Any], rows: Rows, family: Family) -> None:
     chosen = np.flatnonzero(good)
     flags = header.flags[chosen]
     batch = segments(rows.keep(good), family, TCP)
-    decoding.decoded.append(replace(batch, tcp_flags=flags, number=opening_numbers(header, chosen, flags)))
+    number = opening_numbers(header, chosen, flags) if decoding.listens else batch.number
+    decoding.decoded.append(replace(batch, tcp_flags=flags, number=number))
 
 
 def opening_numbers(header: TcpHeader, chosen: NDArray[np.intp], flags: NDArray[np.uint8]) -> NDArray[np.uint32]:

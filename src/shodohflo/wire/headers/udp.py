@@ -48,7 +48,7 @@ def udp(decoding: Decoding[Any], rows: Rows, family: Family) -> None:
     rows = decoding.require(rows, Ports.SIZE, Refusal.UDP_CUT)
     rows = decoding.keep_if(rows, _plausible(rows), Refusal.UDP_LENGTH)
     batch = segments(rows, family, UDP)
-    decoding.decoded.append(replace(batch, says=_says(rows, batch)))
+    decoding.decoded.append(replace(batch, says=_says(rows, batch)) if decoding.listens else batch)
     if decoding.tunnels:
         look_inside(decoding, rows)
 
