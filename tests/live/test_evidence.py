@@ -292,7 +292,7 @@ def test_an_agent_that_restarts_is_right_from_the_first_packet_on(
         (SERVER[version], HIGH, kept) for version in (4, 6)
     }
     assert set(flows(server)) == expected
-    assert {detail(server, key)["evidence"] for key in expected} == {evidence}
+    assert {detail(server, key)["evidence"] for key in expected} == {evidence}, router.watching.log()
     assert after["store.corrections"] == "0"
     check_sums(server, [before, after])
 
