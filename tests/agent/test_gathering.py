@@ -18,6 +18,7 @@ from shodohflo.attribution.pipeline import Pipeline
 from shodohflo.attribution.policy import Policy
 from shodohflo.capture.live.socket_watch import SocketWatch
 from shodohflo.columns.own_ends import Saying
+from shodohflo.columns.socket_ends import AskedEnds
 from shodohflo.config import Configuration, load
 from shodohflo.model import TCP, End, Rung, ServiceSeen
 from shodohflo.pcap_config import SRC, FlowMapping, LowerPort, NetworkEnumeration, Observed
@@ -81,8 +82,9 @@ def test_the_sockets_of_this_host_are_known_at_once(server: Server) -> None:
         port = listener.getsockname()[1]
 
     assert own is not None
-    ends = np.array([0x7F000001], np.uint32), np.array([TCP], np.uint8), np.array([port], np.uint16)
-    assert own.find(4, *ends).tolist() == [Saying.SERVICE]
+    here, protocol = np.array([0x7F000001], np.uint32), np.array([TCP], np.uint8)
+    asked = AskedEnds(4, protocol, here, np.array([port], np.uint16), here, np.array([9], np.uint16))
+    assert own.find(asked).tolist() == [Saying.SERVICE]
 
 
 def write(server: Server, port: int) -> None:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from shodohflo.agent.session import Session
+
 TCP: Final = socket.SOCK_STREAM
 UDP: Final = socket.SOCK_DGRAM
 
@@ -317,26 +319,76 @@ def test_an_embedded_store_is_asked_as_soon_as_it_is_there(here: Site, tmp_path:
     assert "corrected" not in told
 
 
+@contextlib.contextmanager
+def feed(server: Server) -> Iterator[ServiceFeed]:
+    """Return a feed that has read the store for the first time, and found nothing; then it reads all the time."""
+    with ServiceFeed(SocketStore(server.path), 0.2) as services:
+        assert services.wait(PATIENCE)
+        assert services.take() == []
+        yield services
+
+
+@contextlib.contextmanager
+def learner(
+    here: Site, server: Server, directory: Path, services: ServiceFeed, interfaces: Sequence[str] = ()
+) -> Iterator[Session]:
+    """Return the session of an agent on the router that learns from `services`."""
+    directory.mkdir(exist_ok=True)
+    (directory / "configuration.py").write_text(CONFIGURATION)
+    settings = load(directory / "configuration.py", {}, privileged=False)
+    configuration, store = Configuration(settings, tuple(map(ip_network, OUR_NETS))), SocketStore(server.path)
+    options = RunOptions(
+        wanted=Wanted(tuple(interfaces)), configuration=configuration, store=store, name=directory.name
+    )
+    with session_in(here.router, options, services) as session:
+        yield session
+
+
+def learn(sessions: Sequence[Session]) -> None:
+    """Let sessions receive packets, write, and learn what the store knows."""
+    for session in sessions:
+        session.receive(0.1)
+        session.record()
+        session.gather()
+
+
+def finished(session: Session) -> dict[str, str]:
+    """End a session; return the fields of its hash."""
+    return {name: str(value) for name, value in session.finish().to_fields().items()}
+
+
 def test_two_agents_of_one_store_correct_what_each_of_them_has_counted(
     here: Site, server: Server, tmp_path: Path
 ) -> None:
-    """Two agents see the same packets, count under the same wrong key, and move their own packets from it."""
+    """Two agents see one direction each and count under the same wrong key, until the server's own agent knows better.
+
+    By its sockets; each moves its own packets.
+    """
     service = here.serve(TCP, 4, HIGH)
     old = begin(here, service, [15_001])
 
     with contextlib.ExitStack() as leaving:
-        both = [
-            leaving.enter_context(agent(here, "router", tmp_path / name, server=server, name=name))
-            for name in ("bert", "ernie")
+        feeds = [(side, leaving.enter_context(feed(server))) for side in ("c1", "s1")]
+        sides = [
+            leaving.enter_context(learner(here, server, tmp_path / side, services, [side])) for side, services in feeds
         ]
-        wait_until(lambda: all(fields(server, f"agent;{each.name}") for each in both))
+
+        def have_guessed() -> bool:
+            talk(old)
+            learn(sides)
+            return {"agent.c1", "agent.s1"} <= set(detail(server, swapped(4, 15_001)))
+
+        wait_until(have_guessed)
+        host = leaving.enter_context(agent(here, "server", tmp_path / "server", server=server))
+
+        def have_corrected() -> bool:
+            talk(old)
+            learn(sides)
+            return set(flows(server)) == {flow(4, HIGH)}
+
+        wait_until(have_corrected)
         talk(old)
-        wait_until(lambda: {f"agent.{each.name}" for each in both} <= set(detail(server, swapped(4, 15_001))))
-        new = begin(here, service, [15_002])
-        talk(old)
-        wait_until(lambda: set(flows(server)) == {flow(4, HIGH)})
-        talk(old + new)
-        ended = [each.end() for each in both]
+        ended = [*map(finished, sides), host.end()]
 
     check_sums(server, ended)
     assert set(recorded(server)) == {
@@ -345,40 +397,57 @@ def test_two_agents_of_one_store_correct_what_each_of_them_has_counted(
         "10.2.0.9;10.1.0.5;peer",
         "client;10.1.0.5",
     }
-    assert [each["store.corrections"] for each in ended] == ["1", "1"]
-    assert all(int(each["store.corrected"]) > 0 for each in ended)
-    assert {f"agent.{each.name}" for each in both} <= set(fields(server, f"service;10.2.0.9;tcp;{HIGH}"))
+    assert [each["store.corrections"] for each in ended] == ["1", "1", "0"]
+    assert all(int(each["store.corrected"]) > 0 for each in ended[:2])
+    assert fields(server, f"service;10.2.0.9;tcp;{HIGH}")["evidence"] == "own socket"
 
 
-def test_an_agent_learns_from_another_while_both_run(here: Site, server: Server, tmp_path: Path) -> None:
-    """What another agent has seen since the start is known with the next reading, and corrects what was guessed."""
+@pytest.mark.parametrize("place", ["client", "server"])
+def test_an_agent_learns_from_another_while_both_run(here: Site, server: Server, tmp_path: Path, place: str) -> None:
+    """A service that sockets have shown to another agent is known when the store is read the next time."""
     service = here.serve(TCP, 4, HIGH)
-    (tmp_path / "configuration.py").write_text(CONFIGURATION)
-    settings = load(tmp_path / "configuration.py", {}, privileged=False)
-    configuration = Configuration(settings, tuple(map(ip_network, OUR_NETS)))
-    store = SocketStore(server.path)
-    options = RunOptions(wanted=Wanted(), configuration=configuration, store=store, name="session")
 
-    with agent(here, "router", tmp_path / "router", server=server) as router, ServiceFeed(store, 0.2) as services:
-        assert services.wait(PATIENCE)
-        assert services.take() == []
+    with agent(here, place, tmp_path / place, server=server) as host, feed(server) as services:
+        old = begin(here, service, [15_001])
+        with learner(here, server, tmp_path / "session", services) as session:
+
+            def knows() -> bool:
+                talk(old)
+                learn([session])
+                return detail(server, flow(4, HIGH)).get("evidence") == "known"
+
+            wait_until(knows)
+            beside = finished(session)
+        ended = host.end()
+
+    check_sums(server, [ended, beside])
+    assert set(flows(server)) == {flow(4, HIGH)}
+    assert fields(server, f"service;10.2.0.9;tcp;{HIGH}")["evidence"] == "own socket"
+
+
+def test_what_another_agent_has_seen_corrects_what_was_guessed(here: Site, server: Server, tmp_path: Path) -> None:
+    """A guess is written before the store is read again; with the service that it knows by then, it is taken back."""
+    service = here.serve(TCP, 4, HIGH)
+
+    with agent(here, "router", tmp_path / "router", server=server) as router, feed(server) as services:
         old = begin(here, service, [15_001])
         wait_until(lambda: fields(server, f"service;10.2.0.9;tcp;{HIGH}") != {})
-        with session_in(here.router, options, services) as session:
+        with learner(here, server, tmp_path / "session", services) as session:
 
-            def hear() -> dict[str, int]:
+            def hears(expected: set[str]) -> bool:
                 talk(old)
                 session.receive(0.1)
                 session.record()
-                return flows(server)
+                return set(flows(server)) == expected
+
+            wait_until(lambda: hears({flow(4, HIGH), swapped(4, 15_001)}))
 
             def learns() -> bool:
                 session.gather()
-                return set(hear()) == {flow(4, HIGH)}
+                return hears({flow(4, HIGH)})
 
-            wait_until(lambda: swapped(4, 15_001) in hear())
             wait_until(learns)
-            beside = {name: str(value) for name, value in session.finish().to_fields().items()}
+            beside = finished(session)
         ended = router.end()
 
     check_sums(server, [ended, beside])

@@ -19,6 +19,7 @@ How the specification is read where it leaves a choice:
   openings.
 * An entry is used when evidence is noted in it, not when it is asked; a flow asks at the time of its last payload.
 * Datagrams between two groups, which only a forger sends, have no verdict by *group* and leave nothing in memory.
+* What a socket of this host proves is remembered when the flows of the batch have been decided.
 * Sequence numbers of payload are not read, so a bare SYN is as good as any other claim once payload follows.
 """
 
@@ -147,10 +148,10 @@ class Swap:
 
 @dataclass(frozen=True, slots=True)
 class OwnSockets:
-    """Ends of this host: those that listen, and those of connected sockets without a listener."""
+    """Ends that listen, and those of connected sockets without a listener, with the remote ones."""
 
     services: frozenset[End] = frozenset()
-    clients: frozenset[End] = frozenset()
+    clients: frozenset[tuple[End, End]] = frozenset()
 
 
 class Strength(Enum):
@@ -408,7 +409,11 @@ class Ladder:
             elif packet.is_payload:
                 self._pay(packet, flow, side)
                 decided[flow] = None
-        return {flow: self._decide(flow) for flow in decided}
+        verdicts = {flow: self._decide(flow) for flow in decided}
+        for flow, verdict in verdicts.items():
+            if verdict.rung is Rung.OWN_SOCKET and verdict.service is not None and not self.is_group(flow):
+                self.verified.services.keep(flow.ends[verdict.service], value=True, now=self._remembered(flow).last)
+        return verdicts
 
     def ask(self, flow: Flow) -> Verdict:
         """Return what the evidence says of `flow` now, whatever was written; the flow must have had payload."""
@@ -526,8 +531,16 @@ class Ladder:
                 yield Verdict(service, rung)
 
     def _own_socket(self, flow: Flow) -> int | None:
-        service = only(end in self._own_sockets.services for end in flow.ends)
-        return other(only(end in self._own_sockets.clients for end in flow.ends)) if service is None else service
+        if flow.protocol == UDP and flow.ends[0].port == flow.ends[1].port:
+            return None
+        own = self._own_sockets
+        serves = [end in own.services for end in flow.ends]
+        asks = [
+            pair in own.clients and not served
+            for pair, served in zip((flow.ends, flow.ends[::-1]), serves, strict=True)
+        ]
+        service = only(serves)
+        return other(only(asks)) if service is None else service
 
     def _group(self, flow: Flow) -> int | None:
         return only(flow.protocol == UDP and self._is_group_address(end.address) for end in flow.ends)

@@ -236,7 +236,7 @@ def test_roles_of_addresses_help_where_nothing_else_does() -> None:
 
 @pytest.mark.parametrize(
     "sockets",
-    [OwnSockets(services=frozenset({FLOW.ends[0]})), OwnSockets(clients=frozenset({FLOW.ends[1]}))],
+    [OwnSockets(services=frozenset({FLOW.ends[0]})), OwnSockets(clients=frozenset({(FLOW.ends[1], FLOW.ends[0])}))],
     ids=["listening", "client"],
 )
 def test_the_sockets_of_this_host_are_the_strongest_evidence(sockets: OwnSockets) -> None:

@@ -254,12 +254,16 @@ class Memory:
         each, latest = ordered[starts], np.maximum.reduceat(times[order], starts)
         # Keys in ascending order are in ascending order of their sets.
         sets = self._set_of(each)
-        first = np.flatnonzero(_begins(sets))
-        rank = np.arange(len(sets)) - np.repeat(first, np.diff(first, append=len(sets)))
-        placed = np.full(len(each), -1, np.int32)
-        for turn in range(min(WAYS, int(rank.max()) + 1)):
-            rows = np.flatnonzero(rank == turn)
-            placed[rows] = self._place(each[rows], latest[rows], choose(sets[rows], latest[rows]))
+        begins_set = _begins(sets)
+        if begins_set.all():
+            placed = self._place(each, latest, choose(sets, latest))
+        else:
+            placed = np.full(len(each), -1, np.int32)
+            first = np.flatnonzero(begins_set)
+            rank = np.arange(len(sets)) - np.repeat(first, np.diff(first, append=len(sets)))
+            for turn in range(min(WAYS, int(rank.max()) + 1)):
+                rows = np.flatnonzero(rank == turn)
+                placed[rows] = self._place(each[rows], latest[rows], choose(sets[rows], latest[rows]))
         slots = np.empty(len(keys), np.int32)
         slots[order] = placed[np.cumsum(begins) - 1]
         return slots

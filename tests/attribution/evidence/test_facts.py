@@ -10,7 +10,7 @@ from shodohflo.attribution.evidence.lookup import FACTS
 
 def test_every_fact_about_ends_is_looked_up() -> None:
     """By its own name."""
-    about_ends = {each.name for each in fields(FlowFacts)} - {"is_tcp", "is_two_way", "own"}
+    about_ends = {each.name for each in fields(FlowFacts)} - {"is_tcp", "is_two_way", "own", "same_port"}
 
     assert set(FACTS) == about_ends
 

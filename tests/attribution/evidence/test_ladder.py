@@ -38,6 +38,7 @@ FACTS = st.builds(
     is_tcp=st.booleans(),
     is_two_way=st.booleans(),
     own=st.sampled_from(Own),
+    same_port=st.booleans(),
     sockets=MARKS,
     groups=FLAGS,
     known=BITS,
@@ -59,6 +60,7 @@ class Made:
         self.is_tcp = np.array([flow.is_tcp for flow in flows], np.bool_)
         self.is_two_way = np.array([flow.is_two_way for flow in flows], np.bool_)
         self.own = np.array([flow.own for flow in flows], np.uint8)
+        self.same_port = np.array([flow.same_port for flow in flows], np.bool_)
 
     def about(self, fact: str, side: int) -> NDArray[np.uint8]:
         """As in `Facts`."""
@@ -93,6 +95,18 @@ def test_the_rungs_stand_in_the_order_of_their_strength() -> None:
     assert all(row.sentence for row in LADDER)
 
 
+def test_datagrams_between_equal_ports_ask_no_socket() -> None:
+    """Who asks from the port of the service has a socket that looks like a service's; a TCP listener is one."""
+    sockets = OfEnds(SERVICE, 0)
+    said = [
+        climb_plain(FlowFacts(is_tcp=is_tcp, is_two_way=True, own=0, same_port=same_port, sockets=sockets))
+        for is_tcp, same_port in ((False, True), (False, False), (True, True))
+    ]
+
+    proven = (Service.SIDE_0, Rung.OWN_SOCKET)
+    assert said == [(Service.UNKNOWN, Rung.NONE), proven, proven]
+
+
 def test_a_tie_goes_on_to_the_next_rung() -> None:
     """Both ends are known as services, and one port is listed."""
     facts = FlowFacts(is_tcp=True, is_two_way=False, own=0, known=OfEnds(SERVICE, SERVICE), listed=OfEnds(0, 1))
@@ -107,7 +121,7 @@ def test_claims_are_asked_only_where_nothing_else_is_known() -> None:
     known = FlowFacts(is_tcp=True, is_two_way=True, own=0, claims=claims, known=OfEnds(CLIENT, CLIENT))
     contradiction = FlowFacts(is_tcp=True, is_two_way=True, own=Own.CONTRADICTION, claims=claims)
 
-    assert [climb_plain(facts)[1] for facts in (silent, known, contradiction)] == [Rung.KNOWN, Rung.NONE, Rung.NONE]
+    assert [climb_plain(facts)[1] for facts in (silent, known, contradiction)] == [Rung.CLAIMED, Rung.NONE, Rung.NONE]
 
 
 def test_every_fact_is_one_that_a_rung_asks_for() -> None:
@@ -126,4 +140,4 @@ def test_every_fact_is_one_that_a_rung_asks_for() -> None:
         for row in LADDER:
             row.columns(Listening([FlowFacts(is_tcp=True, is_two_way=two_way, own=0)]))
 
-    assert asked == {each.name for each in fields(FlowFacts)} - {"is_tcp", "is_two_way", "own"}
+    assert asked == {each.name for each in fields(FlowFacts)} - {"is_tcp", "is_two_way", "own", "same_port"}

@@ -13,9 +13,10 @@ from shodohflo.attribution.evidence.evidence import Evidence
 from shodohflo.attribution.evidence.known import CLIENT, SERVICE, FlowEnds
 from shodohflo.attribution.evidence.lookup import Lookup
 from shodohflo.columns.own_ends import OwnEnds, OwnEndsTable, OwnSpace
+from shodohflo.columns.socket_ends import SocketPair
 from shodohflo.model import TCP, End
 from support.judging import Columns, batch_of
-from support.segments import ACK, HERE, HERE_PORT, SYN, SYN_ACK, datagram, segment
+from support.segments import ACK, HERE, HERE_PORT, SYN, SYN_ACK, THERE, THERE_PORT, datagram, segment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -89,11 +90,20 @@ def test_sockets_are_those_of_the_kernel() -> None:
     columns = after()
     assert both(lookup(columns, CHAT), "sockets") == [0, 0]
 
-    space = OwnSpace.of([HERE], [End(HERE, TCP, HERE_PORT)], [End(HERE, TCP, 1)])
+    asking = [SocketPair(End(HERE, TCP, port), End(THERE, TCP, to)) for port, to in ((1, THERE_PORT), (2, 9))]
+    space = OwnSpace.of([HERE], [End(HERE, TCP, HERE_PORT)], asking)
     columns.evidence.own_ends = OwnEndsTable.compile(OwnEnds((space,)))
 
     assert both(lookup(columns, CHAT), "sockets") == [SERVICE, 0]
     assert both(lookup(columns, [segment(ACK, port=1)]), "sockets") == [CLIENT, 0]
+    assert both(lookup(columns, [segment(ACK, port=2)]), "sockets") == [0, 0]
+
+
+def test_equal_ports_are_seen() -> None:
+    """Of both ends of a flow."""
+    facts = lookup(after(), [datagram(port=123, to=123), datagram(port=123, to=124)])
+
+    assert sorted(facts.same_port.tolist()) == [False, True]
 
 
 def test_facts_that_are_kept_are_about_the_same_flows() -> None:

@@ -46,6 +46,17 @@ def test_datagrams_answer_by_their_bits() -> None:
     assert {(seen.end.protocol, seen.rung) for seen in memory.all(BEGIN)} == {(TCP, Rung.HANDSHAKE), (UDP, Rung.BITS)}
 
 
+def test_other_evidence_may_be_given() -> None:
+    """The strongest is kept."""
+    memory = services()
+    talks, _, _ = conversations([segment(ACK)])
+    ends = FlowEnds(talks, np.arange(len(talks)), 1)
+    for evidence in (Rung.NONE, Rung.OWN_SOCKET, Rung.NONE):
+        memory.remember(ends, evidence)
+
+    assert [seen.rung for seen in memory.all(BEGIN)] == [Rung.OWN_SOCKET]
+
+
 def test_clients_are_counted_up_to_a_limit() -> None:
     """By address."""
     memory = services(4096)

@@ -9,7 +9,7 @@ import pytest
 from shodohflo.columns.corrections import Corrections
 from shodohflo.columns.own_ends import OwnEnds, OwnEndsTable, OwnSpace
 from shodohflo.model import TCP, End, Rung
-from shodohflo.pcap_config import FlowMapping, LowerPort, Observed
+from shodohflo.pcap_config import DST, SRC, Assign, FlowMapping, LowerPort, Observed
 from shodohflo.rules.compiler import CompiledRules
 from support.judging import EVERYWHERE, Columns
 from support.segments import ACK, HERE, HERE_PORT, SYN, SYN_ACK, THERE, THERE_PORT, segment
@@ -97,18 +97,20 @@ def test_rules_are_graded_once_for_each_flow() -> None:
 
 
 @pytest.mark.parametrize("settles_first", [False, True])
-def test_a_rule_that_stands_above_evidence_is_graded_and_its_packets_are_counted(settles_first: bool) -> None:  # noqa: FBT001
-    """Packets recorded against proof, by the rule that recorded them."""
+def test_a_flow_that_a_rule_records_against_evidence_is_counted_once(settles_first: bool) -> None:  # noqa: FBT001
+    """By the rule that recorded it, whether the flow has been settled before or not."""
     columns = Columns()
-    corrections_of(columns, PROOF, [segment(ACK, back=True, at=1)])
-    columns.rules = CompiledRules(
-        EVERYWHERE, FlowMapping((None, None, LowerPort()), (None, None, Observed(LowerPort())))
-    )
-    batches = [[segment(ACK, at=2)] * 3, [segment(ACK, at=3)]]
+    by_port, by_evidence = (None, None, LowerPort()), (None, None, Observed(LowerPort()))
+    rules = CompiledRules(EVERYWHERE, FlowMapping(by_port, by_evidence))
+    # Dropped, it is recorded by no rule, and not graded.
+    dropping = CompiledRules(EVERYWHERE, FlowMapping((None, None, Assign(SRC, DST, drop=True))))
+    columns.rules = dropping if settles_first else rules
+    corrections_of(columns, [*PROOF, segment(ACK, back=True, at=1)])
+    columns.rules = rules
 
-    corrections_of(columns, *(batches if settles_first else [[*batches[0], *batches[1]]]))
+    corrections_of(columns, [segment(ACK, at=2)] * 3, [segment(ACK, at=3)])
 
-    assert columns.grades.contradicted == {0: 4}
+    assert columns.grades.contradicted == {0: 1}
 
 
 def test_flows_that_no_rule_leaves_to_evidence_get_no_weak_verdict() -> None:

@@ -11,6 +11,7 @@ import pytest
 from shodohflo.capture.live.namespaces import NamespaceError
 from shodohflo.capture.live.socket_watch import SocketWatch
 from shodohflo.columns.own_ends import OwnEndsTable, Saying
+from shodohflo.columns.socket_ends import AskedEnds
 from support.networks import namespace, wait_until
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ def says(own: OwnEndsTable | None, port: int) -> Saying:
     """Return what `own` says of a TCP port of 127.0.0.1."""
     assert own is not None
     address, protocol = np.array([0x7F000001], np.uint32), np.array([6], np.uint8)
-    return Saying(int(own.find(4, address, protocol, np.array([port], np.uint16))[0]))
+    asked = AskedEnds(4, protocol, address, np.array([port], np.uint16), address, np.array([9], np.uint16))
+    return Saying(int(own.find(asked)[0]))
 
 
 def test_the_ends_are_known_from_the_start(listener: socket.socket) -> None:

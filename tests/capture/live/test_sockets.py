@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 V4: Final = "192.0.2.1"
 V6: Final = "2001:db8::1"
+ANYBODY: Final = End(ip_address("192.0.2.99"), TCP, 9)
 LATER: Final = 1000.0
 """Seconds between two readings of a test, more than any pause."""
 
@@ -79,9 +80,9 @@ class Host:
         assert self.reader.problem == ""
         return self.known
 
-    def says(self, address: str, port: int, protocol: int = TCP) -> Saying:
-        """Return what the latest reading says."""
-        return self.known.says(End(ip_address(address), protocol, port))
+    def says(self, address: str, port: int, protocol: int = TCP, *, to: tuple[str, int] = ("192.0.2.99", 9)) -> Saying:
+        """Return what the latest reading says of an end in a flow with the end `to`."""
+        return self.known.says(End(ip_address(address), protocol, port), End(ip_address(to[0]), protocol, to[1]))
 
 
 def _family(address: str) -> int:
@@ -152,8 +153,8 @@ def test_one_end_of_a_connection_is_a_client_and_the_accepted_one_a_service(host
 
     assert accepted.getsockname()[:2] == (address, 50000)
     assert host.says(address, 50000) is Saying.SERVICE
-    assert host.says(address, client.getsockname()[1]) is Saying.CLIENT
-    assert host.known.spaces[0].clients.port.tolist() == [client.getsockname()[1]]
+    assert host.says(address, client.getsockname()[1], to=(address, 50000)) is Saying.CLIENT
+    assert host.known.spaces[0].clients.local.port.tolist() == [client.getsockname()[1]]
 
 
 def test_ipv4_through_sockets_of_ipv6_is_ipv4(host: Host) -> None:
@@ -165,8 +166,25 @@ def test_ipv4_through_sockets_of_ipv6_is_ipv4(host: Host) -> None:
 
     host.read()
 
-    assert host.says(V4, client.getsockname()[1]) is Saying.CLIENT
+    assert host.says(V4, client.getsockname()[1], to=(V4, 8080)) is Saying.CLIENT
     assert host.says(V4, 8080) is Saying.SERVICE
+
+
+@pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_DGRAM])
+@pytest.mark.parametrize("address", [V4, V6, f"::ffff:{V4}"])
+def test_a_client_is_one_towards_its_remote_end_alone(host: Host, address: str, kind: socket.SocketKind) -> None:
+    """Whoever else sends to the port of a client is not asked by it; so it is with IPv4 through an IPv6 socket."""
+    protocol, here = TCP if kind == socket.SOCK_STREAM else UDP, address.removeprefix("::ffff:")
+    (host.listen if protocol == TCP else host.bound)(here, 8080)
+    client = host.unbound(socket.AF_INET6 if ":" in address else socket.AF_INET, kind)
+    client.connect((address, 8080))
+    port = client.getsockname()[1]
+
+    host.read()
+
+    remote = ((here, 8080), (here, 8081), ("192.0.2.99" if here == V4 else "2001:db8::99", 8080))
+    said = [host.says(here, port, protocol, to=to) for to in remote]
+    assert said == [Saying.CLIENT, Saying.NOTHING, Saying.NOTHING]
 
 
 def test_a_port_that_was_bound_before_it_was_connected_is_a_clients_too(host: Host) -> None:
@@ -176,7 +194,7 @@ def test_a_port_that_was_bound_before_it_was_connected_is_a_clients_too(host: Ho
 
     host.read()
 
-    assert host.says(V4, 700) is Saying.CLIENT
+    assert host.says(V4, 700, to=(V4, 2049)) is Saying.CLIENT
 
 
 def test_a_connection_that_waits_for_its_answer_is_a_clients(host: Host) -> None:
@@ -190,7 +208,7 @@ def test_a_connection_that_waits_for_its_answer_is_a_clients(host: Host) -> None
 
     host.read()
 
-    assert host.says(V4, client.getsockname()[1]) is Saying.CLIENT
+    assert host.says(V4, client.getsockname()[1], to=("198.51.100.1", 80)) is Saying.CLIENT
 
 
 @pytest.mark.parametrize(
@@ -251,12 +269,12 @@ def test_a_connected_udp_socket_is_a_clients(host: Host) -> None:
     client = host.connect((V4, 53), socket.SOCK_DGRAM)
     host.connect((V4, 53), socket.SOCK_DGRAM, source=4433)
     assert host.read()
-    alone = host.says(V4, 4433, UDP)
+    alone = host.says(V4, 4433, UDP, to=(V4, 53))
     host.bound(V4, 4433)
     host.read()
     host.read()
 
-    assert host.says(V4, client.getsockname()[1], UDP) is Saying.CLIENT
+    assert host.says(V4, client.getsockname()[1], UDP, to=(V4, 53)) is Saying.CLIENT
     assert (alone, host.says(V4, 4433, UDP)) == (Saying.CLIENT, Saying.SERVICE)
 
 
@@ -289,7 +307,7 @@ def test_an_active_transfer_of_ftp_makes_the_host_that_asked_for_it_a_service(ho
 
     host.read()
 
-    assert (host.says(V4, 20), host.says(V4, 50000)) == (Saying.CLIENT, Saying.SERVICE)
+    assert (host.says(V4, 20, to=(V4, 50000)), host.says(V4, 50000)) == (Saying.CLIENT, Saying.SERVICE)
 
 
 @pytest.mark.parametrize("bound", [V4, V6, "::"])
@@ -308,7 +326,7 @@ def test_a_connection_whose_listener_nobody_saw_is_a_services_nevertheless(host:
     host.read()
 
     assert host.says(reached, port) is Saying.SERVICE
-    assert host.says(reached, client.getsockname()[1]) is Saying.CLIENT
+    assert host.says(reached, client.getsockname()[1], to=(reached, port)) is Saying.CLIENT
 
 
 def test_a_connection_in_doubt_says_nothing_while_segments_are_on_their_way(host: Host) -> None:
@@ -320,10 +338,10 @@ def test_a_connection_in_doubt_says_nothing_while_segments_are_on_their_way(host
     host.space.ip("link", "set", "lo", "down")
     first.sendall(b"lost")
     host.read()
-    said = [host.says(V4, each.getsockname()[1]) for each in (first, second)]
+    said = [host.says(V4, each.getsockname()[1], to=(V4, 50000)) for each in (first, second)]
     second.sendall(b"lost")
     host.read()
-    later = [host.says(V4, each.getsockname()[1]) for each in (first, second)]
+    later = [host.says(V4, each.getsockname()[1], to=(V4, 50000)) for each in (first, second)]
 
     assert said == [Saying.NOTHING, Saying.CLIENT]
     assert later == [Saying.NOTHING, Saying.CLIENT]
@@ -338,7 +356,8 @@ def test_a_kernel_that_does_not_know_who_opened_leaves_it_open(host: Host, monke
 
     host.read()
 
-    assert (host.says(V4, 50000), host.says(V4, client.getsockname()[1])) == (Saying.SERVICE, Saying.NOTHING)
+    asked = client.getsockname()[1]
+    assert (host.says(V4, 50000), host.says(V4, asked, to=(V4, 50000))) == (Saying.SERVICE, Saying.NOTHING)
 
 
 def test_many_listeners_do_not_hide_who_opened(host: Host) -> None:
@@ -351,7 +370,8 @@ def test_many_listeners_do_not_hide_who_opened(host: Host) -> None:
 
     host.read()
 
-    assert (host.says(V4, 50000), host.says(V4, client.getsockname()[1])) == (Saying.SERVICE, Saying.CLIENT)
+    asked = client.getsockname()[1]
+    assert (host.says(V4, 50000), host.says(V4, asked, to=(V4, 50000))) == (Saying.SERVICE, Saying.CLIENT)
 
 
 def test_a_service_without_connections_is_gone_with_its_socket(host: Host) -> None:
@@ -379,7 +399,7 @@ def test_nothing_is_returned_when_nothing_changed_and_not_too_often(host: Host) 
 
     assert (first is not None, same, too_early) == (True, None, None)
     assert changed is not None
-    assert changed.says(End(ip_address(V4), TCP, 81)) is Saying.SERVICE
+    assert changed.says(End(ip_address(V4), TCP, 81), ANYBODY) is Saying.SERVICE
 
 
 def test_many_sockets_are_all_there(host: Host) -> None:
@@ -400,7 +420,8 @@ listener = socket.create_server(("127.0.0.1", 50000))
 client = socket.create_connection(("127.0.0.1", 50000))
 reader = Sockets()
 (space,) = reader.poll(0.0).spaces
-print(space.services.port.tolist() == [50000], space.clients.port.tolist() == [client.getsockname()[1]], reader.problem)
+clients = space.clients.local.port.tolist()
+print(space.services.port.tolist() == [50000], clients == [client.getsockname()[1]], reader.problem)
 """
 
 
@@ -427,7 +448,7 @@ def test_a_named_namespace_is_read_as_well(host: Host) -> None:
 
     assert found is not None
     assert len(found.spaces) == 2
-    said = [found.says(End(ip_address(at), TCP, port)) for at in (V4, "198.51.100.1") for port in (8080, 8081)]
+    said = [found.says(End(ip_address(at), TCP, port), ANYBODY) for at in (V4, "198.51.100.1") for port in (8080, 8081)]
     assert said == [Saying.SERVICE, Saying.NOTHING, Saying.NOTHING, Saying.SERVICE]
 
 
@@ -494,9 +515,9 @@ def test_a_kernel_that_fails_is_counted_and_what_was_known_stays_for_a_while(
     assert soon is None
     assert problem == "cannot read the sockets of this host: no buffer space"
     assert later is not None
-    assert later.says(end) is Saying.NOTHING
+    assert later.says(end, ANYBODY) is Saying.NOTHING
     assert reader.failures == 2
-    assert back.says(end) is Saying.SERVICE
+    assert back.says(end, ANYBODY) is Saying.SERVICE
 
 
 def test_a_kernel_without_udp_diag_still_lists_tcp(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -509,8 +530,8 @@ def test_a_kernel_without_udp_diag_still_lists_tcp(host: Host, monkeypatch: pyte
         found = host.reader.poll(0.0)
 
     assert found is not None
-    assert found.says(End(ip_address(V4), TCP, 80)) is Saying.SERVICE
-    assert found.says(End(ip_address(V4), UDP, 80)) is Saying.NOTHING
+    assert found.says(End(ip_address(V4), TCP, 80), ANYBODY) is Saying.SERVICE
+    assert found.says(End(ip_address(V4), UDP, 80), ANYBODY) is Saying.NOTHING
     assert host.reader.problem == (
         "cannot read the sockets of this host: no list of UDP sockets: No such file or directory"
     )

@@ -24,10 +24,12 @@ from shodohflo.attribution.evidence.known import CLIENT, SERVICE, Churn, FlowEnd
 from shodohflo.attribution.evidence.listed import listed_ports
 from shodohflo.attribution.evidence.openings import Openings
 from shodohflo.attribution.evidence.services import Services
-from shodohflo.attribution.evidence.settled import Settled, divide, doubtful
+from shodohflo.attribution.evidence.settled import MINUTE, Settled, divide, doubtful
 from shodohflo.attribution.evidence.telling import Telling, due
 from shodohflo.columns.batch import Says
 from shodohflo.columns.own_ends import Saying
+from shodohflo.columns.socket_ends import AskedEnds
+from shodohflo.model import Rung
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -78,24 +80,24 @@ class Evidence:
         our_nets: Iterable[Network] = (),
         listed: Iterable[tuple[int, int]] = (),
     ) -> None:
-        """Use about `octets` bytes; the broadcast addresses of `our_nets` are groups.
+        """Use at most `octets` bytes, of at least 4 MB; the broadcast addresses of `our_nets` are groups.
 
         `listed` are protocol numbers with ports that services use, beside those of the list.
         """
         # Hundredths of the room, divided by the bytes of an entry.
         room = octets // 100
-        self.flows = Flows(40 * room // 90)
+        self.flows = Flows(35 * room // 90)
         self.openings = Openings(8 * room // 40)
-        services, clients, claimed_clients = 10 * room // 60, 4 * room // 20, room // 20
-        self.hints = Hints(2 * services + clients + claimed_clients)
-        self.services = Services(services, 6 * room // 20, self.hints)
-        self.claims = Services(services, 6 * room // 20, self.hints)
+        services, clients, claimed_clients = 8 * room // 60, 4 * room // 20, room // 20
+        self.hints = Hints(services + clients)
+        self.services = Services(services, 4 * room // 20, self.hints)
+        self.claims = Services(services, 6 * room // 20)
         self.clients = Marks(clients, self.hints)
-        self.claimed_clients = Marks(claimed_clients, self.hints)
+        self.claimed_clients = Marks(claimed_clients)
         self.roles = Marks(3 * room // 20)
         self.churn = Churn(5 * room // 20, 1 * room // 20)
         self.one_way_churn = Churn(5 * room // 20, 1 * room // 20)
-        self.knocks = Knocks(pending=3 * room // 70)
+        self.knocks = Knocks(3 * room // 70, origins=7 * room // 1200, prefixes=2 * room // 1200)
         self.groups = GroupAddresses(our_nets)
         self.listed = listed_ports(listed)
         self.own_ends: OwnEndsTable | None = None
@@ -137,12 +139,14 @@ class Evidence:
         self.claims.recall([each for each in seen if each.claimed])
 
     def sockets(self, flows: FlowEnds, side: int) -> NDArray[np.uint8]:
-        """Return `SERVICE` or `CLIENT` where the end of `side` is a socket of this host, else 0."""
+        """Return `SERVICE` or `CLIENT` where the end of `side` is a socket of this host for the flow, else 0."""
         if self.own_ends is None:
             return np.zeros(len(flows), np.uint8)
-        ends = flows.at(side)
-        protocol = flows.talks.ends[0].protocol[flows.which]
-        said = self.own_ends.find(flows.talks.rows.family, ends.addresses, protocol, ends.ports)
+        family, protocols = flows.talks.rows.family, flows.talks.ends[0].protocol[flows.which]
+        ends, peers = flows.at(side), flows.at(1 - side)
+        said = self.own_ends.find(
+            AskedEnds(family, protocols, ends.addresses, ends.ports, peers.addresses, peers.ports)
+        )
         return _ROLES[said]
 
     def take_in(self, packets: Batch, rows: Batch, row_of: NDArray[np.int32]) -> Intake:
@@ -180,7 +184,7 @@ class Evidence:
 
     def _renew_hints(self) -> None:
         if self.hints.is_full:
-            self.hints.renew(table.keys for table in (self.services, self.claims, self.clients, self.claimed_clients))
+            self.hints.renew([self.services.keys, self.clients.keys])
 
     def _remember(self, talks: Conversations, shown: Shown) -> None:
         """Remember ends and addresses of the flows that have something to tell, but of those with groups."""
@@ -210,6 +214,19 @@ class Evidence:
         if len(udp):
             grouped[grouped] = self.groups.holds(talks.addresses[:, udp].ravel()).reshape(2, -1).any(axis=0)
         return grouped
+
+    def remember_own(self, part: Part) -> None:
+        """Remember the services that sockets of this host have shown, by verdicts on flows with payload.
+
+        Like other evidence of services once in a minute, or in a batch in which the verdict is new.
+        """
+        talks, shown = part.talks, part.shown
+        is_new = (shown.rung_before != Rung.OWN_SOCKET) | shown.anew
+        is_due = is_new | (talks.last_payload // MINUTE != shown.last // MINUTE)
+        own = np.flatnonzero((shown.rung == Rung.OWN_SOCKET) & (talks.spoke != 0) & is_due)
+        if len(own):
+            own = own[~self._is_grouped(talks, own)]
+            self.services.remember(FlowEnds(talks, own, shown.service[own].astype(np.intp) - 1), Rung.OWN_SOCKET)
 
     def _remember_roles(self, services: FlowEnds) -> None:
         """Remember the client ends and the addresses of verified two-way flows with these `services`."""

@@ -35,8 +35,10 @@ class FlowFacts:
     """Whether payload of both ends was seen."""
     own: int
     """A `handshakes.Own`: what the flow itself said."""
+    same_port: bool = False
+    """Whether both ends have the same port."""
     sockets: OfEnds = NEITHER
-    """Of this host, `known.SERVICE` or `known.CLIENT`; 0 for an end that is no socket of this host."""
+    """Of this host, `known.SERVICE`, or `known.CLIENT` of the other end; 0 for what is no socket of this host."""
     groups: OfEnds = NEITHER
     """Whether the address is a multicast group or a broadcast address."""
     known: OfEnds = NEITHER
@@ -59,6 +61,10 @@ class Facts(Protocol):
     is_tcp: Mask
     is_two_way: Mask
     own: Bits
+
+    @property
+    def same_port(self) -> Mask:
+        """Which flows have the same port at both ends."""
 
     def about(self, fact: str, side: int) -> Bits:
         """Return the fact of `FlowFacts` about the ends of a side."""

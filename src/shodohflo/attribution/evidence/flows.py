@@ -87,6 +87,8 @@ class Shown:
     """What the flow showed in this batch for other flows: bits of `handshakes.Showing`."""
     was_two_way: NDArray[np.bool_] = field(init=False)
     """Whether both sides had sent payload before this batch."""
+    rung_before: NDArray[np.uint8] = field(init=False)
+    """The `rung` before this batch."""
 
     def __post_init__(self) -> None:
         """Begin with what was shown before this batch."""
@@ -94,6 +96,7 @@ class Shown:
         self.shows = np.zeros(len(self.slots), np.uint8)
         self.latest = self.own.copy()
         self.was_two_way = self.is_two_way
+        self.rung_before = self.rung.copy()
 
     def renew(self, flows: NDArray[np.intp]) -> None:
         """Forget the verdicts of `flows`: their ports are used for other conversations."""

@@ -72,6 +72,19 @@ def _by_flag(facts: Facts, fact: str) -> NDArray[np.uint8]:
     return only(facts.about(fact, 0) != 0, facts.about(fact, 1) != 0)
 
 
+def _own_socket(facts: FlowFacts) -> Service:
+    if facts.same_port and not facts.is_tcp:
+        # Who asks from the port of the service, as NTP and IKE do, has a socket that looks like a service's.
+        return Service.UNKNOWN
+    return _by_marks(facts.sockets)
+
+
+def _own_socket_columns(facts: Facts) -> NDArray[np.uint8]:
+    service = _by_marks_columns(facts, "sockets")
+    service[facts.same_port & ~facts.is_tcp] = Service.UNKNOWN
+    return service
+
+
 def _known(facts: FlowFacts) -> Service:
     if facts.own == Own.CONTRADICTION:
         return Service.UNKNOWN
@@ -126,9 +139,10 @@ LADDER: Final = (
     RungRow(
         Rung.OWN_SOCKET,
         "one end is a socket of this host: it listens, or is bound for others to ask, and is the service; or it is "
-        "connected and nothing listens there, and is the client",
-        plain=lambda facts: _by_marks(facts.sockets),
-        columns=partial(_by_marks_columns, fact="sockets"),
+        "connected to exactly the other end and nothing listens there, and is the client; but not of datagrams between "
+        "equal ports, where a socket that is bound may ask too",
+        plain=_own_socket,
+        columns=_own_socket_columns,
     ),
     RungRow(
         Rung.GROUP,
@@ -151,7 +165,8 @@ LADDER: Final = (
     ),
     RungRow(
         Rung.KNOWN,
-        "other flows of the same end have shown, by the two rungs before, that it is a service, or a client",
+        "other flows of the same end have shown, by the two rungs before, that it is a service, or a client; or by "
+        "own sockets, that it is a service",
         plain=_known,
         columns=_known_columns,
     ),

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from shodohflo.attribution.evidence.evidence import Evidence
     from shodohflo.attribution.evidence.flows import Shown
-    from shodohflo.attribution.evidence.hints import Hints
     from shodohflo.attribution.evidence.known import FlowEnds, Marks
     from shodohflo.attribution.evidence.services import Services
 
@@ -34,6 +33,12 @@ class Lookup:
         self.is_tcp: Mask = flows.is_tcp
         self.is_two_way: Mask = shown.is_two_way[flows.which]
         self.own: Bits = shown.latest[flows.which]
+
+    @property
+    def same_port(self) -> Mask:
+        """Which flows have the same port at both ends."""
+        same: Mask = self._flows.at(0).ports == self._flows.at(1).ports
+        return same
 
     def about(self, fact: str, side: int) -> Bits:
         """Return the fact of that name about the ends of a side; see `facts.FlowFacts`."""
@@ -56,21 +61,21 @@ def _groups(evidence: Evidence, flows: FlowEnds, side: int) -> Bits:
 
 
 def _known(evidence: Evidence, flows: FlowEnds, side: int) -> Bits:
-    return _marks(evidence.hints, evidence.services, evidence.clients, flows.at(side))
+    ends = flows.at(side)
+    marks = np.zeros(len(ends), np.uint8)
+    hinted = evidence.hints.find(short(ends.keys))
+    if hinted.any():
+        marks[hinted] = _marks(evidence.services, evidence.clients, ends.keep(hinted))
+    return marks
 
 
 def _claims(evidence: Evidence, flows: FlowEnds, side: int) -> Bits:
-    return _marks(evidence.hints, evidence.claims, evidence.claimed_clients, flows.at(side))
+    return _marks(evidence.claims, evidence.claimed_clients, flows.at(side))
 
 
-def _marks(hints: Hints, services: Services, clients: Marks, ends: FlowEnds) -> Bits:
-    """Return what `services` and `clients` say of `ends`, which are asked where there is a hint."""
-    marks = np.zeros(len(ends), np.uint8)
-    hinted = hints.find(short(ends.keys))
-    if hinted.any():
-        some = ends.keep(hinted)
-        marks[hinted] = services.marked(some) * np.uint8(SERVICE) | clients.bits(some.keys, some.times)
-    return marks
+def _marks(services: Services, clients: Marks, ends: FlowEnds) -> Bits:
+    """Return what `services` and `clients` say of `ends`."""
+    return services.marked(ends) * np.uint8(SERVICE) | clients.bits(ends.keys, ends.times)
 
 
 def _churned(evidence: Evidence, flows: FlowEnds, side: int) -> Bits:

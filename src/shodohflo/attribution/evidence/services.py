@@ -40,10 +40,10 @@ _FIELDS: Final = {
 class Services:
     """Ends of services, their strongest evidence, and how many addresses were their clients."""
 
-    def __init__(self, capacity: int, callers: int, hints: Hints) -> None:
+    def __init__(self, capacity: int, callers: int, hints: Hints | None = None) -> None:
         """Remember at most `capacity` services, and tell `callers` pairs of service and client apart.
 
-        `hints` are told of each service.
+        `hints`, if they are for these, are told of each service.
         """
         self._hints = hints
         self._memory = Memory(_FIELDS, capacity, DAY)
@@ -63,14 +63,16 @@ class Services:
         """Return which ends are remembered."""
         return self._memory.find(ends.keys, ends.times) >= 0
 
-    def remember(self, ends: FlowEnds) -> None:
-        """Note that these are ends of services, by the own evidence of their flows."""
+    def remember(self, ends: FlowEnds, evidence: Rung = Rung.NONE) -> None:
+        """Note that these are ends of services, by `evidence`; if it is `NONE`, by the own evidence of their flows."""
         if not len(ends):
             return
         keys, times = ends.keys, ends.times
-        self._hints.add(keys)
+        self._hint(keys)
         slots, fresh = self._memory.enter(keys, times)
         rung = np.where(ends.is_tcp, np.uint8(Rung.HANDSHAKE), np.uint8(Rung.BITS))
+        if evidence != Rung.NONE:
+            rung[:] = evidence
         kept = slots >= 0
         new, slots, rung = kept & fresh, slots[kept], rung[kept]
         if new.any():
@@ -112,13 +114,17 @@ class Services:
         first = np.array([each.first for each in seen], np.int64)
         last = np.array([each.last for each in seen], np.int64)
         keys = end_keys(family, addresses.column(family), protocol, port)
-        self._hints.add(keys)
+        self._hint(keys)
         slots, fresh = self._memory.enter(keys, last)
         new = fresh & (slots >= 0)
         self._describe(slots[new], addresses[new], protocol[new], port[new], first[new])
         self._memory["rung"][slots[new]] = np.array([each.rung for each in seen], np.uint8)[new]
         self._memory["clients"][slots[new]] = np.array([min(each.clients, MOST_CLIENTS) for each in seen])[new]
         self._memory["told"][slots[new]] = np.maximum(last[new], 1)
+
+    def _hint(self, keys: NDArray[np.uint64]) -> None:
+        if self._hints is not None:
+            self._hints.add(keys)
 
     def _describe(
         self,

@@ -18,8 +18,8 @@ import numpy as np
 
 from shodohflo.attribution.evidence.handshakes import Event
 from shodohflo.columns.batch import Says
-from shodohflo.columns.own_ends import Saying
-from shodohflo.model import Rung
+from shodohflo.columns.socket_ends import AskedEnds
+from shodohflo.model import UDP, Rung
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -105,9 +105,9 @@ def _adds_nothing(keyed: Keyed, slots: NDArray[np.int32], last: NDArray[np.int64
 
 
 def _is_own(keyed: Keyed, which: Numbers, own_ends: OwnEndsTable) -> Mask:
-    """Return of which rows an end is a socket of this host."""
+    """Return of which rows the rung `OWN_SOCKET` has an answer."""
     rows = keyed.rows[which]
-    source = own_ends.find(rows.family, rows.src_addr, rows.protocol, rows.src_port)
-    destination = own_ends.find(rows.family, rows.dst_addr, rows.protocol, rows.dst_port)
-    own: Mask = (source | destination) != Saying.NOTHING
+    asked = AskedEnds(rows.family, rows.protocol, rows.src_addr, rows.src_port, rows.dst_addr, rows.dst_port)
+    passes = (rows.protocol == UDP) & (rows.src_port == rows.dst_port)
+    own: Mask = (own_ends.find(asked) != own_ends.find(asked.swapped)) & ~passes
     return own

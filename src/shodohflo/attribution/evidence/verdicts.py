@@ -55,6 +55,8 @@ class Heard:
         observed = verdicts.observed != 0
         for part in self.taken.parts:
             self._climb(part, observed)
+        for part in self.taken.parts:
+            self.evidence.remember_own(part)
         settled = self.taken.settled
         self.service, self.rung = self._by_row("service", settled.service), self._by_row("rung", settled.rung)
         service, rung = self.service, self.rung

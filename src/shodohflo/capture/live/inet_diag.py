@@ -21,7 +21,7 @@ import numpy as np
 
 from shodohflo.capture.live.dumps import HEADER_OCTETS, DumpRequest
 from shodohflo.columns.addresses import Addresses
-from shodohflo.columns.own_ends import SocketEnds
+from shodohflo.columns.socket_ends import SocketEnds, SocketPairs
 from shodohflo.model import TCP
 
 if TYPE_CHECKING:
@@ -50,7 +50,9 @@ _REQUEST: Final = struct.Struct("=BBBBI48x")  # inet_diag_req_v2: family, protoc
 _SOCKET_OCTETS: Final = 72  # inet_diag_msg
 _STATE: Final = 1
 _LOCAL_PORT: Final = 4
+_REMOTE_PORT: Final = 6
 _LOCAL_ADDRESS: Final = 8
+_REMOTE_ADDRESS: Final = 24
 _INFO: Final = 2  # INET_DIAG_INFO: struct tcp_info
 _SKV6ONLY: Final = 11  # INET_DIAG_SKV6ONLY, where a socket of IPv6 listens or is not connected
 _BYTECODE: Final = 1  # INET_DIAG_REQ_BYTECODE
@@ -169,6 +171,13 @@ def local_ends(dump: Dump, protocol: int) -> SocketEnds:
     dump = _of_ip(dump)
     addresses = _addresses(dump, dump.starts + HEADER_OCTETS + _LOCAL_ADDRESS)
     return SocketEnds(addresses, np.full(len(dump.starts), protocol, np.uint8), dump.number(_LOCAL_PORT))
+
+
+def connections(dump: Dump, protocol: int) -> SocketPairs:
+    """Return both ends of each socket, which is connected; IPv4 in IPv6 as for `local_ends`."""
+    dump = _of_ip(dump)
+    remote = _addresses(dump, dump.starts + HEADER_OCTETS + _REMOTE_ADDRESS)
+    return SocketPairs(local_ends(dump, protocol), remote, dump.number(_REMOTE_PORT))
 
 
 def bound_ends(dump: Dump, protocol: int) -> SocketEnds:

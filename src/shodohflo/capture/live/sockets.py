@@ -3,10 +3,10 @@
 TCP and UDP sockets are dumped by NETLINK_SOCK_DIAG, which needs no right, and local addresses by NETLINK_ROUTE.
 
 A listening TCP socket is a service, as is a UDP socket that is not connected and has a port outside the ephemeral
-range; a connected socket is a client's, unless a service has its port too (see `own_ends`). In the ephemeral range, a
-UDP socket that is not connected may be either, and says nothing. Nor does one that has just been opened, from port 1024
-on: dnsmasq, for example, asks through such sockets with random ports, and closes them as soon as it has an answer. The
-ports of DHCP's clients are those of clients by definition.
+range; a connected socket is a client's of its remote end, unless a service has its port too (see `own_ends`). In the
+ephemeral range, a UDP socket that is not connected may be either, and says nothing. Nor does one that has just been
+opened, from port 1024 on: dnsmasq, for example, asks through such sockets with random ports, and closes them as soon as
+it has an answer. The ports of DHCP's clients are those of clients by definition.
 
 A TCP connection at an end where nothing listens may have been accepted by a listener that was closed before anybody
 looked: FTP does so for each transfer. The kernel knows which end has opened it, as long as no segment is on its way;
@@ -30,6 +30,7 @@ from shodohflo.capture.live.inet_diag import (
     LISTEN,
     UNCONNECTED,
     bound_ends,
+    connections,
     in_state,
     is_opening,
     local_addresses,
@@ -40,7 +41,8 @@ from shodohflo.capture.live.inet_diag import (
     sockets_request,
 )
 from shodohflo.capture.live.namespaces import NamespaceError, is_same, open_named, open_own
-from shodohflo.columns.own_ends import NO_ENDS, OwnEnds, OwnSpace, SocketEnds, own_space
+from shodohflo.columns.own_ends import NO_ENDS, OwnEnds, OwnSpace, own_space
+from shodohflo.columns.socket_ends import SocketEnds, SocketPairs
 from shodohflo.errors import foreign_text
 from shodohflo.model import PROTOCOL_NAMES, TCP, UDP
 
@@ -166,23 +168,23 @@ class _View:
         # Connections first: those that a listener opened meanwhile accepts are seen after it, next time.
         dumps = [self._dump(opened, family, TCP, CONNECTED) for family in FAMILIES]
         services = [bound_ends(self._dump(opened, family, TCP, (LISTEN,)), TCP) for family in FAMILIES]
-        doubtful = SocketEnds.concatenate([local_ends(dump, TCP) for dump in dumps])
-        connected = [local_ends(dump.keep(is_opening(dump)), TCP) for dump in dumps]
+        doubtful = SocketPairs.concatenate([connections(dump, TCP) for dump in dumps])
+        connected = [connections(dump.keep(is_opening(dump)), TCP) for dump in dumps]
         listening = set(SocketEnds.concatenate(services).port.tolist())
-        if not np.isin(doubtful.port, list(listening)).all():
+        if not np.isin(doubtful.local.port, list(listening)).all():
             for opening in self._openings(opened, listening):
-                connected.append(local_ends(opened_here(opening), TCP))
+                connected.append(connections(opened_here(opening), TCP))
                 services.append(local_ends(opened_there(opening), TCP))
         bound = []
         for family in FAMILIES:
             dump = self._dump(opened, family, UDP, (ESTABLISHED, UNCONNECTED))
-            connected.append(local_ends(in_state(dump, ESTABLISHED), UDP))
+            connected.append(connections(in_state(dump, ESTABLISHED), UDP))
             bound.append(bound_ends(in_state(dump, UNCONNECTED), UDP))
         services.append(self._lasting(SocketEnds.concatenate(bound), first, last))
         return own_space(
             local_addresses(opened.addresses.dump(ADDRESSES)),
             SocketEnds.concatenate(services),
-            SocketEnds.concatenate(connected),
+            SocketPairs.concatenate(connected),
             doubtful,
             self.space,
         )
