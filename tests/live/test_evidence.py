@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import signal
 import socket
 import time
 from dataclasses import dataclass
@@ -268,6 +269,29 @@ def test_what_was_guessed_wrongly_is_corrected_once(here: Site, tmp_path: Path) 
         assert told["evidence"] in {"known", "handshake"}
         assert int(told["packets.tcp"]) == packets
         assert detail(router.server, swapped(4, 15_001)) == {}
+
+
+def test_a_reload_between_guess_and_proof_changes_nothing(here: Site, tmp_path: Path) -> None:
+    """What was guessed under the rules before is corrected under those after, and evidence is kept."""
+    service = here.serve(TCP, 4, HIGH)
+    old = begin(here, service, [15_001])
+
+    with agent(here, "router", tmp_path / "router") as router:
+        talk(old)
+        wait_until(lambda: swapped(4, 15_001) in router.flows())
+        changed = CONFIGURATION.replace("FlowMapping(", "FlowMapping((None, None, PortMatch({7}, SRC)), ")
+        (tmp_path / "router" / "configuration.py").write_text(changed)
+        router.watching.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: router.watching.log().count("configuration.py") > 1)
+        new = begin(here, service, [15_002])
+        talk(old)
+        wait_until(lambda: set(router.flows()) == {flow(4, HIGH)})
+        talk(old + new)
+        ended = router.end()
+
+        check_sums(router.server, [ended])
+        assert ended["store.corrections"] == "1"
+        assert detail(router.server, flow(4, HIGH))["rule"] == "FLOW_MAPPING[1]"
 
 
 @pytest.mark.parametrize("interface", ["", "c1"], ids=["both directions", "one direction"])
