@@ -170,11 +170,6 @@ class Memory:
         slots[self._key[slots] != keys] = -1
         return slots, fresh
 
-    def touch(self, slots: Slots, times: Times) -> None:
-        """Set the last use of each slot to the time beside it, if that is later; it does not count as another use."""
-        np.maximum.at(self._last, slots, times)
-        self._last[-1] = _NEVER
-
     def forget(self, slots: Slots) -> None:
         """Remove the entries of `slots`; -1 stands for none."""
         self._key[slots] = 0

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from shodohflo.attribution.evidence.evidence import Evidence, Intake, Part
     from shodohflo.attribution.evidence.grading import Grades
-    from shodohflo.columns.batch import Batch
+    from shodohflo.columns.merging import MergedPackets
     from shodohflo.rules.verdicts import Verdicts
 
     Mask = NDArray[np.bool_]
@@ -46,9 +46,9 @@ class Heard:
     """The `Rung` of the evidence for it."""
 
     @classmethod
-    def of(cls, evidence: Evidence, packets: Batch, rows: Batch, row_of: NDArray[np.int32]) -> Heard:
-        """Take in what `packets` show; see `Evidence.take_in`."""
-        return cls(evidence, evidence.take_in(packets, rows, row_of))
+    def of(cls, evidence: Evidence, merged: MergedPackets, *, is_inside: bool = False) -> Heard:
+        """Take in what the packets of a batch show; see `Evidence.take_in`."""
+        return cls(evidence, evidence.take_in(merged.packets, merged.rows, merged.row_of, is_inside=is_inside))
 
     def settle(self, verdicts: Verdicts) -> Verdicts:
         """Return the verdicts with those by evidence in the place of those that `Observed` rules leave to it."""
