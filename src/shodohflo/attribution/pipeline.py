@@ -129,7 +129,10 @@ class Pipeline:
 
     @property
     def grades(self) -> Grades:
-        """How the rules compare with evidence since they were set."""
+        """How the rules compare with evidence since they were set.
+
+        A flow that has graded the rules before them grades these no more.
+        """
         return self._grades
 
     def _decide(self) -> None:
