@@ -192,7 +192,8 @@ class Memory:
     def live(self, time: int) -> Slots:
         """Return all slots in use that have not expired at `time`, in ascending order."""
         last = self._last[:-1]
-        return np.flatnonzero((last != _NEVER) & (last >= np.int64(time) - self._lifetime)).astype(np.int32)
+        oldest = max(int(time) - int(self._lifetime), _NEVER)  # as of a capture made up to be from 1677
+        return np.flatnonzero((last != _NEVER) & (last >= oldest)).astype(np.int32)
 
     def _clear(self, slots: Slots | int) -> None:
         """Set all fields of `slots` to zero."""

@@ -59,12 +59,13 @@ class Heard:
             self.evidence.remember_own(part)
         settled = self.taken.settled
         self.service, self.rung = self._by_row("service", settled.service), self._by_row("rung", settled.rung)
-        service, rung = self.service, self.rung
-        chosen = np.flatnonzero(observed & (service != Service.UNKNOWN))
-        if not len(chosen):
-            return verdicts
+        chosen = np.flatnonzero(observed & (self.service != Service.UNKNOWN))
+        return self._in_place(verdicts, chosen) if len(chosen) else verdicts
+
+    def _in_place(self, verdicts: Verdicts, chosen: NDArray[np.intp]) -> Verdicts:
+        """Return the verdicts with those by evidence on the rows `chosen`."""
         rows = self.taken.keyed.rows
-        is_source = service[chosen] - np.uint8(1) == self.taken.keyed.side[chosen]
+        is_source = self.service[chosen] - np.uint8(1) == self.taken.keyed.side[chosen]
         decision, port, rule, rungs = (
             verdicts.decision.copy(),
             verdicts.port.copy(),
@@ -74,7 +75,7 @@ class Heard:
         decision[chosen] = np.where(is_source, np.uint8(Decision.DST_IS_CLIENT), np.uint8(Decision.SRC_IS_CLIENT))
         port[chosen] = np.where(is_source, rows.src_port[chosen], rows.dst_port[chosen])
         rule[chosen] = verdicts.observed[chosen] - np.uint16(1)
-        rungs[chosen] = rung[chosen]
+        rungs[chosen] = self.rung[chosen]
         answers = verdicts.answers
         if answers:
             answered = np.flatnonzero(verdicts.decision == Decision.ANSWERED)
