@@ -137,7 +137,7 @@ _PORT: Final = 54_321
 
 def _hear(evidence: Evidence, rules: CompiledRules, batch: Batch) -> None:
     merged = group_packets(batch)
-    heard = Heard.of(evidence, merged.packets, merged.rows, merged.row_of)
+    heard = Heard.of(evidence, merged)
     decisions = decide(merged.rows, rules, CompiledPolicy(Policy(_EVERYTHING)), heard)
     assert decisions.said
     heard.record(decisions.said, decisions.verdicts, kinds_of(decisions), Grades())

@@ -1,9 +1,10 @@
-"""The slowest blocks we could think of: frames that are as different from each other as possible.
+"""The slowest blocks we could think of: frames as different from each other as possible, or flows made to be slow.
 
 Columns are fast because many packets have the same headers in the same order. An attacker can send packets that have
 nothing in common: random chains of extension headers, label stacks, tags and tunnels of every depth, quotes within
 messages within tunnels. The decoder takes all rows with the same next header at once and follows a limited number of
-headers, so that its work is bounded. This benchmark measures the bound.
+headers, so that its work is bounded. In the same way one flow may have as many openings, resets and requests as it
+likes, and evidence of it is taken in a bounded number of rounds. This benchmark measures the bound.
 
     python -m benchmarks.worst
 """
@@ -21,10 +22,11 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from benchmarks.comparison import Comparison
+from shodohflo.attribution.evidence.evidence import Evidence
 from shodohflo.attribution.pipeline import BLOCK, Pipeline
 from shodohflo.attribution.policy import Policy
 from shodohflo.columns.frames import Frames
-from shodohflo.pcap_config import FlowMapping, LowerPort, NetworkEnumeration
+from shodohflo.pcap_config import FlowMapping, LowerPort, NetworkEnumeration, Observed
 from shodohflo.rules.compiler import CompiledRules
 from shodohflo.wire.decode import decode
 from shodohflo.wire.tunnels import UDP_TUNNELS
@@ -126,6 +128,23 @@ def quotes(choice: random.Random) -> Made:
     return _RAW, _chained(choice, choice.randrange(30), 58, b"\1\4" + bytes(6) + quoted)
 
 
+def repeated_requests(choice: random.Random) -> Made:
+    """Return now and then the same request of one flow, among packets so different that rows are not merged."""
+    if choice.randrange(16):
+        return _RAW, _tcp_packet(choice)
+    head = struct.pack("!BBHHHBBHII", 0x45, 0, 40, 0, 0, 64, 17, 0, 0x0A000001, 0x0A000002)
+    return _RAW, head + struct.pack("!HHHH", 40000, 53, 20, 0) + bytes(12)
+
+
+def resets_and_payload(choice: random.Random) -> Made:
+    """Return segments of one flow: payload, resets from both ends, and now and then a SYN."""
+    flags = choice.choice([0x10, 0x04]) if choice.randrange(1024) else 0x02
+    ends = [(0x0A000001, 40000), (0x0A000002, 50000)]
+    (src, src_port), (dst, dst_port) = ends if choice.randrange(2) else reversed(ends)
+    head = struct.pack("!BBHHHBBHII", 0x45, 0, 40, 0, 0, 64, 6, 0, src, dst)
+    return _RAW, head + struct.pack("!HHIIBBHHH", src_port, dst_port, 0, 0, 0x50, flags, 0, 0, 0)
+
+
 def udp_tunnels(choice: random.Random) -> Made:
     """Return nested UDP tunnels, each behind a random chain."""
     packet = _chained(choice, choice.randrange(28), 6, _tcp(choice))
@@ -152,6 +171,10 @@ KINDS: Final[tuple[Callable[[random.Random], Made], ...]] = (
     udp_tunnels,
     everything,
 )
+"""Frames that are all different."""
+
+SLOW_FLOWS: Final[tuple[Callable[[random.Random], Made], ...]] = (repeated_requests, resets_and_payload)
+"""Frames of which many belong to one flow."""
 
 
 def _nested(choice: random.Random, depth: int) -> bytes:
@@ -249,15 +272,20 @@ def measure(kind: Callable[[random.Random], Made], repetitions: int = 5) -> Timi
     """Time one block of `kind`, with UDP tunnels opened."""
     frames = block(kind)
     decoding = median(_seconds(lambda: decode(frames, _TUNNELS)) for _ in range(repetitions))
-    ingesting = median(_seconds(lambda: pipeline().ingest(frames)) for _ in range(repetitions))
+    ingesting = median(_ingesting(frames) for _ in range(repetitions))
     return Timing(kind.__name__.replace("_", " "), decoding, ingesting)
 
 
 def pipeline() -> Pipeline:
-    """Return a complete pipeline with two networks and all tunnels."""
+    """Return a complete pipeline with two networks, all tunnels, and evidence, which an agent always keeps."""
     networks = NetworkEnumeration(("ours", *_OUR_NETS), ("all", "0.0.0.0/0", "::/0"))
-    rules = CompiledRules(networks, FlowMapping((None, "ours", LowerPort()), ("ours", None, LowerPort())))
-    return Pipeline(rules, Policy(_OUR_NETS, tunnels=_TUNNELS))
+    rules = CompiledRules(networks, FlowMapping((None, "ours", Observed(LowerPort())), ("ours", None, Observed())))
+    return Pipeline(rules, Policy(_OUR_NETS, tunnels=_TUNNELS), Evidence(our_nets=_OUR_NETS))
+
+
+def _ingesting(frames: Frames) -> float:
+    taking_in = pipeline()
+    return _seconds(lambda: taking_in.ingest(frames))
 
 
 def _seconds(run: Callable[[], object]) -> float:
@@ -268,7 +296,7 @@ def _seconds(run: Callable[[], object]) -> float:
 
 def worst_block(repetitions: int) -> Comparison:
     """Compare the slowest of all blocks with the time that a block may take."""
-    worst = max((measure(kind, repetitions) for kind in KINDS), key=lambda timing: timing.ingesting)
+    worst = max((measure(kind, repetitions) for kind in (*KINDS, *SLOW_FLOWS)), key=lambda timing: timing.ingesting)
     return Comparison(
         name="the worst block",
         yardstick="at most",
@@ -283,8 +311,8 @@ def worst_block(repetitions: int) -> Comparison:
 
 def main() -> None:
     """Print the cost of a block of each kind, and the worst of them."""
-    timings = [measure(kind) for kind in KINDS]
-    print(f"one block of {BLOCK:,} frames, all different; seconds of one core")
+    timings = [measure(kind) for kind in (*KINDS, *SLOW_FLOWS)]
+    print(f"one block of {BLOCK:,} frames of each kind; seconds of one core")
     print(f"{'kind':24}{'decode':>10}{'whole pipeline':>18}")
     for timing in timings:
         print(f"{timing.name:24}{timing.decoding:10.3f}{timing.ingesting:18.3f}")

@@ -121,9 +121,9 @@ def test_the_benchmarks_say_what_they_measured() -> None:
     assert said[0]["beside"]["worst_batch_ms"] > 0
 
 
-@pytest.mark.parametrize("kind", worst.KINDS, ids=lambda kind: str(kind.__name__))
+@pytest.mark.parametrize("kind", [*worst.KINDS, *worst.SLOW_FLOWS], ids=lambda kind: str(kind.__name__))
 def test_the_frames_that_should_hurt_are_all_different_and_all_have_an_outcome(kind: Callable[[Random], Made]) -> None:
-    """A block of each hostile kind is reproducible, has distinct frames, and gives each packet an outcome."""
+    """A block of each hostile kind is reproducible, and gives each packet an outcome; flows alone repeat frames."""
     frames, again = worst.block(kind, 500), worst.block(kind, 500)
     pipeline = worst.pipeline()
 
@@ -133,7 +133,7 @@ def test_the_frames_that_should_hurt_are_all_different_and_all_have_an_outcome(k
     packets = {
         frames.buffer[begin : begin + size].tobytes() for begin, size in zip(frames.start, frames.captured, strict=True)
     }
-    assert len(packets) > 490
+    assert len(packets) > 490 or kind in worst.SLOW_FLOWS
     assert pipeline.settle().outcomes.total() == pipeline.settle().received == 500
     assert pipeline.settle().inside.total() == sum(pipeline.settle().opened[name] for name in UDP_TUNNELS)
 

@@ -127,6 +127,8 @@ def outcomes_page() -> Lines:
     yield from ("If none applies, the rules decide:", "", "| if | the outcome is |", "|---|---|")
     for judgement in JUDGED:
         yield f"| {judgement.words} | `{judgement.outcome.format('n')}` |"
+    yield from ("", "All packets of a batch are taken as [evidence](evidence.md) before any rule is asked, also those")
+    yield "that a question decides: a SYN is no flow, but it shows a client."
     yield from ("", f"A flow becomes `{IGNORED.outcome}` if {IGNORED.words}.", "")
     yield from ("For an ICMP or ICMPv6 message, these questions are asked; the rules are not:", "")
     yield from _questions(MESSAGES)

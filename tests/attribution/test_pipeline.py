@@ -10,15 +10,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shodohflo.attribution.evidence.evidence import Evidence
 from shodohflo.attribution.pipeline import BLOCK, Pipeline, Watched
 from shodohflo.attribution.policy import Connection, IgnoredFlow, Policy
-from shodohflo.model import Kind
-from shodohflo.pcap_config import DST, SRC, Assign, FlowMapping, LowerPort, MappingAction, NetworkEnumeration, PortMatch
+from shodohflo.columns.corrections import correct
+from shodohflo.columns.merging import merge
+from shodohflo.columns.own_ends import OwnEnds, OwnEndsTable, OwnSpace
+from shodohflo.model import TCP, End, Kind
+from shodohflo.pcap_config import (
+    DST,
+    SRC,
+    Assign,
+    FlowMapping,
+    LowerPort,
+    MappingAction,
+    NetworkEnumeration,
+    Observed,
+    PortMatch,
+)
 from shodohflo.rules.compiler import CompiledRules
 from shodohflo.wire.tunnels import UDP_TUNNELS
 from support.packets import ACK, RST, SYN, ethernet, frames_of, ip, tcp, udp, unreachable
 
 if TYPE_CHECKING:
+    from shodohflo.columns.frames import Frames
     from shodohflo.model import Address
 
 OURS = ip_network("192.168.0.0/16")
@@ -376,3 +391,161 @@ def test_a_watcher_is_told_of_every_decision_and_what_was_in_a_tunnel() -> None:
 
     assert [(each.is_inside, int(each.rows.packets.sum())) for each in told] == [(False, 1), (True, 1)]
     assert [each.decisions.outcome(0) for each in told] == ["recorded.flow", "dropped.FLOW_MAPPING[0]"]
+
+
+SERVICE_PORT, CLIENT_PORT = 54321, 40000
+"""A service above its client's port: the lower port takes it for the client."""
+OBSERVED = FlowMapping((None, None, Observed(LowerPort(SRC))))
+PAIRS = [(US, THEM), (US6, THEM6)]
+
+
+def observing(mapping: FlowMapping = OBSERVED, **policy: Any) -> Pipeline:  # noqa: ANN401 - the fields of a Policy
+    """Return a pipeline with evidence."""
+    one = pipeline(mapping, **policy)
+    one.evidence = Evidence(our_nets=(OURS, OURS6))
+    return one
+
+
+def asks(service: str, client: str, flags: int = ACK, number: int = 0) -> bytes:
+    """Return a segment to the service."""
+    return ip(tcp(CLIENT_PORT, SERVICE_PORT, flags, numbers=(number, 0)), 6, client, service)
+
+
+def answers(service: str, client: str, flags: int = ACK, number: int = 0) -> bytes:
+    """Return a segment of the service; `number` is the sequence number that a SYN-ACK acknowledges."""
+    return ip(tcp(SERVICE_PORT, CLIENT_PORT, flags, numbers=(0, number + 1)), 6, service, client)
+
+
+def opening(service: str, client: str) -> list[bytes]:
+    """Return a SYN and the SYN-ACK that answers it."""
+    return [asks(service, client, SYN, 7), answers(service, client, SYN | ACK, 7)]
+
+
+def later(frames: Frames, seconds: int) -> Frames:
+    """Return `frames` so many seconds later."""
+    return replace(frames, time=frames.time + seconds * 10**9)
+
+
+@pytest.mark.parametrize(("service", "client"), PAIRS)
+def test_a_handshake_decides_before_the_port_and_is_no_flow_itself(service: str, client: str) -> None:
+    """In the batch that has it; the first verdict is right at once, and nothing is to be corrected."""
+    one = observing()
+
+    one.ingest(frames_of(*opening(service, client), asks(service, client), answers(service, client)))
+
+    assert recorded(one) == [(Kind.FLOW, client, service, 0, SERVICE_PORT, 2)]
+    assert not len(one.take_corrections())
+    assert one.settle().outcomes == {"handshake": 2, "recorded.flow": 2}
+
+
+def test_both_families_of_a_batch_are_decided_by_their_own_evidence() -> None:
+    """Ends of one are no ends of the other."""
+    one = observing()
+
+    one.ingest(frames_of(*opening(US, THEM), *(packet(*pair) for pair in PAIRS for packet in (asks, answers))))
+
+    assert recorded(one) == [
+        (Kind.FLOW, THEM, US, 0, SERVICE_PORT, 2),
+        (Kind.FLOW, US6, THEM6, 0, CLIENT_PORT, 2),
+    ]
+
+
+def test_segments_that_open_or_close_give_a_flow_no_verdict() -> None:
+    """It begins with the first payload, by what its openings said before."""
+    one = observing()
+    one.ingest(frames_of(*opening(US, THEM), asks(US, THEM, FIN | ACK)))
+    assert one.settle().outcomes == {"handshake": 3}
+
+    one.ingest(later(frames_of(answers(US, THEM)), 5))
+
+    assert recorded(one) == [(Kind.FLOW, THEM, US, 0, SERVICE_PORT, 1)]
+
+
+@pytest.mark.parametrize(("service", "client"), PAIRS)
+@pytest.mark.parametrize(
+    ("ignored", "kind"), [((), Kind.FLOW), ((IgnoredFlow(OURS, CLIENT_PORT), IgnoredFlow(OURS6, CLIENT_PORT)), None)]
+)
+def test_what_was_recorded_by_a_guess_is_corrected(
+    service: str, client: str, ignored: tuple[IgnoredFlow, ...], kind: Kind | None
+) -> None:
+    """A flow that IGNORE_FLOW hides as well: only its client was counted. Observations and corrections add up."""
+    one = observing(ignored=ignored if kind is None else ())
+    ends = (service, client) if kind is not None else (client, service)
+    one.ingest(frames_of(asks(*ends), answers(*ends)))
+    guessed = one.take()
+    one.ingest(later(frames_of(*opening(*ends), asks(*ends)), 10))
+    merged = merge([guessed, one.take()])
+    corrections = one.take_corrections()
+
+    expected = Kind.FLOW_IGNORED if kind is None else Kind.FLOW
+    assert (corrections.kind.tolist(), corrections.packets.tolist()) == ([expected], [2])
+    right = correct(merged, corrections)
+    assert (right.kind.tolist(), right.client.texts(), right.remote.texts()) == ([expected], [ends[1]], [ends[0]])
+    assert (right.port.tolist(), right.packets.tolist()) == ([SERVICE_PORT], [3])
+
+
+def test_directions_with_different_rules_keep_to_their_own() -> None:
+    """Evidence decides, and corrects, what the rule with Observed recorded; the other rule stands."""
+    mapping = FlowMapping((None, "ours", LowerPort(SRC)), ("ours", None, Observed(LowerPort(DST))))
+    one = observing(mapping)
+    one.ingest(frames_of(asks(US, THEM), answers(US, THEM)))
+    guessed = one.take()
+    one.ingest(later(frames_of(*opening(US, THEM), asks(US, THEM), answers(US, THEM)), 10))
+    right = correct(merge([guessed, one.take()]), one.take_corrections())
+
+    by_port = right.port == CLIENT_PORT
+    assert (right.client.keep(by_port).texts(), right.packets[by_port].tolist()) == ([US], [2])
+    assert (right.client.keep(~by_port).texts(), right.packets[~by_port].tolist()) == ([THEM], [2])
+    assert one.grades.contradicted == {0: 1}
+
+
+def test_rules_may_be_replaced_in_the_middle_of_a_flow() -> None:
+    """What is remembered stays, and what was recorded by a guess under the rules before is corrected under the new."""
+    one = observing()
+    one.ingest(frames_of(asks(US, THEM), answers(US, THEM)))
+    guessed = one.take()
+    never = (None, None, Assign(SRC, DST, {1}))
+    one.rules = CompiledRules(NETWORKS, FlowMapping(never, (None, None, Observed())))
+    one.ingest(later(frames_of(*opening(US, THEM), asks(US, THEM)), 10))
+    right, corrections = one.take(), one.take_corrections()
+
+    assert (corrections.rule.tolist(), corrections.packets.tolist()) == ([1], [2])
+    assert correct(merge([guessed, right]), corrections).client.texts() == [THEM]
+
+
+def test_rules_without_observed_record_as_ever() -> None:
+    """And evidence that is kept all the same corrects nothing of theirs."""
+    one, blind = observing(RULES), pipeline(RULES)
+    for each in (one, blind):
+        each.ingest(frames_of(asks(US, THEM), *opening(US, THEM), asks(US, THEM), answers(US, THEM)))
+
+    assert recorded(one) == recorded(blind)
+    assert not len(one.take_corrections())
+    assert one.grades.contradicted == {1: 1}
+
+
+def test_sockets_of_this_host_have_no_packets_in_tunnels() -> None:
+    """A network in there may have the same addresses for other hosts."""
+    one = observing(FlowMapping((None, None, Observed())), tunnels=TUNNELS)
+    assert one.evidence
+    listening = OwnSpace.of([ip_address(US)], [End(ip_address(US), TCP, SERVICE_PORT)], [])
+    one.evidence.own_ends = OwnEndsTable.compile(OwnEnds((listening,)))
+    inside = asks(US, THEM)
+    tunnel = ip(udp(50000, 4789, b"\x08" + bytes(7) + ethernet(inside)), 17, US, THEM)
+
+    one.ingest(frames_of(tunnel, tunnel))
+    guessed = [row for row in recorded(one) if row[4] != 4789]
+    one.ingest(later(frames_of(inside), 2))
+
+    assert guessed == [(Kind.FLOW, US, THEM, 0, CLIENT_PORT, 2)]
+    assert recorded(one) == [(Kind.FLOW, THEM, US, 0, SERVICE_PORT, 1)]
+
+
+def test_clocks_that_go_back_lose_no_packet() -> None:
+    """What is remembered was seen in the future then, and counts."""
+    one = observing()
+    one.ingest(later(frames_of(*opening(US, THEM), asks(US, THEM)), 7200))
+    one.ingest(frames_of(answers(US, THEM), asks(US, THEM)))
+
+    assert recorded(one) == [(Kind.FLOW, THEM, US, 0, SERVICE_PORT, 3)]
+    assert not len(one.take_corrections())

@@ -422,3 +422,11 @@ def test_more_columns_than_there_are_secrets_are_refused() -> None:
     assert len(np.unique(hashed([column] * MOST_COLUMNS))) == 5
     with pytest.raises(ValueError, match="shorter"):
         hashed([column] * (MOST_COLUMNS + 1))
+
+
+def test_whoever_asks_from_the_beginning_of_time_gets_all() -> None:
+    """A capture may say that it is from 1677, the earliest time that ns since 1970 can tell."""
+    memory = Memory({}, 8, LIFETIME)
+    slots, _ = memory.enter(np.array([7], np.uint64), np.array([1], np.int64))
+
+    assert memory.live(-(2**63)).tolist() == slots.tolist()

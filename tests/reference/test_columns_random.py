@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING
 
 from hypothesis import given, settings
@@ -19,6 +19,8 @@ from support.judging import Columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from shodohflo.model import Address
 
 LISTED = read_listed()
 
@@ -94,10 +96,13 @@ def _batches(draw: st.DrawFn, packets: list[Packet]) -> Iterator[Sequence[Packet
 
 
 @settings(max_examples=EXAMPLES)
-@given(captures())
-def test_random_conversations_get_the_verdicts_of_the_plain_ladder(batches: Sequence[Sequence[Packet]]) -> None:
+@given(captures(), st.sampled_from([{4}, {6}, {4, 6}]))
+def test_random_conversations_get_the_verdicts_of_the_plain_ladder(
+    batches: Sequence[Sequence[Packet]], families: set[int]
+) -> None:
     """After every batch the same flows have the same verdicts by the same rungs, and as many were corrected."""
     ladder, columns = Ladder(LISTED, otherwise=lower_port), Columns()
+    batches = [[*_in_families(batch, families)] for batch in batches]
     for batch in batches:
         assert columns.take_in(batch) == {flow: _of_evidence(each) for flow, each in ladder.take_in(batch).items()}
     # Of a guess between equal ports, the plain ladder makes none.
@@ -118,6 +123,19 @@ def test_sockets_of_this_host_say_what_they_say_in_the_plain_ladder(
     columns.evidence.own_ends = OwnEndsTable.compile(OwnEnds((OwnSpace.of(ADDRESSES[:2], services, clients),)))
     for batch in batches:
         assert columns.take_in(batch) == {flow: _of_evidence(each) for flow, each in ladder.take_in(batch).items()}
+
+
+def _in_families(batch: Sequence[Packet], families: set[int]) -> Iterator[Packet]:
+    """Yield the packets over IPv4, over IPv6, or both, between ends that have nothing to do with each other."""
+    for packet in batch:
+        if 4 in families:
+            yield packet
+        if 6 in families:
+            yield replace(packet, src=_in_ipv6(packet.src), dst=_in_ipv6(packet.dst))
+
+
+def _in_ipv6(address: Address) -> IPv6Address:
+    return IPv6Address((0xFF02 << 112 if address.is_multicast else 0x2001_0DB8 << 96) | int(address))
 
 
 def _of_evidence(verdict: Verdict) -> Verdict:

@@ -56,7 +56,7 @@ class Columns:
     def take_in_batch(self, batch: Batch) -> dict[Flow, Verdict]:
         """Take in the packets of one family."""
         merged = group_packets(batch)
-        heard = Heard.of(self.evidence, merged.packets, merged.rows, merged.row_of)
+        heard = Heard.of(self.evidence, merged)
         decisions = decide(merged.rows, self.rules, self.policy, heard)
         assert decisions.said
         self.corrections.append(heard.record(decisions.said, decisions.verdicts, kinds_of(decisions), self.grades))

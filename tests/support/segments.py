@@ -45,8 +45,8 @@ def datagram(
 
 
 def conversations(packets: Sequence[Packet]) -> tuple[Conversations, NDArray[np.uint8], Arrivals]:
-    """Return the flows of IPv4 packets, the events of their rows, and their arrivals."""
-    merged = group_packets(batch_of(4, packets))
+    """Return the flows of packets of one family, the events of their rows, and their arrivals."""
+    merged = group_packets(batch_of(packets[0].src.version, packets))
     rows = merged.rows
     arrivals = Arrivals.of(merged.packets, merged.row_of, len(rows), np.arange(len(rows)))
     return Conversations.of(Keyed.of(rows)), kinds(rows), arrivals

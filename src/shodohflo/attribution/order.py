@@ -4,6 +4,10 @@ A TCP or UDP packet is asked the questions of `ORDER`, an ICMP message those of 
 applies decides. A packet to which no question of `ORDER` applies goes to the rules, and `JUDGED` has a row for each of
 their decisions. `IGNORED` is asked last, of packets for which the rules found a client.
 
+Where the rules come to one with `Observed`, and the ladder of evidence (`evidence.ladder`) has an answer for the flow,
+it decides in their place; evidence is taken from all packets of a batch before, also from those that a question
+decides. The plain forms are about one packet, of whose flow nothing was seen: they say what is decided without.
+
 Each question has a plain form, which answers for one packet with a reason, and a column form, which answers for all
 rows of a batch at once. The plain form is the specification: `explain` and `check` use it, `decide` uses the columns,
 and a property test checks that they agree. `questions` has both forms side by side.
@@ -162,7 +166,8 @@ JUDGED: Final = (
     Judgement(
         Step.FLOW,
         Outcome.FLOW,
-        "the first rule with an opinion names client, service and port",
+        "the first rule with an opinion names client, service and port; an `Observed` rule has one where there is "
+        "evidence",
         (Decision.SRC_IS_CLIENT, Decision.DST_IS_CLIENT, Decision.ANSWERED),
     ),
 )

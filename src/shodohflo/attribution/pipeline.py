@@ -129,7 +129,10 @@ class Pipeline:
 
     @property
     def grades(self) -> Grades:
-        """How the rules compare with evidence since they were set."""
+        """How the rules compare with evidence since they were set.
+
+        A flow that has graded the rules before them grades these no more.
+        """
         return self._grades
 
     def _decide(self) -> None:
@@ -148,7 +151,7 @@ class Pipeline:
             evidence = self.evidence
             if evidence:
                 watch(evidence, merged.rows, self._compiled_policy.is_ours)
-            heard = Heard.of(evidence, merged.packets, merged.rows, merged.row_of) if evidence else None
+            heard = Heard.of(evidence, merged, is_inside=is_inside) if evidence else None
             decisions = decide(merged.rows, self._rules, self._compiled_policy, heard)
             self._keep(merged.rows, decisions, count)
             if self.watcher:

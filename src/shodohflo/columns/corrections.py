@@ -62,27 +62,27 @@ def merge_corrections(parts: Sequence[Corrections]) -> Corrections:
 def correct(observations: Observations, corrections: Corrections) -> Observations:
     """Return `observations`, from which `corrections` follow, with what these move under the right keys.
 
-    A correction moves no more than there is. The rows of a key from which something is moved become one, which keeps
-    the rule and the evidence of one of them.
+    What one correction has moved, another may move back. The rows of a key from which something is moved become one,
+    which keeps the rule and the evidence of one of them; a key from which all is moved has none.
     """
     if not len(corrections):
         return observations
     moves = merge_rows(corrections)
+    moved = Observations.concatenate([_moved(moves), observations])
+    keys = _keys(moved.kind, moved.client, moved.remote, moved.port, moved.protocol)
     wrong = _keys(moves.kind, moves.service, moves.client, moves.wrong_port, moves.protocol)
-    keys = _keys(observations.kind, observations.client, observations.remote, observations.port, observations.protocol)
     affected = np.isin(keys, wrong)
-    rows, keys = observations[affected], keys[affected]
+    rows, keys = moved[affected], keys[affected]
     groups = group_by([keys])
-    left = rows[groups.leaders]
-    packets, octets = groups.sum(rows.packets), groups.sum(rows.octets)
     place = {key: group for group, key in enumerate(keys[groups.leaders].tolist())}
-    at = np.array([place.get(key, -1) for key in wrong.tolist()], np.intp)
-    moves, at = moves[at >= 0], at[at >= 0]
-    packets -= np.bincount(at, weights=moves.packets, minlength=len(left)).astype(np.int64)
-    octets -= np.bincount(at, weights=moves.octets, minlength=len(left)).astype(np.int64)
+    at = [place.get(key, len(place)) for key in wrong.tolist()]  # one place more, for what is not there
+    packets, octets = (
+        groups.sum(counted) - np.bincount(at, weights=taken, minlength=len(place) + 1)[: len(place)].astype(np.int64)
+        for counted, taken in ((rows.packets, moves.packets), (rows.octets, moves.octets))
+    )
     first, last = groups.earliest(rows.first), groups.latest(rows.last)
-    left = replace(left, packets=packets, octets=octets, first=first, last=last)
-    return merge([observations[~affected], left[packets > 0], _moved(moves)])
+    left = replace(rows[groups.leaders], packets=packets, octets=octets, first=first, last=last)
+    return merge([moved[~affected], left[packets > 0]])
 
 
 def _keys(

@@ -170,11 +170,6 @@ class Memory:
         slots[self._key[slots] != keys] = -1
         return slots, fresh
 
-    def touch(self, slots: Slots, times: Times) -> None:
-        """Set the last use of each slot to the time beside it, if that is later; it does not count as another use."""
-        np.maximum.at(self._last, slots, times)
-        self._last[-1] = _NEVER
-
     def forget(self, slots: Slots) -> None:
         """Remove the entries of `slots`; -1 stands for none."""
         self._key[slots] = 0
@@ -197,7 +192,8 @@ class Memory:
     def live(self, time: int) -> Slots:
         """Return all slots in use that have not expired at `time`, in ascending order."""
         last = self._last[:-1]
-        return np.flatnonzero((last != _NEVER) & (last >= np.int64(time) - self._lifetime)).astype(np.int32)
+        oldest = max(int(time) - int(self._lifetime), _NEVER)  # as of a capture made up to be from 1677
+        return np.flatnonzero((last != _NEVER) & (last >= oldest)).astype(np.int32)
 
     def _clear(self, slots: Slots | int) -> None:
         """Set all fields of `slots` to zero."""

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from reference.ladder import Packet, Saying
-from shodohflo.attribution.evidence.answers import hear
+from shodohflo.attribution.evidence.answers import first_said, hear
 from shodohflo.attribution.evidence.flows import Flows
 from shodohflo.attribution.evidence.handshakes import Own, Showing
 from support.segments import conversations, datagram
@@ -78,3 +78,11 @@ def test_what_was_said_stays_said() -> None:
 
     assert shown.verified.tolist() == [True]
     assert np.all(shown.own == Own.SERVICE_1)
+
+
+def test_what_is_said_again_is_passed_over() -> None:
+    """However many rows repeat it, as they do where packets are not merged: the first of each is taken, by time."""
+    times = [5, 3, 4, 2, 1, 9]
+    said = first_said(np.array([0, 0, 0, 1, 0, 1], np.int32), np.array([1, 1, 2, 1, 2, 1], np.uint8), np.array(times))
+
+    assert [times[row] for row in said.tolist()] == [1, 2, 3]

@@ -37,7 +37,6 @@ def test_what_repeats_itself_is_one_event() -> None:
         segment(ACK, back=True, at=6),
         segment(ACK, at=7),
         segment(FIN, at=8),
-        segment(RST, at=9),
     ]
 
     assert events_of(packets) == [
@@ -45,7 +44,19 @@ def test_what_repeats_itself_is_one_event() -> None:
         (Event.SYN_ACK, 1),
         (Event.SYN_ACK, 1),
         (Event.PAYLOAD, 0),
+    ]
+
+
+def test_resets_that_end_nothing_are_no_events() -> None:
+    """After payload, or another reset; so nobody makes a flow of thousands of events of a batch."""
+    resets = [segment(RST, back=back, at=at) for at, back in enumerate([False, True] * 3)]
+    alternating = [segment(flags, at=10 + at) for at, flags in enumerate([ACK, RST] * 3)]
+
+    assert events_of([*resets, *alternating]) == [(Event.RESET, 0), (Event.PAYLOAD, 0)]
+    assert events_of([*alternating, segment(SYN, 7, at=30), *resets]) == [
         (Event.RESET, 0),
+        (Event.PAYLOAD, 0),
+        (Event.SYN, 0),
     ]
 
 

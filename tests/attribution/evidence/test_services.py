@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import ip_address
 
 import numpy as np
@@ -35,7 +36,7 @@ def test_a_service_is_told_of_as_it_was_seen() -> None:
     remember(memory, segment(ACK, at=9))
 
     first, last = BEGIN + SECOND, BEGIN + 9 * SECOND
-    assert memory.all(last) == [ServiceSeen(SERVICE, first, last, Rung.HANDSHAKE, 1)]
+    assert memory.news(last) == [ServiceSeen(SERVICE, first, last, Rung.HANDSHAKE, 1)]
 
 
 def test_datagrams_answer_by_their_bits() -> None:
@@ -43,7 +44,7 @@ def test_datagrams_answer_by_their_bits() -> None:
     memory = services()
     remember(memory, segment(ACK), datagram(Saying.RESPONSE))
 
-    assert {(seen.end.protocol, seen.rung) for seen in memory.all(BEGIN)} == {(TCP, Rung.HANDSHAKE), (UDP, Rung.BITS)}
+    assert {(seen.end.protocol, seen.rung) for seen in memory.news(BEGIN)} == {(TCP, Rung.HANDSHAKE), (UDP, Rung.BITS)}
 
 
 def test_other_evidence_may_be_given() -> None:
@@ -54,7 +55,7 @@ def test_other_evidence_may_be_given() -> None:
     for evidence in (Rung.NONE, Rung.OWN_SOCKET, Rung.NONE):
         memory.remember(ends, evidence)
 
-    assert [seen.rung for seen in memory.all(BEGIN)] == [Rung.OWN_SOCKET]
+    assert [seen.rung for seen in memory.news(BEGIN)] == [Rung.OWN_SOCKET]
 
 
 def test_clients_are_counted_up_to_a_limit() -> None:
@@ -63,7 +64,7 @@ def test_clients_are_counted_up_to_a_limit() -> None:
     for number in range(300):
         client = ip_address(f"10.0.{number % 2}.{number // 2 % 100}")
         remember(memory, Packet(BEGIN, client, HERE_PORT, ip_address("203.0.113.1"), 80, TCP, ACK))
-    (seen,) = memory.all(BEGIN)
+    (seen,) = memory.news(BEGIN)
 
     assert seen.clients == 200
     assert seen.clients <= MOST_CLIENTS
@@ -83,16 +84,19 @@ def test_news_are_told_once_and_again_after_a_minute_of_use() -> None:
 
 @pytest.mark.parametrize("address", ["203.0.113.7", "2001:db8::7"])
 def test_what_another_run_saw_is_recalled(address: str) -> None:
-    """With what is known of it, in either family, and with a hint; it is no news."""
+    """With what is known of it, in either family, and with a hint; it is no news until it is used again."""
     hints = Hints(64)
     memory = Services(64, 64, hints)
     seen = ServiceSeen(End(ip_address(address), TCP, 443), BEGIN, BEGIN + SECOND, Rung.HANDSHAKE, 5)
 
+    client, later = ip_address("10.0.0.1" if seen.end.address.version == 4 else "2001:db8::1"), BEGIN + 2 * TOLD_EVERY
+
     memory.recall([seen])
 
-    assert memory.all(BEGIN + SECOND) == [seen]
-    assert memory.news(BEGIN + SECOND) == []
+    assert memory.news(later) == []
     assert hints.find(short(memory.keys)).all()
+    remember(memory, Packet(later, client, HERE_PORT, seen.end.address, 443, TCP, ACK))
+    assert memory.news(later) == [replace(seen, last=later, clients=6)]
 
 
 def test_whoever_remembers_a_service_leaves_a_hint() -> None:

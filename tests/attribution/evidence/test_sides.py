@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from shodohflo.attribution.evidence.sides import Service, only, only_one, opposite
+from shodohflo.attribution.evidence.sides import Service, only, only_one
 
 
 @pytest.mark.parametrize(
@@ -21,8 +21,3 @@ def test_a_side_is_the_service_if_it_alone_is_marked(first: bool, second: bool, 
     """For one flow and for columns alike."""
     assert only_one(first, second) == service
     assert only(np.array([first]), np.array([second])).tolist() == [service]
-
-
-def test_the_opposite_of_a_side_is_the_other_one() -> None:
-    """And of none, none."""
-    assert opposite(np.array([0, 1, 2], np.uint8)).tolist() == [0, 2, 1]

@@ -67,13 +67,20 @@ def hear(talks: Conversations, shown: Shown) -> None:
 
 def _add(shown: Shown, flow: NDArray[np.int32], bit: NDArray[np.uint8], time: NDArray[np.int64]) -> None:
     """Add what was said for the first time at `time`, in this order: what it shows depends on what was said before."""
-    order = np.argsort(time, kind="stable")
+    order = first_said(flow, bit, time)
     flow, bits = flow[order], np.uint8(1) << bit[order]
-    # At most four rows of a flow, one for each bit: a round for each.
-    while len(flow):
+    while len(flow):  # a round for each of the four bits at most
         flows, at = np.unique(flow, return_index=True)
         shown.said[flows] |= bits[at]
         shown.shows[flows] |= _SHOWING[shown.said[flows]]
         left = np.ones(len(flow), np.bool_)
         left[at] = False
         flow, bits = flow[left], bits[left]
+
+
+def first_said(flow: NDArray[np.int32], bit: NDArray[np.uint8], time: NDArray[np.int64]) -> NDArray[np.intp]:
+    """Return the number of the first row of each flow and bit, in order of time; unmerged rows repeat themselves."""
+    order = np.argsort(time, kind="stable")
+    _, firsts = np.unique(flow[order] * np.int64(4) + bit[order], return_index=True)
+    said: NDArray[np.intp] = order[np.sort(firsts)]
+    return said

@@ -41,9 +41,11 @@ class Keyed:
     keys: NDArray[np.uint64]
     side: NDArray[np.uint8]
     """The side of each row's source, 0 or 1."""
+    is_inside: bool = False
+    """Whether they were in UDP tunnels, so that they are not those of this host's sockets."""
 
     @classmethod
-    def of(cls, rows: Batch) -> Keyed:
+    def of(cls, rows: Batch, *, is_inside: bool = False) -> Keyed:
         """Find the flows of `rows`."""
         source = _end_words(rows.family, rows.src_addr, rows.protocol, rows.src_port)
         destination = _end_words(rows.family, rows.dst_addr, rows.protocol, rows.dst_port)
@@ -54,19 +56,11 @@ class Keyed:
             swapped = (rows.src_addr > rows.dst_addr) | (same & (rows.src_port > rows.dst_port))
         lower = [np.where(swapped, there, here) for here, there in zip(source, destination, strict=True)]
         upper = [np.where(swapped, here, there) for here, there in zip(source, destination, strict=True)]
-        return cls(rows, hashed([*lower, *upper]), swapped.view(np.uint8))
+        return cls(rows, hashed([*lower, *upper]), swapped.view(np.uint8), is_inside)
 
     def __getitem__(self, rows: NDArray[np.intp]) -> Keyed:
         """Return some rows, by their numbers."""
-        return Keyed(self.rows[rows], self.keys[rows], self.side[rows])
-
-    def end_keys(self, which: NDArray[np.intp]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-        """Return the keys of the source and the destination of some rows."""
-        rows = self.rows[which]
-        return (
-            end_keys(rows.family, rows.src_addr, rows.protocol, rows.src_port),
-            end_keys(rows.family, rows.dst_addr, rows.protocol, rows.dst_port),
-        )
+        return Keyed(self.rows[rows], self.keys[rows], self.side[rows], self.is_inside)
 
 
 @dataclass(frozen=True)
@@ -82,12 +76,15 @@ class Conversations:
     """The side of each row's source, 0 or 1."""
     example: NDArray[np.int32]
     """A row of each flow."""
+    is_inside: bool = False
+    """As in `Keyed`."""
 
     @classmethod
     def of(cls, keyed: Keyed) -> Conversations:
         """Arrange rows by flows."""
         groups = group_by([keyed.keys])
-        return cls(keyed.rows, keyed.keys[groups.leaders], groups.group, keyed.side, groups.leaders)
+        keys = keyed.keys[groups.leaders]
+        return cls(keyed.rows, keys, groups.group, keyed.side, groups.leaders, keyed.is_inside)
 
     def __len__(self) -> int:
         """Count the flows."""

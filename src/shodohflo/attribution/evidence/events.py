@@ -99,25 +99,21 @@ class Events(Table):
         return cls(flow[order].astype(np.int64), kind[rows], side, bits, talks.rows.number[rows], time[order])
 
     def shortened(self) -> Events:
-        """Return the events without repetitions, and with payload between two other events as one."""
+        """Return the events without repetitions, and with payload between two other events as one.
+
+        So a flow has no more than two events between two openings, however its resets and payload alternate.
+        """
         if not len(self):
             return self
-        begins = np.ones(len(self), np.bool_)
-        begins[1:] = ~self._repeats()
+        events = self.keep(~_is_idle(self))
+        begins = np.ones(len(events), np.bool_)
+        begins[1:] = ~_repeats(events)
         starts = np.flatnonzero(begins)
-        ends = np.append(starts[1:], len(self)) - 1
-        first, last = self[starts], self[ends]
-        sides = np.bitwise_or.reduceat(self.sides, starts)
-        latest = np.maximum.reduceat(self.time, starts)
+        ends = np.append(starts[1:], len(events)) - 1
+        first, last = events[starts], events[ends]
+        sides = np.bitwise_or.reduceat(events.sides, starts)
+        latest = np.maximum.reduceat(events.time, starts)
         return Events(first.flow, first.kind, first.side, sides, last.number, latest)
-
-    def _repeats(self) -> NDArray[np.bool_]:
-        """Return for each event but the first whether it goes with the one before it."""
-        before, after = self[:-1], self[1:]
-        alike = (before.flow == after.flow) & (before.kind == after.kind)
-        repeated = (before.side == after.side) & ((after.kind == Event.SYN) | (before.number == after.number))
-        repeats: NDArray[np.bool_] = alike & ((after.kind == Event.PAYLOAD) | repeated)
-        return repeats
 
 
 def walk(events: Events, talk: Talk) -> None:
@@ -128,9 +124,26 @@ def walk(events: Events, talk: Talk) -> None:
     openings = np.bincount(events.flow[opens], minlength=len(talk.own))
     many = openings > MOST_OPENINGS
     if many.any():
-        events = events.keep(~many[events.flow] | (events.kind > Event.SYN_ACK))
+        events = events.keep(~many[events.flow] | (events.kind > Event.SYN_ACK)).shortened()
     _walk(events, talk)
     talk.contradict(np.flatnonzero(many))
+
+
+def _is_idle(events: Events) -> NDArray[np.bool_]:
+    """Return which events are resets that end nothing: after payload, or after another reset."""
+    idle = np.zeros(len(events), np.bool_)
+    before, after = events[:-1], events[1:]
+    idle[1:] = (before.flow == after.flow) & (before.kind >= Event.RESET) & (after.kind == Event.RESET)
+    return idle
+
+
+def _repeats(events: Events) -> NDArray[np.bool_]:
+    """Return for each event but the first whether it goes with the one before it."""
+    before, after = events[:-1], events[1:]
+    alike = (before.flow == after.flow) & (before.kind == after.kind)
+    repeated = (before.side == after.side) & ((after.kind == Event.SYN) | (before.number == after.number))
+    repeats: NDArray[np.bool_] = alike & ((after.kind == Event.PAYLOAD) | repeated)
+    return repeats
 
 
 def _walk(events: Events, talk: Talk) -> None:

@@ -1,8 +1,8 @@
-"""Evidence over a batch: what its packets show is taken in, then its flows get their verdicts.
+"""Evidence: the tables of all that is remembered, and what the packets of a batch add to them.
 
-The order is always the same: `take_in` all packets of a batch; `decide` fills in the verdicts of the rows that
-`Observed` rules leave to evidence; `record` notes what was recorded under which verdict, so that stronger evidence can
-correct it later, and grades the rules.
+The order is always the same: `take_in` all packets of a batch; then, in `verdicts`, `settle` finds the verdicts on its
+flows, and `record` notes what was recorded under which verdict, so that stronger evidence can correct it later, and
+grades the rules.
 """
 
 from __future__ import annotations
@@ -139,8 +139,11 @@ class Evidence:
         self.claims.recall([each for each in seen if each.claimed])
 
     def sockets(self, flows: FlowEnds, side: int) -> NDArray[np.uint8]:
-        """Return `SERVICE` or `CLIENT` where the end of `side` is a socket of this host for the flow, else 0."""
-        if self.own_ends is None:
+        """Return `SERVICE` or `CLIENT` where the end of `side` is a socket of this host for the flow, else 0.
+
+        Of packets in UDP tunnels none is: networks in there may have the addresses of this host for other hosts.
+        """
+        if self.own_ends is None or flows.talks.is_inside:
             return np.zeros(len(flows), np.uint8)
         family, protocols = flows.talks.rows.family, flows.talks.ends[0].protocol[flows.which]
         ends, peers = flows.at(side), flows.at(1 - side)
@@ -149,14 +152,14 @@ class Evidence:
         )
         return _ROLES[said]
 
-    def take_in(self, packets: Batch, rows: Batch, row_of: NDArray[np.int32]) -> Intake:
-        """Take in what `packets` show.
+    def take_in(self, packets: Batch, rows: Batch, row_of: NDArray[np.int32], *, is_inside: bool = False) -> Intake:
+        """Take in what `packets` show; `is_inside` if they were in UDP tunnels.
 
         `rows` are the packets, merged by `columns.merging.group_packets`, and `row_of` is the row of each packet. What
         the flows have shown may be changed until the next call, and is kept by `flows.keep`.
         """
         self._renew_hints()
-        keyed, kind = Keyed.of(rows), kinds(rows)
+        keyed, kind = Keyed.of(rows, is_inside=is_inside), kinds(rows)
         settled, others, slots = divide(keyed, kind, self.flows, self.own_ends)
         talks = Conversations.of(keyed[others])
         shown = self.flows.of(talks, slots[talks.example])

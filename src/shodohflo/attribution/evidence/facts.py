@@ -38,7 +38,7 @@ class FlowFacts:
     same_port: bool = False
     """Whether both ends have the same port."""
     sockets: OfEnds = NEITHER
-    """Of this host, `known.SERVICE`, or `known.CLIENT` of the other end; 0 for what is no socket of this host."""
+    """`known.SERVICE` or `known.CLIENT`, as the socket of this host is at the end; 0 where it is none of this host."""
     groups: OfEnds = NEITHER
     """Whether the address is a multicast group or a broadcast address."""
     known: OfEnds = NEITHER

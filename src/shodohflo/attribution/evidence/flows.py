@@ -58,7 +58,7 @@ class Shown:
     last: NDArray[np.int64]
     """When each had its last payload before this batch, in ns since 1970; long ago if it had none."""
     own: NDArray[np.uint8]
-    """A `handshakes.Own`: what the openings of a TCP flow said."""
+    """A `handshakes.Own`: what the openings of a TCP flow said, or the datagrams of a UDP flow."""
     verified: NDArray[np.bool_]
     """Whether both sides showed it: a matched handshake, or a request and its response."""
     seen: NDArray[np.uint8]
@@ -74,7 +74,7 @@ class Shown:
     graded: NDArray[np.bool_]
     """Whether the rules were graded by this flow."""
     told: NDArray[np.uint8]
-    """What has been remembered because of the flow: bits of `evidence.Telling`."""
+    """What has been remembered because of the flow: bits of `handshakes.Showing` and `telling.Telling`."""
     open: NDArray[np.bool_]
     """Whether it may have openings; where it is false, it has none, if the flow is `met`."""
     met: NDArray[np.bool_]
@@ -82,7 +82,7 @@ class Shown:
     anew: NDArray[np.bool_] = field(init=False)
     """Whether the ports are used for another conversation since this batch."""
     latest: NDArray[np.uint8] = field(init=False)
-    """A `handshakes.Own`: `own`, with what openings after the last payload say."""
+    """A `handshakes.Own`: `own`, with what openings after the last payload say. This is what the ladder asks."""
     shows: NDArray[np.uint8] = field(init=False)
     """What the flow showed in this batch for other flows: bits of `handshakes.Showing`."""
     was_two_way: NDArray[np.bool_] = field(init=False)

@@ -1,10 +1,9 @@
 """Known ends and addresses: what flows that showed their service say about other flows of the same ends.
 
 *Services* and *clients* are ends of verified flows: a matched handshake and payload, or a request and its response. An
-end that a socket of this host shows to be a service is one too.
-*Claims* are ends of flows of which one direction was seen; anybody can forge these, so they are kept apart and asked
-only where nothing else is known. *Roles* are what an address was in verified flows, on whatever port. Everything that
-was not used for a day is forgotten.
+end that a socket of this host shows to be a service is one too. *Claims* are ends of flows of which one direction was
+seen; anybody can forge these, so they are kept apart, and are a weaker rung. *Roles* are what an address was in
+verified flows, on whatever port. Everything that was not used for a day is forgotten.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ DAY: Final = 86_400 * 10**9
 
 CLIENT: Final = 1
 SERVICE: Final = 2
-"""Bits of the role of an address, or of a claimed end."""
+"""What an end or an address was, as bits."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,7 +70,7 @@ def divide(
     slots = memory.locate(keyed.keys)
     last, is_settled = memory.last_of(slots), memory["settled"][slots]
     calm = is_settled & (kind == Event.PAYLOAD) & _adds_nothing(keyed, slots, last, flows)
-    if own_ends is not None:
+    if own_ends is not None and not keyed.is_inside:
         asked = np.flatnonzero(calm & (memory["rung"][slots] != Rung.OWN_SOCKET))
         calm[asked] = ~_is_own(keyed, asked, own_ends)
     acts = kind <= Event.PAYLOAD

@@ -33,8 +33,3 @@ def only_one(first: bool, second: bool) -> Service:  # noqa: FBT001 - two marks,
     if first == second:
         return Service.UNKNOWN
     return Service.SIDE_0 if first else Service.SIDE_1
-
-
-def opposite(service: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return the other side, where there is one."""
-    return np.array([Service.UNKNOWN, Service.SIDE_1, Service.SIDE_0], np.uint8)[service]

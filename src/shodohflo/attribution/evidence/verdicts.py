@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from shodohflo.attribution.evidence.evidence import Evidence, Intake, Part
     from shodohflo.attribution.evidence.grading import Grades
-    from shodohflo.columns.batch import Batch
+    from shodohflo.columns.merging import MergedPackets
     from shodohflo.rules.verdicts import Verdicts
 
     Mask = NDArray[np.bool_]
@@ -46,9 +46,9 @@ class Heard:
     """The `Rung` of the evidence for it."""
 
     @classmethod
-    def of(cls, evidence: Evidence, packets: Batch, rows: Batch, row_of: NDArray[np.int32]) -> Heard:
-        """Take in what `packets` show; see `Evidence.take_in`."""
-        return cls(evidence, evidence.take_in(packets, rows, row_of))
+    def of(cls, evidence: Evidence, merged: MergedPackets, *, is_inside: bool = False) -> Heard:
+        """Take in what the packets of a batch show; see `Evidence.take_in`."""
+        return cls(evidence, evidence.take_in(merged.packets, merged.rows, merged.row_of, is_inside=is_inside))
 
     def settle(self, verdicts: Verdicts) -> Verdicts:
         """Return the verdicts with those by evidence in the place of those that `Observed` rules leave to it."""
@@ -59,12 +59,13 @@ class Heard:
             self.evidence.remember_own(part)
         settled = self.taken.settled
         self.service, self.rung = self._by_row("service", settled.service), self._by_row("rung", settled.rung)
-        service, rung = self.service, self.rung
-        chosen = np.flatnonzero(observed & (service != Service.UNKNOWN))
-        if not len(chosen):
-            return verdicts
+        chosen = np.flatnonzero(observed & (self.service != Service.UNKNOWN))
+        return self._in_place(verdicts, chosen) if len(chosen) else verdicts
+
+    def _in_place(self, verdicts: Verdicts, chosen: NDArray[np.intp]) -> Verdicts:
+        """Return the verdicts with those by evidence on the rows `chosen`."""
         rows = self.taken.keyed.rows
-        is_source = service[chosen] - np.uint8(1) == self.taken.keyed.side[chosen]
+        is_source = self.service[chosen] - np.uint8(1) == self.taken.keyed.side[chosen]
         decision, port, rule, rungs = (
             verdicts.decision.copy(),
             verdicts.port.copy(),
@@ -74,7 +75,7 @@ class Heard:
         decision[chosen] = np.where(is_source, np.uint8(Decision.DST_IS_CLIENT), np.uint8(Decision.SRC_IS_CLIENT))
         port[chosen] = np.where(is_source, rows.src_port[chosen], rows.dst_port[chosen])
         rule[chosen] = verdicts.observed[chosen] - np.uint16(1)
-        rungs[chosen] = rung[chosen]
+        rungs[chosen] = self.rung[chosen]
         answers = verdicts.answers
         if answers:
             answered = np.flatnonzero(verdicts.decision == Decision.ANSWERED)
