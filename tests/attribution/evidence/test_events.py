@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from shodohflo.attribution.evidence.events import Events
-from shodohflo.attribution.evidence.handshakes import Event
+from shodohflo.attribution.evidence import events as events_module
+from shodohflo.attribution.evidence.events import Events, walk
+from shodohflo.attribution.evidence.handshakes import Event, Talk
 from support.segments import ACK, FIN, RST, SYN, SYN_ACK, conversations, segment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import pytest
 
     from reference.ladder import Packet
 
@@ -45,8 +48,54 @@ def test_what_repeats_itself_is_one_event() -> None:
         (Event.SYN_ACK, 1),
         (Event.SYN_ACK, 1),
         (Event.PAYLOAD, 0),
+    ]
+
+
+def test_resets_count_only_where_they_can_end_openings() -> None:
+    """That is between an opening and payload, the first of them; what goes on beside payload is one event."""
+    packets = [
+        segment(SYN, 7, at=0),
+        segment(RST, at=1),
+        segment(RST, back=True, at=2),
+        *(segment(flags, back=back, at=3) for flags in (ACK, RST) for back in (False, True)),
+        segment(ACK, at=4),
+        segment(SYN, 8, at=5),
+        segment(RST, at=6),
+    ]
+
+    assert events_of(packets) == [
+        (Event.SYN, 0),
+        (Event.RESET, 0),
+        (Event.PAYLOAD, 0),
+        (Event.SYN, 0),
         (Event.RESET, 0),
     ]
+
+
+def test_a_flow_with_too_many_openings_is_walked_in_few_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is left without its openings is shortened too: otherwise a block of one flow would take seconds."""
+    rounds: list[int] = []
+    monkeypatch.setattr(events_module, "_take", lambda events, _: rounds.append(len(events)))
+    packets = [
+        segment(flags, number, back=flags == SYN_ACK, at=number)
+        for number in range(100)
+        for flags in (SYN, RST, SYN_ACK, ACK)
+    ]
+    talks, kind, arrivals = conversations(packets)
+
+    walk(Events.of(talks, kind, arrivals, np.zeros(1, np.int32)).shortened(), a_talk())
+
+    assert rounds == [1, 1]
+
+
+def a_talk() -> Talk:
+    """Return the state of one flow that has shown nothing."""
+    by_side = {"has_syn": bool, "number": np.uint32, "quiet": bool, "answered": np.uint8, "since": bool}
+    of_flow = {"own": np.uint8, "verified": bool, "seen": np.uint8, "last": np.int64, "live": bool, "led": bool}
+    return Talk(
+        **{name: np.zeros((2, 1), dtype) for name, dtype in by_side.items()},
+        **{name: np.zeros(1, dtype) for name, dtype in of_flow.items()},
+    )
 
 
 def test_a_run_of_syns_has_the_number_of_the_last() -> None:

@@ -99,17 +99,29 @@ class Events(Table):
         return cls(flow[order].astype(np.int64), kind[rows], side, bits, talks.rows.number[rows], time[order])
 
     def shortened(self) -> Events:
-        """Return the events without repetitions, and with payload between two other events as one."""
+        """Return the events without those that change nothing, and with payload between two openings as one.
+
+        A reset ends openings that have led to no payload, so one that follows payload or another reset changes nothing.
+        Then a flow has at most two events between two openings, a reset and payload, whatever it sends.
+        """
         if not len(self):
             return self
-        begins = np.ones(len(self), np.bool_)
-        begins[1:] = ~self._repeats()
+        events = self.keep(~self._is_idle())
+        begins = np.ones(len(events), np.bool_)
+        begins[1:] = ~events._repeats()  # noqa: SLF001 - of the same class
         starts = np.flatnonzero(begins)
-        ends = np.append(starts[1:], len(self)) - 1
-        first, last = self[starts], self[ends]
-        sides = np.bitwise_or.reduceat(self.sides, starts)
-        latest = np.maximum.reduceat(self.time, starts)
+        ends = np.append(starts[1:], len(events)) - 1
+        first, last = events[starts], events[ends]
+        sides = np.bitwise_or.reduceat(events.sides, starts)
+        latest = np.maximum.reduceat(events.time, starts)
         return Events(first.flow, first.kind, first.side, sides, last.number, latest)
+
+    def _is_idle(self) -> NDArray[np.bool_]:
+        """Return which events are resets that follow payload or another reset of their flow."""
+        idle = self.kind == Event.RESET
+        idle[0] = False
+        idle[1:] &= (self.flow[1:] == self.flow[:-1]) & (self.kind[:-1] >= Event.RESET)
+        return idle
 
     def _repeats(self) -> NDArray[np.bool_]:
         """Return for each event but the first whether it goes with the one before it."""
@@ -128,7 +140,7 @@ def walk(events: Events, talk: Talk) -> None:
     openings = np.bincount(events.flow[opens], minlength=len(talk.own))
     many = openings > MOST_OPENINGS
     if many.any():
-        events = events.keep(~many[events.flow] | (events.kind > Event.SYN_ACK))
+        events = events.keep(~many[events.flow] | (events.kind > Event.SYN_ACK)).shortened()
     _walk(events, talk)
     talk.contradict(np.flatnonzero(many))
 
