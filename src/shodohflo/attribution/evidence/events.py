@@ -118,7 +118,7 @@ class Events(Table):
 
     def _is_idle(self) -> NDArray[np.bool_]:
         """Return which events are resets that follow payload or another reset of their flow."""
-        idle = self.kind == Event.RESET
+        idle: NDArray[np.bool_] = self.kind == Event.RESET
         idle[0] = False
         idle[1:] &= (self.flow[1:] == self.flow[:-1]) & (self.kind[:-1] >= Event.RESET)
         return idle
