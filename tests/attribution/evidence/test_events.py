@@ -92,6 +92,7 @@ def a_talk() -> Talk:
     """Return the state of one flow that has shown nothing."""
     by_side = {"has_syn": bool, "number": np.uint32, "quiet": bool, "answered": np.uint8, "since": bool}
     of_flow = {"own": np.uint8, "verified": bool, "seen": np.uint8, "last": np.int64, "live": bool, "led": bool}
+    of_flow["opener"] = np.uint8
     return Talk(
         **{name: np.zeros((2, 1), dtype) for name, dtype in by_side.items()},
         **{name: np.zeros(1, dtype) for name, dtype in of_flow.items()},
