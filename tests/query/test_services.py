@@ -113,6 +113,14 @@ def test_several_stores_are_one_row() -> None:
     assert join_services([replace(row(), evidence=""), row()], LATELY, 1105.0).evidence == "known"
 
 
+@pytest.mark.parametrize("weaker", ["", "bits, one way", "no word of ours"])
+def test_evidence_of_one_direction_is_stronger_than_none(weaker: str) -> None:
+    """As in the hash itself; what is no word of ours is no evidence."""
+    rows = [replace(row(), evidence=evidence) for evidence in (weaker, "handshake, one way")]
+
+    assert join_services(rows, LATELY, 1105.0).evidence == "handshake, one way"
+
+
 @pytest.mark.parametrize(
     ("wanted", "taken"),
     [

@@ -20,6 +20,8 @@ How the specification is read where it leaves a choice:
 * An entry is used when evidence is noted in it, not when it is asked; a flow asks at the time of its last payload.
 * Datagrams between two groups, which only a forger sends, have no verdict by *group* and leave nothing in memory.
 * What a socket of this host proves is remembered when the flows of the batch have been decided.
+* A SYN-ACK of the side that sent the first SYN, to a SYN of the other, is that of a simultaneous open: the other's
+  counts as if it had come as well. After the answer of an earlier conversation it is ignored.
 * Sequence numbers of payload are not read, so a bare SYN is as good as any other claim once payload follows.
 """
 
@@ -202,6 +204,8 @@ class Openings:
     """Whether the flow carried payload since the SYN-ACK."""
     paid: bool = False
     """Whether the flow carried payload since these openings began."""
+    opener: int | None = None
+    """The side that sent the first bare SYN since the last SYN-ACK that matched."""
 
     def accepts(self, side: int) -> bool:
         """Say whether the SYN-ACK of `side` counts: one that matches, or one of a side that sent no SYN."""
@@ -449,6 +453,7 @@ class Ladder:
         remembered = self.flows.find(flow, packet.time)
         if not packet.answers_opening:
             openings.syn[side] = packet.number
+            openings.opener = side if openings.opener is None else openings.opener
             openings.quiet[side] = remembered is None or packet.time - remembered.last > QUIET
         elif not _answer(openings, remembered, side, packet.number):
             return
@@ -618,16 +623,21 @@ def _answer(openings: Openings, remembered: Remembered | None, side: int, number
     if asked not in {None, number}:
         return False
     matched = asked is not None
+    crossed = matched and openings.opener == side
     earlier = _earlier(openings, remembered, 1 - side)
     if earlier is not None:
         # Payload followed the other side's SYN-ACK. Either the ports are used anew, or this one is forged.
-        if earlier is Accepted.MATCHED and not matched:
+        if crossed or (earlier is Accepted.MATCHED and not matched):
             return False
         openings.synack[1 - side] = Accepted.NONE
         if remembered:
             remembered.own = remembered.own_from = remembered.written = None
     openings.synack[side] = Accepted.MATCHED if matched else max(openings.synack[side], Accepted.UNMATCHED)
     openings.paid_since[side] = False
+    if crossed:
+        openings.synack[1 - side], openings.paid_since[1 - side] = Accepted.MATCHED, False
+    if matched:
+        openings.opener = None
     return True
 
 

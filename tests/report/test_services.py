@@ -73,3 +73,11 @@ def test_services_can_be_sorted_by_every_column(by: str, ports: list[int]) -> No
 
     assert [row.port for row in SERVICES.sorted([web, DNS, ssh], by)] == ports
     assert "packets" not in SERVICES.orders
+
+
+def test_evidence_of_one_direction_comes_after_all_of_both() -> None:
+    """And before what has none that we know, which is unknown."""
+    texts = ("", "handshake, one way", "bits", "handshake")
+    rows = [replace(DNS, evidence=evidence) for evidence in texts]
+
+    assert [row.evidence for row in SERVICES.orders["evidence"].sorted(rows)] == list(reversed(texts))

@@ -150,6 +150,19 @@ def test_a_field_that_cannot_be_does_not_stick(client: Valkey, field: str, value
     assert fields_of(client, NAME)[field] == service_fields(SERVICE, "bert")[field]
 
 
+@pytest.mark.parametrize("forbidden", [["expire"], ["expire", "del"], ["hset"]], ids=" ".join)
+def test_what_cannot_be_given_a_lifetime_is_not_written(client: Valkey, forbidden: list[str]) -> None:
+    """A user that may not call one of the commands leaves no key behind, and is told why."""
+    user = ("ACL", "SETUSER", "default")
+    client.execute_command(*user, *(f"-{name}" for name in forbidden))  # type: ignore[no-untyped-call] # typed in part
+    try:
+        with pytest.raises(ResponseError, match="script"):
+            written(client, SERVICE, KNOCK)
+        assert -1 not in {client.ttl(key) for key in (NAME, ORIGIN)}
+    finally:
+        client.execute_command(*user, *(f"+{name}" for name in forbidden))  # type: ignore[no-untyped-call] # typed in part
+
+
 def test_a_full_store_refuses_hashes(client: Valkey) -> None:
     """It is an answer of the store, so the connection is as good as before."""
     client.config_set("maxmemory", "1")

@@ -48,6 +48,12 @@ class Gathering:
             _log.warning("%s", problem)
 
     def pass_on(self, now_ns: int) -> None:
-        """Pass on the services and the knocks that are new at `now_ns`, in ns since 1970."""
+        """Pass on the services and the knocks that are new at `now_ns`, in ns since 1970; of a flood, some."""
         self._writer.offer_services(self._evidence.news(now_ns))
+        self._writer.offer_knocks(self._evidence.knocks.take(now_ns))
+
+    def pass_on_rest(self, now_ns: int) -> None:
+        """Pass on all that is new at `now_ns`."""
+        while news := self._evidence.news(now_ns):
+            self._writer.offer_services(news)
         self._writer.offer_knocks(self._evidence.knocks.take(now_ns))

@@ -121,7 +121,7 @@ class Session:
         self._take_in(self._listener.finish())
         self.record()
         self._outlet.hand_on_rest()
-        self._gathering.pass_on(time.time_ns())
+        self._gathering.pass_on_rest(time.time_ns())
         complete = self._wait_for_store(hurried)
         ended = replace(self.status(), state="ended" if complete else "cut short")
         self._writer.heartbeat(ended.to_fields())

@@ -62,27 +62,36 @@ def merge_corrections(parts: Sequence[Corrections]) -> Corrections:
 def correct(observations: Observations, corrections: Corrections) -> Observations:
     """Return `observations`, from which `corrections` follow, with what these move under the right keys.
 
-    What one correction has moved, another may move back. The rows of a key from which something is moved become one,
-    which keeps the rule and the evidence of one of them; a key from which all is moved has none.
+    A flow may be corrected twice, there and back: what was moved to a key can be moved on. A correction from a key that
+    has nothing is left out. The rows of a key from which something is moved become one, which keeps the rule and the
+    evidence of one of them.
     """
     if not len(corrections):
         return observations
     moves = merge_rows(corrections)
-    moved = Observations.concatenate([_moved(moves), observations])
-    keys = _keys(moved.kind, moved.client, moved.remote, moved.port, moved.protocol)
-    wrong = _keys(moves.kind, moves.service, moves.client, moves.wrong_port, moves.protocol)
-    affected = np.isin(keys, wrong)
-    rows, keys = moved[affected], keys[affected]
+    taken_from = _keys(moves.kind, moves.service, moves.client, moves.wrong_port, moves.protocol)
+    added_to = _keys(moves.kind, moves.client, moves.service, moves.port, moves.protocol)
+    is_there = np.isin(taken_from, _keys_of(observations))
+    is_there |= np.isin(taken_from, added_to[is_there])
+    moves, taken_from = moves.keep(is_there), taken_from[is_there]
+    every = Observations.concatenate([observations, _moved(moves)])
+    keys = _keys_of(every)
+    affected = np.isin(keys, taken_from)
+    rows, keys = every[affected], keys[affected]
     groups = group_by([keys])
+    left = rows[groups.leaders]
+    packets, octets = groups.sum(rows.packets), groups.sum(rows.octets)
     place = {key: group for group, key in enumerate(keys[groups.leaders].tolist())}
-    at = [place.get(key, len(place)) for key in wrong.tolist()]  # one place more, for what is not there
-    packets, octets = (
-        groups.sum(counted) - np.bincount(at, weights=taken, minlength=len(place) + 1)[: len(place)].astype(np.int64)
-        for counted, taken in ((rows.packets, moves.packets), (rows.octets, moves.octets))
-    )
+    at = np.array([place[key] for key in taken_from.tolist()], np.intp)
+    packets -= np.bincount(at, weights=moves.packets, minlength=len(left)).astype(np.int64)
+    octets -= np.bincount(at, weights=moves.octets, minlength=len(left)).astype(np.int64)
     first, last = groups.earliest(rows.first), groups.latest(rows.last)
-    left = replace(rows[groups.leaders], packets=packets, octets=octets, first=first, last=last)
-    return merge([moved[~affected], left[packets > 0]])
+    left = replace(left, packets=packets, octets=octets, first=first, last=last)
+    return merge([every[~affected], left[packets > 0]])
+
+
+def _keys_of(rows: Observations) -> NDArray[np.uint64]:
+    return _keys(rows.kind, rows.client, rows.remote, rows.port, rows.protocol)
 
 
 def _keys(

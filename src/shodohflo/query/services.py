@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from shodohflo.keys import SERVICE, StoredService
-from shodohflo.model import PROTOCOL_NAMES, RUNGS, Rung
+from shodohflo.keys.services import EVIDENCE_RANKS
+from shodohflo.model import PROTOCOL_NAMES
 from shodohflo.query.filters import address_pattern
 from shodohflo.query.rows import ServiceRow, order
 from shodohflo.query.sums import lasting_fields
@@ -65,7 +66,7 @@ def join_services(rows: Sequence[ServiceRow], lately: Lately, now: float) -> Ser
     """Return what several stores say of one service: its strongest evidence, and the most clients that one has seen."""
     joined = replace(
         rows[0],
-        evidence=min((row.evidence for row in rows), key=lambda word: RUNGS.get(word, Rung.RULE)),
+        evidence=min((row.evidence for row in rows), key=lambda text: EVIDENCE_RANKS.get(text, len(EVIDENCE_RANKS))),
         clients=max(row.clients for row in rows),
         first=min(row.first for row in rows),
         last=max(row.last for row in rows),

@@ -98,7 +98,12 @@ local function merge(key, lifetime, from, to)
         failure = written
         return
     end
-    return call('EXPIRE', key, lifetime) == 1
+    local expires = call('EXPIRE', key, lifetime)
+    if type(expires) == 'number' then return expires == 1 end
+    -- What may not be given a lifetime must not stay. It cannot be found out before: a store whose memory is full lets
+    -- a script write all it likes after an EXPIRE.
+    failure = expires
+    if size == 0 and type(call('DEL', key)) ~= 'number' then call('SET', key, '', 'EX', 1) end
 end
 
 local at, refused = 1, 0

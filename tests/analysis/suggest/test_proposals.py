@@ -139,6 +139,13 @@ def test_quiet_services_and_single_conversations_are_no_suggestion() -> None:
     assert (60000,) not in ports
 
 
+def test_no_rule_names_port_0() -> None:
+    """Packets may have it, which is as loud as any other port here, but a configuration may not."""
+    suggestion = suggested(*(f"10.0.0.{host}:40000 > 8.8.8.8:0 udp" for host in range(1, 9)))
+
+    assert suggestion.drops == ()
+
+
 def test_every_cost_is_what_a_pipeline_measures(shipped_captures: Path) -> None:
     """On real captures, each cost equals what a pipeline with the proposed rules records."""
     seen = 0

@@ -44,6 +44,7 @@ def talk_of(has_syn: tuple[bool, bool], quiet: tuple[bool, bool], *, seen: int, 
         answered=by_side(answered, np.uint8),
         since=np.zeros((2, 1), np.bool_),
         led=np.zeros(1, np.bool_),
+        opener=np.zeros(1, np.uint8),
     )
 
 

@@ -10,10 +10,10 @@ import pytest
 
 from reference.ladder import SECOND, Packet, Saying
 from shodohflo.attribution.evidence.hints import Hints, short
-from shodohflo.attribution.evidence.known import FlowEnds
+from shodohflo.attribution.evidence.known import DAY, FlowEnds
 from shodohflo.attribution.evidence.services import TOLD_EVERY, Services
 from shodohflo.model import MOST_CLIENTS, TCP, UDP, End, Rung, ServiceSeen
-from support.segments import ACK, BEGIN, HERE_PORT, THERE, THERE_PORT, conversations, datagram, segment
+from support.segments import ACK, BEGIN, HERE, HERE_PORT, THERE, THERE_PORT, conversations, datagram, segment
 
 SERVICE = End(THERE, TCP, THERE_PORT)
 
@@ -80,6 +80,52 @@ def test_news_are_told_once_and_again_after_a_minute_of_use() -> None:
     remember(memory, segment(ACK, at=10))
     assert memory.news(BEGIN + TOLD_EVERY) == []
     assert [seen.last for seen in memory.news(BEGIN + TOLD_EVERY + 1)] == [BEGIN + 10 * SECOND]
+
+
+def flood(memory: Services, count: int, at: float = 0.0, first: int = 1024) -> None:
+    """Remember so many services, all new, at consecutive ports of THERE."""
+    remember(memory, *(Packet(BEGIN + round(at * SECOND), HERE, 1, THERE, first + n, TCP, ACK) for n in range(count)))
+
+
+def test_of_a_flood_of_services_each_is_told_of_in_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that reporting takes bounded time, and those that come later wait no longer than all before them."""
+    monkeypatch.setattr("shodohflo.attribution.evidence.services.MOST_NEWS", 10)
+    memory = services(256)
+    flood(memory, 35)
+
+    told = [memory.news(BEGIN) for _ in range(5)]
+
+    assert [len(news) for news in told] == [10, 10, 10, 5, 0]
+    assert len({seen.end for news in told for seen in news}) == 35
+
+
+def test_new_services_of_a_day_are_as_many_as_there_is_room_for() -> None:
+    """Those of a flood that lasts would fill the store, which keeps each for a day; known ones are told of as ever."""
+    memory = services(64)
+    told: set[End] = set()
+    for second in range(40):
+        flood(memory, 50, at=second, first=1024 + 50 * second)
+        told |= {seen.end for seen in memory.news(BEGIN + second * SECOND)}
+
+    assert len(told) == 64
+    last = memory.all(BEGIN)
+    assert memory.news(BEGIN + 40 * SECOND) == []
+    assert len(memory.news(BEGIN + 40 * SECOND + DAY // 8)) == 8
+    assert len(last) <= 64
+
+
+def test_what_is_recalled_takes_no_place_of_what_was_seen() -> None:
+    """A store may hold any number of services, and anybody's."""
+    memory = services(64)
+    flood(memory, 30)
+    seen = {each.end for each in memory.all(BEGIN)}
+
+    strangers = [End(ip_address(f"203.0.113.{number}"), TCP, 443) for number in range(250)]
+    memory.recall([ServiceSeen(end, BEGIN, BEGIN + SECOND, Rung.HANDSHAKE, 1) for end in strangers])
+
+    remembered = {each.end for each in memory.all(BEGIN + SECOND)}
+    assert seen <= remembered
+    assert len(remembered) > len(seen)
 
 
 @pytest.mark.parametrize("address", ["203.0.113.7", "2001:db8::7"])

@@ -200,7 +200,7 @@ def _loud(survey: Survey, trial: Trial) -> list[Group]:
     likely = [
         (client, service, port)
         for (client, service, port), pairs in ends.items()
-        if client != MULTICAST and (port < EPHEMERAL or len(pairs) >= ENOUGH)
+        if client != MULTICAST and port and (port < EPHEMERAL or len(pairs) >= ENOUGH)  # a rule names no port 0
     ]
     largest = sorted(likely, key=lambda between: (-len(ends[between]), between))[:MOST_TRIED]
     groups = [Group.of(*between, ends[between]) for between in largest]

@@ -9,7 +9,9 @@ and the service Y:
     X  payload          Y is the service, verified; the openings are forgotten, the answer stays with the flow
 
 A SYN-ACK with another number is ignored. One whose peer's SYN was not seen is unmatched: anybody could have sent it, so
-it answers for its own flow, and for others only as a claim.
+it answers for its own flow, and for others only as a claim. One of the side that sent the first SYN, to a SYN of the
+other side, is that of a simultaneous open (RFC 9293 section 3.5), in which both sides answer. The SYN-ACK of the other
+side counts as if it had come, for an ill-meaning service may leave it out; so the flow contradicts itself.
 
 The events of a batch are walked in rounds: the first of every flow, then the second, and so on. Payload between two
 openings is one event, so a flow has few. `Talk` has the state of all flows walked, as columns by side.
@@ -116,6 +118,8 @@ class Talk:
     """Whether there was payload after it."""
     led: NDArray[np.bool_]
     """Whether payload came after the openings began."""
+    opener: NDArray[np.uint8]
+    """The side that sent the first SYN since the last matched SYN-ACK, as a bit; 0 if none did."""
     anew: NDArray[np.bool_] = field(init=False)
     """Whether the ports were used anew: what was known of the flow is about another conversation."""
     shows: NDArray[np.uint8] = field(init=False)
@@ -134,6 +138,7 @@ class Talk:
         self._begin(flows[~self.live[flows]])
         if event is Event.SYN:
             self.has_syn[side, flows] = True
+            self.opener[flows[self.opener[flows] == 0]] = 1 << side
             self.number[side, flows] = number
             self.quiet[side, flows] = self.last[flows] < time - QUIET
         else:
@@ -175,6 +180,7 @@ class Talk:
         self.live[flows] = True
         self.has_syn[:, flows] = self.quiet[:, flows] = False
         self.led[flows] = False
+        self.opener[flows] = 0
         self.since[:, flows] = True
         kept = np.where(self.verified[flows], np.uint8(Accepted.MATCHED), np.uint8(Accepted.UNMATCHED))
         for side, answer in ((0, Own.SERVICE_0), (1, Own.SERVICE_1)):
@@ -192,9 +198,13 @@ class Talk:
         # Both sides have answered, with payload between: the later one counts, unless anybody could have sent it.
         again = self._accepted(other, flows) & self.since[other, flows]
         forged = again & ~matched & (theirs == Accepted.MATCHED)
-        taken = (matched | ~asked) & ~forged
+        crossed = matched & (self.opener[flows] == 1 << side)
+        taken = (matched | ~asked) & ~forged & ~(again & crossed)
         self._renew(other, flows[again & taken])
         mine = np.where(matched, np.uint8(Accepted.MATCHED), np.uint8(Accepted.UNMATCHED))[taken]
+        both = flows[taken & crossed]
+        self.answered[other, both], self.since[other, both] = Accepted.MATCHED, False
+        self.opener[flows[taken & matched]] = 0
         flows = flows[taken]
         self.answered[side, flows] = np.maximum(self.answered[side, flows], mine)
         self.since[side, flows] = False

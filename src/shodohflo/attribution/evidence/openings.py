@@ -30,7 +30,10 @@ _BY_SIDE: Final[dict[str, Any]] = {
     "answered": np.uint8,
     "since": np.bool_,
 }
-_FIELDS: Final = {f"{name}_{side}": dtype for name, dtype in _BY_SIDE.items() for side in (0, 1)} | {"led": np.bool_}
+_FIELDS: Final = {f"{name}_{side}": dtype for name, dtype in _BY_SIDE.items() for side in (0, 1)} | {
+    "led": np.bool_,
+    "opener": np.uint8,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +123,7 @@ class Openings:
             last=shown.last[flows],
             live=live,
             led=live & memory["led"][slots],
+            opener=np.where(live, memory["opener"][slots], np.uint8(0)),
             **{name: by_side(name) for name in _BY_SIDE},
         )
 
@@ -144,7 +148,7 @@ class Openings:
         for name in _BY_SIDE:
             for side in (0, 1):
                 self.memory[f"{name}_{side}"][into] = getattr(talk, name)[side, places]
-        self.memory["led"][into] = talk.led[places]
+        self.memory["led"][into], self.memory["opener"][into] = talk.led[places], talk.opener[places]
 
 
 def _note(shown: Shown, flows: NDArray[np.intp], talk: Talk) -> None:

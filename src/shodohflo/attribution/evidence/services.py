@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 TOLD_EVERY: Final = 60 * 10**9
 """In ns: a service that goes on answering is reported this often."""
 
+MOST_NEWS: Final = 5_000
+"""Services that are reported at a time; the others wait for their turn, since a flood of ends may be new at once."""
+
 _FIELDS: Final = {
     "version": np.uint8,
     "high": np.uint64,
@@ -48,6 +51,11 @@ class Services:
         self._hints = hints
         self._memory = Memory(_FIELDS, capacity, DAY)
         self._callers = Memory({}, callers, DAY)
+        # A store keeps a service for a day, so a flood must not make as many there as pass through here in a day: as
+        # many new ones are reported as fit into the memory, and in a day as many again.
+        self._new_ones = float(self._memory.capacity)
+        self._reported_at: int | None = None
+        self._turn = 0
 
     @property
     def octets(self) -> int:
@@ -87,13 +95,30 @@ class Services:
         self._count(slots, hashed([keys, ends.others.address_keys])[kept], times[kept])
 
     def news(self, now: int) -> list[ServiceSeen]:
-        """Return the services that are new, or were used since they were last reported, at `now` (ns since 1970)."""
+        """Return the services that are new, or were used since they were last reported, at `now` (ns since 1970).
+
+        At most `MOST_NEWS`, in turn; and of new ones, in a day at most as many as the memory has room for.
+        """
         slots = self._memory.live(now)
         last, told = self._memory.last_of(slots), self._memory["told"][slots]
-        due = (told == 0) | ((last > told) & (now - told > TOLD_EVERY))
+        due = np.flatnonzero((told == 0) | ((last > told) & (now - told > TOLD_EVERY)))
+        due = np.roll(due, -int(np.searchsorted(slots[due], self._turn)))
+        self._refill(now)
+        is_new = told[due] == 0
+        due = due[~is_new | (np.cumsum(is_new) <= self._new_ones)][:MOST_NEWS]
+        if not len(due):
+            return []
+        self._new_ones -= np.count_nonzero(told[due] == 0)
         slots, last = slots[due], last[due]
+        self._turn = int(slots[-1]) + 1
         self._memory["told"][slots] = np.maximum(last, 1)
         return self._rows(slots, last)
+
+    def _refill(self, now: int) -> None:
+        """Allow as many new services to be reported as have become due by `now`."""
+        most, before = self._memory.capacity, now if self._reported_at is None else self._reported_at
+        self._new_ones = min(self._new_ones + most * max(now - before, 0) / DAY, most)
+        self._reported_at = now
 
     def all(self, now: int) -> list[ServiceSeen]:
         """Return every service that is remembered at `now`."""
@@ -101,7 +126,7 @@ class Services:
         return self._rows(slots, self._memory.last_of(slots))
 
     def recall(self, seen: Sequence[ServiceSeen]) -> None:
-        """Remember what another run, or another agent, saw."""
+        """Remember what another run, or another agent, saw, as far as there is room: nothing is forgotten for it."""
         for family in (4, 6):
             some = [each for each in seen if each.end.address.version == family]
             if some:
@@ -115,7 +140,7 @@ class Services:
         last = np.array([each.last for each in seen], np.int64)
         keys = end_keys(family, addresses.column(family), protocol, port)
         self._hint(keys)
-        slots, fresh = self._memory.enter(keys, last)
+        slots, fresh = self._memory.admit(keys, last)
         new = fresh & (slots >= 0)
         self._describe(slots[new], addresses[new], protocol[new], port[new], first[new])
         self._memory["rung"][slots[new]] = np.array([each.rung for each in seen], np.uint8)[new]
