@@ -165,7 +165,7 @@ LADDER: Final = (
     ),
     RungRow(
         Rung.KNOWN,
-        "other flows of the same end have shown, by the two rungs before, that it is a service, or a client; or by "
+        "other flows of the same end have shown, by handshake or bits, that it is a service, or a client; or by "
         "own sockets, that it is a service",
         plain=_known,
         columns=_known_columns,
