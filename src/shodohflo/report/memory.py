@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from shodohflo.attribution.evidence.ladder import LADDER
+from shodohflo.attribution.evidence.ladder import LADDER, NO_EVIDENCE
 from shodohflo.model import MOST_CLIENTS, ClientKey, FlowKey, Key, PeerKey, ResetKey, UnreachableKey, address_text
 from shodohflo.query.rows import FlowRow
 from shodohflo.report.knocks import end_words, knock_sentence
@@ -100,8 +100,9 @@ def _remembered(row: FlowRow, now: float) -> Iterator[tuple[str, str]]:
 
 
 def _explained(evidence: str) -> str:
-    """Return the word of a rung with what it takes as evidence; a word that is not on the ladder by itself."""
+    """Return what said which end is the service, with what it means; a word that is not known by itself."""
     sentences = {each.rung.word: each.sentence for each in LADDER}
+    sentences |= {rung.word: sentence for rung, sentence in NO_EVIDENCE.items()}
     return f"{evidence}: {sentences[evidence]}" if evidence in sentences else evidence
 
 

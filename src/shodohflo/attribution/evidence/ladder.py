@@ -208,6 +208,12 @@ LADDER: Final = (
 PROOFS: Final = tuple(row for row in LADDER if row.rung.is_proof)
 """The rungs that correct what weaker ones have written."""
 
+NO_EVIDENCE: Final = {
+    Rung.GUESSED: "no evidence: the ports decided, by the `otherwise` of `Observed` or by a rule about ports",
+    Rung.RULE: "the operator's word: a rule that looks at no port, or a custom action",
+}
+"""What stands below the ladder, in the words that people read."""
+
 
 def climb(ladder: Sequence[RungRow], facts: Facts) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Return for each flow the `Service` and the `Rung` of the first rung that has an answer, zeros where none has."""
