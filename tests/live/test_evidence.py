@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import signal
 import socket
 import time
 from dataclasses import dataclass
@@ -270,27 +271,54 @@ def test_what_was_guessed_wrongly_is_corrected_once(here: Site, tmp_path: Path) 
         assert detail(router.server, swapped(4, 15_001)) == {}
 
 
-def test_an_agent_that_restarts_is_right_from_the_first_packet_on(here: Site, server: Server, tmp_path: Path) -> None:
+def test_a_reload_between_guess_and_proof_changes_nothing(here: Site, tmp_path: Path) -> None:
+    """What was guessed under the rules before is corrected under those after, and evidence is kept."""
+    service = here.serve(TCP, 4, HIGH)
+    old = begin(here, service, [15_001])
+
+    with agent(here, "router", tmp_path / "router") as router:
+        talk(old)
+        wait_until(lambda: swapped(4, 15_001) in router.flows())
+        changed = CONFIGURATION.replace("FlowMapping(", "FlowMapping((None, None, PortMatch({7}, SRC)), ")
+        (tmp_path / "router" / "configuration.py").write_text(changed)
+        router.watching.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: router.watching.log().count("configuration.py") > 1)
+        new = begin(here, service, [15_002])
+        talk(old)
+        wait_until(lambda: set(router.flows()) == {flow(4, HIGH)})
+        talk(old + new)
+        ended = router.end()
+
+        check_sums(router.server, [ended])
+        assert ended["store.corrections"] == "1"
+        assert detail(router.server, flow(4, HIGH))["rule"] == "FLOW_MAPPING[1]"
+
+
+@pytest.mark.parametrize("interface", ["", "c1"], ids=["both directions", "one direction"])
+def test_an_agent_that_restarts_is_right_from_the_first_packet_on(
+    here: Site, server: Server, tmp_path: Path, interface: str
+) -> None:
     """After a restart in the middle of long connections, an agent recalls their services from the store."""
+    kept, evidence = ("handshake, one way", "claimed") if interface else ("handshake", "known")
     services = {version: here.serve(TCP, version, HIGH) for version in (4, 6)}
     expected = {flow(version, HIGH) for version in services}
 
-    with agent(here, "router", tmp_path / "before", server=server) as router:
+    with agent(here, "router", tmp_path / "before", server=server, interface=interface) as router:
         talks = [each for service in services.values() for each in begin(here, service, range(15_001, 15_006))]
         wait_until(lambda: set(router.flows()) == expected)
         before = router.end()
     talk(talks)  # nobody listens
-    with agent(here, "router", tmp_path / "after", server=server) as router:
+    with agent(here, "router", tmp_path / "after", server=server, interface=interface) as router:
         for _ in range(10):
             talk(talks)
         after = router.end()
 
     listed = map(json.loads, run(*PROGRAM, "services", "--json", "--store", f"unix://{server.path}").splitlines())
     assert {(row["address"], row["port"], row["evidence"]) for row in listed} == {
-        (SERVER[version], HIGH, "handshake") for version in (4, 6)
+        (SERVER[version], HIGH, kept) for version in (4, 6)
     }
     assert set(flows(server)) == expected
-    assert {detail(server, key)["evidence"] for key in expected} == {"known"}
+    assert {detail(server, key)["evidence"] for key in expected} == {evidence}, router.watching.log()
     assert after["store.corrections"] == "0"
     check_sums(server, [before, after])
 
@@ -302,7 +330,7 @@ def test_an_embedded_store_is_asked_as_soon_as_it_is_there(here: Site, tmp_path:
     with agent(here, "router", tmp_path / "router", server=server) as router:
         talks = begin(here, service, range(15_001, 15_006))
         wait_until(lambda: fields(server, f"service;10.2.0.9;tcp;{HIGH}") != {})
-        assert detail(server, flow(4, HIGH))["evidence"] == "handshake"
+        wait_until(lambda: detail(server, flow(4, HIGH)).get("evidence") == "handshake")
         router.watching.end()
     assert not server.answers()
     with agent(here, "router", tmp_path / "router", server=server) as router:
@@ -419,6 +447,35 @@ def test_an_agent_learns_from_another_while_both_run(here: Site, server: Server,
     check_sums(server, [ended, beside])
     assert set(flows(server)) == {flow(4, HIGH)}
     assert fields(server, f"service;10.2.0.9;tcp;{HIGH}")["evidence"] == "own socket"
+
+
+def test_what_another_agent_has_seen_corrects_what_was_guessed(here: Site, server: Server, tmp_path: Path) -> None:
+    """A guess is written before the store is read again; with the service that it knows by then, it is taken back."""
+    service = here.serve(TCP, 4, HIGH)
+
+    with agent(here, "router", tmp_path / "router", server=server) as router, feed(server) as services:
+        old = begin(here, service, [15_001])
+        wait_until(lambda: fields(server, f"service;10.2.0.9;tcp;{HIGH}") != {})
+        with learner(here, server, tmp_path / "session", services) as session:
+
+            def hears(expected: set[str]) -> bool:
+                talk(old)
+                session.receive(0.1)
+                session.record()
+                return set(flows(server)) == expected
+
+            wait_until(lambda: hears({flow(4, HIGH), swapped(4, 15_001)}))
+
+            def learns() -> bool:
+                session.gather()
+                return hears({flow(4, HIGH)})
+
+            wait_until(learns)
+            beside = finished(session)
+        ended = router.end()
+
+    check_sums(server, [ended, beside])
+    assert (ended["store.corrections"], beside["store.corrections"]) == ("0", "1")
 
 
 def knock(here: Site, origin: str, target: str, ports: Sequence[int]) -> None:

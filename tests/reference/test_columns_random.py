@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reference.ladder import SECOND, Ladder, Packet, Saying, Verdict, lower_port, read_listed
+from reference.ladder import SECOND, Ladder, OwnSockets, Packet, Saying, Verdict, lower_port, read_listed
 from shodohflo.columns.corrections import Corrections
-from shodohflo.model import TCP, UDP, Rung
+from shodohflo.columns.own_ends import OwnEnds, OwnEndsTable, OwnSpace
+from shodohflo.columns.socket_ends import SocketPair
+from shodohflo.model import TCP, UDP, End, Rung
 from support.judging import Columns
 
 if TYPE_CHECKING:
@@ -52,6 +54,20 @@ DATAGRAMS = st.builds(
 )
 
 
+LOCAL_ENDS = st.one_of(
+    *(
+        st.builds(End, st.sampled_from(ADDRESSES[:2]), st.just(protocol), st.sampled_from(ports))
+        for protocol, ports in ((TCP, [443, 40000, 51000]), (UDP, [69, 443, 40000]))
+    )
+)
+LOCAL_PAIRS = st.builds(
+    lambda local, address, port: SocketPair(local, End(address, local.protocol, port)),
+    LOCAL_ENDS,
+    st.sampled_from([*ADDRESSES, GROUP]),
+    st.sampled_from([69, 443, 40000, 51000]),
+)
+
+
 @st.composite
 def captures(draw: st.DrawFn) -> list[Sequence[Packet]]:
     """Return batches of packets; those of one batch may be out of order."""
@@ -88,6 +104,20 @@ def test_random_conversations_get_the_verdicts_of_the_plain_ladder(batches: Sequ
     corrected = Corrections.concatenate(columns.corrections)
     swaps = [swap.flow.ends for swap in ladder.swaps]
     assert sum(corrected.port != corrected.wrong_port) == sum(one.port != other.port for one, other in swaps)
+
+
+@settings(max_examples=EXAMPLES)
+@given(captures(), st.lists(LOCAL_ENDS, max_size=3, unique=True), st.lists(LOCAL_PAIRS, max_size=3, unique=True))
+def test_sockets_of_this_host_say_what_they_say_in_the_plain_ladder(
+    batches: Sequence[Sequence[Packet]], services: Sequence[End], clients: Sequence[SocketPair]
+) -> None:
+    """In addition, two addresses are of this host, with some sockets."""
+    pairs = frozenset((each.local, each.remote) for each in clients)
+    ladder = Ladder(LISTED, otherwise=lower_port, own_sockets=OwnSockets(frozenset(services), pairs))
+    columns = Columns()
+    columns.evidence.own_ends = OwnEndsTable.compile(OwnEnds((OwnSpace.of(ADDRESSES[:2], services, clients),)))
+    for batch in batches:
+        assert columns.take_in(batch) == {flow: _of_evidence(each) for flow, each in ladder.take_in(batch).items()}
 
 
 def _of_evidence(verdict: Verdict) -> Verdict:

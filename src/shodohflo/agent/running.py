@@ -32,7 +32,7 @@ TICK: Final = 0.25
 GATHER: Final = 1.0
 """Seconds between two looks at what is known of services beside packets."""
 
-FIRST_ANSWER: Final = 1.0
+FIRST_ANSWER: Final = 2.0
 """Seconds that the store has to say which services it knows, before the first packets are decided on."""
 
 HEARTBEAT: Final = 10.0

@@ -95,6 +95,8 @@ class Session:
         """
         while self._gathering.is_pending and time.monotonic() < latest and not is_over():
             self.receive(_SHORT)
+        if self._gathering.is_pending:
+            _log.info("the store has not said yet which services it knows: they are known from its answer on")
         self.gather()
 
     def receive(self, timeout: float) -> None:

@@ -204,9 +204,11 @@ def own_space(
     perhaps_accepted = SocketEnds.concatenate([connected.local.keep(is_udp), doubtful.local.keep(is_in_doubt)])
     outlived = _outlived(before.services, services, perhaps_accepted, local)
     services = SocketEnds.concatenate([services, outlived]).distinct()
-    still = doubtful.keep(np.isin(_hashes(local, doubtful), _hashes(local, before.clients)))
-    asking = SocketPairs.concatenate([connected, still])
-    asking = asking[np.unique(_hashes(local, asking), return_index=True)[1]]
+    hashes = _hashes(local, doubtful)
+    still = np.isin(hashes, _hashes(local, before.clients))
+    asking = SocketPairs.concatenate([connected, doubtful.keep(still)])
+    _, rows = np.unique(np.concatenate([_hashes(local, connected), hashes[still]]), return_index=True)
+    asking = asking[rows]
     exact, ends = services.keep(~services.is_any), asking.local
     accepted = np.isin(_keys(local, ends), _keys(local, exact)) | _at_any_address(ends, services.keep(services.is_any))
     return OwnSpace(addresses[distinct_rows(addresses)], services, asking.keep(~accepted))

@@ -13,9 +13,10 @@ from reference.ladder import Flow, Packet, Saying
 from shodohflo.attribution.evidence.evidence import Evidence
 from shodohflo.columns.merging import significant_flags
 from shodohflo.columns.own_ends import OwnEnds, OwnEndsTable, OwnSpace
-from shodohflo.model import TCP, End, Rung
+from shodohflo.columns.socket_ends import SocketPair
+from shodohflo.model import TCP, UDP, End, Rung
 from support.judging import Columns, batch_of
-from support.segments import ACK, HERE, HERE_PORT, RST, SYN, SYN_ACK, datagram, segment
+from support.segments import ACK, HERE, HERE_PORT, RST, SYN, SYN_ACK, THERE, THERE_PORT, datagram, segment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -108,6 +109,19 @@ def test_sockets_of_this_host_are_asked_at_any_time() -> None:
     assert settled(columns, TALK) == 0
     assert {verdict.rung for verdict in columns.take_in(TALK).values()} == {Rung.OWN_SOCKET}
     assert settled(columns, TALK) == 2
+
+
+def test_sockets_that_have_no_answer_disturb_no_settled_flow() -> None:
+    """Those of strangers to a client's port, of datagrams between equal ports, and where both ends are services."""
+    ntp = [datagram(port=123, to=123), datagram(back=True, port=123, to=123)]
+    columns = columns_after(TALK, ntp)
+    ends = [End(HERE, UDP, 123), End(THERE, UDP, 123), End(HERE, TCP, HERE_PORT), End(THERE, TCP, THERE_PORT)]
+    both = OwnSpace.of([HERE, THERE], ends, [])
+    stranger = SocketPair(End(HERE, TCP, HERE_PORT), End(THERE, TCP, 9))
+
+    for space in (both, OwnSpace.of([HERE], [End(HERE, UDP, 123)], [stranger])):
+        columns.evidence.own_ends = OwnEndsTable.compile(OwnEnds((space,)))
+        assert settled(columns, [*TALK, *ntp]) == 4
 
 
 def test_a_settled_flow_lives_on() -> None:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 
 import pytest
 
+from reference.ladder import SECOND, Packet
 from shodohflo.columns.corrections import Corrections
 from shodohflo.columns.own_ends import OwnEnds, OwnEndsTable, OwnSpace
-from shodohflo.model import TCP, End, Rung
+from shodohflo.columns.socket_ends import SocketPair
+from shodohflo.model import TCP, UDP, End, Rung
 from shodohflo.pcap_config import DST, SRC, Assign, FlowMapping, LowerPort, Observed
 from shodohflo.rules.compiler import CompiledRules
 from support.judging import EVERYWHERE, Columns
-from support.segments import ACK, HERE, HERE_PORT, SYN, SYN_ACK, THERE, THERE_PORT, segment
+from support.segments import ACK, BEGIN, HERE, HERE_PORT, SYN, SYN_ACK, THERE, THERE_PORT, segment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from reference.ladder import Packet
 
 GUESSED = [segment(ACK), segment(ACK, back=True)]
 """The lower port is HERE's."""
@@ -85,6 +87,65 @@ def test_a_socket_of_this_host_corrects_a_handshake() -> None:
     moved = corrections_of(columns, [segment(ACK, at=4)])
 
     assert (moved.rung.tolist(), moved.packets.tolist()) == ([Rung.OWN_SOCKET], [7])
+
+
+def owning(*, services: Sequence[End] = (), clients: Sequence[SocketPair] = ()) -> OwnEndsTable:
+    """Return the own ends of HERE."""
+    return OwnEndsTable.compile(OwnEnds((OwnSpace.of([HERE], services, clients),)))
+
+
+CONNECTED = SocketPair(End(HERE, TCP, HERE_PORT), End(THERE, TCP, THERE_PORT))
+
+
+def test_the_port_of_a_client_makes_nobody_a_service_but_the_one_it_is_connected_to() -> None:
+    """Who sends a segment to the port of a client of ours has no proof that it was asked."""
+    columns = Columns()
+    columns.evidence.own_ends = owning(clients=[CONNECTED])
+    forged = [replace(segment(ACK, back=True), sport=52000)]
+
+    assert [each.rung for each in columns.take_in([segment(ACK)]).values()] == [Rung.OWN_SOCKET]
+    assert [each.rung.is_proof for each in columns.take_in(forged).values()] == [False]
+    assert [seen.end.port for seen in columns.evidence.services.all(BEGIN)] == [THERE_PORT]
+
+
+@pytest.mark.parametrize("sockets", ["services", "clients"])
+def test_what_a_socket_proves_is_known_of_other_flows(sockets: str) -> None:
+    """A service of ours, or the one that our client is connected to; told of as a service with its evidence."""
+    columns, ours = Columns(), sockets == "services"
+    service = CONNECTED.local if ours else CONNECTED.remote
+    columns.evidence.own_ends = owning(services=[CONNECTED.local]) if ours else owning(clients=[CONNECTED])
+    columns.take_in([segment(ACK)])
+    columns.evidence.own_ends = None
+    # With another port of the other end.
+    other = replace(segment(ACK, at=1), dport=1) if ours else segment(ACK, at=1, port=1)
+
+    ((flow, verdict),) = columns.take_in([other]).items()
+
+    assert (flow.ends[verdict.service or 0], verdict.rung) == (service, Rung.KNOWN)
+    assert [(seen.end, seen.rung) for seen in columns.evidence.news(other.time)] == [(service, Rung.OWN_SOCKET)]
+
+
+def test_a_service_by_a_socket_is_used_as_long_as_its_flow_has_payload() -> None:
+    """Its last use is noted by the minute, with every client's address."""
+    columns = Columns()
+    columns.evidence.own_ends = owning(services=[CONNECTED.local])
+    for at in range(0, 180, 5):
+        columns.take_in([segment(ACK, back=True, at=at)])
+    columns.take_in([replace(segment(ACK, back=True, at=180), src=IPv4Address("10.0.0.9"))])
+
+    (seen,) = columns.evidence.services.all(BEGIN + 180 * SECOND)
+    assert (seen.first, seen.last, seen.clients) == (BEGIN, BEGIN + 180 * SECOND, 2)
+
+
+def test_groups_are_no_services_by_sockets() -> None:
+    """A client that is connected to a group leaves nothing in memory."""
+    group = End(IPv4Address("239.1.2.3"), UDP, 5000)
+    columns = Columns()
+    columns.evidence.own_ends = owning(clients=[SocketPair(End(HERE, UDP, HERE_PORT), group)])
+    sent = Packet(BEGIN, HERE, HERE_PORT, group.address, group.port, UDP)
+
+    assert [each.rung for each in columns.take_in([sent]).values()] == [Rung.OWN_SOCKET]
+    assert columns.evidence.news(BEGIN) == []
 
 
 def test_rules_are_graded_once_for_each_flow() -> None:

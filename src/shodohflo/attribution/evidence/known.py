@@ -1,6 +1,7 @@
 """Known ends and addresses: what flows that showed their service say about other flows of the same ends.
 
-*Services* and *clients* are ends of verified flows: a matched handshake and payload, or a request and its response.
+*Services* and *clients* are ends of verified flows: a matched handshake and payload, or a request and its response. An
+end that a socket of this host shows to be a service is one too.
 *Claims* are ends of flows of which one direction was seen; anybody can forge these, so they are kept apart and asked
 only where nothing else is known. *Roles* are what an address was in verified flows, on whatever port. Everything that
 was not used for a day is forgotten.

@@ -1,6 +1,6 @@
 """The socket watch: a thread that reads this host's sockets again and again, while packets are taken from the ring.
 
-Reading 10,000 sockets takes some 20 ms, and 100,000 some 100 ms, mostly in the kernel: as long as the ring of a busy
+Reading 20,000 sockets takes some 50 ms, and arranging 100,000 connections some 120 ms: as long as the ring of a busy
 agent must not wait. The thread also compiles what it read.
 """
 
