@@ -105,7 +105,8 @@ def evidence_page() -> Lines:
     yield from (
         "`shodohflo rules --grade`. [Why it is so](../explanation/evidence.md) explains the order, what attackers",
     )
-    yield from ("can do, and how often each rung is right.",)
+    yield from ("can do, and how often each rung is right. [When evidence is wrong or",)
+    yield "missing](../how-to/write-rules.md#when-evidence-is-wrong-or-missing) says what to do."
 
 
 def outcomes_page() -> Lines:
