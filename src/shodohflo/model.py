@@ -169,7 +169,7 @@ class RuleGrade:
     disagreed: int
     """Those of them where the rule takes the client for the service."""
     worst_port: int = 0
-    """The port of the services that the rule took for clients most often; 0 also stands for ports that are summed up."""
+    """The port of the services that the rule most often took for clients; 0 also stands for ports summed up."""
     worst_graded: int = 0
     """The flows with a service on that port, as `graded`."""
     worst_disagreed: int = 0

@@ -48,6 +48,7 @@ Examples:
   shodohflo flows --client 192.168.7.20 --sort age   what one desk does, the latest first
   shodohflo flows --client ernie --not-port ssh,53   by the name of a network in the agent's configuration
   shodohflo flows --since 10m --sort bytes -n 20     the largest of the last ten minutes
+  shodohflo flows --guessed                          those that may have client and service swapped
   shodohflo flows --port 22 --json                   for scripts: one JSON object a line
   shodohflo flows --store valkey://bert --store valkey://ernie
 """,
