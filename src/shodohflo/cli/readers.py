@@ -245,22 +245,22 @@ def recon(*, stores: tuple[str, ...], asked: AskedFor, layout: Layout) -> int:
     """
     asking = StoreQuery(stores, asked)
     recon, knocks = asking.reader.recon(asking.wanted), asking.reader.knocks(asking.wanted, asking.now)
-    _print_both(recon.rows, knocks.rows, layout)
+    _print_both(recon.rows, knocks.rows, layout, only_knocks=asking.wanted.kinds == {"knock"})
     both: Found[ReconRow | KnockRow] = Found((*recon.rows, *knocks.rows), recon.foreign + knocks.foreign)
     nouns = "resets, unreachables and knocks"
     return asking.tell(both, nouns, layout, _RECON, filtered=not asking.wanted.is_empty)
 
 
-def _print_both(recon: Sequence[ReconRow], knocks: Sequence[KnockRow], layout: Layout) -> None:
+def _print_both(recon: Sequence[ReconRow], knocks: Sequence[KnockRow], layout: Layout, *, only_knocks: bool) -> None:
     """Print failed attempts of both kinds: two tables, or the lines of the second kind below those of the first."""
     if layout.form is Form.CSV:
         names = dict.fromkeys((*field_names(ReconRow), *field_names(KnockRow)))
         rows = [*layout.chosen(listings.RECON, recon), *layout.by(order_of).chosen(KNOCKS, knocks)]
         write_csv(list(names), (row.as_dict() for row in rows), sys.stdout)
         return
-    if recon or not knocks or layout.form is not Form.TABLE:
+    if recon or not (knocks or only_knocks) or layout.form is not Form.TABLE:
         layout.print(listings.RECON, recon)
-    if knocks:
+    if knocks or (only_knocks and layout.form is Form.TABLE):
         if recon and layout.form is Form.TABLE:
             click.echo()
         layout.by(order_of).print(KNOCKS, knocks)

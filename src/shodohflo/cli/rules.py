@@ -129,9 +129,10 @@ def _from_stores(stores: Sequence[str], settings: Settings | None, *, grade: boo
     if grade:
         if not agents:
             click.echo("no agent has written a heartbeat there in the last 24 hours", err=True)
-        elif settings is None:
+        cards = stored_cards(agents, settings)
+        if cards and settings is None:
             click.echo("name the agents' configuration to see what the rules say: `rules --grade CONFIG`", err=True)
-        print_grades(stored_cards(agents, settings), as_json=as_json)
+        print_grades(cards, as_json=as_json)
     else:
         flows = reader.flows(Filter(), time.time()).rows
         rules = rule_texts(settings) if settings else []
