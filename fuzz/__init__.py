@@ -1,1 +1,1 @@
-"""Fuzzing: coverage-guided random input for decoders, readers and the pipeline; `make fuzz TIME=600` runs it."""
+"""Fuzzing: coverage-guided random input for decoders, readers, pipeline and evidence; `make fuzz TIME=600` runs it."""

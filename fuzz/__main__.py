@@ -14,7 +14,7 @@ from typing import Final
 
 _HERE: Final = Path(__file__).parent
 _FOUND: Final = _HERE.parent / ".fuzz"
-_NAMES: Final = ("decode", "pcap", "pcapng", "pipeline")
+_NAMES: Final = ("decode", "pcap", "pcapng", "pipeline", "evidence")
 _LONGEST: Final = {"decode": 512}
 """The most bytes of an input; files, with 4096, need more than a frame."""
 

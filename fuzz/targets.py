@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from shodohflo.attribution.evidence.evidence import Evidence
 from shodohflo.attribution.pipeline import Pipeline
 from shodohflo.attribution.policy import Policy
 from shodohflo.capture.files.savefile import Savefile
+from shodohflo.columns.corrections import correct
 from shodohflo.columns.frames import ETHERTYPE, Frames
 from shodohflo.errors import CaptureError
-from shodohflo.pcap_config import FlowMapping, LowerPort, NetworkEnumeration
+from shodohflo.pcap_config import FlowMapping, LowerPort, NetworkEnumeration, Observed
 from shodohflo.rules.compiler import CompiledRules
 from shodohflo.wire.decode import Packets, decode
 from shodohflo.wire.tunnels import UDP_TUNNELS
@@ -35,6 +37,12 @@ _TUNNELS: Final = frozenset(UDP_TUNNELS)
 _OUR_NETS: Final = (ip_network("10.0.0.0/8"), ip_network("192.168.0.0/16"), ip_network("fd00::/8"))
 _NETWORKS: Final = NetworkEnumeration(("ours", *_OUR_NETS), ("all", "0.0.0.0/0", "::/0"))
 _RULES: Final = CompiledRules(_NETWORKS, FlowMapping((None, "ours", LowerPort()), ("ours", None, LowerPort())))
+_OBSERVING: Final = CompiledRules(_NETWORKS, FlowMapping((None, None, Observed())))
+_LITTLE: Final = 1 << 20
+"""Bytes for evidence: little, so that entries take the place of others."""
+
+_LATE: Final = 2_000_000_000 * 10**9
+"""When evidence is asked what it has seen, in ns since 1970."""
 
 
 class Wrong(AssertionError):  # noqa: N818 - the fuzzer prints it: a sentence, not a class of errors
@@ -62,15 +70,30 @@ def fuzz_pcapng(data: bytes) -> None:
 
 def fuzz_pipeline(data: bytes) -> None:
     """Run a capture through the whole pipeline, and compare the frames, the ledger and the observations."""
-    pipeline = Pipeline(_RULES, Policy(_OUR_NETS, tunnels=_TUNNELS))
+    _compare(data, Pipeline(_RULES, Policy(_OUR_NETS, tunnels=_TUNNELS)))
+
+
+def fuzz_evidence(data: bytes) -> None:
+    """Run a capture through rules that leave it to evidence; corrections neither make nor lose a packet."""
+    evidence = Evidence(_LITTLE, _OUR_NETS)
+    _compare(data, Pipeline(_OBSERVING, Policy(_OUR_NETS, tunnels=_TUNNELS), evidence))
+    evidence.news(_LATE)
+    evidence.knocks.take(_LATE)
+
+
+def _compare(data: bytes, pipeline: Pipeline) -> None:
     received = _ingest(data, pipeline)
     ledger = pipeline.settle()
     if not received == ledger.received == ledger.outcomes.total():
         raise Wrong(f"{received} packets, {ledger.received} received, outcomes {ledger.outcomes}")
     recorded = _recorded(ledger.outcomes) + _recorded(ledger.inside)
-    seen = int(pipeline.take().packets.sum())
-    if seen != recorded:
-        raise Wrong(f"{recorded} packets recorded, {seen} observed")
+    observed = pipeline.take()
+    corrected = correct(observed, pipeline.take_corrections())
+    for seen in (int(observed.packets.sum()), int(corrected.packets.sum())):
+        if seen != recorded:
+            raise Wrong(f"{recorded} packets recorded, {seen} observed")
+    if (corrected.packets <= 0).any():
+        raise Wrong("a key without packets")
 
 
 TARGETS: Final[dict[str, Callable[[bytes], None]]] = {
@@ -78,6 +101,7 @@ TARGETS: Final[dict[str, Callable[[bytes], None]]] = {
     "pcap": fuzz_pcap,
     "pcapng": fuzz_pcapng,
     "pipeline": fuzz_pipeline,
+    "evidence": fuzz_evidence,
 }
 """The targets by the names of their folders in `corpus`."""
 

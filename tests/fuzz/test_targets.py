@@ -74,10 +74,10 @@ def test_a_target_says_what_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
         TARGETS["pipeline"](seed)
 
 
-def _losing(frames: object, tunnels: object) -> object:
+def _losing(frames: object, tunnels: object, *, listens: bool) -> object:
     from shodohflo.wire.decode import decode  # noqa: PLC0415 - not what `pipeline` was given instead
 
-    return decode(frames[1:], tunnels)  # type: ignore[index, arg-type]
+    return decode(frames[1:], tunnels, listens=listens)  # type: ignore[index, arg-type]
 
 
 def test_damage_keeps_no_memory() -> None:

@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from dataclasses import replace
 from ipaddress import IPv4Address, ip_address, ip_network
+from itertools import cycle
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any
@@ -642,8 +643,9 @@ def test_corrections_are_exact_when_requests_arrive_long_after_they_were_repeate
     monkeypatch.setattr(connection, "ANSWER_TIMEOUT", 0.2)
     chance = random.Random(5)
     conversations = Conversations(chance)
+    is_held = cycle([False, False, False, True])
 
-    with HoldingWire(tmp_path / "wire", server.path, lambda: chance.random() < 0.15) as wire:
+    with HoldingWire(tmp_path / "wire", server.path, lambda: next(is_held)) as wire:
         with Writer(Single(SocketStore(tmp_path / "wire")), agent="bert", lifetime=900) as writer:
             for _ in range(8):
                 told(writer, conversations, 3)
