@@ -74,6 +74,16 @@ def test_what_is_no_rung_of_the_ladder_is_explained_too(word: str) -> None:
     assert told == f"evidence {word}: {NO_EVIDENCE[RUNGS[word]]}"
 
 
+def test_evidence_of_one_direction_says_what_that_means() -> None:
+    """The word and its sentence are those of the evidence itself."""
+    (told,) = [
+        each for each in lines("10.0.0.1;8.8.8.8;53;flow", replace(DNS, evidence="bits, one way")) if "bits" in each
+    ]
+
+    assert told.startswith("evidence bits, one way: the first bytes")
+    assert told.endswith("; one direction was seen, which can be forged")
+
+
 def test_a_word_that_only_another_program_knows_stands_alone() -> None:
     """Whatever the store holds is printed as it is."""
     assert "evidence guts" in lines("10.0.0.1;8.8.8.8;53;flow", replace(DNS, evidence="guts"))

@@ -205,10 +205,10 @@ def services(*, stores: tuple[str, ...], asked: AskedFor, new: float | None, gon
     """List services that answered: an inventory.
 
     A service has answered if it took part in a handshake (TCP) or answered a request (UDP), and data followed. It is
-    listed for 24 hours after that. EVIDENCE is the strongest evidence for it, CLIENTS the number of distinct clients,
-    up to 1000+, FIRST and AGE the time since it was first and last seen. MARK says `new` if it was first seen within
-    the last hour, or since the time of --new, and `gone` if it was last seen more than an hour ago, or before the time
-    of --gone. With both options, services that are either are listed.
+    listed for 24 hours after that. EVIDENCE is the strongest evidence for it, `one way` if only one direction was seen,
+    CLIENTS the number of distinct clients, up to 1000+, FIRST and AGE the time since it was first and last seen. MARK
+    says `new` if it was first seen within the last hour, or since the time of --new, and `gone` if it was last seen
+    more than an hour ago, or before the time of --gone. With both options, services that are either are listed.
 
     Ports that refuse are no services: `shodohflo recon` lists them, and who knocks on ours.
     """

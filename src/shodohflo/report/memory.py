@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from shodohflo.attribution.evidence.ladder import LADDER, NO_EVIDENCE
+from shodohflo.keys.services import ONE_WAY
 from shodohflo.model import MOST_CLIENTS, ClientKey, FlowKey, Key, PeerKey, ResetKey, UnreachableKey, address_text
 from shodohflo.query.rows import FlowRow
 from shodohflo.report.knocks import end_words, knock_sentence
@@ -103,7 +104,10 @@ def _explained(evidence: str) -> str:
     """Return what said which end is the service, with what it means; a word that is not known by itself."""
     sentences = {each.rung.word: each.sentence for each in LADDER}
     sentences |= {rung.word: sentence for rung, sentence in NO_EVIDENCE.items()}
-    return f"{evidence}: {sentences[evidence]}" if evidence in sentences else evidence
+    word = evidence.removesuffix(ONE_WAY)
+    if word not in sentences:
+        return evidence
+    return f"{evidence}: {sentences[word]}{'; one direction was seen, which can be forged' if word != evidence else ''}"
 
 
 def _moment(seconds: float, now: float) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from shodohflo.model import MOST_CLIENTS, RUNGS, address_text
+from shodohflo.keys.services import EVIDENCE_RANKS
+from shodohflo.model import MOST_CLIENTS, address_text
 from shodohflo.query.rows import ServiceRow, order
 from shodohflo.report.listings import AGE, PORT, Listing, Order, age_cell
 from shodohflo.report.numbers import age_text, port_name
@@ -53,7 +54,7 @@ SERVICES: Final[Listing[ServiceRow]] = Listing(
         "address": Order(lambda row: (order(row.address), row.port, row.protocol)),
         "port": Order(lambda row: (row.port, row.protocol, order(row.address))),
         "protocol": Order(lambda row: (row.protocol, row.port, order(row.address))),
-        "evidence": Order(lambda row: RUNGS.get(row.evidence)),
+        "evidence": Order(lambda row: EVIDENCE_RANKS.get(row.evidence)),
         "clients": Order(lambda row: row.clients, descending=True),
         "first": Order(lambda row: row.first, descending=True),
         "mark": Order(lambda row: _mark(row) or None),
