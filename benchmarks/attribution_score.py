@@ -35,6 +35,7 @@ ORDER: Final = (
     ("known", (Rung.KNOWN,)),
     ("churn", (Rung.CHURN,)),
     ("listed", (Rung.LISTED,)),
+    ("claimed", (Rung.CLAIMED,)),
     ("roles", (Rung.ROLES,)),
     ("one-way churn", (Rung.ONE_WAY_CHURN,)),
 )

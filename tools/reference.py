@@ -14,14 +14,13 @@ from typing import Final
 import click
 from json_page import json_page
 
-from shodohflo.attribution.evidence.ladder import LADDER
+from shodohflo.attribution.evidence.ladder import LADDER, NO_EVIDENCE
 from shodohflo.attribution.ledger import Outcome
 from shodohflo.attribution.order import IGNORED, JUDGED, MESSAGES, ORDER, Many, One, Question
 from shodohflo.cli.program import program
 from shodohflo.cli.run import pcap_agent
 from shodohflo.config.findings import Code
 from shodohflo.config.known import KNOWN, SIBLING_PREFIXES, SIBLINGS
-from shodohflo.model import Rung
 from shodohflo.wire.decode import MAX_DEPTH_INSIDE, MOST_TUNNELS
 from shodohflo.wire.decoding import MAX_DEPTH
 from shodohflo.wire.refusals import Refusal
@@ -96,8 +95,8 @@ def evidence_page() -> Lines:
     yield from ("| | word | what it takes as evidence | proof |", "|---|---|---|---|")
     for number, row in enumerate(LADDER, 1):
         yield f"| {number} | `{row.rung.word}` | {row.sentence} | {'yes' if row.rung.is_proof else ''} |"
-    yield f"| | `{Rung.GUESSED.word}` | none of these: the `otherwise` of `Observed`, or a rule about ports | |"
-    yield f"| | `{Rung.RULE.word}` | the operator's word: a rule that looks at no port, or a custom action | |"
+    for rung, sentence in NO_EVIDENCE.items():
+        yield f"| | `{rung.word}` | {sentence} | |"
     yield from (
         "",
         "Proof corrects what a weaker rung, or a guess, has written: counts move to the right keys, once for",
@@ -106,7 +105,8 @@ def evidence_page() -> Lines:
     yield from (
         "`shodohflo rules --grade`. [Why it is so](../explanation/evidence.md) explains the order, what attackers",
     )
-    yield from ("can do, and how often each rung is right.",)
+    yield from ("can do, and how often each rung is right. [When evidence is wrong or",)
+    yield "missing](../how-to/write-rules.md#when-evidence-is-wrong-or-missing) says what to do."
 
 
 def outcomes_page() -> Lines:

@@ -169,11 +169,11 @@ class RuleGrade:
     disagreed: int
     """Those of them where the rule takes the client for the service."""
     worst_port: int = 0
-    """The port that the rule named most often where it was wrong; 0 also stands for ports that are summed up."""
+    """The port of the services that the rule most often took for clients; 0 also stands for ports summed up."""
     worst_graded: int = 0
-    """The flows where it named that port, as `graded`."""
+    """The flows with a service on that port, as `graded`."""
     worst_disagreed: int = 0
-    """The flows where it named that port, as `disagreed`."""
+    """The flows with a service on that port, as `disagreed`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -464,6 +464,14 @@ def test_who_knocks_can_be_narrowed_down(
 
 
 @pytest.mark.usefixtures("now")
+def test_without_an_origin_the_table_of_those_who_knock_is_empty(shodohflo: Command, url: str) -> None:
+    """Whoever asks for knocks alone sees the head of their table, not that of resets."""
+    done = shodohflo("recon", "--store", url, "--kind", "knock", "--client", "192.0.2.1")
+
+    assert done.stdout.split() == ["WHO", "KNOCKS", "AGE", "TARGETS", "AGENTS"]
+
+
+@pytest.mark.usefixtures("now")
 def test_both_kinds_of_failed_attempts_stand_together(shodohflo: Command, url: str, demo: Path) -> None:
     """Resets and unreachables come first, as they ever did; CSV has one header for all."""
     shodohflo("replay", "--store", url, "--our-nets", "192.168.7.0/24", demo)

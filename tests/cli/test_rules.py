@@ -161,6 +161,8 @@ def test_grades_of_running_agents_are_read_from_the_store(
         "FLOW_MAPPING[1] LowerPort(SRC): 4.1 % disagree with evidence; worst port 20000: 76 of 102; 2,488 flows graded"
     ]
     assert unknown.stdout.startswith("FLOW_MAPPING[1]: 4.1 % disagree")
+    assert "`rules --grade CONFIG`" in unknown.stderr
+    assert "`rules --grade CONFIG`" not in told.stderr
     assert (row["graded"], row["disagreed"], row["agents"]) == (2488, 102, ["bert", "ernie"])
 
 
@@ -174,6 +176,7 @@ def test_a_store_without_agents_has_no_grades_and_says_so(shodohflo: Command, se
     assert told.exit_code == 0
     assert told.stdout.startswith("no rule is graded: ")
     assert "no agent" in told.stderr
+    assert "CONFIG" not in told.stderr
 
 
 def test_grades_of_captures_follow_a_replay(shodohflo: Command, configuration: Path, demo: Path) -> None:

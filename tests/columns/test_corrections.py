@@ -6,18 +6,15 @@ from collections import Counter
 from dataclasses import replace
 from ipaddress import ip_address
 from random import Random
-from typing import TYPE_CHECKING
 
 import pytest
 
 from shodohflo.columns.corrections import Corrections, correct
+from shodohflo.columns.observations import Observations
 from shodohflo.columns.table import Role
 from shodohflo.model import Rung
 from support.observing import Swapped, corrected, flow, observed
 from support.swapping import Conversations, totals
-
-if TYPE_CHECKING:
-    from shodohflo.columns.observations import Observations
 
 
 def test_the_columns_of_corrections_have_their_roles() -> None:

@@ -158,6 +158,16 @@ def test_a_pattern_matches_every_wanted_service(wanted: Filter, pattern: str) ->
     assert takes_service(wanted, row())
 
 
+def test_evidence_of_one_direction_is_weaker_but_has_the_same_word() -> None:
+    """Two stores that know a service keep what both directions showed; a filter finds either."""
+    weak = row(evidence="handshake, one way")
+
+    assert join_services([weak, row()], LATELY, 1105.0).evidence == "known"
+    assert join_services([row(evidence="nonsense"), weak], LATELY, 1105.0).evidence == "handshake, one way"
+    assert takes_service(Filter(evidence=frozenset({"handshake"})), weak)
+    assert not takes_service(Filter(not_evidence=frozenset({"handshake"})), weak)
+
+
 def test_services_are_sorted_by_number() -> None:
     """By address as a number, then by port, then by protocol; IPv4 comes first."""
     ends = [end("9.0.0.9", 80), end("10.0.0.1", 9, TCP), end("10.0.0.1", 9, UDP), end("10.0.0.1", 10), end("::1", 1)]

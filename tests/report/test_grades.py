@@ -9,7 +9,7 @@ import pytest
 from shodohflo.config import load
 from shodohflo.keys.grades import grades_to_fields
 from shodohflo.model import RuleGrade
-from shodohflo.pcap_config import SRC, FlowMapping, LowerPort, MappingAction, PortMatch
+from shodohflo.pcap_config import SRC, FlowMapping, LowerPort, MappingAction, Observed, PortMatch
 from shodohflo.query.rows import AgentRow
 from shodohflo.report.grades import (
     LONGEST,
@@ -41,6 +41,17 @@ def test_a_grade_in_one_sentence() -> None:
     assert grade_sentence(LOWER, rule_codes(MAPPING)) == (
         "FLOW_MAPPING[0] LowerPort(SRC): 4.1 % disagree with evidence; worst port 20000: 38 of 51; 1,244 flows graded"
     )
+
+
+def test_of_a_rule_that_goes_by_evidence_the_guesses_are_graded() -> None:
+    """Nothing was recorded wrong there, and the sentence says so; where nothing disagrees, there is nothing to say."""
+    codes = rule_codes(FlowMapping((None, None, Observed(otherwise=LowerPort(SRC)))))
+
+    assert grade_sentence(LOWER, codes) == (
+        "FLOW_MAPPING[0] Observed(otherwise=LowerPort(SRC)): 4.1 % disagree with evidence, which decides before"
+        " otherwise; worst port 20000: 38 of 51; 1,244 flows graded"
+    )
+    assert grade_sentence(RuleGrade(0, 3, 0), codes).endswith(": 0 % disagree with evidence; 3 flows graded")
 
 
 def test_a_rule_that_is_only_known_by_its_number_has_the_same_sentence_without_it() -> None:

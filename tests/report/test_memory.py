@@ -7,10 +7,10 @@ from ipaddress import ip_address
 
 import pytest
 
-from shodohflo.attribution.evidence.ladder import LADDER
+from shodohflo.attribution.evidence.ladder import LADDER, NO_EVIDENCE
 from shodohflo.keys import from_key
 from shodohflo.keys.detail import ProtocolSum
-from shodohflo.model import Rung
+from shodohflo.model import RUNGS, Rung
 from shodohflo.query.rows import FlowRow, ReconRow
 from shodohflo.report.memory import memory_lines
 from support.rows import FLOW
@@ -67,9 +67,26 @@ def test_a_flow_without_detail_has_what_its_counter_knows() -> None:
 
 
 @pytest.mark.parametrize("word", ["guessed", "rule"])
-def test_what_is_no_rung_of_the_ladder_is_a_word(word: str) -> None:
-    """A guess and the operator's word take nothing as evidence."""
-    assert f"evidence {word}" in lines("10.0.0.1;8.8.8.8;53;flow", replace(DNS, evidence=word))
+def test_what_is_no_rung_of_the_ladder_is_explained_too(word: str) -> None:
+    """A guess and the operator's word take nothing as evidence, and say so."""
+    (told,) = [each for each in lines("10.0.0.1;8.8.8.8;53;flow", replace(DNS, evidence=word)) if "evidence" in each]
+
+    assert told == f"evidence {word}: {NO_EVIDENCE[RUNGS[word]]}"
+
+
+def test_evidence_of_one_direction_says_what_that_means() -> None:
+    """The word and its sentence are those of the evidence itself."""
+    (told,) = [
+        each for each in lines("10.0.0.1;8.8.8.8;53;flow", replace(DNS, evidence="bits, one way")) if "bits" in each
+    ]
+
+    assert told.startswith("evidence bits, one way: the first bytes")
+    assert told.endswith("; one direction was seen, which can be forged")
+
+
+def test_a_word_that_only_another_program_knows_stands_alone() -> None:
+    """Whatever the store holds is printed as it is."""
+    assert "evidence guts" in lines("10.0.0.1;8.8.8.8;53;flow", replace(DNS, evidence="guts"))
 
 
 def test_a_flow_that_was_corrected_says_when() -> None:

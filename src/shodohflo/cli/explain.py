@@ -27,6 +27,8 @@ Examples:
   shodohflo explain "[2001:db8::1]:443 > [fd00::7]:40000 tcp rst"
   shodohflo explain "192.0.2.1:161 > 10.0.0.1:50000 icmp unreachable"
   shodohflo explain --key "10.0.0.1;8.8.8.8;53;flow" --store valkey://bert
+  shodohflo explain --key "service;10.0.0.9;tcp;443"
+  shodohflo explain --key "knock;203.0.113.9"
 """
 
 

@@ -48,6 +48,7 @@ Examples:
   shodohflo flows --client 192.168.7.20 --sort age   what one desk does, the latest first
   shodohflo flows --client ernie --not-port ssh,53   by the name of a network in the agent's configuration
   shodohflo flows --since 10m --sort bytes -n 20     the largest of the last ten minutes
+  shodohflo flows --guessed                          those that may have client and service swapped
   shodohflo flows --port 22 --json                   for scripts: one JSON object a line
   shodohflo flows --store valkey://bert --store valkey://ernie
 """,
@@ -204,10 +205,10 @@ def services(*, stores: tuple[str, ...], asked: AskedFor, new: float | None, gon
     """List services that answered: an inventory.
 
     A service has answered if it took part in a handshake (TCP) or answered a request (UDP), and data followed. It is
-    listed for 24 hours after that. EVIDENCE is the strongest evidence for it, CLIENTS the number of distinct clients,
-    up to 1000+, FIRST and AGE the time since it was first and last seen. MARK says `new` if it was first seen within
-    the last hour, or since the time of --new, and `gone` if it was last seen more than an hour ago, or before the time
-    of --gone. With both options, services that are either are listed.
+    listed for 24 hours after that. EVIDENCE is the strongest evidence for it, `one way` if only one direction was seen,
+    CLIENTS the number of distinct clients, up to 1000+, FIRST and AGE the time since it was first and last seen. MARK
+    says `new` if it was first seen within the last hour, or since the time of --new, and `gone` if it was last seen
+    more than an hour ago, or before the time of --gone. With both options, services that are either are listed.
 
     Ports that refuse are no services: `shodohflo recon` lists them, and who knocks on ours.
     """
@@ -244,22 +245,22 @@ def recon(*, stores: tuple[str, ...], asked: AskedFor, layout: Layout) -> int:
     """
     asking = StoreQuery(stores, asked)
     recon, knocks = asking.reader.recon(asking.wanted), asking.reader.knocks(asking.wanted, asking.now)
-    _print_both(recon.rows, knocks.rows, layout)
+    _print_both(recon.rows, knocks.rows, layout, only_knocks=asking.wanted.kinds == {"knock"})
     both: Found[ReconRow | KnockRow] = Found((*recon.rows, *knocks.rows), recon.foreign + knocks.foreign)
     nouns = "resets, unreachables and knocks"
     return asking.tell(both, nouns, layout, _RECON, filtered=not asking.wanted.is_empty)
 
 
-def _print_both(recon: Sequence[ReconRow], knocks: Sequence[KnockRow], layout: Layout) -> None:
+def _print_both(recon: Sequence[ReconRow], knocks: Sequence[KnockRow], layout: Layout, *, only_knocks: bool) -> None:
     """Print failed attempts of both kinds: two tables, or the lines of the second kind below those of the first."""
     if layout.form is Form.CSV:
         names = dict.fromkeys((*field_names(ReconRow), *field_names(KnockRow)))
         rows = [*layout.chosen(listings.RECON, recon), *layout.by(order_of).chosen(KNOCKS, knocks)]
         write_csv(list(names), (row.as_dict() for row in rows), sys.stdout)
         return
-    if recon or not knocks or layout.form is not Form.TABLE:
+    if recon or not (knocks or only_knocks) or layout.form is not Form.TABLE:
         layout.print(listings.RECON, recon)
-    if knocks:
+    if knocks or (only_knocks and layout.form is Form.TABLE):
         if recon and layout.form is Form.TABLE:
             click.echo()
         layout.by(order_of).print(KNOCKS, knocks)

@@ -76,8 +76,9 @@ def rules_command(  # noqa: PLR0913 - one for each option
     evidence, which stands below it.
 
     With --grade, every rule about ports is also asked about the flows that have shown their client and their service,
-    by a handshake for example, and its wrong answers are told: of the captures, or without any, what the agents found
-    (in the store, for 24 hours).
+    by a handshake for example, and its wrong answers are told, with the port of the services that it takes for clients
+    most often: of the captures, or without any, what the agents found (in the store, for 24 hours). Of an Observed
+    rule, its otherwise is asked.
     """
     if files and files[0].endswith(".py"):
         config, files = Path(files[0]), files[1:]
@@ -128,7 +129,10 @@ def _from_stores(stores: Sequence[str], settings: Settings | None, *, grade: boo
     if grade:
         if not agents:
             click.echo("no agent has written a heartbeat there in the last 24 hours", err=True)
-        print_grades(stored_cards(agents, settings), as_json=as_json)
+        cards = stored_cards(agents, settings)
+        if cards and settings is None:
+            click.echo("name the agents' configuration to see what the rules say: `rules --grade CONFIG`", err=True)
+        print_grades(cards, as_json=as_json)
     else:
         flows = reader.flows(Filter(), time.time()).rows
         rules = rule_texts(settings) if settings else []

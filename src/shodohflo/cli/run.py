@@ -22,6 +22,7 @@ Examples:
   shodohflo run                                        every interface, our networks from their addresses
   shodohflo run eth0 eth1 --our-nets 192.0.2.0/24      two interfaces, one network
   shodohflo run --exclude wg0 --store valkey://db      all but one, into a store of your own
+  shodohflo run --netns web                            evidence from the sockets of that namespace too
   shodohflo run --duration 60 --ledger minute.json     a minute, and what became of each packet
 """
 

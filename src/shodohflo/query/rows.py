@@ -140,7 +140,8 @@ class ServiceRow(ListedRow):
     protocol: str
     """`tcp` or `udp`."""
     evidence: str
-    """The strongest evidence for it, such as `handshake`; empty if unknown."""
+    """The strongest evidence for it, such as `handshake`, or `handshake, one way` if one direction was seen; empty if
+    unknown."""
     clients: int
     """Distinct addresses of clients; 1000 stands for that many or more."""
     first: float

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from shodohflo.keys import SERVICE, StoredService
-from shodohflo.keys.services import EVIDENCE_RANKS
+from shodohflo.keys.services import EVIDENCE_RANKS, ONE_WAY
 from shodohflo.model import PROTOCOL_NAMES
 from shodohflo.query.filters import address_pattern
 from shodohflo.query.rows import ServiceRow, order
@@ -66,7 +66,7 @@ def join_services(rows: Sequence[ServiceRow], lately: Lately, now: float) -> Ser
     """Return what several stores say of one service: its strongest evidence, and the most clients that one has seen."""
     joined = replace(
         rows[0],
-        evidence=min((row.evidence for row in rows), key=lambda text: EVIDENCE_RANKS.get(text, len(EVIDENCE_RANKS))),
+        evidence=min((row.evidence for row in rows), key=lambda word: EVIDENCE_RANKS.get(word, len(EVIDENCE_RANKS))),
         clients=max(row.clients for row in rows),
         first=min(row.first for row in rows),
         last=max(row.last for row in rows),
@@ -77,10 +77,10 @@ def join_services(rows: Sequence[ServiceRow], lately: Lately, now: float) -> Ser
 
 
 def takes_service(wanted: Filter, row: ServiceRow) -> bool:
-    """Return whether all that a service has matches."""
+    """Return whether all that a service has matches; a word of evidence is that of one direction too."""
     return (
         wanted.takes_service(row.address)
-        and wanted.takes_words((row.protocol,), row.evidence)
+        and wanted.takes_words((row.protocol,), row.evidence.removesuffix(ONE_WAY))
         and wanted.takes_port(row.port)
         and wanted.takes_age(row.age)
     )

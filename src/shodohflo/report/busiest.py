@@ -173,7 +173,7 @@ COLUMNS: Final = (
     Column("FIRST", right=True, from_width=110),
     Column("AGE", right=True),
     Column("PROTOCOL", from_width=120),
-    Column("EVIDENCE", from_width=130),
+    Column("EVIDENCE", from_width=100),
     Column("RULE", from_width=140),
 )
 

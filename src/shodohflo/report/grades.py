@@ -12,7 +12,7 @@ from shodohflo.errors import foreign_text
 from shodohflo.keys.grades import grades_from_fields
 from shodohflo.model import RuleGrade, rule_place
 from shodohflo.report.numbers import counted
-from shodohflo.rules.actions import is_built_in
+from shodohflo.rules.actions import Observed, is_built_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -47,17 +47,16 @@ def grade_sentence(grade: RuleGrade, codes: Sequence[str] = ()) -> str:
     """Return a grade in one sentence; `codes` are the actions of the rules, by number, as far as they are known.
 
     For example, `FLOW_MAPPING[0] LowerPort(SRC): 4.1 % disagree with evidence; worst port 20000: 38 of 51; 1,244 flows
-    graded`.
+    graded`. Of an `Observed` rule, what is graded is its `otherwise`.
     """
     name = _named(grade.rule, codes)
     if not grade.graded:
         return f"{name}: not graded: no flow that it has an opinion about has shown its client and its service"
     port = f"port {grade.worst_port}" if grade.worst_port else "of all other ports together"
-    worst = f"; worst {port}: {grade.worst_disagreed:,} of {grade.worst_graded:,}"
-    return (
-        f"{name}: {_percent(grade.disagreed, grade.graded)} disagree with evidence{worst if grade.disagreed else ''}"
-        f"; {counted(grade.graded, 'flow')} graded"
-    )
+    worst = f"; worst {port}: {grade.worst_disagreed:,} of {grade.worst_graded:,}" if grade.disagreed else ""
+    share = f"{_percent(grade.disagreed, grade.graded)} disagree with evidence"
+    above = ", which decides before otherwise" if grade.disagreed and _is_observed(grade.rule, codes) else ""
+    return f"{name}: {share}{above}{worst}; {counted(grade.graded, 'flow')} graded"
 
 
 def is_doubtful(grade: RuleGrade) -> bool:
@@ -161,6 +160,11 @@ def _sum(rule: int, grades: Sequence[RuleGrade]) -> RuleGrade:
     port = max(sorted(wrong), key=wrong.__getitem__)
     total, disagreed = sum(grade.graded for grade in grades), sum(grade.disagreed for grade in grades)
     return RuleGrade(rule, total, disagreed, port, graded[port], wrong[port])
+
+
+def _is_observed(rule: int, codes: Sequence[str]) -> bool:
+    """Return whether a rule goes by evidence itself, so that its `otherwise` is asked only where there is none."""
+    return any(code.startswith(f"{Observed.__name__}(") for code in codes[rule : rule + 1])
 
 
 def _named(rule: int, codes: Sequence[str]) -> str:

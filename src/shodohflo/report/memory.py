@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from shodohflo.attribution.evidence.ladder import LADDER
+from shodohflo.attribution.evidence.ladder import LADDER, NO_EVIDENCE
+from shodohflo.keys.services import ONE_WAY
 from shodohflo.model import MOST_CLIENTS, ClientKey, FlowKey, Key, PeerKey, ResetKey, UnreachableKey, address_text
 from shodohflo.query.rows import FlowRow
 from shodohflo.report.knocks import end_words, knock_sentence
@@ -100,9 +101,13 @@ def _remembered(row: FlowRow, now: float) -> Iterator[tuple[str, str]]:
 
 
 def _explained(evidence: str) -> str:
-    """Return the word of a rung with what it takes as evidence; a word that is not on the ladder by itself."""
+    """Return what said which end is the service, with what it means; a word that is not known by itself."""
     sentences = {each.rung.word: each.sentence for each in LADDER}
-    return f"{evidence}: {sentences[evidence]}" if evidence in sentences else evidence
+    sentences |= {rung.word: sentence for rung, sentence in NO_EVIDENCE.items()}
+    word = evidence.removesuffix(ONE_WAY)
+    if word not in sentences:
+        return evidence
+    return f"{evidence}: {sentences[word]}{'; one direction was seen, which can be forged' if word != evidence else ''}"
 
 
 def _moment(seconds: float, now: float) -> str:

@@ -149,12 +149,12 @@ def test_groups_are_no_services_by_sockets() -> None:
 
 
 def test_rules_are_graded_once_for_each_flow() -> None:
-    """However many packets it has, settled or not."""
+    """However many packets it has, settled or not; under the port of the service, which the rule took for a client."""
     columns = Columns()
     corrections_of(columns, GUESSED, PROOF, [segment(ACK, at=2)], [segment(ACK, at=2)])
     (grade,) = columns.grades.grades()
 
-    assert (grade.graded, grade.disagreed, grade.worst_port) == (1, 1, HERE_PORT)
+    assert (grade.graded, grade.disagreed, grade.worst_port) == (1, 1, THERE_PORT)
 
 
 @pytest.mark.parametrize("settles_first", [False, True])

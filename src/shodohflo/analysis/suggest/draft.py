@@ -23,7 +23,7 @@ WIDTH: Final = 110
 """The maximal length of a line."""
 
 
-PRICE: Final = "memory EVIDENCE_MEMORY, about TODO-COST % processor time"
+PRICE: Final = "memory EVIDENCE_MEMORY, and processor time for each new flow, which an agent spends with either"
 """What `Observed` costs more than `LowerPort`; measured as docs/explanation/measurements.md says."""
 
 

@@ -1,6 +1,7 @@
 """Grading: how often the rules about ports disagree with proof, by rule and port.
 
-A flow is graded once, where proof of its service is there; the port is the one that the rule named.
+A flow is graded once, where proof of its service is there; the port is that of the service. (The port that a rule names
+where it is wrong is a client's, which is another one for each connection.)
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class Grades:
         """Flows that were recorded against proof, because a rule of the operator's stands above it; by rule."""
 
     def add(self, rules: NDArray[np.uint16], ports: NDArray[np.uint16], disagrees: NDArray[np.bool_]) -> None:
-        """Add flows: the rule, the port that it named, and whether proof says otherwise."""
+        """Add flows: the rule, the port of the proven service, and whether the rule says otherwise."""
         for rule, port, against in zip(rules.tolist(), ports.tolist(), disagrees.tolist(), strict=True):
             named = rule, port
             if named not in self._graded and len(self._graded) >= MOST_PORTS:

@@ -165,7 +165,7 @@ LADDER: Final = (
     ),
     RungRow(
         Rung.KNOWN,
-        "other flows of the same end have shown, by the two rungs before, that it is a service, or a client; or by "
+        "other flows of the same end have shown, by handshake or bits, that it is a service, or a client; or by "
         "own sockets, that it is a service",
         plain=_known,
         columns=_known_columns,
@@ -207,6 +207,12 @@ LADDER: Final = (
 
 PROOFS: Final = tuple(row for row in LADDER if row.rung.is_proof)
 """The rungs that correct what weaker ones have written."""
+
+NO_EVIDENCE: Final = {
+    Rung.GUESSED: "no evidence: the ports decided, by the `otherwise` of `Observed` or by a rule about ports",
+    Rung.RULE: "the operator's word: a rule that looks at no port, or a custom action",
+}
+"""What stands below the ladder, in the words that people read."""
 
 
 def climb(ladder: Sequence[RungRow], facts: Facts) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:

@@ -144,10 +144,16 @@ class Heard:
         rows = new[np.unique(keyed.keys[new], return_index=True)[1]]
         by_ports = rows[said.rung[rows] == Rung.GUESSED]
         says = _service_side(said.decision[by_ports], keyed.side[by_ports])
-        grades.add(said.rule[by_ports], said.port[by_ports], says != service[by_ports])
+        grades.add(said.rule[by_ports], self._proven_ports(by_ports), says != service[by_ports])
         written = _service_side(final.decision[rows], keyed.side[rows])
         grades.contradict(final.rule[rows[written != service[rows]]])
         self._note_graded(new)
+
+    def _proven_ports(self, rows: NDArray[np.intp]) -> NDArray[np.uint16]:
+        """Return the port of the service that is proven for the flow of each of `rows`."""
+        keyed = self.taken.keyed
+        is_source = self.service[rows] - np.uint8(1) == keyed.side[rows]
+        return np.where(is_source, keyed.rows.src_port[rows], keyed.rows.dst_port[rows])
 
     def _note_graded(self, rows: NDArray[np.intp]) -> None:
         """Note that the rules were graded by the flows of `rows`."""
