@@ -140,7 +140,7 @@ def _hear(evidence: Evidence, rules: CompiledRules, batch: Batch) -> None:
     heard = Heard.of(evidence, merged)
     decisions = decide(merged.rows, rules, CompiledPolicy(Policy(_EVERYTHING)), heard)
     assert decisions.said
-    heard.record(decisions.said, decisions.verdicts, kinds_of(decisions), Grades())
+    heard.record(decisions.said, decisions.verdicts, kinds_of(decisions), rules.opinions, Grades())
 
 
 def _conversations(services: Column) -> Iterator[Batch]:

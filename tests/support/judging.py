@@ -59,7 +59,9 @@ class Columns:
         heard = Heard.of(self.evidence, merged)
         decisions = decide(merged.rows, self.rules, self.policy, heard)
         assert decisions.said
-        self.corrections.append(heard.record(decisions.said, decisions.verdicts, kinds_of(decisions), self.grades))
+        self.corrections.append(
+            heard.record(decisions.said, decisions.verdicts, kinds_of(decisions), self.rules.opinions, self.grades)
+        )
         return _verdicts(heard)
 
 

@@ -158,7 +158,9 @@ class Pipeline:
                 self.watcher(Watched(merged.rows, decisions, is_inside))
             if heard and decisions.said:
                 kinds = kinds_of(decisions)
-                self._corrections.add(heard.record(decisions.said, decisions.verdicts, kinds, self._grades))
+                self._corrections.add(
+                    heard.record(decisions.said, decisions.verdicts, kinds, self._rules.opinions, self._grades)
+                )
         for messages in packets.messages:
             if self.evidence:
                 watch_messages(self.evidence, messages, self._compiled_policy.is_ours)

@@ -10,6 +10,7 @@ from shodohflo.columns.addresses import Addresses
 from shodohflo.rules.actions import is_built_in
 from shodohflo.rules.mapping import Ends, FlowMapping, Verdict
 from shodohflo.rules.networks import NetworkEnumeration, NetworkTable
+from shodohflo.rules.opinions import Opinions
 from shodohflo.rules.table import ASK, Case, PortClasses, ReachableRules, combinations, port_set
 from shodohflo.rules.tables import Tables
 from shodohflo.rules.verdicts import Answer, Decision, Verdicts
@@ -45,6 +46,8 @@ class CompiledRules:
         self._classes = PortClasses.compile(port_set(action) for action in actions if is_built_in(action))
         self._tables = Tables(mapping, self._classes, networks=len(enumeration.network_id) - 1)
         self._rungs = np.array(mapping.rungs, np.uint8)
+        self.opinions = Opinions(mapping, self._classes)
+        """The rules about ports, to be asked by themselves."""
         self.asked = 0
 
     @property

@@ -163,6 +163,12 @@ class LookupTable:
         return 2 * len(self.src_steps) + len(self.cells)
 
 
+def compared(src_port: NDArray[np.uint16], dst_port: NDArray[np.uint16]) -> NDArray[np.uint8]:
+    """Return how the ports of each row compare: 0 less, 1 equal, 2 greater."""
+    comparison: NDArray[np.uint8] = (src_port >= dst_port).view(np.uint8) + (src_port > dst_port)
+    return comparison
+
+
 def combinations(mapping: FlowMapping, reachable: ReachableRules, classes: PortClasses) -> Iterator[Case]:
     """Yield every combination that a packet can have, with the verdict of the rules."""
     merged = _merged_classes(mapping, reachable, classes)

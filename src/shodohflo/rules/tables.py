@@ -25,7 +25,7 @@ import numpy as np
 
 from shodohflo.rules.actions import Observed
 from shodohflo.rules.networks import NOWHERE
-from shodohflo.rules.table import ASK, LookupTable, PortClasses, ReachableRules
+from shodohflo.rules.table import ASK, LookupTable, PortClasses, ReachableRules, compared
 from shodohflo.rules.verdicts import Decision
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class Tables:
         first_step = self._first_steps(slots, src_network, dst_network)
         src_step = self._src_steps[first_step + self._classes.of_port[src_port]]
         dst_step = self._dst_steps[first_step + self._classes.of_port[dst_port]]
-        comparison = (src_port >= dst_port).view(np.uint8) + (src_port > dst_port)
+        comparison = compared(src_port, dst_port)
         return LookedUp(
             self._cells[src_step + dst_step + comparison],
             self._first_observed[slots] if self._has_observed else None,

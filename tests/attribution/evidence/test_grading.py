@@ -9,8 +9,7 @@ from shodohflo.attribution.evidence.grading import MOST_PORTS, Grades
 
 def add(grades: Grades, rule: int, port: int, *disagrees: bool) -> None:
     """Add flows of one rule and port."""
-    count = len(disagrees)
-    grades.add(np.full(count, rule, np.uint16), np.full(count, port, np.uint16), np.array(disagrees))
+    grades.add(rule, np.full(len(disagrees), port, np.uint16), np.array(disagrees))
 
 
 def test_the_worst_port_of_a_rule_is_the_one_with_most_disagreement() -> None:
@@ -32,7 +31,7 @@ def test_a_flood_of_ports_is_summed_up() -> None:
     grades = Grades()
     for rule in range(3):
         ports = np.arange(1, 10_001, dtype=np.uint16)
-        grades.add(np.full(10_000, rule, np.uint16), ports, np.zeros(10_000, np.bool_))
+        grades.add(rule, ports, np.zeros(10_000, np.bool_))
 
     assert [grade.graded for grade in grades.grades()] == [10_000] * 3
     assert len(grades._graded) <= MOST_PORTS + 3

@@ -32,9 +32,9 @@ class Grades:
         self.contradicted: Counter[int] = Counter()
         """Flows that were recorded against proof, because a rule of the operator's stands above it; by rule."""
 
-    def add(self, rules: NDArray[np.uint16], ports: NDArray[np.uint16], disagrees: NDArray[np.bool_]) -> None:
-        """Add flows: the rule, the port of the proven service, and whether the rule says otherwise."""
-        for rule, port, against in zip(rules.tolist(), ports.tolist(), disagrees.tolist(), strict=True):
+    def add(self, rule: int, ports: NDArray[np.uint16], disagrees: NDArray[np.bool_]) -> None:
+        """Add flows: the port of the proven service of each, and whether `rule` says otherwise."""
+        for port, against in zip(ports.tolist(), disagrees.tolist(), strict=True):
             named = rule, port
             if named not in self._graded and len(self._graded) >= MOST_PORTS:
                 named = rule, _OTHERS

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from shodohflo.attribution.evidence.evidence import Evidence, Intake, Part
     from shodohflo.attribution.evidence.grading import Grades
     from shodohflo.columns.merging import MergedPackets
+    from shodohflo.rules.opinions import Opinions
     from shodohflo.rules.verdicts import Verdicts
 
     Mask = NDArray[np.bool_]
@@ -114,14 +115,14 @@ class Heard:
             shown.service[first] = service
             shown.rung[first] = np.where(rung == Rung.NONE, np.uint8(Rung.GUESSED), rung)
 
-    def record(self, said: Verdicts, final: Verdicts, kind: Bits, grades: Grades) -> Corrections:
+    def record(self, said: Verdicts, final: Verdicts, kind: Bits, rules: Opinions, grades: Grades) -> Corrections:
         """Note what was recorded, grade the rules, and return the corrections that follow.
 
         `said` is what the rules said without evidence, `final` the verdicts, and `kind` the `Kind` of each row, another
-        number where nothing is recorded.
+        number where nothing is recorded. `rules` are those to be graded.
         """
         recorded = (kind == Kind.FLOW) | (kind == Kind.FLOW_IGNORED)
-        self._grade(said, final, recorded, grades)
+        self._grade(said, final, recorded, rules, grades)
         named = (final.decision == Decision.SRC_IS_CLIENT) | (final.decision == Decision.DST_IS_CLIENT)
         counted = recorded & named & (final.observed != 0)
         flows = self.evidence.flows
@@ -132,21 +133,23 @@ class Heard:
             flows.settle(part.talks, part.shown, ~flows.is_owed(part.shown))
         return Corrections.concatenate(corrections)
 
-    def _grade(self, said: Verdicts, final: Verdicts, recorded: Mask, grades: Grades) -> None:
-        """Compare what the rules say with proof, and count what is recorded against it; once for each flow."""
+    def _grade(self, said: Verdicts, final: Verdicts, recorded: Mask, rules: Opinions, grades: Grades) -> None:
+        """Ask each rule about ports of flows that are proven, and count what is recorded against proof; once a flow."""
         keyed, service = self.taken.keyed, self.service
         is_proven = recorded & (service != Service.UNKNOWN) & (self.rung <= Rung.KNOWN)
         graded = self._by_row("graded", self.evidence.flows.memory["graded"][self.taken.settled.slots])
         new = np.flatnonzero(is_proven & ~graded)
-        new = new[_service_side(said.decision[new], keyed.side[new]) != Service.UNKNOWN]
         if not len(new):
             return
         rows = new[np.unique(keyed.keys[new], return_index=True)[1]]
-        by_ports = rows[said.rung[rows] == Rung.GUESSED]
-        says = _service_side(said.decision[by_ports], keyed.side[by_ports])
-        grades.add(said.rule[by_ports], self._proven_ports(by_ports), says != service[by_ports])
-        written = _service_side(final.decision[rows], keyed.side[rows])
-        grades.contradict(final.rule[rows[written != service[rows]]])
+        packets, side, proven, ports = keyed.rows[rows], keyed.side[rows], service[rows], self._proven_ports(rows)
+        for rule in rules.rules:
+            says = _service_side(rules.ask(rule, packets, said.src_network[rows], said.dst_network[rows]), side)
+            named = says != Service.UNKNOWN
+            grades.add(rule, ports[named], (says != proven)[named])
+        written = _service_side(final.decision[rows], side)
+        against = (written != Service.UNKNOWN) & (written != proven)
+        grades.contradict(final.rule[rows[against]])
         self._note_graded(new)
 
     def _proven_ports(self, rows: NDArray[np.intp]) -> NDArray[np.uint16]:
