@@ -183,3 +183,14 @@ def test_flows_that_no_rule_leaves_to_evidence_get_no_weak_verdict() -> None:
     columns.rules = observing
 
     assert {verdict.rung for verdict in columns.take_in(GUESSED).values()} == {Rung.GUESSED}
+
+
+def test_a_rule_that_stands_behind_others_is_graded_too() -> None:
+    """Each rule about ports is asked what it would say; the word of an operator is not."""
+    columns = Columns()
+    columns.rules = CompiledRules(
+        EVERYWHERE, FlowMapping((None, None, Observed()), (None, None, Assign(SRC, DST)), (None, None, LowerPort()))
+    )
+    corrections_of(columns, GUESSED, PROOF, [segment(ACK, at=2)])
+
+    assert [(grade.rule, grade.graded, grade.disagreed) for grade in columns.grades.grades()] == [(0, 1, 1), (2, 1, 1)]
