@@ -15,7 +15,7 @@ from shodohflo.model import TCP, UDP, End, Knock, Rung, ServiceSeen
 from shodohflo.store.connection import SocketStore
 from shodohflo.store.dialogue import Dialogue, Limits
 from shodohflo.store.hashes import to_hash, write_hashes
-from shodohflo.store.services import read_services, stored_knocks, stored_services
+from shodohflo.store.services import read_services
 from support.lying import ODD, Lies, LyingWire
 from support.observing import SECOND
 
@@ -134,34 +134,6 @@ def test_a_hundred_thousand_services_are_read_within_seconds(client: Valkey) -> 
     assert lately == []
     assert taken < 10
     assert again < 5
-
-
-def test_a_reader_gets_all_that_a_hash_says(client: Valkey) -> None:
-    """Evidence that is no proof too, with the agents; a pattern narrows the ends."""
-    guessed = replace(HTTP, end=replace(HTTP.end, port=8080), rung=Rung.LISTED)
-    written(client, HTTP, DNS, guessed)
-    client.set("service;10.0.0.9;tcp;99", "theirs")
-    client.hset("service;10.0.0.9;tcp;98", mapping={"theirs": "x" * 3_000_000})
-
-    found = [each for step in stored_services(Dialogue(client)) for each in step]
-    narrowed = [each for step in stored_services(Dialogue(client), "10.0.0.9;*") for each in step]
-
-    assert {(each.end, each.rung, *each.seen.agents) for each in found} == {
-        (each.end, each.rung, "bert") for each in (HTTP, DNS, guessed)
-    }
-    assert {each.end.port for each in narrowed} == {80, 8080}
-
-
-def test_a_reader_gets_the_knocks(client: Valkey) -> None:
-    """Origins and networks of origins; what is no hash of ours is left out."""
-    origins = [ip_network("203.0.113.9"), ip_network("2001:db8::/64")]
-    written(client, *(Knock(origin, NOW, NOW, 1, 15, 1, 2) for origin in origins))
-    client.set("knock;203.0.113.10", "theirs")
-    client.hset("knock;203.0.112.0/23", mapping={"first": "1.0", "last": "2.0"})
-
-    found = [each for step in stored_knocks(Dialogue(client)) for each in step]
-
-    assert {(each.origin, each.refused, each.silent) for each in found} == {(origin, 1, 15) for origin in origins}
 
 
 @pytest.mark.parametrize("command", [f"HMGET {service_key(HTTP.end)}", "SCAN 0", f"PTTL {service_key(HTTP.end)}"])

@@ -1,4 +1,4 @@
-"""Services and knocks that are in a store, whoever wrote them: for agents at their start, and for readers.
+"""Services that are in a store, whoever wrote them, for agents at their start and later.
 
 An agent that starts in the middle of long connections asks for all services, and then once a minute for those that were
 written since: their remaining lifetime says so. Names are found by scanning, which takes the time of all keys of the
@@ -8,11 +8,11 @@ store, but never blocks it.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 from valkey.exceptions import InvalidResponse, ResponseError
 
-from shodohflo.keys import KNOCK, SERVICE, StoredKnock, StoredService, service_end
+from shodohflo.keys import SERVICE, StoredService, service_end
 from shodohflo.keys.detail import EVIDENCE, FIRST, LAST
 from shodohflo.keys.services import CLIENTS
 from shodohflo.model import ServiceSeen
@@ -22,11 +22,10 @@ from shodohflo.store.scanning import Scan
 from shodohflo.store.write import AHEAD
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Sequence
 
     from shodohflo.store.dialogue import Command, Dialogue
 
-    Stored = TypeVar("Stored", StoredService, StoredKnock)
 
 MOST: Final = 100_000
 """Services that an agent takes from a store."""
@@ -63,25 +62,6 @@ def read_services(
     return found[:most]
 
 
-def stored_services(dialogue: Dialogue, pattern: str = "*") -> Iterator[list[StoredService]]:
-    """Yield step by step the services whose ends match `pattern`, such as `10.0.0.9;tcp;*`."""
-    return _stored(dialogue, SERVICE + pattern, StoredService.from_fields)
-
-
-def stored_knocks(dialogue: Dialogue, pattern: str = "*") -> Iterator[list[StoredKnock]]:
-    """Yield step by step the origins of knocks that match `pattern`."""
-    return _stored(dialogue, KNOCK + pattern, StoredKnock.from_fields)
-
-
-def _stored(
-    dialogue: Dialogue, pattern: str, parse: Callable[[str, Mapping[str, str]], Stored | None]
-) -> Iterator[list[Stored]]:
-    for names in Scan(dialogue, pattern):
-        answers = dialogue.ask([("HGETALL", name) for name in names])
-        parsed = (parse(name, _hash(answer)) for name, answer in zip(names, answers, strict=True))
-        yield [each for each in parsed if each is not None]
-
-
 def _written_within(dialogue: Dialogue, names: Sequence[str], seconds: float) -> list[str]:
     """Return the names of hashes whose lifetime was set in the last so many seconds."""
     commands: list[Command] = [("PTTL", name) for name in names]
@@ -103,12 +83,3 @@ def _service(name: str, answer: Any) -> ServiceSeen | None:  # noqa: ANN401 - an
         return None
     first, last = (round(seconds * 1_000_000) * 1_000 for seconds in (stored.seen.first, stored.seen.last))
     return ServiceSeen(stored.end, first, last, stored.rung, stored.clients, stored.claimed)
-
-
-def _hash(answer: Any) -> dict[str, str]:  # noqa: ANN401 - anything at all
-    """Return the fields from the answer to HGETALL, none if the key holds anything else, or too much."""
-    if isinstance(answer, (TooLarge, ResponseError)):
-        return {}
-    if not isinstance(answer, list) or len(answer) % 2 or any(type(part) is not str for part in answer):
-        raise InvalidResponse("an odd answer to HGETALL")
-    return dict(zip(answer[::2], answer[1::2], strict=True))
