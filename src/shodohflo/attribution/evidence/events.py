@@ -34,6 +34,9 @@ _KINDS: Final = np.full(256, NO_EVENT, np.uint8)
 _KINDS[np.arange(256) & RST != 0] = Event.RESET
 _KINDS[[0, SYN, SYN | ACK]] = Event.PAYLOAD, Event.SYN, Event.SYN_ACK
 
+_WAYS: Final = 2 * len(Event)
+"""Combinations of an event and a side."""
+
 
 def kinds(rows: Batch) -> NDArray[np.uint8]:
     """Return the `Event` of each row of merged packets, 0xFF for a segment that is none, such as a FIN."""
@@ -147,25 +150,25 @@ def _repeats(events: Events) -> NDArray[np.bool_]:
 
 
 def _walk(events: Events, talk: Talk) -> None:
+    """Take the first event of every flow, then the second; of one turn, those of a kind and a side together."""
     begins = np.ones(len(events), np.bool_)
     begins[1:] = events.flow[1:] != events.flow[:-1]
     starts = np.flatnonzero(begins)
     turn = np.arange(len(events)) - starts[np.cumsum(begins) - 1]
-    order = np.argsort(turn, kind="stable")
+    # Payload is carried whatever the side of its first segment.
+    alike = turn * _WAYS + events.kind * 2 + events.side * (events.kind != Event.PAYLOAD)
+    order = np.argsort(alike, kind="stable")
+    events, alike = events[order], alike[order]
+    ends = np.append(np.flatnonzero(alike[1:] != alike[:-1]) + 1, len(alike))
     begin = 0
-    for end in np.cumsum(np.bincount(turn)).tolist():
-        _take(events[order[begin:end]], talk)
+    for end, what in zip(ends.tolist(), (alike[ends - 1] % _WAYS).tolist(), strict=True):
+        _take(events[begin:end], Event(what // 2), what % 2, talk)
         begin = end
 
 
-def _take(events: Events, talk: Talk) -> None:
-    """Take in one event of each of some flows."""
-    present = np.bincount(events.kind * np.uint8(2) + events.side, minlength=2 * len(Event))
-    for kind in (Event.SYN, Event.SYN_ACK, Event.RESET):
-        for side in (0, 1):
-            if present[2 * kind + side]:
-                some = events[(events.kind == kind) & (events.side == side)]
-                talk.take(kind, side, some.flow, some.number, some.time)
-    if present[2 * Event.PAYLOAD :].any():
-        some = events[events.kind == Event.PAYLOAD]
-        talk.carry(some.flow, np.uint8(1) << some.side, some.sides, some.time)
+def _take(events: Events, kind: Event, side: int, talk: Talk) -> None:
+    """Take in events of one kind, and of one side unless they are payload, each of another flow."""
+    if kind is Event.PAYLOAD:
+        talk.carry(events.flow, np.uint8(1) << events.side, events.sides, events.time)
+    else:
+        talk.take(kind, side, events.flow, events.number, events.time)

@@ -135,7 +135,8 @@ class Talk:
         if event is Event.RESET:
             self._end(flows[self.live[flows] & ~self.led[flows]])
             return
-        self._begin(flows[~self.live[flows]])
+        if not (live := self.live[flows]).all():
+            self._begin(flows[~live])
         if event is Event.SYN:
             self.has_syn[side, flows] = True
             self.opener[flows[self.opener[flows] == 0]] = 1 << side
