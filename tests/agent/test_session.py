@@ -309,3 +309,19 @@ def test_a_silent_store_is_waited_for_until_the_time_or_the_end_of_the_run(far: 
 
         session.begin(begun + 3_600, lambda: True)
         assert time.monotonic() - begun < PATIENCE
+
+
+@pytest.mark.parametrize(("megabytes", "graded"), [("4", True), ("0", False)])
+def test_evidence_is_a_choice(
+    far: Namespace, tmp_path: Path, shipped_captures: Path, megabytes: str, *, graded: bool
+) -> None:
+    """With no memory for it no rule is graded, and every packet is recorded all the same."""
+    with a_session(far, tmp_path, environment={"SHODOHFLO_EVIDENCE_MEMORY": megabytes}) as session:
+        send(far, "far0", shipped_captures / "dpkt-nb6-http.pcap")
+        session.receive(1.0)
+        session.gather()
+        ended = session.finish()
+
+    assert ended.ledger.received == PACKETS
+    assert ended.ledger.outcomes["recorded.flow"] > 0
+    assert bool(ended.grades) == graded

@@ -380,3 +380,16 @@ def test_what_a_file_defines_is_not_finalised_while_its_settings_are_there(tmp_p
     del settings
     gc.collect()
     assert done == ["finalised"]
+
+
+def test_no_evidence_is_a_choice_for_rules_that_do_not_observe(written: Written) -> None:
+    """With EVIDENCE_MEMORY = 0 and a rule that goes by evidence, the way out is named, also if a variable says so."""
+    observing = written(
+        "from shodohflo.pcap_config import FlowMapping, NetworkEnumeration, Observed\n"
+        "NETWORK_ENUMERATION = NetworkEnumeration(('all', '0.0.0.0/0'))\n"
+        "FLOW_MAPPING = FlowMapping((None, None, Observed()))\n"
+    )
+
+    assert load(None, {"SHODOHFLO_EVIDENCE_MEMORY": "0"}).evidence_memory == 0
+    with pytest.raises(ConfigurationError, match=r"EVIDENCE_MEMORY is 0, but .* Observed, .* set it to 4 or more"):
+        load(observing, {"SHODOHFLO_EVIDENCE_MEMORY": "0"}, privileged=False)

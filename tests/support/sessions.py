@@ -20,7 +20,7 @@ from support.networks import Namespace, join, namespace
 from support.serving import Server, programs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from shodohflo.store.connection import Store
@@ -28,17 +28,24 @@ if TYPE_CHECKING:
 OURS: Final = (ip_network("95.136.242.0/24"),)
 """The network of the client in the capture `dpkt-nb6-http.pcap`."""
 
+NOTHING_SET: Final[Mapping[str, str]] = {}
+
 PACKETS: Final = 62
 """The packets in that capture."""
 
 
 @contextmanager
 def a_session(
-    far: Namespace, directory: Path, *, store: Store | None = None, patience: float = 10.0
+    far: Namespace,
+    directory: Path,
+    *,
+    store: Store | None = None,
+    patience: float = 10.0,
+    environment: Mapping[str, str] = NOTHING_SET,
 ) -> Iterator[Session]:
     """Return a session on `near0`, in a new namespace joined to `far0` in `far`; its store is in `directory`.
 
-    `store` is another way to that store.
+    `store` is another way to that store; `environment` has variables that set its configuration.
     """
     with ExitStack() as leaving:
         near = leaving.enter_context(namespace())
@@ -47,7 +54,7 @@ def a_session(
         leaving.callback(server.kill)
         server.start()
         store = store or SocketStore(server.path)
-        configuration = Configuration(load(None, {}), OURS)
+        configuration = Configuration(load(None, environment), OURS)
         options = RunOptions(wanted=Wanted(), configuration=configuration, store=store, name="bert", patience=patience)
         yield leaving.enter_context(session_in(near, options, leaving.enter_context(ServiceFeed(store))))
 

@@ -68,7 +68,7 @@ class Session:
         rules = configuration.rules()
         evidence = configuration.evidence()
         self._gathering = Gathering(evidence, sockets, services, writer)
-        self._pipeline = Pipeline(rules, self._policy(), evidence)
+        self._pipeline = Pipeline(rules, self._policy(), evidence if configuration.settings.evidence_memory else None)
         ttl = configuration.settings.ttl
         self._outlet = Outlet(writer, rules.mapping.sentences, ttl, keep_recent=options.on_status is not None)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from shodohflo.attribution.evidence.evidence import Evidence
 from shodohflo.attribution.policy import Policy
+from shodohflo.config.known import LEAST_EVIDENCE_MEMORY
 from shodohflo.rules.compiler import CompiledRules
 
 if TYPE_CHECKING:
@@ -61,8 +62,9 @@ class Configuration:
         return CompiledRules(self.networks, self.settings.mapping.numbered(self.networks))
 
     def evidence(self) -> Evidence:
-        """Return evidence without anything in it."""
-        return Evidence(self.settings.evidence_memory * _MEGABYTE, self.our_nets, self.settings.listed_ports)
+        """Return evidence without anything in it; of the least size, if an agent is to keep none."""
+        megabytes = self.settings.evidence_memory or LEAST_EVIDENCE_MEMORY
+        return Evidence(megabytes * _MEGABYTE, self.our_nets, self.settings.listed_ports)
 
     def policy(self, own_connections: frozenset[Connection] = frozenset()) -> Policy:
         """Return the policy, which decides about packets besides the rules; `own_connections` are the agent's own."""

@@ -137,6 +137,11 @@ def _settle(assigned: Mapping[str, Any], environment: Mapping[str, str], source:
             raise
         source.refuse(str(error))
     values |= _from_environment(environment)
+    if mapping.observes and values.get("EVIDENCE_MEMORY") == 0:
+        raise ConfigurationError(
+            "EVIDENCE_MEMORY is 0, but FLOW_MAPPING has rules with Observed, which go by evidence; "
+            "set it to 4 or more, or write their `otherwise` instead"
+        )
     return Settings(
         path=source.path if source else None,
         digest=hashlib.sha256(source.data).hexdigest() if source else "",
