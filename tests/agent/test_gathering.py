@@ -27,6 +27,7 @@ from shodohflo.store.connection import SocketStore
 from shodohflo.store.feed import ServiceFeed
 from shodohflo.store.hashes import to_hash, write_hashes
 from shodohflo.store.sinks.single import Single
+from shodohflo.store.write import Writing
 from shodohflo.store.writer import Writer
 from support.networks import namespace, wait_until
 from support.observing import SECOND
@@ -92,7 +93,7 @@ def write(server: Server, port: int) -> None:
     now = time.time_ns()
     seen = ServiceSeen(End(ip_address(SERVICE), TCP, port), now, now, Rung.HANDSHAKE, 1)
     with server.client() as client:
-        assert write_hashes(client, [to_hash(seen, "ernie", 900)]) == 0
+        assert write_hashes(client, [to_hash(seen, Writing("4f1c9a", "ernie", 900))]) == 0
 
 
 def test_the_services_of_the_store_are_recalled_at_the_start_and_later(server: Server) -> None:
@@ -145,6 +146,7 @@ def test_what_evidence_shows_is_passed_on(server: Server, parts: Parts) -> None:
     with server.client() as client:
         service, knock = (client.hgetall(f"{key}") for key in (f"service;{SERVICE};tcp;54321", f"knock;{OUTSIDER}"))
     assert (service["evidence"], service["clients"], service["agent.bert"]) == ("handshake", "1", "2.000000")
+    knock = {field.partition(";")[0]: value for field, value in knock.items()}
     assert (knock["refused.bert"], knock["silent.bert"], knock["ports"]) == ("1", "0", "1")
 
 

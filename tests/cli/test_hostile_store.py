@@ -124,7 +124,7 @@ POISON: Final = {
     "text that is not text": {"sentence": "\ud800", "rule": "\x00"},
     "evidence of a megabyte": {"evidence": "x" * 1_000_000, "corrected": "9" * 5_000},
     "clients of 5,000 digits": {"clients": "9" * 5_000},
-    "attempts of 5,000 digits": {"refused.bert": "9" * 5_000, "silent.bert": "-1", "ports": "9" * 18},
+    "attempts of 5,000 digits": {"refused.bert;1": "9" * 5_000, "silent.bert;1": "-1", "ports": "9" * 18},
     "ten thousand targets": {f"target.10.0.0.5;tcp;{port}": "1700000009.5" for port in range(10_000)},
     "targets that are none": {"target.": "1", "target.x;tcp;1": "1", f"target.{'9' * 5_000}": "1"},
     "grades that are none": {"grade.FLOW_MAPPING[0]": "9" * 5_000, f"contradicted.FLOW_MAPPING[{'9' * 5_000}]": "1"},

@@ -31,8 +31,8 @@ FIELDS = {
     "first": "1700000000.250000",
     "last": "1700000012.250000",
     "agent.bert": "1700000012.250000",
-    "refused.bert": "1",
-    "silent.bert": "15",
+    "refused.bert;4f1c9a": "1",
+    "silent.bert;4f1c9a": "15",
     "hosts": "1",
     "ports": "2",
     "target.10.0.0.5;tcp;22": "1700000012.250000",
@@ -52,7 +52,7 @@ def test_the_example_of_the_module_is_true() -> None:
     last = 1700000012.25
 
     assert knock_key(ORIGIN) == NAME
-    assert knock_fields(SEEN, "bert") == FIELDS
+    assert knock_fields(SEEN, "bert", "4f1c9a") == FIELDS
     assert stored(FIELDS) == StoredKnock(
         ORIGIN,
         Sightings(1700000000.25, last, {"bert": last}),
@@ -121,15 +121,16 @@ def test_another_name_is_that_of_none(rest: str) -> None:
 
 def test_the_attempts_of_all_agents_are_added_up() -> None:
     """Each agent has written its own totals; a name that no agent has counts for nothing."""
-    theirs = {"refused.ernie": "4", "silent.ernie": "5", "silent.": "100", "silent.A B": "100", "refused": "100"}
-    knock = stored(FIELDS | theirs)
+    theirs = {"refused.ernie;a1": "4", "silent.ernie;a1": "5"}
+    nobodys = {"silent.": "100", "silent.A B;1": "100", "silent.bert": "100", "silent.bert;": "100", "refused": "100"}
+    knock = stored(FIELDS | theirs | nobodys)
 
     assert (knock.refused, knock.silent) == (5, 20)
 
 
 def test_a_sum_is_bounded() -> None:
     """However many agents say however much, a sum is a count."""
-    agents = {f"silent.a{number}": str(MOST) for number in range(10 * MOST_AGENTS)}
+    agents = {f"silent.a{number};1": str(MOST) for number in range(10 * MOST_AGENTS)}
 
     assert stored(FIELDS | agents).silent == MOST
 
@@ -143,14 +144,14 @@ def test_the_first_targets_are_kept_and_no_more() -> None:
 
     assert ports == list(range(1, MOST_TARGETS + 1))
     ends = tuple(End(ip_address("10.0.0.5"), TCP, port) for port in range(1000))
-    written = knock_fields(Knock(ORIGIN, 1, 2, 0, 0, 1, 1, ends), "bert")
+    written = knock_fields(Knock(ORIGIN, 1, 2, 0, 0, 1, 1, ends), "bert", "4f1c9a")
     assert len([field for field in written if field.startswith("target.")]) == MOST_TARGETS
 
 
 @pytest.mark.parametrize("value", ["-1", "many", "9" * 10_000, "", "\x1b[2J"])
 def test_a_number_out_of_bounds_is_left_out(value: str) -> None:
     """A malformed number counts as none, and all other fields are read as ever."""
-    knock = stored(FIELDS | dict.fromkeys(["refused.bert", "hosts", "ports"], value))
+    knock = stored(FIELDS | dict.fromkeys(["refused.bert;4f1c9a", "hosts", "ports"], value))
 
     assert (knock.refused, knock.silent, knock.hosts, knock.ports) == (0, 15, 0, 0)
 
@@ -161,3 +162,10 @@ def test_any_hash_can_be_read(fields: dict[str, str]) -> None:
     knock = StoredKnock.from_fields(NAME, fields)
 
     assert knock is None or knock.silent >= 0
+
+
+def test_an_agent_that_starts_again_goes_on_counting() -> None:
+    """Each run has totals of its own, which are added up."""
+    before, after = (knock_fields(Knock(ORIGIN, 1, 2, 15, 0, 1, 15), "bert", run) for run in ("4f1c9a", "77aa01"))
+
+    assert stored(FIELDS | before | after).refused == 30

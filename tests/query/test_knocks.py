@@ -26,7 +26,7 @@ def row(origin: str = "203.0.113.9", *targets: End, name: str = "", **fields: st
     """Return the row of an origin that knocked from 1000 to 1012 s, with other fields in place of its own."""
     network = ip_network(origin)
     knock = Knock(network, 1000 * SECOND, 1012 * SECOND, 5, 11, 2, 16, targets or (SSH, SNMP))
-    record = HashRecord(name or knock_key(network), knock_fields(knock, "bert") | fields, 500.0)
+    record = HashRecord(name or knock_key(network), knock_fields(knock, "bert", "4f1c9a") | fields, 500.0)
     return knock_row(record, "one", 1020.0)
 
 
@@ -64,7 +64,7 @@ def test_another_spelling_is_none_of_ours(name: str) -> None:
 def test_a_hash_without_times_is_none_of_ours() -> None:
     """An origin is only a row with possible times; malformed counts are nothing."""
     assert row(first="later") is None
-    assert known(**{"refused.bert": "-5", "silent.bert": "9" * 30}).attempts == 0
+    assert known(**{"refused.bert;4f1c9a": "-5", "silent.bert;4f1c9a": "9" * 30}).attempts == 0
 
 
 def test_several_stores_are_one_row() -> None:

@@ -16,6 +16,7 @@ from shodohflo.store.embedded import EmbeddedStore
 from shodohflo.store.feed import ServiceFeed
 from shodohflo.store.hashes import to_hash, write_hashes
 from shodohflo.store.urls import StoreUrl
+from shodohflo.store.write import Writing
 from support.lying import ODD, Lies, LyingWire
 from support.serving import PATIENCE, wait_until
 
@@ -31,7 +32,7 @@ def write(client: Valkey, *ports: int) -> None:
     """Write a service on each port, as another agent does."""
     now = time.time_ns()
     services = [ServiceSeen(End(ip_address("10.0.0.9"), TCP, port), now, now, Rung.HANDSHAKE, 1) for port in ports]
-    assert write_hashes(client, [to_hash(each, "ernie", 900) for each in services]) == 0
+    assert write_hashes(client, [to_hash(each, Writing("4f1c9a", "ernie", 900)) for each in services]) == 0
 
 
 def ports_of(services: list[ServiceSeen]) -> list[int]:

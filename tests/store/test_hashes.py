@@ -15,6 +15,7 @@ from shodohflo.keys import StoredKnock, StoredService, knock_fields, service_fie
 from shodohflo.keys.knocks import MOST_TARGETS
 from shodohflo.model import MOST_CLIENTS, TCP, UDP, End, Knock, Rung, ServiceSeen
 from shodohflo.store.hashes import MOST_AT_ONCE, HashQueue, to_hash, write_hashes
+from shodohflo.store.write import Writing
 from support.observing import SECOND
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def service(port: int, clients: int = 0) -> ServiceSeen:
 
 def written(client: Valkey, *news: ServiceSeen | Knock, agent: str = "bert") -> int:
     """Write hashes as `agent`, and return how many keys were left unchanged."""
-    return write_hashes(client, [to_hash(each, agent, 900) for each in news])
+    return write_hashes(client, [to_hash(each, Writing("4f1c9a", agent, 900)) for each in news])
 
 
 def fields_of(client: Valkey, key: str) -> dict[str, str]:
@@ -56,7 +57,7 @@ def test_a_hash_has_its_fields_and_its_lifetime(client: Valkey) -> None:
     assert written(client, SERVICE, KNOCK) == 0
 
     assert fields_of(client, NAME) == service_fields(SERVICE, "bert")
-    assert fields_of(client, ORIGIN) == knock_fields(KNOCK, "bert")
+    assert fields_of(client, ORIGIN) == knock_fields(KNOCK, "bert", "4f1c9a")
     for key, lifetime in ((NAME, 86_400), (ORIGIN, 900)):
         left = client.ttl(key)
         assert isinstance(left, int)
@@ -235,5 +236,5 @@ def test_what_is_written_is_bounded() -> None:
     """However many clients a service has, or targets an origin: the fields have their bounds."""
     targets = tuple(End(ip_address("10.0.0.5"), TCP, port) for port in range(1000))
 
-    assert to_hash(service(1, clients=10**9), "bert", 900).fields["clients"] == str(MOST_CLIENTS)
-    assert len(to_hash(replace(KNOCK, targets=targets), "bert", 900).fields) == 7 + MOST_TARGETS
+    assert to_hash(service(1, clients=10**9), Writing("4f1c9a", "bert", 900)).fields["clients"] == str(MOST_CLIENTS)
+    assert len(to_hash(replace(KNOCK, targets=targets), Writing("4f1c9a", "bert", 900)).fields) == 7 + MOST_TARGETS

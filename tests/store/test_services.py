@@ -16,6 +16,7 @@ from shodohflo.store.connection import SocketStore
 from shodohflo.store.dialogue import Dialogue, Limits
 from shodohflo.store.hashes import to_hash, write_hashes
 from shodohflo.store.services import read_services
+from shodohflo.store.write import Writing
 from support.lying import ODD, Lies, LyingWire
 from support.observing import SECOND
 
@@ -33,7 +34,7 @@ DNS = ServiceSeen(End(ip_address("2001:db8::53"), UDP, 53), NOW - 9 * SECOND, NO
 
 def written(client: Valkey, *news: ServiceSeen | Knock) -> None:
     """Write hashes as an agent does."""
-    assert write_hashes(client, [to_hash(each, "bert", 900) for each in news]) == 0
+    assert write_hashes(client, [to_hash(each, Writing("4f1c9a", "bert", 900)) for each in news]) == 0
 
 
 def of(services: list[ServiceSeen]) -> set[ServiceSeen]:
@@ -109,7 +110,7 @@ def test_the_number_is_bounded(client: Valkey) -> None:
 def test_a_hundred_thousand_services_are_read_within_seconds(client: Valkey) -> None:
     """An agent that starts is not kept waiting."""
     number = 100_000
-    fields = [part for field in to_hash(HTTP, "bert", 900).fields.items() for part in field]
+    fields = [part for field in to_hash(HTTP, Writing("4f1c9a", "bert", 900)).fields.items() for part in field]
     client.eval(
         """
         for place = 0, ARGV[1] - 1 do

@@ -50,5 +50,5 @@ def write_knock(
     """Write the hash of an origin of knocks; times are in seconds since 1970."""
     network = ip_network(origin)
     knock = Knock(network, first * SECOND, last * SECOND, refused, silent, hosts, ports, targets)
-    client.hset(knock_key(network), mapping=knock_fields(knock, agent))
+    client.hset(knock_key(network), mapping=knock_fields(knock, agent, "4f1c9a"))
     client.expire(knock_key(network), 900)

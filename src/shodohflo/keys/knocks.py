@@ -3,16 +3,17 @@
 203.0.113.9 tried two ports of one host in our networks. The agent `bert` saw one attempt refused, and nothing follow
 the other 15; these are the fields of `knock;203.0.113.9`:
 
-    first         1700000000.250000      hosts                     1
-    last          1700000012.250000      ports                     2
-    refused.bert  1                      target.10.0.0.5;tcp;22    1700000012.250000
-    silent.bert   15                     target.10.0.0.5;tcp;23    1700000012.250000
-    agent.bert    1700000012.250000
+    first                1700000000.250000      hosts                     1
+    last                 1700000012.250000      ports                     2
+    refused.bert;4f1c9a  1                      target.10.0.0.5;tcp;22    1700000012.250000
+    silent.bert;4f1c9a   15                     target.10.0.0.5;tcp;23    1700000012.250000
+    agent.bert           1700000012.250000
 
-Each agent writes its own totals, and a reader adds them up. A further write keeps the earliest `first`, the latest
-`last`, the largest number in each field of numbers and the targets that are there, so a write that is repeated changes
-nothing. The origin is an address, or a network where there were too many addresses to tell them apart:
-`knock;203.0.113.0/24`, `knock;2001:db8::/64`.
+Each run of each agent writes its own totals, under the agent's name and the session of its writer, and a reader adds
+them up. So an agent that starts again, or another one of the same name, goes on counting. A further write keeps the
+earliest `first`, the latest `last`, the largest number in each field of numbers and the targets that are there, so a
+write that is repeated changes nothing. The origin is an address, or a network where there were too many addresses to
+tell them apart: `knock;203.0.113.0/24`, `knock;2001:db8::/64`.
 """
 
 from __future__ import annotations
@@ -36,10 +37,10 @@ if TYPE_CHECKING:
     from shodohflo.model import Knock
 
 REFUSED: Final = "refused."
-"""Prefix of the attempts that were refused, by agent."""
+"""Prefix of the attempts that were refused, by agent and run."""
 
 SILENT: Final = "silent."
-"""Prefix of the attempts that nothing followed, by agent."""
+"""Prefix of the attempts that nothing followed, by agent and run."""
 
 HOSTS: Final = "hosts"
 """Distinct addresses that were tried; the largest number that any agent counted."""
@@ -77,11 +78,11 @@ def knock_origin(name: str) -> Network | None:
     return network if not slash or length == str(network.prefixlen) else None
 
 
-def knock_fields(knock: Knock, agent: str) -> dict[str, str]:
-    """Return what `agent` writes about an origin."""
+def knock_fields(knock: Knock, agent: str, run: str) -> dict[str, str]:
+    """Return what one `run` of `agent` writes about an origin."""
     numbers = {
-        REFUSED + agent: str(knock.refused),
-        SILENT + agent: str(knock.silent),
+        f"{REFUSED}{agent};{run}": str(knock.refused),
+        f"{SILENT}{agent};{run}": str(knock.silent),
         HOSTS: str(knock.hosts),
         PORTS: str(knock.ports),
     }
@@ -118,9 +119,15 @@ class StoredKnock:
 
 
 def _total(fields: Mapping[str, str], prefix: str) -> int:
-    """Return the sum of the counts of all agents; malformed ones are left out."""
-    names = [name for name in fields if name.startswith(prefix) and is_agent_name(name.removeprefix(prefix))]
+    """Return the sum of the counts of all runs of all agents; malformed ones are left out."""
+    names = [name for name in fields if name.startswith(prefix) and _is_run(name.removeprefix(prefix))]
     return min(sum(parse_count(fields[name]) or 0 for name in names[:MOST_AGENTS]), MOST)
+
+
+def _is_run(text: str) -> bool:
+    """Return whether `text` names a run of an agent, as `bert;4f1c9a`."""
+    agent, semicolon, run = text.partition(";")
+    return bool(semicolon and run.isalnum() and run.isascii()) and is_agent_name(agent)
 
 
 def _targets(fields: Mapping[str, str]) -> dict[End, float]:

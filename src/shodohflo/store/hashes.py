@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from valkey import Valkey
 
     from shodohflo.model import Network
+    from shodohflo.store.write import Writing
 
 SERVICE_LIFETIME: Final = 24 * 3600
 """Seconds that a service is remembered after it was seen last."""
@@ -177,11 +178,11 @@ class HashQueue:
         self.given_up += excess
 
 
-def to_hash(news: ServiceSeen | Knock, agent: str, lifetime: int) -> Hash:
-    """Return what `agent` writes; `lifetime` is that of a knock, in seconds."""
+def to_hash(news: ServiceSeen | Knock, writing: Writing) -> Hash:
+    """Return what an agent writes about a service, or its run about an origin."""
     if isinstance(news, ServiceSeen):
-        return Hash(service_key(news.end), service_fields(news, agent), SERVICE_LIFETIME)
-    return Hash(knock_key(news.origin), knock_fields(news, agent), lifetime)
+        return Hash(service_key(news.end), service_fields(news, writing.agent), SERVICE_LIFETIME)
+    return Hash(knock_key(news.origin), knock_fields(news, writing.agent, writing.session), writing.lifetime)
 
 
 def write_hashes(client: Valkey, hashes: Sequence[Hash]) -> int:

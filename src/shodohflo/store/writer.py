@@ -314,7 +314,7 @@ class Writer:
     def _send_hashes(self, taken: list[ServiceSeen | Knock]) -> None:
         writing = self._delivery.writing
         try:
-            hashes = [to_hash(each, writing.agent, writing.lifetime) for each in taken]
+            hashes = [to_hash(each, writing) for each in taken]
             refused = self._sink.write_hashes(hashes)
         except HashesRefusedError as error:
             with self._changed:
