@@ -43,7 +43,7 @@ FIELDS: Final = {
     "lifetime": "900",
     "evidence": "handshake",
     "clients": "3",
-    "refused.bert": "16",
+    "refused.bert;4f1c9a": "16",
     "target.10.0.0.5;tcp;22": "1700000009.500000",
 }
 """The fields of every hash."""
