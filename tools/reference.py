@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Final
 
 import click
+from evidence_page import evidence_page
 from json_page import json_page
 
-from shodohflo.attribution.evidence.ladder import LADDER, NO_EVIDENCE
 from shodohflo.attribution.ledger import Outcome
 from shodohflo.attribution.order import IGNORED, JUDGED, MESSAGES, ORDER, Many, One, Question
 from shodohflo.cli.program import program
@@ -83,30 +83,6 @@ def settings_page() -> Lines:
     yield from (f"Settings of the sibling agents ({others}) are accepted and ignored. Any other",)
     yield from ("capitalised name that the file assigns causes a warning, with the nearest known setting.", "")
     yield from ("`shodohflo help language` documents the language of networks and rules.", "")
-
-
-def evidence_page() -> Lines:
-    """Yield the page of evidence: the ladder."""
-    yield from ("# Evidence", "", "What says which end of a flow is the service. Where a rule with `Observed` is")
-    yield from (
-        "reached, the first of these rungs that has an answer decides; a tie is no answer. `flows` shows the word",
-    )
-    yield from ("in the column EVIDENCE, `detail` hashes have it in the field `evidence`.", "")
-    yield from ("| | word | what it takes as evidence | proof |", "|---|---|---|---|")
-    for number, row in enumerate(LADDER, 1):
-        yield f"| {number} | `{row.rung.word}` | {row.sentence} | {'yes' if row.rung.is_proof else ''} |"
-    for rung, sentence in NO_EVIDENCE.items():
-        yield f"| | `{rung.word}` | {sentence} | |"
-    yield from (
-        "",
-        "Proof corrects what a weaker rung, or a guess, has written: counts move to the right keys, once for",
-    )
-    yield from ("each rung. Between weaker rungs the first verdict stays. Proof also grades the rules about ports:",)
-    yield from (
-        "`shodohflo rules --grade`. [Why it is so](../explanation/evidence.md) explains the order, what attackers",
-    )
-    yield from ("can do, and how often each rung is right. [When evidence is wrong or",)
-    yield "missing](../how-to/write-rules.md#when-evidence-is-wrong-or-missing) says what to do."
 
 
 def outcomes_page() -> Lines:

@@ -30,6 +30,8 @@ ICMPV6: Final = 58
 PROTOCOL_NAMES: Final = {ICMP: "icmp", TCP: "tcp", UDP: "udp", ICMPV6: "icmpv6"}
 """The recorded protocols, as tables and `detail` hashes name them."""
 
+PORT_PROTOCOLS: Final = {PROTOCOL_NAMES[number]: number for number in (UDP, TCP)}
+"""The numbers of the recorded protocols that have ports, by name."""
 
 _RULE: Final = re.compile(r"FLOW_MAPPING\[([0-9]{1,5})\]", re.ASCII)
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 from shodohflo.attribution.policy import IgnoredFlow
 from shodohflo.config.findings import Code
 from shodohflo.errors import ConfigurationError, closest
-from shodohflo.model import PROTOCOL_NAMES, TCP, UDP
+from shodohflo.model import PORT_PROTOCOLS
 from shodohflo.pcap_config import FlowMapping, NetworkEnumeration
 from shodohflo.rules.networks import parse_prefix
 from shodohflo.store.urls import parse_url
@@ -130,7 +130,7 @@ def _listed(value: object) -> tuple[tuple[int, int], ...]:
 def _listed_port(given: object) -> tuple[int, int]:
     match given:
         case ("tcp" | "udp" as protocol, int(port)) if 1 <= port <= 65535 and not isinstance(port, bool):
-            return {PROTOCOL_NAMES[number]: number for number in (TCP, UDP)}[protocol], port
+            return PORT_PROTOCOLS[protocol], port
     raise ValueError(f"{given!r} is not (protocol, port); write ('tcp', 8883) or ('udp', 27015)")
 
 

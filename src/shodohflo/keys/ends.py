@@ -11,10 +11,9 @@ from __future__ import annotations
 from typing import Final
 
 from shodohflo.keys.grammar import parse_address, parse_port
-from shodohflo.model import PROTOCOL_NAMES, TCP, UDP, End, address_text
+from shodohflo.model import PORT_PROTOCOLS, End, address_text
 
-_NAMES: Final = {number: PROTOCOL_NAMES[number] for number in (TCP, UDP)}
-_PROTOCOLS: Final = {name: number for number, name in _NAMES.items()}
+_NAMES: Final = {number: name for name, number in PORT_PROTOCOLS.items()}
 
 _LONGEST: Final = len("ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255;udp;65535")
 """Characters; what is longer is not parsed."""
@@ -28,10 +27,10 @@ def end_text(end: End) -> str:
 def parse_end(text: str) -> End | None:
     """Return the end that `end_text` writes as `text`, or `None`."""
     parts = text.split(";") if len(text) <= _LONGEST else []
-    if len(parts) != 3 or parts[1] not in _PROTOCOLS:
+    if len(parts) != 3 or parts[1] not in PORT_PROTOCOLS:
         return None
     address, protocol, port = parts
     try:
-        return End(parse_address(address), _PROTOCOLS[protocol], parse_port(port))
+        return End(parse_address(address), PORT_PROTOCOLS[protocol], parse_port(port))
     except ValueError:
         return None

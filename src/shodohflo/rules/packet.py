@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from shodohflo.columns.batch import FIN, RST, SYN
 from shodohflo.errors import closest
-from shodohflo.model import ICMP, PROTOCOL_NAMES, TCP, UDP, address_text
+from shodohflo.model import ICMP, PORT_PROTOCOLS, PROTOCOL_NAMES, TCP, UDP, address_text
 from shodohflo.rules import mapping
 
 if TYPE_CHECKING:
@@ -27,8 +27,7 @@ FLAGS: Final = {"fin": FIN, "syn": SYN, "rst": RST, "psh": 0x08, "ack": 0x10, "u
 UNREACHABLE: Final = ["icmp", "unreachable"]
 """The only ICMP messages with ports, which are those of the quoted packet."""
 
-_PROTOCOLS: Final = {PROTOCOL_NAMES[number]: number for number in (UDP, TCP)}
-_WORDS: Final = (*_PROTOCOLS, *FLAGS)
+_WORDS: Final = (*PORT_PROTOCOLS, *FLAGS)
 _END: Final = re.compile(r"(?:\[(?P<v6>[^\]]*)\]|(?P<v4>[^:\[\]]*)):(?P<port>[0-9]+)")
 _KNOWN: Final = "udp, tcp, a TCP flag, nor icmp unreachable"
 _EXAMPLE: Final = "write '192.0.2.1:53 > 192.0.2.2:40000 udp' or '[2001:db8::1]:53 > [2001:db8::2]:40000 tcp rst'"
@@ -104,7 +103,7 @@ def _protocol(words: Sequence[str]) -> tuple[int, int]:
             close = closest(word, _WORDS)
             raise ValueError(f"{word!r} is neither {_KNOWN}{f'; did you mean {close}?' if close else ''}")
     flags = sum({FLAGS[word] for word in named if word in FLAGS})
-    protocols = {_PROTOCOLS[word] for word in named if word in _PROTOCOLS}
+    protocols = {PORT_PROTOCOLS[word] for word in named if word in PORT_PROTOCOLS}
     if len(protocols) > 1 or (flags and UDP in protocols):
         raise ValueError(f"{' '.join(words)!r}: a packet is either udp, or tcp with its flags")
     return (TCP if flags else protocols.pop() if protocols else UDP), flags

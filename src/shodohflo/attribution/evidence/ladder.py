@@ -56,10 +56,14 @@ def _by_marks(marks: OfEnds) -> Service:
 
 
 def _by_marks_columns(facts: Facts, fact: str) -> NDArray[np.uint8]:
-    marks = [facts.about(fact, side) for side in (0, 1)]
-    services = only(marks[0] == SERVICE, marks[1] == SERVICE)
-    clients = only(marks[1] == CLIENT, marks[0] == CLIENT)
+    services, clients = _by_either_mark(facts, fact)
     return np.where(services != Service.UNKNOWN, services, clients)
+
+
+def _by_either_mark(facts: Facts, fact: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Return the ends that alone are a service only, and the others of those that alone are a client only."""
+    marks = [facts.about(fact, side) for side in (0, 1)]
+    return only(marks[0] == SERVICE, marks[1] == SERVICE), only(marks[1] == CLIENT, marks[0] == CLIENT)
 
 
 def _by_clients_first(marks: OfEnds) -> Service:
@@ -115,9 +119,7 @@ def _roles(facts: FlowFacts) -> Service:
 
 
 def _roles_columns(facts: Facts) -> NDArray[np.uint8]:
-    marks = [facts.about("roles", side) for side in (0, 1)]
-    clients = only(marks[1] == CLIENT, marks[0] == CLIENT)
-    services = only(marks[0] == SERVICE, marks[1] == SERVICE)
+    services, clients = _by_either_mark(facts, "roles")
     found = np.where(clients != Service.UNKNOWN, clients, services)
     return np.where(facts.is_two_way, found, np.uint8(Service.UNKNOWN))
 

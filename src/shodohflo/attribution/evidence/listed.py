@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from shodohflo.model import PROTOCOL_NAMES, TCP
+from shodohflo.model import PORT_PROTOCOLS, TCP
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,8 +19,6 @@ PORTS: Final = 65_536
 _LOW: Final = 1024
 """TCP ports below this are listed: systems reserve them for services."""
 
-_NUMBERS: Final = {name: number for number, name in PROTOCOL_NAMES.items()}
-
 
 def listed_ports(more: Iterable[tuple[int, int]] = ()) -> dict[int, NDArray[np.bool_]]:
     """Return for TCP and UDP, by protocol number, which ports are listed.
@@ -31,7 +29,7 @@ def listed_ports(more: Iterable[tuple[int, int]] = ()) -> dict[int, NDArray[np.b
     text = resources.files(__package__).joinpath("listed_ports.tsv").read_text(encoding="ascii")
     for line in text.splitlines()[1:]:
         protocol, port = line.split("\t")
-        listed.setdefault(_NUMBERS[protocol], np.zeros(PORTS, np.bool_))[int(port)] = True
+        listed.setdefault(PORT_PROTOCOLS[protocol], np.zeros(PORTS, np.bool_))[int(port)] = True
     listed[TCP][:_LOW] = True
     for number, added in more:
         listed[number][added] = True

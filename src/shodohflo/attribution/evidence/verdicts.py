@@ -65,8 +65,7 @@ class Heard:
 
     def _in_place(self, verdicts: Verdicts, chosen: NDArray[np.intp]) -> Verdicts:
         """Return the verdicts with those by evidence on the rows `chosen`."""
-        rows = self.taken.keyed.rows
-        is_source = self.service[chosen] - np.uint8(1) == self.taken.keyed.side[chosen]
+        is_source = self._service_sends(chosen)
         decision, port, rule, rungs = (
             verdicts.decision.copy(),
             verdicts.port.copy(),
@@ -74,7 +73,7 @@ class Heard:
             verdicts.rung.copy(),
         )
         decision[chosen] = np.where(is_source, np.uint8(Decision.DST_IS_CLIENT), np.uint8(Decision.SRC_IS_CLIENT))
-        port[chosen] = np.where(is_source, rows.src_port[chosen], rows.dst_port[chosen])
+        port[chosen] = self._service_ports(chosen)
         rule[chosen] = verdicts.observed[chosen] - np.uint16(1)
         rungs[chosen] = self.rung[chosen]
         answers = verdicts.answers
@@ -142,7 +141,7 @@ class Heard:
         if not len(new):
             return
         rows = new[np.unique(keyed.keys[new], return_index=True)[1]]
-        packets, side, proven, ports = keyed.rows[rows], keyed.side[rows], service[rows], self._proven_ports(rows)
+        packets, side, proven, ports = keyed.rows[rows], keyed.side[rows], service[rows], self._service_ports(rows)
         for rule in rules.rules:
             says = _service_side(rules.ask(rule, packets, said.src_network[rows], said.dst_network[rows]), side)
             named = says != Service.UNKNOWN
@@ -152,11 +151,15 @@ class Heard:
         grades.contradict(final.rule[rows[against]])
         self._note_graded(new)
 
-    def _proven_ports(self, rows: NDArray[np.intp]) -> NDArray[np.uint16]:
-        """Return the port of the service that is proven for the flow of each of `rows`."""
-        keyed = self.taken.keyed
-        is_source = self.service[rows] - np.uint8(1) == keyed.side[rows]
-        return np.where(is_source, keyed.rows.src_port[rows], keyed.rows.dst_port[rows])
+    def _service_sends(self, rows: NDArray[np.intp]) -> Mask:
+        """Return which of `rows`, of flows with a verdict, the service has sent."""
+        sends: Mask = self.service[rows] - np.uint8(1) == self.taken.keyed.side[rows]
+        return sends
+
+    def _service_ports(self, rows: NDArray[np.intp]) -> NDArray[np.uint16]:
+        """Return the port of the service of the flow of each of `rows`, all with a verdict."""
+        packets = self.taken.keyed.rows
+        return np.where(self._service_sends(rows), packets.src_port[rows], packets.dst_port[rows])
 
     def _note_graded(self, rows: NDArray[np.intp]) -> None:
         """Note that the rules were graded by the flows of `rows`."""
