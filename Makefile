@@ -11,10 +11,10 @@ TIME ?= 60
 CAPTURES ?= tests/data/captures
 RUFF := $(BIN)/ruff
 # The only environment variables that sudo passes to the agent.
-PASSED := SHODOHFLO_STORE,SHODOHFLO_CONFIG,SHODOHFLO_OUR_NETS,SHODOHFLO_STATE_DIR,SHODOHFLO_RUN_DIR,SHODOHFLO_STORE_MEMORY,SHODOHFLO_EVIDENCE_MEMORY,SHODOHFLO_TTL_GRACE,SHODOHFLO_LOG_LEVEL,SHODOHFLO_PCAP_STATS,SHODOHFLO_DEBUG,PYTHONDONTWRITEBYTECODE,NO_COLOR,TERM
+PASSED := SHODOHFLO_STORE,SHODOHFLO_CONFIG,SHODOHFLO_OUR_NETS,SHODOHFLO_STATE_DIR,SHODOHFLO_RUN_DIR,SHODOHFLO_STORE_MEMORY,SHODOHFLO_OUTBOX_MEMORY,SHODOHFLO_EVIDENCE_MEMORY,SHODOHFLO_TTL_GRACE,SHODOHFLO_LOG_LEVEL,SHODOHFLO_PCAP_STATS,SHODOHFLO_DEBUG,PYTHONDONTWRITEBYTECODE,NO_COLOR,TERM
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test lint format types docs docs-check unit fuzz bench bench-attribution clean
+.PHONY: help run demo test lint format types docs docs-check unit model fuzz bench bench-attribution clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -52,6 +52,9 @@ docs: $(VENV)/.installed-dev ## generate the reference pages from the code
 
 docs-check: $(VENV)/.installed-dev ## fail if a generated page is out of date
 	$(BIN)/python tools/reference.py --check
+
+model: $(VENV)/.installed-dev ## 100,000 random histories of an agent and a store that loses what it can
+	HISTORIES=100000 $(BIN)/pytest -n $(WORKERS) tests/store/test_delivery.py
 
 fuzz: $(VENV)/.installed-dev ## fuzz all targets for TIME=60 seconds in total; ARGS="decode" for one target
 	$(BIN)/python -m fuzz --time $(TIME) $(ARGS)

@@ -124,15 +124,15 @@ def test_unmatched_traffic_is_told_once_an_hour_and_again_for_other_networks(log
 
 def test_what_never_reached_the_store_is_a_warning(log: pytest.LogCaptureFixture) -> None:
     """Keys that the store refused, and packets that were given up or lost, are warnings, each with its number."""
-    status = replace(a_status(), writer=WriterStats(refused=3, lost=9, given_up=Counter(flow=40, rst=2)))
+    status = replace(a_status(), writer=WriterStats(refused=3, lost=Counter(flow=9), no_room=Counter(rst=42)))
 
     ProblemLog().log_new(status, 0.0)
 
     told = {record.getMessage().partition(":")[0] for record in log.records if record.levelno == logging.WARNING}
     assert {
         "3 keys refused by the store",
-        "42 packets given up",
-        "9 packets lost by the store, which had confirmed them",
+        "42 counts of new rst keys not kept",
+        "9 counts of flow keys lost by the store, which had confirmed them, and not known any more",
     } <= told
 
 

@@ -142,8 +142,8 @@ def test_what_waits_is_told_when_it_is_more_than_usual(waiting: int, *, failing:
     writer = WriterStats(failing=failing, waiting=waiting, waiting_packets=12345)
     status = replace(a_status(), writer=writer)
 
-    assert (f"12,345 packets in {waiting:,} rows wait for the store" in summary(status)) == said
-    assert (status.to_fields()["store.waiting"], status.to_fields()["store.waiting_rows"]) == (12345, waiting)
+    assert (f"12,345 packets in {waiting:,} keys wait for the store" in summary(status)) == said
+    assert (status.to_fields()["store.waiting"], status.to_fields()["store.waiting_keys"]) == (12345, waiting)
 
 
 def test_a_store_that_cannot_save_is_told() -> None:
@@ -156,7 +156,7 @@ def test_a_store_that_cannot_save_is_told() -> None:
 
 def test_what_was_given_up_is_told() -> None:
     """Packets that never reached the store are in the summary and in the hash."""
-    status = replace(a_status(), writer=WriterStats(given_up=Counter(flow=40, rst=2)))
+    status = replace(a_status(), writer=WriterStats(given_up=Counter(client=42, flow=40, rst=2)))
 
     assert "42 never reached the store" in summary(status)
     assert status.to_fields()["store.given_up"] == 42
@@ -164,7 +164,7 @@ def test_what_was_given_up_is_told() -> None:
 
 def test_what_the_store_lost_is_told() -> None:
     """Packets that the store had confirmed and no longer has are in the summary and in the hash."""
-    status = replace(a_status(), writer=WriterStats(lost=42))
+    status = replace(a_status(), writer=WriterStats(lost=Counter(client=42)))
 
     assert "42 lost by the store" in summary(status)
-    assert status.to_fields()["store.lost"] == 42
+    assert status.to_fields()["store.lost.client"] == 42

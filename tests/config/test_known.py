@@ -21,6 +21,7 @@ ROOT = Path(__file__).parent.parent.parent
     [
         ("REDIS_SERVER", " db:6380 ", "db:6380"),
         ("STORE_MEMORY", 8, 8),
+        ("OUTBOX_MEMORY", 8, 8),
         ("EVIDENCE_MEMORY", 4, 4),
         ("TTL_GRACE", 2**31 - 1, 2**31 - 1),
         ("PCAP_STATS", 1, 1),
@@ -86,7 +87,7 @@ def test_numbers_are_the_types_that_the_environment_converts() -> None:
     """Every setting whose reader takes whole numbers only has one of the types in `NUMBERS`."""
     numeric = {name for name, row in KNOWN.items() if row.type in NUMBERS}
 
-    assert numeric == {"STORE_MEMORY", "EVIDENCE_MEMORY", "TTL_GRACE", "PCAP_STATS"}
+    assert numeric == {"STORE_MEMORY", "OUTBOX_MEMORY", "EVIDENCE_MEMORY", "TTL_GRACE", "PCAP_STATS"}
 
 
 def test_a_store_that_cannot_be_parsed_is_refused() -> None:

@@ -1,45 +1,18 @@
-"""The `detail` hash: what a row adds to it, and how a reader parses it."""
+"""The `detail` hash, as a reader parses it."""
 
 from __future__ import annotations
-
-from ipaddress import ip_address
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shodohflo.keys.detail import Detail, FlowDetail, ProtocolSum, details, seconds_text
-from shodohflo.model import RUNGS, UDP, Kind, Rung
-from support.observing import Seen, observed
+from shodohflo.keys.detail import FlowDetail, ProtocolSum, seconds_text
+from shodohflo.model import RUNGS
 
 NAMES = st.sampled_from(
     ["first", "last", "rule", "sentence", "evidence", "corrected", "packets.tcp", "octets.tcp", "agent.bert", "other"]
 )
 UNKNOWN = FlowDetail(first=None, last=None, protocols=(), rule="", sentence="", agents=())
-
-
-def test_only_flows_have_details_with_the_rule_as_it_was() -> None:
-    """Ignored flows and resets add no detail; a rule without a text has an empty sentence."""
-    client, service = ip_address("10.0.0.1"), ip_address("8.8.8.8")
-    rows = observed(
-        Seen(client, service, 53, protocol=UDP, rule=1, packets=2, octets=120, first=5, last=9, rung=Rung.BITS),
-        Seen(client, service, 53, kind=Kind.FLOW_IGNORED),
-        Seen(client, service, 53, kind=Kind.RESET),
-        Seen(client, service, 53, rule=2),
-    )
-
-    added = details(rows, ("the first", "the second"))
-
-    key = "detail;10.0.0.1;8.8.8.8;53"
-    assert added == [
-        Detail(key, "udp", packets=2, octets=120, first=5, last=9, rule=1, sentence="the second", evidence="bits"),
-        Detail(key, "tcp", packets=1, octets=60, first=0, last=0, rule=2, sentence="", evidence=""),
-    ]
-
-
-def test_no_observations_have_no_details() -> None:
-    """An empty table of observations adds no details."""
-    assert details(observed()) == []
 
 
 @pytest.mark.parametrize(

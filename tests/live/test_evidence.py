@@ -262,7 +262,6 @@ def test_what_was_guessed_wrongly_is_corrected_once(here: Site, tmp_path: Path) 
             "store.corrections": 1,
             "store.corrected": guessed[swapped(4, 15_001)],
             "store.corrections_vanished": 0,
-            "store.corrections_given_up": 0,
         }
         told = detail(router.server, flow(4, HIGH))
         assert float(told["first"]) < float(told["corrected"]) <= time.time()

@@ -1,279 +1,229 @@
-"""Exactly-once delivery as a property: any order of additions, lost requests and lost answers leaves exact counts."""
+"""Exactly-once delivery as a property: whatever gets lost, on the way or in the store, the counts are exact."""
 
 from __future__ import annotations
 
+import os
 import random
 from collections import Counter
-from ipaddress import ip_address
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shodohflo.keys import counts
-from shodohflo.store.delivery import REMEMBERED, Delivery
-from shodohflo.store.outbox import Outbox, packets_by_kind
-from shodohflo.store.write import Write, Writing, Written
-from support.observing import SEEN, Seen, Swapped, corrected, flow, observed, swapped_rows
-from support.swapping import Conversations, corrected_totals, totals
+from shodohflo.store.delivery import Delivery
+from shodohflo.store.lanes import OneLane
+from shodohflo.store.outbox import Outbox
+from shodohflo.store.write import Applied, Write, Writing, Written
+from support.history import Expectation, PlainStore
+from support.observing import SECOND, SEEN, Seen, flow, observed
+from support.swapping import Conversations
 
 WRITING = Writing(session="0123", agent="bert", lifetime=900)
+START = 10**15
+HISTORIES = int(os.environ.get("HISTORIES", "600"))
+"""`make model` sets it."""
 
-SWAPPED = Swapped(ip_address("10.0.0.5"), ip_address("10.0.0.9"), 54321, 40000, packets=12)
-
-EVENTS = st.one_of(st.lists(SEEN, max_size=5), st.sampled_from(["request lost", "answer lost", "answered"]))
-"""Rows that are added, or the result of an attempt to send."""
-
-
-class Store:
-    """A model of `store.write`: a write with the number of the last one adds nothing."""
-
-    def __init__(self) -> None:
-        """Start with no counts and no write."""
-        self.number = 0
-        self.packets = 0
-        self.counts: Counter[str] = Counter()
-        self.totals: dict[str, int] = {}
-
-    def apply(self, write: Write) -> Written:
-        """Apply `write`, unless its number is the last one."""
-        if write.number == self.number:
-            return Written(now=False, refused=0)
-        before, self.number = self.number, write.number
-        self.packets += int(write.decided.observations.packets.sum())
-        self.counts.update(counts(write.decided.observations))
-        for key, count in totals(write.decided.observations).items():
-            self.totals[key] = self.totals.get(key, 0) + count
-        for swapped in swapped_rows(write.decided.corrections):
-            self.totals = corrected_totals(self.totals, swapped)
-        return Written(now=True, refused=0, before=before)
+ADDED = st.lists(
+    SEEN.map(lambda seen: Seen(seen.client, seen.remote, seen.port % 3, kind=seen.kind, packets=seen.packets)),
+    max_size=4,
+)
+EVENTS = st.one_of(
+    ADDED,
+    st.sampled_from(["request lost", "answer lost", "answered", "answered", "a late copy"]),
+    st.sampled_from(["saved", "restored", "emptied", "some evicted", "all evicted", "ahead", "heartbeat"]),
+    st.sampled_from([1, 400, 950]),
+)
+"""Rows that are added, the result of an attempt to send, what happens to the store, or seconds that pass."""
 
 
-@given(st.lists(EVENTS, max_size=30))
-def test_counts_are_exact_whatever_gets_lost(events: list[list[Seen] | str]) -> None:
-    """Whichever requests and answers are lost, each packet is counted exactly once."""
-    outbox, store = Outbox(10_000), Store()
-    delivery = Delivery(outbox, WRITING)
-    added: Counter[str] = Counter()
-    lost_answers = 0
+class History:
+    """An agent and its store, and what happens to them."""
 
-    for event in [*events, *["answered"] * 31]:
+    def __init__(self, octets: int = 50_000_000, tail: int = 10_000_000) -> None:
+        """Begin with nothing."""
+        self.now = START
+        self.outbox = Outbox(octets, 900)
+        self.delivery = Delivery(self.outbox, WRITING, OneLane(), tail)
+        self.store = PlainStore()
+        self.expected = Expectation(900)
+        self.late: list[Write] = []
+
+    def add(self, rows: list[Seen]) -> None:
+        """Count rows."""
+        self.outbox.add(observed(*rows), (), self.now)
+        self.expected.add(observed(*rows), self.now)
+
+    def happen(self, event: list[Seen] | str | int) -> None:
+        """Let one of `EVENTS` happen."""
         if isinstance(event, list):
-            outbox.add(observed(*event), ())
-            added.update(counts(observed(*event)))
-        elif event != "request lost" and (write := delivery.next_write()) is not None:
-            was_applied = store.number == write.number
-            written = store.apply(write)
-            lost_answers += event == "answer lost" and not was_applied
-            if event == "answered":
-                delivery.confirm(write, written)
-
-    assert store.counts == added
-    assert delivery.is_idle
-    assert (delivery.writes, delivery.repeated) == (store.number, lost_answers)
-
-
-@given(st.lists(st.sampled_from(["written", "answer lost", "saved", "restored", "emptied"]), max_size=40))
-def test_what_a_store_loses_is_counted(events: list[str]) -> None:
-    """Confirmed packets are in the store or counted as lost, however often it goes back to what it had saved.
-
-    The answer to the first write after a loss, which shows it, must not be lost as well.
-    """
-    outbox, store, saved, is_hidden = Outbox(10_000), Store(), (0, 0), False
-    delivery = Delivery(outbox, WRITING)
-
-    for number, event in enumerate([*events, "written"], 1):
-        if event == "saved":
-            saved = store.number, store.packets
-        elif event in {"restored", "emptied"}:
-            store.number, store.packets = saved if event == "restored" else (0, 0)
-            is_hidden = True
+            self.add(event)
+        elif isinstance(event, int):
+            self.now += event * SECOND
+        elif event in {"request lost", "answer lost", "answered"}:
+            self.send(is_received=event != "request lost", is_answered=event == "answered")
         else:
-            outbox.add(observed(flow("10.0.0.1", "8.8.8.8", 53, packets=number)), ())
-            write = delivery.next_write()
-            assert write is not None
-            written = store.apply(write)
-            if event == "written" or is_hidden:
-                delivery.confirm(write, written)
-                is_hidden = False
+            self._trouble(event)
+        self.check_the_law()
 
-    while (write := delivery.next_write()) is not None:
-        delivery.confirm(write, store.apply(write))
-    assert delivery.packets == store.packets + delivery.lost
+    def _trouble(self, event: str) -> None:
+        if event == "a late copy" and self.late:
+            self.store.apply(self.late[0], self.now)
+        elif event == "saved":
+            self.store.save()
+        elif event == "restored":
+            self.store.restore()
+        elif event == "emptied":
+            self.store.flush()
+        elif event == "some evicted":
+            self.store.evict(2)
+        elif event == "all evicted":
+            self.store.evict(1)
+        elif event == "ahead":  # its clock jumps, and everything expires
+            self.store.data.counts.clear()
+        elif event == "heartbeat":
+            self.delivery.look_around(is_full=False)
+
+    def send(self, *, is_received: bool = True, is_answered: bool = True) -> None:
+        """Try to send what is to be sent next."""
+        for write in self.delivery.next_writes(self.now):
+            self.late = [*self.late[-3:], write]
+            self.delivery.prepare(self.now)
+            if is_received:
+                written = self.store.apply(write, self.now)
+                if is_answered:
+                    self.delivery.confirm(write, written)
+
+    def settle(self) -> None:
+        """Let the store take everything, and look twice for what it lost."""
+        for _ in range(3):
+            self.outbox.check_all(doubted=False)
+            self.delivery.look_around(is_full=False)
+            while not self.delivery.is_idle or self.delivery.is_probing:
+                self.send()
+
+    def check_the_law(self) -> None:
+        """Every count that was offered is somewhere, once."""
+        delivery, books = self.delivery, self.outbox.books
+        parts = (delivery.written, delivery.in_flight, books.waiting, books.expired, books.no_room, delivery.lost)
+        whole: Counter[str] = Counter()
+        for part in (*parts, self.outbox.given_up):
+            whole.update(part)
+        assert +whole == +self.outbox.offered
 
 
-@given(st.integers(0, 10**6), st.lists(st.sampled_from(["request lost", "answer lost", "answered"]), max_size=60))
-def test_corrections_are_applied_once_and_in_their_place(seed: int, events: list[str]) -> None:
-    """Whichever requests and answers are lost, the store has what the last attribution of each conversation says."""
-    conversations = Conversations(random.Random(seed))
-    outbox, store = Outbox(10_000), Store()
-    delivery = Delivery(outbox, WRITING)
-    corrections = packets = 0
+@settings(max_examples=HISTORIES, deadline=None)
+@given(st.lists(EVENTS, max_size=40))
+def test_counts_are_exact_whatever_happens(events: list[list[Seen] | str | int]) -> None:
+    """In the end, each key that lives has exactly what was counted in its life, with its lifetime."""
+    history = History()
 
-    for number, event in enumerate([*events, *["answered"] * 40]):
-        if number < 12:
+    for event in events:
+        history.happen(event)
+    history.settle()
+
+    living = history.expected.living(history.now)
+    there = {key: count for key, (count, end) in history.store.data.counts.items() if end > history.now}
+    assert {key: there.get(key) for key in living} == living
+    assert there.keys() == living.keys()
+    assert not history.delivery.unsure
+    assert not +history.delivery.lost
+
+
+@settings(max_examples=max(HISTORIES // 6, 50), deadline=None)
+@given(st.lists(EVENTS, max_size=40), st.integers(0, 3_000))
+def test_a_tail_of_any_size_serves(events: list[list[Seen] | str | int], tail: int) -> None:
+    """What the tail does not reach back to is found by looking at what the store has."""
+    history = History(tail=tail)
+
+    for event in events:
+        history.happen(event)
+    history.settle()
+
+    living = history.expected.living(history.now)
+    there = {key: count for key, (count, end) in history.store.data.counts.items() if end > history.now}
+    assert there == living
+
+
+@settings(max_examples=max(HISTORIES // 6, 50), deadline=None)
+@given(st.lists(EVENTS, max_size=40))
+def test_without_room_no_key_has_more_than_was_counted(events: list[list[Seen] | str | int]) -> None:
+    """With room for a few keys, what lacks has a name, and nothing is counted twice."""
+    history = History(octets=3_000, tail=1_000)
+
+    for event in events:
+        history.happen(event)
+    history.settle()
+
+    living = history.expected.living(history.now)
+    there = {key: count for key, (count, end) in history.store.data.counts.items() if end > history.now}
+    assert all(count <= living[key] for key, count in there.items())
+
+
+def test_corrections_arrive_once_whatever_gets_lost() -> None:
+    """Rows and corrections over a wire that keeps breaking, and a store that is restored: as if right."""
+    for seed in range(60):
+        chance, history = random.Random(seed), History()
+        conversations = Conversations(chance)
+        for _ in range(15):
             happening = conversations.happen()
-            outbox.add(happening.observations, ("old",) if number < 6 else ("new",))
-            outbox.correct(happening.corrections, ("old",) if number < 6 else ("new",))
-            corrections += len(happening.corrections)
-            packets += int(happening.observations.packets.sum())
-        if event != "request lost" and (write := delivery.next_write()) is not None:
-            if number % 3:
-                delivery.prepare()
-            written = store.apply(write)
-            if event == "answered":
-                delivery.confirm(write, written)
+            history.outbox.add(happening.observations, (), history.now)
+            history.outbox.correct(happening.corrections, (), history.now, history.now)
+            for _ in range(3):
+                history.happen(chance.choice(["request lost", "answer lost", "answered", "saved", "restored"]))
+        history.settle()
 
-    assert store.totals == conversations.in_the_end()
-    assert delivery.is_idle
-    assert (delivery.corrections, delivery.packets, delivery.lost) == (corrections, packets, 0)
+        there = {key: count for key, (count, _) in history.store.data.counts.items()}
+        assert there == {key: count for key, count in conversations.in_the_end().items() if " " not in key}
 
 
-def test_what_corrections_did_is_added_up() -> None:
-    """Packets that were moved and corrections that found nothing, of all confirmed writes; packets are not counted."""
-    outbox = Outbox(100)
-    delivery = Delivery(outbox, WRITING)
+def test_a_snapshot_of_before_a_store_was_emptied_doubles_nothing() -> None:
+    """After the store was emptied and written again, an older snapshot comes back: nothing is added to it twice."""
+    history = History()
+    history.add([flow("10.0.0.1", "8.8.8.8", 53, packets=3)])
+    history.send()
+    history.store.save()
+    for event in ("emptied", "heartbeat", "answered", "answered", "restored", "heartbeat"):
+        history.happen(event)
 
-    for moved, vanished in ((12, 0), (0, 1), (5, 0)):
-        outbox.correct(corrected(SWAPPED), ())
-        write = delivery.next_write()
-        assert write is not None
-        delivery.confirm(write, Written(now=True, refused=0, before=write.number - 1, moved=moved, vanished=vanished))
+    history.settle()
 
-    assert (delivery.corrections, delivery.moved, delivery.vanished) == (3, 17, 1)
-    assert (delivery.packets, delivery.lost) == (0, 0)
-
-
-def test_corrections_that_wait_or_are_in_flight_are_given_up() -> None:
-    """They are rows that wait, without packets of their own, and are counted apart from packets."""
-    outbox = Outbox(1000)
-    delivery = Delivery(outbox, WRITING)
-    for _ in range(3):
-        outbox.correct(corrected(SWAPPED), ())
-    delivery.next_write()
-    delivery.prepare()
-    assert (delivery.waiting, delivery.is_idle) == ((3, 0), False)
-
-    delivery.give_up()
-
-    assert (outbox.corrections_given_up, outbox.given_up.total()) == (3 * SWAPPED.packets, 0)
-    assert (delivery.waiting, delivery.is_idle) == ((0, 0), True)
-
-
-def test_what_is_lost_is_known_for_a_number_of_writes() -> None:
-    """A store that goes back further than is remembered has lost at least the remembered packets, or all."""
-    outbox = Outbox(10)
-    delivery = Delivery(outbox, WRITING)
-    for number in range(1, REMEMBERED + 11):
-        outbox.add(observed(flow("10.0.0.1", "8.8.8.8", 53)), ())
-        write = delivery.next_write()
-        assert write is not None
-        before = {REMEMBERED + 9: 1, REMEMBERED + 10: 0}.get(number, number - 1)
-        delivery.confirm(write, Written(now=True, refused=0, before=before))
-        if number == REMEMBERED + 9:
-            assert delivery.lost == REMEMBERED - 1
-
-    assert delivery.lost == REMEMBERED + 9
-
-
-@given(st.lists(st.lists(SEEN, min_size=1, max_size=5), min_size=1, max_size=5), st.integers(0, 5))
-def test_packets_are_confirmed_or_given_up(added: list[list[Seen]], confirmed: int) -> None:
-    """After closing at any point, confirmed and given-up packets add up to those added."""
-    outbox = Outbox(10_000)
-    delivery = Delivery(outbox, WRITING)
-    for rows in added:
-        outbox.add(observed(*rows), ())
-        if confirmed > 0 and (write := delivery.next_write()) is not None:
-            delivery.confirm(write, Written(now=True, refused=0))
-            confirmed -= 1
-    delivery.next_write()
-
-    delivery.give_up()
-
-    total = sum((packets_by_kind(observed(*rows)) for rows in added), Counter()).total()
-    assert delivery.packets + outbox.given_up.total() == total
-    assert delivery.is_idle
-    assert delivery.next_write() is None
+    assert {count for count, _ in history.store.data.counts.values()} == {3}
 
 
 def test_the_write_in_flight_does_not_change() -> None:
-    """New rows and a new lifetime go into the next write, and the write in flight stays the same."""
-    outbox = Outbox(100)
-    delivery = Delivery(outbox, WRITING)
-    outbox.add(observed(flow("10.0.0.1", "8.8.8.8", 53)), ())
-    first = delivery.next_write()
-    assert first is not None
-    keys, arguments = list(first.keys), list(first.arguments)
+    """Whatever is added meanwhile, it is sent again as it was."""
+    history = History()
+    history.add([flow("10.0.0.1", "8.8.8.8", 53)])
+    [write] = history.delivery.next_writes(history.now)
+    history.add([flow("10.0.0.1", "8.8.8.8", 53, packets=9)])
 
-    outbox.add(observed(flow("10.0.0.2", "8.8.8.8", 53)), ())
-    delivery.writing = Writing(session="0123", agent="bert", lifetime=60)
-
-    assert delivery.next_write() is first
-    assert (first.keys, first.arguments) == (keys, arguments)
-    delivery.confirm(first, Written(now=True, refused=0))
-    second = delivery.next_write()
-    assert second is not None
-    assert (first.number, second.number) == (1, 2)
-    assert 60 in second.arguments
-
-
-def test_refused_keys_are_added_up() -> None:
-    """The refused keys of all confirmed writes are summed."""
-    outbox = Outbox(100)
-    delivery = Delivery(outbox, WRITING)
-
-    for refused in (1, 2):
-        outbox.add(observed(flow("10.0.0.1", "8.8.8.8", 53)), ())
-        write = delivery.next_write()
-        assert write is not None
-        delivery.confirm(write, Written(now=True, refused=refused))
-
-    assert delivery.refused == 3
+    assert history.delivery.next_writes(history.now) == [write]
+    assert (history.delivery.in_flight["client"], history.outbox.books.waiting["client"]) == (1, 9)
 
 
 def test_an_answer_that_comes_after_giving_up_is_not_counted() -> None:
-    """An answer to a write that was given up is ignored, so that its packets are not counted twice."""
-    outbox = Outbox(100)
-    delivery = Delivery(outbox, WRITING)
-    outbox.add(observed(flow("10.0.0.1", "8.8.8.8", 53, packets=3)), ())
-    write = delivery.next_write()
-    assert write is not None
+    """What was given up stays given up."""
+    history = History()
+    history.add([flow("10.0.0.1", "8.8.8.8", 53, packets=3)])
+    [write] = history.delivery.next_writes(history.now)
+    history.delivery.give_up()
 
-    delivery.give_up()
-    delivery.confirm(write, Written(now=True, refused=0))
+    history.delivery.confirm(write, Written(Applied.NOW))
 
-    assert (delivery.packets, dict(outbox.given_up)) == (0, {"flow": 3})
-
-
-def test_the_next_write_can_be_made_ready_while_one_is_in_flight() -> None:
-    """A write that was made ready is the next one, with the next number, and waits for the one in flight."""
-    outbox = Outbox(10_000)
-    delivery = Delivery(outbox, WRITING)
-    outbox.add(observed(*(flow("10.0.0.1", "8.8.8.8", port, packets=2) for port in range(1, 402))), ())
-    first = delivery.next_write()
-    assert first is not None
-
-    delivery.prepare()
-    delivery.prepare()
-
-    assert delivery.next_write() is first
-    assert delivery.waiting == (401, 802)
-    delivery.confirm(first, Written(now=True, refused=0))
-    second = delivery.next_write()
-    assert second is not None
-    assert (second.number, len(second.decided.observations), delivery.waiting) == (2, 1, (1, 2))
-    delivery.prepare()
-    assert not delivery.is_idle
+    assert not history.delivery.written
+    assert history.outbox.given_up["client"] == 3
+    history.check_the_law()
 
 
-def test_a_write_that_was_made_ready_is_given_up_with_the_rest() -> None:
-    """Giving up counts the write in flight, the one that is ready, and what waits."""
-    outbox = Outbox(10_000)
-    delivery = Delivery(outbox, WRITING)
-    outbox.add(observed(*(flow("10.0.0.1", "8.8.8.8", port) for port in range(1, 1000))), ())
-    delivery.next_write()
-    delivery.prepare()
+def test_what_a_store_lost_is_counted() -> None:
+    """Losses, counts that are written again, repeats and refused keys are added up."""
+    history = History()
+    history.add([flow("10.0.0.1", "8.8.8.8", 53, packets=3)])
+    history.send(is_answered=False)
+    history.send()
+    history.store.flush()
+    history.delivery.probe()
 
-    delivery.give_up()
+    history.settle()
 
-    assert outbox.given_up == {"flow": 999}
-    assert (delivery.is_idle, delivery.waiting) == (True, (0, 0))
+    assert (history.delivery.losses, history.delivery.rewritten, history.delivery.repeated) == (1, 12, 1)
+    assert history.store.data.counts["client;10.0.0.1"][0] == 3

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 
-from shodohflo.keys import counts, details
-from shodohflo.model import TCP, UDP, Address, Kind, Rung
+from shodohflo.keys import counts
+from shodohflo.keys.key_columns import FlowKeys
+from shodohflo.model import PROTOCOL_NAMES, TCP, UDP, Address, Kind, Rung
 from support.observing import SECOND, Seen, Swapped, corrected, observed
 
 if TYPE_CHECKING:
@@ -113,14 +114,16 @@ class Conversations:
 def totals(observations: Observations) -> dict[str, int]:
     """Return the counts of `observations`, and the packets and bytes in their details."""
     sums = Counter(counts(observations))
-    for detail in details(observations):
-        sums[f"{detail.key} packets.{detail.protocol}"] += detail.packets
-        sums[f"{detail.key} octets.{detail.protocol}"] += detail.octets
+    flows = observations[observations.kind == Kind.FLOW]
+    names = zip(FlowKeys(flows.client, flows.remote, flows.port).detail_names(), flows.protocol.tolist(), strict=True)
+    for (key, protocol), packets, octets in zip(names, flows.packets.tolist(), flows.octets.tolist(), strict=True):
+        sums[f"{key} packets.{PROTOCOL_NAMES[protocol]}"] += packets
+        sums[f"{key} octets.{PROTOCOL_NAMES[protocol]}"] += octets
     return dict(sums)
 
 
 def corrected_totals(held: dict[str, int], swapped: Swapped) -> dict[str, int]:
-    """Return what is held after a correction, in plain words: the specification of the script of `store.write`."""
+    """Return what is held after a correction, in plain words: the specification of `store.moving`."""
     wrong, right = totals(observed(swapped.as_written())), totals(observed(swapped.as_it_is()))
     left = Counter(held)
     for key, count in wrong.items():

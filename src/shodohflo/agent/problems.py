@@ -14,6 +14,7 @@ from shodohflo.process.timers import Interval, RateLimit
 from shodohflo.report.grades import grade_sentence, is_doubtful, rule_codes
 from shodohflo.report.numbers import counted
 from shodohflo.report.unmatched import Judged
+from shodohflo.store.portion import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,10 +103,7 @@ def _problems(status: Status) -> Iterator[Problem]:
     yield Problem("evicted", status.writer.evicted, "key", evicted)
     refused = "refused by the store: a value of another program, or no permission; the counts are not in it"
     yield Problem("store_refused", status.writer.refused, "key", refused)
-    given_up = "given up: more waited for the store than is kept, and the flows seen longest ago went first"
-    yield Problem("given_up", status.given_up, "packet", given_up)
-    lost = "lost by the store, which had confirmed them: it was restarted without them, restored or emptied"
-    yield Problem("lost", status.writer.lost, "packet", lost)
+    yield from _losses(status)
     for rule, count in rules.failures.items():
         place = rule_place(rule)
         yield Problem(
@@ -114,3 +112,18 @@ def _problems(status: Status) -> Iterator[Problem]:
     for outcome, count in ledger.outcomes.items():
         if outcome.startswith("refused."):
             yield Problem(outcome, count, "packet", outcome, logging.DEBUG)
+
+
+def _losses(status: Status) -> Iterator[Problem]:
+    """Yield what became of counts that are not in the store."""
+    for kind in KINDS:
+        no_room = f"of new {kind} keys not kept: more keys are alive than OUTBOX_MEMORY has room for"
+        yield Problem(f"no_room.{kind}", status.writer.no_room.get(kind, 0), "count", no_room)
+        expired = f"of {kind} keys expired while they waited for the store, as they would have in it"
+        yield Problem(f"expired.{kind}", status.writer.expired.get(kind, 0), "count", expired)
+        lost = f"of {kind} keys lost by the store, which had confirmed them, and not known any more"
+        yield Problem(f"lost.{kind}", status.writer.lost.get(kind, 0), "count", lost)
+    rewritten = "written again, because the store had lost them"
+    yield Problem("rewritten", status.writer.rewritten, "count", rewritten)
+    unsure = "perhaps lost by the store: other agents have written the same keys since"
+    yield Problem("unsure", status.writer.unsure, "count", unsure)

@@ -55,7 +55,7 @@ def run(options: RunOptions) -> int:
     with (
         Signals() as signals,
         closing(Listener(options.wanted, promiscuous=options.promiscuous, ring_octets=options.ring_octets)) as listener,
-        Writer(Single(options.store), agent=options.name, lifetime=options.configuration.settings.ttl) as writer,
+        _writer(options) as writer,
         SocketWatch(options.namespaces) as sockets,
         ServiceFeed(options.store) as services,
     ):
@@ -68,6 +68,12 @@ def run(options: RunOptions) -> int:
     if options.on_end is not None:
         options.on_end(ended)
     return 0 if ended.state == "ended" else 1
+
+
+def _writer(options: RunOptions) -> Writer:
+    settings = options.configuration.settings
+    octets = settings.outbox_memory * 1_000_000
+    return Writer(Single(options.store), agent=options.name, lifetime=settings.ttl, octets=octets)
 
 
 def _main_loop(options: RunOptions, signals: Signals, session: Session, writer: Writer) -> None:

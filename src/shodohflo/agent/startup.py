@@ -120,6 +120,8 @@ def not_reloadable(before: Settings, after: Settings, *, store_named: bool) -> I
         yield "REDIS_SERVER"
     if not store_named and after.store is before.store is None and after.store_memory != before.store_memory:
         yield "STORE_MEMORY"
+    if after.outbox_memory != before.outbox_memory:
+        yield "OUTBOX_MEMORY"
     if after.evidence_memory != before.evidence_memory:
         yield "EVIDENCE_MEMORY"
 

@@ -13,6 +13,7 @@ from shodohflo.keys.networks import to_fields
 from shodohflo.keys.outcomes import outcomes_to_fields
 from shodohflo.model import Network, rule_place
 from shodohflo.report.numbers import counted
+from shodohflo.store.portion import KINDS
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -31,8 +32,8 @@ MOST_PAIRS: Final = 20
 MOST_KINDS: Final = 20
 """The number of `not_ip` and of `protocol` fields, which say what was refused; the most frequent kinds come first."""
 
-USUAL: Final = 2000
-"""Rows that wait for a store that keeps up: some writes."""
+USUAL: Final = 5000
+"""Keys that wait for a store that keeps up: some writes."""
 
 _DIGITS: Final = 12
 """The length of a digest as shown to people."""
@@ -114,8 +115,8 @@ class Status:
 
     @property
     def given_up(self) -> int:
-        """The number of recorded packets that never reached the store."""
-        return sum(self.writer.given_up.values())
+        """The number of recorded packets that never reached the store: each has a client that counts it."""
+        return self.writer.given_up.get("client", 0) + self.writer.no_room.get("client", 0)
 
     def to_fields(self) -> dict[str, str | int]:
         """Return the fields of the agent's hash."""
@@ -152,22 +153,38 @@ class Status:
             **contradictions_to_fields(self.contradicted),
             "store.packets": self.writer.packets,
             "store.waiting": self.writer.waiting_packets,
-            "store.waiting_rows": self.writer.waiting,
+            "store.waiting_keys": self.writer.waiting,
+            "store.given_up": self.given_up,
+            "store.keys": self.writer.keys,
+            "store.octets": self.writer.octets,
             "store.outages": self.writer.outages,
             "store.attempts": self.writer.attempts,
             "store.refused": self.writer.refused,
             "store.heartbeats_refused": self.writer.heartbeats_refused,
             "store.unsaved": self.writer.unsaved,
             "store.evicted": self.writer.evicted,
-            "store.given_up": self.given_up,
-            "store.lost": self.writer.lost,
+            "store.losses": self.writer.losses,
+            "store.rewritten": self.writer.rewritten,
+            "store.unsure": self.writer.unsure,
+            **self._by_kind(),
             "store.corrections": self.writer.corrections,
             "store.corrected": self.writer.corrected,
             "store.corrections_vanished": self.writer.corrections_vanished,
-            "store.corrections_given_up": self.writer.corrections_given_up,
             "store.hashes": self.writer.hashes,
             "store.hashes_given_up": self.writer.hashes_given_up,
         }
+
+    def _by_kind(self) -> dict[str, int]:
+        """Return what became of the counts, by kind of key."""
+        writer = self.writer
+        named = {
+            "written": writer.written,
+            "expired": writer.expired,
+            "no_room": writer.no_room,
+            "given_up": writer.given_up,
+            "lost": writer.lost,
+        }
+        return {f"store.{name}.{kind}": counts.get(kind, 0) for name, counts in named.items() for kind in KINDS}
 
 
 def summary(status: Status) -> str:
@@ -179,7 +196,8 @@ def summary(status: Status) -> str:
     counts = ", ".join(f"{count:,} {word}" for word, count in by_word.items() if count)
     store = _about_store(status.writer) if status.state == "running" else ""
     lost = f", {status.given_up:,} never reached the store" if status.given_up else ""
-    lost += f", {status.writer.lost:,} lost by the store" if status.writer.lost else ""
+    gone = status.writer.lost.get("client", 0)
+    lost += f", {gone:,} lost by the store" if gone else ""
     return (
         f"{counted(status.ledger.received, 'packet')} received ({counts or 'nothing yet'}), "
         f"{status.ledger.kernel_dropped:,} dropped by the kernel{lost}{store}"
@@ -190,7 +208,7 @@ def _about_store(writer: WriterStats) -> str:
     """Return what is wrong with the store now, and what waits for it."""
     wrong = ["the store is away"] if writer.failing else []
     if writer.waiting > USUAL or (writer.failing and writer.waiting):
-        wrong.append(f"{writer.waiting_packets:,} packets in {writer.waiting:,} rows wait for the store")
+        wrong.append(f"{writer.waiting_packets:,} packets in {writer.waiting:,} keys wait for the store")
     if writer.unsaved:
         wrong.append("the store cannot save what it has")
     return "".join(f"; {each}" for each in wrong)

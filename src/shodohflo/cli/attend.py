@@ -71,8 +71,8 @@ def _report(last: list[Status], arguments: RunArguments) -> None:
             hint_at_unmatched(ended.ledger.outcomes, ended.identity.our_nets)
             if ended.given_up:  # in the log, it is far above the ledger
                 fail(f"{counted(ended.given_up, 'recorded packet')} never reached {ended.identity.store}")
-            if ended.writer.lost:
-                fail(f"{ended.identity.store} lost {counted(ended.writer.lost, 'recorded packet')} that it had taken")
+            if lost := ended.writer.lost.get("client", 0):
+                fail(f"{ended.identity.store} lost {counted(lost, 'recorded packet')} that it had taken")
         finally:  # a full or closed standard output does not take the file with it
             if arguments.ledger:
                 write_ledger(ended.ledger, arguments.ledger)

@@ -7,16 +7,18 @@ a column that does not fit into the words so far gets another word.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from shodohflo.columns.table import Table
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
-    from shodohflo.columns.table import Table
+T = TypeVar("T", bound=Table)
 
 _WORD = 64
 
@@ -52,6 +54,24 @@ def key_bytes(rows: Table) -> list[bytes]:
         packed[str(place)] = key
     found: list[bytes] = packed.view(f"V{packed.dtype.itemsize}").tolist()
     return found
+
+
+def from_key_bytes(kind: type[T], names: Sequence[bytes]) -> T:
+    """Return the table of which `key_bytes` made `names`; all columns of its type must be keys."""
+    dtypes = [key.dtype for key in kind.empty().keys()]  # noqa: SIM118 - no mapping
+    packed = np.frombuffer(b"".join(names), [(str(place), dtype) for place, dtype in enumerate(dtypes)])
+    return _unpacked(kind, iter([packed[str(place)] for place in range(len(dtypes))]))
+
+
+def _unpacked(kind: type[T], keys: Iterator[NDArray[Any]]) -> T:
+    return kind(
+        *[
+            _unpacked(each.dtype, keys)
+            if isinstance(each.dtype, type) and issubclass(each.dtype, Table)
+            else next(keys)
+            for each in kind.columns
+        ]
+    )
 
 
 def _bits(column: NDArray[Any]) -> int:

@@ -89,7 +89,8 @@ def table(cls: type[T]) -> type[T]:
         ColumnSpec(each.name, each.metadata["dtype"], each.metadata["role"]) for each in declared if each.metadata
     )
     made.names = tuple(each.name for each in made.columns)
-    made.values = attrgetter(*made.shared_fields, *made.names)
+    # The first field twice: an `attrgetter` of one name returns no tuple.
+    made.values = attrgetter(*made.shared_fields, *made.names, (*made.shared_fields, *made.names)[0])
     return made
 
 
@@ -103,7 +104,7 @@ class Table:
     names: ClassVar[tuple[str, ...]] = ()
     """The names of the columns."""
     values: ClassVar[attrgetter[tuple[Any, ...]]]
-    """Returns the values of all fields of a table, in one step because the decoders choose rows most often."""
+    """Returns the values of all fields of a table, and the first once more, in one step: decoders do it most often."""
     shared_fields: ClassVar[tuple[str, ...]] = ()
     """The names of the fields that are no columns."""
 
@@ -150,7 +151,7 @@ class Table:
     def __getitem__(self, rows: Any) -> Self:  # noqa: ANN401 - whatever indexes an array
         """Return some rows: a slice, a mask or row numbers. A slice copies nothing."""
         values, shared = self.values(self), len(self.shared_fields)
-        return type(self)(*values[:shared], *[column[rows] for column in values[shared:]])
+        return type(self)(*values[:shared], *[column[rows] for column in values[shared:-1]])
 
     def keep(self, mask: NDArray[np.bool_]) -> Self:
         """Return the rows where `mask` is true; all of them without copying."""

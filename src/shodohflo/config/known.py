@@ -28,6 +28,9 @@ LOG_LEVEL: Final = "INFO"
 STORE_MEMORY: Final = 256
 """Megabytes: enough for about 290,000 IPv4 flows."""
 
+OUTBOX_MEMORY: Final = 256
+"""Megabytes: enough for about a million keys."""
+
 EVIDENCE_MEMORY: Final = 64
 """Megabytes."""
 
@@ -41,6 +44,9 @@ _LONGEST: Final = 2**31 - 1
 
 _LEAST_STORE_MEMORY: Final = 8
 """Megabytes: an empty server takes one, and the rest must hold a whole write."""
+
+_LEAST_OUTBOX_MEMORY: Final = 8
+"""Megabytes: with less, hardly more than the keys of one write would fit."""
 
 LEAST_EVIDENCE_MEMORY: Final = 4
 """Megabytes: with less, the tables would forget services between two connections of an ordinary network."""
@@ -218,6 +224,16 @@ KNOWN: Final = {
             "The memory limit of the embedded store; when it is full, the keys that would expire next are evicted.",
             partial(_megabytes, _LEAST_STORE_MEMORY),
             "SHODOHFLO_STORE_MEMORY",
+        ),
+        Setting(
+            "OUTBOX_MEMORY",
+            MEGABYTES,
+            str(OUTBOX_MEMORY),
+            "The memory for keys that wait for the store, and for what is known of those that it has, with which an "
+            "agent heals what a store loses. A key takes about 190 bytes, a flow with five keys about 950. Over it, "
+            "new keys are refused and counted.",
+            partial(_megabytes, _LEAST_OUTBOX_MEMORY),
+            "SHODOHFLO_OUTBOX_MEMORY",
         ),
         Setting(
             "EVIDENCE_MEMORY",

@@ -16,6 +16,7 @@ from shodohflo.config.known import (
     KNOWN,
     LOG_LEVEL,
     NUMBERS,
+    OUTBOX_MEMORY,
     PCAP_STATS,
     SIBLING_PREFIXES,
     SIBLINGS,
@@ -54,6 +55,8 @@ class Settings:
     """`REDIS_SERVER` as given: host, host:port or URL."""
     store_memory: int
     """The memory limit of the embedded store, in megabytes."""
+    outbox_memory: int
+    """The memory for keys that wait for the store, and for what is known of those in it, in megabytes."""
     evidence_memory: int
     """The memory for the evidence of services, in megabytes."""
     listed_ports: tuple[tuple[int, int], ...]
@@ -147,6 +150,7 @@ def _settle(assigned: Mapping[str, Any], environment: Mapping[str, str], source:
         digest=hashlib.sha256(source.data).hexdigest() if source else "",
         store=values.get("REDIS_SERVER"),
         store_memory=values.get("STORE_MEMORY", STORE_MEMORY),
+        outbox_memory=values.get("OUTBOX_MEMORY", OUTBOX_MEMORY),
         evidence_memory=values.get("EVIDENCE_MEMORY", EVIDENCE_MEMORY),
         listed_ports=values.get("LISTED_PORTS", ()),
         ttl=values.get("TTL_GRACE", TTL_GRACE),

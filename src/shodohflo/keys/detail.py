@@ -1,8 +1,8 @@
-"""The `detail` hash of a flow: `details` returns what a writer adds to it, `FlowDetail` is what a reader gets from it.
+"""The `detail` hash of a flow: the names of its fields, and `FlowDetail`, which a reader gets from it.
 
-The field names are defined only here: the script of `store.write` is built from them, and `FlowDetail.from_fields`
-reads them. One row of 3 UDP packets with 200 bytes, decided by rule 1 because the datagrams themselves ask and answer,
-and seen by the agent `bert`, becomes these fields of `detail;10.0.0.1;8.8.8.8;53`:
+The field names are defined only here: the script of `store.write_script` is built from them, and
+`FlowDetail.from_fields` reads them. 3 UDP packets with 200 bytes, decided by rule 1 because the datagrams themselves
+ask and answer, and seen by the agent `bert`, become these fields of `detail;10.0.0.1;8.8.8.8;53`:
 
     packets.udp  3           first       1700000000.250000     rule      FLOW_MAPPING[1]
     octets.udp   200         last        1700000009.500000     sentence  the lower port is the service
@@ -19,15 +19,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
-from shodohflo.keys.counting import AddressIndex
-from shodohflo.keys.grammar import DETAIL_TEMPLATE
 from shodohflo.keys.values import is_protocol, parse_count, parse_text, parse_time
-from shodohflo.model import PROTOCOL_NAMES, RUNGS, Kind
+from shodohflo.model import RUNGS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
-    from shodohflo.columns.observations import Observations
 
 FIRST: Final = "first"
 """When the first packet was received: seconds since 1970 with six decimals."""
@@ -55,37 +52,6 @@ OCTETS: Final = "octets."
 
 SEEN_BY: Final = "agent."
 """Prefix of the time at which each agent last saw the flow, such as `agent.bert`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Detail:
-    """What one row adds to a `detail` hash: packets of one protocol that one rule decided."""
-
-    key: str
-    protocol: str
-    packets: int
-    octets: int
-    first: int
-    """Nanoseconds since 1970, as is `last`."""
-    last: int
-    rule: int
-    sentence: str
-    """The rule as a sentence at the time of the decision; may be empty."""
-    evidence: str
-    """The word of a `Rung`; may be empty."""
-
-
-def details(observations: Observations, rule_texts: Sequence[str] = ()) -> list[Detail]:
-    """Return what the flows among `observations` add to their `detail` hashes; `rule_texts` has a text per rule."""
-    flows = observations[observations.kind == Kind.FLOW]
-    ends = AddressIndex.of(flows)
-    names = zip(ends.client.tolist(), ends.remote.tolist(), flows.port.tolist(), strict=True)
-    keys = [DETAIL_TEMPLATE % (ends.texts[client], ends.texts[service], port) for client, service, port in names]
-    protocols = [PROTOCOL_NAMES.get(number, str(number)) for number in flows.protocol.tolist()]
-    numbers = (column.tolist() for column in (flows.packets, flows.octets, flows.first, flows.last, flows.rule))
-    sentences = [rule_texts[rule] if rule < len(rule_texts) else "" for rule in flows.rule.tolist()]
-    evidence = [rung_word(rung) for rung in flows.rung.tolist()]
-    return list(map(Detail, keys, protocols, *numbers, sentences, evidence))
 
 
 def rung_word(number: int) -> str:

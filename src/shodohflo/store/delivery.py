@@ -1,140 +1,263 @@
-"""Exactly-once delivery: numbers the writes, and keeps the one in flight until it is answered. No I/O, no clock.
+"""Exactly-once delivery: numbers the writes, keeps them until they are answered, and heals what a store loses.
 
 Invariants, after every call:
 
-1. At most one write is in flight, and its number is one more than the number of the write before it.
-2. The write in flight does not change until it is confirmed or given up, so sending it again is harmless: the store
-   keeps the highest number it applied, and applies only numbers above it.
-3. Added to the outbox = waiting + in flight + confirmed + given up, in packets of each kind. Corrections move packets
-   that were added before, so they are counted apart.
+1. At most one write of a lane is in flight, and its number is higher than any before it.
+2. A write in flight does not change until it is answered or given up, so sending it again is harmless (`store.write`).
+3. Offered = written + in flight + waiting + expired + no room + given up + lost, in counts of each kind of key.
 
 Number, loss and repeat of write 7:
 
-    add --> [ outbox ] --next_write--> [ write 7 in flight ] --send--> store: writer;<session> is 6
-               |                          |       ^                       |
-               | full: the                |       |  no answer:           |-- 6, not 7: add the counts, set it to 7
-               | stalest rows             |       +--send 7 again---------|
-               v                          |          (repeat)             |-- 7 already: add nothing
-            given up <-- close -----------+                               |
-             (loss)                       [ confirmed ] <--answer---------+
+    add --> [ outbox ] --next_writes--> [ write 7 in flight ] --send--> store: writer;<session> is
+               ^                           |       ^                       |
+               |                           |       |  no answer:           |-- 6, as expected: add, set it to 7
+               |                           |       +--send 7 again---------|
+               |                           |          (repeat)             |-- 7 already: add nothing
+               |                           |                               |
+               |                     [ confirmed ] <------answer-----------|
+               |                           | (tail)                        |-- 4, not 6: change nothing
+               +--- 7, and 5 and 6 --------+--------<----answer------------+
+                        (loss)
 
-While the store works on a write, the next one can be made ready (`prepare`); it is not in flight before it is the next.
+A store that has lost writes is healed: what it lacks waits in the outbox again.
 
-A write that is in flight when the writer closes is counted as given up although the store may have applied it: only
-the missing answer could confirm it.
+* It has an earlier number: it was restored from a snapshot, or a replica that lagged behind took over. The writes since
+  are put back from the tail. What the tail does not reach back to is written again where the store has less than that.
+* It has no number, and has evicted nothing: it was emptied or restarted without its data. All living keys are put back.
+* It has no number, but has evicted keys, so perhaps only the number is gone; or it has a number that was given up for
+  lost before. All keys are written again with nothing new, which changes only those that are missing or have less than
+  what this agent wrote.
 
-A store that was restarted without its data, restored from a snapshot or emptied had a lower number before a write than
-the one that was confirmed last. The packets of the writes between are lost: confirmed, and in the store no more. (Only
-the answer to that write shows it: if it does not arrive, the loss is not noticed.)
+Lost is only what belongs to living keys of which nothing is known any more, because there was no room for it.
+
+No I/O, no clock.
 """
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from shodohflo.store.write import ROWS, to_write
+import numpy as np
+
+from shodohflo.store.books import count
+from shodohflo.store.portion import counts_of
+from shodohflo.store.tail import Tail
+from shodohflo.store.write import SLOTS, Applied, NumberPlace, to_write
 
 if TYPE_CHECKING:
-    from shodohflo.store.outbox import Outbox, WithRules
+    from collections.abc import Iterable, Iterator
+
+    from shodohflo.store.lanes import Lanes
+    from shodohflo.store.outbox import Outbox
+    from shodohflo.store.portion import Portion, TakenKeys
     from shodohflo.store.write import Write, Writing, Written
 
-REMEMBERED: Final = 10_000
-"""Writes of which is known what the store held after them: those of at least an hour."""
+
+_LOSSES: Final = 1_000
+"""Losses of a lane that are remembered."""
 
 
 class Delivery:
-    """Takes rows out of an outbox, one numbered write at a time, and counts the results."""
+    """Takes keys out of an outbox, one numbered write of each lane at a time, and counts the results."""
 
-    def __init__(self, outbox: Outbox, writing: Writing) -> None:
-        """Start with nothing in flight; the first write has number 1."""
+    def __init__(self, outbox: Outbox, writing: Writing, lanes: Lanes, tail_octets: int) -> None:
+        """Start with nothing in flight; the first write of each lane has number 1."""
         self.writing = writing
         """Session, agent and lifetime of keys; a change applies from the next new write."""
-        self.packets = 0
-        """Packets in confirmed writes."""
+        self.written: Counter[str] = Counter()
+        """Counts that the store has, or had until they expired, by kind, as far as the answers arrived."""
+        self.lost: Counter[str] = Counter()
+        """Counts that the store has lost and that are not known any more, by kind."""
         self.writes = 0
         """Confirmed writes."""
         self.repeated = 0
         """Confirmed writes that the store had applied before: the first answer was lost."""
         self.refused = 0
         """Keys in confirmed writes that were left unchanged: a value of another program, or no permission."""
-        self.lost = 0
-        """Packets in confirmed writes that the store no longer has."""
-        self.corrections = 0
-        """Corrections in confirmed writes."""
-        self.vanished = 0
-        """Of these, the corrections for which the store had nothing left to move."""
-        self.moved = 0
-        """Packets that corrections moved, as far as the answers arrived."""
-        self._held: deque[int] = deque([0], REMEMBERED)  # packets that the store had after each write, the latest last
+        self.rewritten = 0
+        """Counts that were, or are to be, written again because the store had lost them."""
+        self.unsure = 0
+        """Counts of which nobody knows whether the store has lost them: another agent has written the key again."""
+        self.losses = 0
+        """Times that the store was found to have lost writes."""
+        self.has_gaps = False
+        """Whether a key was missing although it should have been there; `look_around` looks for more of them."""
         self._outbox = outbox
-        self._in_flight: Write | None = None
-        self._prepared: Write | None = None
-        self._number = 0
+        self._lanes = lanes
+        self._tail = Tail(tail_octets)
+        self._in_flight: dict[int, Write] = {}
+        self._prepared: dict[int, Write] = {}
+        self._numbers: dict[int, int] = {}  # the number of the last write that was made, by lane
+        self._stored: dict[int, int] = {}  # the number that the store has, or will have when all in flight is applied
+        self._abandoned: dict[int, list[tuple[int, int]]] = {}  # by lane, numbers above the first up to the second
+        self._emptied = np.zeros(lanes.number, np.bool_)
+        self._probes = False
 
     @property
     def is_idle(self) -> bool:
         """Whether nothing waits and nothing is in flight."""
-        return not self._made() and not len(self._outbox)
+        return not self._in_flight and not self._prepared and self._outbox.is_empty
 
     @property
-    def waiting(self) -> tuple[int, int]:
-        """Rows and packets that are not confirmed yet, those in flight included."""
-        made = [write.decided for write in self._made()]
-        packets = sum(decided.packets for decided in made)
-        return sum(map(len, made)) + len(self._outbox), packets + self._outbox.packets
+    def in_flight(self) -> Counter[str]:
+        """Counts in writes that were made and not answered, by kind."""
+        return counts_of(portion for write in self._made() for portion in write.portions)
 
-    def next_write(self) -> Write | None:
-        """Return the write in flight, or make one from the next rows; `None` if no rows wait."""
-        if self._in_flight is None:
-            self.prepare()
-            self._in_flight, self._prepared = self._prepared, None
-        return self._in_flight
+    @property
+    def waiting_keys(self) -> int:
+        """Slots of the outbox that wait, and those in writes that were made and not answered."""
+        return len(self._outbox) + sum(len(portion) for write in self._made() for portion in write.portions)
 
-    def prepare(self) -> None:
-        """Make the write that follows the one in flight ready, if rows wait."""
-        if self._prepared is None and (decided := self._outbox.take(ROWS)) is not None:
-            try:
-                self._prepared = to_write(decided, self._number + 1, self.writing)
-            except Exception:  # a mistake of ours: without these rows the others can still be written
-                self._count_given_up(decided)
-                raise
-            self._number += 1
+    def next_writes(self, now: int) -> list[Write]:
+        """Return the writes in flight, or make some, of different lanes; none if nothing waits."""
+        if not self._in_flight:
+            if not self._prepared:
+                self.prepare(now)
+            self._in_flight, self._prepared = self._prepared, {}
+        return list(self._in_flight.values())
+
+    def prepare(self, now: int) -> None:
+        """Make the writes that follow those in flight, if anything waits."""
+        if self._prepared or self._emptied.any():
+            return
+        portions = self._outbox.take(SLOTS, now)
+        lanes = list(self._numbers) if self._probes and not self._in_flight else []
+        if lanes:
+            self._probes = False
+        divided: dict[int, list[Portion]] = {lane: [] for lane in lanes} | self._divided(portions)
+        try:
+            self._prepared = {
+                lane: to_write(each, self._next_place(lane), self.writing, now) for lane, each in divided.items()
+            }
+        except Exception:  # a mistake of ours: without these keys the others can still be written
+            self._outbox.given_up.update(counts_of(portions))
+            raise
+
+    def probe(self) -> None:
+        """Let the next writes go to every lane that was ever written to, so that losses are noticed."""
+        self._probes = True
+
+    @property
+    def is_probing(self) -> bool:
+        """Whether there is a lane to ask for its number."""
+        return self._probes and bool(self._numbers)
+
+    def _next_place(self, lane: int) -> NumberPlace:
+        number, before = self._numbers.get(lane, 0) + 1, self._stored.get(lane, 0)
+        self._numbers[lane] = self._stored[lane] = number
+        return NumberPlace(lane, self._lanes.number_key(self.writing.session, lane), number, before)
+
+    def _divided(self, portions: Iterable[Portion]) -> dict[int, list[Portion]]:
+        """Divide `portions` by lane, and note the lanes of their keys."""
+        if self._lanes.number == 1:
+            whole = list(portions)
+            return {0: whole} if whole else {}
+        divided: dict[int, list[Portion]] = {}
+        for portion in portions:
+            lanes = self._lanes.of(portion.names)
+            self._outbox.note_lanes(portion, lanes)
+            order = np.argsort(lanes, kind="stable")
+            starts = np.flatnonzero(np.diff(lanes[order], prepend=-1))
+            for rows in np.split(order, starts[1:]):
+                divided.setdefault(int(lanes[rows[0]]), []).append(portion.some(rows))
+        return divided
 
     def confirm(self, write: Write, written: Written) -> None:
-        """Count `write` as confirmed; ignore the answer if the write was given up meanwhile."""
-        if self._in_flight is not write:
+        """Take note of the answer to `write`; ignore it if the write was given up meanwhile."""
+        if self._in_flight.get(write.lane) is not write:
             return
-        self._in_flight = None
-        self.writes += 1
-        packets = write.decided.packets
-        self.packets += packets
-        self.corrections += len(write.decided.corrections)
-        self.vanished += written.vanished
-        self.moved += written.moved
-        self.repeated += not written.now
-        self.refused += written.refused
-        kept = self._kept(written.before, write.number) if written.now else self._held[-1]
-        self.lost += self._held[-1] - kept
-        self._held.append(kept + packets)
+        del self._in_flight[write.lane]
+        if written.outcome is Applied.LOST:
+            self._heal(write, written)
+        else:
+            self._settle(write, written)
+        if self._emptied.any() and not self._in_flight:
+            self._restore()
 
-    def _kept(self, before: int, number: int) -> int:
-        """Return how many packets a store had whose last write was `before`, when it got write `number`."""
-        if before == 0:
-            return 0
-        undone = max(number - 1 - before, 0)
-        return self._held[-1 - min(undone, len(self._held) - 1)]
+    def _settle(self, write: Write, written: Written) -> None:
+        for portion in write.portions:
+            self._outbox.settle(portion)
+        self._tail.add(write.lane, write.number, tuple(portion.taken for portion in write.portions))
+        self.written.update(counts_of(write.portions))
+        self.writes += 1
+        self.repeated += written.outcome is Applied.BEFORE
+        self.refused += written.refused
+        self.rewritten += written.rewritten
+        self.unsure += written.unsure
+        self.has_gaps |= written.rewritten > 0
+
+    def _heal(self, write: Write, written: Written) -> None:
+        """Put `write` back, and what the store has lost."""
+        lane, held = write.lane, written.held
+        prepared = self._prepared.pop(lane, None)
+        for made in (write, prepared):
+            self._put_back(made.portions if made else ())
+        self._stored[lane] = held
+        self.losses += 1
+        is_abandoned = self._abandon(lane, held)
+        since = self._tail.take_since(lane, 0 if is_abandoned else held)
+        if held == 0 and written.evicted == 0:
+            self._emptied[lane] = True
+        elif held == 0 or is_abandoned or not since.is_complete:
+            self._outbox.check_all(doubted=True)
+        else:
+            self._rewrite(since.parts)
+
+    def _abandon(self, lane: int, held: int) -> bool:
+        """Abandon the numbers after `held`; return whether `held` was abandoned before.
+
+        What these writes added is in later ones again, so a store that comes back with one of them has it twice if the
+        later ones are repeated: one that was emptied, and is then restored from a snapshot of before.
+        """
+        known = self._abandoned.get(lane, [])
+        is_abandoned = any(low < held <= high for low, high in known)
+        self._abandoned[lane] = [*(each for each in known if each[0] < held), (held, self._numbers[lane])][-_LOSSES:]
+        return is_abandoned
+
+    def _put_back(self, portions: Iterable[Portion]) -> None:
+        """Let what was in a write wait again; what has ended meanwhile is expired."""
+        for portion in portions:
+            lives = self._outbox.put_back(portion)
+            self._outbox.doubt(portion.some(np.flatnonzero(lives & portion.doubted)))
+            count(self._outbox.books.expired, portion.view, portion.deltas[~lives])
+
+    def _rewrite(self, parts: Iterable[TakenKeys]) -> None:
+        """Let what was written wait again; what has ended meanwhile would have expired in the store as well."""
+        for part in parts:
+            lives = self._outbox.put_back(part)
+            back: Counter[str] = Counter()
+            count(back, part.view, part.deltas[lives])
+            self.written.subtract(back)
+            self.rewritten += back.total()
+
+    def _restore(self) -> None:
+        """Let all that was written to the lanes that were emptied wait again."""
+        restored = self._outbox.restore(self._emptied)
+        self._emptied[:] = False
+        self.written.subtract(restored)
+        self.rewritten += restored.total()
+        lost = self._outbox.books.forgotten()
+        self.written.subtract(lost)
+        self.lost.update(lost)
+
+    def look_around(self, *, is_full: bool) -> None:
+        """Ask for the numbers of all lanes; if a key was missing, let all be written again, with nothing new.
+
+        Not if the store is full and has evicted them: it would only evict them again. They are written again when
+        there is something new to count.
+        """
+        self.probe()
+        if self.has_gaps and not is_full:
+            self._outbox.check_all(doubted=False)
+        self.has_gaps = False
 
     def give_up(self) -> None:
-        """Give up the write in flight, the one that is ready, and all rows that wait."""
+        """Give up the writes that were made and are not answered, and all that waits."""
+        self._outbox.given_up.update(self.in_flight)
+        self._in_flight, self._prepared = {}, {}
         self._outbox.give_up()
-        for write in self._made():
-            self._count_given_up(write.decided)
-        self._in_flight = self._prepared = None
 
-    def _made(self) -> list[Write]:
-        return [write for write in (self._in_flight, self._prepared) if write is not None]
-
-    def _count_given_up(self, decided: WithRules) -> None:
-        self._outbox.count_given_up(decided.observations)
-        self._outbox.count_corrections_given_up(decided.corrections)
+    def _made(self) -> Iterator[Write]:
+        yield from self._in_flight.values()
+        yield from self._prepared.values()

@@ -24,7 +24,7 @@ from shodohflo.keys.detail import EVIDENCE, FIRST, LAST, SEEN_BY
 from shodohflo.keys.knocks import MOST_TARGETS, TARGET
 from shodohflo.keys.services import EVIDENCE_RANKS
 from shodohflo.model import End, Knock, ServiceSeen
-from shodohflo.store.write import AHEAD
+from shodohflo.store.write_script import AHEAD
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

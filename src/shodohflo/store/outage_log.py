@@ -39,6 +39,20 @@ class OutageLog:
             self._is_away = False
             _LOG.info("store %s: writing again", self._name)
 
+    def found_losses(self, written: int, held: int, now: float) -> None:
+        """Log that the store has only `held` of so many writes, at most once a minute."""
+        if self._limit.allows("losses", now):
+            has = (
+                f"of {written:,} writes of this agent it has the first {held:,}"
+                if held
+                else "it has nothing of this agent"
+            )
+            _LOG.warning(
+                "store %s: %s: it was emptied, restored or restarted without data; what still lives is written again",
+                self._name,
+                has,
+            )
+
     def heartbeat_refused(self, reason: str, now: float) -> None:
         """Log that the store refused a heartbeat, at most once a minute."""
         if self._limit.allows("heartbeat", now):

@@ -1,264 +1,293 @@
-"""The outbox: a bounded queue of rows and corrections that wait to be written. No I/O, no clock.
+"""The outbox: what each living key has counted, and what of it is still to be written. No I/O, no clock.
 
-Rows of the same flow are merged. Corrections move what rows have counted, so they wait until every row that was added
-before them is taken:
+Observations are added to the keys that count them (`keys.key_columns`), so the outbox grows with the number of distinct
+keys of one lifetime, not with time: an outage of any length needs no more room than one of a lifetime.
 
-    add a, add b, correct c, add d     ->     take: a, b, d, then c; or first a and b, then d and c
+Invariants, after every call, for each kind of key:
 
-Invariants, after every call:
+1. Offered = taken + waiting + expired + no room + given up, in counts: a packet counts once in each of its keys.
+2. A key that nothing refreshes for its lifetime ends, and what waits of it is expired: it would have expired in the
+   store as well. What the key counts later is about another life.
+3. A key is counted as a whole or not at all (`store.books`).
+4. For each counter of a key, total = unsent + taken, so what the store should have from this agent is known.
+5. Keys are taken newest first: what people look at is right at once after an outage, and the rest follows.
 
-1. Added = taken + waiting + given up, in packets of each kind.
-2. At most `capacity` rows wait, whether the store is away or only slower than the packets. Rows are merged whenever
-   half of them may be of flows that wait already, so what waits is about one row for each flow.
-3. Rows that are taken together were decided by the same rules, so one list of rule texts applies to all of them.
-4. The rows given up are those with the oldest last packet; their packets are counted by kind.
-5. Of the rows that wait, those with the oldest first packet are taken first, so that none waits for ever.
-6. A correction is taken after all rows and corrections that were added before it, or together with them; rows that are
-   added after it may be taken before. Corrections count as rows in the capacity, of which they have at most a quarter;
-   the oldest are given up.
+For example, with a lifetime of 900 seconds: a key counts 5 packets at 0 seconds, which are taken, and 2 at 600, when
+the store is away. The store loses the key at 900. If it is back at 1,000, it gets 2 packets of 7 in all, with a
+lifetime of 500 seconds, and writes 7, since it does not have the key. If it is back at 1,600, the 2 have expired.
 """
 
 from __future__ import annotations
 
 from collections import Counter, deque
-from dataclasses import dataclass, replace
-from itertools import groupby
-from operator import attrgetter
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from shodohflo.columns.corrections import Corrections
-from shodohflo.columns.merging import merge
-from shodohflo.columns.observations import Observations
-from shodohflo.model import Kind
+from shodohflo.columns.labels import key_bytes
+from shodohflo.keys.key_columns import FlowKeys, PairKeys, folded
+from shodohflo.model import TCP
+from shodohflo.store.book import UNKNOWN_SLOT
+from shodohflo.store.books import SECOND, Books, count, views_of
+from shodohflo.store.moving import move
+from shodohflo.store.portion import DETAIL, REVERSE, VIEWS, DetailFacts, Portion, TakenKeys, View
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from shodohflo.columns.corrections import Corrections
+    from shodohflo.columns.observations import Observations
+    from shodohflo.columns.table import Table
+    from shodohflo.keys.key_columns import Folded
+    from shodohflo.store.book import Book, Slots
 
 RuleTexts = tuple[str, ...]
 """The sentence of each rule, by its number."""
 
-_FILLED_TO: Final = 0.75
-"""The fraction of the capacity still used after rows were given up: a full outbox would merge at every `add`."""
-
-_MERGE_AT: Final = 50_000
-"""Rows below which merging is not worth its time: the store takes them within some seconds."""
-
-_CORRECTIONS: Final = 4
-"""A correction is so many rows' worth of work for the store, and corrections have this part of the capacity."""
-
-_PARTS: Final = 1_000
-"""Parts that are lined up, two for each call of `correct`; they are merged into a few when there are more."""
-
-_NONE: Final = Corrections.empty()
-
-KIND_NAMES: Final = {Kind.FLOW: "flow", Kind.FLOW_IGNORED: "flow_ignored", Kind.RESET: "rst", Kind.UNREACHABLE: "icmp"}
-
-
-@dataclass(frozen=True, slots=True)
-class WithRules:
-    """Observations, the texts of the rules in force when they were decided, and corrections by the same rules."""
-
-    observations: Observations
-    rule_texts: RuleTexts
-    corrections: Corrections = _NONE
-    """Moves of what was written before the observations, or is part of them."""
-
-    def __len__(self) -> int:
-        """Return the number of rows and corrections."""
-        return len(self.observations) + len(self.corrections)
-
-    @property
-    def packets(self) -> int:
-        """Return the packets of the observations."""
-        return int(self.observations.packets.sum())
-
-    @property
-    def work(self) -> int:
-        """Return how many rows would be as much work for the store."""
-        return len(self.observations) + _CORRECTIONS * len(self.corrections)
-
-    def joined(self, later: WithRules) -> WithRules:
-        """Return both, by the same rules: all rows, then all corrections in their order."""
-        return replace(
-            self,
-            observations=Observations.concatenate([self.observations, later.observations]),
-            corrections=Corrections.concatenate([self.corrections, later.corrections]),
-        )
-
-    def split(self, rows: int) -> tuple[WithRules, WithRules]:
-        """Return the first `rows` rows, or a quarter as many corrections if there are only those, and the rest."""
-        if len(self.observations):
-            first, rest = self.observations[:rows], self.observations[rows:]
-            return WithRules(first, self.rule_texts), WithRules(rest, self.rule_texts, self.corrections)
-        most = min(rows, max(rows // _CORRECTIONS, 1))
-        moved, rest_of_them = self.corrections[:most], self.corrections[most:]
-        return (
-            WithRules(self.observations, self.rule_texts, moved),
-            WithRules(self.observations, self.rule_texts, rest_of_them),
-        )
+_SLACK: Final = 5 * SECOND
+"""How much later than the agent thinks a key may expire in the store: the store counts from the arrival of a write."""
 
 
 class Outbox:
-    """A queue of observations and corrections, at most `capacity` rows."""
+    """The living keys, bounded by `octets` bytes; keys live for `lifetime` seconds after they were last refreshed."""
 
-    def __init__(self, capacity: int) -> None:
+    def __init__(self, octets: int, lifetime: int) -> None:
         """Start empty."""
-        self._capacity = capacity
-        # What is taken next, in this order, and what is added at present. By rule texts: after a reload the same number
-        # means another rule, so those rows must not be merged.
-        self._taking: deque[WithRules] = deque()
-        self._waiting: dict[RuleTexts, list[Observations]] = {}
-        self._rows = 0
-        self._corrections = 0
-        self._unmerged = 0
-        self.packets = 0
-        """Packets of the rows that wait."""
+        self.books = Books(octets, lifetime)
+        self.offered: Counter[str] = Counter()
+        """Counts that were added, by kind."""
         self.given_up: Counter[str] = Counter()
-        """Packets that were given up, by kind."""
-        self.corrections_given_up = 0
-        """Packets that were not moved, because their corrections were given up."""
+        """Counts that were given up at the end."""
+        self.corrections = 0
+        """Corrections that were added."""
+        self.moved = 0
+        """Packets that they move."""
+        self.vanished = 0
+        """Corrections that move nothing, because the wrong key has ended or is not known any more."""
+        self._rules: dict[tuple[int, str], int] = {}
+        self._line: deque[tuple[NDArray[np.uint8], Slots]] = deque()
+        self._lined_up = 0
 
     def __len__(self) -> int:
-        """Return the number of rows and corrections that wait."""
-        return self._rows + self._corrections
+        """Return the number of slots that wait to be written."""
+        return sum(len(book.waiting()) for book in self.books.by_keys.values())
 
-    def add(self, observations: Observations, rule_texts: RuleTexts) -> None:
-        """Queue rows. If they do not fit, merge all rows; if they still do not fit, give up the stalest."""
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing waits."""
+        return not any(book.waits.any() for book in self.books.by_keys.values())
+
+    def add(self, observations: Observations, rule_texts: RuleTexts, now: int) -> None:
+        """Add rows to the keys that count them; `now` is in ns of a clock that goes on while the machine sleeps."""
         if not len(observations):
             return
-        self._waiting.setdefault(rule_texts, []).append(observations)
-        self._rows += len(observations)
-        self._unmerged += len(observations)
-        self.packets += _packets(observations)
-        if len(self) > self._capacity or self._unmerged > max(_MERGE_AT, self._rows // 2):
-            self._merge()
+        self.books.sweep(now)
+        for kind, fold in folded(observations).items():
+            book, counts = self.books.by_keys[kind], _counts(kind, fold)
+            slots, is_fresh = self._enter(book, fold.keys, counts, now)
+            if kind is FlowKeys:
+                self._note_facts(fold, slots, is_fresh, rule_texts)
 
-    def correct(self, corrections: Corrections, rule_texts: RuleTexts) -> None:
-        """Queue corrections behind all rows that wait. If they do not fit, give up the oldest corrections."""
-        corrections = corrections.keep(corrections.packets > 0)
-        if not len(corrections):
-            return
-        self._taking.extend(self._lined_up())
-        self._taking.append(WithRules(Observations.empty(), rule_texts, corrections))
-        self._corrections += len(corrections)
-        self._count()
-        self._give_up_oldest_corrections()
-        if len(self) > self._capacity or len(self._taking) > _PARTS:
-            self._merge()
+    def correct(self, corrections: Corrections, rule_texts: RuleTexts, now: int, wall: int) -> None:
+        """Move what was added before under wrong keys to the right ones; `wall` is the time in ns since 1970."""
+        if len(corrections):
+            self.books.sweep(now)
+            done = move(self.books, corrections, self._rule_ids(corrections.rule, rule_texts), now, wall)
+            self.corrections += len(corrections)
+            self.moved += done.packets
+            self.vanished += done.vanished
 
-    def take(self, rows: int) -> WithRules | None:
-        """Remove and return at most `rows` rows that the same rules decided, or some corrections; `None` if empty."""
-        if not self._taking:
-            if not self._waiting:
-                return None
-            rule_texts = next(iter(self._waiting))
-            self._taking.append(_merged(self._waiting.pop(rule_texts), rule_texts))
-            self._count()
-        taken = self._take_first(rows)
-        # Rows that are applied before a correction that came before them do it no harm, so all go into one write.
-        while taken.work < rows and self._taking and self._taking[0].rule_texts == taken.rule_texts:
-            taken = taken.joined(self._take_first(rows - taken.work))
-        self._rows -= len(taken.observations)
-        self._corrections -= len(taken.corrections)
-        self._unmerged = min(self._unmerged, self._rows)
-        self.packets -= taken.packets
-        return taken
+    def take(self, most: int, now: int) -> list[Portion]:
+        """Take what waits of at most `most` slots, those refreshed last before all others."""
+        self.books.sweep(now)
+        portions: dict[View, Portion] = {}
+        for kind, slots in self._next(most, now).items():
+            book = self.books.by_keys[kind]
+            keys, doubted = book.keys(slots), _doubted(book, slots, now)
+            for view in views_of(book):
+                portions[view] = self._portion(view, slots, keys, doubted)
+                count(self.books.waiting, view, -portions[view].deltas)
+            book.unsent[slots] = 0
+            book.waits[slots] = book.doubted[slots] = False
+        return [portions[view] for view in VIEWS if view in portions and len(portions[view])]
 
-    def _take_first(self, rows: int) -> WithRules:
-        """Remove and return at most `rows` rows of what is lined up first."""
-        taken, rest = self._taking.popleft().split(rows)
-        if len(rest):
-            self._taking.appendleft(rest)
-        return taken
+    def put_back(self, taken: TakenKeys) -> NDArray[np.bool_]:
+        """Let what was taken wait again, but for that of keys that have ended meanwhile; return whether each lives."""
+        view, book = taken.view, self.books.by_keys[taken.view.keys]
+        lives = book.lives(taken.slots, taken.generations)
+        slots, deltas = taken.slots[lives], taken.deltas[lives]
+        book.unsent[slots, view.columns] += deltas
+        book.waits[slots] = True
+        count(self.books.waiting, view, deltas)
+        return lives
+
+    def settle(self, portion: Portion) -> None:
+        """Note that the store has the keys of `portion`."""
+        book = self.books.by_keys[portion.view.keys]
+        lives = book.lives(portion.slots, portion.generations)
+        slots = portion.slots[lives]
+        book.held[slots] = np.maximum(book.held[slots], portion.deadlines[lives])
+
+    def doubt(self, portion: Portion) -> None:
+        """Note that the store may have the keys of `portion`, which live, without what was written before."""
+        self.books.by_keys[portion.view.keys].doubted[portion.slots] = True
+
+    def note_lanes(self, portion: Portion, lanes: NDArray[np.uint16]) -> None:
+        """Note the lane of each key of `portion`."""
+        self.books.by_keys[portion.view.keys].lane[portion.slots, portion.view.number] = lanes
+
+    def restore(self, lanes: NDArray[np.bool_]) -> Counter[str]:
+        """Let all that was taken wait again, in the lanes that `lanes` has by number: their store was emptied.
+
+        Returns the counts by kind.
+        """
+        restored: Counter[str] = Counter()
+        for view in VIEWS:
+            book = self.books.by_keys[view.keys]
+            slots = book.living()
+            slots = slots[lanes[book.lane[slots, view.number]]]
+            sent = book.total[slots, view.columns] - book.unsent[slots, view.columns]
+            book.unsent[slots, view.columns] += sent
+            book.waits[slots] |= sent.any(axis=1)
+            count(restored, view, sent)
+        self.books.waiting.update(restored)
+        return restored
+
+    def check_all(self, *, doubted: bool) -> None:
+        """Let all keys be written again, with nothing new: the store may have lost some of them.
+
+        With `doubted`, it may also have some without what this agent wrote.
+        """
+        for book in self.books.by_keys.values():
+            slots = book.living()
+            slots = slots[(book.total[slots] != book.unsent[slots]).any(axis=1)]
+            book.waits[slots] = True
+            book.doubted[slots] |= doubted
 
     def give_up(self) -> None:
         """Give up everything that waits."""
-        for each in (*self._taking, *self._lined_up()):
-            self.count_given_up(each.observations)
-            self.count_corrections_given_up(each.corrections)
-        self._taking.clear()
-        self._rows = self._corrections = self._unmerged = self.packets = 0
+        self.given_up.update(self.books.waiting)
+        self.books.waiting.clear()
+        for book in self.books.by_keys.values():
+            book.unsent[:] = 0
+            book.waits[:] = False
 
-    def count_given_up(self, observations: Observations) -> None:
-        """Count `observations` as given up without queueing them."""
-        self.given_up.update(packets_by_kind(observations))
+    def _enter(self, book: Book, keys: Table, counts: NDArray[np.int64], now: int) -> tuple[Slots, NDArray[np.bool_]]:
+        """Add `counts` to `keys`; return their slots, and whether each has counted nothing before."""
+        slots = self.books.admit(book, key_bytes(keys), now)
+        here = slots != UNKNOWN_SLOT
+        for view in views_of(book):
+            count(self.offered, view, counts[:, view.columns])
+            count(self.books.no_room, view, counts[~here, view.columns])
+            count(self.books.waiting, view, counts[here, view.columns])
+        added = slots[here]
+        is_fresh = np.zeros(len(slots), np.bool_)
+        is_fresh[here] = book.total[added, 0] <= 0
+        book.total[added] += counts[here]
+        book.unsent[added] += counts[here]
+        book.waits[added] = True
+        self.books.refresh(book, added, now)
+        return slots, is_fresh
 
-    def count_corrections_given_up(self, corrections: Corrections) -> None:
-        """Count `corrections` as given up without queueing them."""
-        self.corrections_given_up += int(corrections.packets.sum())
+    def _note_facts(self, fold: Folded, slots: Slots, is_fresh: NDArray[np.bool_], rule_texts: RuleTexts) -> None:
+        """Note what the `detail` hashes of flows say beside their counts."""
+        rows, flows = fold.rows, self.books.flows
+        latest = np.empty(len(slots), np.intp)
+        in_time = np.argsort(rows.last, kind="stable")
+        latest[fold.groups.group[in_time]] = in_time  # where several are assigned, the last one stays
+        here = slots != UNKNOWN_SLOT
+        slots, is_fresh, latest = slots[here], is_fresh[here], latest[here]
+        first, last = fold.groups.earliest(rows.first)[here], rows.last[latest]
+        flows.first[slots] = np.where(is_fresh, first, np.minimum(flows.first[slots], first))
+        is_news = is_fresh | (last >= flows.last[slots])
+        newer, latest = slots[is_news], latest[is_news]
+        flows.last[newer], flows.rung[newer] = last[is_news], rows.rung[latest]
+        flows.rule[newer] = self._rule_ids(rows.rule[latest], rule_texts)
 
-    def _lined_up(self) -> list[WithRules]:
-        """Remove and return what was added since rows were last lined up, merged."""
-        waiting, self._waiting = self._waiting, {}
-        return [_merged(parts, rule_texts) for rule_texts, parts in waiting.items()]
+    def _rule_ids(self, rules: NDArray[np.uint16], rule_texts: RuleTexts) -> NDArray[np.int32]:
+        """Return numbers for the rules with their texts: after a reload, the same rule number means another rule."""
+        distinct, which = np.unique(rules, return_inverse=True)
+        texts = [(rule, rule_texts[rule] if rule < len(rule_texts) else "") for rule in distinct.tolist()]
+        return np.array([self._rules.setdefault(text, len(self._rules)) for text in texts], np.int32)[which]
 
-    def _merge(self) -> None:
-        """Merge all rows and give up the stalest if they do not fit; the corrections wait behind them as before."""
-        corrections = [each for each in self._taking if len(each.corrections)]
-        parts: dict[RuleTexts, list[Observations]] = {}
-        for each in (*self._taking, *self._lined_up()):
-            if len(each.observations):
-                parts.setdefault(each.rule_texts, []).append(each.observations)
-        self._taking.clear()
-        self._waiting = {
-            rule_texts: [_merged(several, rule_texts).observations] for rule_texts, several in parts.items()
-        }
-        self._count()
-        if len(self) > self._capacity:
-            self._give_up_stalest()
-        self._unmerged = 0
-        if corrections:
-            self._taking.extend(self._lined_up())
-            for _, several in groupby(corrections, key=attrgetter("rule_texts")):
-                first, *more = several
-                whole = Corrections.concatenate([first.corrections, *(each.corrections for each in more)])
-                self._taking.append(replace(first, corrections=whole))
+    def _next(self, most: int, now: int) -> Mapping[type[Table], Slots]:
+        """Return the slots to be taken, by book."""
+        waiting = {kind: book.waiting() for kind, book in self.books.by_keys.items()}
+        if sum(map(len, waiting.values())) > most:
+            waiting = self._newest(waiting, most, now)
+        return {kind: slots for kind, slots in waiting.items() if len(slots)}
 
-    def _give_up_stalest(self) -> None:
-        """Give up the rows with the oldest last packet; all rows must have been merged before."""
-        excess = len(self) - int(self._capacity * _FILLED_TO)
-        last = np.concatenate([parts[0].last for parts in self._waiting.values()])
-        leaving = np.zeros(len(last), np.bool_)
-        leaving[np.argpartition(last, excess - 1)[:excess]] = True
-        kept: dict[RuleTexts, list[Observations]] = {}
-        for rule_texts, [observations] in self._waiting.items():
-            leaves, leaving = leaving[: len(observations)], leaving[len(observations) :]
-            self.count_given_up(observations[leaves])
-            self.packets -= _packets(observations[leaves])
-            if not leaves.all():
-                kept[rule_texts] = [observations[~leaves]]
-        self._waiting = kept
-        self._count()
+    def _newest(self, waiting: Mapping[type[Table], Slots], most: int, now: int) -> dict[type[Table], Slots]:
+        """Return those of the waiting slots that were refreshed last, by book; they are lined up once a second."""
+        if now >= self._lined_up + SECOND:
+            self._line.clear()
+        chosen: dict[type[Table], Slots] = {}
+        while not any(map(len, chosen.values())):
+            if not self._line:
+                self._line_up(waiting, most, now)
+            books, slots = self._line.popleft()
+            chosen = {kind: slots[books == place] for place, kind in enumerate(self.books.by_keys)}
+            chosen = {kind: each[self.books.by_keys[kind].waits[each]] for kind, each in chosen.items()}
+        return chosen
 
-    def _give_up_oldest_corrections(self) -> None:
-        """Give up the corrections beyond their part of the capacity."""
-        if self._corrections <= self._capacity // _CORRECTIONS:
-            return
-        kept = deque[WithRules]()
-        for each in self._taking:
-            excess = max(self._corrections - self._capacity // _CORRECTIONS, 0)
-            leaving = each.corrections[:excess]
-            self.count_corrections_given_up(leaving)
-            self._corrections -= len(leaving)
-            kept.append(replace(each, corrections=each.corrections[excess:]))
-        self._taking = deque(each for each in kept if len(each))
+    def _line_up(self, waiting: Mapping[type[Table], Slots], most: int, now: int) -> None:
+        """Line up the waiting slots, in parts of at most `most`."""
+        self._lined_up = now
+        books = np.concatenate([np.full(len(slots), place, np.uint8) for place, slots in enumerate(waiting.values())])
+        slots = np.concatenate(list(waiting.values()))
+        deadlines = np.concatenate([self.books.by_keys[kind].deadline[each] for kind, each in waiting.items()])
+        order = np.argsort(-deadlines, kind="stable")
+        parts = [order[start : start + most] for start in range(0, len(order), most)]
+        self._line = deque((books[part], slots[part]) for part in parts)
 
-    def _count(self) -> None:
-        """Count the rows that wait."""
-        waiting = sum(len(part) for parts in self._waiting.values() for part in parts)
-        self._rows = waiting + sum(len(each.observations) for each in self._taking)
+    def _portion(self, view: View, slots: Slots, keys: Table, doubted: NDArray[np.bool_]) -> Portion:
+        book = self.books.by_keys[view.keys]
+        portion = Portion(
+            view=view,
+            slots=slots,
+            generations=book.generation[slots],
+            deltas=book.unsent[slots, view.columns],
+            totals=book.total[slots, view.columns],
+            doubted=doubted,
+            deadlines=book.deadline[slots],
+            names=view.names(keys),
+            facts=self._facts(slots) if view is DETAIL else None,
+        )
+        if view is REVERSE and isinstance(keys, PairKeys):
+            return portion.some(np.flatnonzero(~keys.is_single()))
+        return portion
 
-
-def _merged(parts: list[Observations], rule_texts: RuleTexts) -> WithRules:
-    """Merge `parts`, those with the oldest first packet first."""
-    observations = merge(parts)
-    return WithRules(observations[np.argsort(observations.first, kind="stable")], rule_texts)
+    def _facts(self, slots: Slots) -> DetailFacts:
+        flows, rules = self.books.flows, list(self._rules)
+        return DetailFacts(
+            first=flows.first[slots].tolist(),
+            last=flows.last[slots].tolist(),
+            rules=[rules[rule] for rule in flows.rule[slots].tolist()],
+            rungs=flows.rung[slots].tolist(),
+            corrected=flows.corrected[slots].tolist(),
+        )
 
 
-def _packets(observations: Observations) -> int:
-    return int(observations.packets.sum())
+def _counts(kind: type[Table], fold: Folded) -> NDArray[np.int64]:
+    """Return what the keys of `fold` count: a column for each counter of their book."""
+    packets = fold.packets
+    if isinstance(fold.keys, PairKeys):
+        return np.stack([packets, np.where(fold.keys.is_single(), 0, packets)], axis=1)
+    if kind is not FlowKeys:
+        return packets[:, None]
+    rows, by_tcp = fold.rows, fold.rows.protocol == TCP
+    split = [
+        fold.groups.sum(np.where(is_in, column, 0))
+        for is_in in (by_tcp, ~by_tcp)
+        for column in (rows.packets, rows.octets)
+    ]
+    return np.stack([packets, *split], axis=1)
 
 
-def packets_by_kind(observations: Observations) -> Counter[str]:
-    """Return the number of packets of each kind, by the name of the kind."""
-    sums = np.bincount(observations.kind, weights=observations.packets, minlength=len(Kind)).astype(int).tolist()
-    return Counter({name: sums[kind] for kind, name in KIND_NAMES.items() if sums[kind]})
+def _doubted(book: Book, slots: Slots, now: int) -> NDArray[np.bool_]:
+    """Return for which of `slots` the store may have begun another count: the key may have expired there."""
+    held = book.held[slots]
+    doubted: NDArray[np.bool_] = book.doubted[slots] | ((held > 0) & (held + _SLACK < now))
+    return doubted

@@ -19,7 +19,7 @@ from shodohflo.model import ServiceSeen
 from shodohflo.store.dialogue import TooLarge
 from shodohflo.store.hashes import SERVICE_LIFETIME
 from shodohflo.store.scanning import Scan
-from shodohflo.store.write import AHEAD
+from shodohflo.store.write_script import AHEAD
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

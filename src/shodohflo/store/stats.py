@@ -18,28 +18,46 @@ class WriterStats:
     failing: bool = False
     """Whether the last attempt failed: the store could not be reached, did not answer, or refused a write."""
     waiting: int = 0
-    """Rows that the store has not confirmed yet."""
+    """Keys, or pairs of keys, that the store has not confirmed yet."""
     waiting_packets: int = 0
-    """The packets of these rows."""
+    """Recorded packets that it has not confirmed yet."""
     packets: int = 0
-    """Packets in the writes that the store confirmed."""
+    """Recorded packets in the writes that the store confirmed, and still has or had until they expired."""
     writes: int = 0
     repeated: int = 0
     """Writes that were sent again although the store had applied them: their first answer was lost."""
     refused: int = 0
     """Keys that were left unchanged: a value of another program, or no permission."""
-    lost: int = 0
-    """Packets that the store had confirmed and no longer has: it was restarted without them, restored or emptied."""
+    offered: Mapping[str, int] = field(default_factory=Counter)
+    """Counts by kind of key, as are those below: a packet counts once in each of its keys."""
+    written: Mapping[str, int] = field(default_factory=Counter)
+    """Counts in confirmed writes, which the store has, or had until they expired."""
+    expired: Mapping[str, int] = field(default_factory=Counter)
+    """Counts that waited until their keys would have expired in the store, too."""
+    no_room: Mapping[str, int] = field(default_factory=Counter)
+    """Counts of new keys for which there was no memory."""
+    given_up: Mapping[str, int] = field(default_factory=Counter)
+    """Counts that were not written when the writer closed."""
+    lost: Mapping[str, int] = field(default_factory=Counter)
+    """Counts that the store had confirmed and has lost, and that could not be written again."""
+    losses: int = 0
+    """Times that the store was found to have lost writes: restarted without data, restored, emptied, failed over."""
+    rewritten: int = 0
+    """Counts that were written again, or are to be, because the store had lost them."""
+    unsure: int = 0
+    """Counts that the store may have lost: another agent has written their keys since."""
     evicted: int = 0
     """Keys that the store evicted because its memory was full, as the store itself reports."""
+    keys: int = 0
+    """Living keys, or pairs of keys, of which the writer knows what the store should have."""
+    octets: int = 0
+    """The memory that they occupy, in bytes."""
     corrections: int = 0
-    """Corrections in the writes that the store confirmed: flows that were counted with client and service swapped."""
+    """Corrections: flows that were counted with client and service swapped."""
     corrected: int = 0
-    """Packets that they moved to the right keys, as far as the answers arrived."""
+    """Packets that they moved to the right keys."""
     corrections_vanished: int = 0
-    """Corrections that moved nothing, because the wrong keys were there no more."""
-    corrections_given_up: int = 0
-    """Packets that were not moved, because the corrections did not reach the store; they are still under wrong keys."""
+    """Corrections that moved nothing, because the wrong keys had expired or are not known any more."""
     hashes: int = 0
     """Hashes of services and knocks that the store took."""
     hashes_given_up: int = 0
@@ -53,5 +71,3 @@ class WriterStats:
     unsaved: str = ""
     """Why what the store has would be lost at its restart, as it says itself; empty if it does not say so."""
     last_error: str = ""
-    given_up: Mapping[str, int] = field(default_factory=Counter)
-    """Packets that were not written, by kind: the outbox was full, or the writer closed before they were written."""

@@ -1,258 +1,70 @@
-"""One write: counts and details that the store applies in one step, exactly once, each key with a lifetime.
+"""One write: counts and details that a lane of the store applies in one step, exactly once, each key with a lifetime.
 
 If the connection breaks after a write was sent and before the answer arrived, the writer cannot know whether the
-store applied it. So each writer numbers its writes, and the store keeps the highest number beside the counts: a write
-that is sent again is recognised and adds nothing, also when the first copy arrives after later writes, as it may from
-behind a router that stopped forwarding for a while. Number and counts are in the same database, so a store that is
-restored from an older snapshot has lost the same writes from both. The number that it had tells the writer which.
+store applied it. So each writer numbers its writes, and the store keeps the number of the last one beside the counts. A
+write says which number it expects there:
 
-The keys of a write are chosen in `to_write` only. (For a cluster they would have to be grouped by slot there, with a
-number per slot.)
+    it expects 6, and the store has 6             the write is applied, and the number is 7
+    ...                         7 or more         it was applied before, and adds nothing
+    ...                         less than 6       the store has lost writes: nothing is applied, and the answer says so
 
-Example: write 7 of session 4f1c9a by the agent `bert`, with a lifetime of 900 seconds, has one row: 3 UDP packets with
-200 bytes, decided by rule 1. It has 6 keys and 18 arguments:
+Number and counts are in the same database, so a store that is restored from an older snapshot, or a replica that lagged
+behind, has lost the same writes from both. (`store.delivery` says what is done about it.)
 
-    KEYS[1]      writer;4f1c9a                    ARGV[1..6]   7  86400  900  bert  4  1
-    KEYS[2..5]   10.0.0.1;8.8.8.8;53;flow         ARGV[7..10]  3  3  3  3
-                 10.0.0.1;8.8.8.8;peer
+A key may be missing where it was before: it expired during an outage, was evicted or was deleted. So a write says of
+each key how much it adds and how much the key then has from this agent, and a store without the key gets all of it.
+
+Example: write 7 of session 4f1c9a by the agent `bert`, with a lifetime of 900 seconds, adds 3 UDP packets with 200
+bytes to a flow that had 5 with 300 before:
+
+    KEYS[1]      writer;4f1c9a                    ARGV[1..8]   7  6  86400  bert  4  900000  1  5
+    KEYS[2..5]   10.0.0.1;8.8.8.8;53;flow         ARGV[9]      900000
+                 10.0.0.1;8.8.8.8;peer            ARGV[10..17] 3  8  3  8  3  8  3  8
                  8.8.8.8;10.0.0.1;peer
                  client;10.0.0.1
-    KEYS[6]      detail;10.0.0.1;8.8.8.8;53       ARGV[11..18] udp  3  200  1700000000.250000  1700000009.500000
-                                                               FLOW_MAPPING[1]  the lower port is the service  bits
+    KEYS[6]      detail;10.0.0.1;8.8.8.8;53       ARGV[18..]   1  0  1700000000.250000  1700000009.500000
+                                                               FLOW_MAPPING[1]  the lower port is the service  bits  ""
+                                                               udp  3  200  8  500
 
-ARGV[1..6] are the number of the write and its lifetime, the lifetime of the other keys, the agent, and the numbers of
-counts and of details. One argument per count follows, and then eight per detail. If the store has number 7 or a higher
-one, it answers {0, 0, 0, 0, 0} and changes nothing. Otherwise it adds the counts, sets the number to 7 and answers
-{1, 0, 6, 0, 0}: applied, no key refused, and the number was 6. The last two are about corrections: the packets that
-were moved, and the corrections for which there was nothing left to move.
+ARGV[1..8] are the number of the write, the one it expects, the lifetime of the number in seconds, the agent, the number
+of counts, the full lifetime of a key in milliseconds, the number of runs of keys with the same lifetime, and the number
+of keys in the first run, whose lifetime follows. Then come two arguments for each count, what it adds and what it has
+then; a `?` before the second says that the store may have the key without what the agent wrote before. A correction
+adds less than 0. Details have the number of protocols, a 1 if in doubt, six fields, and five arguments per protocol.
 
-Corrections come after the rows of a write. Each has eight arguments more, those of the detail that it adds, and one
-before them: how many keys it takes packets from, which is also how many it adds them to (`keys.moves`). The first of
-the keys says how many packets there are to move: not more than it counts, and none if it has expired.
+The answer {1, 6, 0, 0, 0, -1} means: applied, the number was 6, no key was refused, nothing was written again because
+it was missing, and of nothing it is unknown whether it is there. The last number is that of the keys that the store has
+evicted, if the answer is that it has lost writes.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from enum import IntEnum
+from itertools import groupby
+from typing import TYPE_CHECKING, Final, Self
 
-from shodohflo.keys import WRITER, counts, details, moves
-from shodohflo.keys.detail import (
-    CORRECTED,
-    EVIDENCE,
-    FIRST,
-    LAST,
-    OCTETS,
-    PACKETS,
-    RULE,
-    SEEN_BY,
-    SENTENCE,
-    seconds_text,
-)
+from shodohflo.keys.detail import rung_word, seconds_text
 from shodohflo.keys.values import MOST
 from shodohflo.model import PROTOCOL_NAMES, TCP, UDP, rule_place
+from shodohflo.store.portion import DETAIL
+from shodohflo.store.write_script import SCRIPT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
     from valkey import Valkey
 
-    from shodohflo.keys import Detail, Move
-    from shodohflo.store.outbox import WithRules
+    from shodohflo.store.portion import Portion
 
-ROWS: Final = 400
-"""Rows in a write: each makes at most five keys, and 2,000 keys occupy the store for about 10 ms.
-
-Of corrections, which have six keys and more to do with each, a fourth as many.
-"""
+SLOTS: Final = 1_000
+"""Slots of the books in a write: they make at most 2,000 keys, which occupy the store for about 10 ms."""
 
 NUMBER_LIFETIME: Final = 24 * 3600
-"""Seconds that the store remembers a write; after a longer outage the last write may be applied a second time."""
+"""Seconds that the store remembers a write, at least: longer than any of its keys lives."""
 
-AHEAD: Final = 3600
-"""Seconds that the clock of an agent may be ahead of the store's."""
-
-# A store that cannot write (memory full, disk full, read-only replica, SET or EXPIRE forbidden) fails at the SET or
-# the EXPIRE of the number, and nothing of the write is applied; after that, nothing stops the script half way.
-# A key that holds a value of another program, or may not be written, is left unchanged and counted as refused.
-#
-# Counts are set to totals instead of incremented, as long as a Lua number holds them exactly: Redis 7.0, killed in the
-# middle of an append to its journal, keeps a truncated transaction open at the second restart and runs its commands
-# again. Setting a total twice is harmless.
-_NAMES: Final = f"""
-local FIRST, LAST, RULE, SENTENCE, EVIDENCE = '{FIRST}', '{LAST}', '{RULE}', '{SENTENCE}', '{EVIDENCE}'
-local PACKETS, OCTETS, SEEN_BY, CORRECTED = '{PACKETS}', '{OCTETS}', '{SEEN_BY}', '{CORRECTED}'
-local OTHER = {{ {PROTOCOL_NAMES[TCP]} = '{PROTOCOL_NAMES[UDP]}', {PROTOCOL_NAMES[UDP]} = '{PROTOCOL_NAMES[TCP]}' }}
-local AHEAD = {AHEAD}
-"""
-_SCRIPT: Final = (
-    _NAMES
-    + """
-local number, number_lifetime, lifetime, agent = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local counted, detailed = tonumber(ARGV[5]), tonumber(ARGV[6])
-local refused, moved, vanished = 0, 0, 0
-
-local call, find, format = redis.pcall, string.find, string.format
-local now = call('TIME')
--- A time that is later than this was not written by an agent whose clock is right, and must not stick.
-local latest = (tonumber(now[1]) or math.huge) + AHEAD
-
-local function sum(known, added)
-    if not known then return added end
-    if type(known) ~= 'string' or #known > 15 or #added > 15 then return end
-    if find(known, '^[1-9]%d*$') then return known + added end
-end
-
--- What is left of a count, never less than 0; nothing if it is no count. A Lua number holds 15 digits exactly.
-local function less(known, taken)
-    if type(known) ~= 'string' or #known > 19 or not find(known, '^[1-9]%d*$') then return end
-    local high, low = tonumber(known:sub(1, -16)) or 0, known:sub(-15) - taken
-    if low < 0 and high > 0 then high, low = high - 1, low + 1e15 end
-    if high > 0 then return format('%d%015.0f', high, low) end
-    return format('%.0f', math.max(low, 0))
-end
-
-local function add(key, added, known)
-    local total = known and sum(known, added)
-    if total then
-        call('SET', key, total, 'EX', lifetime)
-        return
-    end
-    local made = not known and call('SET', key, added, 'EX', lifetime, 'NX')
-    if made and made.ok then return end
-    if type(call('INCRBY', key, added)) == 'number' then
-        call('EXPIRE', key, lifetime)
-    else
-        refused = refused + 1
-    end
-end
-
-local seen_by = SEEN_BY .. agent
-
-local function is_later(known, time)
-    local seconds = tonumber(known)
-    return seconds and seconds > tonumber(time) and seconds <= latest
-end
-
-local function describe(key, is_news, first, seen, last, rule, sentence, evidence, ...)
-    if not is_news then return call('HSET', key, FIRST, first, seen_by, seen, ...) end
-    return call('HSET', key, FIRST, first, seen_by, seen, LAST, last, RULE, rule, SENTENCE, sentence,
-        EVIDENCE, evidence, ...)
-end
-
-local function detail(key, protocol, packets, octets, first, last, ...)
-    local of_packets, of_octets = PACKETS .. protocol, OCTETS .. protocol
-    local known = call('HMGET', key, of_packets, of_octets, FIRST, LAST, seen_by)
-    local all_packets, all_octets = sum(known[1], packets), sum(known[2], octets)
-    local known_first = tonumber(known[3])
-    if known_first and known_first >= 0 and known_first <= tonumber(first) then first = known[3] end
-    local is_news, seen = not is_later(known[4], last), is_later(known[5], last) and known[5] or last
-
-    local added
-    if all_packets and all_octets and not known.err then
-        local rule, sentence, evidence = ...
-        added = describe(key, is_news, first, seen, last, rule, sentence, evidence,
-            of_packets, all_packets, of_octets, all_octets)
-    else
-        added = call('HINCRBY', key, of_packets, packets)
-        if type(added) == 'number' then
-            call('HINCRBY', key, of_octets, octets)
-            describe(key, is_news, first, seen, last, ...)
-        end
-    end
-    if type(added) == 'number' then
-        call('EXPIRE', key, lifetime)
-        return true
-    end
-    refused = refused + 1
-end
-
--- Takes packets from a count, as many as it has, and returns how many; nothing if it is no count.
-local function take(key, packets)
-    local known = call('GET', key)
-    if not known then return 0 end
-    local left = less(known, packets)
-    local done = left and (left == '0' and call('DEL', key) or left ~= '0' and call('SET', key, left, 'EX', lifetime))
-    if done and (type(done) == 'number' or done.ok) then
-        return #known > 15 and tonumber(packets) or known - left
-    end
-    refused = refused + 1
-end
-
-local function take_detail(key, protocol, packets, octets)
-    local of_packets, of_octets = PACKETS .. protocol, OCTETS .. protocol
-    local known = call('HMGET', key, of_packets, of_octets, PACKETS .. (OTHER[protocol] or ''))
-    if not known[1] and not known.err then return end
-    local left_packets, left_octets = less(known[1], packets), less(known[2], octets)
-    local done
-    if left_packets == '0' then
-        done = known[3] and call('HDEL', key, of_packets, of_octets) or not known[3] and call('DEL', key)
-    elseif left_packets then
-        done = call('HSET', key, of_packets, left_packets, of_octets, left_octets or '0')
-    end
-    if type(done) == 'number' then
-        call('EXPIRE', key, lifetime)
-    else
-        refused = refused + 1
-    end
-end
-
-local function correct(at, kinds, protocol, packets, octets, ...)
-    local taken = take(KEYS[at], packets)
-    if not taken then return end
-    if taken == 0 then
-        vanished = vanished + 1
-        return
-    end
-    moved = moved + taken
-    if taken < tonumber(packets) then
-        octets = format('%.0f', math.floor(octets * (taken / packets)))
-        packets = format('%.0f', taken)
-    end
-    if kinds == 3 then
-        take(KEYS[at + 1], packets)
-        take_detail(KEYS[at + 2], protocol, packets, octets)
-    end
-    for i = at + kinds, at + kinds + math.min(kinds, 2) - 1 do
-        add(KEYS[i], packets, call('GET', KEYS[i]))
-    end
-    if kinds == 3 and detail(KEYS[at + 5], protocol, packets, octets, ...) then
-        call('HSET', KEYS[at + 5], CORRECTED, now[2] and format('%s.%06d', now[1], now[2]) or select(2, ...))
-    end
-end
-
-local before = redis.call('GET', KEYS[1]) or ''
-if (tonumber(before) or 0) >= tonumber(number) then return {0, 0, 0, 0, 0} end
-redis.call('SET', KEYS[1], number, 'EX', number_lifetime)
-local expires = redis.pcall('EXPIRE', KEYS[1], number_lifetime)
-if type(expires) ~= 'number' then
-    redis.call('SET', KEYS[1], before, 'EX', number_lifetime)
-    return expires
-end
-
--- One MGET instead of a GET for each count. It has nothing for a key that is missing and for one that holds another
--- type of value; SET with NX tells them apart.
-local known_counts = counted > 0 and call('MGET', unpack(KEYS, 2, counted + 1)) or {}
-local at = 6
-for i = 2, counted + 1 do
-    add(KEYS[i], ARGV[at + i - 1], known_counts[i - 1])
-end
-at = at + counted
-
-local key = counted + 2
-while key <= counted + 1 + detailed do
-    detail(KEYS[key], unpack(ARGV, at + 1, at + 8))
-    key, at = key + 1, at + 8
-end
-
-while key <= #KEYS do
-    local kinds = tonumber(ARGV[at + 1])
-    correct(key, kinds, unpack(ARGV, at + 2, at + 9))
-    key, at = key + 2 * kinds, at + 9
-end
-return {1, refused, tonumber(before) or 0, moved, vanished}
-"""
-)
+_MS: Final = 1_000
+_NS_PER_SECOND: Final = 10**9
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,7 +72,7 @@ class Writing:
     """The writer's identity, and the lifetime of its keys."""
 
     session: str
-    """Random, different for each writer; part of its key in the store."""
+    """Random, different for each writer; part of its keys in the store."""
     agent: str
     lifetime: int
     """Seconds until a key expires that is not written again."""
@@ -270,47 +82,122 @@ class Writing:
 class Write:
     """The keys and arguments of one atomic write; sending it again changes nothing in the store."""
 
+    lane: int
     number: int
+    portions: tuple[Portion, ...]
     keys: list[str]
+    """The first is that of the number."""
     arguments: list[str | int]
-    decided: WithRules
+
+
+class Applied(IntEnum):
+    """What a store did with a write."""
+
+    BEFORE = 0
+    NOW = 1
+    LOST = 2
+    """Nothing, for it has lost writes before this one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
     """The store's answer to a write."""
 
-    now: bool
-    """Whether the write was applied now; false if the store had applied it before."""
-    refused: int
+    outcome: Applied
+    held: int = 0
+    """The number of the last write that the store had before."""
+    refused: int = 0
     """Keys that were left unchanged: a value of another program, or no permission."""
-    before: int = 0
-    """The number of the last write that the store had before; 0 if it had none, or if `now` is false."""
-    moved: int = 0
-    """Packets that corrections moved; 0 if `now` is false."""
-    vanished: int = 0
-    """Corrections that moved nothing, because the wrong key has expired or was deleted; 0 if `now` is false."""
+    rewritten: int = 0
+    """Counts that were written again, because the store did not have the key."""
+    unsure: int = 0
+    """Counts of which the store does not know whether a key, which another agent wrote too, has them."""
+    evicted: int | None = None
+    """Keys that the store has evicted since it started, if it has lost writes; `None` if it does not say."""
+
+    @property
+    def now(self) -> bool:
+        """Whether the write was applied now."""
+        return self.outcome is Applied.NOW
+
+    @classmethod
+    def from_answer(cls, answer: object, keys: int) -> Self:
+        """Check the answer to a write with so many keys; one that no store gives is a `ValueError`."""
+        match answer:
+            case [0 | 1 | 2 as outcome, int(held), int(refused), int(rewritten), int(unsure), int(evicted)] if (
+                held >= 0 and 0 <= refused <= keys and 0 <= rewritten <= MOST and 0 <= unsure <= MOST and evicted >= -1
+            ):
+                known = None if evicted < 0 else evicted
+                return cls(Applied(outcome), held, refused, rewritten, unsure, known)
+        raise ValueError(f"{answer!r:.100} is no answer to a write")
 
 
-def to_write(decided: WithRules, number: int, writing: Writing) -> Write:
-    """Return write `number`: the keys that count `decided`, the details, and the arguments of the script."""
-    counted = counts(decided.observations)
-    detailed = details(decided.observations, decided.rule_texts)
-    moved = moves(decided.corrections, decided.rule_texts)
+@dataclass(frozen=True, slots=True)
+class NumberPlace:
+    """Where a write belongs in the order of its lane."""
+
+    lane: int
+    number_key: str
+    """The key with the number of the last write."""
+    number: int
+    before: int
+    """The number that the store must have."""
+
+
+def to_write(portions: Iterable[Portion], place: NumberPlace, writing: Writing, now: int) -> Write:
+    """Return a write of `portions`, in the order of `store.portion.VIEWS`; `now` is in ns of the outbox's clock."""
+    portions = tuple(portions)
+    counts = [portion for portion in portions if portion.view is not DETAIL]
+    details = [portion for portion in portions if portion.view is DETAIL]
+    runs = [
+        argument
+        for lifetime, run in groupby(_lifetimes(portions, now))
+        for argument in (sum(1 for _ in run), lifetime * _MS)
+    ]
     return Write(
-        number=number,
-        keys=[
-            *(WRITER + writing.session, *counted, *(detail.key for detail in detailed)),
-            *(key for move in moved for key in (*move.wrong, *move.right)),
-        ],
+        lane=place.lane,
+        number=place.number,
+        portions=portions,
+        keys=[place.number_key, *(name for portion in portions for name in portion.names)],
         arguments=[
-            *(number, NUMBER_LIFETIME, writing.lifetime, writing.agent, len(counted), len(detailed)),
-            *counted.values(),
-            *(argument for detail in detailed for argument in _arguments(detail)),
-            *(argument for move in moved for argument in _move_arguments(move)),
+            *(place.number, place.before, max(NUMBER_LIFETIME, 2 * writing.lifetime), writing.agent),
+            *(sum(map(len, counts)), writing.lifetime * _MS, len(runs) // 2, *runs),
+            *(argument for portion in counts for argument in _count_arguments(portion)),
+            *(argument for portion in details for argument in _detail_arguments(portion)),
         ],
-        decided=decided,
     )
+
+
+def _lifetimes(portions: Iterable[Portion], now: int) -> Iterator[int]:
+    """Yield the seconds that each key lives, at least 1, rounded up: one that was refreshed just now lives in full."""
+    for portion in portions:
+        yield from [max(-((now - deadline) // _NS_PER_SECOND), 1) for deadline in portion.deadlines.tolist()]
+
+
+def _count_arguments(portion: Portion) -> Iterator[str | int]:
+    doubts = ["?" if doubted else "" for doubted in portion.doubted.tolist()]
+    for delta, total, doubt in zip(portion.deltas[:, 0].tolist(), portion.totals[:, 0].tolist(), doubts, strict=True):
+        yield delta
+        yield f"{doubt}{total}"
+
+
+def _detail_arguments(portion: Portion) -> Iterator[str | int]:
+    facts = portion.facts
+    if facts is None:
+        return
+    for key, (deltas, totals) in enumerate(zip(portion.deltas.tolist(), portion.totals.tolist(), strict=True)):
+        counted = [
+            (protocol, deltas[at], deltas[at + 1], totals[at], totals[at + 1])
+            for at, protocol in ((0, PROTOCOL_NAMES[TCP]), (2, PROTOCOL_NAMES[UDP]))
+            if deltas[at] or totals[at]
+        ]
+        rule, sentence = facts.rules[key]
+        yield from (len(counted), int(portion.doubted[key]))
+        yield from (seconds_text(facts.first[key]), seconds_text(facts.last[key]))
+        yield from (rule_place(rule), sentence, rung_word(facts.rungs[key]))
+        yield seconds_text(facts.corrected[key]) if facts.corrected[key] else ""
+        for arguments in counted:
+            yield from arguments
 
 
 def send(client: Valkey, write: Write, meanwhile: Callable[[], None] = lambda: None) -> Written:
@@ -321,37 +208,9 @@ def send(client: Valkey, write: Write, meanwhile: Callable[[], None] = lambda: N
     pool = client.connection_pool
     connection = pool.get_connection("EVAL")
     try:
-        # EVAL rather than EVALSHA: 3 KB of script beside the 100 KB of a full write, and no handling of NOSCRIPT.
-        connection.send_command("EVAL", _SCRIPT, len(write.keys), *write.keys, *write.arguments)
+        # EVAL rather than EVALSHA: 4 KB of script beside the 100 KB of a full write, and no handling of NOSCRIPT.
+        connection.send_command("EVAL", SCRIPT, len(write.keys), *write.keys, *write.arguments)
         meanwhile()
-        return _written(connection.read_response(), len(write.keys))
+        return Written.from_answer(connection.read_response(), len(write.keys))
     finally:
         pool.release(connection)
-
-
-def _written(answer: object, keys: int) -> Written:
-    """Check an answer: whether the write was applied now, the keys refused, the number before, and what was moved."""
-    match answer:
-        case [0 | 1 as now, int(refused), int(before), int(moved), int(vanished)] if (
-            0 <= refused <= keys and before >= 0 and 0 <= moved <= MOST and 0 <= vanished <= keys
-        ):
-            return Written(now=bool(now), refused=refused, before=before, moved=moved, vanished=vanished)
-    raise ValueError(f"{answer!r:.100} is no answer to a write")
-
-
-def _move_arguments(move: Move) -> tuple[str | int, ...]:
-    return len(move.wrong), *_arguments(move.added)
-
-
-def _arguments(detail: Detail) -> tuple[str | int, ...]:
-    first, last = seconds_text(detail.first), seconds_text(detail.last)
-    return (
-        detail.protocol,
-        detail.packets,
-        detail.octets,
-        first,
-        last,
-        rule_place(detail.rule),
-        detail.sentence,
-        detail.evidence,
-    )

@@ -14,6 +14,8 @@ Invariants:
    unless a newer one has arrived meanwhile.
 3. `flush` returns true only when the outbox is empty and nothing is in flight.
 4. No exception ends the thread, whatever the store answers: it is counted and logged as a failed attempt.
+5. After each reconnection, and with each heartbeat, the store is asked for the number of the last write, so that what
+   it has lost is noticed although nothing is new.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ import secrets
 import time
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 from random import SystemRandom
 from threading import TIMEOUT_MAX, Condition, Thread
 from typing import TYPE_CHECKING, Final, Self
@@ -36,7 +39,7 @@ from shodohflo.store.outbox import Outbox, RuleTexts
 from shodohflo.store.retry import FIRST_DELAY, next_delay
 from shodohflo.store.sinks import HashesRefusedError, HeartbeatRefusedError
 from shodohflo.store.stats import WriterStats
-from shodohflo.store.write import NUMBER_LIFETIME, Writing
+from shodohflo.store.write import Applied, Writing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -46,10 +49,13 @@ if TYPE_CHECKING:
     from shodohflo.model import Knock, ServiceSeen
     from shodohflo.store.connection import TcpEnds
     from shodohflo.store.sinks import Sink
-    from shodohflo.store.write import Write
+    from shodohflo.store.write import Write, Written
 
-CAPACITY: Final = 1_500_000
-"""The most rows that wait: 114 MB at 76 bytes each. In a flood, they wait for a store that is busy, not away."""
+OCTETS: Final = 256_000_000
+"""The memory for keys that wait, and for what is known of those that were written, in bytes."""
+
+_TAIL: Final = 4
+"""The part of that for the latest writes (`store.tail`)."""
 
 LONGEST_FLUSH: Final = 60.0
 """Seconds that a `flush` may take while the store is still writing; service managers wait 90 for the end."""
@@ -68,14 +74,15 @@ _LOG = logging.getLogger(__name__)
 class Writer:
     """Writes to one sink in a thread of its own; every public method may be called from any other thread."""
 
-    def __init__(self, sink: Sink, *, agent: str, lifetime: int, capacity: int = CAPACITY) -> None:
-        """Write to `sink` as `agent`; keys live for `lifetime` seconds. Nothing is sent before `start`."""
+    def __init__(self, sink: Sink, *, agent: str, lifetime: int, octets: int = OCTETS) -> None:
+        """Write to `sink` as `agent`; keys live for `lifetime` seconds. What is kept of them has `octets` bytes."""
         self._sink = sink
         self._agent = agent
         self._changed = Condition()
         # Shared with other threads, under the condition's lock:
-        self._outbox = Outbox(capacity)
-        self._delivery = Delivery(self._outbox, Writing(secrets.token_hex(8), agent, lifetime))
+        self._outbox = Outbox(octets - octets // _TAIL, lifetime)
+        writing = Writing(secrets.token_hex(8), agent, lifetime)
+        self._delivery = Delivery(self._outbox, writing, sink.lanes, octets // _TAIL)
         self._heartbeat: dict[str, str | int] | None = None
         self._heartbeat_failed = False
         self._hashes = HashQueue()
@@ -87,7 +94,6 @@ class Writer:
         # Used by the thread only:
         self._failures = 0
         self._hashes_due = 0.0  # a monotonic time
-        self._written = 0.0  # when, in seconds since the machine started
         self._log = OutageLog(sink.name)
         self._thread = Thread(target=self._run, name="store-writer", daemon=True)
 
@@ -107,19 +113,17 @@ class Writer:
     def offer(self, observations: Observations, rule_texts: RuleTexts = ()) -> None:
         """Queue `observations`; `rule_texts` are the sentences of the rules that decided them."""
         with self._changed:
-            if not self._closing:
-                self._outbox.add(observations, rule_texts)
-            else:
-                self._outbox.count_given_up(observations)
+            self._outbox.add(observations, rule_texts, _now())
+            if self._closing:
+                self._outbox.give_up()
             self._wake()
 
     def correct(self, corrections: Corrections, rule_texts: RuleTexts = ()) -> None:
-        """Queue `corrections` of what was offered before; they are applied after all of it, each exactly once."""
+        """Move what was offered before, and is counted by wrong keys, to the right ones; each exactly once."""
         with self._changed:
-            if not self._closing:
-                self._outbox.correct(corrections, rule_texts)
-            else:
-                self._outbox.count_corrections_given_up(corrections)
+            self._outbox.correct(corrections, rule_texts, _now(), time.time_ns())
+            if self._closing:
+                self._outbox.give_up()
             self._wake()
 
     def offer_services(self, services: Iterable[ServiceSeen]) -> None:
@@ -185,21 +189,30 @@ class Writer:
     def stats(self) -> WriterStats:
         """Return the counters as they are now."""
         with self._changed:
-            rows, packets = self._delivery.waiting
+            delivery, outbox = self._delivery, self._outbox
+            waiting = outbox.books.waiting + delivery.in_flight
             return replace(
                 self._stats,
-                waiting=rows,
-                waiting_packets=packets,
-                packets=self._delivery.packets,
-                writes=self._delivery.writes,
-                repeated=self._delivery.repeated,
-                refused=self._delivery.refused,
-                lost=self._delivery.lost,
-                given_up=Counter(self._outbox.given_up),
-                corrections=self._delivery.corrections,
-                corrected=self._delivery.moved,
-                corrections_vanished=self._delivery.vanished,
-                corrections_given_up=self._outbox.corrections_given_up,
+                waiting=delivery.waiting_keys,
+                waiting_packets=waiting["client"],
+                packets=delivery.written["client"],
+                writes=delivery.writes,
+                repeated=delivery.repeated,
+                refused=delivery.refused,
+                offered=Counter(outbox.offered),
+                written=Counter(delivery.written),
+                expired=Counter(outbox.books.expired),
+                no_room=Counter(outbox.books.no_room),
+                given_up=Counter(outbox.given_up),
+                lost=Counter(delivery.lost),
+                losses=delivery.losses,
+                rewritten=delivery.rewritten,
+                unsure=delivery.unsure,
+                keys=outbox.books.keys,
+                octets=outbox.books.octets,
+                corrections=outbox.corrections,
+                corrected=outbox.moved,
+                corrections_vanished=outbox.vanished,
                 hashes_given_up=self._hashes.given_up,
             )
 
@@ -207,6 +220,7 @@ class Writer:
         """Change the lifetime of keys to `lifetime` seconds, from the next new write on."""
         with self._changed:
             self._delivery.writing = replace(self._delivery.writing, lifetime=lifetime)
+            self._outbox.books.lifetime = lifetime
 
     def connections(self) -> frozenset[TcpEnds]:
         """Return our TCP connections to the store, which the agent excludes from what it records."""
@@ -234,12 +248,15 @@ class Writer:
         """Wait until there is something to send and return true; return false when the writer is closing."""
         with self._changed:
             while not self._closing:
-                if self._heartbeat is not None or len(self._hashes) or not self._delivery.is_idle:
+                if self._heartbeat is not None or len(self._hashes) or self._has_writes():
                     return True
                 self._idle = True
                 self._changed.notify_all()
                 self._changed.wait()
             return False
+
+    def _has_writes(self) -> bool:
+        return not self._delivery.is_idle or self._delivery.is_probing
 
     def _work(self) -> None:
         """Take one step: connect, send a heartbeat, send hashes or send a write."""
@@ -249,13 +266,13 @@ class Writer:
         with self._changed:
             heartbeat = self._next_heartbeat()
             hashes = self._next_hashes() if heartbeat is None else []
-            write = self._delivery.next_write() if heartbeat is None and not hashes else None
+            writes = self._delivery.next_writes(_now()) if heartbeat is None and not hashes else []
         if heartbeat is not None:
             self._send_heartbeat(heartbeat)
         elif hashes:
             self._send_hashes(hashes)
-        elif write is not None:
-            self._send(write)
+        elif writes:
+            self._send(writes)
 
     def _next_heartbeat(self) -> dict[str, str | int] | None:
         """Remove and return the heartbeat that waits, unless it failed before and there are counts to write."""
@@ -275,21 +292,23 @@ class Writer:
         self._sink.connect()
         with self._changed:
             self._stats = replace(self._stats, connected=True)
+            self._delivery.probe()
 
-    def _send(self, write: Write) -> None:
-        written = self._sink.write(write, self._prepare)
-        now = time.clock_gettime(time.CLOCK_BOOTTIME)  # goes on while the machine is suspended, as the store's does
-        if now - self._written > NUMBER_LIFETIME:  # the number has expired, which is no loss
-            written = replace(written, before=write.number - 1)
-        self._written = now
+    def _send(self, writes: list[Write]) -> None:
+        self._sink.write(writes, self._confirm, self._prepare)
+        self._succeed()
+
+    def _confirm(self, write: Write, written: Written) -> None:
+        if written.outcome is Applied.LOST:
+            self._log.found_losses(write.number - 1, written.held, time.monotonic())
         with self._changed:
             self._delivery.confirm(write, written)
-        self._succeed()
+            self._changed.notify_all()
 
     def _prepare(self) -> None:
         with self._changed:
             if not self._closing:
-                self._delivery.prepare()
+                self._delivery.prepare(_now())
 
     def _send_heartbeat(self, fields: dict[str, str | int]) -> None:
         try:
@@ -304,6 +323,7 @@ class Writer:
             raise
         with self._changed:
             evicted = self._stats.evicted if condition.evicted is None else condition.evicted
+            self._delivery.look_around(is_full=evicted > self._stats.evicted)
             self._stats = replace(self._stats, evicted=evicted, unsaved=condition.unsaved)
             is_idle = self._delivery.is_idle
         self._log.saving(condition.unsaved, time.monotonic())
@@ -374,3 +394,7 @@ class Writer:
             self._changed.wait_for(lambda: self._hurry or self._closing, delay)
             if self._hurry:
                 self._changed.wait_for(lambda: self._closing, FIRST_DELAY)
+
+
+_now: Final = partial(time.clock_gettime_ns, time.CLOCK_BOOTTIME)
+"""The time in ns of a clock that goes on while the machine is suspended, as that of the store does."""

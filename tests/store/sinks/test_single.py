@@ -11,26 +11,32 @@ from shodohflo.errors import StoreError
 from shodohflo.store.connection import RemoteStore, SocketStore
 from shodohflo.store.hashes import Hash
 from shodohflo.store.heartbeat import Condition
-from shodohflo.store.outbox import WithRules
 from shodohflo.store.sinks import HashesRefusedError, HeartbeatRefusedError
 from shodohflo.store.sinks.single import Single
 from shodohflo.store.urls import StoreUrl
-from shodohflo.store.write import Write, Writing, Written, to_write
+from shodohflo.store.write import Applied, Write, Written
 from support.observing import flow, observed
+from support.scribing import Scribe
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from valkey import Valkey
 
     from support.serving import Server
 
-WRITING = Writing(session="0123", agent="bert", lifetime=900)
+
+def a_write() -> Write:
+    """Return the first write of an agent, of one packet."""
+    return Scribe().write(observed(flow("10.0.0.1", "8.8.8.8", 53)))
 
 
-def a_write(number: int) -> Write:
-    """Return a write of one packet."""
-    return to_write(WithRules(observed(flow("10.0.0.1", "8.8.8.8", 53)), ()), number, WRITING)
+def written(sink: Single, meanwhile: Callable[[], None] = lambda: None) -> Written:
+    """Send that write, and return the answer."""
+    answers: list[Written] = []
+    sink.write([a_write()], lambda _, answer: answers.append(answer), meanwhile)
+    return answers[0]
 
 
 def test_a_write_is_applied_once(store: SocketStore, client: Valkey) -> None:
@@ -38,12 +44,12 @@ def test_a_write_is_applied_once(store: SocketStore, client: Valkey) -> None:
     sink = Single(store)
     sink.connect()
 
-    first, again = sink.write(a_write(1)), sink.write(a_write(1))
+    first, again = written(sink), written(sink)
     sink.connect()
-    later = sink.write(a_write(1))
+    later = written(sink)
     sink.disconnect()
 
-    assert (first, again, later) == (Written(now=True, refused=0), *[Written(now=False, refused=0)] * 2)
+    assert (first, again, later) == (Written(Applied.NOW), *[Written(Applied.BEFORE, held=1)] * 2)
     assert client.get("10.0.0.1;8.8.8.8;53;flow") == "1"
 
 
@@ -66,7 +72,7 @@ def test_an_unreachable_store_is_named_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=f"^store unix://{tmp_path}/nobody: "):
         sink.connect()
     with pytest.raises(StoreError, match=r"not connected$"):
-        sink.write(a_write(1))
+        written(sink)
 
 
 def test_an_error_closes_the_connection(store: SocketStore, client: Valkey) -> None:
@@ -76,14 +82,14 @@ def test_an_error_closes_the_connection(store: SocketStore, client: Valkey) -> N
     client.config_set("maxmemory", "1")
     try:
         with pytest.raises(StoreError, match="memory"):
-            sink.write(a_write(1))
+            written(sink)
     finally:
         client.config_set("maxmemory", "0")
 
     with pytest.raises(StoreError, match=r"not connected$"):
-        sink.write(a_write(1))
+        written(sink)
     sink.connect()
-    assert sink.write(a_write(1)).now
+    assert written(sink).now
     sink.disconnect()
 
 
@@ -109,7 +115,7 @@ def test_a_refused_heartbeat_leaves_the_connection_open(own_server: Server) -> N
     with pytest.raises(HeartbeatRefusedError, match="permission"):
         sink.write_heartbeat("bert", {"state": "running"})
 
-    assert sink.write(a_write(1)).now
+    assert written(sink).now
     sink.disconnect()
 
 
@@ -119,7 +125,7 @@ def test_something_is_done_while_the_store_works(store: SocketStore) -> None:
     sink = Single(store)
     sink.connect()
 
-    sink.write(a_write(1), lambda: called.append("meanwhile"))
+    written(sink, lambda: called.append("meanwhile"))
     called.append("answered")
     sink.disconnect()
 
@@ -135,9 +141,9 @@ def test_what_is_done_meanwhile_may_fail_without_a_word_about_the_store(store: S
         raise ZeroDivisionError("a mistake")
 
     with pytest.raises(ZeroDivisionError, match="a mistake"):
-        sink.write(a_write(1), mistaken)
+        written(sink, mistaken)
 
-    assert sink.write(a_write(1)) == Written(now=False, refused=0)
+    assert written(sink) == Written(Applied.BEFORE, held=1)
     sink.disconnect()
 
 
@@ -155,5 +161,5 @@ def test_hashes_are_merged_and_a_refusal_leaves_the_connection_open(own_server: 
         with pytest.raises(HashesRefusedError, match=r"permission|can't run"):
             sink.write_hashes([replace(a_hash, key="service;10.0.0.9;tcp;82")])
 
-    assert sink.write(a_write(1)).now
+    assert written(sink).now
     sink.disconnect()

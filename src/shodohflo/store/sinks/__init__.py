@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from shodohflo.store.connection import TcpEnds
     from shodohflo.store.hashes import Hash
     from shodohflo.store.heartbeat import Condition
+    from shodohflo.store.lanes import Lanes
     from shodohflo.store.write import Write, Written
 
 
@@ -42,13 +43,20 @@ class Sink(Protocol):
     def name(self) -> str:
         """The name of the store in messages; it never contains a password."""
 
+    @property
+    def lanes(self) -> Lanes:
+        """The parts of the store in which writes are numbered independently."""
+
     def connect(self) -> None:
         """Connect to the store, and return when it has answered."""
 
-    def write(self, write: Write, meanwhile: Callable[[], None]) -> Written:
-        """Apply `write` unless its number was applied already, and return the store's answer.
+    def write(
+        self, writes: Sequence[Write], confirm: Callable[[Write, Written], None], meanwhile: Callable[[], None]
+    ) -> None:
+        """Apply `writes`, each of another lane, and pass on the answer to each as it arrives.
 
-        `meanwhile` is called while the store works; what it raises is raised when the answer has been read.
+        A write whose number was applied already changes nothing. `meanwhile` is called while the store works; what it
+        raises is raised when the answers have been read. If any answer is missing at the end, it is a `StoreError`.
         """
 
     def write_heartbeat(self, agent: str, fields: Mapping[str, str | int]) -> Condition:

@@ -9,6 +9,7 @@ from shodohflo.errors import StoreError
 from shodohflo.store.failures import any_errors, is_refusal
 from shodohflo.store.hashes import write_hashes
 from shodohflo.store.heartbeat import read_condition, write_heartbeat
+from shodohflo.store.lanes import OneLane
 from shodohflo.store.sinks import HashesRefusedError, HeartbeatRefusedError, RefusedError
 from shodohflo.store.write import send
 
@@ -30,6 +31,7 @@ class Single:
         """Use `store`; nothing is sent before `connect`."""
         self._store = store
         self._client: Valkey | None = None
+        self.lanes = OneLane()
 
     @property
     def name(self) -> str:
@@ -42,8 +44,13 @@ class Single:
         with any_errors(self.name):
             self._client = self._store.connect()
 
-    def write(self, write: Write, meanwhile: Callable[[], None] = lambda: None) -> Written:
-        """Apply `write` unless its number was applied already; `meanwhile` is called while the store works.
+    def write(
+        self,
+        writes: Sequence[Write],
+        confirm: Callable[[Write, Written], None],
+        meanwhile: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Apply `writes`, which are one at most, and pass on the answer; `meanwhile` is called while the store works.
 
         What `meanwhile` raises is no failure of the store, so it is raised when the answer has been read.
         """
@@ -55,11 +62,12 @@ class Single:
             except Exception as mistake:  # noqa: BLE001 - raised below
                 mistakes.append(mistake)
 
-        with self._connected() as client:
-            written = send(client, write, careful)
+        for write in writes:
+            with self._connected() as client:
+                written = send(client, write, careful)
+            confirm(write, written)
         for mistake in mistakes:
             raise mistake
-        return written
 
     def write_heartbeat(self, agent: str, fields: Mapping[str, str | int]) -> Condition:
         """Replace the hash of `agent`, and return what the store says about itself."""

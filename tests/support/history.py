@@ -1,0 +1,113 @@
+"""A store of plain dictionaries, which loses and forgets things, and what the keys of an agent should have counted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from shodohflo.keys import counts
+from shodohflo.store.portion import DETAIL
+from shodohflo.store.write import Applied, Written
+from support.observing import SECOND
+
+if TYPE_CHECKING:
+    from shodohflo.columns.observations import Observations
+    from shodohflo.store.write import Write
+
+
+@dataclass(slots=True)
+class Data:
+    """What a store has: counts with the time at which they expire, in ns, and the last number of each lane."""
+
+    counts: dict[str, tuple[int, int]] = field(default_factory=dict)
+    numbers: dict[str, int] = field(default_factory=dict)
+    evicted: int = 0
+
+
+class PlainStore:
+    """Does with the counts of a write what `store.write_script` does; details are left out."""
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self.data = Data()
+        self._saved = Data()
+
+    def apply(self, write: Write, now: int) -> Written:
+        """Apply `write` at `now`, or say why not."""
+        data, number_key = self.data, write.keys[0]
+        data.counts = {key: value for key, value in data.counts.items() if value[1] > now}
+        last, expected = data.numbers.get(number_key, 0), int(write.arguments[1])
+        if last >= write.number:
+            return Written(Applied.BEFORE, held=last)
+        if last != expected:
+            return Written(Applied.LOST, held=last, evicted=data.evicted)
+        data.numbers[number_key] = write.number
+        rewritten = unsure = 0
+        for portion in write.portions:
+            if portion.view is DETAIL:
+                continue
+            columns = zip(
+                portion.names,
+                portion.deltas[:, 0].tolist(),
+                portion.totals[:, 0].tolist(),
+                portion.doubted.tolist(),
+                portion.deadlines.tolist(),
+                strict=True,
+            )
+            for name, delta, total, doubted, deadline in columns:
+                before = total - delta
+                value, expires = data.counts.pop(name, (None, 0))
+                if value is None:
+                    value, rewritten = before, rewritten + before
+                elif doubted and value < before:
+                    value, rewritten = before, rewritten + before - value
+                elif doubted and value > before:
+                    unsure += before
+                if value + delta > 0:
+                    data.counts[name] = value + delta, max(expires, deadline)
+        return Written(Applied.NOW, held=last, rewritten=rewritten, unsure=unsure)
+
+    def save(self) -> None:
+        """Save a snapshot, or let a replica catch up."""
+        self._saved = deepcopy(self.data)
+
+    def restore(self) -> None:
+        """Restart from the snapshot, or fail over to the replica."""
+        self.data = deepcopy(self._saved)
+
+    def flush(self) -> None:
+        """Lose everything."""
+        self.data = Data(evicted=self.data.evicted)
+
+    def evict(self, every: int) -> None:
+        """Evict every so many keys, and the numbers with them if it is every key."""
+        kept = {key: value for place, (key, value) in enumerate(self.data.counts.items()) if place % every}
+        self.data.evicted += len(self.data.counts) - len(kept)
+        self.data.counts = kept
+        if every == 1:
+            self.data.evicted += len(self.data.numbers)
+            self.data.numbers = {}
+
+
+class Expectation:
+    """What each key should count: the packets of its present life."""
+
+    def __init__(self, lifetime: int) -> None:
+        """Begin with no key; keys live for `lifetime` seconds."""
+        self._lifetime = lifetime * SECOND
+        self._counts: Counter[str] = Counter()
+        self._ends: dict[str, int] = {}
+
+    def add(self, observations: Observations, now: int) -> None:
+        """Count rows."""
+        for key, count in counts(observations).items():
+            if self._ends.get(key, 0) <= now:
+                self._counts[key] = 0
+            self._counts[key] += count
+            self._ends[key] = now + self._lifetime
+
+    def living(self, now: int) -> dict[str, int]:
+        """Return the counts of the keys that live."""
+        return {key: self._counts[key] for key, end in self._ends.items() if end > now}
