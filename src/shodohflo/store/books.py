@@ -33,7 +33,10 @@ COSTS: Final[dict[type[Table], int]] = {
     ResetKeys: 250,
     UnreachableKeys: 250,
 }
-"""Bytes of a slot of each book, measured with a million of them: its part of the arrays, and the entry of its name."""
+"""Bytes of a slot of each book, at most: its part of the arrays, with the room that they grow into, and its name's entry.
+
+A flow of one pair and one client has 950 of them; 500,000 such flows took 754 each.
+"""
 
 SECOND: Final = 10**9
 
@@ -159,14 +162,14 @@ class Books:
         order = np.argsort(deadlines, kind="stable")
         leaving = np.zeros(len(order), np.bool_)
         leaving[order[: int(np.searchsorted(np.cumsum(costs[order]), octets)) + 1]] = True
-        counts: Counter[str] = Counter()
+        latest, counts = int(deadlines[leaving].max()), Counter[str]()
         for book, slots in quiet:
             gone, leaving_later = slots[leaving[: len(slots)]], leaving[len(slots) :]
             for view in views_of(book):
                 count(counts, view, book.total[gone, view.columns])
             book.close(gone)
             leaving = leaving_later
-        self._forgotten.append((int(deadlines.max()), counts))
+        self._forgotten.append((latest, counts))
 
 
 def views_of(book: Book) -> Iterable[View]:
