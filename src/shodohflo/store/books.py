@@ -33,7 +33,7 @@ COSTS: Final[dict[type[Table], int]] = {
     ResetKeys: 250,
     UnreachableKeys: 250,
 }
-"""Bytes of a slot of each book, at most: its part of the arrays, with the room that they grow into, and its name's entry.
+"""Bytes of a slot of each book, at most: its part of the arrays, with the room to grow, and the entry of its name.
 
 A flow of one pair and one client has 950 of them; 500,000 such flows took 754 each.
 """
