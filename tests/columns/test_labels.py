@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from shodohflo.columns.addresses import Addresses
 from shodohflo.columns.batch import Batch
 from shodohflo.columns.grouping import group_by
-from shodohflo.columns.labels import key_bytes, labels
+from shodohflo.columns.labels import from_key_bytes, key_bytes, labels
 from shodohflo.columns.observations import Observations
 from shodohflo.columns.table import Role, Table, column, table
 from support.tables import as_rows, declared_tables, extremes, shared_fields, tables
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 WITH_KEYS = [kind for kind in declared_tables() if any(each.role is Role.KEY for each in kind.columns)]
 EVERY_TABLE = pytest.mark.parametrize("kind", WITH_KEYS, ids=lambda kind: kind.__name__)
+ONLY_KEYS = [kind for kind in WITH_KEYS if all(each.role is Role.KEY for each in kind.columns) and not kind.shared_fields]
 SHARED = {"Batch": [(4,), (6,)]}
 
 EVERY_KEY = [
@@ -139,3 +140,23 @@ def test_key_bytes_can_be_compared_between_tables() -> None:
 
     assert key_bytes(one)[0] == key_bytes(other)[0]
     assert all(a != b for a, b in product(key_bytes(one)[1:], key_bytes(other)))
+
+
+@pytest.mark.parametrize("kind", ONLY_KEYS, ids=lambda kind: kind.__name__)
+@given(data=st.data())
+def test_a_table_of_keys_is_made_again_from_its_bytes(kind: type[Table], data: st.DataObject) -> None:
+    """`from_key_bytes` is the inverse of `key_bytes`, in types and values, also for some rows in another order."""
+    rows = data.draw(tables(kind))
+    names = key_bytes(rows)
+
+    again = from_key_bytes(kind, names)
+
+    assert as_rows(again) == as_rows(rows)
+    assert [key.dtype for key in again.keys()] == [key.dtype for key in rows.keys()]  # noqa: SIM118 - no mapping
+    assert as_rows(from_key_bytes(kind, names[::-2])) == as_rows(rows[::-2])
+    assert key_bytes(again) == names
+
+
+def test_the_tables_that_are_made_from_bytes_are_found_by_introspection() -> None:
+    """Those of the store's keys are among them, and the addresses within them."""
+    assert {kind.__name__ for kind in ONLY_KEYS} >= {"FlowKeys", "PairKeys", "ClientKeys", "UnreachableKeys"}

@@ -34,6 +34,13 @@ class Sightings(Table):
     size: NDArray[np.int64] = column(np.int64)
 
 
+@table
+class Ports(Table):
+    """A table of one column."""
+
+    port: NDArray[np.uint16] = column(np.uint16, Role.KEY)
+
+
 def test_the_tables_that_travel_are_found_by_introspection() -> None:
     """Introspection finds all tables, so that the tests below cover each of them."""
     names = {kind.__name__ for kind in declared_tables()}
@@ -125,6 +132,18 @@ def test_keys_are_the_columns_of_that_role_with_nested_ones_in_their_place() -> 
     """The keys of a table include those of nested tables: an address gives three."""
     assert [key.dtype for key in Sightings.zeros(1, "here").keys()] == [np.uint16]  # noqa: SIM118 - no mapping
     assert len(list(Observations.zeros(1).keys())) == 7 + 2 * 3
+
+
+def test_a_table_of_one_column_is_indexed_as_any_other() -> None:
+    """A single column is no special case: slices, masks and row numbers return tables."""
+    ports = made(Ports, 3, port=[53, 80, 443])
+
+    assert as_rows(ports[1:]) == [(80,), (443,)]
+    assert as_rows(ports[np.array([True, False, True])]) == [(53,), (443,)]
+    assert as_rows(ports[np.array([2, 0])]) == [(443,), (53,)]
+    assert as_rows(ports.keep(np.array([False, True, False]))) == [(80,)]
+    assert as_rows(Ports.concatenate([ports, ports[:1]])) == [(53,), (80,), (443,), (53,)]
+    assert (len(ports), len(Ports.empty()), len(ports[:0])) == (3, 0, 0)
 
 
 @pytest.mark.parametrize("dtype", [np.int64, np.float64, "S3", object, "U4"])
