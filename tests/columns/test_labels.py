@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 WITH_KEYS = [kind for kind in declared_tables() if any(each.role is Role.KEY for each in kind.columns)]
 EVERY_TABLE = pytest.mark.parametrize("kind", WITH_KEYS, ids=lambda kind: kind.__name__)
-ONLY_KEYS = [kind for kind in WITH_KEYS if all(each.role is Role.KEY for each in kind.columns) and not kind.shared_fields]
+ONLY_KEYS = [
+    kind for kind in WITH_KEYS if all(each.role is Role.KEY for each in kind.columns) and not kind.shared_fields
+]
 SHARED = {"Batch": [(4,), (6,)]}
 
 EVERY_KEY = [

@@ -126,6 +126,17 @@ def test_a_key_that_went_missing_is_written_with_all_that_the_agent_counted(clie
     assert client.get("8.8.8.8;10.0.0.1;peer") == "107"
 
 
+def test_a_hash_of_huge_counts_that_went_missing_is_written_in_full(client: Valkey) -> None:
+    """What has too many digits for the script itself is written again by the store, in full as well."""
+    scribe, huge = Scribe(), 10**15 + 1
+    scribe.send(client, observed(Seen(CLIENT, SERVICE, 53, packets=huge, octets=huge)))
+    client.delete(DETAIL)
+
+    scribe.send(client, observed(Seen(CLIENT, SERVICE, 53, packets=2, octets=150)))
+
+    assert client.hmget(DETAIL, ["packets.tcp", "octets.tcp"]) == [str(huge + 2), str(huge + 150)]
+
+
 @pytest.mark.parametrize(
     ("there", "then", "rewritten", "unsure"), [("5", "7", 0, 0), ("3", "7", 2, 0), ("50", "52", 0, 5)]
 )
@@ -455,6 +466,163 @@ def test_a_large_count_is_corrected_exactly(client: Valkey, extra: int) -> None:
     scribe.send(client, None, corrected(SWAPPED))
 
     assert client.get("client;10.0.0.9") == (str(extra) if extra else None)
+
+
+FOREIGN = ["10.0.0.9;10.0.0.5;40000;flow", "client;10.0.0.9", "detail;10.0.0.9;10.0.0.5;40000"]
+FOREIGN += ["10.0.0.5;10.0.0.9;54321;flow", "client;10.0.0.5", RIGHT_DETAIL]
+
+
+@pytest.mark.parametrize("key", FOREIGN)
+@pytest.mark.parametrize("value", ["theirs", "007", "1e3", "9" * 30, ["a", "list"], {"packets.tcp": "many"}])
+def test_a_correction_leaves_a_value_of_another_program_alone(
+    client: Valkey, key: str, value: str | list[str] | dict[str, str]
+) -> None:
+    """It stays as it is and is counted as refused, in the place of a wrong key and of a right one."""
+    scribe = Scribe()
+    scribe.send(client, observed(SWAPPED.as_written()))
+    client.delete(key)
+    if isinstance(value, str):
+        client.set(key, value)
+    elif isinstance(value, list):
+        client.rpush(key, *value)
+    else:
+        client.hset(key, mapping=value)
+    theirs = client.dump(key)
+
+    written = scribe.send(client, None, corrected(SWAPPED))
+
+    assert written.refused == 1
+    assert client.dump(key) == theirs
+    assert ttl(client, key) == -1
+
+
+def test_a_correction_that_is_sent_again_is_recognised(client: Valkey) -> None:
+    """It moves nothing the second time, though the wrong keys count again."""
+    scribe = Scribe()
+    scribe.send(client, observed(SWAPPED.as_written()))
+    correction = scribe.write(None, corrected(SWAPPED))
+    assert send(client, correction).now
+    scribe.send(client, observed(SWAPPED.as_written()))
+    before = held(client)
+
+    assert send(client, correction) == Written(Applied.BEFORE, held=3)
+    assert held(client) == before
+
+
+def test_rows_of_a_write_come_before_its_corrections(client: Valkey) -> None:
+    """A correction moves what the same write counts; the wrong keys never get into the store."""
+    Scribe().send(client, observed(SWAPPED.as_written()), corrected(SWAPPED))
+
+    assert held(client) == totals(observed(SWAPPED.as_it_is()))
+
+
+@pytest.mark.parametrize("packets", [None, 0])
+def test_a_correction_of_nothing_makes_no_key(client: Valkey, packets: int | None) -> None:
+    """Neither an empty table nor a correction of no packets changes anything."""
+    corrections = corrected() if packets is None else corrected(replace(SWAPPED, packets=packets))
+
+    assert Scribe().send(client, None, corrections).now
+    assert held(client) == {}
+
+
+@pytest.mark.parametrize("left", [1, 5, 11])
+def test_no_more_is_moved_than_there_is(client: Valkey, left: int) -> None:
+    """Of a wrong key that began again, only what it has counted since is moved, with its part of the bytes."""
+    scribe = Scribe()
+    scribe.send(client, observed(replace(SWAPPED, packets=left, octets=700).as_written()))
+
+    scribe.send(client, None, corrected(SWAPPED))
+
+    moved = replace(SWAPPED, packets=left, octets=700 * left // 12)
+    kept = {key: count for key, count in held(client).items() if not key.startswith("detail;10.0.0.9")}
+    assert kept == totals(observed(moved.as_it_is()))
+
+
+def test_a_protocol_without_packets_is_no_longer_in_the_detail(client: Valkey) -> None:
+    """Of a detail with packets of the other protocol, only the fields of this one are removed."""
+    other, scribe = replace(SWAPPED, protocol=UDP, packets=5), Scribe()
+    scribe.send(client, observed(SWAPPED.as_written(), other.as_written()))
+
+    scribe.send(client, None, corrected(SWAPPED))
+    assert not client.hexists("detail;10.0.0.9;10.0.0.5;40000", "packets.tcp")
+    assert held(client) == totals(observed(other.as_written(), SWAPPED.as_it_is()))
+
+    scribe.send(client, None, corrected(other))
+    assert held(client) == totals(observed(other.as_it_is(), SWAPPED.as_it_is()))
+
+
+@pytest.mark.parametrize(("port", "wrong_port"), [(80, 40000), (40000, 80), (80, 80)])
+def test_a_host_that_talks_to_itself_is_corrected(client: Valkey, port: int, wrong_port: int) -> None:
+    """Client and service are the same address, so the count of the client stays as it is."""
+    swapped, scribe = replace(SWAPPED, service=SWAPPED.client, port=port, wrong_port=wrong_port), Scribe()
+    scribe.send(client, observed(swapped.as_written()))
+
+    scribe.send(client, None, corrected(swapped))
+
+    assert held(client) == totals(observed(swapped.as_it_is()))
+
+
+def test_an_address_that_is_client_and_service_is_corrected(client: Valkey) -> None:
+    """What an address counts as a client of other services is not touched by a correction of its own service."""
+    outgoing, scribe = Seen(SWAPPED.service, ip_address("8.8.8.8"), 53, packets=7), Scribe()
+    scribe.send(client, observed(SWAPPED.as_written(), outgoing))
+
+    scribe.send(client, None, corrected(SWAPPED))
+
+    assert held(client) == totals(observed(SWAPPED.as_it_is(), outgoing))
+
+
+def test_older_packets_that_are_moved_leave_the_end_and_its_rule(client: Valkey) -> None:
+    """The right flow has later packets already: these have decided its rule, its evidence and when it was seen."""
+    later = replace(SWAPPED, first=20 * SECOND, last=30 * SECOND, packets=1, octets=40, rung=Rung.KNOWN)
+    scribe = Scribe()
+    scribe.send(client, observed(SWAPPED.as_written(), later.as_it_is()), rule_texts=("a", "b"))
+
+    scribe.send(client, None, corrected(SWAPPED), ("a", "c"))
+
+    names = ["first", "last", "sentence", "evidence", "agent.bert", "packets.tcp"]
+    assert client.hmget(RIGHT_DETAIL, names) == ["2.000000", "30.000000", "b", "known", "30.000000", "13"]
+    assert client.hget(RIGHT_DETAIL, "corrected")
+
+
+def test_a_full_store_refuses_a_correction_as_a_whole(client: Valkey) -> None:
+    """A store without free memory moves nothing, and moves it once when there is room again."""
+    scribe = Scribe()
+    scribe.send(client, observed(SWAPPED.as_written()))
+    correction, before = scribe.write(None, corrected(SWAPPED)), held(client)
+    client.config_set("maxmemory", "1")
+    try:
+        with pytest.raises(ResponseError):
+            send(client, correction)
+        assert held(client) == before
+    finally:
+        client.config_set("maxmemory", "0")
+
+    assert send(client, correction).now
+    assert held(client) == totals(observed(SWAPPED.as_it_is()))
+
+
+@pytest.mark.parametrize("make", programs())
+def test_a_correction_whose_journal_was_cut_is_made_once(make: str, tmp_path: Path) -> None:
+    """A correction that was cut in the journal is made once, though Redis 7.0 replays it at the second restart."""
+    rest, scribe = replace(SWAPPED, packets=5), Scribe()
+    server = Server(programs()[make](), tmp_path, ("--appendonly", "yes", "--appendfsync", "always")).start()
+    with server.client() as client:
+        scribe.send(client, observed(SWAPPED.as_written(), rest.as_written()))
+        before = _journal(tmp_path).stat().st_size
+        correction = scribe.write(None, corrected(SWAPPED))
+        assert send(client, correction).now
+    server.kill()
+    journal = _journal(tmp_path).read_bytes()
+    _journal(tmp_path).write_bytes(journal[: (before + len(journal)) // 2])
+
+    with server.start().client() as client:
+        assert send(client, correction).now
+    server.kill()
+
+    with server.start().client() as client:
+        assert held(client) == totals(observed(SWAPPED.as_it_is(), rest.as_written()))
+    server.kill()
 
 
 def test_any_story_ends_as_if_it_had_been_told_right(client: Valkey) -> None:

@@ -91,7 +91,12 @@ local function add(key, delta, total, ms, known)
     if doubted then total = sub(total, 2) end
     if not known then
         -- Missing, or another type of value: SET with NX tells them apart.
-        if total == '0' then return end
+        if total == '0' then
+            -- Nothing is to be there, so a missing key is right as it is.
+            local left = call('PTTL', key)
+            if type(left) == 'number' and left ~= -2 then refused = refused + 1 end
+            return
+        end
         local made = call('SET', key, total, 'PX', ms, 'NX')
         if made and made.ok then
             rewritten = rewritten + (total - delta)
@@ -166,8 +171,9 @@ local function detail(key, ms, at)
         else
             local is_less = sub(ARGV[from + 1], 1, 1) == '-'
             if is_less and not find(known[place] or '', '^[1-9]%d*$') then return end
-            if type(call('HINCRBY', key, asked[place], ARGV[from + 1])) ~= 'number' then return end
-            call('HINCRBY', key, asked[place + 1], ARGV[from + 2])
+            local ours = is_read and not known[place] and 2 or 0  -- of what is missing, all that the agent has counted
+            if type(call('HINCRBY', key, asked[place], ARGV[from + 1 + ours])) ~= 'number' then return end
+            call('HINCRBY', key, asked[place + 1], ARGV[from + 2 + ours])
             counters = counters + 1
         end
     end
