@@ -108,7 +108,19 @@ def test_a_store_that_has_lost_writes_says_so_and_changes_nothing(client: Valkey
     written = written_rows(client, flow("10.0.0.1", "8.8.8.8", 53), number=7)
 
     assert written == Written(Applied.LOST, held=held, evicted=0)
-    assert client.dbsize() == bool(held)
+    assert client.keys() == ["writer;0123"]
+
+
+def test_after_a_loss_no_older_write_is_applied_any_more(client: Valkey) -> None:
+    """A late copy of a write that was lost would be counted twice, since the agent writes it again."""
+    scribe = Scribe()
+    writes = [scribe.write(observed(flow("10.0.0.1", "8.8.8.8", 53))) for _ in range(4)]
+    answers = [send(client, write) for write in (writes[0], writes[3], writes[3], writes[1])]
+
+    assert [answer.outcome for answer in answers] == [Applied.NOW, Applied.LOST, Applied.LOST, Applied.BEFORE]
+    assert [answer.held for answer in answers[1:3]] == [1, 1]
+    assert client.get("client;10.0.0.1") == "1"
+    assert send(client, scribe.write(observed(flow("10.0.0.1", "8.8.8.8", 53)))).now
 
 
 def test_a_key_that_went_missing_is_written_with_all_that_the_agent_counted(client: Valkey) -> None:

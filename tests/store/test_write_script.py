@@ -10,7 +10,7 @@ import pytest
 
 from shodohflo.keys import detail
 from shodohflo.model import PROTOCOL_NAMES, TCP, UDP
-from shodohflo.store.write import Applied, Written
+from shodohflo.store.write import Applied, Written, send
 from shodohflo.store.write_script import AHEAD, SCRIPT
 from support.observing import SECOND, Seen, Swapped, corrected, flow, observed
 from support.scribing import Scribe
@@ -69,10 +69,11 @@ def test_a_store_that_lost_writes_says_how_many_keys_it_evicted(client: Valkey) 
     scribe = Scribe()
     scribe.number = 6
 
-    known = scribe.send(client, observed(flow("10.0.0.1", "8.8.8.8", 53)))
+    write = scribe.write(observed(flow("10.0.0.1", "8.8.8.8", 53)), before=5)
+    known = send(client, write)
     forbid(client, "info")
     try:
-        unknown = scribe.send(client)
+        unknown = send(client, write)
     finally:
         permit(client, "info")
 

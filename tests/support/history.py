@@ -22,7 +22,8 @@ class Data:
     """What a store has: counts with the time at which they expire, in ns, and the last number of each lane."""
 
     counts: dict[str, tuple[int, int]] = field(default_factory=dict)
-    numbers: dict[str, int] = field(default_factory=dict)
+    numbers: dict[str, tuple[int, int | None]] = field(default_factory=dict)
+    """The number, and where it was used up by a write that was not applied, the one that the counts are of."""
     evicted: int = 0
 
 
@@ -38,12 +39,10 @@ class PlainStore:
         """Apply `write` at `now`, or say why not."""
         data, number_key = self.data, write.keys[0]
         data.counts = {key: value for key, value in data.counts.items() if value[1] > now}
-        last, expected = data.numbers.get(number_key, 0), int(write.arguments[1])
-        if last >= write.number:
-            return Written(Applied.BEFORE, held=last)
-        if last != expected:
-            return Written(Applied.LOST, held=last, evicted=data.evicted)
-        data.numbers[number_key] = write.number
+        if (refusal := self._refusal(write)) is not None:
+            return refusal
+        last, _ = data.numbers.get(number_key, (0, None))
+        data.numbers[number_key] = write.number, None
         rewritten = unsure = 0
         for portion in write.portions:
             if portion.view is DETAIL:
@@ -68,6 +67,18 @@ class PlainStore:
                 if value + delta > 0:
                     data.counts[name] = value + delta, max(expires, deadline)
         return Written(Applied.NOW, held=last, rewritten=rewritten, unsure=unsure)
+
+    def _refusal(self, write: Write) -> Written | None:
+        """Return the answer if `write` is not applied."""
+        numbers, number_key = self.data.numbers, write.keys[0]
+        (last, held), expected = numbers.get(number_key, (0, None)), int(write.arguments[1])
+        if last >= write.number and (last > write.number or held is None):
+            return Written(Applied.BEFORE, held=last)
+        if last == expected:
+            return None
+        held = held if held is not None and last == write.number else last
+        numbers[number_key] = write.number, held
+        return Written(Applied.LOST, held=held, evicted=self.data.evicted)
 
     def save(self) -> None:
         """Save a snapshot, or let a replica catch up."""

@@ -15,7 +15,7 @@ Number, loss and repeat of write 7:
                |                           |          (repeat)             |-- 7 already: add nothing
                |                           |                               |
                |                     [ confirmed ] <------answer-----------|
-               |                           | (tail)                        |-- 4, not 6: change nothing
+               |                           | (tail)                        |-- 4, not 6: note that 7 is used
                +--- 7, and 5 and 6 --------+--------<----answer------------+
                         (loss)
 
@@ -90,7 +90,7 @@ class Delivery:
         self._prepared: dict[int, Write] = {}
         self._numbers: dict[int, int] = {}  # the number of the last write that was made, by lane
         self._stored: dict[int, int] = {}  # the number that the store has, or will have when all in flight is applied
-        self._abandoned: dict[int, list[tuple[int, int]]] = {}  # by lane, numbers above the first up to the second
+        self._abandoned: dict[int, list[tuple[int, int]]] = {}  # by lane, numbers between two others
         self._emptied = np.zeros(lanes.number, np.bool_)
         self._probes = False
 
@@ -193,9 +193,9 @@ class Delivery:
         prepared = self._prepared.pop(lane, None)
         for made in (write, prepared):
             self._put_back(made.portions if made else ())
-        self._stored[lane] = held
+        self._stored[lane] = write.number  # as the store has noted
         self.losses += 1
-        is_abandoned = self._abandon(lane, held)
+        is_abandoned = self._abandon(lane, held, write.number)
         since = self._tail.take_since(lane, 0 if is_abandoned else held)
         if held == 0 and written.evicted == 0:
             self._emptied[lane] = True
@@ -204,15 +204,15 @@ class Delivery:
         else:
             self._rewrite(since.parts)
 
-    def _abandon(self, lane: int, held: int) -> bool:
-        """Abandon the numbers after `held`; return whether `held` was abandoned before.
+    def _abandon(self, lane: int, held: int, number: int) -> bool:
+        """Abandon the numbers between `held` and `number`; return whether `held` was abandoned before.
 
         What these writes added is in later ones again, so a store that comes back with one of them has it twice if the
         later ones are repeated: one that was emptied, and is then restored from a snapshot of before.
         """
         known = self._abandoned.get(lane, [])
-        is_abandoned = any(low < held <= high for low, high in known)
-        self._abandoned[lane] = [*(each for each in known if each[0] < held), (held, self._numbers[lane])][-_LOSSES:]
+        is_abandoned = any(low < held < high for low, high in known)
+        self._abandoned[lane] = [*(each for each in known if each[0] < held), (held, number)][-_LOSSES:]
         return is_abandoned
 
     def _put_back(self, portions: Iterable[Portion]) -> None:

@@ -6,7 +6,11 @@ write says which number it expects there:
 
     it expects 6, and the store has 6             the write is applied, and the number is 7
     ...                         7 or more         it was applied before, and adds nothing
-    ...                         less than 6       the store has lost writes: nothing is applied, and the answer says so
+    ...                         less, such as 4   the store has lost writes: nothing is applied, and the answer says so
+
+In the last case the store notes `7 4`: number 7 is used, and what it has is that of number 4. So no late copy of write
+5 can be applied from then on, when the agent is about to write the same again; and write 7, if it is repeated because
+that answer was lost, gets it once more.
 
 Number and counts are in the same database, so a store that is restored from an older snapshot, or a replica that lagged
 behind, has lost the same writes from both. (`store.delivery` says what is done about it.)

@@ -33,10 +33,18 @@ local counted, full, runs = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[
 local refused, rewritten, unsure = 0, 0, 0
 local call, find, sub = redis.pcall, string.find, string.sub
 
-local held = redis.call('GET', KEYS[1]) or ''
-local last = tonumber(held) or 0
-if last >= tonumber(number) then return {0, last, 0, 0, 0, -1} end
-if last ~= expected then
+-- The last number; behind a number at which writes were found to be lost, the last one before that (`store.write`).
+local noted = redis.call('GET', KEYS[1]) or ''
+local last, held = string.match(noted, '^(%d+) ?(%d*)$')
+last = tonumber(last) or 0
+local is_repeated = last == tonumber(number) and held ~= ''
+if last >= tonumber(number) and not is_repeated then return {0, last, 0, 0, 0, -1} end
+if last ~= expected or is_repeated then
+    if is_repeated then
+        last = tonumber(held)
+    else
+        redis.call('SET', KEYS[1], number .. ' ' .. last, 'EX', number_lifetime)
+    end
     local stats = call('INFO', 'stats')
     local evicted = type(stats) == 'string' and string.match(stats, 'evicted_keys:(%d+)')
     return {2, last, 0, 0, 0, tonumber(evicted or -1)}
@@ -44,7 +52,7 @@ end
 redis.call('SET', KEYS[1], number, 'EX', number_lifetime)
 local expires = redis.pcall('EXPIRE', KEYS[1], number_lifetime)
 if type(expires) ~= 'number' then
-    redis.call('SET', KEYS[1], held, 'EX', number_lifetime)
+    redis.call('SET', KEYS[1], noted, 'EX', number_lifetime)
     return expires
 end
 
