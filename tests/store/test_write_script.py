@@ -127,7 +127,7 @@ def test_a_detail_in_doubt_is_mended_but_not_counted_again(
 
     written = scribe.send(client, observed(flow("10.0.0.1", "8.8.8.8", 53, packets=2)))
 
-    assert tuple(client.hmget(DETAIL, ["packets.tcp", "octets.tcp"])) == then
+    assert client.hmget(DETAIL, ["packets.tcp", "octets.tcp"]) == list(then)
     # The five packets of each of the four counts are there and nobody else's, so none of them is unsure.
     assert (written.rewritten, written.unsure) == (rewritten, unsure)
 

@@ -114,6 +114,19 @@ class Books:
         """Let the keys of `slots` live for another lifetime."""
         book.deadline[slots] = now + self.lifetime * SECOND
 
+    def add(self, book: Book, slots: Slots | int, counts: NDArray[np.int64]) -> None:
+        """Add `counts` to what the keys of `slots` have counted; all of it waits."""
+        book.total[slots] += counts
+        book.unsent[slots] += counts
+        book.waits[slots] = True
+        for view in views_of(book):
+            count(self.waiting, view, counts[..., view.columns])
+
+    def refuse(self, book: Book, counts: NDArray[np.int64]) -> None:
+        """Count what found no room."""
+        for view in views_of(book):
+            count(self.no_room, view, counts[..., view.columns])
+
     def sweep(self, now: int) -> None:
         """End the keys that nothing has refreshed; done once a second, however often it is called."""
         if now < self._swept + SECOND:

@@ -21,7 +21,6 @@ from shodohflo.columns.labels import key_bytes
 from shodohflo.keys.key_columns import ClientKeys, FlowKeys
 from shodohflo.model import TCP, Kind
 from shodohflo.store.book import UNKNOWN_SLOT
-from shodohflo.store.books import count, views_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -85,7 +84,7 @@ class _Mover:
             octets = octets * packets // wanted
         counts = np.zeros(5, np.int64)
         counts[[0, place, place + 1]] = packets, packets, min(octets, int(flows.total[wrong, place + 1]))
-        self._add(flows, wrong, -counts)
+        self._books.add(flows, wrong, -counts)
         right = self._enter(flows, self._right[row], counts, int(flows.deadline[wrong]))
         if right != UNKNOWN_SLOT:
             self._note(right, row, rule, is_fresh=flows.total[right, 0] == packets)
@@ -99,7 +98,7 @@ class _Mover:
         packets = 0 if wrong == UNKNOWN_SLOT else max(min(wanted, int(clients.total[wrong, 0])), 0)
         if packets:
             counts = np.array([packets], np.int64)
-            self._add(clients, wrong, -counts)
+            self._books.add(clients, wrong, -counts)
             self._enter(clients, self._right_clients[row], counts, int(clients.deadline[wrong]))
         return packets
 
@@ -109,22 +108,13 @@ class _Mover:
 
     def _enter(self, book: Book, name: bytes, counts: NDArray[np.int64], deadline: int) -> int:
         """Add `counts` to a key, which lives until `deadline` at least; return its slot."""
-        slots = self._books.admit(book, [name], self._now)
-        slot = int(slots[0])
+        slot = int(self._books.admit(book, [name], self._now)[0])
         if slot == UNKNOWN_SLOT:
-            for view in views_of(book):
-                count(self._books.no_room, view, counts[view.columns])
-            return slot
-        book.deadline[slot] = max(int(book.deadline[slot]), deadline)
-        self._add(book, slot, counts)
+            self._books.refuse(book, counts)
+        else:
+            book.deadline[slot] = max(int(book.deadline[slot]), deadline)
+            self._books.add(book, slot, counts)
         return slot
-
-    def _add(self, book: Book, slot: int, counts: NDArray[np.int64]) -> None:
-        book.total[slot] += counts
-        book.unsent[slot] += counts
-        book.waits[slot] = True
-        for view in views_of(book):
-            count(self._books.waiting, view, counts[view.columns])
 
     def _note(self, slot: int, row: int, rule: int, *, is_fresh: bool) -> None:
         """Note in the flow of `slot` what its `detail` hash says about the packets that were moved there."""

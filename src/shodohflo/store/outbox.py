@@ -180,15 +180,11 @@ class Outbox:
         here = slots != UNKNOWN_SLOT
         for view in views_of(book):
             count(self.offered, view, counts[:, view.columns])
-            count(self.books.no_room, view, counts[~here, view.columns])
-            count(self.books.waiting, view, counts[here, view.columns])
-        added = slots[here]
         is_fresh = np.zeros(len(slots), np.bool_)
-        is_fresh[here] = book.total[added, 0] <= 0
-        book.total[added] += counts[here]
-        book.unsent[added] += counts[here]
-        book.waits[added] = True
-        self.books.refresh(book, added, now)
+        is_fresh[here] = book.total[slots[here], 0] <= 0
+        self.books.refuse(book, counts[~here])
+        self.books.add(book, slots[here], counts[here])
+        self.books.refresh(book, slots[here], now)
         return slots, is_fresh
 
     def _note_facts(self, fold: Folded, slots: Slots, is_fresh: NDArray[np.bool_], rule_texts: RuleTexts) -> None:
