@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from shodohflo.store.delivery import Delivery
 from shodohflo.store.lanes import OneLane
 from shodohflo.store.outbox import Outbox
+from shodohflo.store.portion import Doubt
 from shodohflo.store.write import Applied, Write, Writing, Written
 from support.history import Expectation, PlainStore
 from support.observing import SECOND, SEEN, Seen, flow, observed
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 WRITING = Writing(session="0123", agent="bert", lifetime=900)
 START = 10**15
-HISTORIES = int(os.environ.get("HISTORIES", "600"))
+HISTORIES = int(os.environ.get("HISTORIES", "2000"))
 """`make model` sets it."""
 
 ADDED = st.lists(
@@ -127,7 +128,7 @@ class History:
     def settle_in_full(self) -> None:
         """Do the same, and write every key once more: nobody tells the agent which keys were evicted."""
         self.settle()
-        self.outbox.check_all(doubted=False)
+        self.outbox.check_all(Doubt.NONE)
         self.settle()
 
     def what_is_wrong(self) -> dict[str, tuple[int, int]]:

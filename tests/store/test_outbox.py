@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from shodohflo.keys import counts
 from shodohflo.model import UDP, Address
 from shodohflo.store.outbox import Outbox
-from shodohflo.store.portion import DETAIL, Portion
+from shodohflo.store.portion import DETAIL, Doubt, Portion
 from support.observing import SECOND, SEEN, Seen, flow, observed
 from support.scribing import START
 
@@ -110,7 +110,7 @@ def test_a_key_whose_store_may_have_let_it_expire_is_doubted() -> None:
 
     portions = outbox.take(100, START + 1200 * SECOND)
 
-    assert all(portion.doubted.all() for portion in portions)
+    assert all((portion.doubts == Doubt.EXPIRED).all() for portion in portions)
 
 
 def test_everything_waits_again_when_a_store_was_emptied() -> None:

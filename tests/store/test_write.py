@@ -13,6 +13,7 @@ from valkey.exceptions import ResponseError
 
 from shodohflo.keys import counts
 from shodohflo.model import UDP, Kind, Rung
+from shodohflo.store.portion import Doubt
 from shodohflo.store.write import Applied, Written, send
 from support.observing import SECOND, Seen, Swapped, corrected, flow, observed
 from support.scribing import LIFETIME, Scribe
@@ -159,7 +160,25 @@ def test_a_key_in_doubt_has_at_least_what_the_agent_wrote(
     scribe = Scribe()
     scribe.send(client, observed(Seen(CLIENT, SERVICE, 443, kind=Kind.RESET, packets=5)))
     client.set("client;10.0.0.1", there)
-    scribe.outbox.check_all(doubted=True)
+    scribe.outbox.check_all(Doubt.EXPIRED)
+
+    written = scribe.send(client, observed(Seen(CLIENT, SERVICE, 443, kind=Kind.RESET, packets=2)))
+
+    assert client.get("client;10.0.0.1") == then
+    assert (written.rewritten, written.unsure) == (rewritten, unsure)
+
+
+@pytest.mark.parametrize(
+    ("there", "then", "rewritten", "unsure"), [("5", "7", 0, 0), ("3", "7", 2, 0), ("7", "7", 0, 0), ("50", "50", 0, 7)]
+)
+def test_a_key_of_a_store_that_lost_writes_has_at_least_what_the_agent_counted(
+    client: Valkey, there: str, then: str, rewritten: int, unsure: int
+) -> None:
+    """It may have what is added already, from a late copy: so it gets the total of this agent if it has less."""
+    scribe = Scribe()
+    scribe.send(client, observed(Seen(CLIENT, SERVICE, 443, kind=Kind.RESET, packets=5)))
+    client.set("client;10.0.0.1", there)
+    scribe.outbox.check_all(Doubt.LOST)
 
     written = scribe.send(client, observed(Seen(CLIENT, SERVICE, 443, kind=Kind.RESET, packets=2)))
 
@@ -663,7 +682,7 @@ def test_any_story_with_keys_that_vanish_ends_right(client: Valkey) -> None:
         conversations, scribe = Conversations(chance), Scribe()
         for _ in range(11):
             happening = conversations.happen()
-            scribe.outbox.check_all(doubted=False)
+            scribe.outbox.check_all(Doubt.NONE)
             assert scribe.send(client, happening.observations, happening.corrections).refused == 0
             assert held(client) == conversations.in_the_end()
             for key in client.scan_iter(count=1000):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from shodohflo.keys import counts
-from shodohflo.store.portion import DETAIL
+from shodohflo.store.portion import DETAIL, Doubt
 from shodohflo.store.write import Applied, Written
 from support.observing import SECOND
 
@@ -51,21 +51,16 @@ class PlainStore:
                 portion.names,
                 portion.deltas[:, 0].tolist(),
                 portion.totals[:, 0].tolist(),
-                portion.doubted.tolist(),
+                portion.doubts.tolist(),
                 portion.deadlines.tolist(),
                 strict=True,
             )
-            for name, delta, total, doubted, deadline in columns:
-                before = total - delta
+            for name, delta, total, doubt, deadline in columns:
                 value, expires = data.counts.pop(name, (None, 0))
-                if value is None:
-                    value, rewritten = before, rewritten + before
-                elif doubted and value < before:
-                    value, rewritten = before, rewritten + before - value
-                elif doubted and value > before:
-                    unsure += before
-                if value + delta > 0:
-                    data.counts[name] = value + delta, max(expires, deadline)
+                value, again, unknown = _counted(value, delta, total, doubt)
+                rewritten, unsure = rewritten + again, unsure + unknown
+                if value > 0:
+                    data.counts[name] = value, max(expires, deadline)
         return Written(Applied.NOW, held=last, rewritten=rewritten, unsure=unsure)
 
     def _refusal(self, write: Write) -> Written | None:
@@ -100,6 +95,18 @@ class PlainStore:
         if every == 1:
             self.data.evicted += len(self.data.numbers)
             self.data.numbers = {}
+
+
+def _counted(value: int | None, delta: int, total: int, doubt: int) -> tuple[int, int, int]:
+    """Return what a key counts after a write, and what of it was written again or is unsure."""
+    before = total - delta
+    if value is None:
+        return total, before, 0
+    if doubt == Doubt.LOST:
+        return max(value, total), max(before - value, 0), total if value > total else 0
+    if doubt == Doubt.EXPIRED:
+        return max(value, before) + delta, max(before - value, 0), before if value > before else 0
+    return value + delta, 0, 0
 
 
 class Expectation:

@@ -53,8 +53,8 @@ class Book:
         self.generation: NDArray[np.uint32] = np.zeros(_FIRST, np.uint32)
         self.waits: NDArray[np.bool_] = np.zeros(_FIRST, np.bool_)
         """Whether the key is to be written, with or without anything new."""
-        self.doubted: NDArray[np.bool_] = np.zeros(_FIRST, np.bool_)
-        """Whether the store may have the key without what this agent has counted."""
+        self.doubt: NDArray[np.uint8] = np.zeros(_FIRST, np.uint8)
+        """What the store may have of the key: a `store.portion.Doubt`."""
         self.lane: NDArray[np.uint16] = np.zeros((_FIRST, 2), np.uint16)
         """The lane of each of the at most two store keys of a slot, once it was written; see `store.delivery`."""
         self._slot_of: dict[bytes, int] = {}
@@ -101,7 +101,7 @@ class Book:
         self.held[slots] = 0
         self.generation[slots] += np.uint32(1)
         self.waits[slots] = False
-        self.doubted[slots] = False
+        self.doubt[slots] = 0
 
     def lives(self, slots: Slots, generations: NDArray[np.uint32]) -> NDArray[np.bool_]:
         """Return whether each of `slots` has the same key, in the same life, as when it had that generation."""
@@ -136,7 +136,7 @@ class Book:
             setattr(self, name, grown)
 
     def _columns(self) -> tuple[str, ...]:
-        return "total", "unsent", "deadline", "held", "generation", "waits", "doubted", "lane"
+        return "total", "unsent", "deadline", "held", "generation", "waits", "doubt", "lane"
 
 
 class FlowBook(Book):

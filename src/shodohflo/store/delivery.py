@@ -41,7 +41,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from shodohflo.store.books import count
-from shodohflo.store.portion import counts_of
+from shodohflo.store.portion import Doubt, counts_of
 from shodohflo.store.tail import Tail
 from shodohflo.store.write import SLOTS, Applied, NumberPlace, to_write
 
@@ -200,7 +200,7 @@ class Delivery:
         if held == 0 and written.evicted == 0:
             self._emptied[lane] = True
         elif held == 0 or is_abandoned or not since.is_complete:
-            self._outbox.check_all(doubted=True)
+            self._outbox.check_all(Doubt.LOST)
         else:
             self._rewrite(since.parts)
 
@@ -219,7 +219,7 @@ class Delivery:
         """Let what was in a write wait again; what has ended meanwhile is expired."""
         for portion in portions:
             lives = self._outbox.put_back(portion)
-            self._outbox.doubt(portion.some(np.flatnonzero(lives & portion.doubted)))
+            self._outbox.doubt(portion, lives)
             count(self._outbox.books.expired, portion.view, portion.deltas[~lives])
 
     def _rewrite(self, parts: Iterable[TakenKeys]) -> None:
@@ -249,7 +249,7 @@ class Delivery:
         """
         self.probe()
         if self.has_gaps and not is_full:
-            self._outbox.check_all(doubted=False)
+            self._outbox.check_all(Doubt.NONE)
         self.has_gaps = False
 
     def give_up(self) -> None:

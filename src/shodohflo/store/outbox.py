@@ -30,7 +30,7 @@ from shodohflo.model import TCP
 from shodohflo.store.book import UNKNOWN_SLOT
 from shodohflo.store.books import SECOND, Books, count, views_of
 from shodohflo.store.moving import move
-from shodohflo.store.portion import DETAIL, REVERSE, VIEWS, DetailFacts, Portion, TakenKeys, View
+from shodohflo.store.portion import DETAIL, REVERSE, VIEWS, DetailFacts, Doubt, Portion, TakenKeys, View
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -105,12 +105,12 @@ class Outbox:
         portions: dict[View, Portion] = {}
         for kind, slots in self._next(most, now).items():
             book = self.books.by_keys[kind]
-            keys, doubted = book.keys(slots), _doubted(book, slots, now)
+            keys, doubts = book.keys(slots), _doubts(book, slots, now)
             for view in views_of(book):
-                portions[view] = self._portion(view, slots, keys, doubted)
+                portions[view] = self._portion(view, slots, keys, doubts)
                 count(self.books.waiting, view, -portions[view].deltas)
             book.unsent[slots] = 0
-            book.waits[slots] = book.doubted[slots] = False
+            book.waits[slots], book.doubt[slots] = False, Doubt.NONE
         return [portions[view] for view in VIEWS if view in portions and len(portions[view])]
 
     def put_back(self, taken: TakenKeys) -> NDArray[np.bool_]:
@@ -130,9 +130,10 @@ class Outbox:
         slots = portion.slots[lives]
         book.held[slots] = np.maximum(book.held[slots], portion.deadlines[lives])
 
-    def doubt(self, portion: Portion) -> None:
-        """Note that the store may have the keys of `portion`, which live, without what was written before."""
-        self.books.by_keys[portion.view.keys].doubted[portion.slots] = True
+    def doubt(self, portion: Portion, lives: NDArray[np.bool_]) -> None:
+        """Note the doubts about those keys of `portion` that live."""
+        doubt = self.books.by_keys[portion.view.keys].doubt
+        doubt[portion.slots[lives]] = np.maximum(doubt[portion.slots[lives]], portion.doubts[lives])
 
     def note_lanes(self, portion: Portion, lanes: NDArray[np.uint16]) -> None:
         """Note the lane of each key of `portion`."""
@@ -155,16 +156,15 @@ class Outbox:
         self.books.waiting.update(restored)
         return restored
 
-    def check_all(self, *, doubted: bool) -> None:
+    def check_all(self, doubt: Doubt) -> None:
         """Let all keys be written again, with nothing new: the store may have lost some of them.
 
-        With `doubted`, it may also have some without what this agent wrote.
+        `doubt` says what it may have of the others.
         """
         for book in self.books.by_keys.values():
             slots = book.living()
-            slots = slots[(book.total[slots] != book.unsent[slots]).any(axis=1)]
             book.waits[slots] = True
-            book.doubted[slots] |= doubted
+            book.doubt[slots] = np.maximum(book.doubt[slots], doubt)
 
     def give_up(self) -> None:
         """Give up everything that waits."""
@@ -238,7 +238,7 @@ class Outbox:
         parts = [order[start : start + most] for start in range(0, len(order), most)]
         self._line = deque((books[part], slots[part]) for part in parts)
 
-    def _portion(self, view: View, slots: Slots, keys: Table, doubted: NDArray[np.bool_]) -> Portion:
+    def _portion(self, view: View, slots: Slots, keys: Table, doubts: NDArray[np.uint8]) -> Portion:
         book = self.books.by_keys[view.keys]
         portion = Portion(
             view=view,
@@ -246,7 +246,7 @@ class Outbox:
             generations=book.generation[slots],
             deltas=book.unsent[slots, view.columns],
             totals=book.total[slots, view.columns],
-            doubted=doubted,
+            doubts=doubts,
             deadlines=book.deadline[slots],
             names=view.names(keys),
             facts=self._facts(slots) if view is DETAIL else None,
@@ -282,8 +282,8 @@ def _counts(kind: type[Table], fold: Folded) -> NDArray[np.int64]:
     return np.stack([packets, *split], axis=1)
 
 
-def _doubted(book: Book, slots: Slots, now: int) -> NDArray[np.bool_]:
-    """Return for which of `slots` the store may have begun another count: the key may have expired there."""
+def _doubts(book: Book, slots: Slots, now: int) -> NDArray[np.uint8]:
+    """Return what the store may have of the keys of `slots`: one that was not refreshed may have expired there."""
     held = book.held[slots]
-    doubted: NDArray[np.bool_] = book.doubted[slots] | ((held > 0) & (held + _SLACK < now))
-    return doubted
+    has_expired = (held > 0) & (held + _SLACK < now)
+    return np.maximum(book.doubt[slots], np.where(has_expired, Doubt.EXPIRED, Doubt.NONE).astype(np.uint8))

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
+from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from shodohflo.keys.key_columns import ClientKeys, FlowKeys, PairKeys, ResetKeys, UnreachableKeys
@@ -26,6 +27,16 @@ if TYPE_CHECKING:
 
 KINDS: Final = ("flow", "peer", "client", "rst", "icmp")
 """The kinds of keys that count packets, as the counters name them."""
+
+
+class Doubt(IntEnum):
+    """What the store may have of a key, of which it should have what the agent wrote."""
+
+    NONE = 0
+    EXPIRED = 1
+    """Perhaps less: the key may have expired there in an outage, and another agent may have begun it again."""
+    LOST = 2
+    """Perhaps less, and perhaps even what is about to be added: the store has lost writes, and nobody knows which."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,8 +109,8 @@ class Portion(TakenKeys):
 
     totals: NDArray[np.int64]
     """What the counters are from this agent, `deltas` included: written where the store does not have the key."""
-    doubted: NDArray[np.bool_]
-    """Whether the store may have the key without what the agent wrote before."""
+    doubts: NDArray[np.uint8]
+    """A `Doubt` for each key."""
     deadlines: NDArray[np.int64]
     """When the keys end, in ns of the outbox's clock."""
     names: list[str]
@@ -124,7 +135,7 @@ class Portion(TakenKeys):
             generations=self.generations[rows],
             deltas=self.deltas[rows],
             totals=self.totals[rows],
-            doubted=self.doubted[rows],
+            doubts=self.doubts[rows],
             deadlines=self.deadlines[rows],
             names=[self.names[row] for row in rows.tolist()],
             facts=self.facts and self.facts.some(rows.tolist()),

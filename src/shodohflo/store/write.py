@@ -26,15 +26,17 @@ bytes to a flow that had 5 with 300 before:
                  10.0.0.1;8.8.8.8;peer            ARGV[10..17] 3  8  3  8  3  8  3  8
                  8.8.8.8;10.0.0.1;peer
                  client;10.0.0.1
-    KEYS[6]      detail;10.0.0.1;8.8.8.8;53       ARGV[18..]   1  0  1700000000.250000  1700000009.500000
+    KEYS[6]      detail;10.0.0.1;8.8.8.8;53       ARGV[18..]   1  "" 1700000000.250000  1700000009.500000
                                                                FLOW_MAPPING[1]  the lower port is the service  bits  ""
                                                                udp  3  200  8  500
 
 ARGV[1..8] are the number of the write, the one it expects, the lifetime of the number in seconds, the agent, the number
 of counts, the full lifetime of a key in milliseconds, the number of runs of keys with the same lifetime, and the number
 of keys in the first run, whose lifetime follows. Then come two arguments for each count, what it adds and what it has
-then; a `?` before the second says that the store may have the key without what the agent wrote before. A correction
-adds less than 0. Details have the number of protocols, a 1 if in doubt, six fields, and five arguments per protocol.
+then, behind a sign of doubt (`store.portion.Doubt`): `?`, the key may have expired and begun again, so that it has less
+than the agent wrote before; `!`, it may have even what this write adds, so that it gets the second if it has less. A
+correction adds less than 0. Details have the number of protocols, the sign of doubt, six fields, and five arguments per
+protocol.
 
 The answer {1, 6, 0, 0, 0, -1} means: applied, the number was 6, no key was refused, nothing was written again because
 it was missing, and of nothing it is unknown whether it is there. The last number is that of the keys that the store has
@@ -51,7 +53,7 @@ from typing import TYPE_CHECKING, Final, Self
 from shodohflo.keys.detail import rung_word, seconds_text
 from shodohflo.keys.values import MOST
 from shodohflo.model import PROTOCOL_NAMES, TCP, UDP, rule_place
-from shodohflo.store.portion import DETAIL
+from shodohflo.store.portion import DETAIL, Doubt
 from shodohflo.store.write_script import SCRIPT
 
 if TYPE_CHECKING:
@@ -66,6 +68,8 @@ SLOTS: Final = 1_000
 
 NUMBER_LIFETIME: Final = 24 * 3600
 """Seconds that the store remembers a write, at least: longer than any of its keys lives."""
+
+_SIGNS: Final = {Doubt.NONE: "", Doubt.EXPIRED: "?", Doubt.LOST: "!"}
 
 _MS: Final = 1_000
 _NS_PER_SECOND: Final = 10**9
@@ -179,7 +183,7 @@ def _lifetimes(portions: Iterable[Portion], now: int) -> Iterator[int]:
 
 
 def _count_arguments(portion: Portion) -> Iterator[str | int]:
-    doubts = ["?" if doubted else "" for doubted in portion.doubted.tolist()]
+    doubts = [_SIGNS[doubt] for doubt in portion.doubts.tolist()]
     for delta, total, doubt in zip(portion.deltas[:, 0].tolist(), portion.totals[:, 0].tolist(), doubts, strict=True):
         yield delta
         yield f"{doubt}{total}"
@@ -196,7 +200,7 @@ def _detail_arguments(portion: Portion) -> Iterator[str | int]:
             if deltas[at] or totals[at]
         ]
         rule, sentence = facts.rules[key]
-        yield from (len(counted), int(portion.doubted[key]))
+        yield from (len(counted), _SIGNS[Doubt(portion.doubts[key])])
         yield from (seconds_text(facts.first[key]), seconds_text(facts.last[key]))
         yield from (rule_place(rule), sentence, rung_word(facts.rungs[key]))
         yield seconds_text(facts.corrected[key]) if facts.corrected[key] else ""

@@ -78,12 +78,16 @@ local function count(value)
 end
 
 -- A count after `delta` was added; `total` is what the agent has counted in all. Nothing if it is too large for Lua.
-local function plus(known, delta, total, doubted)
+local function plus(known, delta, total, doubt)
     if not known then return count(total) end
     local value, ours, added = count(known), count(total), #delta <= 15 and tonumber(delta)
     if not value or not ours or not added then return end
-    if doubted then
-        local before = ours - added
+    local before = ours - added
+    if doubt == '!' then
+        if value < before then rewritten = rewritten + before - value end
+        if value > ours then unsure = unsure + ours end
+        return math.max(value, ours)
+    elseif doubt == '?' then
         if value < before then
             rewritten = rewritten + before - value
             value = before
@@ -95,8 +99,8 @@ local function plus(known, delta, total, doubted)
 end
 
 local function add(key, delta, total, ms, known)
-    local doubted = sub(total, 1, 1) == '?'
-    if doubted then total = sub(total, 2) end
+    local doubt = find(total, '^[?!]') and sub(total, 1, 1) or ''
+    if doubt ~= '' then total = sub(total, 2) end
     if not known then
         -- Missing, or another type of value: SET with NX tells them apart.
         if total == '0' then
@@ -111,7 +115,7 @@ local function add(key, delta, total, ms, known)
             return
         end
     elseif known ~= '0' then
-        local sum = plus(known, delta, total, doubted)
+        local sum = plus(known, delta, total, doubt)
         local done = sum and sum <= 0 and call('DEL', key)
         if sum and sum > 0 then done = call('SET', key, sum, 'PX', lifetime(key, ms)) end
         if done and (type(done) == 'number' or done.ok) then return end
@@ -152,7 +156,7 @@ end
 
 -- Changes a detail by the five arguments of each of its protocols, which begin after `at`.
 local function detail(key, ms, at)
-    local protocols, doubted = tonumber(ARGV[at]), ARGV[at + 1] == '1'
+    local protocols, doubt = tonumber(ARGV[at]), ARGV[at + 1]
     local asked = {FIRST, LAST, seen_by}
     for i = at + 8, at + 3 + 5 * protocols, 5 do
         asked[#asked + 1] = PACKETS .. ARGV[i]
@@ -165,8 +169,8 @@ local function detail(key, ms, at)
     local counters, added = 0, 0
     for i = 1, protocols do
         local from, place = at + 8 + 5 * (i - 1), 2 + 2 * i
-        local packets = is_read and plus(known[place], ARGV[from + 1], ARGV[from + 3], doubted)
-        local octets = is_read and plus(known[place + 1], ARGV[from + 2], ARGV[from + 4], doubted)
+        local packets = is_read and plus(known[place], ARGV[from + 1], ARGV[from + 3], doubt)
+        local octets = is_read and plus(known[place + 1], ARGV[from + 2], ARGV[from + 4], doubt)
         if packets and packets <= 0 then
             gone[#gone + 1] = asked[place]
             gone[#gone + 1] = asked[place + 1]
