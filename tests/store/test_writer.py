@@ -109,7 +109,7 @@ def test_counts_are_exact_over_a_wire_that_keeps_breaking(server: Server, client
     chance = random.Random(20)
     offered = [made_up(seed, rows=700) for seed in range(30)]
 
-    with CuttingWire(tmp_path / "wire", server.path, lambda: chance.random() < 0.3) as wire:
+    with CuttingWire(tmp_path / "wire", server.path, lambda: chance.random() < 0.15) as wire:
         writer = Writer(Single(SocketStore(tmp_path / "wire")), agent="bert", lifetime=900).start()
         for observations in offered:
             writer.offer(observations)
@@ -600,7 +600,7 @@ def test_corrections_are_exact_over_a_wire_that_keeps_breaking(server: Server, c
     chance = random.Random(7)
     conversations = Conversations(chance, number=40)
 
-    with CuttingWire(tmp_path / "wire", server.path, lambda: chance.random() < 0.3) as wire:
+    with CuttingWire(tmp_path / "wire", server.path, lambda: chance.random() < 0.15) as wire:
         writer = Writer(Single(SocketStore(tmp_path / "wire")), agent="bert", lifetime=900).start()
         corrections = 0
         for _ in range(15):

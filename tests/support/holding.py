@@ -5,9 +5,9 @@ from __future__ import annotations
 import socket
 from contextlib import suppress
 from threading import Lock
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
-from support.listening import Listening
+from support.listening import Listening, read_answer, read_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,20 +50,20 @@ class HoldingWire(Listening):
     def _serve(self, near: socket.socket) -> None:
         """Pass one request after the other, each with its answer, until the client ends or one is held."""
         far = socket.socket(socket.AF_UNIX)
-        with near, suppress(OSError):
+        with near, suppress(OSError, EOFError), near.makefile("rb") as asked, far.makefile("rb") as answered:
             far.connect(str(self._store))
-            while request := near.recv(1 << 20):
+            while True:
+                request, _ = read_request(asked)
                 if self._holds():
-                    self._keep(near, far, request)
+                    self._keep(asked, far, request)
                     return
                 far.sendall(request)
-                near.sendall(far.recv(1 << 16))
+                near.sendall(read_answer(answered))
         far.close()
 
-    def _keep(self, near: socket.socket, far: socket.socket, request: bytes) -> None:
+    def _keep(self, asked: BinaryIO, far: socket.socket, request: bytes) -> None:
         """Collect what the client sends until it closes the connection."""
         with suppress(OSError):
-            while more := near.recv(1 << 20):
-                request += more
+            request += asked.read()
         with self._lock:
             self._held.append((far, request))

@@ -6,7 +6,7 @@ import socket
 from abc import ABC, abstractmethod
 from contextlib import suppress
 from threading import Thread
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, BinaryIO, Self
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,3 +44,32 @@ class Listening(ABC):
                 near, _ = self._listening.accept()
                 self._threads.append(Thread(target=self._serve, args=(near,)))
                 self._threads[-1].start()
+
+
+def read_request(asked: BinaryIO) -> tuple[bytes, list[bytes]]:
+    """Read one command, as it came and as its parts."""
+    raw = _line(asked)
+    parts = []
+    for _ in range(int(raw[1:])):
+        head = _line(asked)
+        body = asked.read(int(head[1:]) + 2)
+        parts.append(body[:-2])
+        raw += head + body
+    return raw, parts
+
+
+def read_answer(answered: BinaryIO) -> bytes:
+    """Read one whole answer."""
+    raw = head = _line(answered)
+    if head[:1] == b"$" and int(head[1:]) >= 0:
+        raw += answered.read(int(head[1:]) + 2)
+    elif head[:1] == b"*":
+        raw += b"".join(read_answer(answered) for _ in range(int(head[1:])))
+    return raw
+
+
+def _line(stream: BinaryIO) -> bytes:
+    line = stream.readline()
+    if not line.endswith(b"\r\n"):
+        raise EOFError
+    return line

@@ -5,9 +5,9 @@ from __future__ import annotations
 import socket
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import TYPE_CHECKING, Final
 
-from support.listening import Listening
+from support.listening import Listening, read_answer, read_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,43 +91,14 @@ class LyingWire(Listening):
             far.connect(str(self._store))
             asked, answered = stack.enter_context(near.makefile("rb")), stack.enter_context(far.makefile("rb"))
             while True:
-                raw, request = _request(asked)
+                raw, request = read_request(asked)
                 lie = self._lie(request)
                 honest = b""
                 if request[0] == b"AUTH":
                     honest = b"+OK\r\n"
                 elif lie is None or self._applies:
                     far.sendall(raw)
-                    honest = _answer(answered)
+                    honest = read_answer(answered)
                 near.sendall(honest if lie is None else ODD[lie])
                 if lie in _UNFINISHED:
                     return
-
-
-def _request(asked: BinaryIO) -> tuple[bytes, list[bytes]]:
-    """Read one command, as it came and as its parts."""
-    raw = _line(asked)
-    parts = []
-    for _ in range(int(raw[1:])):
-        head = _line(asked)
-        body = asked.read(int(head[1:]) + 2)
-        parts.append(body[:-2])
-        raw += head + body
-    return raw, parts
-
-
-def _answer(answered: BinaryIO) -> bytes:
-    """Read one whole answer."""
-    raw = head = _line(answered)
-    if head[:1] == b"$" and int(head[1:]) >= 0:
-        raw += answered.read(int(head[1:]) + 2)
-    elif head[:1] == b"*":
-        raw += b"".join(_answer(answered) for _ in range(int(head[1:])))
-    return raw
-
-
-def _line(stream: BinaryIO) -> bytes:
-    line = stream.readline()
-    if not line.endswith(b"\r\n"):
-        raise EOFError
-    return line
