@@ -49,10 +49,11 @@ def test_a_book_grows_and_keeps_what_it_has() -> None:
 
 
 def test_keys_are_living_waiting_or_quiet() -> None:
-    """A key with a deadline lives; it waits or is quiet."""
+    """A key with a deadline lives; it waits or, if the store has it, is quiet."""
     book = Book(ClientKeys, 1)
     slots = book.open([bytes([number]) * 17 for number in range(3)])
     book.deadline[slots] = [5, 5, 0]
+    book.held[slots] = 5
     book.waits[slots[0]] = True
 
     assert book.living().tolist() == slots[:2].tolist()

@@ -6,6 +6,8 @@ from ipaddress import IPv4Address
 
 import pytest
 
+from shodohflo.columns.labels import key_bytes
+from shodohflo.keys.key_columns import flow_keys
 from shodohflo.store.books import SECOND, Books
 from shodohflo.store.outbox import Outbox
 from support.observing import Seen, observed
@@ -70,6 +72,21 @@ def test_quiet_keys_make_room_for_new_ones_and_are_named_if_the_store_loses_them
     assert forgotten.total() > 0
     assert all(counted % 5 == 0 for counted in forgotten.values())
     assert not outbox.books.forgotten()
+
+
+def test_a_quiet_key_that_counts_again_is_not_forgotten_for_a_new_one_beside_it() -> None:
+    """Known and new keys come together: those that are known have their own slots, with what they counted before."""
+    outbox = Outbox(200_000, 900)
+    known = some(0, 180, packets=5)
+    outbox.add(observed(*known), (), START)
+    sent(outbox)
+
+    outbox.add(observed(*some(1000, 100), *known[:20]), (), START + SECOND)
+    flows = outbox.books.flows
+    totals = flows.total[flows.find(key_bytes(flow_keys(observed(*known[:20])))), 0]
+
+    assert totals.tolist() == [10] * 20
+    assert len(outbox.books.flows.living()) == len(outbox.books.flows)
 
 
 @pytest.mark.parametrize("later", [899, 900, 901])

@@ -117,8 +117,8 @@ class Book:
         return np.flatnonzero(self.waits).astype(np.int32)
 
     def quiet(self) -> Slots:
-        """Return the slots of the living keys that wait for nothing."""
-        return np.flatnonzero((self.deadline > 0) & ~self.waits).astype(np.int32)
+        """Return the slots of the living keys that wait for nothing and that the store has."""
+        return np.flatnonzero((self.deadline > 0) & (self.held > 0) & ~self.waits).astype(np.int32)
 
     def keys(self, slots: Slots) -> Table:
         """Return the keys of `slots`."""

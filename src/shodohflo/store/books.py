@@ -84,7 +84,8 @@ class Books:
     def admit(self, book: Book, names: list[bytes], now: int) -> Slots:
         """Return a slot for each of the different `names`, or `UNKNOWN_SLOT` for a key that finds no room.
 
-        A key that has ended and one that is new begin a life, which ends at once unless it is refreshed.
+        A key that has ended and one that is new begin a life, which ends at once unless it is refreshed. All of them
+        are to be added to, so none is forgotten to make room for another.
         """
         slots = book.find(names)
         known = slots[slots != UNKNOWN_SLOT]
@@ -92,6 +93,7 @@ class Books:
         if len(ended):
             self._bury(book, ended)
             book.reset(ended)
+        book.waits[known] = True
         new = np.flatnonzero(slots == UNKNOWN_SLOT)
         if len(new):
             new = self._accept(book, names, new)
