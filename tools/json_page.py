@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from shodohflo.keys.detail import ProtocolSum
 from shodohflo.query.rows import (
     ClientRow,
+    DisagreeingRow,
     FlowRow,
     KeyRow,
     KnockRow,
@@ -157,6 +158,8 @@ def json_page() -> Iterator[str]:
         if row is FlowRow:
             yield from ("Each object of `protocols`:", "")
             yield from _table(documented(ProtocolSum))
+            yield from ("With `--disagreeing`, each object has these fields before `packets`:", "")
+            yield from _table(documented(DisagreeingRow))
         if row is KnockRow:
             yield from ("`recon` without `--kind` prints these objects after the others. Each object of `targets`:", "")
             yield from _table(documented(KnockTarget))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -39,6 +40,9 @@ def test_completion_knows_the_commands(process: Process) -> None:
         ("flows --sort b", "bytes"),
         ("replay --sort fi", "first"),
         ("flows --not-", "--not-client"),
+        ("flows --store d", "dns:"),
+        ("explain --store u", "unix:///"),
+        ("rules --store valkeys", "valkeys://"),
     ],
 )
 def test_completion_knows_what_options_take(process: Process, words: str, expected: str) -> None:
@@ -49,3 +53,21 @@ def test_completion_knows_what_options_take(process: Process, words: str, expect
     done = process(_SHODOHFLO_COMPLETE="bash_complete", COMP_WORDS=f"{before} {last}", COMP_CWORD=number)
 
     assert f"plain,{expected}" in done.stdout.split()
+
+
+def test_completion_knows_files_of_stores(process: Process, tmp_path: Path) -> None:
+    """After @ stands a file: those of the folder that is typed, folders with a slash; an unknown one has none."""
+    (tmp_path / "stores.txt").touch()
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "other").touch()
+
+    def completed(last: str) -> set[str]:
+        done = process(
+            _SHODOHFLO_COMPLETE="bash_complete", COMP_WORDS=f"shodohflo flows --store {last}", COMP_CWORD="3"
+        )
+        return {line.removeprefix("plain,") for line in done.stdout.split()}
+
+    assert completed(f"@{tmp_path}/s") == {f"@{tmp_path}/stores.txt", f"@{tmp_path}/sub/"}
+    assert completed(f"@{tmp_path}/") == {f"@{tmp_path}/{name}" for name in ("stores.txt", "sub/", "other")}
+    assert completed(f"@{tmp_path}/gone/x") == set()
+    assert "@pyproject.toml" in completed("@pyproj") or not Path("pyproject.toml").exists()

@@ -502,3 +502,105 @@ def test_readers_never_run_a_configuration(url: str, tmp_path: Path) -> None:
         )
 
     assert not (tmp_path / "trace").exists()
+
+
+@pytest.fixture
+def other(server: Server, url: str, shodohflo: Command, demo: Path) -> str:
+    """Return the URL of a second store with the same flows."""
+    with server.client() as client:
+        client.execute_command("SELECT", 3)
+        client.flushdb()
+    other = f"{url}?db=3"
+    assert shodohflo("replay", "--store", other, *OURS, demo).exit_code == 0
+    return other
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["flows"],
+        ["peers"],
+        ["peers", "--port", "22"],
+        ["clients"],
+        ["clients", "--port", "22"],
+        ["services"],
+        ["recon"],
+        ["recon", "--kind", "knock"],
+    ],
+    ids=" ".join,
+)
+def test_by_store_each_store_has_its_own_row(
+    server: Server, shodohflo: Command, url: str, other: str, command: list[str]
+) -> None:
+    """Instead of the sum there is a row for each store, the same as if it were read alone, with its name."""
+    now = int(time.time())
+    for database in (0, 3):
+        with server.client() as client:
+            client.execute_command("SELECT", database)
+            write_service(client, end("192.168.7.1", 53, UDP), first=now - 9, last=now)
+            write_knock(client, "203.0.113.9/32", end("192.168.7.1", 22), first=now - 9, last=now, silent=3)
+    both = ("--store", url, "--store", other)
+
+    def rows(*arguments: str) -> set[str]:
+        changing = ("age", "expires_in")
+        read = listed(shodohflo, *command, *arguments)
+        return {json.dumps({name: row[name] for name in row if name not in changing}) for row in read}
+
+    summed, apart = rows(*both), rows(*both, "--by-store")
+    lines = shodohflo(*command, *both, "--by-store", "--sort", "store").stdout.splitlines()
+
+    assert apart == rows("--store", url) | rows("--store", other)
+    assert len(apart) == 2 * len(summed) > 0
+    assert lines[0].endswith("STORE")
+    assert [line.split()[-1] for line in lines if "unix://" in line][:1] == [url]
+    assert sum(line.endswith((url, other)) for line in lines) == len(apart)
+
+
+def test_a_sum_cannot_be_sorted_by_store(shodohflo: Command, url: str) -> None:
+    """The row of several stores has no place among those of one."""
+    result = shodohflo("flows", "--store", url, "--sort", "store")
+
+    assert result.exit_code == 2
+    assert result.stderr.startswith("shodohflo flows: --sort store needs --by-store")
+
+
+def test_what_two_stores_disagree_about_is_listed(shodohflo: Command, server: Server, url: str, other: str) -> None:
+    """Both rows of a pair, with who said it; filters take the pair, and JSON and CSV have its number."""
+    now = time.time()
+    with server.client() as client:
+        for database, key, evidence in (
+            (0, "10.0.0.1;10.0.0.2;443", "handshake"),
+            (3, "10.0.0.2;10.0.0.1;54321", "guessed"),
+        ):
+            client.execute_command("SELECT", database)
+            client.set(f"{key};flow", "7", ex=900)
+            fields = {"packets.tcp": "7", "octets.tcp": "420", "first": f"{now - 9}", "last": f"{now}"}
+            told = {"evidence": evidence, "rule": "FLOW_MAPPING[0]", f"agent.sensor{database}": f"{now}"}
+            client.hset(f"detail;{key}", mapping=fields | told)
+    command = ("flows", "--disagreeing", "--store", url, "--store", other)
+
+    result = shodohflo(*command)
+    rows = listed(shodohflo, *command, "--client", "10.0.0.1")
+    table = list(csv.DictReader(io.StringIO(shodohflo(*command, "--csv").stdout)))
+
+    assert result.exit_code == 0
+    lines = [line.split() for line in result.stdout.splitlines()]
+    assert lines[0][:4] == ["PAIR", "CLIENT", "SERVICE", "PORT"]
+    assert [line[-1] for line in lines[1:]] == [url, other]
+    assert [line[-2] for line in lines[1:]] == ["sensor0", "contradicted"]
+    assert [(row["client"], row["pair"], row["contradicted"], row["stores"]) for row in rows] == [
+        ("10.0.0.1", 1, False, [url]),
+        ("10.0.0.2", 1, True, [other]),
+    ]
+    assert [(row["pair"], row["contradicted"]) for row in table] == [("1", "false"), ("1", "true")]
+
+
+def test_without_a_disagreement_it_says_so(shodohflo: Command, url: str, other: str) -> None:
+    """There is a table without rows, the reason, and status 0; without any flows, the reason is another one."""
+    agreed = shodohflo("flows", "--disagreeing", "--store", url, "--store", other)
+    empty = shodohflo("flows", "--disagreeing", "--store", f"{url}?db=9")
+
+    assert (agreed.exit_code, len(agreed.stdout.splitlines())) == (0, 1)
+    assert "it takes two agents to disagree" in agreed.stderr
+    assert (empty.exit_code, len(empty.stdout.splitlines())) == (0, 1)
+    assert "no agent writes to" in empty.stderr

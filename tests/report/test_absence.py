@@ -9,7 +9,7 @@ import pytest
 
 from shodohflo.attribution.ledger import Outcome
 from shodohflo.query.rows import AgentRow
-from shodohflo.report.absence import SILENT, Looked, why_no_flows, why_no_rows
+from shodohflo.report.absence import SILENT, Looked, why_no_disagreement, why_no_flows, why_no_rows
 from shodohflo.store.contents import MOST, Contents
 
 EMPTY = Contents("redis://here", matching=0, database=0, others={})
@@ -111,3 +111,17 @@ def test_a_replay_without_flows_says_what_the_packets_are() -> None:
     assert told.startswith("no flows: of 6 packets, 3 are unmatched.no_rule (no rule of FLOW_MAPPING had an opinion)")
     assert told.endswith("; name your networks with --our-nets, or add rules")
     assert "refused.not_ip" not in told
+
+
+def test_it_takes_two_to_disagree() -> None:
+    """Fewer than two agents cannot; more of them agree, at least about what was asked for."""
+    one = AgentRow("bert", "one", 1.0, {})
+
+    assert why_no_disagreement([], filtered=False).startswith("it takes two agents to disagree")
+    assert why_no_disagreement([one], filtered=True).endswith("have heard of 1 agent in the last 24 hours")
+    assert why_no_disagreement([one, one], filtered=False) == (
+        "no disagreement: 2 agents agree about which ends are services"
+    )
+    assert why_no_disagreement([one, one], filtered=True) == (
+        "no disagreement: 2 agents agree about what the filters take"
+    )

@@ -9,8 +9,19 @@ from typing import Any
 import pytest
 
 from shodohflo.keys.detail import ProtocolSum
-from shodohflo.query.rows import ClientRow, FlowRow, KeyRow, PeerRow, ReconRow, field_names
-from shodohflo.report.listings import CLIENTS, CLIENTS_BY_FLOW, FLOWS, PEERS, PEERS_BY_FLOW, RECON, Listing
+from shodohflo.query.rows import ClientRow, DisagreeingRow, FlowRow, KeyRow, PeerRow, ReconRow, field_names
+from shodohflo.report.knocks import KNOCKS
+from shodohflo.report.listings import (
+    CLIENTS,
+    CLIENTS_BY_FLOW,
+    DISAGREEING,
+    FLOWS,
+    PEERS,
+    PEERS_BY_FLOW,
+    RECON,
+    Listing,
+)
+from shodohflo.report.services import SERVICES
 from support.rows import FLOW
 
 
@@ -209,3 +220,54 @@ def test_the_time_of_a_write_is_not_called_an_age(listing: Listing[Any], title: 
 
     assert title in titles
     assert {"WRITTEN", "AGE"}.intersection(titles) == {title}
+
+
+def disagreeing(client: str, pair: int, packets: int, *, contradicted: bool = False) -> DisagreeingRow:
+    """Return a row of a pair of hosts."""
+    row = flow(client, 443, packets)
+    return DisagreeingRow(
+        **{name: getattr(row, name) for name in field_names(FlowRow)}, pair=pair, contradicted=contradicted
+    )
+
+
+def test_rows_of_a_pair_stay_together_in_every_order() -> None:
+    """The pair of the row that comes first is first, with all its rows in the same order."""
+    rows = [disagreeing("192.0.2.1", 1, 1), disagreeing("192.0.2.2", 1, 9), disagreeing("192.0.2.3", 2, 5)]
+
+    by_packets = [(row.pair, row.packets) for row in DISAGREEING.sorted(rows, "packets")]
+    by_client = [row.pair for row in DISAGREEING.sorted(rows, "client", reverse=True)]
+
+    assert by_packets == [(1, 9), (1, 1), (2, 5)]
+    assert by_client == [2, 1, 1]
+
+
+def test_who_disagrees_is_in_cells() -> None:
+    """A row has what tells who is wrong: evidence, rule, agents, and a mark; by store, its store."""
+    cells = DISAGREEING.by_store().cells(disagreeing("192.0.2.1", 7, 1234, contradicted=True))
+
+    assert cells == (
+        "7",
+        "192.0.2.1",
+        "198.51.100.1",
+        "443",
+        "1,234",
+        "3s",
+        "udp",
+        "handshake",
+        "FLOW_MAPPING[1]",
+        "bert",
+        "contradicted",
+        "one",
+    )
+
+
+@pytest.mark.parametrize("listing", [FLOWS, DISAGREEING, PEERS, CLIENTS, RECON, SERVICES, KNOCKS])
+def test_by_store_a_listing_has_their_column_and_order(listing: Listing[Any]) -> None:
+    """The store comes last, and rows can be sorted by it; the listing itself stays as it is."""
+    by_store = listing.by_store()
+
+    assert [column.title for column in by_store.columns] == [*(column.title for column in listing.columns), "STORE"]
+    assert set(by_store.orders) - set(listing.orders) == {"store"}
+    if listing is FLOWS:
+        rows = [replace(FLOW, stores=(name,)) for name in ("two", "one")]
+        assert [row.stores for row in by_store.sorted(rows, "store")] == [("one",), ("two",)]

@@ -37,14 +37,7 @@ Examples:
 @click.option("--key", metavar="KEY", help="Show what the store remembers of KEY, instead of a packet.")
 @options.config
 @options.our_nets_or_presumed
-@click.option(
-    "--store",
-    "stores",
-    multiple=True,
-    metavar="URL",
-    envvar="SHODOHFLO_STORE",
-    help="With --key: a store to read; repeat it for several. By default this machine's embedded one.",
-)
+@options.stores_of_key
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def explain_command(  # noqa: PLR0913 - one for each option
     *,

@@ -14,6 +14,8 @@ from shodohflo.rules.networks import forgotten_length
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from click.shell_completion import CompletionItem
+
     from shodohflo.config import Configuration, Settings
     from shodohflo.config.presumed import Presumed
     from shodohflo.model import Network
@@ -94,10 +96,18 @@ def _in_a_directory(context: click.Context, parameter: click.Parameter, path: Pa
     return path
 
 
+def _single(_context: click.Context, _parameter: click.Parameter, text: str | None) -> str | None:
+    """Refuse what names several stores."""
+    if text is not None and text.startswith(("@", "dns:")):
+        raise click.BadParameter("readers take several stores, by @FILE or dns:NAME; an agent writes to one: name it")
+    return text
+
+
 store = click.option(
     "--store",
     metavar="URL",
     envvar="SHODOHFLO_STORE",
+    callback=_single,
     help="The store: redis://, rediss://, valkey://, valkeys:// or unix://.",
 )
 ledger = click.option(
@@ -109,14 +119,46 @@ ledger = click.option(
 )
 
 
+class StoreType(click.ParamType[str]):
+    """A store, or several by one word: what is between a URL, `@FILE` and `dns:NAME` is told apart when it is read."""
+
+    name = "store"
+
+    _BEGINNINGS: Final = ("valkey://", "valkeys://", "redis://", "rediss://", "unix:///", "dns:")
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002 - click's own signature
+        """Complete the beginning of a URL, or the name of a file after @."""
+        from click.shell_completion import CompletionItem  # noqa: PLC0415 - only completion needs it
+
+        if not incomplete.startswith("@"):
+            return [CompletionItem(each) for each in self._BEGINNINGS if each.startswith(incomplete)]
+        typed = incomplete.removeprefix("@")
+        folder = Path(typed.rpartition("/")[0] + "/") if "/" in typed else Path()
+        try:
+            paths = sorted(f"{path}/" if path.is_dir() else str(path) for path in folder.expanduser().iterdir())
+        except (OSError, RuntimeError):  # no such folder, no such user
+            return []
+        return [CompletionItem(f"@{path}") for path in paths if path.startswith(str(Path(typed).expanduser()))]
+
+
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
-stores = click.option(
-    "--store",
-    "stores",
-    multiple=True,
-    metavar="URL",
-    envvar="SHODOHFLO_STORE",
-    help="A store to read; repeat it for several. By default this machine's embedded one.",
+
+
+def _stores(
+    before: str = "", envvar: str | None = "SHODOHFLO_STORE"
+) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    text = (
+        f"{before}A store to read: a URL or host, @FILE for a file with one a line, dns:NAME for the hosts that PTR"
+        " records name; repeat it for several. By default this machine's embedded one."
+    )
+    return click.option("--store", "stores", multiple=True, metavar="STORE", type=StoreType(), envvar=envvar, help=text)
+
+
+stores = _stores()
+stores_of_key = _stores("With --key: ")
+stores_of_agents = _stores("With --running or --grade: ", envvar=None)
+by_store = click.option(
+    "--by-store", is_flag=True, help="One row for each store that has it, instead of the sum, with the column STORE."
 )
 
 

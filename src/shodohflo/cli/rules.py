@@ -53,9 +53,7 @@ _MEANT: Final = " (a configuration whose name does not end in .py is named with 
 @click.option(
     "--grade", is_flag=True, help="Show how often evidence contradicted the rules: on captures, or what agents found."
 )
-@click.option(
-    "--store", "stores", multiple=True, metavar="URL", help="With --running or --grade: a store; may be repeated."
-)
+@options.stores_of_agents
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line for each rule.")
 def rules_command(  # noqa: PLR0913 - one for each option
     *,

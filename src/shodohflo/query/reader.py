@@ -7,8 +7,8 @@ from functools import cached_property
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from shodohflo.errors import StoreError
 from shodohflo.model import ClientKey, FlowKey, PeerKey, ResetKey, UnreachableKey
+from shodohflo.query.databases import Databases
 from shodohflo.query.filters import Filter, pattern
 from shodohflo.query.knocks import KIND, KNOCK_PATTERN, join_knocks, knock_place, knock_row, takes_knock
 from shodohflo.query.rows import (
@@ -26,20 +26,18 @@ from shodohflo.query.rows import (
 from shodohflo.query.services import join_services, place, service_pattern, service_row, takes_service
 from shodohflo.query.sums import clients_of, common_fields, join_flows, peers_of
 from shodohflo.store.contents import Contents, read_contents
-from shodohflo.store.dialogue import Dialogue
-from shodohflo.store.failures import store_errors
-from shodohflo.store.reading import AnyKey, KeyRecord, database_of, read_hashes, read_heartbeats, read_records
+from shodohflo.store.reading import AnyKey, KeyRecord, read_hashes, read_heartbeats, read_records
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from shodohflo.query.services import Lately
     from shodohflo.store.connection import Store
+    from shodohflo.store.dialogue import Dialogue
     from shodohflo.store.reading import HashRecord
 
 AnyRow = TypeVar("AnyRow", bound=KeyRow)
 AnyListed = TypeVar("AnyListed", bound=ListedRow)
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,18 +101,22 @@ class _Gathered(Generic[AnyRow]):
 
 
 class Reader:
-    """Reads one store or several.
+    """Reads one store or several, all at the same time.
 
     Each query opens new connections. A database that is named twice, in whatever way, or together with its replica, is
     read once. A store that fails is noted in `failures`, and the others are read; if all fail, a query raises the
     one-line `StoreError` of the first.
     """
 
-    def __init__(self, stores: Sequence[Store]) -> None:
-        """Read from `stores`; nothing is connected yet."""
-        self._stores = stores
-        self.failures: dict[str, str] = {}
-        """One line for each store that failed in any query, by the name of the store."""
+    def __init__(self, stores: Sequence[Store], *, by_store: bool = False) -> None:
+        """Read from `stores`; nothing is connected yet. With `by_store`, rows of several stores are not summed up."""
+        self._databases = Databases(stores)
+        self._sums_up = len(stores) > 1 and not by_store
+
+    @property
+    def failures(self) -> dict[str, str]:
+        """Return one line for each store that failed in any query, by the name of the store."""
+        return self._databases.failures
 
     def flows(self, wanted: Filter, now: float) -> Found[FlowRow]:
         """Return the flows that `wanted` matches; `now`, in seconds since 1970, gives their age."""
@@ -146,12 +148,12 @@ class Reader:
     def peers_by_flow(self, wanted: Filter, now: float) -> Found[PeerRow]:
         """Return the pairs of ends of the flows that `wanted` matches, with their packets."""
         flows = self.flows(wanted, now)
-        return Found(peers_of(flows.rows), flows.foreign, flows.damaged)
+        return Found(self._summed(peers_of, flows.rows), flows.foreign, flows.damaged)
 
     def clients_by_flow(self, wanted: Filter, now: float) -> Found[ClientRow]:
         """Return the clients of the flows that `wanted` matches, with the packets of these flows."""
         flows = self.flows(wanted, now)
-        return Found(clients_of(flows.rows), flows.foreign, flows.damaged)
+        return Found(self._summed(clients_of, flows.rows), flows.foreign, flows.damaged)
 
     def recon(self, wanted: Filter) -> Found[ReconRow]:
         """Return the resets and unreachables; a wanted port may be that of either end."""
@@ -195,12 +197,12 @@ class Reader:
         def read(dialogue: Dialogue, name: str) -> list[AgentRow]:
             return [AgentRow(each.agent, name, each.age, each.fields) for each in read_heartbeats(dialogue)]
 
-        return tuple(row for rows in self._read_each(read) for row in rows)
+        return tuple(row for rows in self._databases.read(read) for row in rows)
 
     def contents(self, kinds: Sequence[type], prefixes: Sequence[str] = ()) -> tuple[Contents, ...]:
         """Return how many keys of `kinds`, or with one of `prefixes`, each store has; to say why nothing was found."""
         patterns = (*(pattern(kind, Filter()) for kind in kinds), *(f"{prefix}*" for prefix in prefixes))
-        return tuple(self._read_each(lambda dialogue, name: read_contents(dialogue, name, patterns)))
+        return tuple(self._databases.read(lambda dialogue, name: read_contents(dialogue, name, patterns)))
 
     def _gather(self, query: _Query[AnyKey, AnyRow], wanted: Filter) -> tuple[list[AnyRow], int, int]:
         """Return the rows of a query, and the numbers of foreign keys and of damaged rows."""
@@ -212,14 +214,16 @@ class Reader:
                 gathered.foreign += step.foreign
                 gathered.rows += [query.row(record, source) for record in step.records]
                 gathered.damaged += sum(record.detail.malformed > 0 for record in step.records)
-                if len(self._stores) > 1:
+                if self._sums_up:
                     gathered.names += [record.name for record in step.records]
             return gathered
 
-        every = self._read_each(read)
+        every = self._databases.read(read)
         foreign, damaged = sum(each.foreign for each in every), sum(each.damaged for each in every)
         if len(every) == 1:
             return every[0].rows, foreign, damaged
+        if not self._sums_up:
+            return [row for each in every for row in each.rows], foreign, damaged
         by_name: dict[str, list[AnyRow]] = {}
         for each in every:
             for name, row in zip(each.names, each.rows, strict=True):
@@ -243,31 +247,27 @@ class Reader:
                 foreign += step.foreign + len(step.records) - len(made)
             return rows, foreign
 
+        every = self._databases.read(read)
+        foreign = sum(foreign for _, foreign in every)
+        if not self._sums_up:
+            return Found(tuple(row for rows, _ in every for row in rows.values()), foreign)
         by_name: dict[str, list[AnyListed]] = {}
-        every = self._read_each(read)
         for rows, _ in every:
             for name, row in rows.items():
                 by_name.setdefault(name, []).append(row)
         joined = (rows[0] if len(rows) == 1 else join(rows) for rows in by_name.values())
-        return Found(tuple(joined), sum(foreign for _, foreign in every))
+        return Found(tuple(joined), foreign)
 
-    def _read_each(self, read: Callable[[Dialogue, str], Result]) -> list[Result]:
-        """Return what `read` returns for each database, given a dialogue and the name of the store."""
-        results: dict[Hashable, Result] = {}
-        failures: dict[str, StoreError] = {}
-        for store in self._stores:
-            try:
-                with store_errors(store.name), store.connect() as client:
-                    dialogue = Dialogue(client)
-                    database = database_of(dialogue) or store.name
-                    if database not in results:
-                        results[database] = read(dialogue, store.name)
-            except StoreError as error:
-                failures.setdefault(store.name, error)
-        if failures and not results:
-            raise next(iter(failures.values()))
-        self.failures |= {name: str(error) for name, error in failures.items()}
-        return list(results.values())
+    def _summed(
+        self, sum_up: Callable[[Sequence[FlowRow]], tuple[AnyRow, ...]], flows: Sequence[FlowRow]
+    ) -> tuple[AnyRow, ...]:
+        """Return the sums over `flows`, or those over the flows of each store."""
+        if self._sums_up:
+            return sum_up(flows)
+        by_store: dict[tuple[str, ...], list[FlowRow]] = {}
+        for row in flows:
+            by_store.setdefault(row.stores, []).append(row)
+        return tuple(row for rows in by_store.values() for row in sum_up(rows))
 
 
 def _takes_ports(wanted: Filter, key: ResetKey | UnreachableKey) -> bool:

@@ -94,6 +94,16 @@ class FlowRow(KeyRow):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DisagreeingRow(FlowRow):
+    """A flow of one store that another sensor records with client and service exchanged."""
+
+    pair: int
+    """The number of the pair of hosts, those with most packets first; its rows contradict each other."""
+    contradicted: bool
+    """Whether it is probably this row that is wrong: the other way round is proven, and this way is not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PeerRow(KeyRow):
     """The two ends of flows, whichever of them is the client."""
 

@@ -68,6 +68,15 @@ def why_no_flows(outcomes: Mapping[str, int]) -> str:
     return f"no flows: of {counted(packets, 'packet')}, {_foremost(outcomes)}"
 
 
+def why_no_disagreement(agents: Sequence[AgentRow], *, filtered: bool) -> str:
+    """Return a sentence that says why no flows contradict each other."""
+    heard = counted(len(agents), "agent")
+    if len(agents) < 2:
+        return f"it takes two agents to disagree, and these stores have heard of {heard} in the last 24 hours"
+    about = "what the filters take" if filtered else "which ends are services"
+    return f"no disagreement: {heard} agree about {about}"
+
+
 def _elsewhere(store: Contents) -> Iterator[str]:
     if store.others:
         named = ", ".join(

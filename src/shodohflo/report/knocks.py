@@ -99,4 +99,4 @@ KNOCKS: Final[Listing[KnockRow]] = Listing(
 
 def order_of(sort: str) -> str:
     """Return the order for the word that resets and unreachables are sorted by: the latest first where it has none."""
-    return sort if sort in KNOCKS.orders else "age"
+    return sort if sort in KNOCKS.by_store().orders else "age"

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import Enum, auto
 from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from shodohflo.model import RUNGS, Rung, address_text, rule_number
-from shodohflo.query.rows import ClientRow, FlowRow, ListedRow, PeerRow, ReconRow, field_names, order
+from shodohflo.query.rows import ClientRow, DisagreeingRow, FlowRow, ListedRow, PeerRow, ReconRow, field_names, order
 from shodohflo.report import table
 from shodohflo.report.json_lines import json_line
 from shodohflo.report.numbers import age_text, port_name, size_text, unreachable_name
@@ -18,7 +18,7 @@ from shodohflo.report.spreadsheet import write_csv
 from shodohflo.report.table import Column
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 
 AnyRow = TypeVar("AnyRow", bound=ListedRow)
 Sorted = TypeVar("Sorted")
@@ -61,10 +61,12 @@ class Listing(Generic[AnyRow]):
     """The same for several."""
     columns: tuple[Column, ...]
     cells: Callable[[AnyRow], table.Row]
-    own_orders: dict[str, Order[AnyRow]]
+    own_orders: Mapping[str, Order[AnyRow]]
     """The orders besides those of every kind of row, by the name that `--sort` takes."""
     titles: Mapping[str, str] = field(default_factory=dict)
     """Orders by the title of their column in lower case, where their name is another, such as `written` for `age`."""
+    together: Callable[[AnyRow], Hashable] | None = None
+    """What rows have in common that are kept together in every order; None if each stands by itself."""
 
     @property
     def orders(self) -> dict[str, Order[AnyRow]]:
@@ -72,12 +74,27 @@ class Listing(Generic[AnyRow]):
         common: dict[str, Order[AnyRow]] = {"age": Order(lambda row: row.age)}
         if "packets" in field_names(self.row):
             common = {"packets": Order(attrgetter("packets"), descending=True)} | common
-        named = common | self.own_orders
+        named = {**common, **self.own_orders}
         return named | {title: named[name] for title, name in self.titles.items()}
 
     def sorted(self, rows: Sequence[AnyRow], by: str, *, reverse: bool = False) -> list[AnyRow]:
         """Sort in the order `by` or against it; rows with an unknown value come last in any case."""
-        return self.orders[by].sorted(rows, reverse=reverse)
+        ordered = self.orders[by].sorted(rows, reverse=reverse)
+        if self.together is None:
+            return ordered
+        groups: dict[Hashable, list[AnyRow]] = {}
+        for row in ordered:
+            groups.setdefault(self.together(row), []).append(row)
+        return [row for group in groups.values() for row in group]
+
+    def by_store(self) -> Listing[AnyRow]:
+        """Return the same listing with the stores of each row in a last column."""
+        return replace(
+            self,
+            columns=(*self.columns, Column("STORE")),
+            cells=lambda row: (*self.cells(row), " ".join(row.stores)),
+            own_orders={**self.own_orders, "store": Order(lambda row: row.stores or None)},
+        )
 
     def print(self, rows: Sequence[AnyRow], form: Form) -> None:
         """Print `rows` on standard output."""
@@ -185,6 +202,46 @@ FLOWS: Final[Listing[FlowRow]] = Listing(
         "rule": Order(_rule),
     },
 )
+
+
+def _disagreeing_cells(row: DisagreeingRow) -> table.Row:
+    return (
+        str(row.pair),
+        address_text(row.client),
+        address_text(row.service),
+        str(row.port),
+        f"{row.packets:,}",
+        age_cell(row),
+        ",".join(each.protocol for each in row.protocols),
+        row.evidence,
+        row.rule,
+        ",".join(row.agents),
+        "contradicted" if row.contradicted else "",
+    )
+
+
+DISAGREEING: Final[Listing[DisagreeingRow]] = Listing(
+    DisagreeingRow,
+    "row",
+    "rows that contradict each other",
+    (
+        Column("PAIR", right=True),
+        Column("CLIENT"),
+        Column("SERVICE"),
+        Column("PORT", right=True),
+        Column("PACKETS", right=True, from_width=110),
+        Column("AGE", right=True, from_width=120),
+        Column("PROTOCOL", from_width=130),
+        Column("EVIDENCE"),
+        Column("RULE"),
+        Column("AGENTS"),
+        Column("MARK"),
+    ),
+    _disagreeing_cells,
+    {name: Order(each.key, descending=each.descending) for name, each in FLOWS.own_orders.items()},
+    together=lambda row: row.pair,
+)
+"""Flows that sensors disagree about, the rows of a pair of hosts together; its orders are those of flows."""
 
 
 def _peers(last: Column) -> Listing[PeerRow]:
