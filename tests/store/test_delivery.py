@@ -20,6 +20,7 @@ from shodohflo.store.write import Applied, Write, Writing, Written
 from support.history import Expectation, PlainStore
 from support.observing import SECOND, SEEN, Seen, flow, observed
 from support.swapping import Conversations
+from support.twins import RealStore, Twins
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from shodohflo.store.lanes import Lanes
+    from support.serving import Server
 
 WRITING = Writing(session="0123", agent="bert", lifetime=900)
 START = 10**15
@@ -63,12 +65,18 @@ class FewLanes:
 class History:
     """An agent and its store, and what happens to them."""
 
-    def __init__(self, octets: int = 50_000_000, tail: int = 10_000_000, lanes: Lanes | None = None) -> None:
+    def __init__(
+        self,
+        octets: int = 50_000_000,
+        tail: int = 10_000_000,
+        lanes: Lanes | None = None,
+        store: PlainStore | None = None,
+    ) -> None:
         """Begin with nothing."""
         self.now = START
         self.outbox = Outbox(octets, 900)
         self.delivery = Delivery(self.outbox, WRITING, lanes or OneLane(), tail)
-        self.store = PlainStore()
+        self.store = store or PlainStore()
         self.expected = Expectation(900)
         self.late: list[Write] = []
 
@@ -104,7 +112,7 @@ class History:
         elif event == "all evicted":
             self.store.evict(1)
         elif event == "ahead":  # its clock jumps, and everything expires
-            self.store.data.counts.clear()
+            self.store.jump()
         elif event == "heartbeat":
             self.delivery.look_around(is_full=False)
 
@@ -215,6 +223,23 @@ def test_without_room_no_key_has_more_than_was_counted(events: list[list[Seen] |
     assert all(does <= should for should, does in history.what_is_wrong().values())
 
 
+@settings(max_examples=max(HISTORIES // 40, 25), deadline=None)
+@given(events=st.lists(EVENTS, max_size=25), divided=st.booleans())
+def test_a_real_store_does_what_its_model_does(
+    shared_server: Server, events: list[list[Seen] | str | int], *, divided: bool
+) -> None:
+    """Valkey and Redis go through the same, beside the model: same answers, same counts, same lifetimes."""
+    twins = Twins(RealStore(shared_server, START))
+    history = History(lanes=FewLanes() if divided else OneLane(), store=twins)
+
+    for event in events:
+        history.happen(event)
+    history.settle_in_full()
+
+    twins.check(history.now)
+    assert history.what_is_wrong() == {}
+
+
 def test_corrections_arrive_once_whatever_gets_lost() -> None:
     """Rows and corrections over a wire that keeps breaking, and a store that is restored: as if right."""
     for seed in range(60):
@@ -232,7 +257,7 @@ def test_corrections_arrive_once_whatever_gets_lost() -> None:
         assert there == {key: count for key, count in conversations.in_the_end().items() if " " not in key}
 
 
-def test_a_snapshot_of_before_a_store_was_emptied_doubles_nothing() -> None:
+def test_a_snapshot_of_before_a_store_was_emptied_divided_nothing() -> None:
     """After the store was emptied and written again, an older snapshot comes back: nothing is added to it twice."""
     history = History()
     history.add([flow("10.0.0.1", "8.8.8.8", 53, packets=3)])
@@ -246,15 +271,63 @@ def test_a_snapshot_of_before_a_store_was_emptied_doubles_nothing() -> None:
     assert {count for count, _ in history.store.data.counts.values()} == {3}
 
 
-def test_the_write_in_flight_does_not_change() -> None:
+def test_the_write_in_flight_takes_nothing_more() -> None:
     """Whatever is added meanwhile, it is sent again as it was."""
     history = History()
     history.add([flow("10.0.0.1", "8.8.8.8", 53)])
     [write] = history.delivery.next_writes(history.now)
     history.add([flow("10.0.0.1", "8.8.8.8", 53, packets=9)])
 
-    assert history.delivery.next_writes(history.now) == [write]
+    [again] = history.delivery.next_writes(history.now)
+    assert (again.keys, again.arguments) == (write.keys, write.arguments)
     assert (history.delivery.in_flight["client"], history.outbox.books.waiting["client"]) == (1, 9)
+
+
+def test_a_write_is_sent_again_with_the_lifetimes_that_are_left() -> None:
+    """What has ended meanwhile is left out, as expired, and what was seen again lives on."""
+    history = History()
+    history.add([flow("10.0.0.1", "8.8.8.8", 53), flow("10.0.0.2", "8.8.8.8", 53)])
+    history.send(is_received=False)
+    history.now += 800 * SECOND
+    history.add([flow("10.0.0.2", "8.8.8.8", 53)])
+    history.now += 200 * SECOND
+
+    [write] = history.delivery.next_writes(history.now)
+    history.settle()
+
+    assert [key for key in write.keys if key.startswith("client;")] == ["client;10.0.0.2"]
+    assert write.arguments[8:10] == [len(write.keys) - 1, 700_000]
+    assert history.outbox.books.expired["client"] == 1
+    assert history.what_is_wrong() == {}
+    history.check_the_law()
+
+
+def test_what_a_store_took_before_it_hung_is_known_to_last_until_then() -> None:
+    """The answer to a write that was sent again later says nothing of lifetimes: the first one may be there."""
+    history = History()
+    history.add([flow("10.0.0.1", "8.8.8.8", 53)])
+    history.send(is_answered=False)
+    history.now += 800 * SECOND
+    history.add([flow("10.0.0.1", "8.8.8.8", 53)])
+    history.send()
+    history.now += 200 * SECOND
+
+    [write] = history.delivery.next_writes(history.now)
+
+    assert {doubt for portion in write.portions for doubt in portion.doubts.tolist()} == {Doubt.EXPIRED}
+
+
+def test_a_store_whose_clock_differs_refuses_one_write_at_most() -> None:
+    """Its answer says what time it has."""
+    history = History()
+    history.store.jump()
+    history.add([flow("10.0.0.1", "8.8.8.8", 53)])
+
+    for _ in range(2):
+        history.send()
+
+    assert history.delivery.is_idle
+    assert history.what_is_wrong() == {}
 
 
 def test_an_answer_that_comes_after_giving_up_is_not_counted() -> None:

@@ -201,12 +201,31 @@ def test_what_is_written_late_has_the_rest_of_its_lifetime(client: Valkey) -> No
 
 
 @pytest.mark.parametrize(
-    "answer", [None, b"OK", [], [1, 0, 0, 0, 0], [3, 0, 0, 0, 0, -1], [1, -1, 0, 0, 0, 0], [1, 0, 9, 0, 0, 0]]
+    "answer",
+    [None, b"OK", [], [1, 0, 0, 0, 0, -1], [4, 0, 0, 0, 0, -1, 0], [1, -1, 0, 0, 0, 0, 0], [1, 0, 9, 0, 0, 0, 0]],
 )
 def test_an_odd_answer_is_none(answer: object) -> None:
     """What the script does not answer is an error, whatever it is."""
     with pytest.raises(ValueError, match="no answer to a write"):
         Written.from_answer(answer, keys=5)
+
+
+def test_a_store_that_hung_does_not_apply_what_is_too_old(client: Valkey) -> None:
+    """Its clock says so; the same write, made anew, is applied."""
+    scribe = Scribe()
+    seconds = int(time.time())  # the store runs on this machine
+    scribe.until = seconds - 1
+    write = scribe.write(observed(flow("10.0.0.1", "8.8.8.8", 53, packets=3)))
+
+    late = send(client, write)
+    keys = client.keys()
+    arguments = [*write.arguments[:4], seconds + 60, *write.arguments[5:]]
+    in_time = send(client, replace(write, arguments=arguments))
+
+    assert (late, keys) == (Written(Applied.LATE), [])
+    assert (late.time, in_time.time) == pytest.approx((seconds, seconds), abs=30)
+    assert in_time == Written(Applied.NOW)
+    assert client.get("client;10.0.0.1") == "3"
 
 
 def test_a_key_that_expired_comes_back_with_a_lifetime(client: Valkey) -> None:

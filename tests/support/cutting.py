@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-_WRITE_ANSWERED: Final = b"*6\r\n:"
+_WRITE_ANSWERED: Final = b"*7\r\n:"
 
 
 class CuttingWire(Listening):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from shodohflo.keys import counts
@@ -34,13 +34,16 @@ class PlainStore:
         """Begin empty."""
         self.data = Data()
         self._saved = Data()
+        self._ahead = 0
 
     def apply(self, write: Write, now: int) -> Written:
         """Apply `write` at `now`, or say why not."""
         data, number_key = self.data, write.keys[0]
         data.counts = {key: value for key, value in data.counts.items() if value[1] > now}
         if (refusal := self._refusal(write)) is not None:
-            return refusal
+            return replace(refusal, time=self.time(now))
+        if self.time(now) > write.place.until:
+            return Written(Applied.LATE, held=data.numbers.get(number_key, (0, None))[0], time=self.time(now))
         last, _ = data.numbers.get(number_key, (0, None))
         data.numbers[number_key] = write.number, None
         rewritten = unsure = 0
@@ -57,16 +60,17 @@ class PlainStore:
             )
             for name, delta, total, doubt, deadline in columns:
                 value, expires = data.counts.pop(name, (None, 0))
+                lifetime = max(-((write.made - deadline) // SECOND), 1) * SECOND
                 value, again, unknown = _counted(value, delta, total, doubt)
                 rewritten, unsure = rewritten + again, unsure + unknown
                 if value > 0:
-                    data.counts[name] = value, max(expires, deadline)
-        return Written(Applied.NOW, held=last, rewritten=rewritten, unsure=unsure)
+                    data.counts[name] = value, max(expires, now + lifetime)
+        return Written(Applied.NOW, held=last, rewritten=rewritten, unsure=unsure, time=self.time(now))
 
     def _refusal(self, write: Write) -> Written | None:
         """Return the answer if `write` is not applied."""
         numbers, number_key = self.data.numbers, write.keys[0]
-        (last, held), expected = numbers.get(number_key, (0, None)), int(write.arguments[1])
+        (last, held), expected = numbers.get(number_key, (0, None)), write.place.before
         if last >= write.number and (last > write.number or held is None):
             return Written(Applied.BEFORE, held=last)
         if last == expected:
@@ -86,6 +90,15 @@ class PlainStore:
     def flush(self) -> None:
         """Lose everything."""
         self.data = Data(evicted=self.data.evicted)
+
+    def time(self, now: int) -> int:
+        """Return the time of its clock in seconds."""
+        return now // SECOND + self._ahead
+
+    def jump(self) -> None:
+        """Let its clock jump an hour ahead, so that all counts expire."""
+        self._ahead += 3600
+        self.data.counts = {}
 
     def evict(self, every: int) -> None:
         """Evict every so many keys, and the numbers with them if it is every key."""

@@ -29,6 +29,7 @@ class Scribe:
         self.outbox = Outbox(OCTETS, LIFETIME)
         self.now = START
         self.number = 0
+        self.until = 10**12
 
     def write(
         self,
@@ -46,7 +47,7 @@ class Scribe:
         portions = self.outbox.take(10**6, self.now)
         self.number += 1
         expected = self.number - 1 if before is None else before
-        place = NumberPlace(0, OneLane().number_key(WRITING.session, 0), self.number, expected)
+        place = NumberPlace(0, OneLane().number_key(WRITING.session, 0), self.number, expected, self.until)
         write = to_write(portions, place, WRITING, self.now)
         for portion in portions:
             self.outbox.settle(portion)

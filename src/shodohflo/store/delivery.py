@@ -3,7 +3,8 @@
 Invariants, after every call:
 
 1. At most one write of a lane is in flight, and its number is higher than any before it.
-2. A write in flight does not change until it is answered or given up, so sending it again is harmless (`store.write`).
+2. A write in flight keeps its number until it is answered or given up, so sending it again is harmless (`store.write`).
+   It is sent again with the lifetimes that are left then; a key that has ended meanwhile is left out, as expired.
 3. Offered = written + in flight + waiting + expired + no room + given up + lost, in counts of each kind of key.
 
 Number, loss and repeat of write 7:
@@ -36,14 +37,15 @@ No I/O, no clock.
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from shodohflo.store.books import count
+from shodohflo.store.books import SECOND, count
 from shodohflo.store.portion import Doubt, counts_of
 from shodohflo.store.tail import Tail
-from shodohflo.store.write import SLOTS, Applied, NumberPlace, to_write
+from shodohflo.store.write import PATIENCE, SLOTS, Applied, NumberPlace, to_write
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -61,8 +63,11 @@ _LOSSES: Final = 1_000
 class Delivery:
     """Takes keys out of an outbox, one numbered write of each lane at a time, and counts the results."""
 
-    def __init__(self, outbox: Outbox, writing: Writing, lanes: Lanes, tail_octets: int) -> None:
-        """Start with nothing in flight; the first write of each lane has number 1."""
+    def __init__(self, outbox: Outbox, writing: Writing, lanes: Lanes, tail_octets: int, ahead: int = 0) -> None:
+        """Start with nothing in flight; the first write of each lane has number 1.
+
+        The store's clock, in seconds since 1970, is presumably so many seconds `ahead` of the outbox's.
+        """
         self.writing = writing
         """Session, agent and lifetime of keys; a change applies from the next new write."""
         self.written: Counter[str] = Counter()
@@ -87,10 +92,12 @@ class Delivery:
         self._lanes = lanes
         self._tail = Tail(tail_octets)
         self._in_flight: dict[int, Write] = {}
+        self._first: dict[int, Write] = {}  # the writes in flight that were made anew, as they were at first
         self._prepared: dict[int, Write] = {}
         self._numbers: dict[int, int] = {}  # the number of the last write that was made, by lane
         self._stored: dict[int, int] = {}  # the number that the store has, or will have when all in flight is applied
         self._abandoned: dict[int, list[tuple[int, int]]] = {}  # by lane, numbers between two others
+        self._presumed, self._ahead = ahead, dict[int, int]()  # seconds that the clock of a lane's store is ahead
         self._emptied = np.zeros(lanes.number, np.bool_)
         self._probes = False
 
@@ -111,11 +118,26 @@ class Delivery:
 
     def next_writes(self, now: int) -> list[Write]:
         """Return the writes in flight, or make some, of different lanes; none if nothing waits."""
-        if not self._in_flight:
+        if self._in_flight:
+            self._in_flight = {lane: self._renewed(write, now) for lane, write in self._in_flight.items()}
+        else:
             if not self._prepared:
                 self.prepare(now)
             self._in_flight, self._prepared = self._prepared, {}
+            for lane, write in self._in_flight.items():
+                if write.made + SECOND <= now:
+                    self._in_flight[lane] = self._renewed(write, now)
         return list(self._in_flight.values())
+
+    def _renewed(self, write: Write, now: int) -> Write:
+        """Return `write` with what of it still lives, for as long as that lives."""
+        self._first.setdefault(write.lane, write)
+        place = replace(write.place, until=self._until(write.lane, now))
+        return to_write(self._outbox.renewed(write.portions, now), place, self.writing, now)
+
+    def _until(self, lane: int, now: int) -> int:
+        """Return the time of a lane's store until which a write is applied that is made `now`."""
+        return now // SECOND + self._ahead.get(lane, self._presumed) + PATIENCE
 
     def prepare(self, now: int) -> None:
         """Make the writes that follow those in flight, if anything waits."""
@@ -128,7 +150,7 @@ class Delivery:
         divided: dict[int, list[Portion]] = {lane: [] for lane in lanes} | self._divided(portions)
         try:
             self._prepared = {
-                lane: to_write(each, self._next_place(lane), self.writing, now) for lane, each in divided.items()
+                lane: to_write(each, self._next_place(lane, now), self.writing, now) for lane, each in divided.items()
             }
         except Exception:  # a mistake of ours: without these keys the others can still be written
             self._outbox.given_up.update(counts_of(portions))
@@ -143,10 +165,11 @@ class Delivery:
         """Whether there is a lane to ask for its number."""
         return self._probes and bool(self._numbers)
 
-    def _next_place(self, lane: int) -> NumberPlace:
+    def _next_place(self, lane: int, now: int) -> NumberPlace:
         number, before = self._numbers.get(lane, 0) + 1, self._stored.get(lane, 0)
         self._numbers[lane] = self._stored[lane] = number
-        return NumberPlace(lane, self._lanes.number_key(self.writing.session, lane), number, before)
+        key = self._lanes.number_key(self.writing.session, lane)
+        return NumberPlace(lane, key, number, before, self._until(lane, now))
 
     def _divided(self, portions: Iterable[Portion]) -> dict[int, list[Portion]]:
         """Divide `portions` by lane, and note the lanes of their keys."""
@@ -167,6 +190,10 @@ class Delivery:
         """Take note of the answer to `write`; ignore it if the write was given up meanwhile."""
         if self._in_flight.get(write.lane) is not write:
             return
+        if written.time:
+            self._ahead[write.lane] = written.time - write.made // SECOND
+        if written.outcome is Applied.LATE:
+            return
         del self._in_flight[write.lane]
         if written.outcome is Applied.LOST:
             self._heal(write, written)
@@ -176,12 +203,14 @@ class Delivery:
             self._restore()
 
     def _settle(self, write: Write, written: Written) -> None:
-        for portion in write.portions:
+        is_repeated = written.outcome is Applied.BEFORE
+        first = self._first.pop(write.lane, write)
+        for portion in (first if is_repeated else write).portions:
             self._outbox.settle(portion)
         self._tail.add(write.lane, write.number, tuple(portion.taken for portion in write.portions))
         self.written.update(counts_of(write.portions))
         self.writes += 1
-        self.repeated += written.outcome is Applied.BEFORE
+        self.repeated += is_repeated
         self.refused += written.refused
         self.rewritten += written.rewritten
         self.unsure += written.unsure
@@ -190,6 +219,7 @@ class Delivery:
     def _heal(self, write: Write, written: Written) -> None:
         """Put `write` back, and what the store has lost."""
         lane, held = write.lane, written.held
+        self._first.pop(lane, None)
         prepared = self._prepared.pop(lane, None)
         for made in (write, prepared):
             self._put_back(made.portions if made else ())
@@ -255,7 +285,7 @@ class Delivery:
     def give_up(self) -> None:
         """Give up the writes that were made and are not answered, and all that waits."""
         self._outbox.given_up.update(self.in_flight)
-        self._in_flight, self._prepared = {}, {}
+        self._in_flight, self._first, self._prepared = {}, {}, {}
         self._outbox.give_up()
 
     def _made(self) -> Iterator[Write]:

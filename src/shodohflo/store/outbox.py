@@ -20,6 +20,7 @@ lifetime of 500 seconds, and writes 7, since it does not have the key. If it is 
 from __future__ import annotations
 
 from collections import Counter, deque
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -33,7 +34,7 @@ from shodohflo.store.moving import move
 from shodohflo.store.portion import DETAIL, REVERSE, VIEWS, DetailFacts, Doubt, Portion, TakenKeys, View
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from numpy.typing import NDArray
 
@@ -122,6 +123,19 @@ class Outbox:
         book.waits[slots] = True
         count(self.books.waiting, view, deltas)
         return lives
+
+    def renewed(self, portions: Iterable[Portion], now: int) -> list[Portion]:
+        """Return `portions` as they are at `now`, without what has ended since they were taken, which is expired."""
+        self.books.sweep(now)
+        return [self._renewed(portion, now) for portion in portions]
+
+    def _renewed(self, portion: Portion, now: int) -> Portion:
+        book = self.books.by_keys[portion.view.keys]
+        lives = book.lives(portion.slots, portion.generations)
+        count(self.books.expired, portion.view, portion.deltas[~lives])
+        left = portion.some(np.flatnonzero(lives))
+        doubts = np.maximum(left.doubts, _has_expired(book, left.slots, now) * np.uint8(Doubt.EXPIRED))
+        return replace(left, deadlines=book.deadline[left.slots], doubts=doubts)
 
     def settle(self, portion: Portion) -> None:
         """Note that the store has the keys of `portion`."""
@@ -284,6 +298,10 @@ def _counts(kind: type[Table], fold: Folded) -> NDArray[np.int64]:
 
 def _doubts(book: Book, slots: Slots, now: int) -> NDArray[np.uint8]:
     """Return what the store may have of the keys of `slots`: one that was not refreshed may have expired there."""
+    return np.maximum(book.doubt[slots], _has_expired(book, slots, now) * np.uint8(Doubt.EXPIRED))
+
+
+def _has_expired(book: Book, slots: Slots, now: int) -> NDArray[np.bool_]:
+    """Return whether the store may have let each key expire."""
     held = book.held[slots]
-    has_expired = (held > 0) & (held + _SLACK < now)
-    return np.maximum(book.doubt[slots], np.where(has_expired, Doubt.EXPIRED, Doubt.NONE).astype(np.uint8))
+    return (held > 0) & (held + _SLACK < now)

@@ -15,37 +15,40 @@ that answer was lost, gets it once more.
 Number and counts are in the same database, so a store that is restored from an older snapshot, or a replica that lagged
 behind, has lost the same writes from both. (`store.delivery` says what is done about it.)
 
+A store that hangs may apply a request long after it was sent, and would give its keys a lifetime that is over. So a
+write says until which time of the store's clock it may be applied, and later is answered with that clock's time.
+
 A key may be missing where it was before: it expired during an outage, was evicted or was deleted. So a write says of
 each key how much it adds and how much the key then has from this agent, and a store without the key gets all of it.
 
 Example: write 7 of session 4f1c9a by the agent `bert`, with a lifetime of 900 seconds, adds 3 UDP packets with 200
 bytes to a flow that had 5 with 300 before:
 
-    KEYS[1]      writer;4f1c9a                    ARGV[1..8]   7  6  86400  bert  4  900000  1  5
-    KEYS[2..5]   10.0.0.1;8.8.8.8;53;flow         ARGV[9]      900000
-                 10.0.0.1;8.8.8.8;peer            ARGV[10..17] 3  8  3  8  3  8  3  8
+    KEYS[1]      writer;4f1c9a                    ARGV[1..9]   7  6  86400  bert  1700000019  4  900000  1  5
+    KEYS[2..5]   10.0.0.1;8.8.8.8;53;flow         ARGV[10]     900000
+                 10.0.0.1;8.8.8.8;peer            ARGV[11..18] 3  8  3  8  3  8  3  8
                  8.8.8.8;10.0.0.1;peer
                  client;10.0.0.1
-    KEYS[6]      detail;10.0.0.1;8.8.8.8;53       ARGV[18..]   1  "" 1700000000.250000  1700000009.500000
+    KEYS[6]      detail;10.0.0.1;8.8.8.8;53       ARGV[19..]   1  "" 1700000000.250000  1700000009.500000
                                                                FLOW_MAPPING[1]  the lower port is the service  bits  ""
                                                                udp  3  200  8  500
 
-ARGV[1..8] are the number of the write, the one it expects, the lifetime of the number in seconds, the agent, the number
-of counts, the full lifetime of a key in milliseconds, the number of runs of keys with the same lifetime, and the number
-of keys in the first run, whose lifetime follows. Then come two arguments for each count, what it adds and what it has
-then, behind a sign of doubt (`store.portion.Doubt`): `?`, the key may have expired and begun again, so that it has less
-than the agent wrote before; `!`, it may have even what this write adds, so that it gets the second if it has less. A
-correction adds less than 0. Details have the number of protocols, the sign of doubt, six fields, and five arguments per
-protocol.
+ARGV[1..9] are the number of the write, the one it expects, the lifetime of the number in seconds, the agent, the last
+second of the store's clock at which it is applied, the number of counts, the full lifetime of a key in milliseconds,
+the number of runs of keys with the same lifetime, and the number of keys in the first run, whose lifetime follows. Then
+come two arguments for each count, what it adds and what it has then, behind a sign of doubt (`store.portion.Doubt`):
+`?`, the key may have expired and begun again, so that it has less than the agent wrote before; `!`, it may have even
+what this write adds, so that it gets the second if it has less. A correction adds less than 0. Details have the number
+of protocols, the sign of doubt, six fields, and five arguments per protocol.
 
-The answer {1, 6, 0, 0, 0, -1} means: applied, the number was 6, no key was refused, nothing was written again because
-it was missing, and of nothing it is unknown whether it is there. The last number is that of the keys that the store has
-evicted, if the answer is that it has lost writes.
+The answer {1, 6, 0, 0, 0, -1, 1700000010} means: applied, the number was 6, no key was refused, nothing was written
+again because it was missing, and of nothing it is unknown whether it is there. Then comes the number of the keys that
+the store has evicted, if the answer is that it has lost writes, and its time in seconds since 1970.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from itertools import groupby
 from typing import TYPE_CHECKING, Final, Self
@@ -71,6 +74,9 @@ NUMBER_LIFETIME: Final = 24 * 3600
 
 _SIGNS: Final = {Doubt.NONE: "", Doubt.EXPIRED: "?", Doubt.LOST: "!"}
 
+PATIENCE: Final = 15
+"""Seconds after it was made during which a write may be applied: longer than its answer is waited for."""
+
 _MS: Final = 1_000
 _NS_PER_SECOND: Final = 10**9
 
@@ -87,15 +93,40 @@ class Writing:
 
 
 @dataclass(frozen=True, slots=True)
+class NumberPlace:
+    """Where a write belongs in the order of its lane."""
+
+    lane: int
+    number_key: str
+    """The key with the number of the last write."""
+    number: int
+    before: int
+    """The number that the store must have."""
+    until: int
+    """The last second of the store's clock at which the write is applied."""
+
+
+@dataclass(frozen=True, slots=True)
 class Write:
     """The keys and arguments of one atomic write; sending it again changes nothing in the store."""
 
-    lane: int
-    number: int
+    place: NumberPlace
+    made: int
+    """When it was made, in ns of the outbox's clock: lifetimes are from then on."""
     portions: tuple[Portion, ...]
     keys: list[str]
     """The first is that of the number."""
     arguments: list[str | int]
+
+    @property
+    def lane(self) -> int:
+        """Return the lane that the write goes to."""
+        return self.place.lane
+
+    @property
+    def number(self) -> int:
+        """Return the number of the write in its lane."""
+        return self.place.number
 
 
 class Applied(IntEnum):
@@ -105,6 +136,8 @@ class Applied(IntEnum):
     NOW = 1
     LOST = 2
     """Nothing, for it has lost writes before this one."""
+    LATE = 3
+    """Nothing, for the write is too old."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +155,8 @@ class Written:
     """Counts of which the store does not know whether a key, which another agent wrote too, has them."""
     evicted: int | None = None
     """Keys that the store has evicted since it started, if it has lost writes; `None` if it does not say."""
+    time: int = field(default=0, compare=False)
+    """Seconds since 1970 by the store's clock; 0 if it does not say."""
 
     @property
     def now(self) -> bool:
@@ -132,24 +167,20 @@ class Written:
     def from_answer(cls, answer: object, keys: int) -> Self:
         """Check the answer to a write with so many keys; one that no store gives is a `ValueError`."""
         match answer:
-            case [0 | 1 | 2 as outcome, int(held), int(refused), int(rewritten), int(unsure), int(evicted)] if (
-                held >= 0 and 0 <= refused <= keys and 0 <= rewritten <= MOST and 0 <= unsure <= MOST and evicted >= -1
-            ):
-                known = None if evicted < 0 else evicted
-                return cls(Applied(outcome), held, refused, rewritten, unsure, known)
+            case [
+                0 | 1 | 2 | 3 as outcome,
+                int(held),
+                int(refused),
+                int(rewritten),
+                int(unsure),
+                int(evicted),
+                int(time),
+            ]:
+                least = min(held, refused, rewritten, unsure, evicted + 1, time)
+                if least >= 0 and refused <= keys and max(rewritten, unsure, time) <= MOST:
+                    known = None if evicted < 0 else evicted
+                    return cls(Applied(outcome), held, refused, rewritten, unsure, known, time)
         raise ValueError(f"{answer!r:.100} is no answer to a write")
-
-
-@dataclass(frozen=True, slots=True)
-class NumberPlace:
-    """Where a write belongs in the order of its lane."""
-
-    lane: int
-    number_key: str
-    """The key with the number of the last write."""
-    number: int
-    before: int
-    """The number that the store must have."""
 
 
 def to_write(portions: Iterable[Portion], place: NumberPlace, writing: Writing, now: int) -> Write:
@@ -163,12 +194,12 @@ def to_write(portions: Iterable[Portion], place: NumberPlace, writing: Writing, 
         for argument in (sum(1 for _ in run), lifetime * _MS)
     ]
     return Write(
-        lane=place.lane,
-        number=place.number,
+        place=place,
+        made=now,
         portions=portions,
         keys=[place.number_key, *(name for portion in portions for name in portion.names)],
         arguments=[
-            *(place.number, place.before, max(NUMBER_LIFETIME, 2 * writing.lifetime), writing.agent),
+            *(place.number, place.before, max(NUMBER_LIFETIME, 2 * writing.lifetime), writing.agent, place.until),
             *(sum(map(len, counts)), writing.lifetime * _MS, len(runs) // 2, *runs),
             *(argument for portion in counts for argument in _count_arguments(portion)),
             *(argument for portion in details for argument in _detail_arguments(portion)),

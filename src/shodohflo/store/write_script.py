@@ -29,16 +29,17 @@ SCRIPT: Final = (
     _NAMES
     + """
 local number, expected, number_lifetime, agent = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]
-local counted, full, runs = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
+local until_time, counted, full, runs = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
 local refused, rewritten, unsure = 0, 0, 0
 local call, find, sub = redis.pcall, string.find, string.sub
+local now = tonumber(call('TIME')[1]) or 0  -- 0 without permission
 
 -- The last number; behind a number at which writes were found to be lost, the last one before that (`store.write`).
 local noted = redis.call('GET', KEYS[1]) or ''
 local last, held = string.match(noted, '^(%d+) ?(%d*)$')
 last = tonumber(last) or 0
 local is_repeated = last == tonumber(number) and held ~= ''
-if last >= tonumber(number) and not is_repeated then return {0, last, 0, 0, 0, -1} end
+if last >= tonumber(number) and not is_repeated then return {0, last, 0, 0, 0, -1, now} end
 if last ~= expected or is_repeated then
     if is_repeated then
         last = tonumber(held)
@@ -47,8 +48,9 @@ if last ~= expected or is_repeated then
     end
     local stats = call('INFO', 'stats')
     local evicted = type(stats) == 'string' and string.match(stats, 'evicted_keys:(%d+)')
-    return {2, last, 0, 0, 0, tonumber(evicted or -1)}
+    return {2, last, 0, 0, 0, tonumber(evicted or -1), now}
 end
+if now > until_time then return {3, last, 0, 0, 0, -1, now} end
 redis.call('SET', KEYS[1], number, 'EX', number_lifetime)
 local expires = redis.pcall('EXPIRE', KEYS[1], number_lifetime)
 if type(expires) ~= 'number' then
@@ -57,7 +59,7 @@ if type(expires) ~= 'number' then
 end
 
 -- The lifetime of each key in milliseconds.
-local lifetimes, at = {}, 8
+local lifetimes, at = {}, 9
 for _ = 1, runs do
     for _ = 1, tonumber(ARGV[at]) do lifetimes[#lifetimes + 1] = tonumber(ARGV[at + 1]) end
     at = at + 2
@@ -131,9 +133,8 @@ local function add(key, delta, total, ms, known)
 end
 
 local seen_by = SEEN_BY .. agent
-local now = call('TIME')
 -- A time that is later than this was not written by an agent whose clock is right, and must not stick.
-local latest = (tonumber(now[1]) or math.huge) + AHEAD
+local latest = now > 0 and now + AHEAD or math.huge
 
 local function is_later(known, time)
     local seconds = tonumber(known)
@@ -212,6 +213,6 @@ for i = counted + 1, #KEYS - 1 do
     if not detail(KEYS[i + 1], lifetimes[i], at) then refused = refused + 1 end
     at = at + 8 + 5 * ARGV[at]
 end
-return {1, last, refused, counts_rewritten, counts_unsure, -1}
+return {1, last, refused, counts_rewritten, counts_unsure, -1, now}
 """
 )

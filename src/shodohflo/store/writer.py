@@ -31,6 +31,7 @@ from threading import TIMEOUT_MAX, Condition, Thread
 from typing import TYPE_CHECKING, Final, Self
 
 from shodohflo.errors import LastingStoreError, StoreError
+from shodohflo.store.books import SECOND
 from shodohflo.store.delivery import Delivery
 from shodohflo.store.failures import one_line
 from shodohflo.store.hashes import HashQueue, to_hash
@@ -82,7 +83,8 @@ class Writer:
         # Shared with other threads, under the condition's lock:
         self._outbox = Outbox(octets - octets // _TAIL, lifetime)
         writing = Writing(secrets.token_hex(8), agent, lifetime)
-        self._delivery = Delivery(self._outbox, writing, sink.lanes, octets // _TAIL)
+        ahead = int(time.time()) - _now() // SECOND
+        self._delivery = Delivery(self._outbox, writing, sink.lanes, octets // _TAIL, ahead)
         self._heartbeat: dict[str, str | int] | None = None
         self._heartbeat_failed = False
         self._hashes = HashQueue()
