@@ -92,6 +92,7 @@ class RealStore:
         with suppress(OutOfMemoryError):
             self._client.set("", "")
         self._client.config_set("maxmemory", 0)
+        self._client.config_set("maxmemory-policy", "noeviction")
         for name, end in kept.items():
             self._client.pexpire(name, (end - self._now) * 1_000 // SECOND)
 
