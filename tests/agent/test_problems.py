@@ -5,17 +5,24 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
-from shodohflo.agent.problems import LEAST_GRADED, GradeLog, ProblemLog, UnmatchedLog
+from shodohflo.agent.problems import LEAST_GRADED, DiskLog, GradeLog, ProblemLog, UnmatchedLog
 from shodohflo.attribution.ledger import REFUSED
 from shodohflo.model import RuleGrade
+from shodohflo.store.connection import SocketStore
+from shodohflo.store.embedded import EmbeddedStore
 from shodohflo.store.stats import WriterStats
 from shodohflo.wire.decode import decode
+from support.disks import fill, small_disk
 from support.packets import frames_of
 from support.statuses import a_status
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.fixture(name="log")
@@ -179,3 +186,25 @@ def test_few_flows_and_few_errors_are_no_warning(
     GradeLog().log_new(replace(a_status(), grades=(RuleGrade(0, graded, disagreed),)), 0.0)
 
     assert len(contradicted(log)) == told
+
+
+def test_a_full_disk_is_told_once_a_minute_and_room_again_once(tmp_path: Path, log: pytest.LogCaptureFixture) -> None:
+    """Only the disk of an embedded store that is ours matters."""
+    with small_disk(tmp_path / "state") as state:
+        store = EmbeddedStore(state)
+        store.connect().connection_pool.disconnect()
+        disk, other = DiskLog(store), DiskLog(SocketStore(state / "store.sock"))
+        disk.log_new(a_status(), 0.0)
+        filling = fill(state)
+        for now in (1.0, 2.0, 62.0):
+            disk.log_new(a_status(), now)
+            other.log_new(a_status(), now)
+        filling.unlink()
+        for now in (63.0, 64.0):
+            disk.log_new(a_status(), now)
+        store.close()
+
+    told = [record.getMessage() for record in log.records if record.name.startswith("shodohflo.agent")]
+    assert [message.endswith("make room") for message in told] == [True, True, False]
+    assert f"0 bytes are free in {state}" in told[0]
+    assert "room to save its data again" in told[2]

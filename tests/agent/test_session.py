@@ -178,17 +178,17 @@ def _dead(far: Namespace, session: Session, shipped_captures: Path, tmp_path: Pa
 
 
 def test_whoever_is_in_a_hurry_does_not_wait_for_the_store(dead: Session, caplog: pytest.LogCaptureFixture) -> None:
-    """The wait is announced with what is at stake, and ends at once when asked; the rest is counted as given up."""
+    """The wait is announced with what is at stake, and ends at once when no time is left; the rest is given up."""
     begin = time.monotonic()
 
-    ended = dead.finish(lambda: True)
+    ended = dead.finish(lambda _: 0.0)
 
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < 1
     assert ended.state == "cut short"
     recorded = sum(count for name, count in ended.ledger.outcomes.items() if name.startswith("recorded."))
     assert ended.given_up == recorded > 0
     [notice] = [record.getMessage() for record in caplog.records if "waiting for" in record.getMessage()]
-    assert notice.startswith(f"waiting for {ended.identity.store} to take {recorded} recorded packets, until it has ")
+    assert notice.startswith(f"waiting for {ended.identity.store} to take {recorded} recorded packets, for ")
 
 
 def test_a_store_that_comes_back_in_time_gets_everything(
@@ -197,10 +197,10 @@ def test_a_store_that_comes_back_in_time_gets_everything(
     """While the agent waits, the store is tried again."""
     server = Server(programs()["valkey"](), tmp_path)
 
-    def bring_back() -> bool:
-        if server.process is None:
+    def bring_back(longest: float) -> float:
+        if "waiting for" in caplog.text and server.process is None:
             server.start()
-        return False
+        return longest
 
     ended = dead.finish(bring_back)
     server.kill()
@@ -217,7 +217,7 @@ def _slow(far: Namespace, tmp_path: Path) -> Iterator[Session]:
     wrpcap(str(tmp_path / "many.pcap"), packets)
     with (
         HoldingWire(path, tmp_path / "s.sock", lambda: never.wait(0.5)),
-        a_session(far, tmp_path, store=SocketStore(path), patience=2.0) as session,
+        a_session(far, tmp_path, store=SocketStore(path), patience=60.0) as session,
     ):
         send(far, "far0", tmp_path / "many.pcap")
         session.receive(1.0)
@@ -225,21 +225,21 @@ def _slow(far: Namespace, tmp_path: Path) -> Iterator[Session]:
 
 
 def test_a_store_that_is_slow_gets_everything(slow: Session, caplog: pytest.LogCaptureFixture) -> None:
-    """A store is waited for as long as it takes something now and then, although it needs longer in all."""
+    """A store that needs long is waited for as long as the session is patient, which it says."""
     begin = time.monotonic()
 
     ended = slow.finish()
 
     assert time.monotonic() - begin > 2.0
     assert (ended.state, ended.given_up, ended.writer.packets) == ("ended", 0, 2400)
-    assert "until it has taken nothing for 2 s" in caplog.text
+    assert "for 60 s at most" in caplog.text
 
 
 def test_whoever_is_in_a_hurry_does_not_wait_for_a_slow_store(slow: Session) -> None:
-    """The wait ends at once when asked also if the store takes one write after the other."""
+    """The wait ends when no time is left although the store takes one write after the other; the rest is named."""
     begin = time.monotonic()
 
-    ended = slow.finish(lambda: True)
+    ended = slow.finish(lambda _: max(begin + 0.8 - time.monotonic(), 0))
 
     assert time.monotonic() - begin < 2.0
     assert ended.state == "cut short"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shodohflo.agent.signals import ENDING, SIGNALS, Signals
+from shodohflo.agent.signals import ENDING, HURRIED, SIGNALS, Signals
 from support.serving import PATIENCE
 
 if TYPE_CHECKING:
@@ -87,6 +87,32 @@ def test_a_second_signal_is_in_a_hurry(number: signal.Signals) -> None:
         signal.raise_signal(number)
 
         assert (before, signals.hurried, signals.end) == (False, True, signal.SIGTERM)
+
+
+def test_the_time_that_is_left_begins_with_the_signal() -> None:
+    """Before the end all of it is left; a second signal leaves no more than `HURRIED` seconds, and none is less."""
+    with Signals() as signals:
+        before = signals.left(3.0)
+        signal.raise_signal(signal.SIGTERM)
+        first = signals.left(3.0)
+        signal.raise_signal(signal.SIGTERM)
+
+        assert before == 3.0
+        assert 2.0 < first < 3.0
+        assert 0.0 <= signals.left(3.0) <= HURRIED
+        assert signals.left(3.0, hurried=0.0) == 0.0
+        assert signals.left(0.0) == 0.0
+
+
+def test_the_end_of_the_duration_begins_it_too() -> None:
+    """A signal after that does not begin it again."""
+    with Signals() as signals:
+        signals.begin_end()
+        first = signals.left(3.0)
+        signal.raise_signal(signal.SIGTERM)
+
+        assert signals.left(3.0) < first < 3.0
+        assert not signals.hurried
 
 
 def test_a_third_interrupt_interrupts() -> None:

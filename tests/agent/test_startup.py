@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from shodohflo.agent.signals import Signals
 from shodohflo.agent.startup import RunArguments, host_name, log_findings, named_store, not_reloadable
 from shodohflo.capture.live.interfaces import Wanted
 from shodohflo.config import load
@@ -120,7 +121,8 @@ def test_a_named_store_need_not_be_reachable() -> None:
     named = f"valkey://localhost:{free_port()}"
 
     with ExitStack() as closing:
-        stores = [named_store(each, settings, closing).name for each in (None, named)]
+        both = [arguments(), replace(arguments(), store=named)]
+        stores = [named_store(each, settings, closing, Signals()).name for each in both]
 
     assert stores == [settings.store, named]
 
@@ -130,13 +132,16 @@ def test_a_named_store_need_not_be_reachable() -> None:
     [("valkey://:wrong@127.0.0.1:{}", "correct user and password"), ("valkey://:right@127.0.0.1:{}/99", "database")],
 )
 def test_a_store_that_will_never_take_anything_is_refused(tmp_path: Path, url: str, said: str) -> None:
-    """A store that refuses in a way that only somebody can end is an error of the configuration, before the start."""
+    """A store that only somebody can correct is an error of the configuration, unless it is to be waited for."""
     server = Server(programs()["valkey"](), tmp_path).start()
     with server.client() as admin:
         admin.config_set("requirepass", "right")
 
     with pytest.raises(ConfigurationError, match=said) as caught, ExitStack() as closing:
-        named_store(url.format(server.port), load(None, {}), closing)
+        named_store(replace(arguments(), store=url.format(server.port)), load(None, {}), closing, Signals())
+    patient = replace(arguments(), store=url.format(server.port), wait_for_store=True)
+    with ExitStack() as closing:
+        assert named_store(patient, load(None, {}), closing, Signals()).connections() == frozenset()
     server.kill()
 
     assert caught.value.exit_code == 2

@@ -346,6 +346,43 @@ def test_an_answer_that_comes_after_giving_up_is_not_counted() -> None:
     history.check_the_law()
 
 
+def test_what_a_full_store_evicted_is_written_again_once_it_evicts_no_more() -> None:
+    """Not before, for it would only be evicted again; but it isn't forgotten, although nothing new is counted."""
+    history = History()
+    history.add([flow("10.0.0.1", "8.8.8.8", 53, packets=3)])
+    history.send()
+    history.store.evict(2)
+    history.delivery.look_around(is_full=True)
+    history.send()
+    assert history.what_is_wrong()
+
+    history.settle()
+
+    assert history.what_is_wrong() == {}
+
+
+def test_a_store_that_evicts_again_and_again_is_left_alone_for_longer_and_longer() -> None:
+    """Each time, twice as many heartbeats without an eviction must pass until everything is written again."""
+    history = History()
+    history.add([flow("10.0.0.1", "8.8.8.8", 53)])
+    history.send()
+
+    def heartbeats() -> int:
+        """Let the store evict; return how many heartbeats pass until everything is written again."""
+        history.delivery.look_around(is_full=True)
+        for number in range(1, 1000):
+            history.delivery.look_around(is_full=False)
+            if not history.outbox.is_empty:
+                history.send()
+                return number
+        return 0
+
+    assert [heartbeats() for _ in range(8)] == [1, 2, 4, 8, 16, 32, 64, 64]
+    for _ in range(100):
+        history.delivery.look_around(is_full=False)
+    assert heartbeats() == 1
+
+
 def test_what_a_store_lost_is_counted() -> None:
     """Losses, counts that are written again, repeats and refused keys are added up."""
     history = History()

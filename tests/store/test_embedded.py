@@ -10,6 +10,7 @@ import sys
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Timer
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,6 +23,7 @@ from shodohflo.store.connection import SocketStore
 from shodohflo.store.embedded import EmbeddedStore
 from shodohflo.store.sinks.single import Single
 from shodohflo.store.writer import Writer
+from support.disks import fill, small_disk
 from support.machine import require
 from support.observing import flow, observed
 from support.serving import PATIENCE, wait_until
@@ -114,6 +116,7 @@ def test_it_listens_on_no_port_and_lets_only_its_group_in(directory: Path) -> No
     assert stat.S_IMODE(socket.st_mode) == 0o660
     assert stat.S_IMODE(home.st_mode) == 0o2750
     assert {path.name: oct(path.stat().st_mode & 0o007) for path in directory.iterdir()} == {
+        "store.alive": "0o0",
         "store.key": "0o0",
         "store.lock": "0o0",
         "store.log": "0o0",
@@ -368,6 +371,55 @@ def test_a_full_disk_is_told_when_it_happens_and_at_the_end(tmp_path: Path, *, i
     assert f"bytes are free in {tmp_path})" in ended
 
 
+def test_a_disk_without_room_for_the_data_is_named(tmp_path: Path) -> None:
+    """Room for as much as was saved last is needed beside the file that is there; what is never saved needs none."""
+    with small_disk(tmp_path / "state") as state:
+        store, passing = EmbeddedStore(state), EmbeddedStore(state, is_lasting=False)
+        with store.connect() as client:
+            client.set("client;10.0.0.1", os.urandom(1_000_000))
+            client.save()
+        roomy = store.cramped()
+        filling = fill(state)
+        os.truncate(filling, filling.stat().st_size - 500_000)
+        cramped = store.cramped()
+        filling.unlink()
+
+        assert (roomy, passing.cramped()) == ("", "")
+        assert f"bytes are free in {state}, and saving its data takes 1,000," in cramped
+        store.close()
+
+
+def test_a_server_that_is_still_ending_is_waited_for(directory: Path) -> None:
+    """The next one is not started before, so that never two write the same data; and it has what was saved."""
+    first = EmbeddedStore(directory)
+    with first.connect() as client:
+        client.set("client;10.0.0.1", "7")
+        [pid] = [int(line.split(":")[1]) for line in server_info(directory) if line.startswith("process_id")]
+    os.kill(pid, signal.SIGSTOP)
+    with pytest.raises(StoreError, match="its server is not ready yet: it saves its data and ends as soon as it can"):
+        first.close(lambda: 0.0)
+    going_on = Timer(0.3, os.kill, (pid, signal.SIGCONT))
+    going_on.start()
+
+    second = EmbeddedStore(directory)
+    assert value(second) == "7"
+    first.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+    second.close()
+
+
+def test_a_store_that_was_closed_is_not_started_again(directory: Path) -> None:
+    """A writer that is abandoned at the end of its agent leaves no server behind."""
+    store = EmbeddedStore(directory)
+    value(store)
+    store.close()
+
+    with pytest.raises(StoreError, match="is closed"):
+        store.connect()
+    assert not runs(directory)
+
+
 def test_a_file_of_the_store_that_cannot_be_made_is_named(directory: Path) -> None:
     """A file that cannot be made, whatever the reason, is one line with the file and the way out."""
     (directory / "store.log").mkdir(parents=True)
@@ -481,8 +533,9 @@ def test_the_key_of_the_store_stays_and_is_in_no_argument(directory: Path) -> No
     arguments = Path(f"/proc/{pid}/cmdline").read_text()
     store.close()
     mode = (directory / "store.key").stat().st_mode
-    value(store)
-    store.close()
+    again = EmbeddedStore(directory)
+    value(again)
+    again.close()
 
     assert len(key) == 64
     assert key not in arguments
@@ -518,7 +571,7 @@ def test_a_server_of_an_older_version_is_adopted_and_restricted(directory: Path)
     assert kept == "7"
 
 
-@pytest.mark.parametrize("name", ["store.lock", "store.log", "store.key"])
+@pytest.mark.parametrize("name", ["store.alive", "store.lock", "store.log", "store.key"])
 def test_no_file_is_written_through_a_link(directory: Path, name: str, tmp_path: Path) -> None:
     """A symbolic link in place of a file of ours is refused, and its target keeps its content."""
     (tmp_path / "precious").write_text("precious")

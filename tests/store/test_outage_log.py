@@ -23,7 +23,23 @@ def test_repeated_failures_within_a_minute_are_one_line(caplog: pytest.LogCaptur
 
     assert caplog.messages == [
         "failure at 0.0; still counting, trying again",
-        "failure at 60.0; still counting, trying again",
+        "failure at 60.0; for 60 s now; still counting, trying again",
+    ]
+
+
+def test_a_line_says_what_waits_and_for_how_long(caplog: pytest.LogCaptureFixture) -> None:
+    """An outage begins with its first failure, logged or not, and ends when the store takes something."""
+    log = OutageLog("unix:///s.sock")
+
+    log.lost("gone", 0.0, waiting=7)
+    log.lost("gone", 90.0, waiting=12_345)
+    log.recovered()
+    log.lost("gone again", 150.0)
+
+    assert [record.message for record in caplog.records if record.levelname == "WARNING"] == [
+        "gone; still counting, 7 recorded packets wait, trying again",
+        "gone; for 90 s now; still counting, 12,345 recorded packets wait, trying again",
+        "gone again; still counting, trying again",
     ]
 
 
@@ -63,7 +79,7 @@ def test_a_lasting_failure_is_news_after_one_that_may_pass(caplog: pytest.LogCap
 
     assert caplog.messages == [
         "gone; still counting, trying again",
-        "wrong password; nothing is written until somebody corrects this; still counting, trying again",
+        "wrong password; for 1 s now; nothing is written until somebody corrects this; still counting, trying again",
     ]
 
 

@@ -10,9 +10,10 @@ from shodohflo.store.retry import FIRST_DELAY, LONGEST_DELAY, next_delay
 
 
 @pytest.mark.parametrize(
-    ("failures", "longest"), [(1, 0.1), (2, 0.2), (3, 0.4), (4, 0.8), (5, 1.6), (6, 3.2), (7, 5.0), (10**9, 5.0)]
+    ("failures", "longest"),
+    [*((1, 0.1), (2, 0.2), (3, 0.4), (4, 0.8), (5, 1.6), (6, 3.2)), (7, 6.4), (9, 25.6), (10, 30.0), (10**9, 30.0)],
 )
-def test_the_delay_doubles_up_to_five_seconds(failures: int, longest: float) -> None:
+def test_the_delay_doubles_up_to_thirty_seconds(failures: int, longest: float) -> None:
     """Without jitter the delays are those of the table in the module's docstring."""
     assert next_delay(failures, 0.0) == pytest.approx(longest)
     assert next_delay(failures, 0.999999) == pytest.approx(longest / 2, rel=1e-5)

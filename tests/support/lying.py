@@ -47,7 +47,10 @@ ODD: Final[dict[str, bytes]] = {
 }
 """Answers that no honest store gives, by name; after those that are no whole answer the connection ends."""
 
-_UNFINISHED: Final = {name for name in ODD if name.startswith("cut")} | {"silence", "another protocol"}
+HALF: Final = "half of the answer"
+"""The name of the answer that begins as the honest one and ends in its middle."""
+
+_UNFINISHED: Final = {name for name in ODD if name.startswith("cut")} | {"silence", "another protocol", HALF}
 
 
 @dataclass(slots=True)
@@ -57,7 +60,7 @@ class Lies:
     command: str
     """The name, as `named` returns it."""
     answers: list[str] = field(default_factory=lambda: list(ODD))
-    """Names in `ODD`."""
+    """Names in `ODD`, or `HALF`."""
 
     def __call__(self, request: list[bytes]) -> str | None:
         """Return the name of the answer to `request`, `None` for the honest one."""
@@ -100,6 +103,13 @@ class LyingWire(Listening):
                 elif lie is None or self._applies:
                     far.sendall(raw)
                     honest = read_answer(answered)
-                near.sendall(honest if lie is None else ODD[lie])
+                near.sendall(_answer(lie, honest))
                 if lie in _UNFINISHED:
                     return
+
+
+def _answer(lie: str | None, honest: bytes) -> bytes:
+    """Return what is answered instead of `honest`."""
+    if lie == HALF:
+        return honest[: len(honest) // 2]
+    return honest if lie is None else ODD[lie]

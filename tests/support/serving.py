@@ -48,6 +48,8 @@ class Server:
     directory: Path
     arguments: tuple[str, ...] = ()
     port: int = field(default_factory=free_port)
+    password: str = ""
+    """What it asks everybody for, if anything."""
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -57,18 +59,24 @@ class Server:
 
     def start(self) -> Server:
         """Start or restart the server with the data in its directory, and wait until it answers."""
+        self.launch()
+        wait_until(self.answers, f"{self.program} answers")
+        return self
+
+    def launch(self) -> None:
+        """Start or restart the server without waiting for its answer."""
         place = ["--dir", str(self.directory), "--unixsocket", str(self.path), "--port", str(self.port)]
+        place += ["--requirepass", self.password] if self.password else []
         with (self.directory / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 [self.program, *place, "--bind", "127.0.0.1", "--save", "", *self.arguments], stdout=log, stderr=log
             )
         atexit.register(self.kill)  # in case a failing test does not
-        wait_until(self.answers, f"{self.program} answers")
-        return self
 
     def client(self) -> Valkey:
         """Return a new client for the test itself."""
-        return Valkey(unix_socket_path=str(self.path), decode_responses=True, socket_timeout=PATIENCE)
+        path, password = str(self.path), self.password or None
+        return Valkey(unix_socket_path=path, password=password, decode_responses=True, socket_timeout=PATIENCE)
 
     def answers(self) -> bool:
         """Return whether the server answers."""
@@ -82,6 +90,13 @@ class Server:
         """Send a signal: SIGSTOP suspends the server, SIGCONT resumes it."""
         assert self.process is not None
         self.process.send_signal(number)
+
+    def save_and_end(self) -> None:
+        """Let the server save its data and end; `start` starts it with them."""
+        assert self.process is not None
+        with self.client() as client:
+            client.shutdown(save=True)
+        self.process.wait()
 
     def kill(self) -> None:
         """Kill the server with SIGKILL."""

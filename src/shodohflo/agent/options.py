@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from shodohflo.capture.live.packet_socket import RING_OCTETS
 
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from shodohflo.config import Configuration, Settings
     from shodohflo.model import Network
     from shodohflo.store.connection import Store
+
+
+PATIENCE: Final = 3.0
+"""Seconds: with those in which an embedded store saves its data (`startup.SAVING`), a run ends within five."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +37,8 @@ class RunOptions:
     """The name of the agent's hash in the store (see `keys.naming`), unique among the agents that write there."""
     duration: float | None = None
     """Seconds; None for until a signal."""
-    patience: float = 10.0
-    """Seconds that the store has to take the rest at the end."""
+    patience: float = PATIENCE
+    """Seconds that the store has to take the rest at the end, whether it goes on taking something or not."""
     promiscuous: bool = True
     namespaces: tuple[str, ...] = ()
     """Network namespaces, by name, whose sockets are read as well as those of the agent's own."""

@@ -1,6 +1,6 @@
 """Problems in the log, each at most once per minute or hour.
 
-Counters that should stay at 0, packets that no rule matches, and rules that evidence contradicts.
+Counters that should stay at 0, packets that no rule matches, rules that evidence contradicts, and a full disk.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ from shodohflo.process.timers import Interval, RateLimit
 from shodohflo.report.grades import grade_sentence, is_doubtful, rule_codes
 from shodohflo.report.numbers import counted
 from shodohflo.report.unmatched import Judged
+from shodohflo.store.embedded import EmbeddedStore
 from shodohflo.store.portion import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from shodohflo.agent.status import Status
+    from shodohflo.store.connection import Store
 
 LEAST_GRADED: Final = 100
 """The number of graded flows below which the grade of a rule means nothing."""
@@ -94,6 +96,26 @@ class GradeLog:
             if self._limit.allows(f"{grade.rule} {status.configuration.digest}", now):
                 codes = rule_codes(status.rules.mapping)
                 _log.warning("%s (`shodohflo rules --grade` has all rules)", grade_sentence(grade, codes))
+
+
+class DiskLog:
+    """Warns as soon as an embedded store could not be saved for want of room, and says when it could again."""
+
+    def __init__(self, store: Store) -> None:
+        """Look at the disk of `store`; nothing is said about one that is not embedded."""
+        self._store = store
+        self._limit = RateLimit()
+        self._is_cramped = False
+
+    def log_new(self, _status: Status, now: float) -> None:
+        """Look at the disk; `now` is in seconds of a monotonic clock."""
+        cramped = self._store.cramped() if isinstance(self._store, EmbeddedStore) else ""
+        if cramped and self._limit.allows("cramped", now):
+            _log.warning("%s: what it has would be lost at its end: make room", cramped)
+            self._is_cramped = True
+        elif self._is_cramped and not cramped:
+            _log.info("embedded store: there is room to save its data again")
+            self._is_cramped = False
 
 
 def _problems(status: Status) -> Iterator[Problem]:

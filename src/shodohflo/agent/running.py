@@ -8,7 +8,7 @@ import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
-from shodohflo.agent.problems import GradeLog, ProblemLog, UnmatchedLog
+from shodohflo.agent.problems import DiskLog, GradeLog, ProblemLog, UnmatchedLog
 from shodohflo.agent.reloading import Reloading
 from shodohflo.agent.session import Session
 from shodohflo.agent.signals import Signals
@@ -47,13 +47,16 @@ PROBLEMS: Final = 1.0
 _log = logging.getLogger(__name__)
 
 
-def run(options: RunOptions) -> int:
+def run(options: RunOptions, signals: Signals | None = None) -> int:
     """Run until a signal or the end of the duration; return 0, or 1 if the store did not take everything.
 
-    A second signal ends the run without waiting for the store any longer.
+    A second signal ends the run without waiting for the store any longer. `signals` have been entered, and go on after
+    the run, if a caller has to end something within the same time.
     """
+    if signals is None:
+        with Signals() as own:
+            return run(options, own)
     with (
-        Signals() as signals,
         closing(Listener(options.wanted, promiscuous=options.promiscuous, ring_octets=options.ring_octets)) as listener,
         _writer(options) as writer,
         SocketWatch(options.namespaces) as sockets,
@@ -63,7 +66,8 @@ def run(options: RunOptions) -> int:
         _log.info("configuration: %s", session.loaded)
         _main_loop(options, signals, session, writer)
         _log.info("ending: %s", signals.end.name if signals.end else "the duration is over")
-        ended = session.finish(lambda: signals.hurried)
+        signals.begin_end()
+        ended = session.finish(signals.left)
     _log.info("%s", summary(ended))
     if options.on_end is not None:
         options.on_end(ended)
@@ -79,7 +83,7 @@ def _writer(options: RunOptions) -> Writer:
 def _main_loop(options: RunOptions, signals: Signals, session: Session, writer: Writer) -> None:
     """Receive packets and run the tasks that are due, until the end."""
     reloading = Reloading(options.reread, session, options.pid_file, options.adapt)
-    logs = (ProblemLog(), UnmatchedLog(time.monotonic()), GradeLog())
+    logs = (ProblemLog(), UnmatchedLog(time.monotonic()), GradeLog(), DiskLog(options.store))
 
     def problems(status: Status, now: float) -> None:
         for log in logs:

@@ -16,10 +16,9 @@ from shodohflo.attribution.policy import Connection
 from shodohflo.config.published import published
 from shodohflo.report.numbers import counted
 from shodohflo.store.outlet import Outlet
-from shodohflo.store.writer import LONGEST_FLUSH
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     from shodohflo.agent.options import RunOptions
     from shodohflo.attribution.policy import Policy
@@ -113,53 +112,45 @@ class Session:
         self._gathering.gather(time.monotonic())
         self._gathering.pass_on(time.time_ns())
 
-    def finish(self, hurried: Callable[[], bool] = lambda: False) -> Status:
+    def finish(self, left: Callable[[float], float] | None = None) -> Status:
         """Count and write the rest; return the final status.
 
-        The store has time as long as it takes something every `patience` seconds, until `hurried` returns true.
+        The store has `patience` seconds for it, from now on, or those of them that `left` returns, which may become
+        less while the store is waited for.
         """
+        until = time.monotonic() + self._patience
+        left = left or (lambda _: until - time.monotonic())
         self._take_in(self._listener.finish())
         self.record()
         self._outlet.hand_on_rest()
         self._gathering.pass_on_rest(time.time_ns())
-        complete = self._wait_for_store(hurried)
+        complete = self._wait_for_store(left)
         ended = replace(self.status(), state="ended" if complete else "cut short")
         self._writer.heartbeat(ended.to_fields())
-        self._writer.close(self._patience if complete else 0)
+        self._writer.close(left(self._patience) if complete else 0)
         return replace(ended, writer=self._writer.stats)
 
-    def _wait_for_store(self, hurried: Callable[[], bool]) -> bool:
+    def _wait_for_store(self, left: Callable[[float], float]) -> bool:
         """Wait until the store has taken the rest, and return whether it has; a wait that can be noticed is logged."""
-        if self._flushed():
+        if self._flushed(left(self._patience)):
             return True
         waiting = counted(self._writer.stats.waiting_packets, "recorded packet")
         notice = (
-            f"waiting for {self._identity.store} to take {waiting}, until it has taken nothing for "
-            f"{self._patience:.0f} s; Ctrl-C or SIGTERM ends at once, and gives them up"
+            f"waiting for {self._identity.store} to take {waiting}, for {left(self._patience):.0f} s at most; "
+            "Ctrl-C or SIGTERM ends at once, and gives them up"
         )
         _log.warning("%s", notice)
-        for _ in self._while_patient():
-            if hurried():
-                break
+        while (longest := left(self._patience)) > 0:
             if self._on_status is not None:
                 self._on_status(replace(self.status_with_recent(), notice=notice))
-            if self._flushed():
+            if self._flushed(longest):
                 return True
         return False
 
-    def _flushed(self) -> bool:
-        """Wait for the store for a slice of time, and return whether it has taken everything."""
-        longest = min(_SLICE, self._patience)
+    def _flushed(self, longest: float) -> bool:
+        """Wait for the store for a slice of time, `longest` at most, and return whether it has taken everything."""
+        longest = min(_SLICE, longest)
         return self._writer.flush(longest, longest)
-
-    def _while_patient(self) -> Iterator[None]:
-        """Yield until the store has taken nothing for `patience` seconds, or for `LONGEST_FLUSH` at most."""
-        last = time.monotonic() + LONGEST_FLUSH
-        written, deadline = -1, last
-        while (now := time.monotonic()) < deadline:
-            if (writes := self._writer.stats.writes) > written:
-                written, deadline = writes, min(now + self._patience, last)
-            yield
 
     def adopt(self, configuration: Configuration) -> None:
         """Switch to another configuration between two batches; no packet is lost and no count restarts."""

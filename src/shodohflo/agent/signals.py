@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from typing import TYPE_CHECKING, Final, Self
 
 if TYPE_CHECKING:
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
 ENDING: Final = (signal.SIGTERM, signal.SIGINT)
 SIGNALS: Final = (*ENDING, signal.SIGHUP)
+
+HURRIED: Final = 0.4
+"""Seconds that a run may still take for its store after a second signal; the rest of a second is for the ledger."""
 
 _STANDARD: Final = (0, 1, 2)
 
@@ -28,6 +32,8 @@ class Signals:
         """The signal that ends the run, if one was received."""
         self.hurried = False
         """Whether a second one was received, so that the run ends without waiting for the store."""
+        self._ending: float | None = None
+        self._hurrying: float | None = None
         self._reload_requested = False
         self._before = {number: signal.getsignal(number) for number in SIGNALS}
         ignored = self._before[signal.SIGHUP] == signal.SIG_IGN
@@ -53,11 +59,29 @@ class Signals:
         requested, self._reload_requested = self._reload_requested, False
         return requested
 
+    def begin_end(self) -> None:
+        """Let the run end from now on, if no signal has ended it already: its duration is over."""
+        if self._ending is None:
+            self._ending = time.monotonic()
+
+    def left(self, longest: float, hurried: float = HURRIED) -> float:
+        """Return how many seconds of `longest` are left, which begin with the end of the run; never less than 0.
+
+        From a second signal on, no more than `hurried` seconds are left.
+        """
+        now = time.monotonic()
+        until = (now if self._ending is None else self._ending) + longest
+        if self._hurrying is not None:
+            until = min(until, self._hurrying + hurried)
+        return max(until - now, 0.0)
+
     def _on_end(self, number: int, _frame: FrameType | None) -> None:
         if self.end is None:
             self.end = signal.Signals(number)
+            self.begin_end()
             return
         self.hurried = True
+        self._hurrying = time.monotonic()
         for ending in ENDING:
             self._restore(ending)
 
@@ -66,6 +90,7 @@ class Signals:
             self._reload_requested = True
             return
         self.end = self.end or signal.Signals(number)
+        self.begin_end()
         self._detach_from_terminal()
 
     def _detach_from_terminal(self) -> None:

@@ -6,6 +6,7 @@ import logging
 import os
 import socket
 from dataclasses import dataclass
+from functools import partial
 from threading import Thread
 from typing import TYPE_CHECKING, Final
 
@@ -30,12 +31,19 @@ if TYPE_CHECKING:
     from contextlib import ExitStack
     from pathlib import Path
 
+    from shodohflo.agent.signals import Signals
     from shodohflo.config.findings import Report
     from shodohflo.model import Network
 
 
 _FIRST_LOOK: Final = CONNECT_TIMEOUT + 2.0
 """Seconds: a server that waits for the rest of a TLS handshake is recognised after `CONNECT_TIMEOUT`."""
+
+SAVING: Final = 4.4
+"""Seconds from the end of a run until an embedded store must have saved its data, not to be left to itself."""
+
+SAVING_HURRIED: Final = 0.6
+"""The same from a second signal on."""
 
 _log = logging.getLogger(__name__)
 
@@ -53,6 +61,8 @@ class RunArguments:
     ledger: Path | None
     promiscuous: bool
     namespaces: tuple[str, ...] = ()
+    wait_for_store: bool = False
+    """Whether to run without a store, until there is one, where it fails in a way that only somebody can end."""
 
     def settle(self, path: Path | None, tell: Callable[[str], None]) -> Configuration:
         """Load the configuration at `path`, and return it with our networks, which are reported by `tell`."""
@@ -143,24 +153,27 @@ def log_findings(report: Report, settings: Settings) -> None:
             _log.info("%s", in_one_line(finding))
 
 
-def named_store(named: str | None, settings: Settings, closing: ExitStack) -> Store:
+def named_store(arguments: RunArguments, settings: Settings, closing: ExitStack, signals: Signals) -> Store:
     """Return the named store, otherwise the embedded one, which is started here and closed by `closing`.
 
     A named store need not be reachable yet. But if it refuses in a way that only somebody can end, such as a wrong
     password, that is a `ConfigurationError`: nothing would ever be written. An embedded store that can't be started
-    raises `StoreError` at once.
+    raises `StoreError` at once. With `wait_for_store`, neither is an error; the writer says what is wrong. `signals`
+    say how long an embedded store may take to save its data.
     """
-    if url := named or settings.store:
+    if url := arguments.store or settings.store:
         store = RemoteStore(parse_url(url))
-        _refuse_lasting_failure(store)
+        if not arguments.wait_for_store:
+            _refuse_lasting_failure(store)
         return store
     user = os.geteuid()
     embedded = EmbeddedStore(
         state_directory(os.environ, user), group=invoking_group(os.environ, user), megabytes=settings.store_memory
     )
-    closing.callback(embedded.close)
-    with embedded.connect():
-        return embedded
+    closing.callback(embedded.close, partial(signals.left, SAVING, SAVING_HURRIED))
+    if not arguments.wait_for_store:
+        embedded.connect().connection_pool.disconnect()
+    return embedded
 
 
 def _refuse_lasting_failure(store: Store) -> None:

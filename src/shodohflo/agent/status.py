@@ -116,7 +116,14 @@ class Status:
     @property
     def given_up(self) -> int:
         """The number of recorded packets that never reached the store: each has a client that counts it."""
-        return self.writer.given_up.get("client", 0) + self.writer.no_room.get("client", 0)
+        return self.missed.get("client", 0)
+
+    @property
+    def missed(self) -> dict[str, int]:
+        """The counts that never reached the store, by kind of key."""
+        known = (self.writer.given_up, self.writer.no_room)
+        sums = {kind: sum(counts.get(kind, 0) for counts in known) for kind in KINDS}
+        return {kind: count for kind, count in sums.items() if count}
 
     def to_fields(self) -> dict[str, str | int]:
         """Return the fields of the agent's hash."""

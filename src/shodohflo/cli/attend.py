@@ -13,6 +13,7 @@ import click
 from shodohflo.agent import RunOptions, Status
 from shodohflo.agent import run as run_agent
 from shodohflo.agent.pidfile import AgentFiles, PidFile, run_directory
+from shodohflo.agent.signals import Signals
 from shodohflo.agent.startup import RunArguments, host_name, log_findings, named_store, refuse_without_rights
 from shodohflo.agent.watchdog import Watchdog
 from shodohflo.analysis.check.proof import check
@@ -35,7 +36,8 @@ def attend(arguments: RunArguments) -> int:
     configuration = arguments.settle(find(arguments.config, SEARCHED), partial(click.echo, err=True))
     settings = configuration.settings
     last: list[Status] = []
-    with ExitStack() as closing:
+    signals = Signals()
+    with ExitStack() as ending, ExitStack() as closing:
         # Called last, also if the embedded store ends with an error: what became of the packets is told all the same.
         closing.callback(_report, last, arguments)
         on_status = _on_status(settings, closing)
@@ -44,7 +46,7 @@ def attend(arguments: RunArguments) -> int:
         refuse_without_rights()
         refuse_namespaces(arguments.namespaces)
         name = arguments.name or host_name()
-        store = named_store(arguments.store, settings, closing)
+        store = named_store(arguments, settings, closing, signals)
         pid_file = closing.enter_context(PidFile(AgentFiles(run_directory(os.environ, os.geteuid()), name)))
         run_options = RunOptions(
             wanted=arguments.wanted,
@@ -60,7 +62,8 @@ def attend(arguments: RunArguments) -> int:
             on_status=on_status,
             on_end=last.append,
         )
-        return run_agent(run_options)
+        # They are as before only after the ledger: a second one hurries the whole end, and leaves nothing out.
+        return run_agent(run_options, ending.enter_context(signals))
 
 
 def _report(last: list[Status], arguments: RunArguments) -> None:
@@ -70,7 +73,9 @@ def _report(last: list[Status], arguments: RunArguments) -> None:
             print_ledger(ended.ledger, ended.rules, err=False)
             hint_at_unmatched(ended.ledger.outcomes, ended.identity.our_nets)
             if ended.given_up:  # in the log, it is far above the ledger
-                fail(f"{counted(ended.given_up, 'recorded packet')} never reached {ended.identity.store}")
+                kinds = ", ".join(f"{count:,} of {kind}" for kind, count in ended.missed.items())
+                told = counted(ended.given_up, "recorded packet")
+                fail(f"{told} never reached {ended.identity.store} (counts of keys: {kinds})")
             if lost := ended.writer.lost.get("client", 0):
                 fail(f"{ended.identity.store} lost {counted(lost, 'recorded packet')} that it had taken")
         finally:  # a full or closed standard output does not take the file with it

@@ -52,6 +52,12 @@ def _shared(command: Callable[..., int]) -> Callable[..., int]:
         ),
         options.ledger,
         click.option(
+            "--wait-for-store",
+            is_flag=True,
+            help="Start also with a store that refuses until somebody corrects something, such as a wrong password: "
+            "count, and go on trying. Without it, that ends the agent at once with status 2.",
+        ),
+        click.option(
             "--promiscuous/--no-promiscuous",
             default=True,
             help="Also see frames for other stations, where the link delivers them; the default.",
@@ -81,9 +87,10 @@ def run(*, interfaces: tuple[str, ...], exclude: tuple[str, ...], **rest: Any) -
     Without INTERFACE, the agent listens to all interfaces that are up and not loopback, except for bridges and the like
     whose ports are among them, so that each packet is counted once. Without --our-nets, our networks are derived from
     the addresses of the interfaces. Without --store or REDIS_SERVER in the configuration, the flows go to an embedded
-    store. SIGTERM, Ctrl-C and closing the terminal end the run after the rest has been written, with status 0, or 1 if
-    the store did not take everything within 10 seconds. A second SIGTERM or Ctrl-C ends it at once, with status 1,
-    ledger and summary. SIGHUP, or `shodohflo reload`, makes the agent read its configuration again.
+    store. SIGTERM, Ctrl-C and closing the terminal end the run within 5 seconds, whatever the store does: with status
+    0 after the rest has been written, or 1 with a line that says how much has not. A second SIGTERM or Ctrl-C ends it
+    within a second, with ledger and summary. SIGHUP, or `shodohflo reload`, makes the agent read its configuration
+    again.
     """
     return attend(RunArguments(wanted=Wanted(interfaces, exclude), **rest))
 

@@ -141,6 +141,13 @@ class _AnnouncedConnection(Connection):
 class _AnnouncedSSLConnection(SSLConnection, _AnnouncedConnection):
     """The same with TLS: `SSLConnection` wraps the socket that `_AnnouncedConnection` connects."""
 
+    def _wrap_socket_with_ssl(self, sock: socket.socket) -> ssl.SSLSocket:
+        """Let the handshake take no longer than connecting may: a port without TLS often answers nothing."""
+        sock.settimeout(self.socket_connect_timeout)
+        wrapped: ssl.SSLSocket = super()._wrap_socket_with_ssl(sock)  # type: ignore[no-untyped-call] # typed in part
+        wrapped.settimeout(self.socket_timeout)
+        return wrapped
+
 
 def _local_address(family: socket.AddressFamily, place: tuple[Any, ...]) -> str:
     """Return the source address that the kernel chooses for `place`; connecting a UDP socket sends nothing."""

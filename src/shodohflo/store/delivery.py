@@ -59,6 +59,9 @@ if TYPE_CHECKING:
 _LOSSES: Final = 1_000
 """Losses of a lane that are remembered."""
 
+_CALM: Final = 64
+"""The most calls of `look_around` without an eviction until all is written again: ten minutes of heartbeats."""
+
 
 class Delivery:
     """Takes keys out of an outbox, one numbered write of each lane at a time, and counts the results."""
@@ -100,6 +103,9 @@ class Delivery:
         self._presumed, self._ahead = ahead, dict[int, int]()  # seconds that the clock of a lane's store is ahead
         self._emptied = np.zeros(lanes.number, np.bool_)
         self._probes = False
+        self._calm = 0  # calls of `look_around` since the store last evicted keys
+        self._caution = 1  # calls without an eviction until all is written again
+        self._has_looked = False  # whether all was written again since the store last evicted keys
 
     @property
     def is_idle(self) -> bool:
@@ -274,13 +280,19 @@ class Delivery:
     def look_around(self, *, is_full: bool) -> None:
         """Ask for the numbers of all lanes; if a key was missing, let all be written again, with nothing new.
 
-        Not if the store is full and has evicted them: it would only evict them again. They are written again when
-        there is something new to count.
+        Not while the store `is_full` and evicts keys: it would only evict them again. They are missing nevertheless, so
+        it is done later. Whenever the store evicts again after that, twice as many calls must pass without it.
         """
         self.probe()
-        if self.has_gaps and not is_full:
+        self.has_gaps |= is_full
+        self._calm = 0 if is_full else self._calm + 1
+        if is_full and self._has_looked:
+            self._caution, self._has_looked = min(2 * self._caution, _CALM), False
+        elif self._calm > 2 * _CALM:
+            self._caution, self._has_looked = 1, False
+        if self.has_gaps and self._calm >= self._caution:
             self._outbox.check_all(Doubt.NONE)
-        self.has_gaps = False
+            self.has_gaps, self._has_looked = False, True
 
     def give_up(self) -> None:
         """Give up the writes that were made and are not answered, and all that waits."""

