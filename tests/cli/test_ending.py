@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from shodohflo.cli.run import Agent
-from shodohflo.errors import CaptureError, ConfigurationError
+from shodohflo.errors import CaptureError, ConfigurationError, StoreError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,6 +46,14 @@ def ends_with(error: BaseException) -> tuple[int, str]:
 def test_an_error_is_one_line_with_its_status(error: Exception, status: int, said: str) -> None:
     """Each expected error is one line without a traceback, with its status."""
     assert ends_with(error) == (status, said)
+
+
+def test_the_notes_of_an_error_are_lines_of_their_own() -> None:
+    """As of several stores that all failed."""
+    error = StoreError("store a: gone")
+    error.add_note("store b:\n refused")
+
+    assert ends_with(error) == (1, "prog: store a: gone\nprog: store b: refused\n")
 
 
 def test_a_wrong_value_from_the_environment_names_the_variable(

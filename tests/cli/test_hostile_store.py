@@ -232,6 +232,6 @@ def test_a_hostile_store_does_not_hide_an_honest_one(shodohflo: Command, tmp_pat
         recalled = shodohflo("explain", "--key", FLOW, "--store", f"{store.url}x", "--store", honest.url)
 
     assert "10.0.0.1" in listed.stdout
-    assert "an odd answer to SCAN; its rows are missing" in listed.stderr
+    assert "an odd answer to SCAN; what only it has is missing" in listed.stderr
     assert "packets     7" in recalled.stdout
     assert (listed.exit_code, recalled.exit_code) == (1, 1)

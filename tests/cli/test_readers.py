@@ -199,7 +199,7 @@ def test_a_store_that_is_gone_does_not_hide_the_others(shodohflo: Command, url: 
 
     assert result.stdout == shodohflo("flows", "--store", url).stdout
     assert result.stderr.startswith(f"shodohflo: store {gone}: ")
-    assert result.stderr.endswith("; its rows are missing\n")
+    assert result.stderr.endswith("; what only it has is missing\n")
     assert result.exit_code == 1
 
 

@@ -124,7 +124,7 @@ def test_stores_that_failed_are_told_and_the_status_is_1(
 
     assert (report_failures(well), capsys.readouterr().err) == (0, "")
     assert report_failures(badly) == 1
-    assert capsys.readouterr().err.endswith("; its rows are missing\n")
+    assert capsys.readouterr().err.endswith("; what only it has is missing\n")
 
 
 def test_a_file_names_stores_of_every_kind(pair: list[Server], names: Dnsmasq, tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_a_file_names_stores_of_every_kind(pair: list[Server], names: Dnsmasq, t
     roster = tmp_path / "stores.txt"
     roster.write_text(f"unix://{pair[0].path} # ours\n\n{names.named}{NAME}:{pair[0].port}\n", encoding="utf-8")
 
-    found = [store.name for store in opened([f"@{roster}", "valkey://bert"])]
+    found = [store.name for store in opened([f" @{roster}", "valkey://bert"])]
 
     by_name = [f"valkey://127.0.0.{number}:{pair[0].port}" for number in (1, 2)]
     assert found == [f"unix://{pair[0].path}", *by_name, "valkey://bert:6379"]
@@ -185,7 +185,7 @@ def test_a_store_that_is_away_hides_no_other(
     assert part.exit_code == 1
     warnings = part.stderr.removeprefix(complete.stderr) if complete.stderr else part.stderr
     assert warnings.startswith(f"shodohflo: store valkey://127.0.0.3:{port}: ")
-    assert warnings.endswith("; its rows are missing\n")
+    assert warnings.endswith("; what only it has is missing\n")
     assert warnings.count("\n") == 1
     assert len(part.stdout.splitlines()) == len(complete.stdout.splitlines())
     assert part.stdout or command == "grades"  # which no agent has sent
@@ -216,8 +216,35 @@ def test_a_target_that_is_no_host_is_a_store_that_is_away(pair: list[Server], sh
 
     assert result.exit_code == 1
     assert "10.0.0.1" in result.stdout
-    assert result.stderr.count("which is no name of a host: correct that PTR record; its rows are missing\n") == 2
+    assert (
+        result.stderr.count("which is no name of a host: correct that PTR record; what only it has is missing\n") == 2
+    )
     assert "\x1b" not in result.stderr
+
+
+def test_if_all_stores_fail_each_is_named(names: Dnsmasq, tmp_path: Path, shodohflo: Command) -> None:
+    """The first may be refused for another reason than the second: one line for each, and status 1."""
+    gone = f"unix://{tmp_path}/gone"
+    result = shodohflo("flows", "--store", f"{names.named}nowhere.example.net", "--store", gone)
+
+    first, second = result.stderr.splitlines()
+    assert result.exit_code == 1
+    assert first.startswith(f"shodohflo: store {names.named}nowhere.example.net: there is no such name in DNS: ")
+    assert second.startswith(f"shodohflo: store {gone}: ")
+
+
+def test_a_store_that_may_count_twice_is_told(pair: list[Server], shodohflo: Command) -> None:
+    """By the name of a user that may not ask INFO, nobody sees that it is the same store: a warning says so."""
+    with pair[0].client() as client:
+        client.execute_command("ACL", "SETUSER", "blind", "on", ">x", "~*", "+@all", "-info")
+    blind = f"127.0.0.1:{pair[0].port}"
+
+    result = shodohflo("clients", "--json", "--store", f"valkey://blind:x@{blind}", "--store", f"unix://{pair[0].path}")
+
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["packets"] == 2
+    assert result.stderr.startswith(f"shodohflo: store valkey://{blind}: if it is one of the others, ")
+    assert result.stderr.count("\n") == 1
 
 
 def test_many_stores_that_hang_cost_one_timeout(
@@ -241,7 +268,7 @@ def test_many_stores_that_hang_cost_one_timeout(
 
     assert result.exit_code == 1
     assert "10.0.0.1" in result.stdout
-    assert result.stderr.count("; its rows are missing\n") == 8
+    assert result.stderr.count("; what only it has is missing\n") == 8
     assert took < 4 * timeout
 
 
@@ -293,9 +320,10 @@ def test_a_missing_store_has_no_connections() -> None:
 
 
 @pytest.mark.parametrize("named", ["@stores.txt", "dns:stores.example.net"])
-def test_an_agent_writes_to_one_store(shodohflo: Command, named: str) -> None:
+def test_an_agent_writes_to_one_store(shodohflo: Command, demo: Path, named: str) -> None:
     """Names of several stores are for readers."""
-    result = shodohflo("run", "--store", named)
+    for command in (["run"], ["replay", str(demo)]):
+        result = shodohflo(*command, "--store", named)
 
-    assert result.exit_code == 2
-    assert "readers take several stores" in result.stderr
+        assert result.exit_code == 2
+        assert "readers take several stores, by @FILE or dns:NAME; an agent writes to one: name it" in result.stderr

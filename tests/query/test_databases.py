@@ -15,7 +15,7 @@ from shodohflo.query.databases import Databases
 from shodohflo.store.connection import RemoteStore, SocketStore
 from shodohflo.store.urls import parse_url
 from support.hostile import HostileStore, bulk
-from support.serving import PATIENCE, Server, programs, wait_until
+from support.serving import PATIENCE, Server, free_port, programs, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -107,6 +107,23 @@ def test_a_primary_is_read_once_with_its_replica(servers: list[Server], tmp_path
     assert list(databases.failures) == [f"unix://{replica.path}"]
 
 
+def test_a_replica_that_has_lost_its_primary_may_count_twice(servers: list[Server], tmp_path: Path) -> None:
+    """A primary that is back has another id, which its replica takes over only when they are connected again."""
+    nowhere = ("--replicaof", f"127.0.0.1 {free_port()}")
+    lost = [Server(programs()["valkey"](), tmp_path / name, nowhere) for name in "ab"]
+    for replica in lost:
+        replica.directory.mkdir()
+        replica.start()
+    databases = Databases([socket_of(server) for server in (servers[0], *lost, lost[0])])
+
+    results = databases.read(size)
+    for replica in lost:
+        replica.kill()
+
+    assert len(results) == 3
+    assert databases.unidentified == tuple(f"unix://{replica.path}" for replica in lost)
+
+
 def test_all_stores_are_read_at_the_same_time(many: list[HostileStore]) -> None:
     """Ten readings that wait for each other end."""
     everybody = Barrier(len(many))
@@ -146,15 +163,50 @@ def test_a_store_that_hangs_fails_alone(servers: list[Server], tmp_path: Path, m
     assert list(databases.failures) == [f"unix://{hanging.path}"]
 
 
-def test_if_all_fail_the_first_is_named_with_the_number_of_the_others(tmp_path: Path) -> None:
-    """The error is one line, that of the store which was named first."""
+def test_a_store_that_hangs_while_it_is_read_is_asked_once(
+    servers: list[Server], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has answered who it is; a second query of the same command does not wait for it, but for one that refuses."""
+    monkeypatch.setattr("shodohflo.store.connection.ANSWER_TIMEOUT", 0.5)
+    with (
+        HostileStore(tmp_path / "a", {"INFO": bulk(f"master_replid:{'a' * 40}\r\n"), "DBSIZE": b""}) as silent,
+        HostileStore(
+            tmp_path / "b", {"INFO": bulk(f"master_replid:{'b' * 40}\r\n"), "DBSIZE": b"-NOPERM\r\n"}
+        ) as strict,
+    ):
+        asked = [Counted(RemoteStore(parse_url(store.url))) for store in (silent, strict)]
+        databases = Databases([*asked, socket_of(servers[0])])
+        results = [databases.read(size) for _ in range(3)]
+
+    assert results == [[(f"unix://{servers[0].path}", 0)]] * 3
+    assert [len(store.connects) for store in asked] == [2, 4]
+    assert list(databases.failures) == [silent.url, strict.url]
+
+
+def test_if_all_fail_the_error_names_each(tmp_path: Path) -> None:
+    """The error is one line, that of the store which was named first; its notes are those of the others."""
     gone = [SocketStore(tmp_path / name) for name in ("a", "b", "c")]
 
-    for number, told in ((1, ""), (2, "; the other store failed too"), (3, "; the other 2 stores failed too")):
-        with pytest.raises(StoreError) as caught:
-            Databases(gone[:number]).read(size)
-        assert str(caught.value).startswith(f"store unix://{tmp_path / 'a'}: ")
-        assert str(caught.value).endswith(f"file or directory{told}")
+    for number in (1, 2, 3):
+        databases = Databases(gone[:number])
+        for _ in range(2):  # a second query asks nobody again
+            with pytest.raises(StoreError) as caught:
+                databases.read(size)
+            told = [str(caught.value), *getattr(caught.value, "__notes__", ())]
+            assert [line.partition(": ")[0] for line in told] == [f"store {store.name}" for store in gone[:number]]
+
+
+def test_a_store_that_may_not_be_asked_who_it_is_may_count_twice(servers: list[Server]) -> None:
+    """Known by its name only, it is named, unless it is the only one that is read."""
+    server = servers[0]
+    with server.client() as client:
+        client.execute_command("ACL", "SETUSER", "blind", "on", ">x", "~*", "+@all", "-info")
+    named = f"valkey://127.0.0.1:{server.port}"
+    blind = RemoteStore(parse_url(f"valkey://blind:x@127.0.0.1:{server.port}"))
+    alone, beside = Databases([blind, blind]), Databases([blind, socket_of(server)])
+
+    assert (len(alone.read(size)), alone.unidentified) == (1, ())
+    assert (len(beside.read(size)), beside.unidentified) == (2, (named,))
 
 
 def test_the_first_error_of_a_store_that_is_named_twice_is_told(tmp_path: Path, servers: list[Server]) -> None:

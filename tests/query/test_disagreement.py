@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from ipaddress import ip_address
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shodohflo.keys.detail import ProtocolSum
 from shodohflo.model import TCP, UDP, Rung
-from shodohflo.query.disagreement import MOST_OPPOSING, SLACK, Inventory, disagreements, find_disagreements
+from shodohflo.query.disagreement import SLACK, Inventory, disagreements, find_disagreements
 from shodohflo.query.filters import Filter
 from shodohflo.query.reader import Reader
 from shodohflo.query.rows import ServiceRow
@@ -31,6 +35,17 @@ A, B, C = ip_address("10.0.0.1"), ip_address("10.0.0.2"), ip_address("10.0.0.3")
 TCP_ONLY, UDP_ONLY = (ProtocolSum("tcp", 2, 200),), (ProtocolSum("udp", 2, 200),)
 FORTH = replace(FLOW, client=A, service=B, port=443, evidence="handshake", agents=("bert",), stores=("one",))
 BACK = replace(FORTH, client=B, service=A, port=54321, evidence="guessed", agents=("ernie",), stores=("two",))
+TIMES = st.sampled_from([None, 10.0, 10.0 + SLACK, 10.1 + SLACK, 99.0 + 2 * SLACK])
+DRAWN: dict[str, st.SearchStrategy[Any]] = {
+    "port": st.sampled_from([22, 443, 50_000, 50_001]),
+    "evidence": st.sampled_from(["", "guessed", "handshake"]),
+    "agents": st.sampled_from([(), ("bert",), ("ernie",), ("bert", "ernie")]),
+    "stores": st.sampled_from([("one",), ("two",)]),
+    "protocols": st.sampled_from([(), TCP_ONLY, UDP_ONLY, TCP_ONLY + UDP_ONLY]),
+    "first": TIMES,
+    "last": TIMES,
+}
+"""What rows of two hosts may differ in."""
 
 
 def service(address: object, port: int, evidence: str) -> ServiceRow:
@@ -172,13 +187,77 @@ def test_all_rows_of_two_hosts_stand_together() -> None:
     ]
 
 
-def test_two_hosts_with_all_ports_take_a_moment() -> None:
-    """Each row is compared with so many of the other direction at most, and with none if there is none."""
-    forth = [replace(FORTH, port=port) for port in range(1, 20_000)]
-    back = [replace(BACK, port=port, agents=("bert",), stores=("one",)) for port in range(40_000, 40_000 + 2)]
+def test_sensors_that_record_both_directions_agree() -> None:
+    """Two hosts that use each other, seen by two agents alike, are no disagreement, in two stores or in one."""
+    forth, back = replace(FORTH, port=2222, evidence=""), replace(BACK, port=2222, evidence="")
+    by_ernie, by_bert = (
+        replace(forth, agents=("ernie",), stores=("two",)),
+        replace(back, agents=("bert",), stores=("one",)),
+    )
+    of_both = [replace(row, agents=("bert", "ernie"), stores=("one",)) for row in (forth, back)]
 
-    assert told(*forth, *back) == []
-    assert len(told(*forth[:MOST_OPPOSING], *(replace(row, stores=("two",)) for row in back))) == MOST_OPPOSING + 2
+    assert told(forth, by_ernie, back, by_bert) == []
+    assert told(*of_both) == []
+    assert len(told(forth, back, by_bert)) == 2
+
+
+def test_a_row_is_told_with_every_row_that_it_contradicts() -> None:
+    """However many other rows of the two hosts have more packets."""
+    forth, back = (replace(row, protocols=UDP_ONLY, evidence="guessed", packets=1) for row in (FORTH, BACK))
+    others = [replace(BACK, port=40_000 + number, packets=99) for number in range(400)]
+
+    rows = told(*others, replace(back, port=50_000), replace(forth, port=5000))
+
+    assert ports(rows) == [(1, 5000, False), (1, 50_000, False)]
+
+
+def test_two_hosts_with_all_ports_in_both_directions_take_seconds() -> None:
+    """The cost grows with the number of rows, not with its square."""
+    forth = [replace(FORTH, port=port, evidence="guessed") for port in range(30_000, 50_000)]
+    back = [replace(BACK, port=port) for port in range(30_000, 50_000)]
+
+    began = time.monotonic()
+    rows = told(*forth, *back)
+
+    assert len(rows) == 40_000
+    assert time.monotonic() - began < PATIENCE
+
+
+@given(st.lists(st.builds(replace, st.sampled_from([FORTH, BACK]), **DRAWN)))
+def test_it_is_what_comparing_each_row_with_each_other_gives(flows: list[FlowRow]) -> None:
+    """The rows and their marks are those of the law in the module's words, written out for two rows."""
+    flows = list({(row.client, row.port, row.stores): row for row in flows}.values())
+    inventory = Inventory.of(flows, [])
+    expected = set()
+    for one in flows:
+        opposing = [other for other in flows if contradict(one, other, flows, inventory)]
+        if opposing:
+            wrong = not inventory.proves(one) and any(map(inventory.proves, opposing))
+            expected.add((one.client, one.port, one.stores, wrong))
+
+    assert {(row.client, row.port, row.stores, row.contradicted) for row in told(*flows)} == expected
+
+
+def contradict(one: FlowRow, other: FlowRow, flows: Sequence[FlowRow], inventory: Inventory) -> bool:
+    """Return whether two rows contradict each other, of `flows` that are not summed over stores."""
+
+    def recorders(row: FlowRow) -> set[tuple[str, str]]:
+        same = [each for each in flows if (each.client, each.port) == (row.client, row.port)]
+        return {(store, agent) for each in same for store in each.stores for agent in each.agents or ("",)}
+
+    mine, yours = ({each.protocol for each in row.protocols} for row in (one, other))
+    real = inventory.proves if one.port == other.port else inventory.is_service
+    times = [[-inf, inf] if None in (row.first, row.last) else [row.first or 0, row.last or 0] for row in (one, other)]
+    return all(
+        (
+            one.client == other.service,
+            not mine or not yours or mine & yours,
+            times[0][0] <= times[1][1] + SLACK and times[1][0] <= times[0][1] + SLACK,
+            one.stores != other.stores or (one.agents and other.agents and len({*one.agents, *other.agents}) > 1),
+            recorders(one) != recorders(other),
+            not real(one) or not real(other),
+        )
+    )
 
 
 def write(server: Server, agent: str, *rows: Seen) -> None:

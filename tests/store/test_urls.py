@@ -21,6 +21,7 @@ from shodohflo.store.urls import StoreUrl, parse_url
         ("2001:db8::1", StoreUrl(host="2001:db8::1")),
         ("::1", StoreUrl(host="::1")),
         ("redis://bert", StoreUrl(host="bert")),
+        ("valkey://dns:1", StoreUrl(host="dns", port=1)),
         ("valkey://bert:1/2", StoreUrl(host="bert", port=1, database=2)),
         ("valkey://bert?db=2", StoreUrl(host="bert", database=2)),
         ("redis://:p%40ss@bert/", StoreUrl(host="bert", password="p@ss")),
@@ -64,6 +65,8 @@ def test_each_form_names_its_store(text: str, url: StoreUrl) -> None:
         ("unix:///run/me@s.sock", "%40"),
         ("redis://b,ert", "a character that none has"),
         ("redis://bert redis://ernie", "readers take several stores, an agent one"),
+        ("@stores.txt", "readers take several stores, by @FILE or dns:NAME"),
+        (" dns:stores.example.net", "readers take several stores, by @FILE or dns:NAME"),
     ],
 )
 def test_a_form_that_is_not_taken_is_named_with_the_way_out(text: str, said: str) -> None:

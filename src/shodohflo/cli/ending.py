@@ -72,7 +72,7 @@ def leaving() -> Iterator[None]:
 
 
 def _report(error: Exception, program: str) -> int:
-    """Print `error` in one line, or the help if no command was given; return the exit status."""
+    """Print `error` and its notes, each in one line, or the help if no command was given; return the exit status."""
     match error:
         case click.exceptions.NoArgsIsHelpError():
             click.echo(error.format_message(), err=True)
@@ -85,7 +85,8 @@ def _report(error: Exception, program: str) -> int:
             fail(error.format_message(), program)
             return error.exit_code
         case ShodohfloError():
-            fail(str(error), program)
+            for line in (str(error), *getattr(error, "__notes__", ())):
+                fail(line, program)
             return error.exit_code
         case OSError(strerror=str(reason), filename=str(path)):
             fail(f"{path}: {reason}", program)

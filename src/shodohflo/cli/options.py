@@ -96,18 +96,10 @@ def _in_a_directory(context: click.Context, parameter: click.Parameter, path: Pa
     return path
 
 
-def _single(_context: click.Context, _parameter: click.Parameter, text: str | None) -> str | None:
-    """Refuse what names several stores."""
-    if text is not None and text.startswith(("@", "dns:")):
-        raise click.BadParameter("readers take several stores, by @FILE or dns:NAME; an agent writes to one: name it")
-    return text
-
-
 store = click.option(
     "--store",
     metavar="URL",
     envvar="SHODOHFLO_STORE",
-    callback=_single,
     help="The store: redis://, rediss://, valkey://, valkeys:// or unix://.",
 )
 ledger = click.option(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from shodohflo.cli.messages import fail
 from shodohflo.errors import ConfigurationError, StoreError
@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 
     from shodohflo.query.reader import Reader
     from shodohflo.store.connection import TcpEnds
+
+_UNIDENTIFIED: Final = (
+    "if it is one of the others, or a replica of one, its packets count twice: it does not say which store it is (allow"
+    " its user the command INFO), or has lost its primary"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +53,18 @@ def opened(named: Sequence[str]) -> list[Store]:
 
     Raise a `ConfigurationError` if one is malformed. What DNS does not know becomes a store that fails.
     """
-    addresses = [_address(store) for text in named for store in _listed(text)]
+    addresses = [_address(store) for text in named for store in _listed(text.strip())]
     if not addresses:
         return [find_store(os.environ)]
     return [store for stores in in_parallel(_stores, addresses) for store in stores]
 
 
 def report_failures(reader: Reader) -> int:
-    """Name on standard error every store that failed, and return 1 if any did."""
+    """Name on standard error every store that failed or may be counted twice, and return 1 if any failed."""
+    for name in reader.unidentified:
+        fail(f"store {name}: {_UNIDENTIFIED}")
     for failure in reader.failures.values():
-        fail(f"{failure}; its rows are missing")
+        fail(f"{failure}; what only it has is missing")
     return 1 if reader.failures else 0
 
 

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from shodohflo.errors import StoreError
 from shodohflo.process.parallel import in_parallel
 from shodohflo.store.dialogue import Dialogue
-from shodohflo.store.failures import store_errors
+from shodohflo.store.failures import is_refusal, store_errors
 from shodohflo.store.reading import database_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Sequence
+    from collections.abc import Callable, Sequence
 
     from shodohflo.store.connection import Store
+    from shodohflo.store.reading import DatabaseId
 
 Result = TypeVar("Result")
 
@@ -45,16 +46,20 @@ class Databases:
         self._stores = tuple(stores)
         self.failures: dict[str, str] = {}
         """One line for each store that has failed so far, by the name of the store."""
+        self.unidentified: tuple[str, ...] = ()
+        """The names of stores that may have the same data as others: see `DatabaseId.is_certain`."""
 
     def read(self, read: Callable[[Dialogue, str], Result]) -> list[Result]:
         """Return what `read` returns for each database, given a dialogue and the name of the store.
 
-        Raise the `StoreError` of the first store if all fail; otherwise note in `failures` those that did.
+        Raise the `StoreError` of the first store if all fail, with notes of the others; otherwise note in `failures`
+        those that did.
         """
         databases, failures = self._found
         outcomes = in_parallel(lambda places: self._read_one(places, read), databases)
         results = [result for each in outcomes for result in each.results]
         failed = failures | {place: error for each in outcomes for place, error in each.failures.items()}
+        self._give_up({place: error for place, error in failed.items() if not is_refusal(error.__cause__)})
         errors: dict[str, StoreError] = {}
         for place in sorted(failed):
             errors.setdefault(self._stores[place].name, failed[place])
@@ -65,20 +70,28 @@ class Databases:
 
     @cached_property
     def _found(self) -> tuple[list[list[int]], Failures]:
-        """Return the places of the stores of each database, and why others could not be asked.
-
-        Who did not answer is not asked again by the next query, which would cost another timeout.
-        """
+        """Return the places of the stores of each database, and why others could not be asked, or not any more."""
         if len(self._stores) == 1:
             return [[0]], {}
-        databases: dict[Hashable, list[int]] = {}
+        databases: dict[DatabaseId, list[int]] = {}
+        certain: set[DatabaseId] = set()
         failures: Failures = {}
         for place, identity in enumerate(in_parallel(_identity, self._stores)):
             if isinstance(identity, StoreError):
                 failures[place] = identity
             else:
                 databases.setdefault(identity, []).append(place)
+                certain |= {identity} if identity.is_certain else set()
+        if len(databases) > 1:
+            doubtful = (places for identity, places in databases.items() if identity not in certain)
+            self.unidentified = tuple(self._stores[places[0]].name for places in doubtful)
         return list(databases.values()), failures
+
+    def _give_up(self, failures: Failures) -> None:
+        """Let later queries not ask the stores again that failed, which would cost another timeout each."""
+        databases, found = self._found
+        found.update(failures)
+        databases[:] = [[place for place in places if place not in failures] for places in databases]
 
     def _read_one(self, places: Sequence[int], read: Callable[[Dialogue, str], Result]) -> _Outcome[Result]:
         """Read a database from the first of its stores that does not fail."""
@@ -93,19 +106,18 @@ class Databases:
         return _Outcome((), failures)
 
 
-def _identity(store: Store) -> Hashable | StoreError:
-    """Return what distinguishes the database of a store, or why that is unknown."""
+def _identity(store: Store) -> DatabaseId | StoreError:
+    """Return which database a store has, or why it cannot be asked."""
     try:
         with store_errors(store.name), store.connect() as client:
-            return database_of(Dialogue(client)) or store.name
+            return database_of(Dialogue(client), store.name)
     except StoreError as error:
         return error
 
 
 def _all_failed(errors: Sequence[StoreError]) -> StoreError:
-    """Return the first error, which says how many other stores failed too."""
-    first, *others = errors
-    if not others:
-        return first
-    told = "the other store" if len(others) == 1 else f"the other {len(others)} stores"
-    return StoreError(f"{first}; {told} failed too")
+    """Return the first error, with the others as its notes, which the command line prints too."""
+    raised = StoreError(str(errors[0]))
+    for other in errors[1:]:
+        raised.add_note(str(other))
+    return raised

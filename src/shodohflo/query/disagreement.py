@@ -6,6 +6,7 @@ the same packets; but the rows that cannot be are told apart. Two rows contradic
 * their ends are exchanged, whatever the ports;
 * they have a protocol in common, and their packets were seen at the same time, give or take `SLACK`;
 * more than one sensor recorded them: a single one that has both has seen two hosts that use each other;
+* not all of these sensors recorded both: if they did, they agree that the hosts use each other;
 * one of the services at least may be none. Two proven ones are both real: the hosts serve each other. So are two
   different ports of which both are in the list of ports that clients do not use, or proven: no conversation has both.
 
@@ -15,7 +16,11 @@ What is proven, by a flow or by the inventory of services, is so for all rows. I
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass, fields
+from functools import cache
+from itertools import accumulate, islice, product
+from math import inf
 from typing import TYPE_CHECKING, Final
 
 from shodohflo.model import PORT_PROTOCOLS, RUNGS, Rung
@@ -25,7 +30,7 @@ from shodohflo.query.rows import DisagreeingRow, FlowRow, order
 from shodohflo.query.services import Lately
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from shodohflo.model import Address
     from shodohflo.query.reader import Reader
@@ -34,8 +39,10 @@ if TYPE_CHECKING:
 SLACK: Final = 60.0
 """Seconds between the packets of one direction and those of the other, and between the clocks of two hosts."""
 
-MOST_OPPOSING: Final = 256
-"""Rows of the other direction that a row is compared with, those with most packets: two hosts may have 65,536 ports."""
+MOST_CLAIMS: Final = 256
+"""Claims of the other direction that a row is held against; there are more only if a store names agents at random."""
+
+_Claimed = tuple["FlowRow", "_Claim"]
 
 ServiceEnd = tuple["Address", str, int]
 """Address, protocol and port."""
@@ -108,41 +115,106 @@ def _exchanged(flows: Sequence[FlowRow]) -> dict[tuple[Address, Address], list[F
     return by_ends
 
 
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """What a row says besides its port and times: two hosts may have 65,536 ports, but hardly more than ten claims."""
+
+    stores: tuple[str, ...]
+    agents: tuple[str, ...]
+    recorders: frozenset[tuple[str, str]]
+    """The sensors that recorded the flow, in any row: store and agent, which is empty if unknown."""
+    protocols: frozenset[str]
+    proven: bool
+    """Whether the service is proven."""
+    real: bool
+    """Whether it is proven, or on a port that clients do not use."""
+
+    def contradicts(self, other: _Claim, *, same_port: bool = False) -> bool:
+        """Return whether two rows with their ends exchanged may be about the same packets, and not both be right."""
+        if self.protocols and other.protocols and self.protocols.isdisjoint(other.protocols):
+            return False
+        if self.recorders == other.recorders or not self._is_of_another_sensor(other):
+            return False
+        return not (self.proven and other.proven if same_port else self.real and other.real)
+
+    def _is_of_another_sensor(self, other: _Claim) -> bool:
+        """Return whether more than one sensor recorded the rows; in one store, agents that are not known are one."""
+        if self.stores != other.stores:
+            return True
+        return bool(self.agents and other.agents) and len({*self.agents, *other.agents}) > 1
+
+
+class _Times:
+    """When the rows of a claim were seen."""
+
+    def __init__(self, rows: Iterable[FlowRow]) -> None:
+        """Prepare to be asked about `rows`."""
+        spans = sorted(map(_span, rows))
+        self._begins = [first for first, _ in spans]
+        self._ends = list(accumulate((last for _, last in spans), max))
+
+    def include(self, row: FlowRow) -> bool:
+        """Return whether any of them was at the time of `row`, give or take `SLACK`."""
+        first, last = _span(row)
+        begun = bisect_right(self._begins, last + SLACK)
+        return begun > 0 and first <= self._ends[begun - 1] + SLACK  # the latest end of those that had begun
+
+
+def _span(row: FlowRow) -> tuple[float, float]:
+    """Return the times of the first and the last packet; all times if one of them is unknown."""
+    return (-inf, inf) if row.first is None or row.last is None else (row.first, row.last)
+
+
 def _contrary(forth: Sequence[FlowRow], back: Sequence[FlowRow], inventory: Inventory) -> list[tuple[FlowRow, bool]]:
     """Return the rows of either direction that one of the other contradicts, and whether they are probably wrong."""
-    found = []
-    for rows, others in ((forth, back), (back, forth)):
-        for row in rows:
-            opposing = [other for other in others[:MOST_OPPOSING] if _contradict(row, other, inventory)]
-            if opposing:
-                found.append((row, not inventory.proves(row) and any(map(inventory.proves, opposing))))
-    return found
+    claimed_forth, claimed_back = _claimed(forth, inventory), _claimed(back, inventory)
+    return [*_contradicted(claimed_forth, claimed_back), *_contradicted(claimed_back, claimed_forth)]
 
 
-def _contradict(one: FlowRow, other: FlowRow, inventory: Inventory) -> bool:
-    """Return whether two rows with their ends exchanged may be about the same packets, and not both be right."""
-    if not (_have_common_protocol(one, other) and _at_the_same_time(one, other) and _by_two_sensors(one, other)):
-        return False
-    is_real = inventory.proves if one.port == other.port else inventory.is_service
-    return not (is_real(one) and is_real(other))
+def _contradicted(rows: Sequence[_Claimed], others: Sequence[_Claimed]) -> Iterator[tuple[FlowRow, bool]]:
+    """Yield those of `rows` that one of `others` contradicts, and whether a proven one does and they are not."""
+    by_claim: dict[_Claim, list[FlowRow]] = {}
+    by_port: dict[int, list[_Claimed]] = {}
+    for row, claim in others:
+        by_claim.setdefault(claim, []).append(row)
+        by_port.setdefault(row.port, []).append((row, claim))
+    claims = [(claim, _Times(by_claim[claim])) for claim in islice(by_claim, MOST_CLAIMS)]
+
+    @cache
+    def contrary_to(claim: _Claim) -> list[tuple[bool, _Times]]:
+        return [(other.proven, times) for other, times in claims if claim.contradicts(other)]
+
+    for row, claim in rows:
+        proven = {is_proven for is_proven, times in contrary_to(claim) if times.include(row)}
+        proven |= {
+            other_claim.proven
+            for other, other_claim in by_port.get(row.port, ())
+            if claim.contradicts(other_claim, same_port=True) and _Times([other]).include(row)
+        }
+        if proven:
+            yield row, True in proven and not claim.proven
 
 
-def _have_common_protocol(one: FlowRow, other: FlowRow) -> bool:
-    ours, theirs = _protocols(one), _protocols(other)
-    return not ours or not theirs or not ours.isdisjoint(theirs)
-
-
-def _at_the_same_time(one: FlowRow, other: FlowRow) -> bool:
-    if one.first is None or one.last is None or other.first is None or other.last is None:
-        return True
-    return one.first <= other.last + SLACK and other.first <= one.last + SLACK
-
-
-def _by_two_sensors(one: FlowRow, other: FlowRow) -> bool:
-    """Return whether more than one sensor recorded the rows; in one store, agents that are not known are one."""
-    if one.stores != other.stores:
-        return True
-    return bool(one.agents and other.agents) and len({*one.agents, *other.agents}) > 1
+def _claimed(rows: Sequence[FlowRow], inventory: Inventory) -> list[_Claimed]:
+    """Return the rows of one direction, each with what it claims."""
+    recorders: dict[int, set[tuple[str, str]]] = {}
+    for row in rows:
+        recorders.setdefault(row.port, set()).update(product(row.stores, row.agents or ("",)))
+    by_port = {port: frozenset(sensors) for port, sensors in recorders.items()}
+    return [
+        (
+            row,
+            _Claim(
+                stores=row.stores,
+                agents=row.agents,
+                recorders=by_port[row.port],
+                protocols=frozenset(each.protocol for each in row.protocols),
+                proven=inventory.proves(row),
+                real=inventory.is_service(row),
+            ),
+        )
+        for row in rows
+    ]
 
 
 def _marked(row: FlowRow, pair: int, *, contradicted: bool) -> DisagreeingRow:
@@ -152,10 +224,6 @@ def _marked(row: FlowRow, pair: int, *, contradicted: bool) -> DisagreeingRow:
 
 def _ends(row: FlowRow) -> list[ServiceEnd]:
     return [(row.service, each.protocol, row.port) for each in row.protocols]
-
-
-def _protocols(row: FlowRow) -> set[str]:
-    return {each.protocol for each in row.protocols}
 
 
 def _is_proof(evidence: str) -> bool:

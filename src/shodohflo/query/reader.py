@@ -118,6 +118,11 @@ class Reader:
         """Return one line for each store that failed in any query, by the name of the store."""
         return self._databases.failures
 
+    @property
+    def unidentified(self) -> tuple[str, ...]:
+        """Return the names of stores that may have the same data as others, which then count twice."""
+        return self._databases.unidentified
+
     def flows(self, wanted: Filter, now: float) -> Found[FlowRow]:
         """Return the flows that `wanted` matches; `now`, in seconds since 1970, gives their age."""
         query = _Query(

@@ -7,7 +7,7 @@ malformed field; an answer that no store gives to the question is an error of th
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar
 
 from valkey.exceptions import InvalidResponse, ResponseError
@@ -38,6 +38,9 @@ _NO_KEY: Final = -2
 
 _IDENTITY: Final = re.compile(r"^master_replid:([0-9a-f]{40})\r?$", re.MULTILINE)
 
+_LOST: Final = re.compile(r"^master_link_status:down", re.MULTILINE)
+"""What a replica says that has no connection to its primary."""
+
 _ONLY_TEXT: Final = frozenset({str})
 
 NOTHING: Final = FlowDetail(first=None, last=None, protocols=(), rule="", sentence="", agents=())
@@ -67,6 +70,18 @@ class KeyRecords(Generic[AnyKey]):
     records: list[KeyRecord[AnyKey]]
     foreign: int
     """Keys that match the pattern but are not of the wanted type, or whose value is not a count."""
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseId:
+    """What tells a database from every other one, the same for a primary and its replicas."""
+
+    replication: str
+    """The id of the replication, or the name of the store if it does not say or may not."""
+    number: int
+    is_certain: bool = field(compare=False)
+    """Whether no other id can stand for the same data: not if the store does not say, nor if it is a replica that has
+    lost its primary, which has another id when it is back, until they are connected again."""
 
 
 class HashRecord(NamedTuple):
@@ -117,14 +132,13 @@ def read_records(
         yield KeyRecords([], scan.too_long)
 
 
-def database_of(dialogue: Dialogue) -> tuple[str, int] | None:
-    """Return what distinguishes the database from every other one, the same for a primary and its replicas.
-
-    None if the store does not say, or may not.
-    """
+def database_of(dialogue: Dialogue, name: str) -> DatabaseId:
+    """Return what tells the database of the store `name` from every other one."""
     [told] = dialogue.ask([("INFO", "replication")])
     identity = _IDENTITY.search(told) if isinstance(told, str) else None
-    return (identity[1], dialogue.database) if identity else None
+    if identity is None or not isinstance(told, str):
+        return DatabaseId(name, dialogue.database, is_certain=False)
+    return DatabaseId(identity[1], dialogue.database, is_certain=not _LOST.search(told))
 
 
 def read_heartbeats(dialogue: Dialogue) -> list[Heartbeat]:

@@ -21,6 +21,8 @@ DEFAULT_PORT: Final = 6379
 _DIGITS: Final = 5
 """The most digits in the number of a database."""
 
+_SEVERAL = ("@", "dns:")
+"""How names of several stores begin; a host that is called dns and its port are written with a scheme."""
 _TCP = {"redis", "valkey"}
 _TLS = {"rediss", "valkeys"}
 _UNIX = {"unix"}
@@ -69,6 +71,8 @@ def parse_url(text: str) -> StoreUrl:
 def _parse(text: str) -> StoreUrl:
     if len(text.split()) > 1:
         raise ValueError("it contains a space (write %20 in a path); readers take several stores, an agent one")
+    if text.startswith(_SEVERAL):
+        raise ValueError("readers take several stores, by @FILE or dns:NAME; an agent writes to one: name it")
     if "://" not in text:
         text = f"valkey://[{text}]" if _is_bare_ipv6(text) else f"valkey://{text}"
     parts = urlsplit(text)
