@@ -316,7 +316,9 @@ class Writer:
         try:
             condition = self._sink.write_heartbeat(self._agent, fields)
         except HeartbeatRefusedError as error:
-            self._count_refused_heartbeat(str(error))
+            with self._changed:
+                self._stats = replace(self._stats, heartbeats_refused=self._stats.heartbeats_refused + 1)
+            self._log.heartbeat_refused(str(error), time.monotonic())
             return
         except StoreError:
             with self._changed:
@@ -361,11 +363,6 @@ class Writer:
             is_idle = self._delivery.is_idle
         if is_idle:
             self._succeed()
-
-    def _count_refused_heartbeat(self, reason: str) -> None:
-        with self._changed:
-            self._stats = replace(self._stats, heartbeats_refused=self._stats.heartbeats_refused + 1)
-        self._log.heartbeat_refused(reason, time.monotonic())
 
     def _succeed(self) -> None:
         # Connecting does not count as success: a store may accept connections and refuse every write.
