@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -20,7 +21,9 @@ from shodohflo.errors import ConfigurationError, StoreError
 from shodohflo.query.reader import Reader
 from shodohflo.store.connection import ANSWER_TIMEOUT, RemoteStore, SocketStore
 from shodohflo.store.sinks.single import Single
+from shodohflo.store.slots import slot_of
 from shodohflo.store.writer import Writer
+from support.clusters import Cluster
 from support.machine import require
 from support.naming import Dnsmasq, OddNameServer, answered, pointers
 from support.observing import Seen, observed
@@ -34,6 +37,9 @@ if TYPE_CHECKING:
     from cli.conftest import Command
 
 NAME: Final = "stores.example.net"
+OURS: Final = ("--our-nets", "192.168.7.0/24", "--our-nets", "2001:db8:7::/48")
+"""The networks of the demo capture."""
+
 FLOW: Final = "10.0.0.1;10.0.0.2;443;flow"
 READING: Final = {
     "flows": ["flows"],
@@ -88,6 +94,53 @@ def names(pair: list[Server]) -> Iterator[Dnsmasq]:
     )
     with Dnsmasq(records) as server:
         yield server
+
+
+def test_a_cluster_is_written_to_and_read_as_one_store(shodohflo: Command, demo: Path, tmp_path: Path) -> None:
+    """What a replay writes into a cluster, every reader finds there, by any of its nodes; one that is away is said."""
+    cluster = Cluster(programs()["valkey"](), tmp_path / "cluster").start()
+    ports = [node.port for node in cluster.nodes]
+    try:
+        written = shodohflo("replay", "--store", cluster.url, *OURS, demo)
+        printed = shodohflo("replay", "--keys", *OURS, demo)
+        by_name = [shodohflo("flows", "--json", "--store", f"redis+cluster://127.0.0.1:{port}") for port in ports]
+        clients = shodohflo("clients", "--json", "--store", cluster.url)
+        cluster.nodes[2].kill()
+        away = shodohflo("flows", "--store", cluster.url)
+    finally:
+        held = cluster.counts()
+        cluster.kill()
+
+    keys = dict(line.split("\t") for line in printed.stdout.splitlines())
+    flows = [[json.loads(line) for line in each.stdout.splitlines()] for each in by_name]
+    assert (written.exit_code, clients.exit_code, {each.exit_code for each in by_name}) == (0, 0, {0})
+    assert sum(flow["packets"] for flow in flows[0]) == sum(int(n) for key, n in keys.items() if key.endswith(";flow"))
+    assert len(clients.stdout.splitlines()) == sum(key.startswith("client;") for key in keys)
+    assert {len(each) for each in flows} == {sum(key.endswith(";flow") for key in keys)}
+    assert held.items() <= {key: int(n) for key, n in keys.items()}.items()
+    assert (away.exit_code, away.stdout) == (1, "")
+    assert f"node 127.0.0.1:{ports[2]}" in away.stderr
+
+
+def test_every_reader_says_of_a_cluster_what_it_says_of_one_server(
+    pair: list[Server], shodohflo: Command, tmp_path: Path
+) -> None:
+    """All keys of a server are copied into a cluster: all commands print the same."""
+    cluster = Cluster(programs()["valkey"](), tmp_path / "cluster").start()
+    try:
+        with pair[0].client() as client:
+            for name in client.scan_iter():
+                options = ("COPY", "REPLACE", "KEYS", name)
+                port = cluster.node_of(slot_of(name)).port
+                client.execute_command("MIGRATE", "127.0.0.1", port, "", 0, 5000, *options)
+        for words in READING.values():
+            of_one = shodohflo(*words, "--store", f"unix://{pair[0].path}")
+            of_many = shodohflo(*words, "--store", cluster.url)
+            as_named = re.sub(r"unix://\S+", cluster.url, of_one.output)
+            said = [re.sub(r"\b[0-9]+[smhd]\b", "AGE", output).split() for output in (of_many.output, as_named)]
+            assert (of_many.exit_code, said[0]) == (of_one.exit_code, said[1])
+    finally:
+        cluster.kill()
 
 
 def test_every_named_store_is_opened_in_order(server: Server) -> None:

@@ -64,12 +64,13 @@ def refused(server: Server) -> Iterator[None]:
 def loading(server: Server) -> Iterator[None]:
     """Let it load its data for a long time."""
     with server.client() as admin:
-        for number in range(200):
-            admin.set(f"foreign;{number}", "x" * 1000)
+        admin.config_set("rdbcompression", "no")
+        for number in range(200):  # it looks for clients every two megabytes
+            admin.set(f"foreign;{number}", "x" * 100_000)
         admin.save()
     before = server.arguments
     server.kill()
-    server.arguments += ("--key-load-delay", "2000", "--loading-process-events-interval-bytes", "1024")
+    server.arguments += ("--key-load-delay", "10000")
     server.launch()
     yield
     server.arguments = before

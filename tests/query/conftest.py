@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def shared_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Server]]:
-    """Yield a running Valkey and a running Redis."""
+    """Yield a running Valkey and the running versions of Redis."""
     servers = [Server(program(), tmp_path_factory.mktemp(make)).start() for make, program in programs().items()]
     yield servers
     for server in servers:
@@ -23,7 +23,7 @@ def shared_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Se
 
 @pytest.fixture
 def servers(shared_servers: list[Server]) -> list[Server]:
-    """Return both stores without any data."""
+    """Return the stores without any data."""
     for server in shared_servers:
         with server.client() as client:
             client.flushall()

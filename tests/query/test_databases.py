@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from valkey import Valkey
 
-    from shodohflo.store.connection import Store, TcpEnds
+    from shodohflo.store.announced import TcpEnds
+    from shodohflo.store.connection import Store
     from shodohflo.store.dialogue import Dialogue
 
 

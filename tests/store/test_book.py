@@ -60,3 +60,18 @@ def test_keys_are_living_waiting_or_quiet() -> None:
     assert book.waiting().tolist() == slots[:1].tolist()
     assert book.quiet().tolist() == slots[1:2].tolist()
     assert book.open([]).dtype == np.int32
+
+
+def test_each_of_the_two_keys_of_a_slot_waits_and_is_held_for_itself() -> None:
+    """A slot is quiet when the store has both; what is in a lane that is left out is not due."""
+    book = FlowBook(FlowKeys)
+    slots = book.open([bytes([number]) * 36 for number in range(2)])
+    book.deadline[slots], book.held[slots[0]], book.held[slots[1], 0] = 9, 9, 9
+    book.place[slots] = [[1, 2], [1, 2]]
+
+    assert book.quiet().tolist() == slots[:1].tolist()
+    book.waits[slots[0]] = True
+    assert book.waiting().tolist() == slots[:1].tolist()
+    assert book.quiet().tolist() == []
+    assert book.due()[slots].tolist() == [[True, True], [False, False]]
+    assert book.due(np.array([False, True, False]))[slots].tolist() == [[False, True], [False, False]]

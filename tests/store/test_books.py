@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ipaddress import IPv4Address
 
+import numpy as np
 import pytest
 
 from shodohflo.columns.labels import key_bytes
@@ -66,12 +67,13 @@ def test_quiet_keys_make_room_for_new_ones_and_are_named_if_the_store_loses_them
     sent(outbox)
 
     outbox.add(observed(*some(1000, 100)), (), START + SECOND)
-    forgotten = outbox.books.forgotten()
+    everywhere = np.ones(2, np.bool_)
+    forgotten = outbox.books.forgotten(everywhere)
 
     assert not outbox.books.no_room["flow"]
     assert forgotten.total() > 0
     assert all(counted % 5 == 0 for counted in forgotten.values())
-    assert not outbox.books.forgotten()
+    assert not outbox.books.forgotten(everywhere).total()
 
 
 def test_a_quiet_key_that_counts_again_is_not_forgotten_for_a_new_one_beside_it() -> None:

@@ -2,77 +2,17 @@
 
 from __future__ import annotations
 
-import socket
-import subprocess
-from contextlib import suppress
-from ipaddress import ip_address
-from threading import Thread
 from typing import TYPE_CHECKING
 
 import pytest
 
 from shodohflo.errors import LastingStoreError, StoreError
-from shodohflo.store.connection import OwnConnections, RemoteStore, SocketStore, TcpEnds
+from shodohflo.store.connection import RemoteStore, SocketStore
 from shodohflo.store.urls import StoreUrl, parse_url
-from support.serving import Server, free_port, programs
+from support.serving import Server, encrypted, free_port, programs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
-def test_both_ends_are_known_before_the_first_packet_leaves(host: str) -> None:
-    """A connection is in the list of our own before the other end accepts it."""
-    announced = []
-    with socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET) as listening:
-        store = RemoteStore(StoreUrl(host=host, port=listening.getsockname()[1]))
-
-        def accept() -> None:
-            accepted, peer = listening.accept()
-            announced.append((store.connections(), peer))
-            accepted.close()
-
-        other_end = Thread(target=accept)
-        other_end.start()
-        with suppress(StoreError):
-            store.connect()
-        other_end.join()
-
-        [(connections, peer)] = announced
-        there = listening.getsockname()
-        assert connections == {TcpEnds(ip_address(peer[0]), peer[1], ip_address(there[0]), there[1])}
-
-
-def test_an_open_connection_is_remembered_whatever_comes_after_it(server: Server) -> None:
-    """The connection of the writer stays one of our own while the feed of services connects again and again."""
-    store = RemoteStore(StoreUrl(host="127.0.0.1", port=server.port))
-    lasting = store.connect()
-    [ends] = store.connections()
-
-    for _ in range(40):
-        store.connect().connection_pool.disconnect()
-
-    assert ends in store.connections()
-    lasting.connection_pool.disconnect()
-    assert ends in store.connections()
-    for _ in range(40):
-        store.connect().connection_pool.disconnect()
-    assert ends not in store.connections()
-    assert len(store.connections()) == 16
-
-
-def test_only_the_latest_connections_are_remembered() -> None:
-    """Only the latest 16 connections are remembered, so that a long outage does not use up memory."""
-    own = OwnConnections()
-    ends = [TcpEnds(ip_address("10.0.0.1"), port, ip_address("10.0.0.2"), 6379) for port in range(100)]
-
-    for one in ends:
-        own.add(one)
-
-    assert ends[-1] in own()
-    assert ends[0] not in own()
-    assert len(own()) == 16
 
 
 @pytest.mark.parametrize("form", ["{host}:{port}", "redis://{host}:{port}/1", "valkey://{host}:{port}?db=1"])
@@ -130,30 +70,6 @@ def test_a_store_that_is_not_there_is_named_in_one_line(url: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a directory with a key and a self-signed certificate for localhost."""
-    directory = tmp_path_factory.mktemp("tls")
-    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
-    names = ["-addext", "subjectAltName=DNS:localhost", "-keyout", "key.pem", "-out", "cert.pem"]
-    subprocess.run([*made, *names], cwd=directory, check=True, capture_output=True)
-    return directory
-
-
-@pytest.fixture
-def tls_server(certificate: Path, tmp_path: Path) -> Iterator[Server]:
-    """Return Debian's Redis, which is built with TLS, on a port that accepts only TLS."""
-    port = free_port()
-    tls = {"tls-port": str(port), "tls-auth-clients": "no"}
-    files = {"tls-cert-file": "cert.pem", "tls-key-file": "key.pem", "tls-ca-cert-file": "cert.pem"}
-    settings = tls | {name: str(certificate / file) for name, file in files.items()}
-    arguments = tuple(argument for name, value in settings.items() for argument in (f"--{name}", value))
-    server = Server(programs()["redis"](), tmp_path, arguments, port=0).start()
-    server.port = port
-    yield server
-    server.kill()
-
-
 @pytest.mark.parametrize("scheme", ["rediss", "valkeys"])
 def test_tls_trusts_who_the_url_says(tls_server: Server, certificate: Path, scheme: str) -> None:
     """The server's certificate and name are verified with the authorities of the URL or the system, or not at all."""
@@ -188,3 +104,48 @@ def test_the_look_at_a_port_is_a_connection_of_our_own(server: Server) -> None:
         store.connect()
 
     assert len(store.connections()) == 2
+
+
+def test_a_client_shows_its_certificate(certificate: Path, tmp_path: Path) -> None:
+    """A server that asks for a certificate lets a client with one in, and no other."""
+    server = encrypted(Server(programs()["redis"](), tmp_path), certificate, clients="yes")
+    ours = f"&ssl_certfile={certificate}/cert.pem&ssl_keyfile={certificate}/key.pem"
+    url = f"valkeys://localhost:{server.port}?ssl_ca_certs={certificate}/cert.pem"
+
+    try:
+        with RemoteStore(parse_url(url + ours)).connect() as client:
+            assert client.ping()
+        with pytest.raises(StoreError):
+            RemoteStore(parse_url(url)).connect()
+    finally:
+        server.kill()
+
+
+def test_a_user_of_the_store_is_one_with_rights(own_server: Server) -> None:
+    """A user with the rights that the documentation names can connect; a wrong password for it is told."""
+    with own_server.client() as client:
+        client.execute_command("ACL", "SETUSER", "me", "on", ">secret", "~*", "+ping", "+select", "+client|setname")
+
+    with RemoteStore(parse_url(f"valkey://me:secret@127.0.0.1:{own_server.port}")).connect() as client:
+        assert client.ping()
+    with pytest.raises(LastingStoreError, match="correct user and password"):
+        RemoteStore(parse_url(f"valkey://me:other@127.0.0.1:{own_server.port}")).connect()
+
+
+def test_a_password_that_was_changed_is_taken_up(own_server: Server, tmp_path: Path) -> None:
+    """The file of a password is read for every connection, and the password is in no message."""
+    file = tmp_path / "password"
+    store = RemoteStore(parse_url(f"valkey://127.0.0.1:{own_server.port}?password_file={file}"))
+
+    with pytest.raises(LastingStoreError, match=f"store valkey://.*: password_file {file}: No such file"):
+        store.connect()
+    with own_server.client() as inside:
+        for password in ("first secret", "second secret"):
+            file.write_text(password + "\n", encoding="utf-8")
+            inside.config_set("requirepass", password)
+            with store.connect() as client:
+                assert client.ping()
+    file.write_text("first secret\n", encoding="utf-8")
+    with pytest.raises(LastingStoreError, match="correct user and password") as caught:
+        store.connect()
+    assert "secret" not in repr((store, str(caught.value)))

@@ -43,6 +43,7 @@ EVENTS = st.one_of(
     ADDED,
     st.sampled_from(["request lost", "answer lost", "answered", "answered", "half answered", "a late copy"]),
     st.sampled_from(["saved", "restored", "emptied", "some evicted", "all evicted", "ahead", "heartbeat"]),
+    st.sampled_from(["a lane is away", "all are there"]),
     st.sampled_from([1, 400, 950]),
 )
 """Rows that are added, the result of an attempt to send, what happens to the store, or seconds that pass."""
@@ -74,11 +75,13 @@ class History:
     ) -> None:
         """Begin with nothing."""
         self.now = START
-        self.outbox = Outbox(octets, 900)
-        self.delivery = Delivery(self.outbox, WRITING, lanes or OneLane(), tail)
+        lanes = lanes or OneLane()
+        self.outbox = Outbox(octets, 900, lanes.number)
+        self.delivery = Delivery(self.outbox, WRITING, lanes, tail)
         self.store = store or PlainStore()
         self.expected = Expectation(900)
         self.late: list[Write] = []
+        self.away = -1
 
     def add(self, rows: list[Seen]) -> None:
         """Count rows."""
@@ -115,12 +118,16 @@ class History:
             self.store.jump()
         elif event == "heartbeat":
             self.delivery.look_around(is_full=False)
+        elif event in {"a lane is away", "all are there"}:
+            self.away = 1 if event == "a lane is away" else -1
 
     def send(self, *, is_received: bool = True, is_answered: bool = True, whole: bool = True) -> None:
         """Try to send what is to be sent next; if not the whole of it, every other write."""
         for write in self.delivery.next_writes(self.now)[:: 1 if whole else 2]:
-            self.late = [*self.late[-3:], write]
             self.delivery.prepare(self.now)
+            if write.lane == self.away:
+                continue
+            self.late = [*self.late[-3:], write]
             if is_received:
                 written = self.store.apply(write, self.now)
                 if is_answered:
@@ -128,6 +135,7 @@ class History:
 
     def settle(self) -> None:
         """Let the store take everything, and look for what it lost as the agent does with each heartbeat."""
+        self.away = -1
         for _ in range(3):
             self.delivery.look_around(is_full=False)
             while not self.delivery.is_idle or self.delivery.is_probing:
@@ -136,7 +144,7 @@ class History:
     def settle_in_full(self) -> None:
         """Do the same, and write every key once more: nobody tells the agent which keys were evicted."""
         self.settle()
-        self.outbox.check_all(Doubt.NONE)
+        self.outbox.check(None, Doubt.NONE)
         self.settle()
 
     def what_is_wrong(self) -> dict[str, tuple[int, int]]:
@@ -208,6 +216,62 @@ def test_lanes_are_healed_each_for_itself(events: list[list[Seen] | str | int]) 
     history.settle_in_full()
 
     assert history.what_is_wrong() == {}
+
+
+def test_a_lane_that_is_away_holds_up_no_other() -> None:
+    """What is counted meanwhile arrives in all other lanes at once, and in that lane when it is back."""
+    history = History(lanes=FewLanes())
+    for number in range(30):
+        history.add([flow(f"10.0.0.{number % 7}", "8.8.8.8", number % 5, packets=number)])
+        history.send()
+        if number == 3:
+            history.away = 1
+    lanes = FewLanes()
+    wrong = history.what_is_wrong()
+    assert wrong
+    assert set(lanes.of(list(wrong)).tolist()) == {1}
+
+    history.settle()
+
+    assert history.what_is_wrong() == {}
+    assert history.delivery.losses == 0
+
+
+def test_only_what_was_forgotten_of_a_lane_is_lost_with_it() -> None:
+    """Keys that were forgotten for lack of room are lost where their lane was emptied, and nowhere else."""
+    history = History(octets=30_000, lanes=FewLanes())
+    for number in range(200):
+        history.add([flow(f"10.0.{number // 100}.{number % 100}", "8.8.8.8", 53, packets=5)])
+        history.settle()
+    store, lanes = history.store.data, FewLanes()
+    store.numbers = {key: number for key, number in store.numbers.items() if not key.endswith(";2")}
+    store.counts = {key: value for key, value in store.counts.items() if lanes.of([key])[0] != 2}
+
+    history.settle()
+
+    missing = {key: should for key, (should, _) in history.what_is_wrong().items()}
+    assert sum(history.delivery.lost.values()) == sum(missing.values()) > 0
+    assert set(lanes.of(list(missing)).tolist()) == {2}
+
+
+def test_a_lane_that_lost_writes_raises_no_doubt_about_others() -> None:
+    """Another agent counts the same keys: only what the lane has lost is unsure, and all other counts are exact."""
+    history, names = History(lanes=FewLanes(), tail=0), [f"client;10.0.0.{number}" for number in range(60)]
+    rows = [flow(f"10.0.0.{number}", "8.8.8.8", 53, packets=5) for number in range(60)]
+    history.add(rows)
+    history.send()
+    data = history.store.data
+    data.counts = {name: (count + 100, end) for name, (count, end) in data.counts.items()}
+    [lost] = [key for key in data.numbers if key.endswith(";1")]
+    history.store.data.numbers[lost] = 0, None
+    data.evicted = 1
+    history.add(rows)
+    history.settle()
+
+    lanes = dict(zip(names, FewLanes().of(names).tolist(), strict=True))
+    assert {data.counts[name][0] for name in names if lanes[name] != 1} == {110}
+    assert {data.counts[name][0] for name in names if lanes[name] == 1} == {105}
+    assert history.delivery.unsure
 
 
 @settings(max_examples=max(HISTORIES // 6, 50), deadline=None)

@@ -232,6 +232,18 @@ def test_what_does_not_fit_is_given_up_and_counted() -> None:
     assert (len(queue), queue.given_up) == (0, 4)
 
 
+def test_what_is_postponed_waits_behind_all_else() -> None:
+    """What is for a node that is away is in nobody's way, and news of the same take its place."""
+    queue = HashQueue(5)
+    queue.offer([service(1), service(2), service(3)])
+    taken = queue.take()
+    queue.offer([service(2, clients=9), service(4)])
+
+    queue.postpone(taken)
+
+    assert queue.take() == [service(2, clients=9), service(4), service(1), service(3)]
+
+
 def test_what_is_written_is_bounded() -> None:
     """However many clients a service has, or targets an origin: the fields have their bounds."""
     targets = tuple(End(ip_address("10.0.0.5"), TCP, port) for port in range(1000))

@@ -119,10 +119,24 @@ def test_everything_waits_again_when_a_store_was_emptied() -> None:
     outbox.add(observed(flow("10.0.0.1", "8.8.8.8", 53, packets=5)), (), START)
     outbox.take(100, START)
 
-    restored = outbox.restore(np.ones(1, np.bool_))
+    restored = outbox.restore(np.ones(2, np.bool_))
 
     assert restored == {"flow": 5, "peer": 10, "client": 5, "rst": 0, "icmp": 0}
     assert set(taken(outbox.take(100, START)).values()) == {5}
+
+
+def test_what_is_in_some_lanes_is_left_where_it_waits() -> None:
+    """Of a flow whose hash is in one of these lanes, the count is taken, and the hash later."""
+    outbox = Outbox(OCTETS, 900, lanes=2)
+    for _ in range(2):
+        outbox.add(observed(flow("10.0.0.1", "8.8.8.8", 53, packets=5)), (), START)
+        portions = outbox.take(100, START, np.array([False, False, True]))
+        for portion in portions:
+            outbox.note_lanes(portion, np.full(len(portion), portion.view is DETAIL, np.uint16))
+
+    assert [portion.view.kind for portion in portions] == ["flow", "peer", "peer", "client"]
+    [detail] = outbox.take(100, START)
+    assert (detail.view, detail.deltas[:, 0].tolist()) == (DETAIL, [5])
 
 
 def test_giving_up_counts_all_that_waits() -> None:

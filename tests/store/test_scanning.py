@@ -96,9 +96,9 @@ def test_a_cursor_that_comes_again_is_an_error(tmp_path: Path) -> None:
         scanned(tmp_path, {"SCAN": page("7", ["a"])})
 
 
-@pytest.mark.parametrize("cursor", ["", "-1", "x", "\u0663", "0" * 21])
+@pytest.mark.parametrize("cursor", ["", "-1", "x", "\u0663", "0" * 25])
 def test_a_cursor_that_is_no_number_is_an_error(tmp_path: Path, cursor: str) -> None:
-    """A cursor is a decimal number of 64 bits."""
+    """A cursor is a decimal number of 64 bits, perhaps behind the place of a node."""
     with pytest.raises(InvalidResponse, match="odd answer to SCAN"):
         scanned(tmp_path, {"SCAN": page(cursor, ["a"])})
 

@@ -41,3 +41,13 @@ def test_what_does_not_fit_is_dropped_and_known_to_be_missing() -> None:
 
     assert tail.take_since(0, 2).is_complete
     assert not tail.take_since(0, 1).is_complete
+
+
+def test_a_write_that_adds_nothing_takes_no_room() -> None:
+    """It is in no way of those that do, although it takes a number."""
+    tail = Tail(2 * part(1).octets)
+    for number in range(1, 10):
+        tail.add(0, number, (part(number),) if number in {2, 9} else ())
+
+    assert added(tail.take_since(0, 1).parts) == [2, 9]
+    assert tail.take_since(0, 1).is_complete

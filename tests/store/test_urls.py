@@ -7,7 +7,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shodohflo.errors import ConfigurationError
-from shodohflo.store.urls import StoreUrl, parse_url
+from shodohflo.store.passwords import PasswordPlace, PasswordSource
+from shodohflo.store.urls import SENTINEL_PORT, Endpoint, StoreKind, StoreUrl, parse_url
 
 
 @pytest.mark.parametrize(
@@ -33,6 +34,63 @@ from shodohflo.store.urls import StoreUrl, parse_url
         ("unix:///run/valkey%20one.sock", StoreUrl(path="/run/valkey one.sock")),
         ("unix://me:pass@/s?db=3", StoreUrl(path="/s", database=3, username="me", password="pass")),
         ("unix:///s?password=pass", StoreUrl(path="/s", password="pass")),
+        (
+            "redis+sentinel://bert,ernie:2,[::1]:3/flows/4",
+            StoreUrl(
+                host="bert",
+                port=SENTINEL_PORT,
+                others=(Endpoint("ernie", 2), Endpoint("::1", 3)),
+                kind=StoreKind.SENTINEL,
+                primary="flows",
+                database=4,
+            ),
+        ),
+        (
+            "valkeys+sentinel://me:pass@bert/flows?sentinel_username=you&sentinel_password=word&db=1",
+            StoreUrl(
+                host="bert",
+                port=SENTINEL_PORT,
+                kind=StoreKind.SENTINEL,
+                primary="flows",
+                database=1,
+                username="me",
+                password="pass",
+                sentinel_username="you",
+                sentinel_password="word",
+                tls=True,
+            ),
+        ),
+        (
+            "rediss+cluster://:a@b,c@bert,ernie:2/?ssl_cert_reqs=none",
+            StoreUrl(
+                host="bert",
+                others=(Endpoint("ernie", 2),),
+                kind=StoreKind.CLUSTER,
+                password="a@b,c",
+                tls=True,
+                certificate_check="none",
+            ),
+        ),
+        ("valkey+cluster://bert/0", StoreUrl(host="bert", kind=StoreKind.CLUSTER)),
+        (
+            "valkey://me@bert?password_file=/run/p",
+            StoreUrl(host="bert", username="me", password=PasswordPlace(PasswordSource.FILE, "/run/p")),
+        ),
+        (
+            "unix:///s?password_env=STORE_PASSWORD",
+            StoreUrl(path="/s", password=PasswordPlace(PasswordSource.VARIABLE, "STORE_PASSWORD")),
+        ),
+        (
+            "redis+sentinel://bert/flows?password_credential=a&sentinel_password_credential=b",
+            StoreUrl(
+                host="bert",
+                port=SENTINEL_PORT,
+                kind=StoreKind.SENTINEL,
+                primary="flows",
+                password=PasswordPlace(PasswordSource.CREDENTIAL, "a"),
+                sentinel_password=PasswordPlace(PasswordSource.CREDENTIAL, "b"),
+            ),
+        ),
     ],
 )
 def test_each_form_names_its_store(text: str, url: StoreUrl) -> None:
@@ -64,6 +122,22 @@ def test_each_form_names_its_store(text: str, url: StoreUrl) -> None:
         ("redis://bert/123456", "database"),
         ("unix:///run/me@s.sock", "%40"),
         ("redis://b,ert", "a character that none has"),
+        ("redis+shard://bert", "the scheme must be"),
+        ("unix+cluster:///s", "the scheme must be"),
+        ("redis+://bert", "the scheme must be"),
+        ("redis+sentinel://bert", "after the Sentinels comes the name of their primary"),
+        ("redis+sentinel://bert/a:b", "after the Sentinels comes the name of their primary"),
+        ("redis+sentinel://bert/flows/first", "database"),
+        ("redis+sentinel://bert,/flows", "none between two commas"),
+        ("redis+sentinel://bert/flows?sentinel_username=me", "without a sentinel_password"),
+        ("redis+cluster://bert/1", "a cluster has no databases"),
+        ("redis+cluster://bert?db=0", "unknown option after the ?"),
+        ("redis+cluster://bert?sentinel_password=a", "unknown option after the ?"),
+        ("redis+cluster://" + "bert," * 100 + "bert", "more than 100 hosts"),
+        ("redis://:a@bert?password_file=/p", "two passwords"),
+        ("redis://bert?password_env=A&password_file=/p", "more than one of password_file, password_env"),
+        ("redis://bert?db=1&db=2", "is there twice"),
+        ("redis://bert?password_file=secret", "an absolute path"),
         ("redis://bert redis://ernie", "readers take several stores, an agent one"),
         ("@stores.txt", "readers take several stores, by @FILE or dns:NAME"),
         (" dns:stores.example.net", "readers take several stores, by @FILE or dns:NAME"),
@@ -129,6 +203,13 @@ def test_no_message_holds_a_password(form: str, password: str) -> None:
         "redis://bert%3Asecret",
         "redis://bert:6379:secret@",
         "rediss://bert?ssl_cert_reqs=secret",
+        "redis://bert?password_file=secret",
+        "redis://bert?password_credential=my/secret",
+        "redis+sentinel://bert/:secret@flows",
+        "redis+sentinel://bert/flows/secret",
+        "redis+cluster://bert/secret",
+        "redis+cluster://:1/secret@bert",
+        "redis+cluster://bert:secret,ernie",
     ],
 )
 def test_a_misplaced_password_is_in_no_message(text: str) -> None:
@@ -150,6 +231,10 @@ def test_a_store_is_shown_without_its_credentials() -> None:
     assert str(url) == "valkeys://[::1]:1/2"
     assert "secret" not in repr(url)
     assert str(parse_url("unix://me:secret@/s?db=1")) == "unix:///s?db=1"
+    sentinels = parse_url("redis+sentinel://:secret@a,b:1/flows/2?sentinel_password=secret")
+    assert str(sentinels) == "valkey+sentinel://a:26379,b:1/flows/2"
+    assert "secret" not in repr(sentinels)
+    assert str(parse_url("rediss+cluster://:secret@a,[::1]:1")) == "valkeys+cluster://a:6379,[::1]:1"
 
 
 @given(st.text())
@@ -163,4 +248,4 @@ def test_any_text_is_a_store_or_an_error_of_one_kind(text: str) -> None:
     except ConfigurationError:
         return
 
-    assert parse_url(str(url)) == url or url.password or url.username or url.tls
+    assert parse_url(str(url)) == url or url.password or url.username or url.tls or url.sentinel_password

@@ -124,7 +124,7 @@ def test_a_detail_in_doubt_is_mended_but_not_counted_again(
     scribe = Scribe()
     scribe.send(client, observed(flow("10.0.0.1", "8.8.8.8", 53, packets=5)))
     client.hset(DETAIL, mapping={"packets.tcp": there[0], "octets.tcp": there[1]})
-    scribe.outbox.check_all(Doubt.EXPIRED)
+    scribe.outbox.check(None, Doubt.EXPIRED)
 
     written = scribe.send(client, observed(flow("10.0.0.1", "8.8.8.8", 53, packets=2)))
 
@@ -138,7 +138,7 @@ def test_a_key_in_doubt_that_is_missing_is_written_in_full(client: Valkey) -> No
     scribe = Scribe()
     scribe.send(client, observed(flow("10.0.0.1", "8.8.8.8", 53, packets=5)))
     client.delete("client;10.0.0.1", DETAIL)
-    scribe.outbox.check_all(Doubt.EXPIRED)
+    scribe.outbox.check(None, Doubt.EXPIRED)
 
     written = scribe.send(client)
 

@@ -11,7 +11,6 @@ from collections import Counter
 from dataclasses import replace
 from ipaddress import IPv4Address, ip_address, ip_network
 from itertools import cycle
-from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
 
@@ -33,10 +32,13 @@ from support.cutting import CuttingWire
 from support.holding import HoldingWire
 from support.lying import Lies, LyingWire
 from support.observing import Seen, Swapped, corrected, flow, observed
+from support.permissions import documented_user
 from support.serving import PATIENCE, Server, free_port, programs, wait_until
 from support.swapping import Conversations
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from valkey import Valkey
 
     from shodohflo.columns.observations import Observations
@@ -481,10 +483,8 @@ def test_a_heartbeat_that_is_refused_does_not_block_counts(
 
 def test_the_documented_permissions_are_enough(own_server: Server) -> None:
     """A user with the permissions that the documentation names writes everything, and reads it again."""
-    page = (Path(__file__).parents[2] / "docs/how-to/several-stores.md").read_text()
-    command = page[page.index("ACL SETUSER") :].partition("\n\n")[0].split()
     with own_server.client() as admin:
-        admin.execute_command(*command)
+        admin.execute_command(*documented_user())
         store = RemoteStore(StoreUrl(path=str(own_server.path), username="shodohflo", password="PASSWORD"))
 
         with Writer(Single(store), agent="bert", lifetime=900) as writer:

@@ -17,15 +17,15 @@ _WRITE_ANSWERED: Final = b"*7\r\n:"
 
 
 class CuttingWire(Listening):
-    """Passes bytes between a client of the socket at `path` and the store at `store`.
+    """Passes bytes between a client of the socket or port `place` and the store at `store`.
 
     `cuts` is called for every request, of which only half is passed on if it returns true, and for the answer to every
     write, which is dropped then; both close the connection.
     """
 
-    def __init__(self, path: Path, store: Path, cuts: Callable[[], bool]) -> None:
-        """Listen at `path`."""
-        super().__init__(path)
+    def __init__(self, place: Path | int, store: Path, cuts: Callable[[], bool]) -> None:
+        """Listen at `place`."""
+        super().__init__(place)
         self.requests_cut = 0
         self.answers_cut = 0
         self._store = store

@@ -1,4 +1,4 @@
-"""A server on a unix socket, for tests that need one that does not behave as a store does."""
+"""A server on a unix socket or a port, for tests that need one that does not behave as a store does."""
 
 from __future__ import annotations
 
@@ -13,13 +13,16 @@ if TYPE_CHECKING:
 
 
 class Listening(ABC):
-    """Listens at `path`, and serves each connection in a thread of its own."""
+    """Listens at the path of a socket or at a port, and serves each connection in a thread of its own."""
 
-    def __init__(self, path: Path) -> None:
-        """Listen at `path`; nothing is accepted yet."""
-        self._listening = socket.socket(socket.AF_UNIX)
-        self._listening.bind(str(path))
-        self._listening.listen()
+    def __init__(self, place: Path | int) -> None:
+        """Listen at `place`; nothing is accepted yet."""
+        if isinstance(place, int):
+            self._listening = socket.create_server(("127.0.0.1", place))
+        else:
+            self._listening = socket.socket(socket.AF_UNIX)
+            self._listening.bind(str(place))
+            self._listening.listen()
         self._threads = [Thread(target=self._accept)]
 
     def __enter__(self) -> Self:

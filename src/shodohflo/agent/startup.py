@@ -21,10 +21,10 @@ from shodohflo.config.trial import try_out
 from shodohflo.errors import ConfigurationError, LastingStoreError, StoreError
 from shodohflo.keys import agent_name
 from shodohflo.report.findings import in_one_line
-from shodohflo.store.connection import CONNECT_TIMEOUT, RemoteStore, Store
+from shodohflo.store.connection import CONNECT_TIMEOUT, Store
 from shodohflo.store.directory import invoking_group, state_directory
 from shodohflo.store.embedded import EmbeddedStore
-from shodohflo.store.urls import parse_url
+from shodohflo.store.kinds import named_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -162,7 +162,7 @@ def named_store(arguments: RunArguments, settings: Settings, closing: ExitStack,
     say how long an embedded store may take to save its data.
     """
     if url := arguments.store or settings.store:
-        store = RemoteStore(parse_url(url))
+        store = named_by(url)
         if not arguments.wait_for_store:
             _refuse_lasting_failure(store)
         return store

@@ -14,9 +14,9 @@ from shodohflo.cli.messages import fail
 from shodohflo.errors import ConfigurationError, StoreError
 from shodohflo.process.parallel import in_parallel
 from shodohflo.store import fanout, roster
-from shodohflo.store.connection import RemoteStore, Store
 from shodohflo.store.directory import find_store
 from shodohflo.store.fanout import FanOut, find_stores, parse_fan_out
+from shodohflo.store.kinds import store_at
 from shodohflo.store.roster import NamedStore, read_roster
 from shodohflo.store.urls import StoreUrl, parse_url
 
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shodohflo.query.reader import Reader
-    from shodohflo.store.connection import TcpEnds
+    from shodohflo.store.announced import TcpEnds
+    from shodohflo.store.connection import Store
 
 _UNIDENTIFIED: Final = (
     "if it is one of the others, or a replica of one, its packets count twice: it does not say which store it is (allow"
@@ -87,10 +88,10 @@ def _address(store: NamedStore) -> StoreUrl | FanOut:
 def _stores(address: StoreUrl | FanOut) -> list[Store]:
     """Return the stores at one address; DNS is asked for those of a fan-out."""
     if isinstance(address, StoreUrl):
-        return [RemoteStore(address)]
+        return [store_at(address)]
     try:
         found = find_stores(address)
     except StoreError as error:
         return [MissingStore(str(address), error)]
     refused = [MissingStore(f"{address}#{number}", error) for number, error in enumerate(found.refused, start=1)]
-    return [*(RemoteStore(url) for url in found.urls), *refused]
+    return [*(store_at(url) for url in found.urls), *refused]

@@ -213,7 +213,8 @@ KNOWN: Final = {
             "REDIS_SERVER",
             "text",
             "the embedded store",
-            "The store: a host, host:port or URL (`redis`, `rediss`, `valkey`, `valkeys`, `unix`).",
+            "The store: a host, host:port or URL (`redis`, `rediss`, `valkey`, `valkeys`, `unix`; also with `+sentinel`"
+            " or `+cluster`).",
             _store,
             "SHODOHFLO_STORE",
         ),

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Final, Protocol
 from shodohflo.columns.corrections import Corrections
 from shodohflo.errors import StoreError
 from shodohflo.report.numbers import counted
-from shodohflo.store.connection import RemoteStore, Store
-from shodohflo.store.sinks.single import Single
-from shodohflo.store.urls import parse_url
+from shodohflo.store.kinds import named_by, sink_to
 from shodohflo.store.writer import Writer
 
 if TYPE_CHECKING:
     from shodohflo.columns.observations import Observations
     from shodohflo.rules.mapping import FlowMapping
+    from shodohflo.store.connection import Store
     from shodohflo.store.stats import WriterStats
 
 PATIENCE: Final = 60.0
@@ -44,7 +43,7 @@ def writer_to(url: str, mapping: FlowMapping, lifetime: int) -> Writes:
 
 def reachable(url: str) -> Store:
     """Return the store at `url` after a connection to it; raises `StoreError` before any capture is read in vain."""
-    store = RemoteStore(parse_url(url))
+    store = named_by(url)
     store.connect().connection_pool.disconnect()
     return store
 
@@ -62,7 +61,7 @@ def write_all(
 
     Raises `StoreError` unless all of it is written.
     """
-    with Writer(Single(store), agent=AGENT, lifetime=lifetime) as writer:
+    with Writer(sink_to(store), agent=AGENT, lifetime=lifetime) as writer:
 
         def written() -> None:
             if not writer.flush(PATIENCE, longest=math.inf):

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from shodohflo.errors import StoreError
 from shodohflo.process.parallel import in_parallel
-from shodohflo.store.dialogue import Dialogue
 from shodohflo.store.failures import is_refusal, store_errors
+from shodohflo.store.kinds import dialogue_with
 from shodohflo.store.reading import database_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from shodohflo.store.connection import Store
+    from shodohflo.store.dialogue import Dialogue
     from shodohflo.store.reading import DatabaseId
 
 Result = TypeVar("Result")
@@ -99,8 +100,8 @@ class Databases:
         for place in places:
             store = self._stores[place]
             try:
-                with store_errors(store.name), store.connect() as client:
-                    return _Outcome((read(Dialogue(client), store.name),), failures)
+                with store_errors(store.name), dialogue_with(store) as dialogue:
+                    return _Outcome((read(dialogue, store.name),), failures)
             except StoreError as error:
                 failures[place] = error
         return _Outcome((), failures)
@@ -109,8 +110,8 @@ class Databases:
 def _identity(store: Store) -> DatabaseId | StoreError:
     """Return which database a store has, or why it cannot be asked."""
     try:
-        with store_errors(store.name), store.connect() as client:
-            return database_of(Dialogue(client), store.name)
+        with store_errors(store.name), dialogue_with(store) as dialogue:
+            return database_of(dialogue, store.name)
     except StoreError as error:
         return error
 

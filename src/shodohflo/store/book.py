@@ -9,6 +9,9 @@ what was noted about the former key is recognised by its old generation.
 This key has counted 120 packets, of which the store has 113 or is about to get them; if it gets no more, it ends at
 1,203 seconds. The store has it until 1,198 seconds at least, and later if another agent counts the same key.
 
+A slot stands for one key of the store or for two (`store.portion`), of which each may be on another node of a cluster.
+So what is to be written and what the store has of it is noted for each of the two.
+
 No I/O, no clock: times are in ns of any clock that goes on while the machine sleeps.
 """
 
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
     from shodohflo.columns.table import Table
 
     Slots = NDArray[np.int32]
+    Places = NDArray[np.bool_]
+    """Some of the lanes: whether each is among them, at one more than its number; the first is for unknown ones."""
 
 _FIRST: Final = 1024
 """Slots of a new book."""
@@ -40,23 +45,24 @@ class Book:
     """The living keys of one kind, each with `width` counters."""
 
     def __init__(self, kind: type[Table], width: int) -> None:
-        """Start empty."""
+        """Start empty; a slot stands for two keys of the store if there is more than one counter."""
         self.kind = kind
+        of_each = (_FIRST, min(width, 2))
         self.total: NDArray[np.int64] = np.zeros((_FIRST, width), np.int64)
         """What each counter has counted in this life of the key."""
         self.unsent: NDArray[np.int64] = np.zeros((_FIRST, width), np.int64)
         """What of it is in no write; negative where a correction takes back what was sent."""
         self.deadline: NDArray[np.int64] = np.zeros(_FIRST, np.int64)
         """When the key ends, unless it is refreshed; 0 for a slot without a key."""
-        self.held: NDArray[np.int64] = np.zeros(_FIRST, np.int64)
-        """Until when the store has it, as far as this agent is concerned; 0 if no write with it was confirmed."""
+        self.held: NDArray[np.int64] = np.zeros(of_each, np.int64)
+        """Until when the store has each, as far as this agent is concerned; 0 if no write with it was confirmed."""
         self.generation: NDArray[np.uint32] = np.zeros(_FIRST, np.uint32)
-        self.waits: NDArray[np.bool_] = np.zeros(_FIRST, np.bool_)
-        """Whether the key is to be written, with or without anything new."""
-        self.doubt: NDArray[np.uint8] = np.zeros(_FIRST, np.uint8)
-        """What the store may have of the key: a `store.portion.Doubt`."""
-        self.lane: NDArray[np.uint16] = np.zeros((_FIRST, 2), np.uint16)
-        """The lane of each of the at most two store keys of a slot, once it was written; see `store.delivery`."""
+        self.waits: NDArray[np.bool_] = np.zeros(of_each, np.bool_)
+        """Whether each is to be written, with or without anything new."""
+        self.doubt: NDArray[np.uint8] = np.zeros(of_each, np.uint8)
+        """What the store may have of each: a `store.portion.Doubt`."""
+        self.place: NDArray[np.uint16] = np.zeros(of_each, np.uint16)
+        """One more than the lane of each (`store.lanes`), 0 until it was taken for the first time."""
         self._slot_of: dict[bytes, int] = {}
         self._names: list[bytes] = []
         self._free: list[int] = []
@@ -89,6 +95,7 @@ class Book:
         """End the keys of `slots`."""
         self.reset(slots)
         self.deadline[slots] = 0
+        self.place[slots] = 0
         for slot in slots.tolist():
             del self._slot_of[self._names[slot]]
             self._names[slot] = b""
@@ -112,13 +119,18 @@ class Book:
         """Return the slots of all living keys."""
         return np.flatnonzero(self.deadline).astype(np.int32)
 
+    def due(self, besides: Places | None = None) -> NDArray[np.bool_]:
+        """Return `waits`, without what is known to be in the lanes at `besides`."""
+        return self.waits if besides is None else self.waits & ~besides[self.place]
+
     def waiting(self) -> Slots:
         """Return the slots of the keys that are to be written."""
-        return np.flatnonzero(self.waits).astype(np.int32)
+        return np.flatnonzero(either(self.waits)).astype(np.int32)
 
     def quiet(self) -> Slots:
         """Return the slots of the living keys that wait for nothing and that the store has."""
-        return np.flatnonzero((self.deadline > 0) & (self.held > 0) & ~self.waits).astype(np.int32)
+        is_quiet = ~either(self.held == 0) & ~either(self.waits)
+        return np.flatnonzero((self.deadline > 0) & is_quiet).astype(np.int32)
 
     def keys(self, slots: Slots) -> Table:
         """Return the keys of `slots`."""
@@ -136,7 +148,13 @@ class Book:
             setattr(self, name, grown)
 
     def _columns(self) -> tuple[str, ...]:
-        return "total", "unsent", "deadline", "held", "generation", "waits", "doubt", "lane"
+        return "total", "unsent", "deadline", "held", "generation", "waits", "doubt", "place"
+
+
+def either(of_each: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return for each slot whether something holds for any of its one or two keys; `any` takes 60 times as long."""
+    held: NDArray[np.bool_] = of_each[:, 0] | of_each[:, -1]
+    return held
 
 
 class FlowBook(Book):

@@ -9,6 +9,7 @@ half of the room.
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -16,7 +17,7 @@ import numpy as np
 from shodohflo.keys.key_columns import ClientKeys, FlowKeys, PairKeys, ResetKeys, UnreachableKeys
 from shodohflo.store.book import UNKNOWN_SLOT, Book, FlowBook
 from shodohflo.store.overflow import Overflow
-from shodohflo.store.portion import VIEWS, View
+from shodohflo.store.portion import KINDS, VIEWS, View
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from shodohflo.columns.table import Table
-    from shodohflo.store.book import Slots
+    from shodohflo.store.book import Places, Slots
 
 COSTS: Final[dict[type[Table], int]] = {
     FlowKeys: 400,
@@ -44,11 +45,31 @@ _FORGOTTEN_AT_ONCE: Final = 16
 """The part of the room that is made free at once, so that a flood need not look for old keys all the time."""
 
 
-class Books:
-    """The living keys of all kinds, bounded by `octets` bytes; they live for `lifetime` seconds when refreshed."""
+_TIMES: Final = 8
+"""Parts of a lifetime that are told apart where keys were forgotten."""
 
-    def __init__(self, octets: int, lifetime: int) -> None:
+
+@dataclass(slots=True)
+class _Forgotten:
+    """What keys have counted that were forgotten although they live."""
+
+    since: int
+    """When the first of them end, as far as is known, in ns of the outbox's clock."""
+    until: int
+    """When the last of them ends."""
+    counts: dict[str, NDArray[np.int64]]
+    """By kind, for each of the lanes at one more than its number."""
+
+
+class Books:
+    """The living keys of all kinds, bounded by `octets` bytes; they live for `lifetime` seconds when refreshed.
+
+    `lanes` is the number of lanes of the store.
+    """
+
+    def __init__(self, octets: int, lifetime: int, lanes: int = 1) -> None:
         """Start empty."""
+        self._lanes = lanes
         self.lifetime = lifetime
         """Seconds; a change applies to what is refreshed from then on."""
         self.waiting: Counter[str] = Counter()
@@ -68,7 +89,7 @@ class Books:
         }
         self._octets = octets
         self._overflow = Overflow()
-        self._forgotten: list[tuple[int, Counter[str]]] = []
+        self._forgotten: list[_Forgotten] = []
         self._swept = 0
 
     @property
@@ -141,14 +162,15 @@ class Books:
             if len(ended):
                 self._bury(book, ended)
                 book.close(ended)
-        self._forgotten = [each for each in self._forgotten if each[0] > now]
+        self._forgotten = [each for each in self._forgotten if each.until > now]
 
-    def forgotten(self) -> Counter[str]:
-        """Remove and return what was counted by keys that are not known any more although they live, by kind."""
+    def forgotten(self, lanes: Places) -> Counter[str]:
+        """Remove and return what keys in `lanes` counted that are not known any more although they live, by kind."""
         counts: Counter[str] = Counter()
-        for _, each in self._forgotten:
-            counts.update(each)
-        self._forgotten.clear()
+        for each in self._forgotten:
+            counts.update({kind: int(by_place[lanes].sum()) for kind, by_place in each.counts.items()})
+            for by_place in each.counts.values():
+                by_place[lanes] = 0
         return counts
 
     def _bury(self, book: Book, slots: Slots) -> None:
@@ -177,14 +199,25 @@ class Books:
         order = np.argsort(deadlines, kind="stable")
         leaving = np.zeros(len(order), np.bool_)
         leaving[order[: int(np.searchsorted(np.cumsum(costs[order]), octets)) + 1]] = True
-        latest, counts = int(deadlines[leaving].max()), Counter[str]()
+        now_forgotten = self._being_forgotten(int(deadlines[leaving].max()))
         for book, slots in quiet:
             gone, leaving_later = slots[leaving[: len(slots)]], leaving[len(slots) :]
             for view in views_of(book):
-                count(counts, view, book.total[gone, view.columns])
+                if view.kind:
+                    np.add.at(
+                        now_forgotten[view.kind], book.place[gone, view.number], book.total[gone, view.columns][:, 0]
+                    )
             book.close(gone)
             leaving = leaving_later
-        self._forgotten.append((latest, counts))
+
+    def _being_forgotten(self, until: int) -> dict[str, NDArray[np.int64]]:
+        """Return where to count keys that are forgotten now and live `until` then; a few such times are told apart."""
+        if not self._forgotten or self._forgotten[-1].since < until - self.lifetime * SECOND // _TIMES:
+            self._forgotten.append(
+                _Forgotten(until, until, {kind: np.zeros(self._lanes + 1, np.int64) for kind in KINDS})
+            )
+        self._forgotten[-1].until = max(self._forgotten[-1].until, until)
+        return self._forgotten[-1].counts
 
 
 def views_of(book: Book) -> Iterable[View]:

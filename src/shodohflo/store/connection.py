@@ -1,83 +1,35 @@
-"""Connections to a store, and the list of our own TCP connections.
-
-The agent does not record its own traffic with the store. So both ends of a connection must be known before its first
-packet is sent: the socket is bound to its local address and port first, and then connected.
-"""
+"""Stores that can be connected to: by a URL, or by the path of a socket on this machine."""
 
 from __future__ import annotations
 
-import socket
 import ssl
-from collections import deque
-from contextlib import suppress
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from valkey import Connection, ConnectionPool, SSLConnection, UnixDomainSocketConnection, Valkey
+from valkey import ConnectionPool, UnixDomainSocketConnection, Valkey
 from valkey.exceptions import AuthenticationError
 
 from shodohflo.errors import LastingStoreError, StoreError
 from shodohflo.store.access import credentials
+from shodohflo.store.announced import AnnouncedConnection, AnnouncedSSLConnection, OwnConnections, TcpEnds
 from shodohflo.store.bounded import BoundedParser
 from shodohflo.store.failures import any_errors
+from shodohflo.store.passwords import PasswordPlace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    from shodohflo.model import Address
-    from shodohflo.store.urls import StoreUrl
+    from valkey import Connection
+
+    from shodohflo.store.urls import Endpoint, StoreUrl
 
 CONNECT_TIMEOUT: Final = 5.0
 ANSWER_TIMEOUT: Final = 10.0
 """Seconds, as is `CONNECT_TIMEOUT`; a write takes the store about 10 ms, but a store may pause to save its data."""
 
-_OTHERWISE: Final = {
-    True: "the port does not speak TLS: write valkey:// instead of valkeys://, or the store's port for TLS",
-    False: "the port speaks TLS only: write valkeys:// instead of valkey://, or the store's port without TLS",
-}
-"""What to do about a store that does not speak TLS although the URL says so (true), or the reverse."""
-
-_REMEMBERED = 16
-"""The number of connections to remember, closed ones included: their last packets may still be in flight."""
-
-
-@dataclass(frozen=True, slots=True)
-class TcpEnds:
-    """A TCP connection of this process."""
-
-    local: Address
-    local_port: int
-    peer: Address
-    peer_port: int
-
-
-@dataclass(frozen=True, slots=True)
-class OwnConnections:
-    """The TCP connections that are open, and those tried or closed most recently; another thread may read them."""
-
-    _latest: deque[TcpEnds] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
-    _open: dict[TcpEnds, None] = field(default_factory=dict)
-
-    def add(self, ends: TcpEnds) -> None:
-        """Remember a connection that is tried."""
-        self._latest.append(ends)
-
-    def opened(self, ends: TcpEnds) -> None:
-        """Remember a connection until it is closed, however many are tried meanwhile."""
-        self._open[ends] = None
-        with suppress(ValueError):
-            self._latest.remove(ends)
-
-    def closed(self, ends: TcpEnds) -> None:
-        """Remember it as one of the latest."""
-        self._latest.append(ends)
-        self._open.pop(ends, None)
-
-    def __call__(self) -> frozenset[TcpEnds]:
-        """Return the open connections, and the latest ones, closed ones included."""
-        return frozenset([*self._open.copy(), *self._latest.copy()])
+_SHOWN: Final = 3
+"""Failures in one message."""
 
 
 class Store(Protocol):
@@ -94,71 +46,91 @@ class Store(Protocol):
         """Return our TCP connections to the store."""
 
 
-class _AnnouncedConnection(Connection):
-    """A TCP connection whose ends are remembered before its first packet is sent."""
+def login(name: str, username: str | None, password: str | PasswordPlace | None) -> dict[str, str | None]:
+    """Return the options of a connection to the store `name` for who it is; the password is read now.
 
-    def __init__(self, *, own: OwnConnections, **options: Any) -> None:  # noqa: ANN401 - the client library's
-        super().__init__(**options)  # type: ignore[no-untyped-call] # the library is typed in part
-        self._own = own
-        self._ends: TcpEnds | None = None
+    One that can't be read is a `LastingStoreError`.
+    """
+    try:
+        return {"username": username, "password": password.read() if isinstance(password, PasswordPlace) else password}
+    except ValueError as error:
+        raise LastingStoreError(f"store {name}: {error}") from error
 
-    def disconnect(self, *args: object) -> None:
-        """Close the connection, if there is one."""
-        super().disconnect(*args)  # type: ignore[no-untyped-call] # typed in part
-        ends, self._ends = self._ends, None
-        if ends is not None:
-            self._own.closed(ends)
 
-    def _connect(self) -> socket.socket:
-        places = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
-        failure = OSError("no address")
-        for family, _, _, _, place in places:
-            try:
-                return self._connect_to(socket.AddressFamily(family), place)
-            except OSError as error:
-                failure = error
-        raise failure
+def joined_errors(name: str, failures: Sequence[StoreError]) -> StoreError:
+    """Return one error for `failures` of several servers of the store `name`; it lasts if each of them does."""
+    lasts = all(isinstance(each, LastingStoreError) for each in failures)
+    texts = [str(each).removeprefix(f"store {name}: ") for each in failures]
+    more = f"; and {len(texts) - _SHOWN} more" if len(texts) > _SHOWN else ""
+    return (LastingStoreError if lasts else StoreError)(f"store {name}: {'; '.join(texts[:_SHOWN])}{more}")
 
-    def _connect_to(self, family: socket.AddressFamily, place: tuple[Any, ...]) -> socket.socket:
-        connected = socket.socket(family, socket.SOCK_STREAM)
+
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """A way to connect to any server of a store: its TLS, and the list of our own connections."""
+
+    url: StoreUrl
+    own: OwnConnections
+    plain: type[Connection] = AnnouncedConnection
+    encrypted: type[Connection] = AnnouncedSSLConnection
+    """The types of connections, without TLS and with it."""
+
+    def client(self, endpoint: Endpoint, name: str, **options: Any) -> Valkey:  # noqa: ANN401 - the client library's
+        """Return a client of the server at `endpoint` that it has answered, or raise a `StoreError` with `name`.
+
+        `options` are those of the client library: user, password, database.
+        """
         try:
-            connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            connected.settimeout(self.socket_connect_timeout)
-            connected.bind((_local_address(family, place), 0))
-            ends = _ends(connected.getsockname(), place)
-            self._own.add(ends)
-            connected.connect(place)
-            connected.settimeout(self.socket_timeout)
-            self._ends = ends
-            self._own.opened(ends)
-        except OSError:
-            connected.close()
+            return _answered(self._pool(endpoint, options), name)
+        except LastingStoreError:
             raise
-        return connected
+        except StoreError as error:
+            if self._speaks_otherwise(endpoint):
+                raise LastingStoreError(f"{error}: {self._otherwise}") from error
+            raise
 
+    def _pool(self, endpoint: Endpoint, options: dict[str, Any]) -> ConnectionPool:
+        url = self.url
+        options = _options() | {"host": endpoint.host, "port": endpoint.port, "own": self.own} | options
+        if not url.tls:
+            return ConnectionPool(connection_class=self.plain, **options)
+        return ConnectionPool(
+            connection_class=self.encrypted,
+            ssl_ca_certs=url.ca_certs,
+            ssl_certfile=url.certificate,
+            ssl_keyfile=url.key,
+            ssl_cert_reqs=url.certificate_check,
+            ssl_check_hostname=url.certificate_check == "required",
+            **options,
+        )
 
-class _AnnouncedSSLConnection(SSLConnection, _AnnouncedConnection):
-    """The same with TLS: `SSLConnection` wraps the socket that `_AnnouncedConnection` connects."""
+    @property
+    def _otherwise(self) -> str:
+        """What to do about a store that does not speak TLS although the URL says so, or the reverse."""
+        kind = f"+{self.url.kind}" if self.url.kind else ""
+        plain, encrypted = f"valkey{kind}://", f"valkeys{kind}://"
+        if self.url.tls:
+            return f"the port does not speak TLS: write {plain} instead of {encrypted}, or the store's port for TLS"
+        return f"the port speaks TLS only: write {encrypted} instead of {plain}, or the store's port without TLS"
 
-    def _wrap_socket_with_ssl(self, sock: socket.socket) -> ssl.SSLSocket:
-        """Let the handshake take no longer than connecting may: a port without TLS often answers nothing."""
-        sock.settimeout(self.socket_connect_timeout)
-        wrapped: ssl.SSLSocket = super()._wrap_socket_with_ssl(sock)  # type: ignore[no-untyped-call] # typed in part
-        wrapped.settimeout(self.socket_timeout)
-        return wrapped
+    def _speaks_otherwise(self, endpoint: Endpoint) -> bool:
+        """Return whether the port speaks TLS although the URL has none, or the reverse.
 
-
-def _local_address(family: socket.AddressFamily, place: tuple[Any, ...]) -> str:
-    """Return the source address that the kernel chooses for `place`; connecting a UDP socket sends nothing."""
-    with socket.socket(family, socket.SOCK_DGRAM) as asked:
-        asked.connect(place)
-        return str(asked.getsockname()[0])
-
-
-def _ends(local: tuple[Any, ...], peer: tuple[Any, ...]) -> TcpEnds:
-    addresses = [ip_address(str(end[0]).partition("%")[0]) for end in (local, peer)]
-    return TcpEnds(addresses[0], int(local[1]), addresses[1], int(peer[1]))
+        A server at a handshake without TLS, or at a command within TLS, waits for more or ends the connection, as it
+        would for many other reasons. So the other way is tried.
+        """
+        probe = AnnouncedConnection(
+            own=self.own, host=endpoint.host, port=endpoint.port, socket_timeout=1, socket_connect_timeout=1
+        )
+        try:
+            with probe.open_socket() as connected:
+                if not self.url.tls:
+                    with _trusting().wrap_socket(connected):
+                        return True
+                connected.sendall(b"PING\r\n")
+                return connected.recv(1) in {b"+", b"-"}
+        except (OSError, UnicodeError):
+            return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,57 +147,17 @@ class RemoteStore:
 
     def connect(self) -> Valkey:
         """Return a client that the store has answered; an embedded store of our own user lets it write."""
-        try:
-            return self._connected()
-        except LastingStoreError:
-            raise
-        except StoreError as error:
-            if not self.url.path and self._speaks_otherwise():
-                raise LastingStoreError(f"{error}: {_OTHERWISE[self.url.tls]}") from error
-            raise
-
-    def _speaks_otherwise(self) -> bool:
-        """Return whether the port speaks TLS although the URL has none, or the reverse.
-
-        A server at a handshake without TLS, or at a command within TLS, waits for more or ends the connection, as it
-        would for many other reasons. So the other way is tried.
-        """
-        probe = _AnnouncedConnection(
-            own=self.connections, host=self.url.host, port=self.url.port, socket_timeout=1, socket_connect_timeout=1
-        )
-        try:
-            with probe._connect() as connected:  # noqa: SLF001 - a method of ours
-                if not self.url.tls:
-                    with _trusting().wrap_socket(connected):
-                        return True
-                connected.sendall(b"PING\r\n")
-                return connected.recv(1) in {b"+", b"-"}
-        except (OSError, UnicodeError):
-            return False
-
-    def _connected(self) -> Valkey:
         url = self.url
-        if url.path and not (url.username or url.password):
-            return _as_agent(Path(url.path), self._pool, self.name)
-        return _answered(self._pool(username=url.username, password=url.password), self.name)
+        known = login(self.name, url.username, url.password)
+        if not url.path:
+            return Entrance(url, self.connections).client(url.endpoints[0], self.name, db=url.database, **known)
+        if url.username or url.password:
+            return _answered(self._socket_pool(**known), self.name)
+        return _as_agent(Path(url.path), self._socket_pool, self.name)
 
-    def _pool(self, **known: str | None) -> ConnectionPool:
-        url = self.url
-        options = _options() | {"db": url.database} | known
-        if url.path:
-            return ConnectionPool(connection_class=UnixDomainSocketConnection, path=url.path, **options)
-        options |= {"host": url.host, "port": url.port, "own": self.connections}
-        if not url.tls:
-            return ConnectionPool(connection_class=_AnnouncedConnection, **options)
-        return ConnectionPool(
-            connection_class=_AnnouncedSSLConnection,
-            ssl_ca_certs=url.ca_certs,
-            ssl_certfile=url.certificate,
-            ssl_keyfile=url.key,
-            ssl_cert_reqs=url.certificate_check,
-            ssl_check_hostname=url.certificate_check == "required",
-            **options,
-        )
+    def _socket_pool(self, **known: str | None) -> ConnectionPool:
+        options = _options() | {"db": self.url.database} | known
+        return ConnectionPool(connection_class=UnixDomainSocketConnection, path=self.url.path, **options)
 
 
 @dataclass(frozen=True, slots=True)

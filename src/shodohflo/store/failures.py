@@ -38,7 +38,7 @@ _BY_TEXT: Final[dict[re.Pattern[str], str]] = {
         r"protected mode": "the store lets only its own host in: set a password or `protected-mode no` there",
         r"unknown command": "the store lacks a command that is necessary, or has renamed it: use another store",
         r"read.only replica": "it is a replica, which takes no writes: name its primary",
-        r"\bMOVED \d|CROSSSLOT": "a cluster cannot be written to: name a store that is none",
+        r"\bMOVED \d|CROSSSLOT": "it is a node of a cluster: write valkey+cluster:// instead of valkey://",
     }.items()
 }
 """The way out of a failure that lasts, by what the store or the system said."""

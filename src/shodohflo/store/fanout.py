@@ -90,8 +90,9 @@ def parse_fan_out(text: str) -> FanOut:
     if rest.isdecimal():
         raise ConfigurationError(f"stores by DNS: {rest} is no name; a host that is called dns is valkey://dns:{rest}")
     pattern = parse_url(rest)
-    if pattern.path or _is_address(pattern.host):
+    if pattern.path or pattern.others or _is_address(pattern.host):
         what = "a socket has no name in DNS" if pattern.path else "it has an address where the name belongs"
+        what = "one name belongs there, not several" if pattern.others else what
         raise ConfigurationError(f"stores by DNS: {what}: {_MEANT}")
     return FanOut(pattern, server)
 

@@ -15,9 +15,10 @@ from threading import Condition, Thread
 from typing import TYPE_CHECKING, Final, Self
 
 from shodohflo.errors import StoreError
-from shodohflo.store.dialogue import Dialogue, Limits
+from shodohflo.store.dialogue import Limits
 from shodohflo.store.embedded import EmbeddedStore
 from shodohflo.store.failures import any_errors
+from shodohflo.store.kinds import dialogue_with
 from shodohflo.store.retry import next_delay
 from shodohflo.store.services import MOST, PATIENCE, read_services
 
@@ -135,9 +136,5 @@ class ServiceFeed:
                 del self._come[end]
 
     def _ask(self, within: float | None) -> list[ServiceSeen]:
-        client = self._store.connect()
-        try:
-            with any_errors(self._store.name):
-                return read_services(Dialogue(client, Limits(total=2 * PATIENCE)), within)
-        finally:
-            client.connection_pool.disconnect()
+        with any_errors(self._store.name), dialogue_with(self._store, Limits(total=2 * PATIENCE)) as dialogue:
+            return read_services(dialogue, within)

@@ -24,6 +24,7 @@ from shodohflo.keys.detail import EVIDENCE, FIRST, LAST, SEEN_BY
 from shodohflo.keys.knocks import MOST_TARGETS, TARGET
 from shodohflo.keys.services import EVIDENCE_RANKS
 from shodohflo.model import End, Knock, ServiceSeen
+from shodohflo.store.scripts import ScriptCall
 from shodohflo.store.write_script import AHEAD
 
 if TYPE_CHECKING:
@@ -166,6 +167,10 @@ class HashQueue:
         self._waiting = {_subject(each): each for each in taken} | self._waiting
         self._bound()
 
+    def postpone(self, taken: Iterable[ServiceSeen | Knock]) -> None:
+        """Queue what was taken and not written behind all else; newer news of the same are kept."""
+        self.offer(each for each in taken if _subject(each) not in self._waiting)
+
     def give_up(self) -> None:
         """Give up all that wait."""
         self.given_up += len(self._waiting)
@@ -185,18 +190,28 @@ def to_hash(news: ServiceSeen | Knock, writing: Writing) -> Hash:
     return Hash(knock_key(news.origin), knock_fields(news, writing.agent, writing.session), writing.lifetime)
 
 
-def write_hashes(client: Valkey, hashes: Sequence[Hash]) -> int:
-    """Merge `hashes` into the store, and return how many keys were left unchanged."""
-    arguments = [
-        argument
-        for each in hashes
-        for argument in (each.lifetime, len(each.fields), *(part for field in each.fields.items() for part in field))
-    ]
-    keys = [each.key for each in hashes]
-    answer = client.execute_command("EVAL", _SCRIPT, len(keys), *keys, *arguments)  # type: ignore[no-untyped-call] # typed in part
-    if type(answer) is not int or not 0 <= answer <= len(keys):
+def hashes_call(hashes: Sequence[Hash]) -> ScriptCall:
+    """Return the call that merges `hashes` into a store."""
+    arguments: list[str | int] = []
+    for each in hashes:
+        arguments += [each.lifetime, len(each.fields)]
+        arguments += [part for field in each.fields.items() for part in field]
+    return ScriptCall(_SCRIPT, [each.key for each in hashes], arguments)
+
+
+def checked_hashes(answer: object, keys: int) -> int:
+    """Return the number of keys that were left unchanged; raise an error of the client library for an odd answer."""
+    if isinstance(answer, ResponseError):
+        raise answer
+    if not isinstance(answer, int) or not 0 <= answer <= keys:
         raise ResponseError(f"an odd answer to hashes: {answer!r:.100}")
     return answer
+
+
+def write_hashes(client: Valkey, hashes: Sequence[Hash]) -> int:
+    """Merge `hashes` into the store, and return how many keys were left unchanged."""
+    call = hashes_call(hashes)
+    return checked_hashes(client.execute_command(*call.whole), len(hashes))  # type: ignore[no-untyped-call] # typed in part
 
 
 def _subject(news: ServiceSeen | Knock) -> End | Network:

@@ -15,6 +15,7 @@ from valkey.exceptions import TimeoutError as ValkeyTimeoutError
 
 from shodohflo.keys import AGENT
 from shodohflo.keys.values import MOST
+from shodohflo.store.scripts import ScriptCall
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,12 +50,23 @@ class Condition:
     """Why its data are in its memory only; empty if it saves them, or does not say."""
 
 
-def write_heartbeat(client: Valkey, agent: str, fields: Mapping[str, str | int]) -> None:
-    """Replace the hash of `agent` by `fields`, in one step."""
-    named = [part for field in fields.items() for part in field]
-    answer = client.execute_command("EVAL", _SCRIPT, 1, AGENT + agent, LIFETIME, *named)  # type: ignore[no-untyped-call] # typed in part
+def heartbeat_call(agent: str, fields: Mapping[str, str | int]) -> ScriptCall:
+    """Return the call that replaces the hash of `agent` by `fields`, in one step."""
+    return ScriptCall(_SCRIPT, [AGENT + agent], [LIFETIME, *(part for field in fields.items() for part in field)])
+
+
+def checked_heartbeat(answer: object) -> None:
+    """Raise an error of the client library unless `answer` says that a heartbeat was written."""
+    if isinstance(answer, ResponseError):
+        raise answer
     if answer != 1:
         raise ResponseError(f"an odd answer to a heartbeat: {answer!r:.100}")
+
+
+def write_heartbeat(client: Valkey, agent: str, fields: Mapping[str, str | int]) -> None:
+    """Replace the hash of `agent` by `fields`, in one step."""
+    call = heartbeat_call(agent, fields)
+    checked_heartbeat(client.execute_command(*call.whole))  # type: ignore[no-untyped-call] # typed in part
 
 
 def read_condition(client: Valkey) -> Condition:

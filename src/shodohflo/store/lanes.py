@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from shodohflo.keys import WRITER
+from shodohflo.store.slots import SLOTS, TAGS, slot_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,3 +45,17 @@ class OneLane:
     def number_key(self, session: str, lane: int) -> str:  # noqa: ARG002 - there is one
         """Return the key that has the number of the last write of a session."""
         return WRITER + session
+
+
+class SlotLanes:
+    """A lane for each slot of a cluster, with the number of its last write in the same slot."""
+
+    number = SLOTS
+
+    def of(self, names: Sequence[str]) -> NDArray[np.uint16]:
+        """Return the lane of each key."""
+        return np.fromiter(map(slot_of, names), np.uint16, len(names))
+
+    def number_key(self, session: str, lane: int) -> str:
+        """Return the key in a lane that has the number of the last write of a session."""
+        return f"{WRITER}{session};{{{TAGS[lane]}}}"

@@ -28,7 +28,7 @@ import numpy as np
 from shodohflo.columns.labels import key_bytes
 from shodohflo.keys.key_columns import FlowKeys, PairKeys, folded
 from shodohflo.model import TCP
-from shodohflo.store.book import UNKNOWN_SLOT
+from shodohflo.store.book import UNKNOWN_SLOT, either
 from shodohflo.store.books import SECOND, Books, count, views_of
 from shodohflo.store.moving import move
 from shodohflo.store.portion import DETAIL, REVERSE, VIEWS, DetailFacts, Doubt, Portion, TakenKeys, View
@@ -42,7 +42,10 @@ if TYPE_CHECKING:
     from shodohflo.columns.observations import Observations
     from shodohflo.columns.table import Table
     from shodohflo.keys.key_columns import Folded
-    from shodohflo.store.book import Book, Slots
+    from shodohflo.store.book import Book, Places, Slots
+
+    _Due = Mapping[type[Table], NDArray[np.bool_]]
+    """For each slot of each book, which of its keys can be taken."""
 
 RuleTexts = tuple[str, ...]
 """The sentence of each rule, by its number."""
@@ -54,9 +57,9 @@ _SLACK: Final = 5 * SECOND
 class Outbox:
     """The living keys, bounded by `octets` bytes; keys live for `lifetime` seconds after they were last refreshed."""
 
-    def __init__(self, octets: int, lifetime: int) -> None:
-        """Start empty."""
-        self.books = Books(octets, lifetime)
+    def __init__(self, octets: int, lifetime: int, lanes: int = 1) -> None:
+        """Start empty; `lanes` is the number of lanes of the store."""
+        self.books = Books(octets, lifetime, lanes)
         self.offered: Counter[str] = Counter()
         """Counts that were added, by kind."""
         self.given_up: Counter[str] = Counter()
@@ -100,18 +103,22 @@ class Outbox:
             self.moved += done.packets
             self.vanished += done.vanished
 
-    def take(self, most: int, now: int) -> list[Portion]:
-        """Take what waits of at most `most` slots, those refreshed last before all others."""
+    def take(self, most: int, now: int, besides: Places | None = None) -> list[Portion]:
+        """Take what waits of at most `most` slots, those refreshed last before all others.
+
+        What is known to be in the lanes at `besides` goes on waiting.
+        """
         self.books.sweep(now)
+        due = {kind: book.due(besides) for kind, book in self.books.by_keys.items()}
         portions: dict[View, Portion] = {}
-        for kind, slots in self._next(most, now).items():
-            book = self.books.by_keys[kind]
-            keys, doubts = book.keys(slots), _doubts(book, slots, now)
-            for view in views_of(book):
-                portions[view] = self._portion(view, slots, keys, doubts)
-                count(self.books.waiting, view, -portions[view].deltas)
-            book.unsent[slots] = 0
-            book.waits[slots], book.doubt[slots] = False, Doubt.NONE
+        for kind, slots in self._next(due, most, now).items():
+            keys = self.books.by_keys[kind].keys(slots)
+            for view in views_of(self.books.by_keys[kind]):
+                is_due = due[kind][slots, view.number]
+                if is_due.all():
+                    portions[view] = self._take(view, slots, keys, now)
+                else:
+                    portions[view] = self._take(view, slots[is_due], keys.keep(is_due), now)
         return [portions[view] for view in VIEWS if view in portions and len(portions[view])]
 
     def put_back(self, taken: TakenKeys) -> NDArray[np.bool_]:
@@ -120,7 +127,7 @@ class Outbox:
         lives = book.lives(taken.slots, taken.generations)
         slots, deltas = taken.slots[lives], taken.deltas[lives]
         book.unsent[slots, view.columns] += deltas
-        book.waits[slots] = True
+        book.waits[slots, view.number] = True
         count(self.books.waiting, view, deltas)
         return lives
 
@@ -134,51 +141,54 @@ class Outbox:
         lives = book.lives(portion.slots, portion.generations)
         count(self.books.expired, portion.view, portion.deltas[~lives])
         left = portion.some(np.flatnonzero(lives))
-        doubts = np.maximum(left.doubts, _has_expired(book, left.slots, now) * np.uint8(Doubt.EXPIRED))
+        doubts = np.maximum(left.doubts, _has_expired(book, left.view, left.slots, now) * np.uint8(Doubt.EXPIRED))
         return replace(left, deadlines=book.deadline[left.slots], doubts=doubts)
 
     def settle(self, portion: Portion) -> None:
         """Note that the store has the keys of `portion`."""
         book = self.books.by_keys[portion.view.keys]
         lives = book.lives(portion.slots, portion.generations)
-        slots = portion.slots[lives]
-        book.held[slots] = np.maximum(book.held[slots], portion.deadlines[lives])
+        here = portion.slots[lives], portion.view.number
+        book.held[here] = np.maximum(book.held[here], portion.deadlines[lives])
 
     def doubt(self, portion: Portion, lives: NDArray[np.bool_]) -> None:
         """Note the doubts about those keys of `portion` that live."""
-        doubt = self.books.by_keys[portion.view.keys].doubt
-        doubt[portion.slots[lives]] = np.maximum(doubt[portion.slots[lives]], portion.doubts[lives])
+        doubt, here = self.books.by_keys[portion.view.keys].doubt, (portion.slots[lives], portion.view.number)
+        doubt[here] = np.maximum(doubt[here], portion.doubts[lives])
 
     def note_lanes(self, portion: Portion, lanes: NDArray[np.uint16]) -> None:
         """Note the lane of each key of `portion`."""
-        self.books.by_keys[portion.view.keys].lane[portion.slots, portion.view.number] = lanes
+        self.books.by_keys[portion.view.keys].place[portion.slots, portion.view.number] = lanes + np.uint16(1)
 
-    def restore(self, lanes: NDArray[np.bool_]) -> Counter[str]:
-        """Let all that was taken wait again, in the lanes that `lanes` has by number: their store was emptied.
-
-        Returns the counts by kind.
-        """
+    def restore(self, lanes: Places) -> Counter[str]:
+        """Let all that was taken wait again, in some lanes: their store was emptied. Returns the counts by kind."""
         restored: Counter[str] = Counter()
         for view in VIEWS:
             book = self.books.by_keys[view.keys]
-            slots = book.living()
-            slots = slots[lanes[book.lane[slots, view.number]]]
+            slots = self._living(view, lanes)
             sent = book.total[slots, view.columns] - book.unsent[slots, view.columns]
             book.unsent[slots, view.columns] += sent
-            book.waits[slots] |= sent.any(axis=1)
+            book.waits[slots, view.number] |= sent.any(axis=1)
             count(restored, view, sent)
         self.books.waiting.update(restored)
         return restored
 
-    def check_all(self, doubt: Doubt) -> None:
+    def check(self, lanes: Places | None, doubt: Doubt) -> None:
         """Let all keys be written again, with nothing new: the store may have lost some of them.
 
-        `doubt` says what it may have of the others.
+        `doubt` says what it may have of the others. Only those in `lanes` are, if it is given.
         """
-        for book in self.books.by_keys.values():
-            slots = book.living()
-            book.waits[slots] = True
-            book.doubt[slots] = np.maximum(book.doubt[slots], doubt)
+        for view in VIEWS:
+            book = self.books.by_keys[view.keys]
+            here = self._living(view, lanes), view.number
+            book.waits[here] = True
+            book.doubt[here] = np.maximum(book.doubt[here], doubt)
+
+    def _living(self, view: View, lanes: Places | None) -> Slots:
+        """Return the slots of the living keys of `view`, or of those that are known to be in `lanes`."""
+        book = self.books.by_keys[view.keys]
+        slots = book.living()
+        return slots if lanes is None else slots[lanes[book.place[slots, view.number]]]
 
     def give_up(self) -> None:
         """Give up everything that waits."""
@@ -222,14 +232,14 @@ class Outbox:
         texts = [(rule, rule_texts[rule] if rule < len(rule_texts) else "") for rule in distinct.tolist()]
         return np.array([self._rules.setdefault(text, len(self._rules)) for text in texts], np.int32)[which]
 
-    def _next(self, most: int, now: int) -> Mapping[type[Table], Slots]:
+    def _next(self, due: _Due, most: int, now: int) -> Mapping[type[Table], Slots]:
         """Return the slots to be taken, by book."""
-        waiting = {kind: book.waiting() for kind, book in self.books.by_keys.items()}
+        waiting = {kind: np.flatnonzero(either(keys)).astype(np.int32) for kind, keys in due.items()}
         if sum(map(len, waiting.values())) > most:
-            waiting = self._newest(waiting, most, now)
+            waiting = self._newest(due, waiting, most, now)
         return {kind: slots for kind, slots in waiting.items() if len(slots)}
 
-    def _newest(self, waiting: Mapping[type[Table], Slots], most: int, now: int) -> dict[type[Table], Slots]:
+    def _newest(self, due: _Due, waiting: Mapping[type[Table], Slots], most: int, now: int) -> dict[type[Table], Slots]:
         """Return those of the waiting slots that were refreshed last, by book; they are lined up once a second."""
         if now >= self._lined_up + SECOND:
             self._line.clear()
@@ -239,7 +249,7 @@ class Outbox:
                 self._line_up(waiting, most, now)
             books, slots = self._line.popleft()
             chosen = {kind: slots[books == place] for place, kind in enumerate(self.books.by_keys)}
-            chosen = {kind: each[self.books.by_keys[kind].waits[each]] for kind, each in chosen.items()}
+            chosen = {kind: each[either(due[kind][each])] for kind, each in chosen.items()}
         return chosen
 
     def _line_up(self, waiting: Mapping[type[Table], Slots], most: int, now: int) -> None:
@@ -252,21 +262,28 @@ class Outbox:
         parts = [order[start : start + most] for start in range(0, len(order), most)]
         self._line = deque((books[part], slots[part]) for part in parts)
 
-    def _portion(self, view: View, slots: Slots, keys: Table, doubts: NDArray[np.uint8]) -> Portion:
-        book = self.books.by_keys[view.keys]
+    def _take(self, view: View, slots: Slots, keys: Table, now: int) -> Portion:
+        """Take what waits of `slots`, which have these `keys`."""
+        book, here = self.books.by_keys[view.keys], (slots, view.number)
         portion = Portion(
             view=view,
             slots=slots,
             generations=book.generation[slots],
             deltas=book.unsent[slots, view.columns],
             totals=book.total[slots, view.columns],
-            doubts=doubts,
+            doubts=_doubts(book, view, slots, now),
             deadlines=book.deadline[slots],
             names=view.names(keys),
             facts=self._facts(slots) if view is DETAIL else None,
         )
+        count(self.books.waiting, view, -portion.deltas)
+        book.unsent[slots, view.columns] = 0
+        book.waits[here], book.doubt[here] = False, Doubt.NONE
         if view is REVERSE and isinstance(keys, PairKeys):
-            return portion.some(np.flatnonzero(~keys.is_single()))
+            # An address with itself has no second key: there is nothing for the store to hold.
+            is_single = keys.is_single()
+            book.held[slots[is_single], 1] = book.deadline[slots[is_single]]
+            return portion.some(np.flatnonzero(~is_single))
         return portion
 
     def _facts(self, slots: Slots) -> DetailFacts:
@@ -296,12 +313,13 @@ def _counts(kind: type[Table], fold: Folded) -> NDArray[np.int64]:
     return np.stack([packets, *split], axis=1)
 
 
-def _doubts(book: Book, slots: Slots, now: int) -> NDArray[np.uint8]:
+def _doubts(book: Book, view: View, slots: Slots, now: int) -> NDArray[np.uint8]:
     """Return what the store may have of the keys of `slots`: one that was not refreshed may have expired there."""
-    return np.maximum(book.doubt[slots], _has_expired(book, slots, now) * np.uint8(Doubt.EXPIRED))
+    doubts: NDArray[np.uint8] = book.doubt[slots, view.number]
+    return np.maximum(doubts, _has_expired(book, view, slots, now) * np.uint8(Doubt.EXPIRED))
 
 
-def _has_expired(book: Book, slots: Slots, now: int) -> NDArray[np.bool_]:
+def _has_expired(book: Book, view: View, slots: Slots, now: int) -> NDArray[np.bool_]:
     """Return whether the store may have let each key expire."""
-    held = book.held[slots]
+    held: NDArray[np.int64] = book.held[slots, view.number]
     return (held > 0) & (held + _SLACK < now)

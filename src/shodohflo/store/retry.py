@@ -18,6 +18,9 @@ FIRST_DELAY: Final = 0.1
 LONGEST_DELAY: Final = 30.0
 """Seconds: the upper limit of the delay."""
 
+LONGEST_PARTLY: Final = 0.5
+"""Seconds: its upper limit while a part of the store works, because what is new for that part must not wait longer."""
+
 _DOUBLINGS: Final = 9
 """After this many doublings the delay exceeds `LONGEST_DELAY`."""
 

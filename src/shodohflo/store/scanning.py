@@ -33,8 +33,10 @@ _MOST_EMPTY: Final = 1_000
 _LARGEST: Final = 10**8
 """Keys of the largest store that is believed."""
 
-_CURSOR: Final = re.compile(r"[0-9]{1,20}", re.ASCII)
-_HEAD: Final = re.compile(rb"\*2\r\n\$[0-9]{1,2}\r\n([0-9]{1,20})\r\n")
+_CURSOR: Final = re.compile(r"[0-9]{1,24}", re.ASCII)
+"""One of 20 digits at most from a store; a cluster has the place of a node in front of it."""
+
+HEAD: Final = re.compile(rb"\*2\r\n\$[0-9]{1,2}\r\n([0-9]{1,24})\r\n")
 """The beginning of an answer to SCAN: the next cursor comes before the names."""
 
 
@@ -91,7 +93,7 @@ class Scan:
             answer = self._dialogue.demand(("SCAN", cursor, "MATCH", self._pattern, "COUNT", step))
             if not isinstance(answer, TooLarge):
                 return _checked(answer)
-        head = _HEAD.match(answer.head)
+        head = HEAD.match(answer.head)
         if not head:
             raise InvalidResponse("an answer to SCAN is too large")
         self.too_long += 1

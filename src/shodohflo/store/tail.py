@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 class _Sent:
     """What a confirmed write added."""
 
-    lane: int
     number: int
     parts: tuple[TakenKeys, ...]
     octets: int
@@ -44,29 +43,36 @@ class Tail:
     def __init__(self, most: int) -> None:
         """Start empty."""
         self._most = most
-        self._sent: deque[_Sent] = deque()
         self._octets = 0
+        self._sent: dict[int, deque[_Sent]] = {}
+        self._order: deque[tuple[int, int]] = deque()
+        """Lane and number of each write, the oldest first; some were taken out since."""
         self._dropped: dict[int, int] = {}
 
     def add(self, lane: int, number: int, parts: tuple[TakenKeys, ...]) -> None:
         """Keep what write `number` of a lane added."""
-        sent = _Sent(lane, number, parts, sum(part.octets for part in parts))
-        self._sent.append(sent)
+        if not parts:
+            return
+        sent = _Sent(number, parts, sum(part.octets for part in parts))
+        self._sent.setdefault(lane, deque()).append(sent)
+        self._order.append((lane, number))
         self._octets += sent.octets
         while self._octets > self._most:
-            oldest = self._sent.popleft()
-            self._octets -= oldest.octets
-            self._dropped[oldest.lane] = oldest.number
+            self._drop(*self._order.popleft())
 
     def take_since(self, lane: int, number: int) -> Since:
         """Remove the writes of a lane after `number`, and return what they added."""
-        kept: deque[_Sent] = deque()
-        parts: list[TakenKeys] = []
-        for sent in self._sent:
-            if sent.lane == lane and sent.number > number:
-                parts += sent.parts
-                self._octets -= sent.octets
-            else:
-                kept.append(sent)
-        self._sent = kept
+        taken: list[_Sent] = []
+        sent = self._sent.get(lane, deque())
+        while sent and sent[-1].number > number:
+            taken.append(sent.pop())
+        self._octets -= sum(each.octets for each in taken)
+        parts = [part for each in reversed(taken) for part in each.parts]
         return Since(parts, self._dropped.get(lane, 0) <= number)
+
+    def _drop(self, lane: int, number: int) -> None:
+        """Drop a write, unless it was taken out."""
+        sent = self._sent[lane]
+        if sent and sent[0].number == number:
+            self._octets -= sent.popleft().octets
+            self._dropped[lane] = number

@@ -1,22 +1,31 @@
 """The URL of a store, as `--store` and `REDIS_SERVER` take it.
 
 The forms are `redis://` and `valkey://` (TCP), `rediss://` and `valkeys://` (TLS), `unix://` (path of a socket), `host`
-and `host:port`. Neither the text of a URL nor an error of this module ever contains a password. A password can stand
-anywhere in a malformed URL, so errors quote nothing of it; and what could be a misplaced one is refused, because names
-of hosts, paths and databases are shown.
+and `host:port`. `redis+sentinel://host,host/name` asks Sentinels for the primary of that name, and
+`redis+cluster://host,host` finds a cluster by any of its nodes; both exist with `valkey`, `rediss` and `valkeys`, too.
+
+Neither the text of a URL nor an error of this module ever contains a password. A password can stand anywhere in a
+malformed URL, so errors quote nothing of it; and what could be a misplaced one is refused, because names of hosts,
+paths and databases are shown.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from enum import StrEnum
 from ipaddress import IPv6Address
 from typing import Final
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
 from shodohflo.errors import ConfigurationError
+from shodohflo.store.passwords import PasswordPlace, PasswordSource
 
 DEFAULT_PORT: Final = 6379
+SENTINEL_PORT: Final = 26379
+
+MOST_PLACES: Final = 100
+"""Hosts in one URL."""
 
 _DIGITS: Final = 5
 """The most digits in the number of a database."""
@@ -28,7 +37,30 @@ _TLS = {"rediss", "valkeys"}
 _UNIX = {"unix"}
 _CERTIFICATE_CHECKS = {"required", "optional", "none"}
 _TLS_OPTIONS = {"ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_cert_reqs"}
-_OPTIONS = {"db", "username", "password"}
+_SENTINEL = "sentinel_"
+"""Before the options `username` and those of passwords: what Sentinels ask for, which the store does not."""
+
+_FORMS: Final = "write host, host:port, valkey://:password@host:port/database or unix:///path"
+
+
+class StoreKind(StrEnum):
+    """How a store is reached; the value is what a scheme has behind the +."""
+
+    SINGLE = ""
+    SENTINEL = "sentinel"
+    CLUSTER = "cluster"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Endpoint:
+    """A host and a port."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        """Return both as in a URL."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,25 +69,38 @@ class StoreUrl:
 
     host: str = "localhost"
     port: int = DEFAULT_PORT
+    """Of the store; of the first Sentinel or node, if there are several."""
     path: str = ""
     """The path of a unix socket; host and port are unused then. Empty for TCP."""
     database: int = 0
     username: str | None = None
-    password: str | None = field(default=None, repr=False)
+    password: str | PasswordPlace | None = field(default=None, repr=False)
     tls: bool = False
     ca_certs: str | None = None
     """The file of certificate authorities to trust instead of the system's."""
     certificate: str | None = None
     key: str | None = field(default=None, repr=False)
     certificate_check: str = "required"
+    kind: StoreKind = StoreKind.SINGLE
+    others: tuple[Endpoint, ...] = ()
+    """Further Sentinels or nodes."""
+    primary: str = ""
+    """The name by which Sentinels know the store."""
+    sentinel_username: str | None = None
+    sentinel_password: str | PasswordPlace | None = field(default=None, repr=False)
+
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """Return the hosts in their order: the store, or its Sentinels or nodes."""
+        return (Endpoint(self.host, self.port), *self.others)
 
     def __str__(self) -> str:
         """Return the URL without credentials and TLS options."""
-        database = f"/{self.database}" if self.database else ""
         if self.path:
             return f"unix://{quote(self.path)}" + (f"?db={self.database}" if self.database else "")
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{'valkeys' if self.tls else 'valkey'}://{host}:{self.port}{database}"
+        scheme = ("valkeys" if self.tls else "valkey") + (f"+{self.kind}" if self.kind else "")
+        parts = (self.primary, str(self.database) if self.database else "")
+        return "/".join((f"{scheme}://{','.join(map(str, self.endpoints))}", *filter(None, parts)))
 
 
 def parse_url(text: str) -> StoreUrl:
@@ -63,9 +108,7 @@ def parse_url(text: str) -> StoreUrl:
     try:
         return _parse(text.strip())
     except ValueError as error:
-        raise ConfigurationError(
-            f"URL of the store: {error}; write host, host:port, valkey://:password@host:port/database or unix:///path"
-        ) from None
+        raise ConfigurationError(f"URL of the store: {error}; {_FORMS}") from None
 
 
 def _parse(text: str) -> StoreUrl:
@@ -76,12 +119,15 @@ def _parse(text: str) -> StoreUrl:
     if "://" not in text:
         text = f"valkey://[{text}]" if _is_bare_ipv6(text) else f"valkey://{text}"
     parts = urlsplit(text)
-    if parts.scheme not in _TCP | _TLS | _UNIX:
-        raise ValueError("the scheme must be redis, rediss, valkey, valkeys or unix")
+    scheme, plus, kind = parts.scheme.partition("+")
+    if scheme not in _TCP | _TLS | _UNIX or (plus and (scheme in _UNIX or kind not in {*StoreKind} - {""})):
+        raise ValueError(
+            "the scheme must be redis, rediss, valkey, valkeys or unix; +sentinel or +cluster may follow the first four"
+        )
     if parts.fragment:
         raise ValueError("a # must be written %23")
-    options = _options(parts)
-    return _unix(parts, options) if parts.scheme in _UNIX else _network(parts, options)
+    options = _options(parts, _known(scheme in _TLS, StoreKind(kind)))
+    return _unix(parts, options) if scheme in _UNIX else _network(parts, options, scheme in _TLS, StoreKind(kind))
 
 
 def _is_bare_ipv6(text: str) -> bool:
@@ -92,12 +138,22 @@ def _is_bare_ipv6(text: str) -> bool:
     return True
 
 
-def _options(parts: SplitResult) -> dict[str, str]:
-    options = dict(parse_qsl(parts.query, keep_blank_values=True))
-    known = _OPTIONS | (_TLS_OPTIONS if parts.scheme in _TLS else set())
-    unknown = options.keys() - known
-    if unknown:
+def _known(tls: bool, kind: StoreKind) -> set[str]:  # noqa: FBT001 - private
+    """Return the options that such a URL may have."""
+    credentials = {"username", "password", *PasswordSource}
+    known = credentials | (_TLS_OPTIONS if tls else set())
+    if kind is StoreKind.SENTINEL:
+        known |= {_SENTINEL + option for option in credentials}
+    return known if kind is StoreKind.CLUSTER else known | {"db"}
+
+
+def _options(parts: SplitResult, known: set[str]) -> dict[str, str]:
+    given = parse_qsl(parts.query, keep_blank_values=True)
+    options = dict(given)
+    if options.keys() - known:
         raise ValueError(f"an unknown option after the ? (known: {', '.join(sorted(known))}); write & in one as %26")
+    if len(options) < len(given):
+        raise ValueError("an option after the ? is there twice")
     return options
 
 
@@ -112,20 +168,29 @@ def _unix(parts: SplitResult, options: dict[str, str]) -> StoreUrl:
     )
 
 
-def _network(parts: SplitResult, options: dict[str, str]) -> StoreUrl:
-    if not parts.hostname:
-        raise ValueError("no host")
+def _network(parts: SplitResult, options: dict[str, str], tls: bool, kind: StoreKind) -> StoreUrl:  # noqa: FBT001 - as above
     check = options.get("ssl_cert_reqs", "required")
     if check not in _CERTIFICATE_CHECKS:
         raise ValueError(f"ssl_cert_reqs must be one of {', '.join(sorted(_CERTIFICATE_CHECKS))}")
+    first, *others = _endpoints(parts, kind)
     username, password = _credentials(parts, options)
+    primary, database = _path(parts, options, kind)
+    sentinel_password = _password(options, _SENTINEL)
+    sentinel_username = options.get(_SENTINEL + "username")
+    if sentinel_username and not sentinel_password:
+        raise ValueError("sentinel_username without a sentinel_password")
     return StoreUrl(
-        host=_host(unquote(parts.hostname)),
-        port=_port(parts),
-        database=_database(parts.path.strip("/") or options.get("db", "0")),
+        host=first.host,
+        port=first.port,
+        others=tuple(others),
+        kind=kind,
+        primary=primary,
+        database=database,
         username=username,
         password=password,
-        tls=parts.scheme in _TLS,
+        sentinel_username=sentinel_username,
+        sentinel_password=sentinel_password,
+        tls=tls,
         ca_certs=options.get("ssl_ca_certs"),
         certificate=options.get("ssl_certfile"),
         key=options.get("ssl_keyfile"),
@@ -133,8 +198,40 @@ def _network(parts: SplitResult, options: dict[str, str]) -> StoreUrl:
     )
 
 
-def _host(host: str) -> str:
-    """Check the form of a name or an address of a host (RFC 1123, section 2.1; a zone follows an address after %)."""
+def _endpoints(parts: SplitResult, kind: StoreKind) -> list[Endpoint]:
+    """Return the hosts, of which there may be several unless the store is a single one."""
+    hosts = parts.netloc.rpartition("@")[2]
+    listed = hosts.split(",") if kind else [hosts]
+    if len(listed) > MOST_PLACES:
+        raise ValueError(f"more than {MOST_PLACES} hosts")
+    default = SENTINEL_PORT if kind is StoreKind.SENTINEL else DEFAULT_PORT
+    return [_endpoint(urlsplit(f"//{each}"), default) for each in listed]
+
+
+def _endpoint(parts: SplitResult, default: int) -> Endpoint:
+    if not parts.hostname:
+        raise ValueError("no host, or none between two commas")
+    return Endpoint(checked_host(unquote(parts.hostname)), _port(parts, default))
+
+
+def _path(parts: SplitResult, options: dict[str, str], kind: StoreKind) -> tuple[str, int]:
+    """Return the name of the primary and the number of the database."""
+    path = parts.path.strip("/")
+    if kind is StoreKind.CLUSTER:
+        if path not in {"", "0"}:
+            raise ValueError("a cluster has no databases: write nothing after the hosts")
+        return "", 0
+    primary = ""
+    if kind is StoreKind.SENTINEL:
+        primary, _, path = unquote(path).partition("/")
+        # The characters that Sentinel allows in a name.
+        if not re.fullmatch(r"[A-Za-z0-9._-]+", primary):
+            raise ValueError("after the Sentinels comes the name of their primary: valkey+sentinel://host,host2/name/0")
+    return primary, _database(path or options.get("db", "0"))
+
+
+def checked_host(host: str) -> str:
+    """Return `host` if it has the form of a name or an address (RFC 1123, section 2.1; a zone follows after %)."""
     if not (re.fullmatch(r"[0-9a-fA-F:.]+(%[\w.-]+)?", host) if ":" in host else re.fullmatch(r"[\w.-]+", host)):
         raise ValueError("the host has a character that none has; write :, / and @ in a password as %3A, %2F and %40")
     try:
@@ -144,14 +241,14 @@ def _host(host: str) -> str:
     return host
 
 
-def _port(parts: SplitResult) -> int:
+def _port(parts: SplitResult, default: int) -> int:
     try:
         port = parts.port
     except ValueError:  # its message quotes the text, which may be the end of a password
         port = 0
     if port == 0:
         raise ValueError("the port must be a number from 1 to 65535; a password comes before the host, :password@host")
-    return port or DEFAULT_PORT
+    return port or default
 
 
 def _database(text: str) -> int:
@@ -160,9 +257,28 @@ def _database(text: str) -> int:
     return int(text)
 
 
-def _credentials(parts: SplitResult, options: dict[str, str]) -> tuple[str | None, str | None]:
+def _credentials(parts: SplitResult, options: dict[str, str]) -> tuple[str | None, str | PasswordPlace | None]:
     username = unquote(parts.username) if parts.username else options.get("username")
-    password = unquote(parts.password) if parts.password else options.get("password")
+    password = _password(options)
+    if parts.password:
+        if password:
+            raise ValueError("two passwords: one before the host, and one after the ?")
+        password = unquote(parts.password)
     if username and not password:
         raise ValueError("a user without a password; write :password@host if it is the password")
     return username, password
+
+
+def _password(options: dict[str, str], prefix: str = "") -> str | PasswordPlace | None:
+    """Return the password, or its place, of the options that begin with `prefix`."""
+    given = [option for option in ("password", *PasswordSource) if options.get(prefix + option)]
+    if len(given) > 1:
+        raise ValueError(f"more than one of {', '.join(prefix + option for option in given)}")
+    if not given:
+        return None
+    value = options[prefix + given[0]]
+    if given[0] == "password":
+        return value
+    place = PasswordPlace(PasswordSource(given[0]), value)
+    place.check()
+    return place

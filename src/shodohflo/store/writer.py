@@ -37,8 +37,8 @@ from shodohflo.store.failures import one_line
 from shodohflo.store.hashes import HashQueue, to_hash
 from shodohflo.store.outage_log import OutageLog
 from shodohflo.store.outbox import Outbox, RuleTexts
-from shodohflo.store.retry import FIRST_DELAY, next_delay
-from shodohflo.store.sinks import HashesRefusedError, HeartbeatRefusedError
+from shodohflo.store.retry import FIRST_DELAY, LONGEST_DELAY, LONGEST_PARTLY, next_delay
+from shodohflo.store.sinks import HashesRefusedError, HeartbeatRefusedError, PartlyAwayError
 from shodohflo.store.stats import WriterStats
 from shodohflo.store.write import Applied, Writing
 
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from shodohflo.columns.corrections import Corrections
     from shodohflo.columns.observations import Observations
     from shodohflo.model import Knock, ServiceSeen
-    from shodohflo.store.connection import TcpEnds
+    from shodohflo.store.announced import TcpEnds
     from shodohflo.store.sinks import Sink
     from shodohflo.store.write import Write, Written
 
@@ -81,7 +81,7 @@ class Writer:
         self._agent = agent
         self._changed = Condition()
         # Shared with other threads, under the condition's lock:
-        self._outbox = Outbox(octets - octets // _TAIL, lifetime)
+        self._outbox = Outbox(octets - octets // _TAIL, lifetime, sink.lanes.number)
         writing = Writing(secrets.token_hex(8), agent, lifetime)
         ahead = int(time.time()) - _now() // SECOND
         self._delivery = Delivery(self._outbox, writing, sink.lanes, octets // _TAIL, ahead)
@@ -236,12 +236,10 @@ class Writer:
                 self._work()
             except StoreError as error:
                 self._fail(error)
-                self._back_off()
             except Exception as error:  # noqa: BLE001 - a mistake of ours must not end the thread
                 _LOG.debug("the writer failed", exc_info=True)
                 self._sink.disconnect()
                 self._fail(StoreError(f"unexpected {type(error).__name__}: {one_line(error)} (please report it)"))
-                self._back_off()
         with self._changed:
             self._stats = replace(self._stats, connected=False)
         self._sink.disconnect()
@@ -250,15 +248,13 @@ class Writer:
         """Wait until there is something to send and return true; return false when the writer is closing."""
         with self._changed:
             while not self._closing:
-                if self._heartbeat is not None or len(self._hashes) or self._has_writes():
+                waits = self._heartbeat is not None or len(self._hashes) or not self._delivery.is_idle
+                if waits or self._delivery.is_probing:
                     return True
                 self._idle = True
                 self._changed.notify_all()
                 self._changed.wait()
             return False
-
-    def _has_writes(self) -> bool:
-        return not self._delivery.is_idle or self._delivery.is_probing
 
     def _work(self) -> None:
         """Take one step: connect, send a heartbeat, send hashes or send a write."""
@@ -303,6 +299,7 @@ class Writer:
     def _confirm(self, write: Write, written: Written) -> None:
         if written.outcome is Applied.LOST:
             self._log.found_losses(write.number - 1, written.held, time.monotonic())
+        self._failures = -1  # that of another part of the store, if any, is none to back off for
         with self._changed:
             self._delivery.confirm(write, written)
             self._changed.notify_all()
@@ -345,12 +342,15 @@ class Writer:
                 self._hashes.given_up += len(taken)
             self._log.hashes_refused(str(error), time.monotonic())
             return
-        except StoreError:
+        except StoreError as error:
             with self._changed:
-                self._hashes.put_back(taken)
+                if isinstance(error, PartlyAwayError):
+                    self._hashes.postpone(taken[place] for place in error.unanswered)
+                else:
+                    self._hashes.put_back(taken)
+                    self._hashes_failed = True
                 if self._closing:
                     self._hashes.give_up()
-                self._hashes_failed = True
             raise
         except Exception:  # a mistake of ours: the others can still be written
             with self._changed:
@@ -360,9 +360,8 @@ class Writer:
             self._hashes_failed = False
             self._hashes.given_up += refused
             self._stats = replace(self._stats, hashes=self._stats.hashes + len(hashes) - refused)
-            is_idle = self._delivery.is_idle
-        if is_idle:
-            self._succeed()
+            if self._delivery.is_idle:
+                self._succeed()
 
     def _succeed(self) -> None:
         # Connecting does not count as success: a store may accept connections and refuse every write.
@@ -377,7 +376,7 @@ class Writer:
         with self._changed:
             self._stats = replace(
                 self._stats,
-                connected=False,
+                connected=self._stats.connected and isinstance(error, PartlyAwayError),
                 failing=True,
                 outages=self._stats.outages + (not self._stats.failing),
                 attempts=self._stats.attempts + 1,
@@ -385,10 +384,12 @@ class Writer:
             )
         lasting, waiting = isinstance(error, LastingStoreError), self.stats.waiting_packets
         self._log.lost(str(error), time.monotonic(), lasting=lasting, waiting=waiting)
+        if self._failures:
+            longest = LONGEST_PARTLY if self._stats.connected else LONGEST_DELAY
+            self._back_off(min(next_delay(self._failures, _RANDOM.random()), longest))
 
-    def _back_off(self) -> None:
+    def _back_off(self, delay: float) -> None:
         """Wait before the next attempt; while a caller waits in `flush`, only for the shortest delay."""
-        delay = next_delay(self._failures, _RANDOM.random())
         with self._changed:
             self._changed.wait_for(lambda: self._hurry or self._closing, delay)
             if self._hurry:

@@ -2,7 +2,8 @@
 
 A sink reports every failure as a `StoreError` of one line that names the store, whatever the store answers, and
 disconnects. The next call must be `connect`: on the old connection, a late answer would be taken for the answer to the
-next command. Only a heartbeat or hashes that the store refused leave the connection open.
+next command. Only a heartbeat or hashes that the store refused leave the connection open, and the failure of a part of
+the store (`PartlyAwayError`), which the sink connects to again by itself.
 
 This package must not know observations, what the keys of a write mean, or threads and retries: those are the writer's
 business.
@@ -17,11 +18,18 @@ from shodohflo.errors import StoreError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from shodohflo.store.connection import TcpEnds
+    from shodohflo.store.announced import TcpEnds
     from shodohflo.store.hashes import Hash
     from shodohflo.store.heartbeat import Condition
     from shodohflo.store.lanes import Lanes
     from shodohflo.store.write import Write, Written
+
+
+class PartlyAwayError(StoreError):
+    """A part of the store is away or refuses what it is sent; the others are as good as before."""
+
+    unanswered: tuple[int, ...] = ()
+    """Of hashes, the places of those that were not written."""
 
 
 class RefusedError(StoreError):

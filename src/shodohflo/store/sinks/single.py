@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from valkey import Valkey
 
-    from shodohflo.store.connection import Store, TcpEnds
+    from shodohflo.store.announced import TcpEnds
+    from shodohflo.store.connection import Store
     from shodohflo.store.hashes import Hash
     from shodohflo.store.heartbeat import Condition
     from shodohflo.store.write import Write, Written
