@@ -14,7 +14,7 @@ RUFF := $(BIN)/ruff
 PASSED := SHODOHFLO_STORE,SHODOHFLO_CONFIG,SHODOHFLO_OUR_NETS,SHODOHFLO_STATE_DIR,SHODOHFLO_RUN_DIR,SHODOHFLO_STORE_MEMORY,SHODOHFLO_OUTBOX_MEMORY,SHODOHFLO_EVIDENCE_MEMORY,SHODOHFLO_TTL_GRACE,SHODOHFLO_LOG_LEVEL,SHODOHFLO_PCAP_STATS,SHODOHFLO_DEBUG,PYTHONDONTWRITEBYTECODE,NO_COLOR,TERM
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test lint format types docs docs-check unit model fuzz bench bench-attribution clean
+.PHONY: help run demo test lint format types docs docs-check unit model fuzz chaos bench bench-attribution bench-scale clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -59,11 +59,17 @@ model: $(VENV)/.installed-dev ## 100,000 random histories of an agent and a stor
 fuzz: $(VENV)/.installed-dev ## fuzz all targets for TIME=60 seconds in total; ARGS="decode" for one target
 	$(BIN)/python -m fuzz --time $(TIME) $(ARGS)
 
+chaos: $(VENV)/.installed-dev ## trouble an agent's store and account for every count, as root; ARGS="--seed 7 --seconds 60 --scenario killed"
+	PYTHONPATH=tests $(BIN)/python -m chaos $(ARGS)
+
 bench: $(VENV)/.installed-dev ## run the benchmarks and print the ratios that the README shows
 	$(BIN)/python -m benchmarks $(ARGS)
 
 bench-attribution: $(VENV)/.installed-dev ## measure how often the evidence is right, over CAPTURES="DIR..."; ARGS="--seeds 3" is quicker
 	PYTHONPATH=tests $(BIN)/python -m benchmarks.attribution $(CAPTURES) $(ARGS)
+
+bench-scale: $(VENV)/.installed-dev ## measure what stores, writers and readers need, for docs/how-to/scale.md
+	PYTHONPATH=tests $(BIN)/python -m benchmarks.scale $(ARGS)
 
 clean: ## remove the virtual environment, build files and caches
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .fuzz

@@ -20,6 +20,16 @@ settings.register_profile("again", settings.get_profile("suite"), derandomize=Tr
 settings.load_profile("suite")
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the figures that tests have recorded with `record_property("figures", line)`."""
+    reports = [report for reports in terminalreporter.stats.values() for report in reports]
+    properties = [each for report in reports for each in getattr(report, "user_properties", [])]
+    lines = [str(value) for name, value in properties if name == "figures"]
+    if lines:
+        terminalreporter.section("figures")
+        terminalreporter.write("\n".join([*sorted({*lines}), ""]))
+
+
 @pytest.fixture(scope="session")
 def captures_dir() -> Path:
     """Return the directory of all captures, named by `CAPTURES`; without it, skip the test (on CI: fail)."""

@@ -16,10 +16,12 @@ import pytest
 from benchmarks import baseline, hostile, wire, worst
 from benchmarks.comparison import Pairs, Spent
 from benchmarks.generate import Load, generate
+from benchmarks.scale import flows
 
 from reference.corpus import USUAL_NETWORKS, Capture, replay
 from shodohflo.capture.files.savefile import Savefile
 from shodohflo.errors import CaptureError
+from shodohflo.keys import counts
 from shodohflo.wire.decode import decode
 from shodohflo.wire.registry import TABLE
 from shodohflo.wire.tunnels import UDP_TUNNELS
@@ -178,3 +180,12 @@ def test_a_hostile_file_is_what_it_says(name: str, data: bytes) -> None:
 
     assert ("more than 256 options" in damage) is (name == "interfaces with 16,000 options")
     assert ("more than 256 options" in damage) is bool(damage)
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_the_flows_for_scale_are_different_and_of_one_family(family: int) -> None:
+    """A row is a flow of its own, but for one in a thousand, so figures for each row are figures for each flow."""
+    names = {key for key in counts(flows(5_000, family=family)) if key.endswith(";flow")}
+
+    assert 4_995 <= len(names) <= 5_000
+    assert {":" in name for name in names} == {family == 6}

@@ -11,7 +11,7 @@ from typing import Final
 TESTS: Final = Path(__file__).parent
 SOURCE: Final = TESTS.parent / "src" / "shodohflo"
 
-BESIDE: Final = {"data", "faults", "fuzz", "live", "reference", "support"}
+BESIDE: Final = {"chaos", "data", "faults", "fuzz", "live", "reference", "support"}
 """Folders outside the mirror: test data, helpers, and tests of the project as a whole."""
 
 ABOUT_THE_PROJECT: Final = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from contextlib import suppress
 from threading import Thread
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +17,8 @@ from shodohflo.store.connection import SocketStore
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from support.serving import Server
 
 
 @pytest.fixture
@@ -52,3 +55,16 @@ def test_an_answer_that_takes_too_long_is_given_up(endless: SocketStore, monkeyp
 
     with pytest.raises(StoreError, match=r"does not end within 0 seconds$"):
         endless.connect()
+
+
+def test_a_connection_that_was_quiet_for_longer_is_used_again(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limit is on an answer that is waited for, not on the time between an answer and the next request."""
+    clock = SimpleNamespace(now=0.0)
+    clock.monotonic = lambda: clock.now
+    monkeypatch.setattr(bounded, "time", clock)
+    client = SocketStore(server.path).connect()
+    number = client.client_id()
+
+    clock.now += 2 * bounded.LONGEST
+
+    assert client.client_id() == number

@@ -97,10 +97,10 @@ def recorded(server: Server) -> dict[str, int]:
         return {key: int(count) for key, count in zip(keys, counts, strict=True) if count is not None}
 
 
-def replayed(*captures: Path, our_nets: Sequence[str]) -> dict[str, int]:
-    """Return the keys of the five kinds that `replay` prints for `captures`, with their counts."""
+def replayed(*captures: Path, our_nets: Sequence[str], words: Sequence[str | Path] = ()) -> dict[str, int]:
+    """Return the keys of the five kinds that `replay` with `words` prints for `captures`, with their counts."""
     ours = [word for prefix in our_nets for word in ("--our-nets", prefix)]
-    printed = run(*PROGRAM, "replay", "--keys", *ours, *captures)
+    printed = run(*PROGRAM, "replay", "--keys", *ours, *words, *captures)
     keys = {key: int(count) for key, count in (line.split("\t") for line in printed.splitlines())}
     assert keys, "a comparison with nothing shows nothing"
     return keys

@@ -33,6 +33,12 @@ class BoundedParser(_LibvalkeyParser):
         super().on_connect(connection, **options)  # type: ignore[no-untyped-call] # typed in part
         self._sock = self._metered = _Metered(self._sock)
 
+    def can_read(self, timeout: float | None) -> bool:
+        """Return whether anything has come; asked of a connection before a request, however long it was quiet."""
+        if self._reader:
+            self._metered.begin()
+        return bool(super().can_read(timeout))  # type: ignore[no-untyped-call] # typed in part
+
     def read_response(self, disable_decoding: bool = False) -> Any:  # noqa: ANN401, FBT001, FBT002 - the library's
         """Return the next answer; raise an error of the client library if it exceeds a limit."""
         if self._reader:
