@@ -2,15 +2,12 @@
 
 `python -m benchmarks.scale`, or `make bench-scale`, prints the figures that `docs/how-to/scale.md` calculates with:
 keys and bytes for each flow, the processor time of the store and of the writer for each row that is written, for a
-heartbeat and for an agent's look at its services, and the time of `flows` over several stores. A cluster is measured if
-this version of shodohflo can write to one.
+heartbeat and for an agent's look at its services, and the time of `flows` over several stores.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib
-import importlib.util
 import json
 import subprocess
 import sys
@@ -29,9 +26,11 @@ from shodohflo.columns.observations import Observations
 from shodohflo.model import TCP, Rung
 from shodohflo.store.connection import SocketStore
 from shodohflo.store.dialogue import Dialogue
+from shodohflo.store.kinds import named_by, sink_to
 from shodohflo.store.services import read_services
 from shodohflo.store.sinks.single import Single
 from shodohflo.store.writer import Writer
+from support.clusters import Cluster
 from support.serving import Server, programs
 
 if TYPE_CHECKING:
@@ -209,11 +208,10 @@ def a_place(name: str) -> Iterator[Place]:
         with a_server(name) as server:
             yield Place(name, [server], lambda: Single(SocketStore(server.path)))
         return
-    kinds, clusters = (importlib.import_module(module) for module in ("shodohflo.store.kinds", "support.clusters"))
     with tempfile.TemporaryDirectory(prefix="scale") as folder:
-        cluster = clusters.Cluster(programs()["valkey"](), Path(folder)).start()
+        cluster = Cluster(programs()["valkey"](), Path(folder)).start()
         try:
-            yield Place(name, cluster.nodes, lambda: kinds.sink_to(kinds.named_by(cluster.url)))
+            yield Place(name, cluster.nodes, lambda: sink_to(named_by(cluster.url)))
         finally:
             cluster.kill()
 
@@ -319,9 +317,11 @@ def main() -> None:
     parser.add_argument("--flows", type=int, default=40_000, help="that are written (%(default)s)")
     parser.add_argument("--stores", type=int, nargs="*", default=[1, 4, 16, 64], help="that are read at once")
     parser.add_argument("--each", type=int, default=2_000, help="flows in each store that is read (%(default)s)")
+    parser.add_argument(
+        "--kind", action="append", choices=("valkey", "redis", _CLUSTER), help="only this; may be repeated"
+    )
     chosen = parser.parse_args()
-    places = ["valkey", "redis", *([_CLUSTER] if importlib.util.find_spec("shodohflo.store.kinds") else [])]
-    for name in places:
+    for name in chosen.kind or ("valkey", "redis", _CLUSTER):
         for family in (4, 6):
             for each in hold(name, family, chosen.flows):
                 _print(each)
