@@ -104,7 +104,7 @@ def test_every_dependency_is_pinned() -> None:
     """Every dependency has a pinned version, so that what CI tested is what gets installed."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     wanted = [project["dependencies"], *project["optional-dependencies"].values()]
-    names = {re.split(r"[\[<>=~! ]", requirement)[0].lower() for some in wanted for requirement in some}
+    names = {re.split(r"[\[<>=~!; ]", requirement)[0].lower() for some in wanted for requirement in some}
     pinned = {line.split("==")[0].lower() for line in (ROOT / "constraints.txt").read_text().splitlines()}
 
     assert names - pinned == set()
