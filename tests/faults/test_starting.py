@@ -23,6 +23,7 @@ OURS: Final = ("--our-nets", "95.136.242.0/24")
 WRONG: Final = {
     "wrong password": ("valkey://:wrong@127.0.0.1:{port}", "correct user and password in the URL"),
     "no password": ("valkey://127.0.0.1:{port}", "the store asks for a password"),
+    "no file": ("valkey://127.0.0.1:{port}?password_file=/nowhere", "password_file /nowhere: No such file"),
     "unknown user": ("valkey://nobody:right@127.0.0.1:{port}", "correct user and password in the URL"),
     "unknown database": ("valkey://:right@127.0.0.1:{port}/99", "the store has no database of that number"),
     "TLS against plain": ("valkeys://:right@127.0.0.1:{port}", "the port does not speak TLS: write valkey://"),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from shodohflo.store.slots import slot_of
 from support.agents import recorded, replayed, watching
 from support.clusters import Cluster
 from support.networks import send
@@ -44,6 +47,31 @@ def test_a_cluster_holds_what_replay_of_the_same_capture_gives(
         cluster.kill()
 
     assert held == replayed(capture, our_nets=(_OURS,))
+
+
+def test_what_a_node_did_not_take_is_named_at_the_end(
+    ends: tuple[Namespace, Namespace], capture: Path, tmp_path: Path
+) -> None:
+    """The packets of a flow whose node is away are named, although the node of their client took all."""
+    far, near = ends
+    near.ip("link", "set", "lo", "up")
+    with near.entered():
+        loose = ("--cluster-require-full-coverage", "no")
+        cluster = Cluster(programs()["valkey"](), tmp_path / "cluster", arguments=loose).start()
+    of_client = cluster.node_of(slot_of("client;95.136.242.99"))
+    next(node for node in cluster.nodes if node is not of_client).kill()
+
+    try:
+        with watching(near, cluster.url, tmp_path, "--our-nets", _OURS) as agent:
+            send(far, "far0", capture)
+            agent.process.send_signal(signal.SIGTERM)
+            status = agent.process.wait(timeout=30)
+    finally:
+        cluster.kill()
+
+    last = agent.log().splitlines()[-1]
+    assert status == 1, agent.log()
+    assert re.fullmatch(r"shodohflo: [0-9]+ recorded packets never reached valkey\+cluster://.*", last), agent.log()
 
 
 def test_a_password_from_a_file_is_in_no_other_place(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,10 +11,13 @@ import pytest
 from shodohflo.errors import LastingStoreError, StoreError
 from shodohflo.store.connection import RemoteStore, SocketStore
 from shodohflo.store.urls import StoreUrl, parse_url
+from support.sentinels import Sentinels
 from support.serving import Server, encrypted, free_port, programs
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from support.clusters import Cluster
 
 
 @pytest.mark.parametrize("form", ["{host}:{port}", "redis://{host}:{port}/1", "valkey://{host}:{port}?db=1"])
@@ -119,6 +124,44 @@ def test_a_client_shows_its_certificate(certificate: Path, tmp_path: Path) -> No
             RemoteStore(parse_url(url)).connect()
     finally:
         server.kill()
+
+
+def test_a_node_of_a_cluster_is_told(cluster: Cluster) -> None:
+    """Reading it as a single server would show a part of the keys without a word."""
+    with pytest.raises(LastingStoreError, match=r"write valkey\+cluster://"):
+        RemoteStore(StoreUrl(host="127.0.0.1", port=cluster.nodes[0].port)).connect()
+
+
+def test_a_sentinel_is_told(tmp_path: Path) -> None:
+    """It answers PING as a store does, and knows no command for keys."""
+    sentinels = Sentinels(programs()["valkey"](), tmp_path, number=1).start()
+
+    try:
+        with pytest.raises(LastingStoreError, match=r"write valkey\+sentinel://"):
+            RemoteStore(StoreUrl(host="127.0.0.1", port=sentinels.ports[0])).connect()
+    finally:
+        sentinels.kill()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ("ssl_ca_certs={}/no.pem", r"ssl_ca_certs .*/no\.pem: No such file"),
+        ("ssl_ca_certs={}/empty.pem", r"ssl_ca_certs .*/empty\.pem: "),
+        ("ssl_certfile={}/no.pem", r"ssl_certfile .*/no\.pem with its key: No such file"),
+        ("ssl_certfile={}/cert.pem", r"ssl_certfile .*/cert\.pem with its key: "),
+        ("ssl_certfile={0}/cert.pem&ssl_keyfile={0}/locked.pem", r"ssl_certfile .*/cert\.pem with its key: "),
+    ],
+)
+def test_a_file_that_tls_cannot_use_is_named(certificate: Path, tmp_path: Path, options: str, said: str) -> None:
+    """It is missing, has no certificate, no key or a key with a passphrase, which nobody is asked for."""
+    (tmp_path / "empty.pem").touch()
+    shutil.copy(certificate / "cert.pem", tmp_path)
+    locked = ["openssl", "pkey", "-in", str(certificate / "key.pem"), "-aes128", "-passout", "pass:secret"]
+    subprocess.run([*locked, "-out", str(tmp_path / "locked.pem")], check=True)
+
+    with pytest.raises(LastingStoreError, match=said + ".*name another file"):
+        RemoteStore(parse_url(f"valkeys://localhost:{free_port()}?{options.format(tmp_path)}")).connect()
 
 
 def test_a_user_of_the_store_is_one_with_rights(own_server: Server) -> None:

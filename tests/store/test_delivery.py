@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from zlib import crc32
 
@@ -48,6 +49,10 @@ EVENTS = st.one_of(
 )
 """Rows that are added, the result of an attempt to send, what happens to the store, or seconds that pass."""
 
+KILL = "the agent is killed"
+LOSSES = ("restored", "emptied", "some evicted", "all evicted", "ahead")
+"""What a store does that loses counts."""
+
 
 class FewLanes:
     """Divides keys among three lanes, as a cluster does among its slots."""
@@ -75,13 +80,24 @@ class History:
     ) -> None:
         """Begin with nothing."""
         self.now = START
-        lanes = lanes or OneLane()
-        self.outbox = Outbox(octets, 900, lanes.number)
-        self.delivery = Delivery(self.outbox, WRITING, lanes, tail)
+        self._octets, self._tail, self._lanes = octets, tail, lanes or OneLane()
+        self.abandoned: Counter[str] = Counter()
+        """Counts that waited, or were in flight, when an agent was killed."""
+        self.begin(WRITING)
         self.store = store or PlainStore()
         self.expected = Expectation(900)
         self.late: list[Write] = []
         self.away = -1
+
+    def begin(self, writing: Writing) -> None:
+        """Begin as an agent that knows nothing."""
+        self.outbox = Outbox(self._octets, 900, self._lanes.number)
+        self.delivery = Delivery(self.outbox, writing, self._lanes, self._tail)
+
+    def kill(self) -> None:
+        """Kill the agent, and start another one; what was sent before may still arrive."""
+        self.abandoned += self.outbox.books.waiting + self.delivery.in_flight
+        self.begin(replace(WRITING, session=self.delivery.writing.session + "+"))
 
     def add(self, rows: list[Seen]) -> None:
         """Count rows."""
@@ -94,6 +110,8 @@ class History:
             self.add(event)
         elif isinstance(event, int):
             self.now += event * SECOND
+        elif event == KILL:
+            self.kill()
         elif event in {"request lost", "answer lost", "answered", "half answered"}:
             is_answered = event in {"answered", "half answered"}
             self.send(is_received=event != "request lost", is_answered=is_answered, whole=event != "half answered")
@@ -193,7 +211,7 @@ def test_a_tail_of_any_size_serves(events: list[list[Seen] | str | int], tail: i
 
 
 @settings(max_examples=max(HISTORIES // 3, 100), deadline=None)
-@given(st.lists(EVENTS.filter(lambda event: event not in ("some evicted", "all evicted", "ahead")), max_size=40))
+@given(st.lists(EVENTS.filter(lambda event: event not in LOSSES[2:]), max_size=40))
 def test_the_agent_finds_by_itself_what_a_store_lost(events: list[list[Seen] | str | int]) -> None:
     """A store that was emptied, restored or failed over is healed although nothing new is counted."""
     history = History()
@@ -216,6 +234,35 @@ def test_lanes_are_healed_each_for_itself(events: list[list[Seen] | str | int]) 
     history.settle_in_full()
 
     assert history.what_is_wrong() == {}
+
+
+@settings(max_examples=max(HISTORIES // 6, 50), deadline=None)
+@given(st.lists(EVENTS | st.just(KILL), max_size=40), st.booleans())
+def test_an_agent_that_is_killed_doubles_nothing(events: list[list[Seen] | str | int], divided: bool) -> None:  # noqa: FBT001 - drawn
+    """Whatever happens, no key has more than was counted."""
+    history = History(lanes=FewLanes() if divided else OneLane())
+
+    for event in events:
+        history.happen(event)
+    history.settle_in_full()
+
+    assert all(does <= should for should, does in history.what_is_wrong().values())
+
+
+@settings(max_examples=max(HISTORIES // 6, 50), deadline=None)
+@given(st.lists(EVENTS.filter(lambda event: event not in LOSSES) | st.just(KILL), max_size=40))
+def test_an_agent_that_is_killed_loses_only_what_it_had_not_written(events: list[list[Seen] | str | int]) -> None:
+    """What was confirmed stays, whoever writes after it."""
+    history = History()
+
+    for event in events:
+        history.happen(event)
+    history.settle_in_full()
+
+    wrong = history.what_is_wrong()
+    assert all(does <= should for should, does in wrong.values())
+    clients = [should - does for key, (should, does) in wrong.items() if key.startswith("client;")]
+    assert sum(clients) <= history.abandoned["client"]
 
 
 def test_a_lane_that_is_away_holds_up_no_other() -> None:

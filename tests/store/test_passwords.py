@@ -59,6 +59,12 @@ def test_a_pipe_that_nobody_writes_to_does_not_hold_us(tmp_path: Path) -> None:
         in_file(tmp_path / "pipe").read()
 
 
+def test_a_file_that_is_missing_is_named_with_the_way_out(tmp_path: Path) -> None:
+    """It may be there and unreadable, or be another one."""
+    with pytest.raises(ValueError, match=f"password_file {tmp_path}/no: No such file .*, or name another file"):
+        in_file(tmp_path / "no").read()
+
+
 def test_a_variable_is_read_when_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     """A variable has the password, or is named."""
     place = PasswordPlace(PasswordSource.VARIABLE, "STORE_PASSWORD")
@@ -81,7 +87,7 @@ def test_a_credential_is_in_the_directory_that_systemd_names(monkeypatch: pytest
     with pytest.raises(ValueError, match="write LoadCredential=store:PATH in the unit"):
         place.read()
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
-    with pytest.raises(ValueError, match="password_credential store: No such file"):
+    with pytest.raises(ValueError, match=r"store: No such file .*, or write LoadCredential=store:PATH"):
         place.read()
     (tmp_path / "store").write_bytes(b"secret\n")
     assert place.read() == "secret"

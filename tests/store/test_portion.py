@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from shodohflo.store.outbox import Outbox
-from shodohflo.store.portion import DETAIL, KINDS, VIEWS, counts_of
+from shodohflo.store.portion import DETAIL, KINDS, VIEWS, counts_of, packets_in
 from support.observing import flow, observed
 from support.scribing import START
 
@@ -14,6 +15,21 @@ def test_every_view_counts_as_one_of_the_kinds_but_details() -> None:
     """Details count the same packets as their flows, and come last."""
     assert {view.kind for view in VIEWS} == {*KINDS, ""}
     assert VIEWS[-1] is DETAIL
+
+
+@pytest.mark.parametrize(
+    ("counts", "packets"),
+    [
+        ({}, 0),
+        ({"client": 5, "flow": 5, "peer": 10}, 5),
+        ({"client": 5, "flow": 2, "rst": 2, "icmp": 1}, 5),
+        ({"client": 1, "flow": 2, "rst": 3}, 5),
+        ({"peer": 3}, 2),
+    ],
+)
+def test_packets_are_named_by_any_key_that_is_missing(counts: dict[str, int], packets: int) -> None:
+    """The client of a packet may be on another node than its flow."""
+    assert packets_in(counts) == packets
 
 
 def test_some_of_a_portion_are_the_same_keys_with_all_that_is_said() -> None:

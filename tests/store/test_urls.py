@@ -61,7 +61,7 @@ from shodohflo.store.urls import SENTINEL_PORT, Endpoint, StoreKind, StoreUrl, p
             ),
         ),
         (
-            "rediss+cluster://:a@b,c@bert,ernie:2/?ssl_cert_reqs=none",
+            "rediss+cluster://:a%40b,c@bert,ernie:2/?ssl_cert_reqs=none",
             StoreUrl(
                 host="bert",
                 others=(Endpoint("ernie", 2),),
@@ -112,6 +112,7 @@ def test_each_form_names_its_store(text: str, url: StoreUrl) -> None:
         ("redis://bert?speed=9", "unknown option after the ?"),
         ("redis://bert?ssl_ca_certs=/ca", "unknown option after the ?"),
         ("rediss://bert?ssl_cert_reqs=maybe", "ssl_cert_reqs"),
+        ("rediss://bert?ssl_keyfile=/k", "ssl_keyfile without an ssl_certfile"),
         ("redis://bert#1", "#"),
         ("unix://run/valkey.sock", "three slashes"),
         ("unix://", "three slashes"),
@@ -121,7 +122,9 @@ def test_each_form_names_its_store(text: str, url: StoreUrl) -> None:
         ("redis://me@bert", "a user without a password"),
         ("redis://bert/123456", "database"),
         ("unix:///run/me@s.sock", "%40"),
-        ("redis://b,ert", "a character that none has"),
+        ("redis://bert,ernie", "valkey+cluster://"),
+        ("redis+cluster://:a@bert,:a@ernie", "stand once, before the first host"),
+        ("redis://bert?password_file=", "an absolute path"),
         ("redis+shard://bert", "the scheme must be"),
         ("unix+cluster:///s", "the scheme must be"),
         ("redis+://bert", "the scheme must be"),
@@ -226,7 +229,7 @@ def test_a_misplaced_password_is_in_no_message(text: str) -> None:
 
 def test_a_store_is_shown_without_its_credentials() -> None:
     """Neither `str` nor `repr` of a URL contains credentials."""
-    url = parse_url("rediss://me:secret@[::1]:1/2?ssl_keyfile=secret")
+    url = parse_url("rediss://me:secret@[::1]:1/2?ssl_certfile=/c&ssl_keyfile=secret")
 
     assert str(url) == "valkeys://[::1]:1/2"
     assert "secret" not in repr(url)

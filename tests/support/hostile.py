@@ -84,6 +84,7 @@ HONEST: Final[Script] = {
     "SCAN": matching,
     "GETRANGE": bulk("7"),
     "PTTL": b":890000\r\n",
+    "MGET": array(b"$-1\r\n", b"$-1\r\n"),
     "HGETALL": hashed(FIELDS),
 }
 

@@ -13,7 +13,7 @@ from shodohflo.keys.networks import to_fields
 from shodohflo.keys.outcomes import outcomes_to_fields
 from shodohflo.model import Network, rule_place
 from shodohflo.report.numbers import counted
-from shodohflo.store.portion import KINDS
+from shodohflo.store.portion import KINDS, packets_in
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -115,8 +115,13 @@ class Status:
 
     @property
     def given_up(self) -> int:
-        """The number of recorded packets that never reached the store: each has a client that counts it."""
-        return self.missed.get("client", 0)
+        """The number of recorded packets that never reached the store, or not with all of their keys; at least."""
+        return packets_in(self.missed)
+
+    @property
+    def lost(self) -> int:
+        """The number of packets that the store had taken, and lost; at least."""
+        return packets_in(self.writer.lost)
 
     @property
     def missed(self) -> dict[str, int]:
@@ -203,8 +208,7 @@ def summary(status: Status) -> str:
     counts = ", ".join(f"{count:,} {word}" for word, count in by_word.items() if count)
     store = _about_store(status.writer) if status.state == "running" else ""
     lost = f", {status.given_up:,} never reached the store" if status.given_up else ""
-    gone = status.writer.lost.get("client", 0)
-    lost += f", {gone:,} lost by the store" if gone else ""
+    lost += f", {status.lost:,} lost by the store" if status.lost else ""
     return (
         f"{counted(status.ledger.received, 'packet')} received ({counts or 'nothing yet'}), "
         f"{status.ledger.kernel_dropped:,} dropped by the kernel{lost}{store}"

@@ -76,8 +76,10 @@ def _report(last: list[Status], arguments: RunArguments) -> None:
                 kinds = ", ".join(f"{count:,} of {kind}" for kind, count in ended.missed.items())
                 told = counted(ended.given_up, "recorded packet")
                 fail(f"{told} never reached {ended.identity.store} (counts of keys: {kinds})")
-            if lost := ended.writer.lost.get("client", 0):
-                fail(f"{ended.identity.store} lost {counted(lost, 'recorded packet')} that it had taken")
+            elif ended.state == "cut short":
+                fail(f"{ended.identity.store} did not take all keys: details, or what was to be written again")
+            if ended.lost:
+                fail(f"{ended.identity.store} lost {counted(ended.lost, 'recorded packet')} that it had taken")
         finally:  # a full or closed standard output does not take the file with it
             if arguments.ledger:
                 write_ledger(ended.ledger, arguments.ledger)

@@ -100,7 +100,8 @@ store = click.option(
     "--store",
     metavar="URL",
     envvar="SHODOHFLO_STORE",
-    help="The store: redis://, rediss://, valkey://, valkeys:// or unix://.",
+    help="The store: redis://, rediss://, valkey://, valkeys:// or unix://; +sentinel or +cluster may follow the first "
+    "four.",
 )
 ledger = click.option(
     "--ledger",

@@ -231,8 +231,8 @@ KNOWN: Final = {
             MEGABYTES,
             str(OUTBOX_MEMORY),
             "The memory for keys that wait for the store, and for what is known of those that it has, with which an "
-            "agent heals what a store loses. A key takes about 190 bytes, a flow with five keys about 950. Over it, "
-            "new keys are refused and counted.",
+            "agent heals what a store loses. A quarter is for the latest writes; of the rest, a key takes about 190 "
+            "bytes, a flow with five keys about 950. Over it, new keys are refused and counted.",
             partial(_megabytes, _LEAST_OUTBOX_MEMORY),
             "SHODOHFLO_OUTBOX_MEMORY",
         ),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ssl
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from valkey import ConnectionPool, UnixDomainSocketConnection, Valkey
-from valkey.exceptions import AuthenticationError
+from valkey.exceptions import AuthenticationError, NoPermissionError
 
 from shodohflo.errors import LastingStoreError, StoreError
 from shodohflo.store.access import credentials
@@ -80,6 +81,8 @@ class Entrance:
 
         `options` are those of the client library: user, password, database.
         """
+        if self.url.tls:
+            _check_files(self.url, name)
         try:
             return _answered(self._pool(endpoint, options), name)
         except LastingStoreError:
@@ -147,6 +150,17 @@ class RemoteStore:
 
     def connect(self) -> Valkey:
         """Return a client that the store has answered; an embedded store of our own user lets it write."""
+        client = self._client()
+        try:
+            with any_errors(self.name), suppress(NoPermissionError):
+                # Of two slots. A node of a cluster would show readers only its part; like a Sentinel, it refuses this.
+                client.mget("a", "b")
+        except StoreError:
+            client.connection_pool.disconnect()
+            raise
+        return client
+
+    def _client(self) -> Valkey:
         url = self.url
         known = login(self.name, url.username, url.password)
         if not url.path:
@@ -185,6 +199,22 @@ class SocketStore:
     def connections(self) -> frozenset[TcpEnds]:
         """Return no connections: a unix socket is not a TCP connection."""
         return frozenset()
+
+
+def _check_files(url: StoreUrl, name: str) -> None:
+    """Raise a `LastingStoreError` with the file of a URL that TLS can't use; the error of TLS itself names none."""
+    trial = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    place = ""
+    try:
+        if url.ca_certs is not None:
+            place = f"ssl_ca_certs {url.ca_certs}"
+            trial.load_verify_locations(url.ca_certs)
+        if url.certificate is not None:
+            place = f"ssl_certfile {url.certificate} with its key"
+            trial.load_cert_chain(url.certificate, url.key, password="")  # instead of asking on the terminal
+    except OSError as error:
+        way_out = "let the user of this process read it, or name another file"
+        raise LastingStoreError(f"store {name}: {place}: {error.strerror or error}: {way_out}") from error
 
 
 def _trusting() -> ssl.SSLContext:

@@ -18,6 +18,8 @@ from shodohflo.errors import LastingStoreError, StoreError, foreign_text
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_WRONG_LOGIN: Final = "correct user and password in the URL of the store, or in the place that it names"
+
 _BY_TYPE: Final[dict[type[BaseException], str]] = {
     ssl.SSLCertVerificationError: "name its authority with ?ssl_ca_certs=FILE, or trust any with ?ssl_cert_reqs=none",
     NoPermissionError: "the user lacks a permission; docs/how-to/several-stores.md has the list",
@@ -29,14 +31,15 @@ _BY_TYPE: Final[dict[type[BaseException], str]] = {
 _BY_TEXT: Final[dict[re.Pattern[str], str]] = {
     re.compile(pattern, re.IGNORECASE): way_out
     for pattern, way_out in {
-        r"authentication required|NOAUTH": "the store asks for a password: write valkey://:PASSWORD@host",
-        r"invalid (username|password)|WRONGPASS|user is disabled": "correct user and password in the URL of the store",
+        r"authentication required|NOAUTH": "the store asks for a password: name its file with ?password_file=PATH",
+        r"invalid (username|password)|WRONGPASS|user is disabled": _WRONG_LOGIN,
         r"without any password configured|no password is set": "the store has no password: leave it out of the URL",
         r"DB index|invalid database": "the store has no database of that number: correct it, or leave it out",
         r"^Protocol Error": "no Valkey or Redis listens there: correct host and port",
         r"CERTIFICATE_REQUIRED": "the store asks for a certificate: name it with ?ssl_certfile=FILE&ssl_keyfile=FILE",
         r"protected mode": "the store lets only its own host in: set a password or `protected-mode no` there",
-        r"unknown command": "the store lacks a command that is necessary, or has renamed it: use another store",
+        r"unknown command": "it lacks a command that is necessary: use another store, or write valkey+sentinel:// if a"
+        " Sentinel listens there",
         r"read.only replica": "it is a replica, which takes no writes: name its primary",
         r"\bMOVED \d|CROSSSLOT": "it is a node of a cluster: write valkey+cluster:// instead of valkey://",
     }.items()
@@ -98,7 +101,7 @@ def _way_out(error: Exception) -> str | None:
     for kind, way_out in _BY_TYPE.items():
         if any(isinstance(cause, kind) for cause in chain):
             return way_out
-    return "correct user and password in the URL of the store" if isinstance(error, AuthenticationError) else None
+    return _WRONG_LOGIN if isinstance(error, AuthenticationError) else None
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -53,7 +53,8 @@ class OutageLog:
                 else "it has nothing of this agent"
             )
             _LOG.warning(
-                "store %s: %s: it was emptied, restored or restarted without data; what still lives is written again",
+                "store %s: %s: it was emptied, restored, restarted without data or failed over; what still lives is "
+                "written again",
                 self._name,
                 has,
             )

@@ -52,7 +52,7 @@ class PasswordPlace:
         """Return the password as it is now; raise a `ValueError` of one line with the place and the way out."""
         match self.source:
             case PasswordSource.FILE:
-                return _of_file(Path(self.place), f"password_file {self.place}")
+                return _of_file(Path(self.place), f"password_file {self.place}", "name another file")
             case PasswordSource.VARIABLE:
                 return _of_variable(self.place)
             case PasswordSource.CREDENTIAL:
@@ -73,17 +73,17 @@ def _of_credential(name: str) -> str:
             f"{place}: there are no credentials ({_CREDENTIALS} is not set): write LoadCredential={name}:PATH in the"
             " unit, or name the file with password_file"
         )
-    return _of_file(Path(directory) / name, place)
+    return _of_file(Path(directory) / name, place, f"write LoadCredential={name}:PATH in the unit")
 
 
-def _of_file(path: Path, place: str) -> str:
-    """Return the text of a file without its final newline."""
+def _of_file(path: Path, place: str, or_else: str) -> str:
+    """Return the text of a file without its final newline; `or_else` is a way out if it can't be read."""
     try:
         # Opening a named pipe without O_NONBLOCK waits for its other end.
         with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC), "rb") as file:  # noqa: PTH123 - of a descriptor
             octets = file.read(LONGEST + 1) or b""
     except OSError as error:
-        raise ValueError(f"{place}: {error.strerror}: let the user of this process read it") from error
+        raise ValueError(f"{place}: {error.strerror}: let the user of this process read it, or {or_else}") from error
     if len(octets) > LONGEST:
         raise ValueError(f"{place}: more than {LONGEST:,} bytes are no password: name another file")
     try:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from shodohflo.keys.key_columns import ClientKeys, FlowKeys, PairKeys, ResetKeys, UnreachableKeys
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     import numpy as np
     from numpy.typing import NDArray
@@ -27,6 +27,16 @@ if TYPE_CHECKING:
 
 KINDS: Final = ("flow", "peer", "client", "rst", "icmp")
 """The kinds of keys that count packets, as the counters name them."""
+
+
+def packets_in(counts: Mapping[str, int]) -> int:
+    """Return how many packets such counts by kind are of, at least.
+
+    A packet counts in a client, in both keys of a pair, and in a flow, a reset or an unreachable. On a cluster of which
+    a part is away, or where there was room for some of them only, the others are not among the counts.
+    """
+    own = sum(counts.get(kind, 0) for kind in ("flow", "rst", "icmp"))
+    return max(counts.get("client", 0), own, -(-counts.get("peer", 0) // 2))
 
 
 class Doubt(IntEnum):

@@ -172,6 +172,8 @@ def _network(parts: SplitResult, options: dict[str, str], tls: bool, kind: Store
     check = options.get("ssl_cert_reqs", "required")
     if check not in _CERTIFICATE_CHECKS:
         raise ValueError(f"ssl_cert_reqs must be one of {', '.join(sorted(_CERTIFICATE_CHECKS))}")
+    if "ssl_keyfile" in options and "ssl_certfile" not in options:
+        raise ValueError("ssl_keyfile without an ssl_certfile")
     first, *others = _endpoints(parts, kind)
     username, password = _credentials(parts, options)
     primary, database = _path(parts, options, kind)
@@ -200,8 +202,12 @@ def _network(parts: SplitResult, options: dict[str, str], tls: bool, kind: Store
 
 def _endpoints(parts: SplitResult, kind: StoreKind) -> list[Endpoint]:
     """Return the hosts, of which there may be several unless the store is a single one."""
-    hosts = parts.netloc.rpartition("@")[2]
-    listed = hosts.split(",") if kind else [hosts]
+    known, _, hosts = parts.netloc.rpartition("@")
+    if kind and "@" in known:
+        raise ValueError("user and password stand once, before the first host; write @ in a password as %40")
+    listed = hosts.split(",")
+    if len(listed) > 1 and not kind:
+        raise ValueError("several hosts are Sentinels, valkey+sentinel://, or nodes of a cluster, valkey+cluster://")
     if len(listed) > MOST_PLACES:
         raise ValueError(f"more than {MOST_PLACES} hosts")
     default = SENTINEL_PORT if kind is StoreKind.SENTINEL else DEFAULT_PORT
@@ -271,14 +277,14 @@ def _credentials(parts: SplitResult, options: dict[str, str]) -> tuple[str | Non
 
 def _password(options: dict[str, str], prefix: str = "") -> str | PasswordPlace | None:
     """Return the password, or its place, of the options that begin with `prefix`."""
-    given = [option for option in ("password", *PasswordSource) if options.get(prefix + option)]
+    given = [option for option in ("password", *PasswordSource) if prefix + option in options]
     if len(given) > 1:
         raise ValueError(f"more than one of {', '.join(prefix + option for option in given)}")
     if not given:
         return None
     value = options[prefix + given[0]]
     if given[0] == "password":
-        return value
+        return value or None
     place = PasswordPlace(PasswordSource(given[0]), value)
     place.check()
     return place

@@ -24,10 +24,10 @@ each key how much it adds and how much the key then has from this agent, and a s
 Example: write 7 of session 4f1c9a by the agent `bert`, with a lifetime of 900 seconds, adds 3 UDP packets with 200
 bytes to a flow that had 5 with 300 before:
 
-    KEYS[1]      writer;4f1c9a                    ARGV[1..9]   7  6  86400  bert  1700000019  4  900000  1  5
+    KEYS[1]      writer;4f1c9a                    ARGV[1..9]   7  6  86400  bert  1700000025  4  900000  1  5
     KEYS[2..5]   10.0.0.1;8.8.8.8;53;flow         ARGV[10]     900000
-                 10.0.0.1;8.8.8.8;peer            ARGV[11..18] 3  8  3  8  3  8  3  8
-                 8.8.8.8;10.0.0.1;peer
+                 8.8.8.8;10.0.0.1;peer            ARGV[11..18] 3  8  3  8  3  8  3  8
+                 10.0.0.1;8.8.8.8;peer
                  client;10.0.0.1
     KEYS[6]      detail;10.0.0.1;8.8.8.8;53       ARGV[19..]   1  "" 1700000000.250000  1700000009.500000
                                                                FLOW_MAPPING[1]  the lower port is the service  bits  ""
@@ -42,8 +42,8 @@ what this write adds, so that it gets the second if it has less. A correction ad
 of protocols, the sign of doubt, six fields, and five arguments per protocol.
 
 The answer {1, 6, 0, 0, 0, -1, 1700000010} means: applied, the number was 6, no key was refused, nothing was written
-again because it was missing, and of nothing it is unknown whether it is there. Then comes the number of the keys that
-the store has evicted, if the answer is that it has lost writes, and its time in seconds since 1970.
+again because it was missing, and of nothing it is unknown whether it is there. Then come the number of the keys that
+the store has evicted, or -1 unless the answer is that it has lost writes, and its time in seconds since 1970.
 """
 
 from __future__ import annotations

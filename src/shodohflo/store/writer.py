@@ -37,6 +37,7 @@ from shodohflo.store.failures import one_line
 from shodohflo.store.hashes import HashQueue, to_hash
 from shodohflo.store.outage_log import OutageLog
 from shodohflo.store.outbox import Outbox, RuleTexts
+from shodohflo.store.portion import packets_in
 from shodohflo.store.retry import FIRST_DELAY, LONGEST_DELAY, LONGEST_PARTLY, next_delay
 from shodohflo.store.sinks import HashesRefusedError, HeartbeatRefusedError, PartlyAwayError
 from shodohflo.store.stats import WriterStats
@@ -192,11 +193,10 @@ class Writer:
         """Return the counters as they are now."""
         with self._changed:
             delivery, outbox = self._delivery, self._outbox
-            waiting = outbox.books.waiting + delivery.in_flight
             return replace(
                 self._stats,
                 waiting=delivery.waiting_keys,
-                waiting_packets=waiting["client"],
+                waiting_packets=packets_in(outbox.books.waiting + delivery.in_flight),
                 packets=delivery.written["client"],
                 writes=delivery.writes,
                 repeated=delivery.repeated,
