@@ -9,11 +9,13 @@ import signal
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from valkey.exceptions import ValkeyError
 
 from chaos.traffic import ROUNDS, Load
+from support.agents import NAME
 from support.meddling import Fate, always_pass, often
 from support.serving import wait_until
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from chaos.world import World
+    from support.clusters import Cluster
     from support.serving import Server
 
 OBSERVED: Final = """
@@ -37,6 +40,15 @@ TURNING: Final = Load(fresh=0, turning=10)
 _LONGEST: Final = 2.0
 """Seconds that a fault lasts at most, unless its scenario says otherwise."""
 
+_SLOTS: Final = 20
+"""Slots that are moved at a time, one after the other, at most."""
+
+_MIGRATED: Final = 300
+"""Slots that nodes move by themselves at a time, at most."""
+
+_STEP: Final = 0.6
+"""Seconds between two steps of moving slots, at most."""
+
 _KILLS: Final = 20
 """How often agents are killed, if there are packets for as long."""
 
@@ -51,6 +63,8 @@ class Scenario:
     play: Callable[[World], None]
     server: tuple[str, ...] = ()
     """Arguments of the server."""
+    replicas: int | None = None
+    """Of each primary of the cluster that is the store; None if one server is."""
     lifetime: int = 900
     """Seconds that keys live."""
     load: Load = field(default_factory=Load)
@@ -190,6 +204,54 @@ def outlasted(world: World) -> None:
     world.start_server(world.server)
 
 
+def resharded(world: World) -> None:
+    """Move slots between the nodes of a cluster, some of their keys before the others."""
+    for moment in world.moments(4):
+        world.sending.wait_for(moment)
+        _reshard(world)
+
+
+def migrated(world: World) -> None:
+    """Let the nodes of a cluster move many slots at once by themselves, as Valkey 9 does."""
+    for moment in world.moments(6):
+        world.sending.wait_for(moment)
+        cluster, (target, slots) = _cluster(world), _moves(world, _MIGRATED)
+        parts = [(source, [slot for slot in slots if cluster.node_of(slot) is source]) for source in cluster.nodes]
+        for source, some in parts:
+            if some:
+                cluster.migrate(source, some, target)
+        cluster.wait_until_agreed()
+
+
+def cluster_killed(world: World) -> None:
+    """Kill a node of a cluster, and start it again empty."""
+    for moment in world.moments(2):
+        world.sending.wait_for(moment)
+        node = world.chance.choice(world.holders)
+        node.kill()
+        _while_it_lasts(world)
+        world.start_server(node)
+        _cluster(world).wait_until_ok()
+
+
+def cluster_failed_over(world: World) -> None:
+    """Kill a node of a cluster, whose replica lags behind and takes over, and start it again as a replica."""
+    cluster, (lagging, killed_at) = _cluster(world), world.moments(2)
+    world.sending.wait_for(lagging)
+    primary = world.chance.choice(world.holders)
+    replica = cluster.replica_of(primary)
+    replica.send(signal.SIGSTOP)
+    with primary.client() as client:
+        client.execute_command("CLIENT", "KILL", "TYPE", "replica")
+    world.sending.wait_for(killed_at)
+    primary.kill()
+    replica.send(signal.SIGCONT)
+    wait_until(lambda: replica in cluster.serving(), "the replica takes over")
+    world.start_server(primary)
+    wait_until(lambda: primary not in cluster.serving(), "the old primary follows")
+    cluster.wait_until_ok()
+
+
 SCENARIOS: Final = {
     "calm": Scenario(calm),
     "killed": Scenario(killed),
@@ -207,6 +269,12 @@ SCENARIOS: Final = {
     "anything": Scenario(anything),
     "corrected": Scenario(anything, load=TURNING, rules=OBSERVED),
     "outlasted": Scenario(outlasted, lifetime=6, seconds=20),
+    "resharded": Scenario(resharded, replicas=0),
+    "migrated": Scenario(migrated, replicas=0),
+    "cluster-killed": Scenario(cluster_killed, replicas=0, seconds=20),
+    "cluster-failed-over": Scenario(
+        cluster_failed_over, ("--cluster-replica-validity-factor", "0"), replicas=1, seconds=20
+    ),
     "agent-killed": Scenario(agent_killed, seconds=120),
     "either-killed": Scenario(either_killed, server=("--appendonly", "yes"), seconds=120),
 }
@@ -281,6 +349,35 @@ def used_by_keys(server: Server) -> int:
     with server.client() as client:
         memory = client.info("memory")
         return max(int(memory["used_memory"]) - int(memory["used_memory_startup"]), 0)
+
+
+def _reshard(world: World) -> None:
+    """Move some slots in which something counts to a node: one of their keys each, and later the others."""
+    cluster, (target, slots) = _cluster(world), _moves(world, _SLOTS)
+    for step in (cluster.open_move, partial(cluster.move_some, number=1), cluster.move_keys):
+        for slot in slots:
+            step(slot, target)
+        time.sleep(world.chance.uniform(0.0, _STEP))
+    for slot in slots:
+        cluster.close_move(slot, target)
+    cluster.wait_until_agreed()
+
+
+def _moves(world: World, number: int) -> tuple[Server, list[int]]:
+    """Return a node, and at most so many slots in which something counts and that other nodes have.
+
+    It is one node as one that gives slots while it takes others may claim again what it gave.
+    """
+    cluster = _cluster(world)
+    target = world.chance.choice(cluster.nodes)
+    keys = [f"agent;{NAME}", *world.chance.sample(sorted(world.sending.counts()), number)]
+    slots = dict.fromkeys(map(cluster.slot_of, keys))
+    return target, [slot for slot in slots if cluster.node_of(slot) is not target]
+
+
+def _cluster(world: World) -> Cluster:
+    assert world.cluster is not None
+    return world.cluster
 
 
 def _meddle(world: World, *fates: Fate, one_in: int = 4) -> None:

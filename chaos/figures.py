@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import ChainMap, Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from chaos.traffic import KINDS, kind_of, sums
 from support.agents import NAME
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from chaos.world import World
     from support.serving import Server
+
+_AGENT: Final = f"agent;{NAME}"
+
+_REDIRECTS: Final = ("errorstat_MOVED", "errorstat_ASK", "errorstat_TRYAGAIN")
 
 LOSSES: Final = ("expired", "no_room", "given_up", "lost")
 """The names of losses in the agent's hash."""
@@ -30,6 +34,8 @@ class Found:
     """Keys that the store evicted, as it says."""
     lifeless: int
     """Keys without a lifetime."""
+    redirects: int = 0
+    """Answers of a cluster's nodes that others have a slot, or will have it soon."""
 
     def named(self, what: str) -> Counter[str]:
         """Return the counts of each kind under one name in the agent's hash."""
@@ -112,9 +118,11 @@ class Figures:
         named |= {"rewritten": int(self.found.agent.get("store.rewritten", 0)), "evicted": sum(self.evicted.values())}
         words = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in named.items())
         least = f" of {sum(self.may_miss.values()):,} that may be" if self.may_miss else ""
+        stored = f"{sum(self.found.counts.values()):,} in the store"
+        stored += f", {self.found.redirects:,} redirects" if self.found.redirects else ""
         return (
             f"chaos {self.scenario}, seed {self.seed}: {self.packets:,} packets, {len(self.sent):,} keys, "
-            f"{sum(self.sent.values()):,} counts offered, {words}, {sum(self.found.counts.values()):,} in the store; "
+            f"{sum(self.sent.values()):,} counts offered, {words}, {stored}; "
             f"difference {sum(self.difference.values()):,}{least}, {len(self.above)} keys above"
         )
 
@@ -137,7 +145,7 @@ def figures(name: str, seed: int, world: World, *, expires: bool) -> Figures:
         seed,
         world.sending.packets,
         world.sending.counts(),
-        look(world.server),
+        look(world.holders),
         dict(world.ended),
         tuple(world.mistakes),
         world.may_miss,
@@ -146,35 +154,48 @@ def figures(name: str, seed: int, world: World, *, expires: bool) -> Figures:
     )
 
 
-def look(server: Server) -> Found:
-    """Return what a store has."""
-    counts: dict[str, int] = {}
+def look(servers: Iterable[Server]) -> Found:
+    """Return what the servers have together; a key that two of them have counts twice."""
+    parts = [_held_by(server) for server in servers]
+    return Found(
+        counts=sum((part.counts for part in parts), Counter()),
+        agent=ChainMap(*(dict(part.agent) for part in parts)),
+        evicted=sum(part.evicted for part in parts),
+        lifeless=sum(part.lifeless for part in parts),
+        redirects=sum(part.redirects for part in parts),
+    )
+
+
+def _held_by(server: Server) -> Found:
+    """Return what a server has."""
+    found: dict[str, Any] = {}
     with server.client() as client:
         cursor = -1
         while cursor:
             cursor, keys = client.scan(max(cursor, 0), count=10_000)
-            kinds = {key: kind_of(key) for key in keys}
-            counting = [key for key, kind in kinds.items() if kind not in {"", "detail"}]
-            values = client.mget(counting) if counting else []
+            keys = [key for key in keys if kind_of(key) or key == _AGENT]
             pipe = client.pipeline(transaction=False)
-            details = [key for key, kind in kinds.items() if kind == "detail"]
-            for key in details:
-                pipe.hgetall(key)
+            for key in keys:
+                pipe.get(key) if kind_of(key) not in {"", "detail"} else pipe.hgetall(key)
             # A key may have expired meanwhile.
-            counts |= {key: int(value) for key, value in zip(counting, values, strict=True) if value}
-            counts |= {key: _packets(fields) for key, fields in zip(details, pipe.execute(), strict=True) if fields}
-        database = client.info("keyspace")["db0"]
+            found |= {key: value for key, value in zip(keys, pipe.execute(), strict=True) if value}
+        database = Counter(client.info("keyspace").get("db0", {}))
+        errors = client.info("errorstats")
+        agent = found.pop(_AGENT, {})
         return Found(
-            counts=Counter(counts),
-            agent=client.hgetall(f"agent;{NAME}"),
+            counts=Counter({key: _packets(value) for key, value in found.items()}),
+            agent=agent,
             evicted=int(client.info("stats")["evicted_keys"]),
-            lifeless=int(database["keys"]) - int(database["expires"]),
+            lifeless=database["keys"] - database["expires"],
+            redirects=sum(int(errors[kind]["count"]) for kind in _REDIRECTS if kind in errors),
         )
 
 
-def _packets(detail: Mapping[str, str]) -> int:
-    """Return the packets that a `detail` hash counts, of all protocols."""
-    return sum(int(value) for name, value in detail.items() if name.startswith("packets."))
+def _packets(value: str | Mapping[str, str]) -> int:
+    """Return the packets that a key counts; a `detail` hash does by protocol."""
+    if isinstance(value, str):
+        return int(value)
+    return sum(int(part) for name, part in value.items() if name.startswith("packets."))
 
 
 def _some(keys: Mapping[str, tuple[int, int]]) -> str:

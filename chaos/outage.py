@@ -260,7 +260,7 @@ def suffer(hours: float, octets: int, lifetime: int, server: Server) -> Outage:
     soon = sum(int(count or 0) == live[key] for key, count in zip(live, counts, strict=True))
     suffering.write(now)
     catching_up, looking = time.monotonic() - over, time.monotonic()
-    found = look(server)
+    found = look([server])
     return Outage(
         hours=hours,
         octets=octets,

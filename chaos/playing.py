@@ -19,7 +19,8 @@ def play(name: str, seed: int, directory: Path, seconds: float = 0.0) -> Figures
     scenario = SCENARIOS[name]
     seconds = seconds or scenario.seconds
     configuration = f"TTL_GRACE = {scenario.lifetime}\n{scenario.rules}"
-    with world(Setting(seed, seconds, scenario.load, scenario.server, configuration), directory) as made:
+    setting = Setting(seed, seconds, scenario.load, scenario.server, scenario.replicas, configuration)
+    with world(setting, directory) as made:
         made.start_agent()
         scenario.play(made)
         made.sending.wait_for(made.sending.rounds)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from chaos.sending import Sending
 from chaos.traffic import OUR_NETS, ROUNDS, Load, Traffic
 from support.agents import Watching, watching
+from support.clusters import Cluster
 from support.meddling import Meddling
 from support.networks import Namespace, join, namespace
 from support.serving import Server, programs, wait_until
@@ -41,6 +42,8 @@ class Setting:
     load: Load = field(default_factory=Load)
     server: tuple[str, ...] = ()
     """Arguments of the server."""
+    replicas: int | None = None
+    """Of each primary of the cluster that is the store; None if one server is."""
     configuration: str = ""
     """Of the agent."""
 
@@ -58,7 +61,11 @@ class World:
     near: Namespace
     directory: Path
     server: Server
+    """The store, or the first node of the cluster."""
+    cluster: Cluster | None
+    """The store, if it is a cluster."""
     wire: Meddling
+    """Between the agent and a store that is one server."""
     sending: Sending
     leaving: ExitStack
     url: str
@@ -75,6 +82,11 @@ class World:
     """The last agent's exit status, its packets received, and those dropped by the kernel."""
     mistakes: list[str] = field(default_factory=list)
     """Lines of the agents' logs that tell of a mistake in the program."""
+
+    @property
+    def holders(self) -> list[Server]:
+        """The servers that hold the counts together."""
+        return self.cluster.serving() if self.cluster else [self.server]
 
     def moments(self, number: int) -> list[int]:
         """Return rounds at which something happens, in order, none of them near the beginning or the end."""
@@ -156,14 +168,24 @@ def world(setting: Setting, directory: Path) -> Iterator[World]:
     with ExitStack() as leaving:
         far, near = (leaving.enter_context(namespace()) for _ in range(2))
         join(far, "far0", near, "near0")
-        server = Server(programs()["valkey"](), directory, setting.server)
-        leaving.callback(server.kill)
         with near.entered():
-            server.start()
+            server, cluster = _store(setting, directory, leaving)
         wire = leaving.enter_context(Meddling(server.path, near))
         sending = Sending(far, "far0", Traffic(setting.seed, setting.load, setting.rounds), setting.rounds)
         if setting.configuration:
             (directory / "configuration.py").write_text(setting.configuration)
         leaving.enter_context(sending)
-        url = f"valkey://127.0.0.1:{wire.port}"
-        yield World(Random(f"chaos {setting.seed}"), near, directory, server, wire, sending, leaving, url)
+        url = cluster.url if cluster else f"valkey://127.0.0.1:{wire.port}"
+        yield World(Random(f"chaos {setting.seed}"), near, directory, server, cluster, wire, sending, leaving, url)
+
+
+def _store(setting: Setting, directory: Path, leaving: ExitStack) -> tuple[Server, Cluster | None]:
+    """Start the store; return its server, or the first of a cluster's."""
+    program = programs()["valkey"]()
+    if setting.replicas is None:
+        server = Server(program, directory, setting.server)
+        leaving.callback(server.kill)
+        return server.start(), None
+    cluster = Cluster(program, directory / "cluster", replicas=setting.replicas, arguments=setting.server)
+    leaving.callback(cluster.kill)
+    return cluster.start().nodes[0], cluster

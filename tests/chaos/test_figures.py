@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
-from chaos.figures import Figures, Found
+from chaos.figures import Figures, Found, look
+
+from support.serving import Server, programs
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 FLOW = "10.0.0.1;198.51.100.1;53;flow"
 DETAIL = "detail;10.0.0.1;198.51.100.1;53"
@@ -112,3 +118,19 @@ def test_a_key_without_a_lifetime_is_wrong() -> None:
     whole = figures({FLOW: 9, DETAIL: 9, CLIENT: 9})
 
     assert "no lifetime" in replace(whole, found=replace(whole.found, lifeless=1)).faults()[0]
+
+
+def test_a_key_in_two_nodes_counts_twice(tmp_path: Path) -> None:
+    """What several servers hold is summed, so a key that was copied and not moved is too much."""
+    held = ({FLOW: 7, CLIENT: 9}, {FLOW: 2})
+    servers = [Server(programs()["valkey"](), tmp_path / str(number)) for number in range(len(held))]
+    for server, keys in zip(servers, held, strict=True):
+        server.directory.mkdir()
+        with server.start().client() as client:
+            client.mset(keys)
+
+    found = look(servers)
+
+    for server in servers:
+        server.kill()
+    assert (found.counts, found.lifeless, found.redirects) == ({FLOW: 9, CLIENT: 9}, 3, 0)

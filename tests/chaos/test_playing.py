@@ -14,7 +14,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-HERE = {"killed": 4, "snapshot": 4, "full": 4, "evicting": 4, "cut": 4, "failed-over": 5, "either-killed": 14}
+HERE = {
+    "killed": 4,
+    "snapshot": 4,
+    "full": 4,
+    "evicting": 4,
+    "cut": 4,
+    "failed-over": 5,
+    "resharded": 4,
+    "either-killed": 14,
+}
 """The scenarios that are played here, with the seconds of packets."""
 
 LOSING = {"killed", "snapshot", "failed-over"}
@@ -34,6 +43,7 @@ def test_every_count_is_in_the_store_or_its_loss_has_a_name(
 
     record_property("figures", figures.line())
     assert figures.faults() == [], figures.line()
+    assert (figures.found.redirects > 0) == (name == "resharded"), "slots must have moved while they were written to"
     assert name not in LOSING or int(figures.found.agent["store.rewritten"]) > 0
 
 

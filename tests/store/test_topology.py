@@ -47,6 +47,7 @@ def test_the_nodes_that_gained_slots_are_found() -> None:
 
     assert after.gains(before) == (Endpoint("10.0.0.2", 6379),)
     assert before.gains(before) == ()
+    assert (after.changes(before), before.changes(before)) == ([9], [])
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from shodohflo.store.slots import SLOTS
 from support.serving import Server, tls_settings, wait_until
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 _BUS: Final = 10_000
@@ -48,6 +49,8 @@ class Cluster:
     """The directory with key and certificate of a cluster that speaks only TLS, and asks clients for theirs."""
     nodes: list[Server] = field(default_factory=list)
     """The primaries, then the replicas."""
+    moved: dict[int, Server] = field(default_factory=dict)
+    """The primaries that slots were moved to."""
 
     def start(self) -> Cluster:
         """Start all nodes, and wait until each of them says that all slots are served."""
@@ -104,15 +107,25 @@ class Cluster:
         return sum(int(each[1]) for each in found if each)
 
     def node_of(self, slot: int) -> Server:
-        """Return the primary that was given `slot` at the start."""
-        return next(node for number, node in enumerate(self.nodes) if slot in self._slots(number))
+        """Return the primary that was given `slot` at the start, or that it was moved to since."""
+        return self.moved.get(slot) or next(
+            node for number, node in enumerate(self.nodes) if slot in self._slots(number)
+        )
 
     def wait_until_ok(self) -> None:
         """Wait until every node that runs says that all slots are served."""
         wait_until(lambda: all(self._is_ok(node) for node in self.nodes if node.process), "the cluster is ok")
 
+    def wait_until_agreed(self) -> None:
+        """Wait until all nodes say the same of who serves which slot."""
+        wait_until(lambda: len({self._owners(node) for node in self.nodes if node.process}) == 1, "all nodes agree")
+
+    def slot_of(self, key: str) -> int:
+        """Return the slot of `key`, as the cluster says."""
+        return int(self._told(self.nodes[0], "CLUSTER", "KEYSLOT", key))
+
     def move_slot(self, slot: int, target: Server) -> None:
-        """Move `slot` and its keys from the node that it was given to; all at once, as far as others see."""
+        """Move `slot` and its keys from the node that has it; all at once, as far as others see."""
         self.open_move(slot, target)
         self.move_keys(slot, target)
         self.close_move(slot, target)
@@ -125,25 +138,47 @@ class Cluster:
 
     def move_keys(self, slot: int, target: Server) -> None:
         """Move the keys that are in `slot`."""
+        while self.move_some(slot, target, 100):
+            pass
+
+    def move_some(self, slot: int, target: Server, number: int) -> int:
+        """Move so many of the keys that are in `slot`; return how many there were of them."""
         source = self.node_of(slot)
-        while keys := self._told(source, "CLUSTER", "GETKEYSINSLOT", slot, 100):
+        if keys := self._told(source, "CLUSTER", "GETKEYSINSLOT", slot, number):
             self._told(source, "MIGRATE", "127.0.0.1", target.port, "", 0, 5000, "KEYS", *keys)
+        return len(keys)
 
     def close_move(self, slot: int, target: Server) -> None:
         """End the move."""
         for node in (target, self.node_of(slot)):
             self._told(node, "CLUSTER", "SETSLOT", slot, "NODE", self.id_of(target))
+        self.moved[slot] = target
+
+    def migrate(self, source: Server, slots: Iterable[int], target: Server) -> None:
+        """Move `slots` of `source` with their keys all at once, as Valkey 9 does by itself."""
+        ranges = [end for slot in slots for end in (slot, slot)]
+        self._told(source, "CLUSTER", "MIGRATESLOTS", "SLOTSRANGE", *ranges, "NODE", self.id_of(target))
+        moves = ("CLUSTER", "GETSLOTMIGRATIONS")
+        wait_until(lambda: all("success" in move for move in self._told(source, *moves)), "they have moved")
+        self.moved |= dict.fromkeys(ranges, target)
 
     def id_of(self, node: Server) -> str:
         """Return the id of a node."""
         return str(self._told(node, "CLUSTER", "MYID"))
 
+    def replica_of(self, primary: Server) -> Server:
+        """Return a replica of `primary` that follows it now."""
+        ports = {int(port) for _, port, _ in self._told(primary, "ROLE")[2]}
+        return next(node for node in self.nodes if node.port in ports)
+
+    def serving(self) -> list[Server]:
+        """Return the primaries that run."""
+        return [node for node in self.nodes if node.process and self._told(node, "ROLE")[0] == "master"]
+
     def everything(self) -> dict[str, str]:
         """Return the type of every key in the primaries that run, with the value of those that are text."""
         found: dict[str, str] = {}
-        for node in self.nodes:
-            if node.process is None or self._told(node, "ROLE")[0] != "master":
-                continue
+        for node in self.serving():
             with node.client() as client:
                 for name in client.scan_iter(count=1000):
                     found[name] = str(client.get(name)) if client.type(name) == "string" else client.type(name)
@@ -168,6 +203,9 @@ class Cluster:
             return _field(self._told(node, "CLUSTER", "INFO"), "cluster_state") == "ok"
         except ValkeyError:
             return False
+
+    def _owners(self, node: Server) -> str:
+        return str(sorted((each[0], each[1], each[2][2]) for each in self._told(node, "CLUSTER", "SLOTS")))
 
     @staticmethod
     def _told(node: Server, *command: str | int) -> Any:  # noqa: ANN401 - the library's

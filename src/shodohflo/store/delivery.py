@@ -26,9 +26,9 @@ A store that has lost writes is healed: what it lacks waits in the outbox again.
 * It has an earlier number: it was restored from a snapshot, or a replica that lagged behind took over. The writes since
   are put back from the tail. What the tail does not reach back to is written again where the store has less than that.
 * It has no number, and has evicted nothing: it was emptied or restarted without its data. All living keys are put back.
-* It has no number, but has evicted keys, so perhaps only the number is gone; or it has a number that was given up for
-  lost before. All keys are written again with nothing new, which changes only those that are missing or have less than
-  what this agent wrote.
+* It has no number, but has evicted keys, or the slot was being moved, so perhaps only the number is gone; or it has a
+  number that was given up for lost before. All keys are written again with nothing new, which changes only those that
+  are missing or have less than what this agent wrote.
 
 Each lane is healed for itself, with its keys; those that were found to have lost writes in one round all at once.
 

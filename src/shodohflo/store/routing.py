@@ -41,7 +41,8 @@ _PAUSE: Final = 0.02
 _PATIENCE: Final = 0.2
 """Seconds for that. A slot with many keys takes longer, but others must not wait: the writer sends its calls again."""
 
-_ON_THE_WAY: Final = "TRYAGAIN"
+_ON_THE_WAY: Final = ("TRYAGAIN", "access a non local key")
+"""In answers while the keys of a slot are on their way: a script that deletes one can't make it again on that node."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,8 @@ class Router:
         self._failures: dict[Endpoint | None, StoreError] = {}
         self._is_unknown = False
         """Whether it is to be found out who serves the slots now."""
+        self.moved: set[int] = set()
+        """Slots that were seen to move, or to have moved."""
 
     def call(
         self,
@@ -102,6 +105,7 @@ class Router:
             meanwhile()
             meanwhile = _nothing
             again = self._receive(sent, answered)
+            self.moved.update(job.slot for job in again if job.target or job.waits)
             jobs = [job for job in again if self._may_go_on(job, until)]
             if any(job.waits for job in jobs):
                 time.sleep(_PAUSE)
@@ -197,8 +201,10 @@ class Router:
         """Ask for the topology anew if a slot has moved; the node that has it now knows."""
         moved = [job.target for job in again if job.target and not job.asks]
         if moved:
+            before = self._nodes.topology
             with suppress(StoreError):  # the redirections are known all the same
                 self._nodes.refresh(moved[0])
+            self.moved.update(self._nodes.topology.changes(before))
 
     def _may_go_on(self, job: _Job, until: float) -> bool:
         """Return whether to send `job` again; if not, it stays unanswered."""
@@ -219,7 +225,7 @@ def _further(job: _Job, answer: Answer, node: Endpoint) -> _Job | None:
         return replace(job, target=led.to, asks=led.asks, steps=job.steps + 1)
     if isinstance(answer, NoScriptError) and job.knows:
         return replace(job, knows=False)
-    if isinstance(answer, ResponseError) and str(answer).startswith(_ON_THE_WAY):
+    if isinstance(answer, ResponseError) and any(sign in str(answer) for sign in _ON_THE_WAY):
         return replace(job, target=None, asks=False, waits=True, steps=0)
     return None
 

@@ -78,10 +78,11 @@ class Topology:
 
     def gains(self, before: Topology) -> tuple[Endpoint, ...]:
         """Return the nodes that have slots which other nodes had `before`."""
-        slots = range(SLOTS)
-        return tuple(
-            dict.fromkeys(node for slot in slots if (node := self.node_of(slot)) and node != before.node_of(slot))
-        )
+        return tuple(dict.fromkeys(node for slot in self.changes(before) if (node := self.node_of(slot))))
+
+    def changes(self, before: Topology) -> list[int]:
+        """Return the slots that other nodes had `before`, or none."""
+        return [slot for slot in range(SLOTS) if self.node_of(slot) != before.node_of(slot)]
 
 
 def redirection(answer: object, asked: Endpoint) -> Redirection | None:

@@ -212,6 +212,48 @@ def test_counts_are_exact_while_keys_are_on_their_way(own_cluster: Cluster) -> N
     assert own_cluster.errors("TRYAGAIN") > 0
 
 
+def test_a_heartbeat_is_written_while_its_slot_moves(own_cluster: Cluster) -> None:
+    """The script deletes the hash, which leaves its slot to the other node in the middle of the script."""
+    sink, slot = cast("ClusterSink", sink_to(named_by(own_cluster.url))), slot_of("agent;bert")
+    target = next(node for node in own_cluster.nodes if node is not own_cluster.node_of(slot))
+    sink.connect()
+    sink.write_heartbeat("bert", {"lifetime": 900})
+    own_cluster.open_move(slot, target)
+
+    sink.write_heartbeat("bert", {"lifetime": 901})
+    sink.disconnect()
+
+    with target.client() as client:
+        own_cluster.close_move(slot, target)
+        assert client.hgetall("agent;bert") == {"lifetime": "901"}
+
+
+@pytest.mark.parametrize("moved_first", ["the number", "a count"])
+def test_nothing_is_doubled_if_a_node_dies_with_a_part_of_a_slot(own_cluster: Cluster, moved_first: str) -> None:
+    """The node that a slot moves to loses the keys that it has so far; those that follow are still there."""
+    rows = [made_up(0, 300)]
+    slot = movable(own_cluster, rows)[0]
+    source, target = own_cluster.node_of(slot), own_cluster.nodes[1]
+    with Writer(sink_to(named_by(own_cluster.url)), agent="bert", lifetime=900) as writer:
+        writer.offer(rows[0])
+        assert writer.flush(PATIENCE)
+        own_cluster.open_move(slot, target)
+        with source.client() as client:
+            keys = client.execute_command("CLUSTER GETKEYSINSLOT", slot, 100)
+            first = next(key for key in keys if key.startswith("writer;") == (moved_first == "the number"))
+            client.execute_command("MIGRATE 127.0.0.1", target.port, first, 0, 5000)
+        with target.client() as client:
+            client.flushall()
+        rows.append(rows[0])
+        writer.offer(rows[0])
+        wait_until(lambda: own_cluster.errors("TRYAGAIN") > 0, "the slot is written to")
+        own_cluster.move_keys(slot, target)
+        own_cluster.close_move(slot, target)
+        wait_until(lambda: writer.flush(1.0) and not writer.stats.failing, "all are written")
+
+    assert own_cluster.counts() == expected(rows)
+
+
 def test_counts_are_exact_over_wires_that_keep_breaking(own_cluster: Cluster) -> None:
     """Each node is behind a wire that cuts requests in the middle, and answers off: every count is there once."""
     rows, chance = [made_up(seed, 300) for seed in range(15)], random.Random(7)

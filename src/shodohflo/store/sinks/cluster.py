@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from valkey.exceptions import ResponseError
@@ -17,7 +18,7 @@ from shodohflo.store.routing import Router
 from shodohflo.store.scripts import ScriptCall
 from shodohflo.store.sinks import HashesRefusedError, HeartbeatRefusedError, PartlyAwayError, RefusedError
 from shodohflo.store.slots import slot_of
-from shodohflo.store.write import Written
+from shodohflo.store.write import Applied, Written
 from shodohflo.store.write_script import SCRIPT
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ class ClusterSink:
         self._nodes: Nodes | None = None
         self._evicted: dict[Endpoint, int] = {}
         """Keys that each node has evicted, as it said last."""
+        self._moved: set[int] = set()
+        """Slots that were seen to move, until a write to one is confirmed that was not sent elsewhere."""
         self.lanes = SlotLanes()
 
     @property
@@ -78,17 +81,31 @@ class ClusterSink:
             except StoreError as error:
                 refused[nodes.topology.node_of(write.lane)] = error
                 return
-            _carefully(lambda: confirm(write, written), mistakes)
+            known = self._judged(written, write.lane, router.moved)
+            _carefully(lambda: confirm(write, known), mistakes)
 
         calls = [ScriptCall(SCRIPT, write.keys, write.arguments) for write in writes]
         with self._connected() as nodes:
+            router = Router(nodes)
             try:
-                failures = Router(nodes).call(calls, answered, lambda: _carefully(meanwhile, mistakes))
+                failures = router.call(calls, answered, lambda: _carefully(meanwhile, mistakes))
             finally:
+                self._moved |= router.moved
                 for mistake in mistakes:
                     raise mistake
             if failures := refused | failures:
                 raise self._failure(nodes, failures)
+
+    def _judged(self, written: Written, slot: int, moved: set[int]) -> Written:
+        """Return the answer to a write; if the slot was moving, what is missing may be missing alone.
+
+        While the keys of a slot are on their way, a node that dies has some of them, and another one the rest. So if
+        the number is missing, as after an eviction, nobody knows what else is.
+        """
+        if written.outcome is not Applied.LOST:
+            self._moved -= {slot} - moved
+            return written
+        return replace(written, evicted=None) if slot in self._moved or slot in moved else written
 
     def write_heartbeat(self, agent: str, fields: Mapping[str, str | int]) -> Condition:
         """Replace the hash of `agent`, and return what the nodes say about themselves, as far as they are there."""
