@@ -83,6 +83,9 @@ class History:
         self._octets, self._tail, self._lanes = octets, tail, lanes or OneLane()
         self.abandoned: Counter[str] = Counter()
         """Counts that waited, or were in flight, when an agent was killed."""
+        self.outlived: Counter[str] = Counter()
+        """What agents that were killed had written to keys that expired, although they were seen in time again."""
+        self._inherited: dict[str, int] = {}
         self.begin(WRITING)
         self.store = store or PlainStore()
         self.expected = Expectation(900)
@@ -97,6 +100,7 @@ class History:
     def kill(self) -> None:
         """Kill the agent, and start another one; what was sent before may still arrive."""
         self.abandoned += self.outbox.books.waiting + self.delivery.in_flight
+        self._inherited = {key: count for key, (count, end) in self.store.data.counts.items() if end > self.now}
         self.begin(replace(WRITING, session=self.delivery.writing.session + "+"))
 
     def add(self, rows: list[Seen]) -> None:
@@ -109,7 +113,7 @@ class History:
         if isinstance(event, list):
             self.add(event)
         elif isinstance(event, int):
-            self.now += event * SECOND
+            self._pass_time(event * SECOND)
         elif event == KILL:
             self.kill()
         elif event in {"request lost", "answer lost", "answered", "half answered"}:
@@ -118,6 +122,15 @@ class History:
         else:
             self._trouble(event)
         self.check_the_law()
+
+    def _pass_time(self, duration: int) -> None:
+        """Let time pass: nobody can write again what a killed agent had written, once that expires in the store."""
+        self.now += duration
+        living = self.expected.living(self.now)
+        for key in self._inherited.keys() & living.keys():
+            _, end = self.store.data.counts.get(key, (0, 0))
+            if end <= self.now:
+                self.outlived[key] += self._inherited.pop(key)
 
     def _trouble(self, event: str) -> None:
         if event == "a late copy" and self.late:
@@ -252,7 +265,7 @@ def test_an_agent_that_is_killed_doubles_nothing(events: list[list[Seen] | str |
 @settings(max_examples=max(HISTORIES // 6, 50), deadline=None)
 @given(st.lists(EVENTS.filter(lambda event: event not in LOSSES) | st.just(KILL), max_size=40))
 def test_an_agent_that_is_killed_loses_only_what_it_had_not_written(events: list[list[Seen] | str | int]) -> None:
-    """What was confirmed stays, whoever writes after it."""
+    """What was confirmed stays, whoever writes after it, unless that one came too late: the store was away."""
     history = History()
 
     for event in events:
@@ -261,8 +274,24 @@ def test_an_agent_that_is_killed_loses_only_what_it_had_not_written(events: list
 
     wrong = history.what_is_wrong()
     assert all(does <= should for should, does in wrong.values())
-    clients = [should - does for key, (should, does) in wrong.items() if key.startswith("client;")]
+    clients = [
+        should - does - history.outlived[key] for key, (should, does) in wrong.items() if key.startswith("client;")
+    ]
     assert sum(clients) <= history.abandoned["client"]
+
+
+def test_what_a_killed_agent_wrote_expires_if_its_successor_cannot_write_in_time() -> None:
+    """The new agent has counted the key again, but the store was away until the old count had expired."""
+    history = History()
+    history.add([flow("10.0.0.1", "8.8.8.8", 53, packets=3)])
+    history.send()
+    for event in (400, KILL, 400, [flow("10.0.0.1", "8.8.8.8", 53, packets=2)], 400):
+        history.happen(event)
+
+    history.settle_in_full()
+
+    assert history.what_is_wrong()["client;10.0.0.1"] == (5, 2)
+    assert (history.outlived["client;10.0.0.1"], history.abandoned["client"]) == (3, 0)
 
 
 def test_a_lane_that_is_away_holds_up_no_other() -> None:
