@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import signal
+import socket
+from contextlib import closing, suppress
 from dataclasses import replace
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
@@ -10,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from shodohflo.agent import RunOptions, Status, run
+from shodohflo.agent.signals import Signals
 from shodohflo.capture.live.interfaces import Wanted
 from shodohflo.config import Configuration, load
 from shodohflo.errors import CaptureError
+from shodohflo.process.service_manager import ServiceManager
 from shodohflo.store.connection import SocketStore
 from support.networks import Namespace, join, namespace, send
 from support.serving import Server, programs
@@ -128,3 +133,32 @@ def test_an_unknown_interface_ends_the_run_before_it_begins(
     """An unknown interface raises `CaptureError` before the run begins."""
     with pytest.raises(CaptureError, match="there is no interface eth7"):
         running(ends[1], options, wanted=Wanted(("eth7",)))
+
+
+@pytest.mark.usefixtures("server")
+def test_the_service_manager_learns_what_the_agent_does(
+    ends: tuple[Namespace, Namespace], options: RunOptions, tmp_path: Path
+) -> None:
+    """It is told that the agent is ready, lives, reloads, is ready again and ends, with what it does in one line."""
+    with closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.setblocking(False)
+        manager = ServiceManager(str(tmp_path / "notify"), watchdog=1.0)
+        with Signals() as signals, ends[1].entered():
+            signal.raise_signal(signal.SIGHUP)
+            same = options.configuration
+            assert run(replace(options, manager=manager, duration=2.0, reread=lambda: same), signals) == 0
+        told = list(_received(systemd))
+
+    words = [text.split("=")[0] for text in told]
+    states = [word for word in words if word in {"READY", "RELOADING", "STOPPING"}]
+    assert states == ["READY", "RELOADING", "READY", "STOPPING"]
+    assert words.count("WATCHDOG") >= 2
+    assert any(text.startswith("STATUS=0 packets received") for text in told)
+
+
+def _received(end: socket.socket) -> Iterator[str]:
+    """Yield the datagrams that wait."""
+    with suppress(BlockingIOError):
+        while True:
+            yield end.recv(4096).decode()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from shodohflo.capture.live.packet_socket import RING_OCTETS
+from shodohflo.process.service_manager import ServiceManager
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,6 +52,8 @@ class RunOptions:
     do not come from these. Raises and is called as `reread`."""
     pid_file: PidFile | None = None
     """Where the results of reloads are published."""
+    manager: ServiceManager = field(default_factory=ServiceManager)
+    """Who is told that the agent is ready, lives and ends; by default nobody."""
     on_status: Callable[[Status], None] | None = None
     """Called about twice a second while running; packets wait in the ring meanwhile, so it should take no longer
     than some 50 ms. Without it, a line of statistics goes to the log every `stats_interval` seconds."""

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 from shodohflo.agent.pidfile import ReloadStatus
 from shodohflo.config.limits import interrupt
 from shodohflo.errors import ShodohfloError
+from shodohflo.process.service_manager import ServiceManager
 from shodohflo.process.timers import Interval
 
 if TYPE_CHECKING:
@@ -64,15 +65,17 @@ class Reloading:
         session: Session,
         pid_file: PidFile | None,
         adapt: Callable[[Settings, tuple[Network, ...]], Configuration] | None = None,
+        manager: ServiceManager | None = None,
     ) -> None:
         """`reread` and `adapt` make configurations, as in `RunOptions`; `session` adopts them.
 
-        `pid_file` publishes the results of reloads.
+        `pid_file` publishes the results of reloads; `manager` is told when they begin and end.
         """
         self._reread = reread or _nothing_to_read
         self._adapt = adapt
         self._session = session
         self._pid_file = pid_file
+        self._manager = manager or ServiceManager()
         self._requested = False
         self._derived = session.configuration.named
         """The networks of the interfaces that were taken up last, or refused."""
@@ -114,6 +117,7 @@ class Reloading:
         if self._making is None and self._requested:
             self._requested = False
             _log.info("reading the configuration again")
+            self._manager.reloading()
             self._status = replace(self._status, begun=self._status.begun + 1)
             self._publish()
             self._begin(self._reread, is_reload=True)
@@ -166,6 +170,7 @@ class Reloading:
             _log.info("configuration: %s", self._session.loaded)
         self._status = replace(self._status, answered=self._status.begun, error=error)
         self._publish()
+        self._manager.ready()
 
     def _publish(self) -> None:
         self._status = replace(self._status, configuration=str(self._session.loaded))

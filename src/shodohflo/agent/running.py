@@ -66,6 +66,7 @@ def run(options: RunOptions, signals: Signals | None = None) -> int:
         _log.info("configuration: %s", session.loaded)
         _main_loop(options, signals, session, writer)
         _log.info("ending: %s", signals.end.name if signals.end else "the duration is over")
+        options.manager.stopping()
         signals.begin_end()
         ended = session.finish(signals.left)
     _log.info("%s", summary(ended))
@@ -82,7 +83,7 @@ def _writer(options: RunOptions) -> Writer:
 
 def _main_loop(options: RunOptions, signals: Signals, session: Session, writer: Writer) -> None:
     """Receive packets and run the tasks that are due, until the end."""
-    reloading = Reloading(options.reread, session, options.pid_file, options.adapt)
+    reloading = Reloading(options.reread, session, options.pid_file, options.adapt, options.manager)
     logs = (ProblemLog(), UnmatchedLog(time.monotonic()), GradeLog(), DiskLog(options.store))
 
     def problems(status: Status, now: float) -> None:
@@ -92,6 +93,7 @@ def _main_loop(options: RunOptions, signals: Signals, session: Session, writer: 
     tasks = list(_tasks(options, session, writer, problems))
     deadline = math.inf if options.duration is None else time.monotonic() + options.duration
     session.begin(min(deadline, time.monotonic() + FIRST_ANSWER), lambda: signals.end is not None)
+    options.manager.ready()
     while signals.end is None and time.monotonic() < deadline:
         session.receive(TICK)
         if signals.take_reload():
@@ -113,6 +115,9 @@ def _tasks(
     yield Interval(GATHER, now), session.gather
     yield Interval(HEARTBEAT, now), lambda: writer.heartbeat(session.status().to_fields())
     yield Interval(PROBLEMS, now), lambda: problems(session.status(), time.monotonic())
+    yield Interval(HEARTBEAT, now), lambda: options.manager.say(summary(session.status()))
+    if options.manager.interval is not None:
+        yield Interval(options.manager.interval, now), options.manager.alive
     if options.on_status is not None:
         show = options.on_status
         yield Interval(SHOW, now), lambda: show(session.status_with_recent())

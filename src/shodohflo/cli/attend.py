@@ -22,6 +22,7 @@ from shodohflo.cli.logs import begin_log
 from shodohflo.cli.messages import fail
 from shodohflo.config import SEARCHED, Settings, find
 from shodohflo.process.malloc import keep_freed_memory
+from shodohflo.process.service_manager import ServiceManager
 from shodohflo.report.ledger import print_ledger, write_ledger
 from shodohflo.report.numbers import counted
 from shodohflo.report.unmatched import hint_at_unmatched
@@ -30,9 +31,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def attend(arguments: RunArguments) -> int:
-    """Run the agent until it ends, print its ledger, and return the exit status."""
+def attend(arguments: RunArguments, log_format: str = "auto") -> int:
+    """Run the agent until it ends, with its log in `log_format`, print its ledger, and return the exit status."""
     keep_freed_memory()
+    manager = ServiceManager.of(os.environ)
     configuration = arguments.settle(find(arguments.config, SEARCHED), partial(click.echo, err=True))
     settings = configuration.settings
     last: list[Status] = []
@@ -40,7 +42,7 @@ def attend(arguments: RunArguments) -> int:
     with ExitStack() as ending, ExitStack() as closing:
         # Called last, also if the embedded store ends with an error: what became of the packets is told all the same.
         closing.callback(_report, last, arguments)
-        on_status = _on_status(settings, closing)
+        on_status = _on_status(settings, log_format, closing)
         closing.enter_context(Watchdog())
         log_findings(check(configuration), settings)
         refuse_without_rights()
@@ -59,6 +61,7 @@ def attend(arguments: RunArguments) -> int:
             reread=partial(arguments.reread, settings),
             adapt=None if arguments.our_nets else arguments.adapt,
             pid_file=pid_file,
+            manager=manager,
             on_status=on_status,
             on_end=last.append,
         )
@@ -85,15 +88,15 @@ def _report(last: list[Status], arguments: RunArguments) -> None:
                 write_ledger(ended.ledger, arguments.ledger)
 
 
-def _on_status(settings: Settings, closing: ExitStack) -> Callable[[Status], None] | None:
-    """Start the log; on a terminal, return the function that shows the live table."""
-    if not (sys.stdout.isatty() and sys.stderr.isatty()):
-        begin_log(settings.log_level)
+def _on_status(settings: Settings, log_format: str, closing: ExitStack) -> Callable[[Status], None] | None:
+    """Start the log; on a terminal, unless a form of the log is asked for, return what shows the live table."""
+    if log_format != "auto" or not (sys.stdout.isatty() and sys.stderr.isatty()):
+        begin_log(settings.log_level, log_format)
         return None
     from rich.console import Console  # noqa: PLC0415 - a service does not need rich
 
     from shodohflo.cli.live import LiveView, find_keyboard  # noqa: PLC0415 - as above
 
     console = Console()
-    begin_log(settings.log_level, console)
+    begin_log(settings.log_level, console=console)
     return closing.enter_context(LiveView(console, find_keyboard())).show

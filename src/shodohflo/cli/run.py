@@ -13,6 +13,7 @@ from shodohflo.capture.live.interfaces import Wanted
 from shodohflo.cli import options
 from shodohflo.cli.attend import attend
 from shodohflo.cli.ending import Ending
+from shodohflo.cli.logs import FORMATS
 
 if TYPE_CHECKING:
     from shodohflo.model import Network
@@ -24,6 +25,7 @@ Examples:
   shodohflo run --exclude wg0 --store valkey://db      all but one, into a store of your own
   shodohflo run --netns web                            evidence from the sockets of that namespace too
   shodohflo run --duration 60 --ledger minute.json     a minute, and what became of each packet
+  shodohflo run --log-format json 2>> agent.log        one JSON object for each event
 """
 
 
@@ -51,6 +53,13 @@ def _shared(command: Callable[..., int]) -> Callable[..., int]:
             help="The agent's name in the store, in lower case; by default this host's.",
         ),
         options.ledger,
+        click.option(
+            "--log-format",
+            type=click.Choice(FORMATS),
+            default=FORMATS[0],
+            help="The log as lines for people, for the journal of systemd, or of JSON; by default the journal's where "
+            "standard error is the journal. Naming one leaves out the live table.",
+        ),
         click.option(
             "--wait-for-store",
             is_flag=True,
@@ -81,7 +90,7 @@ def _shared(command: Callable[..., int]) -> Callable[..., int]:
     "services; may be repeated. Entering it needs CAP_SYS_ADMIN, which root has; the agent's own needs no right.",
 )
 @_shared
-def run(*, interfaces: tuple[str, ...], exclude: tuple[str, ...], **rest: Any) -> int:  # noqa: ANN401 - one for each option
+def run(*, interfaces: tuple[str, ...], exclude: tuple[str, ...], log_format: str, **rest: Any) -> int:  # noqa: ANN401 - one for each option
     """Watch interfaces and record the flows they receive.
 
     Without INTERFACE, the agent listens to all interfaces that are up and not loopback, except for bridges and the like
@@ -92,7 +101,7 @@ def run(*, interfaces: tuple[str, ...], exclude: tuple[str, ...], **rest: Any) -
     within a second, with ledger and summary. SIGHUP, or `shodohflo reload`, makes the agent read its configuration
     again.
     """
-    return attend(RunArguments(wanted=Wanted(interfaces, exclude), **rest))
+    return attend(RunArguments(wanted=Wanted(interfaces, exclude), **rest), log_format)
 
 
 class Agent(Ending, click.Command):  # type: ignore[misc] # click overloads `main`
@@ -104,9 +113,9 @@ class Agent(Ending, click.Command):  # type: ignore[misc] # click overloads `mai
 @click.argument("prefix", type=options.our_prefix)
 @_shared
 @click.version_option(__version__, prog_name="pcap_agent", message="%(prog)s %(version)s")
-def pcap_agent(*, interface: str, prefix: Network, **rest: Any) -> int:  # noqa: ANN401 - one for each option
+def pcap_agent(*, interface: str, prefix: Network, log_format: str, **rest: Any) -> int:  # noqa: ANN401 - one for each option
     """Watch INTERFACE and record the flows of the network PREFIX.
 
     The same agent as `shodohflo run INTERFACE --our-nets PREFIX`, with the arguments that older notes use.
     """
-    return attend(RunArguments(wanted=Wanted((interface,)), our_nets=(prefix,), **rest))
+    return attend(RunArguments(wanted=Wanted((interface,)), our_nets=(prefix,), **rest), log_format)
