@@ -6,6 +6,7 @@ VLAN tags, and about received frames only.
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Self
 
@@ -27,6 +28,11 @@ if TYPE_CHECKING:
 
 RAW_IP: Final = 101
 RADIOTAP: Final = 127
+
+_NULL: Final = 0
+"""The LINKTYPE_ number of BSD's loopback, which begins with an address family in the order of the capturing host."""
+
+_FAMILY_OCTETS: Final = 4
 
 _LIVE: Final = (ETHERNET, RAW_IP, RADIOTAP)
 """LINKTYPE_ numbers of what a packet socket delivers of the interfaces that an expression can be compiled for."""
@@ -52,7 +58,7 @@ class CaptureFilter:
     """For a packet socket, by the LINKTYPE_ numbers that the expression can be compiled for."""
     refusals: Mapping[int, str] = field(compare=False, repr=False)
     """Why it can't be compiled for others of these."""
-    _programs: dict[int, Program] = field(default_factory=dict, init=False, compare=False, repr=False)
+    _programs: dict[tuple[int, bool], Program] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     @classmethod
     def of(cls, expression: str) -> Self:
@@ -85,12 +91,28 @@ class CaptureFilter:
         """
         passing = np.ones(len(frames), np.bool_)
         for layer in np.unique(frames.layer).tolist():
-            if layer not in {SENT, FAILED_CHECK}:
-                rows = np.flatnonzero(frames.layer == layer)
-                passing[rows] = matches(self._program(layer), frames[rows])
+            if layer in {SENT, FAILED_CHECK}:
+                continue
+            of_layer = np.flatnonzero(frames.layer == layer)
+            swapped = _is_swapped(frames[of_layer]) if layer == _NULL else np.zeros(len(of_layer), np.bool_)
+            for order in np.unique(swapped).tolist():
+                rows = of_layer[swapped == order]
+                passing[rows] = matches(self._program(layer, swapped=order), frames[rows])
         return passing
 
-    def _program(self, link: int) -> Program:
-        if link not in self._programs:
-            self._programs[link] = compile_expression(self.expression, link)
-        return self._programs[link]
+    def _program(self, link: int, *, swapped: bool) -> Program:
+        if (link, swapped) not in self._programs:
+            self._programs[link, swapped] = compile_expression(self.expression, link, swapped=swapped)
+        return self._programs[link, swapped]
+
+
+def _is_swapped(frames: Frames) -> NDArray[np.bool_]:
+    """Return for which of `frames` of BSD's loopback the number of the family is not in the order of this host.
+
+    Families are small numbers, so that the upper two bytes of one are 0 if it is.
+    """
+    has_family = frames.captured >= _FAMILY_OCTETS
+    upper = frames.start + (2 if sys.byteorder == "little" else 0)
+    swapped = np.zeros(len(frames), np.bool_)
+    swapped[has_family] = (frames.buffer[upper[has_family]] | frames.buffer[upper[has_family] + 1]) != 0
+    return swapped

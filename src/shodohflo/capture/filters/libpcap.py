@@ -7,6 +7,8 @@ A host name in an expression is resolved by the system, once, when it is compile
 from __future__ import annotations
 
 import ctypes
+import struct
+import sys
 from functools import cache
 from typing import Final
 
@@ -23,9 +25,8 @@ LONGEST: Final = 10_000
 """Characters of an expression."""
 
 _ANY_NETMASK: Final = 0xFFFFFFFF  # PCAP_NETMASK_UNKNOWN
-
-_NUMBERS: Final = {12: 12, 14: 12, 100: 11, 101: 12, 102: 15, 103: 16, 106: 19}
-"""libpcap's DLT_ number where it differs from the LINKTYPE_ number (tcpdump.org/linktypes.html)."""
+_ERROR_OCTETS: Final = 256  # PCAP_ERRBUF_SIZE
+_OTHER_ORDER: Final = ">" if sys.byteorder == "little" else "<"
 
 
 class FilterError(CaptureError):
@@ -56,8 +57,8 @@ def library(names: tuple[str, ...] = _NAMES) -> ctypes.CDLL:
             found = ctypes.CDLL(name)
         except OSError:
             continue
-        found.pcap_open_dead.restype = ctypes.c_void_p
-        found.pcap_open_dead.argtypes = (ctypes.c_int, ctypes.c_int)
+        found.pcap_fopen_offline.restype = ctypes.c_void_p
+        found.pcap_fopen_offline.argtypes = (ctypes.c_void_p, ctypes.c_char_p)
         found.pcap_geterr.restype = ctypes.c_char_p
         found.pcap_geterr.argtypes = (ctypes.c_void_p,)
         found.pcap_close.argtypes = (ctypes.c_void_p,)
@@ -70,13 +71,14 @@ def library(names: tuple[str, ...] = _NAMES) -> ctypes.CDLL:
     raise LibpcapMissingError("a filter needs libpcap, which compiles it: apt install libpcap0.8")
 
 
-def compile_expression(expression: str, link_type: int) -> tuple[Instruction, ...]:
-    """Compile `expression` for frames of a LINKTYPE_ number; raises `FilterError` with libpcap's message."""
+def compile_expression(expression: str, link_type: int, *, swapped: bool = False) -> tuple[Instruction, ...]:
+    """Compile `expression` for frames of a LINKTYPE_ number; raises `FilterError` with libpcap's message.
+
+    With `swapped`, numbers in link headers that are in the order of the capturing host are not in this host's.
+    """
     text = _encoded(expression)
     pcap = library()
-    handle = pcap.pcap_open_dead(_NUMBERS.get(link_type, link_type), SNAP_LENGTH)
-    if not handle:
-        raise FilterError("libpcap has no memory")
+    handle = _open(pcap, link_type, swapped=swapped)
     try:
         compiled = BpfProgram()
         if pcap.pcap_compile(handle, ctypes.byref(compiled), text, 1, _ANY_NETMASK) != 0:
@@ -90,6 +92,26 @@ def compile_expression(expression: str, link_type: int) -> tuple[Instruction, ..
         pcap.pcap_close(handle)
     _refuse_unfit(program)
     return program
+
+
+def _open(pcap: ctypes.CDLL, link_type: int, *, swapped: bool) -> int:
+    """Open a file without packets, in memory: only for a file libpcap thinks of headers that differ between systems."""
+    order = _OTHER_ORDER if swapped else "="
+    # struct pcap_file_header: magic, version, two unused words, snapshot length, link type
+    octets = struct.pack(f"{order}IHHIIII", 0xA1B2C3D4, 2, 4, 0, 0, SNAP_LENGTH, link_type)
+    libc = ctypes.CDLL(None)
+    libc.fmemopen.restype = ctypes.c_void_p
+    libc.fmemopen.argtypes = (ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p)
+    stream = libc.fmemopen(octets, len(octets), b"r")
+    if not stream:
+        raise FilterError("there is no memory to compile it")
+    problem = ctypes.create_string_buffer(_ERROR_OCTETS)
+    handle: int | None = pcap.pcap_fopen_offline(stream, problem)  # closes the stream with the handle
+    if not handle:
+        libc.fclose.argtypes = (ctypes.c_void_p,)
+        libc.fclose(stream)
+        raise FilterError(_one_line(problem.value))
+    return handle
 
 
 def _encoded(expression: str) -> bytes:
