@@ -90,7 +90,7 @@ def test_a_change_of_an_interface_or_an_address_is_an_event(space: Namespace, ch
     before = poll.poll(0)
     space.ip(*change)
     after = poll.poll(10_000)
-    events.clear()
+    events.take()
     cleared = poll.poll(0)
     events.close()
 
@@ -105,5 +105,5 @@ def test_more_events_than_fit_are_no_error(space: Namespace, tmp_path: Path) -> 
         events = LinkEvents()
 
     run("ip", "-n", space.name, "-batch", changes)
-    events.clear()
+    events.take()
     events.close()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from shodohflo.capture.filters.kernel import ETHERNET
 from shodohflo.capture.live.packet_socket import (
     MOST_INTERFACES,
     SLOT_OCTETS,
@@ -46,11 +47,16 @@ def listening(space: Namespace, *interfaces: str, ring_octets: int = 1 << 20) ->
     """Open a packet socket in `space` and listen to `interfaces`."""
     with space.entered():
         packets = PacketSocket(ring_octets)
-        packets.accept([socket.if_nametoindex(name) for name in interfaces])
+        packets.accept(heard(*interfaces))
     try:
         yield packets, Ring.over(packets.memory, SLOT_OCTETS)
     finally:
         packets.close()
+
+
+def heard(*interfaces: str) -> dict[int, int]:
+    """Return the indexes of `interfaces` of this namespace, as Ethernet."""
+    return {socket.if_nametoindex(name): ETHERNET for name in interfaces}
 
 
 def received(ring: Ring) -> int:
@@ -117,12 +123,12 @@ def test_more_interfaces_than_a_jump_reaches_are_all_heard(
     """The last of `MOST_INTERFACES` interfaces is received like the first, and more than these are an error."""
     far, near = ends
     with listening(near, "near0") as (packets, ring), near.entered():
-        packets.accept([socket.if_nametoindex("near1"), *range(1000, 999 + MOST_INTERFACES)])
+        packets.accept(heard("near1") | dict.fromkeys(range(1000, 999 + MOST_INTERFACES), ETHERNET))
         send(far, "far1", shipped_captures / _CAPTURE)
 
         assert received(ring) == _PACKETS
         with pytest.raises(CaptureError, match="too many"):
-            packets.accept(range(MOST_INTERFACES + 1))
+            packets.accept(dict.fromkeys(range(1, MOST_INTERFACES + 100), ETHERNET))
 
 
 def test_what_the_host_sends_itself_is_not_received(ends: tuple[Namespace, Namespace], shipped_captures: Path) -> None:

@@ -37,16 +37,18 @@ _FAMILY_OCTETS: Final = 4
 _LIVE: Final = (ETHERNET, RAW_IP, RADIOTAP)
 """LINKTYPE_ numbers of what a packet socket delivers of the interfaces that an expression can be compiled for."""
 
-_HARDWARE: Final = {1: ETHERNET, 772: ETHERNET, 803: RADIOTAP} | dict.fromkeys(
-    (512, 519, 768, 769, 776, 65534), RAW_IP
-)
+_HARDWARE: Final = {1: ETHERNET, 772: ETHERNET, 803: RADIOTAP} | dict.fromkeys((512, 519, 768, 769, 776, 65534), RAW_IP)
 """The same by type of interface (ARPHRD_, linux/if_arp.h): Ethernet, loopback and radiotap; PPP, raw IP, IP in IP of
 both versions, SIT, and none, as TUN and WireGuard have. Before the packets of these, there is no link header."""
 
 
-def delivered(hardware: int) -> int | None:
-    """Return the LINKTYPE_ number of what a packet socket delivers of a type of interface; None if it is unknown."""
-    return _HARDWARE.get(hardware)
+UNKNOWN_LINK: Final = -1
+"""Stands for the link type of other interfaces; it is no LINKTYPE_ number."""
+
+
+def delivered(hardware: int) -> int:
+    """Return the LINKTYPE_ number of what a packet socket delivers of a type of interface, or `UNKNOWN_LINK`."""
+    return _HARDWARE.get(hardware, UNKNOWN_LINK)
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,15 @@ class Interface:
     lower: int = 0
     """The index of the device in this namespace that it is linked to; 0 for none."""
     addresses: tuple[IPv4Interface | IPv6Interface, ...] = ()
+    hardware: int = 1
+    """The type of interface (ARPHRD_, linux/if_arp.h); 1 is Ethernet."""
+    other_names: tuple[str, ...] = ()
+    """Its alternative names (`ip link property`)."""
+
+    @property
+    def names(self) -> frozenset[str]:
+        """All names by which it can be chosen."""
+        return frozenset({self.name, *self.other_names})
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,21 +68,33 @@ class Wanted:
 
     def choose(self, interfaces: Sequence[Interface]) -> Choice:
         """Choose among `interfaces`, which are all that exist; `names` that do not exist are ignored."""
-        allowed = [interface for interface in interfaces if interface.name not in self.exclude]
-        absent = sorted(set(self.exclude) - {interface.name for interface in interfaces})
+        allowed = [interface for interface in interfaces if not interface.names & set(self.exclude)]
+        absent = sorted(set(self.exclude) - {name for interface in interfaces for name in interface.names})
         warnings = [f"--exclude {name}: there is no interface of that name now" for name in absent]
         if not self.names:
             return Choice(_each_packet_once(allowed, interfaces), tuple(warnings))
-        named = tuple(interface for interface in allowed if interface.name in self.names)
+        named = tuple(interface for interface in allowed if interface.names & set(self.names))
         return Choice(named, (*warnings, *_doubts(named, interfaces)))
 
     def refuse_unknown(self, interfaces: Iterable[Interface]) -> None:
         """Raise `CaptureError` if one of `names` is not among `interfaces`."""
-        existing = [interface.name for interface in interfaces]
+        known = tuple(interfaces)
+        existing = [interface.name for interface in known]
+        names = {name for interface in known for name in interface.names}
         for name in self.names:
-            if name not in existing:
+            if name not in names:
                 there_are = f"there are {', '.join(existing) or 'none at all'}"
                 raise CaptureError(f"there is no interface {name}{self._way_out(name, existing)}; {there_are}")
+
+    def why_not(self, interface: Interface) -> str:
+        """Return why `interface` is not listened to, if it is not; empty if devices below it are."""
+        if interface.names & set(self.exclude):
+            return "it is excluded"
+        if self.names and not interface.names & set(self.names):
+            return "it is not among those that were named"
+        if not self.names and interface.loopback:
+            return "it is a loopback interface, and not named"
+        return "" if self.names or interface.up else "it is down"
 
     def _way_out(self, name: str, existing: Sequence[str]) -> str:
         """Return what was probably meant by `name`, which is no interface."""
@@ -82,6 +103,8 @@ class Wanted:
             return ": `shodohflo run` without an interface listens to all of them"
         if _is_prefix(name):
             return f": it is a prefix; write shodohflo run {' '.join([*others, '--our-nets', name])}"
+        if name.partition(":")[0] in existing:
+            return f": {name} is the label of an address; write {name.partition(':')[0]}"
         if "," in name and set(name.split(",")) <= set(existing):
             return f": write {name.replace(',', ' ')}"
         close = closest(name, existing)

@@ -16,10 +16,14 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from shodohflo.capture.filters.instructions import MOST_INSTRUCTIONS
+from shodohflo.capture.filters.kernel import ETHERNET, EVERYTHING, dispatching
 from shodohflo.errors import CaptureError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Mapping
+
+    from shodohflo.capture.filters.instructions import Program
 
 SLOT_OCTETS: Final = 512
 """Bytes of a slot, a power of two; the slot's headers take 80, and the rest is the snapshot length."""
@@ -29,6 +33,9 @@ RING_OCTETS: Final = 64 << 20
 
 MOST_INTERFACES: Final = 2000
 """Interfaces that fit into a filter program (BPF_MAXINSNS is 4096)."""
+
+PASSING_ALL: Final = {ETHERNET: EVERYTHING}
+"""The programs without a filter of the operator: every interface is entered as Ethernet, whatever it is."""
 
 _BLOCK_OCTETS: Final = 64 << 10
 _SOL_PACKET: Final = 263
@@ -44,12 +51,6 @@ _SO_ATTACH_FILTER: Final = 26
 _ETH_P_ALL: Final = 0x0003
 _ETH_P_EXPERIMENT: Final = 0x88B5
 # linux/if_packet.h, asm-generic/socket.h, linux/if_ether.h; 0x88B5 is for local experiments (IEEE 802)
-
-_LOAD_IFINDEX: Final = (0x20, 0, 0, 0xFFFFF008)  # BPF_LD | BPF_W | BPF_ABS, SKF_AD_OFF + SKF_AD_IFINDEX
-_JUMP_IF_EQUAL: Final = 0x15  # BPF_JMP | BPF_JEQ | BPF_K
-_ACCEPT: Final = (0x06, 0, 0, 0xFFFFFFFF)  # BPF_RET | BPF_K
-_REJECT: Final = (0x06, 0, 0, 0)
-# linux/filter.h
 
 
 class CaptureNotPermittedError(CaptureError):
@@ -75,7 +76,7 @@ class PacketSocket:
         try:
             self.memory = self._make_ring(ring_octets, slot_octets)
             self._socket.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 1)
-            self.accept(())
+            self.accept({})
             self._bind(_ETH_P_ALL)
         except OSError as error:
             self.close()
@@ -89,14 +90,27 @@ class PacketSocket:
         """Return the descriptor to poll: readable while the ring holds frames."""
         return self._socket.fileno()
 
-    def accept(self, interfaces: Iterable[int]) -> None:
-        """From now on, receive only the packets of the interfaces with these indexes."""
-        program = _filter_program(sorted(interfaces))
-        code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *step) for step in program))
-        # struct sock_fprog: the number of instructions and their address
-        self._socket.setsockopt(
-            socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("HP", len(program), ctypes.addressof(code))
+    def accept(self, interfaces: Mapping[int, int], programs: Mapping[int, Program] = PASSING_ALL) -> None:
+        """From now on, receive only of `interfaces`, link types by index, what `programs` let through, by link type.
+
+        For a packet, either this holds or what held before. If it raises `CaptureError`, what held before still does.
+        """
+        program = dispatching(interfaces, programs)
+        if len(program) > MOST_INSTRUCTIONS:
+            raise CaptureError(f"{len(interfaces)} interfaces are too many: name up to {most_interfaces(programs)}")
+        code = ctypes.create_string_buffer(
+            b"".join(struct.pack("=HBBI", step.code, step.jt, step.jf, step.k) for step in program)
         )
+        try:
+            # struct sock_fprog: the number of instructions and their address
+            self._socket.setsockopt(
+                socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("HP", len(program), ctypes.addressof(code))
+            )
+        except OSError as error:
+            way_out = " (sysctl net.core.optmem_max bounds it)" if error.errno == errno.ENOMEM else ""
+            raise CaptureError(
+                f"the kernel refused a filter of {len(program)} instructions: {error.strerror}{way_out}"
+            ) from error
 
     def set_promiscuous(self, interface: int, *, on: bool) -> None:
         """Switch promiscuous mode of an interface on or off for this socket; raises `OSError` if it is gone."""
@@ -114,7 +128,7 @@ class PacketSocket:
 
     def stop(self) -> None:
         """Stop receiving; afterwards the ring and `count` agree and do not change any more."""
-        self.accept(())
+        self.accept({})
         # A packet that passed the old filter may still be on its way into the ring on another processor.
         # Binding to another protocol waits for such packets (synchronize_net in packet_do_bind).
         self._bind(_ETH_P_EXPERIMENT)
@@ -179,9 +193,6 @@ def _open() -> socket.socket:
         raise CaptureError(f"this kernel has no packet sockets: {error.strerror}") from error
 
 
-def _filter_program(interfaces: list[int]) -> list[tuple[int, int, int, int]]:
-    """Return the classic BPF program that accepts the packets received by these interfaces."""
-    if len(interfaces) > MOST_INTERFACES:
-        raise CaptureError(f"{len(interfaces)} interfaces are too many: name up to {MOST_INTERFACES} of them")
-    tests = [step for index in interfaces for step in ((_JUMP_IF_EQUAL, 0, 1, index), _ACCEPT)]
-    return [_LOAD_IFINDEX, *tests, _REJECT]
+def most_interfaces(programs: Mapping[int, Program] = PASSING_ALL) -> int:
+    """Return how many interfaces one filter can hear, beside `programs`."""
+    return min(MOST_INTERFACES, (MOST_INSTRUCTIONS - 2 - sum(map(len, programs.values()))) // 2)
