@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from shodohflo.capture.filters.instructions import (
-    ABS,
     ADD,
     ALU,
     AND,
