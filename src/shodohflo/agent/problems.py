@@ -6,6 +6,7 @@ Counters that should stay at 0, packets that no rule matches, rules that evidenc
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -13,7 +14,7 @@ from shodohflo.model import rule_place
 from shodohflo.process.timers import Interval, RateLimit
 from shodohflo.report.grades import grade_sentence, is_doubtful, rule_codes
 from shodohflo.report.numbers import counted
-from shodohflo.report.unmatched import Judged
+from shodohflo.report.unmatched import Judged, why_unmatched
 from shodohflo.store.embedded import EmbeddedStore
 from shodohflo.store.portion import KINDS
 
@@ -70,14 +71,16 @@ class UnmatchedLog:
         self._minute = Interval(60.0, now + 60.0)
         self._limit = RateLimit(3600.0)
         self._before = Judged()
+        self._pairs_before: Counter[tuple[str, str]] = Counter()
 
     def log_new(self, status: Status, now: float) -> None:
         """At the end of each minute, look at its packets; `now` is in seconds of the same clock."""
         if not self._minute.due(now):
             return
         judged, our_nets = Judged.of(status.ledger.outcomes), status.identity.our_nets
-        hint = judged.since(self._before).hint(our_nets)
-        self._before = judged
+        pairs = status.unmatched - self._pairs_before
+        hint = judged.since(self._before).hint(our_nets, status.identity.origin, why_unmatched(pairs))
+        self._before, self._pairs_before = judged, status.unmatched
         if hint and self._limit.allows(str(our_nets), now):
             _log.warning("in the last minute, %s", hint)
 

@@ -120,12 +120,19 @@ class Reloading:
             self._manager.reloading()
             self._status = replace(self._status, begun=self._status.begun + 1)
             self._publish()
-            self._begin(self._reread, is_reload=True)
+            self._begin(partial(self._read_again, self._session.configuration.named), is_reload=True)
         elif self._making is None and self._networks is not None and self._adapt is not None:
             in_force, networks, self._networks = self._session.configuration, self._networks, None
             if networks != in_force.named:
                 self._begin(partial(self._adapt, in_force.settings, networks), is_reload=False)
         return False
+
+    def _read_again(self, networks: tuple[Network, ...]) -> Configuration:
+        """Return the configuration as its file is now; with `networks`, those in force, if no address shows others."""
+        made = self._reread()
+        if self._adapt is None or made.named or not networks:
+            return made
+        return self._adapt(made.settings, networks)
 
     def _begin(self, make: Callable[[], Configuration], *, is_reload: bool) -> None:
         result: Future[Configuration] = Future()

@@ -57,7 +57,7 @@ def run(options: RunOptions, signals: Signals | None = None) -> int:
         with Signals() as own:
             return run(options, own)
     with (
-        closing(Listener(options.wanted, promiscuous=options.promiscuous, ring_octets=options.ring_octets)) as listener,
+        closing(_listener(options)) as listener,
         _writer(options) as writer,
         SocketWatch(options.namespaces) as sockets,
         ServiceFeed(options.store) as services,
@@ -73,6 +73,11 @@ def run(options: RunOptions, signals: Signals | None = None) -> int:
     if options.on_end is not None:
         options.on_end(ended)
     return 0 if ended.state == "ended" else 1
+
+
+def _listener(options: RunOptions) -> Listener:
+    passing = options.configuration.settings.capture_filter
+    return Listener(options.wanted, promiscuous=options.promiscuous, ring_octets=options.ring_octets, passing=passing)
 
 
 def _writer(options: RunOptions) -> Writer:

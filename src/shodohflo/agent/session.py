@@ -15,6 +15,7 @@ from shodohflo.attribution.pipeline import Pipeline
 from shodohflo.attribution.policy import Connection
 from shodohflo.config.published import published
 from shodohflo.report.numbers import counted
+from shodohflo.report.unmatched import NO_NETWORK, Origin
 from shodohflo.store.outlet import Outlet
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class Session:
         self._writer = writer
         self._patience = options.patience
         self._on_status = options.on_status
+        self._is_derived = options.adapt is not None
         self._own: frozenset[TcpEnds] = frozenset()
         configuration = options.configuration
         self._identity = Identity(
@@ -61,9 +63,12 @@ class Session:
             options.store.name,
             configuration.our_nets,
             published(configuration.networks),
+            self._origin(configuration),
         )
         self._unmatched_before: Counter[tuple[str, str]] = Counter()
         self._configuration, self._loaded = configuration, _loaded(configuration.settings)
+        self._filters: tuple[str, ...] = ()
+        self._note_filter()
         rules = configuration.rules()
         evidence = configuration.evidence()
         self._gathering = Gathering(evidence, sockets, services, writer)
@@ -153,8 +158,12 @@ class Session:
         return self._writer.flush(longest, longest)
 
     def adopt(self, configuration: Configuration) -> None:
-        """Switch to another configuration between two batches; no packet is lost and no count restarts."""
+        """Switch to another configuration between two batches; no packet is lost and no count restarts.
+
+        Raises `CaptureError` if the kernel refuses its filter; then nothing has changed.
+        """
         rules = configuration.rules()
+        self._listener.pass_only(configuration.settings.capture_filter)
         self.record()
         # Network ids are those of one configuration, so counts are kept by name across reloads.
         self._unmatched_before = self._unmatched(self._pipeline.take_unmatched())
@@ -162,8 +171,12 @@ class Session:
         if configuration.settings is not self._configuration.settings:
             self._loaded = _loaded(configuration.settings)
         self._configuration = configuration
+        self._note_filter()
         self._identity = replace(
-            self._identity, our_nets=configuration.our_nets, networks=published(configuration.networks)
+            self._identity,
+            our_nets=configuration.our_nets,
+            networks=published(configuration.networks),
+            origin=self._origin(configuration),
         )
         self._pipeline.rules, self._pipeline.policy = rules, self._policy()
         self._gathering.adapt(configuration)
@@ -176,19 +189,35 @@ class Session:
 
     def status(self) -> Status:
         """Return the current status."""
-        ledger = replace(self._pipeline.settle(), kernel_dropped=self._listener.kernel_dropped)
+        dropped = self._listener.kernel_dropped
+        ledger = replace(self._pipeline.settle(), kernel_dropped=dropped, filters=self._filters)
+        passing = self._configuration.settings.capture_filter
         return Status(
             identity=self._identity,
             configuration=self._loaded,
             time=time.time(),
             interfaces=tuple(interface.name for interface in self._listener.listened),
             ledger=ledger,
+            passing=passing.expression if passing else "",
+            machine=self._listener.counts.to_fields(),
             rules=self._pipeline.rules,
             writer=self._writer.stats,
             unmatched=self._unmatched(ledger.unmatched),
             grades=self._pipeline.grades.grades(),
             contradicted=dict(self._pipeline.grades.contradicted),
         )
+
+    def _origin(self, configuration: Configuration) -> Origin:
+        """Return where the networks of `configuration` come from."""
+        if not self._is_derived:
+            return Origin.NAMED
+        return Origin.ADDRESSES if configuration.named else Origin.DEFAULTS
+
+    def _note_filter(self) -> None:
+        passing = self._configuration.settings.capture_filter
+        expression = passing.expression if passing else "no filter"
+        if expression != (self._filters or ("no filter",))[-1]:
+            self._filters = (*self._filters, expression)
 
     def status_with_recent(self) -> Status:
         """Return the current status with the observations recorded since the last call."""
@@ -209,7 +238,7 @@ class Session:
 
     def _unmatched(self, pairs: Counter[tuple[int, int]]) -> Counter[tuple[str, str]]:
         """Return the unmatched packets by the names of their networks."""
-        names = {number: name or "-" for name, number in self._configuration.networks.network_id.items()}
+        names = {number: name or NO_NETWORK for name, number in self._configuration.networks.network_id.items()}
         named = self._unmatched_before.copy()
         for (src, dst), count in pairs.items():
             named[names[src], names[dst]] += count

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from threading import Thread
 from typing import TYPE_CHECKING, Final
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from shodohflo.agent.signals import Signals
+    from shodohflo.capture.filters.expression import CaptureFilter
     from shodohflo.config.findings import Report
     from shodohflo.model import Network
 
@@ -63,10 +64,22 @@ class RunArguments:
     namespaces: tuple[str, ...] = ()
     wait_for_store: bool = False
     """Whether to run without a store, until there is one, where it fails in a way that only somebody can end."""
+    passing: CaptureFilter | None = None
+    """The filter that takes the place of that of the configuration."""
 
     def settle(self, path: Path | None, tell: Callable[[str], None]) -> Configuration:
-        """Load the configuration at `path`, and return it with our networks, which are reported by `tell`."""
+        """Load the configuration at `path`, and return it with our networks, which are reported by `tell`.
+
+        Raise `CaptureError` if one of the interfaces that our networks come from does not exist.
+        """
+        if not self.our_nets:
+            self.wanted.refuse_unknown(list_interfaces())
+        return self._configure(path, tell)
+
+    def _configure(self, path: Path | None, tell: Callable[[str], None]) -> Configuration:
         settings = load(path, attempt=try_out)
+        if self.passing is not None:
+            settings = replace(settings, capture_filter=self.passing)
         configuration = Configuration(settings, self.our_nets or self._derive_networks(settings))
         tell(f"our networks{self._origin(configuration)}: {configuration.our_nets_text}")
         return configuration
@@ -92,7 +105,8 @@ class RunArguments:
 
     def reread(self, before: Settings) -> Configuration:
         """Load the configuration again, check it and log the findings; `ConfigurationError` if it can't be used."""
-        configuration = self.settle(before.path or find(self.config, SEARCHED), _log.info)
+        # An interface that has gone since the start, and may come back, is no reason to refuse a configuration.
+        configuration = self._configure(before.path or find(self.config, SEARCHED), _log.info)
         _refuse_errors(configuration)
         for name in not_reloadable(before, configuration.settings, store_named=bool(self.store)):
             _log.warning("%s has changed, which takes effect when the agent is restarted", name)
@@ -102,7 +116,6 @@ class RunArguments:
     def _derive_networks(self, settings: Settings) -> tuple[Network, ...]:
         """Derive our networks from the addresses of the chosen interfaces."""
         interfaces = list_interfaces()
-        self.wanted.refuse_unknown(interfaces)
         derived = our_networks(self.wanted.choose(interfaces).listened, interfaces)
         refuse_swallowed(settings.enumeration, derived)
         return derived

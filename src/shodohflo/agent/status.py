@@ -13,6 +13,7 @@ from shodohflo.keys.networks import to_fields
 from shodohflo.keys.outcomes import outcomes_to_fields
 from shodohflo.model import Network, rule_place
 from shodohflo.report.numbers import counted
+from shodohflo.report.unmatched import Origin
 from shodohflo.store.portion import KINDS, packets_in
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ class Identity:
     our_nets: tuple[Network, ...]
     networks: tuple[PublishedNetwork, ...] = ()
     """The networks of the configuration, by whose names readers can ask."""
+    origin: Origin = Origin.NAMED
+    """Where `our_nets` come from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +113,10 @@ class Status:
     """How often evidence contradicted each rule about ports."""
     contradicted: Mapping[int, int] = field(default_factory=dict)
     """Flows that each rule decided against evidence, by the number of the rule."""
+    passing: str = ""
+    """The expression of the filter in force: packets that it leaves out are in no count. Empty if there is none."""
+    machine: Mapping[str, int] = field(default_factory=dict)
+    """What has become of interfaces and addresses since the start, by kind of change."""
     notice: str = ""
     """What the agent is waiting for, for a terminal; empty if for nothing but packets."""
 
@@ -141,6 +148,8 @@ class Status:
             "store": self.identity.store,
             "interfaces": " ".join(self.interfaces),
             "our_nets": " ".join(map(str, self.identity.our_nets)),
+            "our_nets.origin": self.identity.origin,
+            **({"filter": self.passing} if self.passing else {}),
             **self.configuration.to_fields(),
             **to_fields(self.identity.networks),
             **self._counters(),
@@ -158,6 +167,7 @@ class Status:
             "received": self.ledger.received,
             "kernel_dropped": self.ledger.kernel_dropped,
             **outcomes_to_fields(self.ledger.outcomes),
+            **{f"machine.{kind}": count for kind, count in self.machine.items()},
             **kinds,
             **pairs,
             **failures,
@@ -207,11 +217,12 @@ def summary(status: Status) -> str:
         by_word[word] = by_word.get(word, 0) + count
     counts = ", ".join(f"{count:,} {word}" for word, count in by_word.items() if count)
     store = _about_store(status.writer) if status.state == "running" else ""
+    without = ", without what the filter leaves out" if status.passing else ""
     lost = f", {status.given_up:,} never reached the store" if status.given_up else ""
     lost += f", {status.lost:,} lost by the store" if status.lost else ""
     return (
         f"{counted(status.ledger.received, 'packet')} received ({counts or 'nothing yet'}), "
-        f"{status.ledger.kernel_dropped:,} dropped by the kernel{lost}{store}"
+        f"{status.ledger.kernel_dropped:,} dropped by the kernel{without}{lost}{store}"
     )
 
 

@@ -22,6 +22,7 @@ class Outcome(Explained):
     FLOW_IGNORED = "recorded.flow_ignored", "one end is in IGNORE_FLOW: recorded under peer and client keys only"
     RESET = "recorded.rst", "a TCP reset to one of our networks: recorded under rst and client keys"
     UNREACHABLE = "recorded.icmp", "an unreachable to one of our networks: recorded under icmp and client keys"
+    EXCLUDED = "excluded", "left out of a replay by --filter or CAPTURE_FILTER; a running agent does not see them"
     SENT = "sent", "marked in the capture as sent by the capturing host: not received traffic"
     HANDSHAKE = "handshake", "TCP with SYN or FIN: no proof that data flowed"
     RESET_ELSEWHERE = "rst_elsewhere", "a TCP reset to an address outside our networks"
@@ -84,12 +85,20 @@ class Ledger:
     unread: Counter[int] = field(default_factory=Counter)
     """The refused packets whose next header is not read, by its layer; they are in `outcomes` as well. Without those
     inside UDP tunnels."""
+    filters: tuple[str, ...] = ()
+    """The expressions of the operator that were in force, each from when the one before ended. What one left out in the
+    kernel is in no count here."""
 
     def add(self, tally: Tally) -> None:
         """Add packets that were received."""
         self.outcomes.update(tally.outcomes)
         self.unread.update(tally.unread)
         self.unmatched.update(tally.unmatched)
+
+    def exclude(self, packets: int) -> None:
+        """Add packets of a capture that a filter leaves out."""
+        self.received += packets
+        self.outcomes[Outcome.EXCLUDED] += packets
 
     def add_inside(self, tally: Tally) -> None:
         """Add packets that were found inside UDP tunnels."""
@@ -110,13 +119,16 @@ class Ledger:
     def as_dict(self) -> dict[str, object]:
         """Return what `--ledger FILE` writes.
 
-        `opened` and `inside` are left out if there was no tunnel, `not_ip` and `protocol` if nothing was refused so.
+        Left out are `filters` without a filter, `opened` and `inside` without a tunnel, `not_ip` and `protocol` if
+        nothing was refused so.
         """
         counts: dict[str, object] = {
             "received": self.received,
             "kernel_dropped": self.kernel_dropped,
             "outcomes": _sorted(self.outcomes),
         }
+        if self.filters:
+            counts["filters"] = list(self.filters)
         of_tunnels = {"opened": _sorted(self.opened), "inside": _sorted(self.inside)}
         named = {reason: _sorted(kinds) for reason, kinds in self.refused_kinds().items()}
         return counts | {name: counted for name, counted in (of_tunnels | named).items() if counted}

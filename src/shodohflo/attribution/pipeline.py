@@ -115,6 +115,10 @@ class Pipeline:
             if self._frames_undecided >= BLOCK:
                 self._decide()
 
+    def exclude(self, packets: int) -> None:
+        """Count packets of a capture that a filter leaves out."""
+        self._ledger.exclude(packets)
+
     def take(self) -> Observations:
         """Return the observations since the last call, one row for each key and deciding rule."""
         self._decide()

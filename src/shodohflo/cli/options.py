@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from click.shell_completion import CompletionItem
 
+    from shodohflo.capture.filters.expression import CaptureFilter
     from shodohflo.config import Configuration, Settings
     from shodohflo.config.presumed import Presumed
     from shodohflo.model import Network
@@ -96,6 +97,26 @@ def _in_a_directory(context: click.Context, parameter: click.Parameter, path: Pa
     return path
 
 
+def passing(context: click.Context, parameter: click.Parameter, expression: str | None) -> CaptureFilter | None:
+    """Return the compiled filter; the error is libpcap's."""
+    if expression is None:
+        return None
+    from shodohflo.capture.filters.expression import CaptureFilter  # noqa: PLC0415 - most commands need none
+    from shodohflo.capture.filters.libpcap import FilterError  # noqa: PLC0415 - as above
+
+    try:
+        return CaptureFilter.of(expression)
+    except FilterError as error:
+        raise click.BadParameter(str(error), context, parameter) from error
+
+
+filter_ = click.option(
+    "--filter",
+    "passing",
+    metavar="EXPRESSION",
+    callback=passing,
+    help="Let through only what an expression of tcpdump matches, as pcap-filter(7) has it; instead of CAPTURE_FILTER.",
+)
 store = click.option(
     "--store",
     metavar="URL",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -29,6 +30,7 @@ from shodohflo.report.unmatched import Judged, hint_at_unmatched
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from shodohflo.capture.filters.expression import CaptureFilter
     from shodohflo.config import Configuration
     from shodohflo.model import Network
     from shodohflo.offline.session import Replayed
@@ -38,6 +40,7 @@ EXAMPLES: Final = """\b
 Examples:
   shodohflo replay office.pcap                              the flows, and what became of each packet
   shodohflo replay --keys --our-nets 192.0.2.0/24 a.pcap    the keys that would be in the store
+  shodohflo replay --filter "not port 22" a.pcap            as an agent with that filter would count it
   tcpdump -c 1000 -w - | shodohflo replay -                 from standard input
 """
 
@@ -46,6 +49,7 @@ Examples:
 @click.argument("captures", nargs=-1, required=True, metavar="CAPTURE...", type=options.CAPTURE)
 @options.our_nets
 @options.config
+@options.filter_
 @click.option("--store", metavar="URL", help="Write to this store; the keys live a full lifetime from now.")
 @click.option("--keys", is_flag=True, help="Print KEY<TAB>COUNT, sorted, and nothing else.")
 @filtered(ENDS, OF_FLOWS)
@@ -56,6 +60,7 @@ def replay(  # noqa: PLR0913 - one for each option
     captures: tuple[str, ...],
     our_nets: tuple[Network, ...],
     config: Path | None,
+    passing: CaptureFilter | None,
     store: str | None,
     keys: bool,
     asked: AskedFor,
@@ -75,6 +80,8 @@ def replay(  # noqa: PLR0913 - one for each option
         raise click.UsageError("filters choose the flows that are shown, so --keys and --store exclude them")
     keep_freed_memory()
     settings = load(config)
+    if passing is not None:
+        settings = replace(settings, capture_filter=passing)
     warn(settings)
     write = None
     if store:

@@ -24,6 +24,7 @@ Examples:
   shodohflo run eth0 eth1 --our-nets 192.0.2.0/24      two interfaces, one network
   shodohflo run --exclude wg0 --store valkey://db      all but one, into a store of your own
   shodohflo run --netns web                            evidence from the sockets of that namespace too
+  shodohflo run --filter "not port 22"                 all but SSH, which the kernel leaves out
   shodohflo run --duration 60 --ledger minute.json     a minute, and what became of each packet
   shodohflo run --log-format json 2>> agent.log        one JSON object for each event
 """
@@ -42,6 +43,7 @@ def _shared(command: Callable[..., int]) -> Callable[..., int]:
     """Add the options that `run` and `pcap_agent` share."""
     added: list[Options] = [
         options.config,
+        options.filter_,
         options.store,
         click.option(
             "--duration", type=float, metavar="SECONDS", callback=options.seconds, help="End after this many seconds."

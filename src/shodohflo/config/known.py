@@ -13,6 +13,8 @@ from functools import partial
 from typing import Any, Final
 
 from shodohflo.attribution.policy import IgnoredFlow
+from shodohflo.capture.filters.expression import CaptureFilter
+from shodohflo.capture.filters.libpcap import FilterError
 from shodohflo.config.findings import Code
 from shodohflo.errors import ConfigurationError, closest
 from shodohflo.model import PORT_PROTOCOLS
@@ -151,6 +153,15 @@ def _tunnel(name: object) -> str:
     if isinstance(name, str) and name in UDP_TUNNELS:
         return name
     raise ValueError(f"{name!r} is not a tunnel over UDP; those are {', '.join(UDP_TUNNELS)}")
+
+
+def _filter(value: object) -> CaptureFilter:
+    if not isinstance(value, str):
+        raise ValueError(f"{type(value).__name__} is not text; write an expression of tcpdump in quotes")  # noqa: TRY004 - read as one kind
+    try:
+        return CaptureFilter.of(value)
+    except FilterError as error:
+        raise ValueError(str(error)) from error
 
 
 def _accepted(value: object) -> dict[str, str]:
@@ -299,6 +310,15 @@ KNOWN: Final = {
             f"UDP tunnels that are opened: {', '.join(f'`{name}`' for name in UDP_TUNNELS)}. The UDP flow around them "
             "is recorded as well. Tunnels without ports (IP in IP, GRE) are always opened.",
             _tunnels,
+        ),
+        Setting(
+            "CAPTURE_FILTER",
+            "text",
+            "none",
+            'An expression of tcpdump (`pcap-filter(7)`), such as `"not port 22"`, which libpcap compiles. The kernel '
+            "leaves out all other packets: they cost nothing, and are neither seen nor counted; `replay` counts them "
+            "as `excluded`. A VLAN tag hides a packet from an expression without `vlan`.",
+            _filter,
         ),
         Setting(
             "ACCEPTED_FINDINGS",

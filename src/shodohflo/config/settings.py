@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from shodohflo.attribution.policy import IgnoredFlow
+    from shodohflo.capture.filters.expression import CaptureFilter
     from shodohflo.pcap_config import FlowMapping, NetworkEnumeration
 
 SEARCHED: Final = (Path("configuration.py"), SAFE_PLACE)
@@ -70,6 +71,8 @@ class Settings:
     ignore_flow: tuple[IgnoredFlow, ...]
     tunnels: frozenset[str]
     """The names of the UDP tunnels that are opened."""
+    capture_filter: CaptureFilter | None
+    """The packets that are let through; None for all."""
     enumeration: NetworkEnumeration
     mapping: FlowMapping
     """Already numbered with `enumeration`."""
@@ -159,6 +162,7 @@ def _settle(assigned: Mapping[str, Any], environment: Mapping[str, str], source:
         suppress_own_network=values.get("SUPPRESS_OWN_NETWORK", False),
         ignore_flow=values.get("IGNORE_FLOW", ()),
         tunnels=values.get("TUNNELS", frozenset()),
+        capture_filter=values.get("CAPTURE_FILTER"),
         enumeration=enumeration,
         mapping=mapping,
         accepted=values.get("ACCEPTED_FINDINGS", {}),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from shodohflo.attribution.ledger import REFUSED
 from shodohflo.attribution.pipeline import Pipeline
 from shodohflo.capture.files.savefile import STDIN, open_savefile
+from shodohflo.capture.filters.libpcap import FilterError
 from shodohflo.columns.corrections import correct
 from shodohflo.errors import CaptureError
 from shodohflo.offline.directions import NOTE, has_both_directions
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from shodohflo.attribution.ledger import Ledger
     from shodohflo.capture.files.savefile import Savefile
+    from shodohflo.capture.filters.expression import CaptureFilter
     from shodohflo.columns.frames import Frames
     from shodohflo.columns.observations import Observations
     from shodohflo.config import Configuration
@@ -33,6 +35,20 @@ class Ingesting(Protocol):
 
     def ingest(self, frames: Frames, /) -> None:
         """Process `frames`; their memory is not used after the call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filtered:
+    """A pipeline behind the operator's filter, which counts what that leaves out."""
+
+    pipeline: Pipeline
+    passing: CaptureFilter
+
+    def ingest(self, frames: Frames) -> None:
+        """Process those of `frames` that pass; raises `FilterError` for a link type that the filter can't be about."""
+        mask = self.passing.passed(frames)
+        self.pipeline.exclude(len(frames) - int(mask.sum()))
+        self.pipeline.ingest(frames if mask.all() else frames.keep(mask))
 
 
 @dataclass(slots=True)
@@ -55,17 +71,19 @@ class Replay:
     def _read_one(self, name: str, done: int, progress: Progress) -> int:
         """Read one capture after `done` bytes of others; return the sum."""
         savefile: Savefile | None = None
+        used = 0
         try:
             with open_savefile(name) as savefile:
                 for frames in _until_interrupted(savefile) if name == STDIN else savefile:
                     if savefile.packets == len(frames) and has_both_directions(frames):
                         self.unmarked.append(savefile.name)
                     self.into.ingest(frames)
+                    used = savefile.packets
                     progress.advance_to(done + savefile.position)
         except CaptureError as error:
-            read = savefile.packets if savefile else 0
-            used = f" ({counted(read, 'packet')} before that {'was' if read == 1 else 'were'} used)" if read else ""
-            self.broken.append(f"{error}{used}")
+            told = f" ({counted(used, 'packet')} before that {'was' if used == 1 else 'were'} used)" if used else ""
+            place = f"{savefile.name}: " if savefile and isinstance(error, FilterError) else ""
+            self.broken.append(f"{place}{error}{told}")
         return done + (savefile.position if savefile else 0)
 
 
@@ -93,7 +111,8 @@ def replay_captures(captures: Sequence[str], configuration: Configuration, *, gr
     Evidence is kept if a rule observes it, or to `grade` the rules.
     """
     pipeline = make_pipeline(configuration, with_evidence=grade)
-    reading = Replay(pipeline)
+    passing = configuration.settings.capture_filter
+    reading = Replay(Filtered(pipeline, passing) if passing else pipeline)
     reading.read(captures)
     notes = tuple(NOTE.format(name) for name in reading.unmarked[:1])
     observations = correct(pipeline.take(), pipeline.take_corrections())

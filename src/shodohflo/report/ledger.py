@@ -29,6 +29,8 @@ MOST_KINDS: Final = 8
 def ledger_lines(ledger: Ledger, rules: CompiledRules) -> Iterator[str]:
     """Yield the ledger as text: the total, the outcomes by frequency, the tunnels, and the actions that failed."""
     yield f"{counted(ledger.received, 'packet')} received, {ledger.kernel_dropped:,} dropped by the kernel"
+    if ledger.filters:
+        yield f"  without the packets that the filter leaves out, which nobody counts: {', then '.join(ledger.filters)}"
     yield from _outcome_lines(ledger.outcomes, ledger.refused_kinds())
     for tunnel, count in ledger.opened.most_common():
         yield f"  {counted(count, 'packet')} opened as {tunnel}"

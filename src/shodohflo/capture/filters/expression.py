@@ -104,7 +104,10 @@ class CaptureFilter:
 
     def _program(self, link: int, *, swapped: bool) -> Program:
         if (link, swapped) not in self._programs:
-            self._programs[link, swapped] = compile_expression(self.expression, link, swapped=swapped)
+            try:
+                self._programs[link, swapped] = compile_expression(self.expression, link, swapped=swapped)
+            except FilterError as error:
+                raise FilterError(f"the filter cannot be applied to link type {link}: {error}") from error
         return self._programs[link, swapped]
 
 

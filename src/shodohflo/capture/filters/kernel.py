@@ -130,15 +130,19 @@ class _Tagging:
         """Return the instruction that does for tagged frames what `step` does for whole ones."""
         if step.family not in {LD, LDX}:
             return step
-        if step.mode == LEN:
-            return self._kept(step, 0)
-        if step.mode == IND:
-            if step.k < _LEAST_COMPUTED:
-                raise FilterError("it computes a place in the frame from other than the payload")
-            return replace(step, k=step.k - _TAG_OCTETS)
-        if step.mode not in {ABS, MSH}:
-            return step
-        size = 1 if step.mode == MSH else step.size
+        match step.mode:
+            case mode if mode == LEN:
+                return self._kept(step, 0)
+            case mode if mode == IND and step.k < _LEAST_COMPUTED:
+                raise FilterError("it computes a place in the frame, other than in the payload")
+            case mode if mode == IND:
+                return replace(step, k=step.k - _TAG_OCTETS)
+            case mode if mode in {ABS, MSH}:
+                return self._placed(step, 1 if mode == MSH else step.size)
+        return step
+
+    def _placed(self, step: Instruction, size: int) -> Instruction:
+        """Return the instruction that loads from its new place what `step` loads from a fixed one."""
         if step.k >= _BEHIND_TAG:
             return replace(step, k=step.k - _TAG_OCTETS)
         if step.k + size <= _TAG:
