@@ -148,11 +148,11 @@ def test_each_step_before_the_rules_is_asked_for_once() -> None:
 
 
 def test_every_outcome_belongs_to_one_step() -> None:
-    """The ledger's words and the steps are the same list; what decoders refuse or find sent is not decided here."""
+    """The ledger's words and the steps are the same list; what filters, decoders and marks decide is not."""
     quotes = {REFUSED.format(reason) for reason in Refusal if reason.startswith("quote_")}
 
     assert len({*OUTCOMES.values()}) == len(OUTCOMES)
-    assert {*Outcome} - {Outcome.SENT} | quotes == {
+    assert {*Outcome} - {Outcome.SENT, Outcome.EXCLUDED} | quotes == {
         outcome for step, outcome in OUTCOMES.items() if step != Step.DROPPED
     }
 

@@ -17,12 +17,19 @@ if TYPE_CHECKING:
 
 EXPRESSIONS: Final = (
     *("ip", "ip6", "arp", "tcp", "udp", "icmp", "icmp6", "sctp", "ip proto 47", "ip6 proto 58"),
-    *("port 80", "not port 80", "src port 53", "dst port 53 or dst port 443", "portrange 20-1023", "tcp portrange 0-79"),
+    *(
+        "port 80",
+        "not port 80",
+        "src port 53",
+        "dst port 53 or dst port 443",
+        "portrange 20-1023",
+        "tcp portrange 0-79",
+    ),
     *("net 192.168.0.0/16", "not net 10.0.0.0/8", "src net 192.168.0.0/16 and dst port 443", "host 192.168.1.2"),
     *("ip6 and tcp", "net fe80::/10", "host ff02::1", "greater 100", "less 100", "not greater 1000", "len > 60"),
     *("tcp[tcpflags] & (tcp-syn|tcp-fin) != 0", "ip[6:2] & 0x1fff = 0", "ip[8] < 64", "udp[4:2] > 100"),
     *("tcp[(tcp[12] >> 4) * 4] != 0", "ip[2:2] - ((ip[0] & 0xf) << 2) > 500", "len % 7 = 3", "len * 3 / 2 > 150"),
-    *("ip[1] | 3 ^ 1 = 2", "1 << ip[9] > 64", "(len >> 3) & 1 = 1", "200 - len > 100", "100 / ip[1] > 3"),
+    *("ip[1] | 3 ^ 1 = 2", "ip[9] << 3 > 64", "(len >> 3) & 1 = 1", "200 - len > 100", "100 / ip[1] > 3"),
 )
 """For every link type with IP."""
 
@@ -30,7 +37,13 @@ OF_ETHERNET: Final = (
     *("vlan", "not vlan", "vlan and ip", "vlan and vlan", "vlan and tcp", "vlan and port 80", "vlan and vlan and ip"),
     *("vlan 100", "vlan 10 and vlan 20", "mpls", "pppoes", "vlan and vlan and pppoes and ip", "vlan and ip6"),
     *("vlan and ip[8] > 60", "vlan and greater 100", "ether[12:2] = 0x8100", "ether[14:2] & 0xfff = 100"),
-    *("ether[12:4] & 0xffff > 10", "ether[11] = 1 or ether[13] = 0", "ether[13:4] > 0", "ether[14] > 0", "ether[15] > 9"),
+    *(
+        "ether[12:4] & 0xffff > 10",
+        "ether[11] = 1 or ether[13] = 0",
+        "ether[13:4] > 0",
+        "ether[14] > 0",
+        "ether[15] > 9",
+    ),
     *("ether[15:2] > 5", "ether[10:4] > 0x1000", "ether broadcast", "ether multicast", "ether[0] & 1 = 0"),
     *("vlan and tcp[tcpflags] & tcp-syn != 0", "not (vlan and port 80)", "ether host ff:ff:ff:ff:ff:ff"),
 )
@@ -42,7 +55,12 @@ def answers_of_libpcap(program: Program, frames: Frames) -> list[bool]:
     class _Header(ctypes.Structure):
         """struct pcap_pkthdr."""
 
-        _fields_ = (("seconds", ctypes.c_long), ("micro", ctypes.c_long), ("captured", ctypes.c_uint32), ("original", ctypes.c_uint32))
+        _fields_ = (
+            ("seconds", ctypes.c_long),
+            ("micro", ctypes.c_long),
+            ("captured", ctypes.c_uint32),
+            ("original", ctypes.c_uint32),
+        )
 
     field = BpfProgram._fields_[1][1]
     code_type = field._type_
@@ -59,7 +77,7 @@ def answers_of_libpcap(program: Program, frames: Frames) -> list[bool]:
 
 
 def passed_by_tcpdump(capture: Path, expression: str) -> int | None:
-    """Return how many packets of `capture` tcpdump lets through; None if it refuses the expression for its link type."""
+    """Return how many packets of `capture` tcpdump lets through; None if it refuses the expression."""
     require("tcpdump")
     command = ["tcpdump", "-n", "-r", str(capture), "-w", "-", expression]
     done = subprocess.run(command, capture_output=True, check=False)

@@ -148,7 +148,7 @@ class Status:
             "store": self.identity.store,
             "interfaces": " ".join(self.interfaces),
             "our_nets": " ".join(map(str, self.identity.our_nets)),
-            "our_nets.origin": self.identity.origin,
+            "our_nets.origin": self.identity.origin.value,
             **({"filter": self.passing} if self.passing else {}),
             **self.configuration.to_fields(),
             **to_fields(self.identity.networks),

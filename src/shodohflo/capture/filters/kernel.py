@@ -96,7 +96,10 @@ def dispatching(interfaces: Mapping[int, int], programs: Mapping[int, Program]) 
 
 
 def section(program: Program, link: int) -> Program:
-    """Return `program` as a section of the program for a socket; raises `FilterError` if it has no form for tags."""
+    """Return `program` as a section of the program for a socket; raises `FilterError` if it would differ there."""
+    if any(step.family == ALU and step.operation in {LSH, RSH} and step.code & BY_X for step in program):
+        # Shifted by 32 or more, a number is 0 for libpcap, and for the kernel what the lower 5 bits make of it.
+        raise FilterError("it shifts by a number that a packet has, which the kernel does in another way")
     if link != ETHERNET or all(step.family == RET for step in program):
         return program
     of_tagged = tagged(program)

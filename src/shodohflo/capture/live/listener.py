@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from shodohflo.capture.filters.expression import CaptureFilter
-    from shodohflo.capture.live.changes import Change
+    from shodohflo.capture.live.changes import MachineChange
     from shodohflo.capture.live.interfaces import Choice, Interface, Wanted
     from shodohflo.columns.frames import Frames
     from shodohflo.model import Network
@@ -133,7 +133,7 @@ class Listener:
         return self._packets.count().dropped
 
     def pass_only(self, passing: CaptureFilter | None) -> None:
-        """Change the filter: each packet is decided on by the old one or by the new one.
+        """MachineChange the filter: each packet is decided on by the old one or by the new one.
 
         Raises `CaptureError` if the kernel refuses it; the old one stays then.
         """
@@ -230,7 +230,7 @@ class Listener:
             _log.warning("there is no interface to listen to now: waiting for one")
 
     def _log_changes(
-        self, found: Sequence[Change], before: Mapping[int, Interface], interfaces: Collection[Interface]
+        self, found: Sequence[MachineChange], before: Mapping[int, Interface], interfaces: Collection[Interface]
     ) -> None:
         """Log each change with what it means, then what is listened to or not for another reason."""
         by_index = {interface.index: interface for interface in interfaces}
@@ -247,7 +247,9 @@ class Listener:
             kinds = ", ".join(f"{count:,} {kind}" for kind, count in counts.most_common())
             _log.info("and %d more changes at the same time (%s)", len(lines) - _MOST_LINES, kinds or "as before")
 
-    def _meaning(self, change: Change, before: Mapping[int, Interface], interfaces: Mapping[int, Interface]) -> str:
+    def _meaning(
+        self, change: MachineChange, before: Mapping[int, Interface], interfaces: Mapping[int, Interface]
+    ) -> str:
         """Return what a change means for what is listened to, as the end of its line."""
         is_heard, was_heard = change.index in self._listened, change.index in before
         if change.kind in {ChangeKind.GONE, ChangeKind.MOVED}:
