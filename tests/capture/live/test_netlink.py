@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import select
+import struct
 from ipaddress import ip_interface
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from shodohflo.capture.live.netlink import LinkEvents, list_interfaces
+from shodohflo.capture.live.netlink import Happened, LinkEvents, list_interfaces, read_events
 from support.networks import Namespace, join, namespace, run
 
 if TYPE_CHECKING:
@@ -105,5 +106,70 @@ def test_more_events_than_fit_are_no_error(space: Namespace, tmp_path: Path) -> 
         events = LinkEvents()
 
     run("ip", "-n", space.name, "-batch", changes)
-    events.take()
+    happened = events.take()
     events.close()
+
+    assert happened.overflows > 0
+
+
+def test_what_has_gone_and_where_to_is_known(space: Namespace) -> None:
+    """Of an interface that is gone, the event has the name, and whether it went to another namespace."""
+    with namespace() as other:
+        space.ip("link", "add", "dummy7", "type", "dummy")
+        space.ip("link", "add", "dummy8", "type", "dummy")
+        interfaces = found(space)
+        with space.entered():
+            events = LinkEvents()
+        space.ip("link", "set", "dummy7", "netns", other.name)
+        space.ip("link", "delete", "dummy8")
+        happened = events.take()
+        events.close()
+
+    gone, deleted = interfaces["dummy7"].index, interfaces["dummy8"].index
+    assert happened == Happened({gone: "dummy7", deleted: "dummy8"}, frozenset({gone}))
+
+
+def test_a_port_that_leaves_its_bridge_is_not_gone(space: Namespace) -> None:
+    """The kernel also calls it a deleted link if a bridge loses a port."""
+    space.ip("link", "add", "br0", "type", "bridge")
+    space.ip("link", "set", "eth0", "master", "br0")
+    with space.entered():
+        events = LinkEvents()
+    space.ip("link", "set", "eth0", "nomaster")
+    happened = events.take()
+    events.close()
+
+    assert happened == Happened()
+
+
+def test_other_names_are_known(space: Namespace) -> None:
+    """Alternative names and the type of interface are in the list."""
+    space.ip("link", "property", "add", "dev", "eth0", "altname", "uplink", "altname", "enp7s0f1np1")
+
+    interfaces = found(space)
+
+    assert set(interfaces["eth0"].other_names) == {"uplink", "enp7s0f1np1"}
+    assert (interfaces["eth0"].hardware, interfaces["lo"].hardware) == (1, 772)
+
+
+_GONE: Final = struct.pack("=IHHIIBxHiII", 0, 17, 0, 0, 0, 0, 1, 42, 0, 0) + struct.pack("=HH8s", 12, 3, b"eth42\0\0\0")
+"""RTM_DELLINK of the interface 42, with a length of 0."""
+
+
+def test_malformed_events_say_nothing() -> None:
+    """An event cut short at any byte, of any length or followed by rubbish, is read to its end."""
+    event = struct.pack("=I", len(_GONE)) + _GONE[4:]
+
+    assert read_events(event) == Happened({42: "eth42"})
+    assert read_events(event * 2 + b"\xff" * 40).deleted == {42: "eth42"}
+    for length in range(len(event)):
+        assert read_events(event[:length]) == Happened()
+        assert read_events(struct.pack("=I", length) + event[4:]).deleted.keys() <= {42}
+
+
+def test_what_happened_adds_up() -> None:
+    """An interface that moved away, came back and was deleted is gone, and no longer elsewhere."""
+    first, then = Happened({7: "a"}, frozenset({7}), 1), Happened({7: "b", 8: "c"}, frozenset({8}), 2)
+
+    assert first.and_then(then) == Happened({7: "b", 8: "c"}, frozenset({8}), 3)
+    assert first.and_then(Happened()) == first
