@@ -115,18 +115,18 @@ def test_more_events_than_fit_are_no_error(space: Namespace, tmp_path: Path) -> 
 def test_what_has_gone_and_where_to_is_known(space: Namespace) -> None:
     """Of an interface that is gone, the event has the name, and whether it went to another namespace."""
     with namespace() as other:
-        space.ip("link", "add", "dummy7", "type", "dummy")
-        space.ip("link", "add", "dummy8", "type", "dummy")
+        space.ip("link", "add", "eth7", "type", "veth", "peer", "name", "far7")
+        space.ip("link", "add", "br8", "type", "bridge")
         interfaces = found(space)
         with space.entered():
             events = LinkEvents()
-        space.ip("link", "set", "dummy7", "netns", other.name)
-        space.ip("link", "delete", "dummy8")
+        space.ip("link", "set", "eth7", "netns", other.name)
+        space.ip("link", "delete", "br8")
         happened = events.take()
         events.close()
 
-    gone, deleted = interfaces["dummy7"].index, interfaces["dummy8"].index
-    assert happened == Happened({gone: "dummy7", deleted: "dummy8"}, frozenset({gone}))
+    gone, deleted = interfaces["eth7"].index, interfaces["br8"].index
+    assert happened == Happened({gone: "eth7", deleted: "br8"}, frozenset({gone}))
 
 
 def test_a_port_that_leaves_its_bridge_is_not_gone(space: Namespace) -> None:
