@@ -91,7 +91,10 @@ def outcomes_page() -> Lines:
     yield from ('`{"received": N, "kernel_dropped": N, "outcomes": {...}}`, and the outcomes sum to `received`.', "")
     yield from ("`kernel_dropped` counts packets that the kernel had no room for; `received` excludes them.", "")
     yield "With a filter, `filters` has its expression, and those before it if it was changed. What a filter leaves out in"
-    yield from ("the kernel is in no count: neither in `received` nor in an outcome; a replay counts it as `excluded`.", "")
+    yield from (
+        "the kernel is in no count: neither in `received` nor in an outcome; a replay counts it as `excluded`.",
+        "",
+    )
     yield "The members `not_ip` and `protocol`, if there are such packets, count them by what they were, as in"
     yield from (
         '`{"not_ip": {"0x0806 ARP": 3}}`; without those that no number names, and those inside UDP tunnels.',

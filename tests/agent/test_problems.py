@@ -117,6 +117,18 @@ def test_a_minute_in_which_nearly_all_is_unmatched_is_told(log: pytest.LogCaptur
     assert "our networks are 192.168.0.0/16: name others with --our-nets" in warning
 
 
+def test_the_warning_says_why_by_the_packets_of_that_minute(log: pytest.LogCaptureFixture) -> None:
+    """The pair of networks is that of most packets in the last minute, whatever was before."""
+    unmatched, status = UnmatchedLog(0.0), a_status()
+    status.ledger.outcomes["recorded.flow"] = 10_000
+    unmatched.log_new(replace(status, unmatched=Counter({("ours", "ours"): 500})), 60.0)
+    status.ledger.outcomes["unmatched.no_rule"] = 300
+    unmatched.log_new(replace(status, unmatched=Counter({("ours", "ours"): 500, ("all", "-"): 300})), 120.0)
+
+    (warning,) = hinted(log)
+    assert "100 % of them go from all to an address in no network" in warning
+
+
 def test_unmatched_traffic_is_told_once_an_hour_and_again_for_other_networks(log: pytest.LogCaptureFixture) -> None:
     """A span port with much traffic of others has one warning an hour; other networks of ours have one at once."""
     unmatched, status = UnmatchedLog(0.0), a_status()

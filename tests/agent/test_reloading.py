@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import threading
+from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from threading import Event
 from typing import TYPE_CHECKING
@@ -13,6 +14,8 @@ import pytest
 
 from shodohflo.agent.pidfile import AgentFiles, PidFile, ReloadStatus
 from shodohflo.agent.reloading import Reloading
+from shodohflo.capture.filters.expression import CaptureFilter
+from shodohflo.capture.filters.instructions import RET, Instruction
 from shodohflo.config import Configuration, load
 from shodohflo.errors import ConfigurationError
 from shodohflo.rules.networks import update_our_nets
@@ -320,3 +323,46 @@ def test_a_run_without_a_configuration_to_read_again_says_so(session: Session) -
     brought_to_its_end(Reloading(None, session, None))
 
     assert session.loaded.error == "this run has no configuration file to reload"
+
+
+def test_a_reload_without_any_address_keeps_the_networks_in_force(session: Session) -> None:
+    """If no interface has an address when the file is read again, our networks stay; named ones are as they are read."""
+    settings = session.configuration.settings
+    nothing = Configuration(settings, ())
+    in_force = session.configuration.named
+
+    brought_to_its_end(Reloading(lambda: nothing, session, None, adapted))
+    derived = session.configuration.named
+    brought_to_its_end(Reloading(lambda: nothing, session, None))
+
+    assert derived == in_force
+    assert session.configuration.named == ()
+
+
+def test_a_filter_is_changed_with_the_configuration(session: Session) -> None:
+    """A reload changes the filter; the status names the one in force, and the ledger all of them."""
+    settings = session.configuration.settings
+    for expression in ("port 80", "port 80", "port 81"):
+        passing = Configuration(replace(settings, capture_filter=CaptureFilter.of(expression)), OURS)
+        brought_to_its_end(Reloading(lambda: passing, session, None))  # noqa: B023 - called at once
+    with_filter = session.status()
+    brought_to_its_end(Reloading(lambda: Configuration(settings, OURS), session, None))
+
+    assert (with_filter.passing, with_filter.ledger.filters) == ("port 81", ("port 80", "port 81"))
+    assert with_filter.to_fields()["filter"] == "port 81"
+    assert session.status().ledger.filters == ("port 80", "port 81", "no filter")
+    assert "filter" not in session.status().to_fields()
+
+
+def test_a_filter_that_the_kernel_refuses_changes_nothing(session: Session) -> None:
+    """The kernel looks at a program as a whole; if it does not take it, the whole configuration is refused."""
+    settings = session.configuration.settings
+    passing = CaptureFilter("odd", {1: (Instruction(0xFFFF), Instruction(RET))}, {})
+
+    brought_to_its_end(
+        Reloading(lambda: Configuration(replace(settings, capture_filter=passing), OTHER), session, None)
+    )
+
+    assert "the kernel refused a filter" in session.loaded.error
+    assert session.configuration.named != OTHER
+    assert session.status().passing == ""

@@ -12,10 +12,11 @@ import pytest
 
 from shodohflo.agent.signals import Signals
 from shodohflo.agent.startup import RunArguments, host_name, log_findings, named_store, not_reloadable
+from shodohflo.capture.filters.expression import CaptureFilter
 from shodohflo.capture.live.interfaces import Wanted
 from shodohflo.config import load
 from shodohflo.config.findings import Code, Finding, Report
-from shodohflo.errors import ConfigurationError
+from shodohflo.errors import CaptureError, ConfigurationError
 from support.serving import Server, free_port, programs
 
 if TYPE_CHECKING:
@@ -146,3 +147,30 @@ def test_a_store_that_will_never_take_anything_is_refused(tmp_path: Path, url: s
 
     assert caught.value.exit_code == 2
     assert "wrong" not in str(caught.value).replace("wrong number", "")
+
+
+def test_an_interface_that_is_away_is_no_reason_to_refuse_a_reload(tmp_path: Path) -> None:
+    """At the start, a name that does not exist is an error; later, the interface may come back."""
+    path = tmp_path / "ours.py"
+    path.write_text("TTL_GRACE = 60\n")
+    running = replace(arguments(path), our_nets=(), wanted=Wanted(("ppp7",)))
+
+    with pytest.raises(CaptureError, match="there is no interface ppp7"):
+        running.settle(path, print)
+    configuration = running.reread(replace(load(None, {}), path=path))
+
+    assert configuration.named == ()
+    assert configuration.settings.ttl == 60
+
+
+def test_the_filter_of_the_command_line_takes_the_place_of_the_setting(tmp_path: Path) -> None:
+    """At the start and after a reload."""
+    path = tmp_path / "filtering.py"
+    path.write_text('CAPTURE_FILTER = "udp"\n')
+    given = CaptureFilter.of("tcp")
+    settings = [
+        (running := replace(arguments(path), passing=passing)).settle(path, print).settings for passing in (None, given)
+    ]
+    again = running.reread(settings[1]).settings
+
+    assert [each.capture_filter for each in (*settings, again)] == [CaptureFilter.of("udp"), given, given]

@@ -97,3 +97,18 @@ def test_the_rule_that_dropped_packets_is_read_from_their_outcome() -> None:
     assert [dropping_rule(outcome) for outcome in ("handshake", "dropped.", "dropped.x", "FLOW_MAPPING[1]")] == [
         None
     ] * 4
+
+
+def test_excluded_packets_are_received_and_have_an_outcome() -> None:
+    """What a replay leaves out by a filter is in the sum."""
+    ledger = Ledger()
+    ledger.exclude(3)
+    ledger.exclude(0)
+
+    assert ledger.as_dict() == {"received": 3, "kernel_dropped": 0, "outcomes": {"excluded": 3}}
+
+
+def test_filters_are_in_the_json_form_if_there_were_any() -> None:
+    """A reader of the file learns what the counts are without."""
+    assert Ledger(filters=("port 80",)).as_dict()["filters"] == ["port 80"]
+    assert "filters" not in Ledger().as_dict()

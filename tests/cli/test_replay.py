@@ -19,6 +19,7 @@ import pytest
 
 from shodohflo.keys import from_key
 from shodohflo.offline import writing
+from support.filtering import passed_by_tcpdump
 from support.serving import Server, programs, wait_until
 
 if TYPE_CHECKING:
@@ -523,3 +524,33 @@ def test_a_capture_with_both_directions_of_a_host_gets_one_note(shodohflo: Comma
         assert len(notes) == 1
         assert f"note: {capture} has both directions of a host's traffic" in notes[0]
         assert "note" not in result.stdout
+
+
+def test_a_filter_of_tcpdump_leaves_packets_out(shodohflo: Command, shipped_captures: Path, tmp_path: Path) -> None:
+    """The option takes the place of the setting; what is left out is an outcome like the others."""
+    capture = shipped_captures / "dpkt-nb6-http.pcap"
+    configuration, ledger = tmp_path / "filtering.py", tmp_path / "ledger.json"
+    configuration.write_text('CAPTURE_FILTER = "udp"\n')
+    passed = passed_by_tcpdump(capture, "tcp src port 80")
+    assert passed
+
+    by_setting = shodohflo("replay", *OURS, "--config", configuration, "--ledger", ledger, capture)
+    all_but_udp = ledger_of(ledger)
+    by_option = shodohflo(
+        "replay", *OURS, "--config", configuration, "--filter", "tcp src port 80", "--ledger", ledger, capture
+    )
+
+    assert (by_setting.exit_code, by_option.exit_code) == (0, 0)
+    assert all_but_udp["excluded"] == 62 - (passed_by_tcpdump(capture, "udp") or 0)
+    assert ledger_of(ledger)["excluded"] == 62 - passed
+    assert "  left out of a replay by --filter or CAPTURE_FILTER" in by_option.stdout
+
+
+@pytest.mark.parametrize("expression", ["port 80 and", "", "\x1b[2J"])
+def test_a_wrong_filter_is_one_line_with_status_2(shodohflo: Command, demo: Path, expression: str) -> None:
+    """Nothing is read with a filter that means nothing."""
+    result = shodohflo("replay", "--filter", expression, demo)
+
+    (line,) = result.stderr.splitlines()
+    assert result.exit_code == 2
+    assert line.startswith("shodohflo replay: Invalid value for '--filter': ")

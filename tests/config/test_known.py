@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from shodohflo.attribution.policy import IgnoredFlow
+from shodohflo.capture.filters.expression import CaptureFilter
 from shodohflo.config.known import KNOWN, NUMBERS, SIBLING_PREFIXES, SIBLINGS
 from shodohflo.errors import ConfigurationError
 
@@ -32,6 +33,7 @@ ROOT = Path(__file__).parent.parent.parent
         ("TUNNELS", "vxlan", frozenset({"vxlan"})),
         ("TUNNELS", ["vxlan", "gtpu"], frozenset({"vxlan", "gtpu"})),
         ("ACCEPTED_FINDINGS", {"DEAD-RULE FLOW_MAPPING[2]": " kept "}, {"DEAD-RULE FLOW_MAPPING[2]": "kept"}),
+        ("CAPTURE_FILTER", " not port 22 ", CaptureFilter.of("not port 22")),
         ("USE_DNSPYTHON", "whatever", "whatever"),
     ],
 )
@@ -46,6 +48,15 @@ def test_a_value_of_another_type_is_refused_in_words(name: str, value: Any) -> N
     """A reader raises `ValueError` with a sentence, whatever object a configuration file holds."""
     with pytest.raises(ValueError, match=r"; .|neither True nor False|not a tunnel over UDP"):
         KNOWN[name].read(value)
+
+
+@pytest.mark.parametrize(
+    ("expression", "said"), [("port 80 and", "syntax error"), (" ", "leave it out"), ("a\n", "print")]
+)
+def test_a_wrong_filter_is_refused_with_the_message_of_libpcap(expression: str, said: str) -> None:
+    """`check` reports it as an error of the configuration."""
+    with pytest.raises(ValueError, match=said):
+        KNOWN["CAPTURE_FILTER"].read(expression)
 
 
 @pytest.mark.parametrize("number", [True, 0, 2**31, "60"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from importlib.resources import files
 from ipaddress import ip_network
 from pathlib import Path
@@ -10,10 +11,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shodohflo.attribution.ledger import Ledger
+from shodohflo.attribution.ledger import Ledger, Outcome
+from shodohflo.capture.filters.expression import CaptureFilter
 from shodohflo.config import Configuration, load
 from shodohflo.keys import counts
 from shodohflo.offline.session import Replay, is_unreadable, make_pipeline, replay_captures
+from support.filtering import passed_by_tcpdump
 
 if TYPE_CHECKING:
     from shodohflo.columns.frames import Frames
@@ -120,3 +123,31 @@ def test_captures_with_both_directions_are_named(demo: Path, shipped_captures: P
     assert reading.unmarked == [host]
     assert len(replay_captures([host, host], Configuration(load(None, {}), OURS)).notes) == 1
     assert not replay_captures([str(demo)], Configuration(load(None, {}), OURS)).notes
+
+
+def test_a_filter_leaves_packets_out_and_counts_them(shipped_captures: Path) -> None:
+    """Excluded packets are in the sum, the others are decided as ever."""
+    capture = shipped_captures / "dpkt-nb6-http.pcap"
+    settings = load(None, {})
+    both = [
+        replay_captures([str(capture)], Configuration(replace(settings, capture_filter=passing), OURS)).ledger
+        for passing in (None, CaptureFilter.of("src port 80"))
+    ]
+    passed = passed_by_tcpdump(capture, "src port 80")
+    assert passed
+
+    assert [ledger.received for ledger in both] == [62, 62]
+    assert both[1].outcomes[Outcome.EXCLUDED] == 62 - passed
+    assert both[1].outcomes.total() == 62
+
+
+def test_a_link_type_without_a_filter_is_an_error_of_the_capture(shipped_captures: Path) -> None:
+    """The capture is named, and nothing is counted of what could not be decided on."""
+    capture = str(shipped_captures / "pcapplusplus-raw_ip.pcap")
+    passing = CaptureFilter.of("ether host 02:00:00:00:00:01")
+
+    replayed = replay_captures([capture], Configuration(replace(load(None, {}), capture_filter=passing), OURS))
+
+    (line,) = replayed.broken
+    assert line.startswith(f"{capture}: the filter cannot be applied to link type ")
+    assert replayed.ledger.received == 0

@@ -117,3 +117,10 @@ def test_the_file_holds_the_ledger_as_json(tmp_path: Path) -> None:
         "kernel_dropped": 1,
         "outcomes": {"handshake": 2, "refused.not_ip": 1},
     }
+
+
+def test_what_a_filter_left_out_is_said_to_be_uncounted(rules: CompiledRules) -> None:
+    """The ledger of a run names its filters, in the order in which they were in force."""
+    lines = list(ledger_lines(Ledger(received=3, filters=("port 80", "no filter")), rules))
+
+    assert lines[1] == "  without the packets that the filter leaves out, which nobody counts: port 80, then no filter"

@@ -6,7 +6,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from shodohflo.report.unmatched import Judged, hint_at_unmatched
+from shodohflo.report.unmatched import NO_NETWORK, Judged, Origin, hint_at_unmatched, why_unmatched
 
 OURS = (ip_network("192.168.0.0/32"), ip_network("fc00::/7"))
 
@@ -41,6 +41,27 @@ def test_the_hint_names_our_networks_and_the_way_out() -> None:
     assert hint.startswith("98 % of 1,200 packets")
     assert "our networks are 192.168.0.0/32, fc00::/7: name others with --our-nets" in hint
     assert "our networks are none:" in Judged(50, 50).hint(())
+
+
+def test_the_hint_says_where_our_networks_come_from_and_why() -> None:
+    """Networks that nobody named are said to be so, and the cause stands before them."""
+    hint = Judged(50, 50).hint(OURS[:1], Origin.DEFAULTS, "everything is odd")
+
+    assert (
+        "not recorded; everything is odd; our networks, by default, because no interface has an address, are " in hint
+    )
+    assert ", from the addresses of the interfaces, are " in Judged(50, 50).hint(OURS, Origin.ADDRESSES)
+
+
+def test_most_packets_say_why_they_are_unmatched() -> None:
+    """The pair of networks with most packets has no entry, or no rule."""
+    assert why_unmatched({}) == why_unmatched({("a", "b"): 0}) == ""
+    assert why_unmatched({("all", NO_NETWORK): 9, ("ours", "all"): 1}) == (
+        "90 % of them go from all to an address in no network, and NETWORK_ENUMERATION has no entry for these"
+    )
+    assert why_unmatched({("all", NO_NETWORK): 1, ("ours", "all"): 3}) == (
+        "75 % of them go from ours to all, and no rule of FLOW_MAPPING has an opinion about these"
+    )
 
 
 def test_packets_of_a_window_are_a_difference() -> None:

@@ -68,7 +68,7 @@ def environment(directory: Path) -> dict[str, str]:
 def watching(
     space: Namespace, store: str, directory: Path, *words: str, joins: str = "near0", name: str = NAME
 ) -> Iterator[Watching]:
-    """Run the agent `name` in `space` with its files in `directory`; yield it once it listens to `joins`.
+    """Run the agent `name` in `space` with its files in `directory`; yield it once it listens to `joins`, if given.
 
     Without `store`, its store is embedded, in the directory `state`.
     """
@@ -79,7 +79,7 @@ def watching(
         process = subprocess.Popen(command, cwd=directory, stdout=log, stderr=log, env=environment(directory))
     agent = Watching(process, space, directory)
     try:
-        wait_until(lambda: agent.listens_to(joins) or process.poll() is not None)
+        wait_until(lambda: not joins or agent.listens_to(joins) or process.poll() is not None)
         yield agent
     finally:
         if process.poll() is None:

@@ -106,14 +106,14 @@ class Reloading:
             _log.warning("no interface has an address any more that shows a network: ours stay %s", ours)
 
     def poll(self) -> bool:
-        """Start or finish making a configuration without blocking; return whether a reload has finished."""
+        """Start or finish making a configuration without blocking; return whether one was adopted or refused."""
         self._stop_abandoned()
         if self._making is not None and self._making.is_over(time.monotonic()):
             made, self._making = self._making, None
             if not made.result.done():
                 self._abandon(made)
             self._finish(made)
-            return made.is_reload
+            return True
         if self._making is None and self._requested:
             self._requested = False
             _log.info("reading the configuration again")

@@ -104,7 +104,7 @@ def _main_loop(options: RunOptions, signals: Signals, session: Session, writer: 
         if signals.take_reload():
             reloading.request()
         reloading.follow(session.derived, time.monotonic())
-        if reloading.poll():  # run all tasks now, so that the heartbeat reports the reload
+        if reloading.poll():  # run all tasks now, so that the heartbeat reports it
             tasks = list(_tasks(options, session, writer, problems))
         for interval, task in tasks:
             if interval.due(time.monotonic()):
