@@ -326,7 +326,7 @@ def test_a_run_without_a_configuration_to_read_again_says_so(session: Session) -
 
 
 def test_a_reload_without_any_address_keeps_the_networks_in_force(session: Session) -> None:
-    """If no interface has an address when the file is read again, our networks stay; named ones are as they are read."""
+    """If no interface has an address when the file is read again, our networks stay, if they come from addresses."""
     settings = session.configuration.settings
     nothing = Configuration(settings, ())
     in_force = session.configuration.named
@@ -358,10 +358,9 @@ def test_a_filter_that_the_kernel_refuses_changes_nothing(session: Session) -> N
     """The kernel looks at a program as a whole; if it does not take it, the whole configuration is refused."""
     settings = session.configuration.settings
     passing = CaptureFilter("odd", {1: (Instruction(0xFFFF), Instruction(RET))}, {})
+    refused = Configuration(replace(settings, capture_filter=passing), OTHER)
 
-    brought_to_its_end(
-        Reloading(lambda: Configuration(replace(settings, capture_filter=passing), OTHER), session, None)
-    )
+    brought_to_its_end(Reloading(lambda: refused, session, None))
 
     assert "the kernel refused a filter" in session.loaded.error
     assert session.configuration.named != OTHER

@@ -51,7 +51,7 @@ def test_a_value_of_another_type_is_refused_in_words(name: str, value: Any) -> N
 
 
 @pytest.mark.parametrize(
-    ("expression", "said"), [("port 80 and", "syntax error"), (" ", "leave it out"), ("a\n", "print")]
+    ("expression", "said"), [("port 80 and", "syntax error"), (" ", "leave it out"), ("ip\nor ip6", "printed")]
 )
 def test_a_wrong_filter_is_refused_with_the_message_of_libpcap(expression: str, said: str) -> None:
     """`check` reports it as an error of the configuration."""

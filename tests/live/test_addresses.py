@@ -87,7 +87,7 @@ def test_networks_that_are_named_stay(ends: tuple[Namespace, Namespace], server:
         near.ip("addr", "add", OURS, "dev", "near0")
         near.ip("link", "add", "near1", "type", "veth", "peer", "name", "near2")
         near.ip("link", "set", "near1", "up")
-        wait_until(lambda: "listening to near1" in agent.log())
+        wait_until(lambda: agent.listens_to("near1"))
         agent.end()
 
     assert networks(server) == "192.0.2.0/24 fc00::/7"

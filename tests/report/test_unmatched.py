@@ -47,9 +47,7 @@ def test_the_hint_says_where_our_networks_come_from_and_why() -> None:
     """Networks that nobody named are said to be so, and the cause stands before them."""
     hint = Judged(50, 50).hint(OURS[:1], Origin.DEFAULTS, "everything is odd")
 
-    assert (
-        "not recorded; everything is odd; our networks, by default, because no interface has an address, are " in hint
-    )
+    assert "not recorded; everything is odd; our networks, by default, because no interface has an address," in hint
     assert ", from the addresses of the interfaces, are " in Judged(50, 50).hint(OURS, Origin.ADDRESSES)
 
 
