@@ -77,8 +77,8 @@ def settings_page() -> Lines:
     yield from ("", "A setting that is `None` has its default. `SHODOHFLO_CONFIG` and `SHODOHFLO_OUR_NETS` stand for")
     yield from ("`--config` and `--our-nets`; separate several prefixes by spaces.", "")
     yield "`SHODOHFLO_STATE_DIR` names the state directory, which holds the embedded store (by default"
-    yield "`/var/lib/shodohflo` for root, `~/.local/state/shodohflo` for others). `SHODOHFLO_RUN_DIR` names the run"
-    yield "directory, where `shodohflo reload` finds running agents. With `SHODOHFLO_DEBUG=1`, an error prints its"
+    yield "`/var/lib/shodohflo` if root starts it, otherwise `~/.local/state/shodohflo`). `SHODOHFLO_RUN_DIR` names the"
+    yield "run directory, where `shodohflo reload` finds running agents. With `SHODOHFLO_DEBUG=1`, an error prints its"
     yield from ("traceback.", "")
     yield from (f"Settings of the sibling agents ({others}) are accepted and ignored. Any other",)
     yield from ("capitalised name that the file assigns causes a warning, with the nearest known setting.", "")
@@ -90,7 +90,7 @@ def outcomes_page() -> Lines:
     yield from ("# Outcomes", "", "Every received packet has exactly one outcome. `--ledger FILE` writes them as JSON,")
     yield from ('`{"received": N, "kernel_dropped": N, "outcomes": {...}}`, and the outcomes sum to `received`.', "")
     yield from ("`kernel_dropped` counts packets that the kernel had no room for; `received` excludes them.", "")
-    yield "With a filter, `filters` has its expression, and those before it if it was changed. What a filter leaves out in"
+    yield "With a filter, `filters` has its expression, and those before it if it was changed. What it leaves out in"
     yield from (
         "the kernel is in no count: neither in `received` nor in an outcome; a replay counts it as `excluded`.",
         "",

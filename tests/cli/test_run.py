@@ -24,7 +24,7 @@ from support.terminals import on_a_terminal
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cli.conftest import Command
+    from cli.conftest import Process
     from support.terminals import Terminal
 
 BIN = Path(sys.executable).parent
@@ -423,11 +423,11 @@ def test_a_terminal_that_is_closed_ends_it_well(here: tuple[Namespace, Namespace
         (["--name", "b" * 58], "at most 57 characters"),
     ],
 )
-def test_wrong_use_is_one_line_with_status_2(shodohflo: Command, arguments: list[str], said: str) -> None:
+def test_wrong_use_is_one_line_with_status_2(process: Process, arguments: list[str], said: str) -> None:
     """A wrong argument is one line on standard error with status 2."""
-    result = shodohflo("run", *arguments)
+    result = process("run", *arguments)
 
-    assert result.exit_code == 2
+    assert result.returncode == 2
     assert said in result.stderr
     assert len([line for line in result.stderr.splitlines() if not line.startswith("our networks: ")]) == 1
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from cli.conftest import Command
+    from cli.conftest import Command, Process
 
 NAME: Final = "stores.example.net"
 OURS: Final = ("--our-nets", "192.168.7.0/24", "--our-nets", "2001:db8:7::/48")
@@ -373,10 +373,10 @@ def test_a_missing_store_has_no_connections() -> None:
 
 
 @pytest.mark.parametrize("named", ["@stores.txt", "dns:stores.example.net"])
-def test_an_agent_writes_to_one_store(shodohflo: Command, demo: Path, named: str) -> None:
+def test_an_agent_writes_to_one_store(process: Process, demo: Path, named: str) -> None:
     """Names of several stores are for readers."""
     for command in (["run"], ["replay", str(demo)]):
-        result = shodohflo(*command, "--store", named)
+        result = process(*command, "--store", named)
 
-        assert result.exit_code == 2
+        assert result.returncode == 2
         assert "readers take several stores, by @FILE or dns:NAME; an agent writes to one: name it" in result.stderr

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from shodohflo.agent.pidfile import PidFile
+    from shodohflo.agent.rights import Rights
     from shodohflo.agent.status import Status
     from shodohflo.capture.live.interfaces import Wanted
     from shodohflo.config import Configuration, Settings
@@ -41,6 +42,8 @@ class RunOptions:
     patience: float = PATIENCE
     """Seconds that the store has to take the rest at the end, whether it goes on taking something or not."""
     promiscuous: bool = True
+    rights: Rights | None = None
+    """As whom the agent runs, for its hash."""
     namespaces: tuple[str, ...] = ()
     """Network namespaces, by name, whose sockets are read as well as those of the agent's own."""
     ring_octets: int = RING_OCTETS

@@ -160,6 +160,14 @@ def running(directory: Path) -> list[AgentFiles]:
         raise ShodohfloError(f"{error.filename}: {error.strerror}: run this as the user of the agent") from error
 
 
+def make_run_directory(directory: Path) -> None:
+    """Create the run directory if missing; a privileged process raises `UntrustedError` if others can change it."""
+    with suppress(FileExistsError):
+        make_folders(directory, 0o750)
+    if is_privileged():
+        refuse_untrusted(directory)
+
+
 class PidFile:
     """The locked PID file of a running agent; it exists while the context is entered."""
 
@@ -174,7 +182,7 @@ class PidFile:
         Without a writable run directory the agent runs all the same, with a warning.
         """
         try:
-            self._make_directory()
+            make_run_directory(self._files.directory)
             self._lock = self._take()
             self._files.reload_file.unlink(missing_ok=True)
         except BlockingIOError:
@@ -209,13 +217,6 @@ class PidFile:
 
     def _go_without(self, reason: object) -> None:
         _log.warning("%s: shodohflo reload will not find this agent; %s names another directory", reason, VARIABLE)
-
-    def _make_directory(self) -> None:
-        """Create the run directory if missing; a privileged process raises `UntrustedError` if others can change it."""
-        with suppress(FileExistsError):
-            make_folders(self._files.directory, 0o750)
-        if is_privileged():
-            refuse_untrusted(self._files.directory)
 
     def _take(self) -> int:
         """Lock the current file and write our process id; BlockingIOError if another process holds the lock."""

@@ -64,6 +64,7 @@ class Session:
             configuration.our_nets,
             published(configuration.networks),
             self._origin(configuration),
+            options.rights,
         )
         self._unmatched_before: Counter[tuple[str, str]] = Counter()
         self._configuration, self._loaded = configuration, _loaded(configuration.settings)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import socket
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from threading import Thread
 from typing import TYPE_CHECKING, Final
 
+from shodohflo.agent.pidfile import make_run_directory, run_directory
+from shodohflo.agent.rights import give_up_rights
 from shodohflo.analysis.check.proof import check
 from shodohflo.capture.live.interfaces import Wanted, our_networks
 from shodohflo.capture.live.netlink import list_interfaces
@@ -20,17 +23,19 @@ from shodohflo.config.findings import Level
 from shodohflo.config.trial import try_out
 from shodohflo.errors import ConfigurationError, LastingStoreError, StoreError
 from shodohflo.keys import agent_name
+from shodohflo.process.opening import UntrustedError
 from shodohflo.report.findings import in_one_line
 from shodohflo.store.connection import CONNECT_TIMEOUT, Store
-from shodohflo.store.directory import invoking_group, state_directory
+from shodohflo.store.directory import invoking_group, make_directory, state_directory
 from shodohflo.store.embedded import EmbeddedStore
 from shodohflo.store.kinds import named_by
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, MutableMapping
     from contextlib import ExitStack
     from pathlib import Path
 
+    from shodohflo.agent.rights import Rights
     from shodohflo.agent.signals import Signals
     from shodohflo.capture.filters.expression import CaptureFilter
     from shodohflo.config.findings import Report
@@ -66,6 +71,19 @@ class RunArguments:
     """Whether to run without a store, until there is one, where it fails in a way that only somebody can end."""
     passing: CaptureFilter | None = None
     """The filter that takes the place of that of the configuration."""
+    user: str | None = None
+    """As whom to go on if root starts the agent."""
+
+    def with_fewer_rights(self, environment: MutableMapping[str, str]) -> tuple[RunArguments, Rights]:
+        """Give up what a run does not need, and return the arguments for another user; `ConfigurationError`."""
+        before = os.geteuid()
+        config = self.config.absolute() if self.config else None
+        rights = give_up_rights(self.user, environment, enters=bool(self.namespaces), stores=not self.store)
+        if os.geteuid() == before:
+            return self, rights
+        if not os.access(".", os.X_OK):  # root's own directory, for example
+            os.chdir("/")
+        return replace(self, config=config), rights
 
     def settle(self, path: Path | None, tell: Callable[[str], None]) -> Configuration:
         """Load the configuration at `path`, and return it with our networks, which are reported by `tell`.
@@ -187,6 +205,24 @@ def named_store(arguments: RunArguments, settings: Settings, closing: ExitStack,
     if not arguments.wait_for_store:
         embedded.connect().connection_pool.disconnect()
     return embedded
+
+
+def confine(rights: Rights, arguments: RunArguments, settings: Settings) -> Rights:
+    """Return `rights` after nothing can be written to any more but the directories of the store and of the PID file."""
+    user = os.geteuid()
+    written = []
+    if not (arguments.store or settings.store):
+        written.append(state_directory(os.environ, user))
+        try:
+            make_directory(written[0], invoking_group(os.environ, user))
+        except StoreError:
+            if not arguments.wait_for_store:
+                raise
+    run = run_directory(os.environ, user)
+    with suppress(OSError, UntrustedError):  # the agent goes without a PID file, and says so
+        make_run_directory(run)
+        written.append(run)
+    return rights.with_landlock(written)
 
 
 def _refuse_lasting_failure(store: Store) -> None:

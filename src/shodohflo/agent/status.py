@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from shodohflo.agent.rights import Rights
     from shodohflo.attribution.ledger import Ledger
     from shodohflo.keys.networks import PublishedNetwork
     from shodohflo.model import RuleGrade
@@ -54,6 +55,8 @@ class Identity:
     """The networks of the configuration, by whose names readers can ask."""
     origin: Origin = Origin.NAMED
     """Where `our_nets` come from."""
+    rights: Rights | None = None
+    """As whom the agent runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +153,7 @@ class Status:
             "our_nets": " ".join(map(str, self.identity.our_nets)),
             "our_nets.origin": self.identity.origin.value,
             **({"filter": self.passing} if self.passing else {}),
+            **(self.identity.rights.to_fields() if self.identity.rights else {}),
             **self.configuration.to_fields(),
             **to_fields(self.identity.networks),
             **self._counters(),

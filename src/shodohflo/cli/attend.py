@@ -14,7 +14,7 @@ from shodohflo.agent import RunOptions, Status
 from shodohflo.agent import run as run_agent
 from shodohflo.agent.pidfile import AgentFiles, PidFile, run_directory
 from shodohflo.agent.signals import Signals
-from shodohflo.agent.startup import RunArguments, host_name, log_findings, named_store, refuse_without_rights
+from shodohflo.agent.startup import RunArguments, confine, host_name, log_findings, named_store, refuse_without_rights
 from shodohflo.agent.watchdog import Watchdog
 from shodohflo.analysis.check.proof import check
 from shodohflo.capture.live.namespaces import refuse_namespaces
@@ -23,7 +23,7 @@ from shodohflo.cli.messages import fail
 from shodohflo.config import SEARCHED, Settings, find
 from shodohflo.process.malloc import keep_freed_memory
 from shodohflo.process.service_manager import ServiceManager
-from shodohflo.report.ledger import print_ledger, write_ledger
+from shodohflo.report.ledger import LedgerFile, print_ledger
 from shodohflo.report.numbers import counted
 from shodohflo.report.unmatched import hint_at_unmatched
 
@@ -35,20 +35,24 @@ def attend(arguments: RunArguments, log_format: str = "auto") -> int:
     """Run the agent until it ends, with its log in `log_format`, print its ledger, and return the exit status."""
     keep_freed_memory()
     manager = ServiceManager.of(os.environ)
+    ledger = LedgerFile(arguments.ledger) if arguments.ledger else None
+    arguments, rights = arguments.with_fewer_rights(os.environ)
     configuration = arguments.settle(find(arguments.config, SEARCHED), partial(click.echo, err=True))
     settings = configuration.settings
     last: list[Status] = []
     signals = Signals()
     with ExitStack() as ending, ExitStack() as closing:
         # Called last, also if the embedded store ends with an error: what became of the packets is told all the same.
-        closing.callback(_report, last, arguments)
+        closing.callback(_report, last, ledger)
         on_status = _on_status(settings, log_format, closing)
         closing.enter_context(Watchdog())
         log_findings(check(configuration), settings)
         refuse_without_rights()
         refuse_namespaces(arguments.namespaces)
+        rights = confine(rights, arguments, settings)
         name = arguments.name or host_name()
         store = named_store(arguments, settings, closing, signals)
+        rights.log()
         pid_file = closing.enter_context(PidFile(AgentFiles(run_directory(os.environ, os.geteuid()), name)))
         run_options = RunOptions(
             wanted=arguments.wanted,
@@ -58,6 +62,7 @@ def attend(arguments: RunArguments, log_format: str = "auto") -> int:
             duration=arguments.duration,
             promiscuous=arguments.promiscuous,
             namespaces=arguments.namespaces,
+            rights=rights,
             reread=partial(arguments.reread, settings),
             adapt=None if arguments.our_nets else arguments.adapt,
             pid_file=pid_file,
@@ -69,7 +74,7 @@ def attend(arguments: RunArguments, log_format: str = "auto") -> int:
         return run_agent(run_options, ending.enter_context(signals))
 
 
-def _report(last: list[Status], arguments: RunArguments) -> None:
+def _report(last: list[Status], ledger: LedgerFile | None) -> None:
     """Write and print the ledger of the final status, if there is one."""
     for ended in last:
         try:
@@ -84,8 +89,8 @@ def _report(last: list[Status], arguments: RunArguments) -> None:
             if ended.lost:
                 fail(f"{ended.identity.store} lost {counted(ended.lost, 'recorded packet')} that it had taken")
         finally:  # a full or closed standard output does not take the file with it
-            if arguments.ledger:
-                write_ledger(ended.ledger, arguments.ledger)
+            if ledger is not None:
+                ledger.write(ended.ledger)
 
 
 def _on_status(settings: Settings, log_format: str, closing: ExitStack) -> Callable[[Status], None] | None:

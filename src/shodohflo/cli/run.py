@@ -69,6 +69,12 @@ def _shared(command: Callable[..., int]) -> Callable[..., int]:
             "count, and go on trying. Without it, that ends the agent at once with status 2.",
         ),
         click.option(
+            "--user",
+            metavar="USER",
+            help="As whom an agent that root starts goes on, by name or number. By default shodohflo, or else who "
+            "called sudo, or else root, without root's rights.",
+        ),
+        click.option(
             "--promiscuous/--no-promiscuous",
             default=True,
             help="Also see frames for other stations, where the link delivers them; the default.",

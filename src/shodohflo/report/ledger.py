@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 from collections import Counter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TextIO
 
 from shodohflo.attribution.ledger import REFUSED, meaning_of
 from shodohflo.errors import ShodohfloError
 from shodohflo.model import rule_place
-from shodohflo.process.opening import write_output
+from shodohflo.process.opening import is_privileged, trusted_owners, write_output
 from shodohflo.report.numbers import counted
 
 if TYPE_CHECKING:
@@ -72,6 +73,44 @@ def print_ledger(ledger: Ledger, rules: CompiledRules, *, err: bool) -> None:
 def write_ledger(ledger: Ledger, path: Path) -> None:
     """Write the ledger to the file `path` as JSON; raise `ShodohfloError` if that fails."""
     try:
-        write_output(path, json.dumps(ledger.as_dict(), indent=2) + "\n")
+        write_output(path, _as_json(ledger))
     except OSError as error:
-        raise ShodohfloError(f"{path}: {error.strerror}: the ledger is not in this file, or not all of it") from error
+        raise _unwritten(path, error) from error
+
+
+class LedgerFile:
+    """The file for a ledger, opened early: an agent may not open it any more when the ledger is complete."""
+
+    def __init__(self, path: Path) -> None:
+        """Open `path`, or make it; raises `ShodohfloError`. What it holds stays in it until `write`."""
+        self._path = path
+        try:
+            self._file = _open(path)
+        except OSError as error:
+            raise ShodohfloError(f"{path}: {error.strerror}: there would be no place for the ledger") from error
+
+    def write(self, ledger: Ledger) -> None:
+        """Replace the content by the ledger as JSON, and close the file; raise `ShodohfloError` if that fails."""
+        try:
+            with self._file as file:
+                if file.seekable():  # no pipe or terminal
+                    file.truncate(0)
+                file.write(_as_json(ledger))
+        except OSError as error:
+            raise _unwritten(self._path, error) from error
+
+
+def _open(path: Path) -> TextIO:
+    """Open `path` as `write_output` does, and leave what it holds in it."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC
+    if is_privileged() and not (path.is_symlink() and path.lstat().st_uid in trusted_owners()):
+        flags |= os.O_NOFOLLOW
+    return os.fdopen(os.open(path, flags, 0o644), "w", encoding="utf-8")
+
+
+def _as_json(ledger: Ledger) -> str:
+    return json.dumps(ledger.as_dict(), indent=2) + "\n"
+
+
+def _unwritten(path: Path, error: OSError) -> ShodohfloError:
+    return ShodohfloError(f"{path}: {error.strerror}: the ledger is not in this file, or not all of it")
