@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shodohflo.analysis.explain import Explanation, explain
+from shodohflo.analysis.explain import Explanation, explain, note_of_filter
 from shodohflo.attribution.order import ORDER, OUTCOMES
 from shodohflo.attribution.policy import IgnoredFlow, Policy
+from shodohflo.capture.filters.expression import CaptureFilter
 from shodohflo.keys import to_key
 from shodohflo.model import ICMP, TCP, FlowKey
 from shodohflo.pcap_config import (
@@ -335,3 +336,14 @@ def test_an_action_that_remembers_gives_outcome_and_reasons_the_same_answer() ->
     assert [explanation.outcome for explanation in told] == ["recorded.flow"] * 2
     assert [[step.name for step in explanation.rules] for explanation in told] == [["FLOW_MAPPING[0]"]] * 2
     assert action.asked == 0
+
+
+def test_a_packet_that_the_filter_leaves_out_is_noted() -> None:
+    """The rules never see such a packet; whether it passes cannot be said where its link header decides."""
+    packet = Packet.from_text("192.0.2.1:40000 > 10.0.0.1:22 tcp")
+
+    assert note_of_filter(packet, None) == note_of_filter(packet, CaptureFilter.of("port 22")) == ""
+    assert note_of_filter(packet, CaptureFilter.of("not port 22")) == (
+        "the filter 'not port 22' leaves it out before all this: it is not seen at all"
+    )
+    assert "without link header cannot show" in note_of_filter(packet, CaptureFilter.of("vlan"))

@@ -39,6 +39,9 @@ _SLICE: Final = 0.25
 _SHORT: Final = 0.02
 """Seconds between two looks at whether the store has said which services it knows."""
 
+_MOST_FILTERS: Final = 20
+"""Filters that the ledger names: a reload may change them every hour, for months."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -218,7 +221,7 @@ class Session:
         passing = self._configuration.settings.capture_filter
         expression = passing.expression if passing else "no filter"
         if expression != (self._filters or ("no filter",))[-1]:
-            self._filters = (*self._filters, expression)
+            self._filters = (*self._filters, expression)[-_MOST_FILTERS:]
 
     def status_with_recent(self) -> Status:
         """Return the current status with the observations recorded since the last call."""

@@ -15,6 +15,7 @@ from shodohflo.attribution.ledger import Outcome, meaning_of
 from shodohflo.attribution.order import IGNORED, MESSAGES, ORDER
 from shodohflo.attribution.pipeline import Pipeline
 from shodohflo.attribution.questions import Message
+from shodohflo.capture.filters.libpcap import FilterError
 from shodohflo.columns.batch import Quote
 from shodohflo.keys import counts
 from shodohflo.model import ICMP, address_text, entry_place, rule_place
@@ -27,10 +28,22 @@ if TYPE_CHECKING:
 
     from shodohflo.attribution.order import Many, One, Question
     from shodohflo.attribution.policy import Policy
+    from shodohflo.capture.filters.expression import CaptureFilter
     from shodohflo.model import Address
     from shodohflo.rules.mapping import FlowMapping, Verdict
     from shodohflo.rules.networks import NetworkEnumeration, Place
     from shodohflo.rules.packet import Packet
+
+
+def note_of_filter(packet: Packet, passing: CaptureFilter | None) -> str:
+    """Return in one line whether the filter lets `packet` through, if that is not a matter of course."""
+    if passing is None:
+        return ""
+    try:
+        passes = bool(passing.passed(to_frames([packet]))[0])
+    except FilterError as error:
+        return f"whether {passing.expression!r} lets it through, a packet without link header cannot show: {error}"
+    return "" if passes else f"the filter {passing.expression!r} leaves it out before all this: it is not seen at all"
 
 
 @dataclass(frozen=True, slots=True)

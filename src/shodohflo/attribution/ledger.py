@@ -86,8 +86,8 @@ class Ledger:
     """The refused packets whose next header is not read, by its layer; they are in `outcomes` as well. Without those
     inside UDP tunnels."""
     filters: tuple[str, ...] = ()
-    """The expressions of the operator that were in force, each from when the one before ended. What one left out in the
-    kernel is in no count here."""
+    """The last expressions of the operator that were in force, each from when the one before ended. What one left out
+    in the kernel is in no count here."""
 
     def add(self, tally: Tally) -> None:
         """Add packets that were received."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from shodohflo.analysis.explain import Explanation, explain
+from shodohflo.analysis.explain import Explanation, explain, note_of_filter
 from shodohflo.cli import options
 from shodohflo.config import load
 from shodohflo.errors import ConfigurationError
@@ -76,4 +76,6 @@ def _explain(text: str, config: Path | None, our_nets: tuple[Network, ...]) -> E
     except ValueError as error:
         raise ConfigurationError(str(error)) from error
     configuration = options.configured(load(config), our_nets)
+    if note := note_of_filter(packet, configuration.settings.capture_filter):
+        click.echo(f"note: {note}", err=True)
     return explain(packet, configuration.networks, configuration.mapping, configuration.policy())

@@ -42,6 +42,9 @@ _REST: Final = 20
 _MOST_LINES: Final = 20
 """Changes that are logged one by one after one list; of more, the rest is logged as counts."""
 
+_MOST_SAID: Final = 1000
+"""Warnings that are remembered, so that they are not repeated."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -204,6 +207,7 @@ class Listener:
         """Have the kernel pass what the wanted ones among `interfaces` receive; raises `CaptureError`."""
         choice = self._wanted.choose(interfaces)
         fitting, warnings = _fitting(choice, passing)
+        warnings += _hidden(fitting, interfaces, passing)
         programs = PASSING_ALL if passing is None else passing.sections
         most = most_interfaces(programs)
         if len(fitting) > most:
@@ -285,6 +289,8 @@ class Listener:
     def _say_once(self, warnings: Iterable[str]) -> None:
         for warning in warnings:
             if warning not in self._said:
+                if len(self._said) >= _MOST_SAID:  # containers bring interfaces with new names for months
+                    self._said.clear()
                 self._said.add(warning)
                 _log.warning("%s", warning)
 
@@ -310,6 +316,21 @@ def _fitting(choice: Choice, passing: CaptureFilter | None) -> tuple[list[Interf
             reason = passing.refusals.get(delivered(interface.hardware), unknown)
             warnings.append(f"{interface.name} is not listened to: the filter cannot hold there: {reason}")
     return fitting, warnings
+
+
+def _hidden(
+    heard: Iterable[Interface], interfaces: Iterable[Interface], passing: CaptureFilter | None
+) -> Iterator[str]:
+    """Yield a warning for each interface that carries VLANs, if the filter does not say anything about these."""
+    if passing is None or "vlan" in passing.expression:
+        return
+    carrying = {interface.lower for interface in interfaces if interface.kind == "vlan"}
+    for interface in heard:
+        if interface.index in carrying:
+            yield (
+                f"{interface.name} carries VLANs, and the filter does not look behind their tags: "
+                "write EXPRESSION or (vlan and EXPRESSION)"
+            )
 
 
 def _by_index(interface: Interface) -> int:
