@@ -394,17 +394,3 @@ def test_an_interface_where_the_filter_cannot_hold_is_left_out_with_a_warning(
         assert names(listener) == ["near0"]
 
     assert any("tun0 is not listened to: the filter cannot hold there: " in line for line in log.messages)
-
-
-@pytest.mark.parametrize(("expression", "warned"), [("port 80", True), ("port 80 or (vlan and port 80)", False)])
-def test_a_filter_that_does_not_look_behind_tags_is_warned_of(
-    ends: tuple[Namespace, Namespace],
-    log: pytest.LogCaptureFixture,
-    expression: str,
-    warned: bool,  # noqa: FBT001 - a parameter of the test
-) -> None:
-    """Where the host has a VLAN device, tagged packets are to be expected, and an expression leaves them all out."""
-    near = ends[1]
-    near.ip("link", "add", "link", "near0", "name", "near0.7", "type", "vlan", "id", "7")
-    with near.entered(), contextlib.closing(_passing(CaptureFilter.of(expression), "near0")):
-        assert any("near0 carries VLANs" in line for line in log.messages) == warned

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 from shodohflo.capture.filters.expression import delivered
 from shodohflo.capture.filters.kernel import ETHERNET
 from shodohflo.capture.live.changes import ChangeKind, changes
+from shodohflo.capture.live.filtered import fitting, hidden_vlans
 from shodohflo.capture.live.interfaces import our_networks
 from shodohflo.capture.live.netlink import Happened, InterfacesUnknownError, LinkEvents, list_interfaces
 from shodohflo.capture.live.pace import pause
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     from shodohflo.capture.filters.expression import CaptureFilter
     from shodohflo.capture.live.changes import MachineChange
-    from shodohflo.capture.live.interfaces import Choice, Interface, Wanted
+    from shodohflo.capture.live.interfaces import Interface, Wanted
     from shodohflo.columns.frames import Frames
     from shodohflo.model import Network
 
@@ -206,13 +207,13 @@ class Listener:
     def _accept(self, interfaces: Sequence[Interface], passing: CaptureFilter | None) -> _Chosen:
         """Have the kernel pass what the wanted ones among `interfaces` receive; raises `CaptureError`."""
         choice = self._wanted.choose(interfaces)
-        fitting, warnings = _fitting(choice, passing)
-        warnings += _hidden(fitting, interfaces, passing)
+        fit, warnings = fitting(choice, passing)
+        warnings += hidden_vlans(fit, interfaces, passing)
         programs = PASSING_ALL if passing is None else passing.sections
         most = most_interfaces(programs)
-        if len(fitting) > most:
-            warnings.append(f"{len(fitting)} interfaces are too many: only {most} are listened to")
-        chosen = {interface.index: interface for interface in fitting[:most]}
+        if len(fit) > most:
+            warnings.append(f"{len(fit)} interfaces are too many: only {most} are listened to")
+        chosen = {interface.index: interface for interface in fit[:most]}
         links = {index: delivered(each.hardware) if passing else ETHERNET for index, each in chosen.items()}
         self._packets.accept(links, programs)
         return _Chosen(chosen, (*choice.warnings, *warnings))
@@ -301,36 +302,6 @@ class _Chosen:
 
     listened: dict[int, Interface]
     warnings: tuple[str, ...]
-
-
-def _fitting(choice: Choice, passing: CaptureFilter | None) -> tuple[list[Interface], list[str]]:
-    """Return those chosen for whose frames the filter can be compiled, and a warning for each other one."""
-    if passing is None:
-        return list(choice.listened), []
-    fitting, warnings = [], []
-    for interface in choice.listened:
-        if delivered(interface.hardware) in passing.sections:
-            fitting.append(interface)
-        else:
-            unknown = f"what is delivered of its type, {interface.hardware}, is not known"
-            reason = passing.refusals.get(delivered(interface.hardware), unknown)
-            warnings.append(f"{interface.name} is not listened to: the filter cannot hold there: {reason}")
-    return fitting, warnings
-
-
-def _hidden(
-    heard: Iterable[Interface], interfaces: Iterable[Interface], passing: CaptureFilter | None
-) -> Iterator[str]:
-    """Yield a warning for each interface that carries VLANs, if the filter does not say anything about these."""
-    if passing is None or "vlan" in passing.expression:
-        return
-    carrying = {interface.lower for interface in interfaces if interface.kind == "vlan"}
-    for interface in heard:
-        if interface.index in carrying:
-            yield (
-                f"{interface.name} carries VLANs, and the filter does not look behind their tags: "
-                "write EXPRESSION or (vlan and EXPRESSION)"
-            )
 
 
 def _by_index(interface: Interface) -> int:
