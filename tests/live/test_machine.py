@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from support.serving import Server
 
-MANY = 80
+MANY = 60
 """Interfaces that come and go at once."""
 
 
@@ -61,7 +61,7 @@ def test_all_packets_are_accounted_for_while_the_machine_changes(
     far, near = ends
     require("tcpreplay")
     capture = shipped_captures / "dpkt-nb6-http.pcap"
-    packets, loops = 62, 200
+    packets, loops = 62, 120
     words = ["tcpreplay", "-q", "--pps", "3000", f"--loop={loops}", "-i", "far0", str(capture)]
     with namespace() as away, watching(near, f"unix://{server.path}", tmp_path) as agent:
         with subprocess.Popen([*far.prefix(), *words], stdout=subprocess.PIPE, text=True) as sender:

@@ -8,6 +8,8 @@ from ipaddress import ip_interface
 from typing import TYPE_CHECKING, Final
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shodohflo.capture.live.netlink import Happened, LinkEvents, list_interfaces, read_events
 from support.networks import Namespace, join, namespace, run
@@ -165,6 +167,12 @@ def test_malformed_events_say_nothing() -> None:
     for length in range(len(event)):
         assert read_events(event[:length]) == Happened()
         assert read_events(struct.pack("=I", length) + event[4:]).deleted.keys() <= {42}
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_read_to_their_end(octets: bytes) -> None:
+    """Whatever is received, reading it ends, and raises nothing."""
+    assert read_events(octets).overflows == 0
 
 
 def test_what_happened_adds_up() -> None:
