@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Undo = Callable[[], None]
 
 _LIFETIMES: Final = (30, 45)
-"""Seconds that keys live, at least and at most."""
+"""Seconds that keys live, at least and at most: the 15 minutes of 8 hours are 38 seconds in 20 minutes."""
 
 _WRONG: Final = ("TTL_GRACE = 0\n", "this is no Python\n", "FLOW_MAPPING = 7\n", "1 / 0\n")
 """Configurations that an agent must refuse."""

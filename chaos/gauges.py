@@ -8,7 +8,7 @@ from statistics import linear_regression, median
 from typing import Final
 
 MEMORY_ROOM: Final = 16_000_000
-"""Bytes that the memory may grow by between the second and the last quarter of a run: heaps are not given back whole."""
+"""Bytes that the memory may grow by between the second and the last quarter: heaps are not given back whole."""
 
 COUNT_ROOM: Final = 2
 """The same for file descriptors, and for threads."""

@@ -1,10 +1,10 @@
 """`python -m chaos.soak`, or `make soak`: the traffic of 8 hours in 20 minutes, while everything around changes.
 
 One agent runs from the beginning to the end, on all interfaces and with networks that it derives from their addresses.
-Known packets arrive on an interface that stays, and others on one that is taken down, renamed, deleted, moved to another
-namespace or given other addresses. Meanwhile the store is killed, stopped, emptied, filled or cut off, and the
+Known packets arrive on an interface that stays, and others on one that is taken down, renamed, deleted, moved to
+another namespace or given other addresses. Meanwhile the store is killed, stopped, emptied, filled or cut off, and the
 configuration is changed and read again, at moments that the seed gives. Keys live for as much less as the time is
-compressed, so that as many expire as in 8 hours.
+compressed (`chaos.changes`), so that as many expire as in 8 hours.
 
 In the end, what the agent offered to its store is what its ledger says it recorded; each count of it has a name; the
 flows that went on all the time, on the interface that stays, have exactly what was sent; and memory, file descriptors
@@ -47,19 +47,16 @@ MINUTES: Final = 20.0
 HOURS: Final = 8.0
 """The traffic of so many hours is sent in so many minutes."""
 
-LIFETIME: Final = round(900 * MINUTES / (HOURS * 60))
-"""Seconds that keys live: 15 minutes of 8 hours, in 20 minutes."""
-
 _STEADY: Final = Load()
 _UNSTEADY: Final = Load(established=50, known=30, fresh=10, resets=2, unreachables=2)
 
-_BETWEEN: Final = (1.0, 6.0)
+_BETWEEN: Final = (0.5, 4.0)
 """Seconds between two changes."""
 
 _SAMPLES: Final = 400
 """Samples that are taken in a run, but at most two in a second."""
 
-_CALM: Final = 5.0
+_CALM: Final = 3.0
 """Seconds of packets at both ends of a run in which nothing is changed."""
 
 _END: Final = 90.0
