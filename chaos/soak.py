@@ -1,4 +1,4 @@
-"""`python -m chaos.soak`, or `make soak`: the traffic of 8 hours in 20 minutes, while everything around changes.
+"""`python -m chaos.soak`: the traffic of 8 hours in 20 minutes, while everything around changes.
 
 One agent runs from the beginning to the end, on all interfaces and with networks that it derives from their addresses.
 Known packets arrive on an interface that stays, and others on one that is taken down, renamed, deleted, moved to

@@ -1,4 +1,4 @@
-"""A small share of `make soak`: seconds of it, with the changes that the seed gives."""
+"""A small share of `python -m chaos.soak`: seconds of it, with the changes that the seed gives."""
 
 from __future__ import annotations
 
