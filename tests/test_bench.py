@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from benchmarks import baseline, hostile, wire, worst
+from benchmarks import baseline, flood, hostile, wire, worst
 from benchmarks.comparison import Pairs, Spent
 from benchmarks.generate import Load, generate
 from benchmarks.scale import flows
 
 from reference.corpus import USUAL_NETWORKS, Capture, replay
+from shodohflo.attribution.pipeline import BLOCK
 from shodohflo.capture.files.savefile import Savefile
 from shodohflo.errors import CaptureError
 from shodohflo.keys import counts
@@ -189,3 +191,23 @@ def test_the_flows_for_scale_are_different_and_of_one_family(family: int) -> Non
 
     assert 4_995 <= len(names) <= 5_000
     assert {":" in name for name in names} == {family == 6}
+
+
+def test_established_flows_are_exact_after_a_flood() -> None:
+    """A short flood leaves the counts of all established flows exact, and the process within its memory."""
+    command = [sys.executable, "-m", "benchmarks.flood", "--seconds", "2"]
+    environment = os.environ | {"PYTHONPATH": "tests"}
+
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1,000 of 1,000 established flows exact" in done.stdout
+
+
+def test_the_packets_of_a_flood_are_decoded_and_new_in_each_block() -> None:
+    """A block has a packet of each established flow, and all others are of flows that no other block has."""
+    [first], [second] = ([batch for batch in decode(flood.block(n)).batches if len(batch)] for n in range(2))
+
+    assert len(first) == len(second) == BLOCK
+    both = set(first.src_addr.tolist()) & set(second.src_addr.tolist())
+    assert len(both) == flood.ESTABLISHED

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 LONGEST_INTERVAL: Final = 5 * 10**9
 """In ns: how far a count in the store may lag behind, however long the lifetime of the keys is."""
 
-CAPACITY: Final = 500_000
+CAPACITY: Final = 250_000
 """The most written rows to remember; a forgotten row counts as new, and is written earlier than necessary."""
 
 
