@@ -15,12 +15,12 @@ from shodohflo.agent import run as run_agent
 from shodohflo.agent.pidfile import AgentFiles, PidFile, run_directory
 from shodohflo.agent.signals import Signals
 from shodohflo.agent.startup import RunArguments, confine, host_name, log_findings, named_store, refuse_without_rights
-from shodohflo.agent.watchdog import Watchdog
 from shodohflo.analysis.check.proof import check
 from shodohflo.capture.live.namespaces import refuse_namespaces
 from shodohflo.cli.logs import begin_log
 from shodohflo.cli.messages import fail
 from shodohflo.config import SEARCHED, Settings, find
+from shodohflo.config.watchdog import Watchdog
 from shodohflo.process.malloc import keep_freed_memory
 from shodohflo.process.service_manager import ServiceManager
 from shodohflo.report.ledger import LedgerFile, print_ledger

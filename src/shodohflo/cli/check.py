@@ -9,7 +9,7 @@ import click
 
 from shodohflo.analysis.check.proof import check
 from shodohflo.cli import options
-from shodohflo.config import load
+from shodohflo.cli.bounds import bounded, load_tried
 from shodohflo.config.findings import Level, Report
 from shodohflo.errors import ConfigurationError
 from shodohflo.report.findings import json_lines, text_lines, unusable
@@ -50,9 +50,11 @@ def check_command(*, config: Path | None, our_nets: tuple[Network, ...], as_json
 def _report(config: Path | None, our_nets: tuple[Network, ...]) -> Report:
     """Return the findings; if the configuration can't be loaded, that is the only one."""
     try:
-        settings = load(config)
+        settings = load_tried(config)
     except ConfigurationError as error:
         return Report((unusable(str(error), config),))
     if config is None:
         click.echo("no CONFIG: checking the defaults", err=True)
-    return check(options.configured(settings, our_nets))
+    configuration = options.configured(settings, our_nets)
+    with bounded():
+        return check(configuration)

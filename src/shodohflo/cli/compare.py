@@ -10,9 +10,10 @@ import click
 
 from shodohflo.analysis.compare import Comparison
 from shodohflo.cli import options
+from shodohflo.cli.bounds import load_tried
 from shodohflo.cli.messages import fail, warn
-from shodohflo.config import load
 from shodohflo.config.presumed import presumed
+from shodohflo.config.watchdog import Watchdog
 from shodohflo.offline.session import Replay, make_pipeline
 from shodohflo.report.difference import difference_lines
 
@@ -45,13 +46,14 @@ def compare(*, old: Path, new: Path, captures: tuple[str, ...], our_nets: tuple[
     sides. Our networks are the same for both; without --our-nets, they are those that neither OLD nor NEW has another
     use for. Exit status: 0 if both record the same, 1 if not, 2 if something could not be read.
     """
-    both = [load(path) for path in (old, new)]
+    both = [load_tried(path) for path in (old, new)]
     for settings in both:
         warn(settings)
     configurations = options.bound(both, our_nets, lambda: presumed(*(settings.enumeration for settings in both)))
     comparison = Comparison(*map(make_pipeline, configurations))
     reading = Replay(comparison)
-    reading.read(captures)
+    with Watchdog():
+        reading.read(captures)
     for message in reading.broken:
         fail(message, "shodohflo compare")
     difference = comparison.difference()

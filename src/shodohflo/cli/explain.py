@@ -10,7 +10,7 @@ import click
 
 from shodohflo.analysis.explain import Explanation, explain, note_of_filter
 from shodohflo.cli import options
-from shodohflo.config import load
+from shodohflo.cli.bounds import bounded, load_tried
 from shodohflo.errors import ConfigurationError
 from shodohflo.report.explanation import explanation_lines
 from shodohflo.rules.packet import Packet
@@ -75,7 +75,8 @@ def _explain(text: str, config: Path | None, our_nets: tuple[Network, ...]) -> E
         packet = Packet.from_text(text)
     except ValueError as error:
         raise ConfigurationError(str(error)) from error
-    configuration = options.configured(load(config), our_nets)
+    configuration = options.configured(load_tried(config), our_nets)
     if note := note_of_filter(packet, configuration.settings.capture_filter):
         click.echo(f"note: {note}", err=True)
-    return explain(packet, configuration.networks, configuration.mapping, configuration.policy())
+    with bounded():
+        return explain(packet, configuration.networks, configuration.mapping, configuration.policy())

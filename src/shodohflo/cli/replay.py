@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from shodohflo.cli import options
+from shodohflo.cli.bounds import load_tried
 from shodohflo.cli.filters import ENDS, OF_FLOWS, AskedFor, filtered
 from shodohflo.cli.layout import Layout, laid_out
 from shodohflo.cli.messages import fail, warn
-from shodohflo.config import load
 from shodohflo.config.presumed import presumed_for_captures
 from shodohflo.config.published import published
+from shodohflo.config.watchdog import Watchdog
 from shodohflo.offline.session import is_unreadable, replay_captures
 from shodohflo.process.malloc import keep_freed_memory
 from shodohflo.query.networks import NetworkDirectory
@@ -79,7 +80,7 @@ def replay(  # noqa: PLR0913 - one for each option
     if asked != AskedFor() and (keys or store):
         raise click.UsageError("filters choose the flows that are shown, so --keys and --store exclude them")
     keep_freed_memory()
-    settings = load(config)
+    settings = load_tried(config)
     if passing is not None:
         settings = replace(settings, capture_filter=passing)
     warn(settings)
@@ -90,7 +91,8 @@ def replay(  # noqa: PLR0913 - one for each option
         write = writer_to(store, settings.mapping, settings.ttl)
     (configuration,) = options.bound([settings], our_nets, lambda: presumed_for_captures(settings.enumeration))
     wanted = asked.to_filter(lambda: NetworkDirectory((published(configuration.networks),)), now=0.0)
-    replayed = replay_captures(captures, configuration)
+    with Watchdog():
+        replayed = replay_captures(captures, configuration)
     try:
         if write:
             write(replayed.observations)

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from shodohflo.cli import options
+from shodohflo.cli.bounds import load_tried
 from shodohflo.cli.messages import fail
-from shodohflo.config import Settings, load
+from shodohflo.config.watchdog import Watchdog
 from shodohflo.offline.session import replay_captures
 from shodohflo.report.grades import ScoreCard, print_grades, rule_codes, stored_cards
 from shodohflo.report.ledger import print_ledger
@@ -26,7 +27,7 @@ from shodohflo.report.rules import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shodohflo.config import Configuration
+    from shodohflo.config import Configuration, Settings
     from shodohflo.model import Network
     from shodohflo.offline.session import Replayed
 
@@ -85,7 +86,7 @@ def rules_command(  # noqa: PLR0913 - one for each option
     if stores and (files or not (running or grade)):
         raise click.UsageError("--store needs --running, or --grade without captures")
     from_stores = running or (grade and not files)
-    settings = None if from_stores and config is None else load(config)
+    settings = None if from_stores and config is None else load_tried(config)
     if from_stores:
         return _from_stores(stores, settings, grade=grade, as_json=as_json)
     assert settings is not None
@@ -104,7 +105,8 @@ def rules_command(  # noqa: PLR0913 - one for each option
 
 def _replayed(files: Sequence[str], configuration: Configuration, *, grade: bool) -> Replayed:
     """Replay captures, perhaps to grade rules; print on standard error what could not be read, and the ledger."""
-    replayed = replay_captures(files, configuration, grade=grade)
+    with Watchdog():
+        replayed = replay_captures(files, configuration, grade=grade)
     for message in replayed.broken:
         fail(f"{message}{_MEANT if 'is not a capture' in message else ''}", "shodohflo rules")
     for note in replayed.notes:

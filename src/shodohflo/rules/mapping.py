@@ -210,7 +210,7 @@ def _ask(action: Action, ends: Ends) -> Opinion:
 
 
 ASKING: Final = _ask.__code__
-"""The code that a thread executes, further out, exactly while it is in an action; see `agent.watchdog`."""
+"""The code that a thread executes, further out, exactly while it is in an action; see `config.watchdog`."""
 
 
 def _parse_rule(number: int, rule: object) -> Rule:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 
-from shodohflo.agent.watchdog import Watchdog
+from shodohflo.config.watchdog import Watchdog
 from shodohflo.pcap_config import SRC, FlowMapping, LowerPort, MappingAction, NetworkEnumeration
 
 if TYPE_CHECKING:
