@@ -14,7 +14,7 @@ RUFF := $(BIN)/ruff
 PASSED := SHODOHFLO_STORE,SHODOHFLO_CONFIG,SHODOHFLO_OUR_NETS,SHODOHFLO_STATE_DIR,SHODOHFLO_RUN_DIR,SHODOHFLO_STORE_MEMORY,SHODOHFLO_OUTBOX_MEMORY,SHODOHFLO_EVIDENCE_MEMORY,SHODOHFLO_TTL_GRACE,SHODOHFLO_LOG_LEVEL,SHODOHFLO_PCAP_STATS,SHODOHFLO_DEBUG,PYTHONDONTWRITEBYTECODE,NO_COLOR,TERM
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test lint format types docs docs-check unit model fuzz chaos bench bench-attribution bench-scale clean
+.PHONY: help run demo test lint format types docs docs-check unit model fuzz chaos bench bench-attribution bench-scale deb deb-check clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -70,6 +70,12 @@ bench-attribution: $(VENV)/.installed-dev ## measure how often the evidence is r
 
 bench-scale: $(VENV)/.installed-dev ## measure what stores, writers and readers need, for docs/how-to/scale.md
 	PYTHONPATH=tests $(BIN)/python -m benchmarks.scale $(ARGS)
+
+deb: $(VENV)/.installed ## build the Debian package for this release; needs debhelper and dh-python
+	@packaging/build-deb
+
+deb-check: $(VENV)/.installed-dev deb ## install, use, upgrade and purge the package on a small Debian machine, as root
+	$(BIN)/pytest trial $(ARGS)
 
 clean: ## remove the virtual environment, build files and caches
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .fuzz

@@ -86,6 +86,15 @@ def test_it_goes_to_standard_output(shodohflo: Command) -> None:
     assert result.stderr == ""
 
 
+def test_it_can_be_for_any_machine(shodohflo: Command, tmp_path: Path) -> None:
+    """With --generic, the file is the same on every machine, and passes `check`."""
+    result = shodohflo("init", "--generic", tmp_path / "configuration.py")
+
+    assert result.exit_code == 0
+    assert (tmp_path / "configuration.py").read_text().splitlines() == list(starting_lines([]))
+    assert shodohflo("check", tmp_path / "configuration.py").exit_code == 0
+
+
 def test_a_file_is_never_written_over_unasked(shodohflo: Command, tmp_path: Path) -> None:
     """An existing file is only overwritten with --force."""
     path = tmp_path / "configuration.py"

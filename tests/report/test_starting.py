@@ -40,6 +40,15 @@ def test_active_ftp_has_rules_before_evidence() -> None:
     assert there < lines.index('    (None, "our_nets", Observed(otherwise=LowerPort(SRC))),')
 
 
+def test_nothing_of_a_machine_is_in_the_file_for_any_machine() -> None:
+    """It names no interface and no network of ours, and has the same rules."""
+    text = "\n".join(starting_lines([]))
+
+    assert "#     shodohflo check FILE\n\nfrom" in text
+    assert "interfaces" not in text.partition("from shodohflo")[0]
+    assert '    (None, "our_nets", Observed(otherwise=LowerPort(SRC))),' in text
+
+
 def test_a_machine_without_networks_has_no_host_to_name() -> None:
     """A machine without networks gets no entry for itself, not even a commented one."""
     assert "this_host" not in "\n".join(starting_lines(HOSTS["without a network"]))

@@ -15,13 +15,15 @@ EXAMPLES: Final = """\b
 Examples:
   shodohflo init                         print it
   shodohflo init configuration.py        write it where `run` finds it: in its working directory
+  shodohflo init --generic               for any machine
 """
 
 
 @click.command(epilog=EXAMPLES)
 @click.argument("file", required=False, type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
+@click.option("--generic", is_flag=True, help="Leave out what this machine shows: for a package, or for many machines.")
 @click.option("--force", is_flag=True, help="Overwrite FILE if it exists.")
-def init(*, file: Path | None, force: bool) -> None:
+def init(*, file: Path | None, generic: bool, force: bool) -> None:
     """Write a starting configuration from this machine's interfaces.
 
     The configuration goes to FILE, or to standard output. It records what is sent to and from our networks, as the
@@ -29,7 +31,7 @@ def init(*, file: Path | None, force: bool) -> None:
     """
     from shodohflo.capture.live.netlink import list_interfaces  # noqa: PLC0415 - not needed for --help
 
-    text = "".join(f"{line}\n" for line in starting_lines(list_interfaces()))
+    text = "".join(f"{line}\n" for line in starting_lines([] if generic else list_interfaces()))
     if file is None or str(file) == "-":
         click.echo(text, nl=False)
         return

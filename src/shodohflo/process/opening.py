@@ -211,7 +211,7 @@ def make_folders(folder: Path, mode: int) -> None:
     for parent in reversed(folder.parents):
         with suppress(FileExistsError):
             parent.mkdir(mode=0o755)
-    folder.mkdir(mode=mode)
+    folder.mkdir(mode=mode & 0o777)  # RestrictSUIDSGID= of systemd refuses more, also where the folder is there
 
 
 def _walk(path: Path, closing: ExitStack) -> list[_Step]:

@@ -42,7 +42,7 @@ _FTP: Final = frozenset({20, 21})
 
 
 def starting_lines(interfaces: Sequence[Interface]) -> Iterator[str]:
-    """Yield the lines of the configuration for a machine with these interfaces."""
+    """Yield the lines of the configuration for a machine with these interfaces, or with none: for any machine."""
     ours = our_networks(Wanted().choose(interfaces).listened, interfaces)
     host = _host(interfaces, ours)
     yield from _head(interfaces, ours)
@@ -66,11 +66,13 @@ def starting_lines(interfaces: Sequence[Interface]) -> Iterator[str]:
     yield from _settings()
 
 
-def _head(interfaces: Iterable[Interface], ours: Iterable[Network]) -> Iterator[str]:
+def _head(interfaces: Sequence[Interface], ours: Iterable[Network]) -> Iterator[str]:
     options = " ".join(f"--our-nets {network}" for network in ours)
     yield "# A configuration to start from, written by `shodohflo init`. After each change:"
     yield "#"
     yield f"#     shodohflo check FILE {options}".rstrip()
+    if not interfaces:
+        return
     yield "#"
     yield "# This machine's interfaces; `shodohflo run` takes our networks from them, unless --our-nets names others."
     yield "#"

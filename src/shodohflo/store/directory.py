@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from contextlib import suppress
 from grp import getgrgid
 from pathlib import Path
@@ -114,7 +115,8 @@ def make_directory(directory: Path, group: int | None) -> None:
         if made or (directory == SYSTEM_DIRECTORY and directory.stat().st_uid == os.geteuid()):
             if group is not None:
                 os.chown(directory, -1, group)
-            directory.chmod(_MODE)
+            if stat.S_IMODE(directory.stat().st_mode) != _MODE:  # RestrictSUIDSGID= of systemd refuses to set it again
+                directory.chmod(_MODE)
     except UntrustedError as error:
         raise StoreError(
             f"embedded store: {directory}: not used with the rights of root, because {error}: "

@@ -1,0 +1,1 @@
+"""Trying the Debian package on a small Debian machine; see `make deb-check`."""
