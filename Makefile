@@ -11,7 +11,7 @@ TIME ?= 60
 CAPTURES ?= tests/data/captures
 RUFF := $(BIN)/ruff
 # The only environment variables that sudo passes to the agent.
-PASSED := SHODOHFLO_STORE,SHODOHFLO_CONFIG,SHODOHFLO_OUR_NETS,SHODOHFLO_STATE_DIR,SHODOHFLO_RUN_DIR,SHODOHFLO_STORE_MEMORY,SHODOHFLO_OUTBOX_MEMORY,SHODOHFLO_EVIDENCE_MEMORY,SHODOHFLO_TTL_GRACE,SHODOHFLO_LOG_LEVEL,SHODOHFLO_PCAP_STATS,SHODOHFLO_DEBUG,PYTHONDONTWRITEBYTECODE,NO_COLOR,TERM
+PASSED := SHODOHFLO_STORE,SHODOHFLO_CONFIG,SHODOHFLO_OUR_NETS,SHODOHFLO_STATE_DIR,SHODOHFLO_RUN_DIR,SHODOHFLO_STORE_MEMORY,SHODOHFLO_OUTBOX_MEMORY,SHODOHFLO_EVIDENCE_MEMORY,SHODOHFLO_TTL_GRACE,SHODOHFLO_USER,SHODOHFLO_LOG_LEVEL,SHODOHFLO_PCAP_STATS,SHODOHFLO_DEBUG,PYTHONDONTWRITEBYTECODE,NO_COLOR,TERM
 
 .DEFAULT_GOAL := help
 .PHONY: help run demo test lint format types docs docs-check unit model fuzz chaos bench bench-attribution bench-scale deb deb-check clean
@@ -21,9 +21,17 @@ help: ## list the targets
 
 # Without this, Python as root leaves bytecode files that the caller cannot delete.
 run: export PYTHONDONTWRITEBYTECODE := 1
+# Root executes nothing of a clone that somebody else can change: its code runs as the caller, or as the owner of the
+# clone, with the one capability that capturing needs (setpriv is part of util-linux).
+BECOME := --clear-groups --inh-caps=-all,+net_raw --ambient-caps=-all,+net_raw --bounding-set=-all,+net_raw --no-new-privs
 run: $(VENV)/.installed ## watch this machine's interfaces, for example with ARGS="--duration 10"
-	@if [ "$$(id -u)" -ne 0 ] && command -v sudo >/dev/null && sudo true; \
-	then exec sudo --preserve-env=$(PASSED) $(BIN)/shodohflo run $(ARGS); \
+	@owner="$$(stat -c %u .)"; \
+	if [ "$$(id -u)" -ne 0 ] && command -v sudo >/dev/null && sudo true; \
+	then exec sudo --preserve-env=$(PASSED) setpriv --reuid="$$(id -u)" --regid="$$(id -g)" $(BECOME) \
+	env HOME="$$HOME" $(BIN)/shodohflo run $(ARGS); \
+	elif [ "$$(id -u)" -eq 0 ] && [ "$$owner" -ne 0 ]; \
+	then exec setpriv --reuid="$$owner" --regid="$$(stat -c %g .)" $(BECOME) \
+	env HOME="$$(getent passwd "$$owner" | cut -d: -f6)" $(BIN)/shodohflo run $(ARGS); \
 	else exec $(BIN)/shodohflo run $(ARGS); fi
 
 demo: $(VENV)/.installed ## replay a shipped capture into an embedded store and show the flows; needs no privileges
@@ -80,18 +88,23 @@ deb-check: $(VENV)/.installed-dev deb ## install, use, upgrade and purge the pac
 clean: ## remove the virtual environment, build files and caches
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .fuzz
 
+# `sudo make` installs as the owner of the clone: pip executes what is in it.
+AS_OWNER := $(if $(SUDO_UID),$(shell owner="$$(stat -c %u .)"; [ "$$(id -u)" -ne 0 ] || [ "$$owner" -eq 0 ] || \
+	echo setpriv --reuid="$$owner" --regid="$$(stat -c %g .)" --clear-groups --inh-caps=-all --bounding-set=-all \
+	--no-new-privs env HOME="$$(getent passwd "$$owner" | cut -d: -f6)"))
+
 # The stamps avoid network access until a lock file changes.
 $(VENV)/.installed: $(LOCKS)
 	@$(MAKE) --no-print-directory $(BIN)/python
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS) --editable .
-	@touch $@
+	$(AS_OWNER) $(BIN)/pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS) --editable .
+	@$(AS_OWNER) touch $@
 
 $(VENV)/.installed-dev: $(LOCKS)
 	@$(MAKE) --no-print-directory $(BIN)/python
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS) --editable '.[dev,fuzz]'
-	@touch $(VENV)/.installed $@
+	$(AS_OWNER) $(BIN)/pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS) --editable '.[dev,fuzz]'
+	@$(AS_OWNER) touch $(VENV)/.installed $@
 
 $(BIN)/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	@$(AS_OWNER) $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	echo "shodohflo needs Python 3.11 or later; name one with: make PYTHON=python3.11 ..." >&2; exit 1; }
-	@$(PYTHON) -m venv $(VENV) || { echo "on Debian, python3-venv is missing: apt install python3-venv" >&2; exit 1; }
+	@$(AS_OWNER) $(PYTHON) -m venv $(VENV) || { echo "on Debian, python3-venv is missing: apt install python3-venv" >&2; exit 1; }

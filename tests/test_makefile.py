@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import tomllib
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import pytest
+
+from support.machine import require
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[1]
 
@@ -52,28 +60,101 @@ def make(venv: Path, *arguments: str, user: int = 1000, sudo: str | None = None)
 
 def _without_sudo(fakes: Path) -> Path:
     """Add the programs that the recipe needs, but no sudo, and return the directory."""
-    for program in ("env", "sh", "touch"):
+    for program in ("env", "sh", "stat", "touch"):
         target = fakes / program
         if not target.exists():
             target.symlink_to(Path("/bin") / program)
     return fakes
 
 
-WORKING_SUDO = 'case "$1" in --preserve-env=*) shift ;; esac\nWHO=root exec "$@"'
+@pytest.fixture
+def clone() -> Iterator[Path]:
+    """Return a clone of user 12346, whose shodohflo says as whom and with what it runs."""
+    require("setpriv", "make", root=True)
+    with TemporaryDirectory() as made:
+        clone = Path(made)
+        for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+            shutil.copy(ROOT / name, clone)
+        script(clone / ".venv/bin/shodohflo", TELLING)
+        script(clone / ".venv/bin/pip", TELLING)
+        script(clone / ".venv/bin/python", "exit 0")
+        (clone / ".venv/.installed").touch()
+        for path in (clone, *clone.rglob("*")):
+            os.chown(path, 12346, 12347)
+        clone.chmod(0o755)
+        yield clone
 
 
-def test_a_user_gets_the_agent_through_sudo_with_the_settings_of_the_environment(installed: Path) -> None:
-    """A user's `make run` starts the agent by sudo and passes on the settings in the environment."""
-    said = make(installed, "run", "ARGS=--duration 10", sudo=WORKING_SUDO)
+TELLING = """
+echo "$*" with "$SHODOHFLO_STORE" $HOME
+grep -E '^(Uid|Gid|Groups|CapPrm|CapEff|CapBnd|CapAmb|NoNewPrivs):' /proc/self/status | sed 's/[[:blank:]]*$//'"""
+ONE_RIGHT = """\
+Uid:	12346	12346	12346	12346
+Gid:	12347	12347	12347	12347
+Groups:
+CapPrm:	{0}
+CapEff:	{0}
+CapBnd:	{0}
+CapAmb:	{0}
+NoNewPrivs:	1
+"""
 
-    assert said == "shodohflo run --duration 10 with unix:///x as root\n"
+
+def told(clone: Path, *words: str, **variables: str) -> str:
+    """Return what `make` with `words` prints in the clone, where root starts it with these variables."""
+    environment = os.environ | {"SHODOHFLO_STORE": "unix:///x", "HOME": "/root"} | variables
+    environment.pop("MAKEFLAGS", None)
+    done = subprocess.run(
+        ["/usr/bin/make", "-C", clone, "--no-print-directory", *words],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout
 
 
-def test_root_needs_no_sudo(installed: Path) -> None:
-    """For root, `make run` does not call sudo."""
-    said = make(installed, "run", "ARGS=eth0", user=0, sudo="exit 9")
+def test_a_users_code_gets_one_capability_through_sudo_and_the_settings_of_the_environment(clone: Path) -> None:
+    """A user's `make run` calls sudo, which executes nothing of the clone: the agent runs as the caller."""
+    script(clone / "fakes/id", "case $1 in -u) echo 12346 ;; *) echo 12347 ;; esac")
+    script(clone / "fakes/sudo", 'case "$1" in --preserve-env=*) shift ;; esac\nHOME=/root exec "$@"')
 
-    assert said == "shodohflo run eth0 with unix:///x as caller\n"
+    said = told(clone, "run", "ARGS=--duration 10", PATH=f"{clone}/fakes:/usr/bin:/bin", HOME="/home/alice b")
+
+    assert said == "run --duration 10 with unix:///x /home/alice b\n" + ONE_RIGHT.format("0000000000002000")
+
+
+def test_root_executes_nothing_of_a_clone_of_somebody_else(clone: Path) -> None:
+    """In `sudo make run`, the clone's code runs as the owner of the clone, whatever the variables say."""
+    evil = clone / "evil"
+    script(evil / "shodohflo", "touch " + str(clone / "trace"))
+    (evil / "sitecustomize.py").write_text(f"open({str(clone / 'trace')!r}, 'w')\n")
+    hostile = {"PYTHONPATH": str(evil), "PYTHONHOME": str(evil), "ENV": str(evil / "shodohflo"), "SUDO_UID": "0"}
+
+    said = told(clone, "run", "ARGS=eth0", **hostile)
+
+    assert said.endswith(ONE_RIGHT.format("0000000000002000"))
+    assert said.startswith("run eth0 with unix:///x")
+    assert not (clone / "trace").exists()
+
+
+def test_sudo_make_installs_as_the_owner_of_the_clone(clone: Path) -> None:
+    """What pip executes in the clone has no rights, and what it leaves there is not root's."""
+    (clone / ".venv/.installed").unlink()
+
+    said = told(clone, "run", SUDO_UID="12346", SUDO_GID="12347")
+
+    assert "--editable . with unix:///x" in said
+    assert ONE_RIGHT.format("0000000000000000").partition("CapBnd")[0] in said
+    assert (clone / ".venv/.installed").stat().st_uid == 12346
+
+
+def test_root_in_a_clone_of_its_own_needs_nobody(clone: Path) -> None:
+    """The agent itself gives up the rights of root then."""
+    for path in (clone, *clone.rglob("*")):
+        os.chown(path, 0, 0)
+
+    assert "Uid:\t0\t0\t0\t0\n" in told(clone, "run")
 
 
 def test_without_the_right_to_sudo_the_agent_itself_says_what_is_needed(installed: Path) -> None:

@@ -74,8 +74,8 @@ def settings_page() -> Lines:
         variable = f"`{setting.variable}`" if setting.variable else ""
         yield f"| `{setting.name}` | {setting.type} | {setting.default} | {setting.meaning} | {variable} |"
     others = ", ".join(f"`{name}`" for name in [*sorted(SIBLINGS), *(f"{prefix}*" for prefix in SIBLING_PREFIXES)])
-    yield from ("", "A setting that is `None` has its default. `SHODOHFLO_CONFIG` and `SHODOHFLO_OUR_NETS` stand for")
-    yield from ("`--config` and `--our-nets`; separate several prefixes by spaces.", "")
+    yield from ("", "A setting that is `None` has its default. `SHODOHFLO_CONFIG`, `SHODOHFLO_OUR_NETS` and")
+    yield from ("`SHODOHFLO_USER` stand for `--config`, `--our-nets` (separate several by spaces) and `--user`.", "")
     yield "`SHODOHFLO_STATE_DIR` names the state directory, which holds the embedded store (by default"
     yield "`/var/lib/shodohflo` if root starts it, otherwise `~/.local/state/shodohflo`). `SHODOHFLO_RUN_DIR` names the"
     yield "run directory, where `shodohflo reload` finds running agents. With `SHODOHFLO_DEBUG=1`, an error prints its"

@@ -71,6 +71,7 @@ def _shared(command: Callable[..., int]) -> Callable[..., int]:
         click.option(
             "--user",
             metavar="USER",
+            envvar="SHODOHFLO_USER",
             help="As whom an agent that root starts goes on, by name or number. By default shodohflo, or else who "
             "called sudo, or else root, without root's rights.",
         ),

@@ -18,7 +18,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from errno import ELOOP
 from pathlib import Path
-from typing import Final, Never
+from typing import Final, Never, TextIO
 
 _LOOK: Final = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 _SAFELY: Final = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -189,15 +189,24 @@ def write_output(path: Path, text: str, *, replace: bool = True) -> None:
     Without `replace`, a file that exists is a `FileExistsError`. A privileged process does not follow a symbolic link
     of an untrusted user, which would choose the file that is overwritten. The mode is 0644, or less by the umask.
     """
-    flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | (os.O_TRUNC if replace else os.O_EXCL)
     try:
-        if is_privileged() and not (path.is_symlink() and path.lstat().st_uid in trusted_owners()):
-            flags |= os.O_NOFOLLOW
-        with os.fdopen(os.open(path, flags, 0o644), "w", encoding="utf-8") as file:
+        with _open_output(path, os.O_TRUNC if replace else os.O_EXCL) as file:
             file.write(text)
     except OSError as error:
         error.filename = str(path)
         raise
+
+
+def open_output(path: Path) -> TextIO:
+    """Open a file as `write_output` does, made if it is missing, and leave what it holds in it."""
+    return _open_output(path, 0)
+
+
+def _open_output(path: Path, flags: int) -> TextIO:
+    flags |= os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC
+    if is_privileged() and not (path.is_symlink() and path.lstat().st_uid in trusted_owners()):
+        flags |= os.O_NOFOLLOW
+    return os.fdopen(os.open(path, flags, 0o644), "w", encoding="utf-8")
 
 
 def make_folders(folder: Path, mode: int) -> None:

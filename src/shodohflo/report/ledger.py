@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import sys
 from collections import Counter
-from typing import TYPE_CHECKING, Final, TextIO
+from typing import TYPE_CHECKING, Final
 
 from shodohflo.attribution.ledger import REFUSED, meaning_of
 from shodohflo.errors import ShodohfloError
 from shodohflo.model import rule_place
-from shodohflo.process.opening import is_privileged, trusted_owners, write_output
+from shodohflo.process.opening import open_output, write_output
 from shodohflo.report.numbers import counted
 
 if TYPE_CHECKING:
@@ -85,7 +84,7 @@ class LedgerFile:
         """Open `path`, or make it; raises `ShodohfloError`. What it holds stays in it until `write`."""
         self._path = path
         try:
-            self._file = _open(path)
+            self._file = open_output(path)
         except OSError as error:
             raise ShodohfloError(f"{path}: {error.strerror}: there would be no place for the ledger") from error
 
@@ -98,14 +97,6 @@ class LedgerFile:
                 file.write(_as_json(ledger))
         except OSError as error:
             raise _unwritten(self._path, error) from error
-
-
-def _open(path: Path) -> TextIO:
-    """Open `path` as `write_output` does, and leave what it holds in it."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC
-    if is_privileged() and not (path.is_symlink() and path.lstat().st_uid in trusted_owners()):
-        flags |= os.O_NOFOLLOW
-    return os.fdopen(os.open(path, flags, 0o644), "w", encoding="utf-8")
 
 
 def _as_json(ledger: Ledger) -> str:
