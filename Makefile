@@ -14,7 +14,7 @@ RUFF := $(BIN)/ruff
 PASSED := SHODOHFLO_STORE,SHODOHFLO_CONFIG,SHODOHFLO_OUR_NETS,SHODOHFLO_STATE_DIR,SHODOHFLO_RUN_DIR,SHODOHFLO_STORE_MEMORY,SHODOHFLO_OUTBOX_MEMORY,SHODOHFLO_EVIDENCE_MEMORY,SHODOHFLO_TTL_GRACE,SHODOHFLO_USER,SHODOHFLO_LOG_LEVEL,SHODOHFLO_PCAP_STATS,SHODOHFLO_DEBUG,PYTHONDONTWRITEBYTECODE,NO_COLOR,TERM
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test lint format types docs docs-check unit model fuzz chaos bench bench-attribution bench-scale deb deb-check clean
+.PHONY: help run demo test lint format types docs docs-check unit model fuzz chaos soak bench bench-attribution bench-scale deb deb-check clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -69,6 +69,9 @@ fuzz: $(VENV)/.installed-dev ## fuzz all targets for TIME=60 seconds in total; A
 
 chaos: $(VENV)/.installed-dev ## trouble an agent's store and account for every count, as root; ARGS="--seed 7 --seconds 60 --scenario killed"
 	PYTHONPATH=tests $(BIN)/python -m chaos $(ARGS)
+
+soak: $(VENV)/.installed-dev ## 8 hours of traffic in 20 minutes while everything changes, as root; ARGS="--seed 7 --minutes 5"
+	PYTHONPATH=tests $(BIN)/python -m chaos.soak $(ARGS)
 
 bench: $(VENV)/.installed-dev ## run the benchmarks and print the ratios that the README shows
 	$(BIN)/python -m benchmarks $(ARGS)
