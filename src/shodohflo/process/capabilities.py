@@ -28,7 +28,11 @@ _SETS: Final = struct.Struct("=6I")  # effective, permitted, inheritable: the lo
 _PR_CAPBSET_DROP: Final = 24
 _PR_SET_SECUREBITS: Final = 28
 _PR_SET_NO_NEW_PRIVS: Final = 38
+_PR_CAP_AMBIENT: Final = 47
+_PR_CAP_AMBIENT_CLEAR_ALL: Final = 4
 # linux/prctl.h
+
+_ROOT: Final = 0
 
 _NOROOT: Final = 0b11
 _NO_SETUID_FIXUP: Final = 0b1100
@@ -59,13 +63,22 @@ def seal() -> None:
 
 
 def keep_only(kept: frozenset[int]) -> None:
-    """Give up all capabilities but those of `kept` that this thread has; its children get none at all."""
+    """Give up all capabilities but those of `kept` that this thread has; its children get none at all.
+
+    A service manager may refuse capset(2), as `SystemCallFilter=~@privileged` of systemd does. If there is nothing to
+    give up but what children of a user would get as ambient ones, that is no error.
+    """
     having = effective()
     if SETPCAP in having:
         _bound(kept)
+    _prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL)
     low, high = _words(kept & having)
     sets = _SETS.pack(low, low, 0, high, high, 0)  # what is not inheritable is not ambient either
-    _check(ctypes.CDLL(None, use_errno=True).capset(_HEADER.pack(_VERSION_3, 0), sets))
+    try:
+        _check(ctypes.CDLL(None, use_errno=True).capset(_HEADER.pack(_VERSION_3, 0), sets))
+    except PermissionError:
+        if having - kept or os.geteuid() == _ROOT:
+            raise
 
 
 def gain_nothing() -> None:
